@@ -1,0 +1,1 @@
+"""A folder per claim: README, command, expected result."""

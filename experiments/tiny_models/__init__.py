@@ -1,0 +1,1 @@
+"""The scripts that made the packaged miniature models in ``tgap/assets``."""

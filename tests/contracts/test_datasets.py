@@ -1,0 +1,79 @@
+"""What every dataset must keep, whichever it is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from tgap import registry
+from tgap.datasets.base import Dataset
+from tgap.types import ImageSet
+
+KNOWN = {"digits"}
+
+
+def ready() -> list[str]:
+    """Datasets that load without being told of a folder."""
+    names = []
+    for name in registry.names("dataset"):
+        fields = dataclasses.fields(registry.component_class("dataset", name))
+        if all(f.name not in ("path", "root", "folder") for f in fields):
+            names.append(name)
+    return names
+
+
+def make(name: str) -> Dataset:
+    return registry.component_class("dataset", name)()
+
+
+@pytest.fixture(scope="module", params=ready())
+def loaded(request: pytest.FixtureRequest) -> tuple[Dataset, ImageSet]:
+    dataset = make(request.param)
+    return dataset, dataset.load()
+
+
+def test_known_ones_are_found() -> None:
+    assert set(registry.names("dataset")) >= KNOWN
+    assert set(ready()) >= KNOWN
+
+
+@pytest.mark.parametrize("name", registry.names("dataset"))
+def test_says_what_it_is(name: str) -> None:
+    cls = registry.component_class("dataset", name)
+    assert issubclass(cls, Dataset)
+    assert cls.stem() == name
+    assert len(cls.__doc__ or "") > 40
+    assert not (cls.__doc__ or "").startswith(f"{cls.__name__}(")  # the one dataclass writes
+
+
+def test_prompts_get_a_domain(loaded: tuple[Dataset, ImageSet]) -> None:
+    assert loaded[0].domain.strip()
+
+
+def test_every_label_has_images_and_lacks_some(loaded: tuple[Dataset, ImageSet]) -> None:
+    data = loaded[1]
+    assert len(data.label_names) >= 2
+    assert len(set(data.label_names)) == len(data.label_names)
+    assert all(0 < count < len(data) for count in data.label_counts().values())
+
+
+def test_images_have_the_size_that_the_class_names(loaded: tuple[Dataset, ImageSet]) -> None:
+    dataset, data = loaded
+    if dataset.image_size is not None:
+        assert data.images.shape[1:3] == (dataset.image_size, dataset.image_size)
+
+
+def test_order_never_changes(loaded: tuple[Dataset, ImageSet]) -> None:
+    again = make(loaded[0].stem()).load()
+    for name in ("images", "labels", "findings", "patients"):
+        assert np.array_equal(getattr(again, name), getattr(loaded[1], name))
+
+
+def test_loading_leaves_the_instance_and_global_random_state(
+    loaded: tuple[Dataset, ImageSet],
+) -> None:
+    dataset = loaded[0]
+    fields, state = dataclasses.asdict(dataset), np.random.get_state()[1].copy()
+    dataset.load()
+    assert dataclasses.asdict(dataset) == fields
+    assert np.array_equal(np.random.get_state()[1], state)

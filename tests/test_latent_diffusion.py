@@ -1,0 +1,355 @@
+import json
+import shutil
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tgap.digest import folder_digest
+from tgap.errors import ContractError, DataError
+from tgap.generators.latent_diffusion import PACKAGED, LatentDiffusion
+from tgap.generators.stable_diffusion.model import StableDiffusionModel, scheduler_named
+from tgap.settings import SCHEDULERS, Sampler
+
+PROMPTS = ["an a", "b", "an a", "odd", "b", "c", "odd"]
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def write_pipeline(folder: Path, channels: int = 1) -> None:
+    """A pipeline in the real format with random weights: 16x16 images, 4x4 latents."""
+    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
+    from diffusers import UNet2DConditionModel as UNet
+    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+    letters = string.ascii_lowercase
+    tokens = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
+    vocabulary = {token: number for number, token in enumerate(tokens)}
+    start, end = len(tokens) - 2, len(tokens) - 1
+    text = CLIPTextConfig(
+        vocab_size=len(tokens), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=16, bos_token_id=start, eos_token_id=end,
+        pad_token_id=end,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vae = AutoencoderKL(
+            in_channels=channels, out_channels=channels, block_out_channels=(8, 8, 8),
+            down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
+            norm_num_groups=4, sample_size=16, mid_block_add_attention=False,
+        )  # fmt: skip
+        unet = UNet(
+            sample_size=4, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), attention_head_dim=2,
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=16,
+        )  # fmt: skip
+        encoder = CLIPTextModel(text)
+    # An untrained UNet predicts about 0: as a velocity that keeps latents in range, as noise not.
+    schedule = DDIMScheduler(
+        beta_schedule="scaled_linear", prediction_type="v_prediction", set_alpha_to_one=False,
+        steps_offset=1, clip_sample=True,
+    )  # fmt: skip
+    StableDiffusionPipeline(
+        vae=vae, text_encoder=encoder, unet=unet, scheduler=schedule, safety_checker=None,
+        tokenizer=CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=16),
+        feature_extractor=None, requires_safety_checker=False,
+    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("pipeline")
+    write_pipeline(path)
+    return path
+
+
+@pytest.fixture
+def broken(folder: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> StableDiffusionModel:
+    return LatentDiffusion(path=str(folder), device="cpu").load()
+
+
+def only_problem(folder: Path) -> str:
+    (problem,) = LatentDiffusion(path=str(folder)).check()
+    return problem
+
+
+class TestCheck:
+    def test_a_good_folder_has_no_problems(self, folder):
+        assert LatentDiffusion(path=str(folder)).check() == []
+
+    def test_a_missing_folder_is_told(self, tmp_path):
+        assert "does not exist" in only_problem(tmp_path / "nowhere")
+
+    def test_a_folder_without_an_index_is_told(self, tmp_path):
+        assert "model_index.json' is missing" in only_problem(tmp_path)
+
+    def test_another_pipeline_is_told(self, broken):
+        index = broken / "model_index.json"
+        index.write_text(json.dumps({"_class_name": "FluxPipeline"}))
+        assert "must name the pipeline StableDiffusionPipeline, got 'FluxPipeline'" in only_problem(
+            broken
+        )
+
+    def test_a_component_from_elsewhere_is_refused(self, broken):
+        index = json.loads((broken / "model_index.json").read_text())
+        index["unet"] = ["evil_package", "UNet2DConditionModel"]
+        (broken / "model_index.json").write_text(json.dumps(index))
+        assert "got ['evil_package', 'UNet2DConditionModel']" in only_problem(broken)
+        with pytest.raises(DataError, match="evil_package"):
+            LatentDiffusion(path=str(broken)).load()
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "vae/config.json", "unet/config.json", f"unet/{WEIGHTS}", "text_encoder/config.json",
+            "text_encoder/model.safetensors", "scheduler/scheduler_config.json",
+            "tokenizer/tokenizer_config.json",
+        ],
+    )  # fmt: skip
+    def test_each_missing_file_is_named(self, broken, name):
+        (broken / name).unlink()
+        assert f"{name}' is missing" in only_problem(broken)
+
+    def test_a_tokenizer_without_vocabulary_is_told(self, broken):
+        (broken / "tokenizer" / "tokenizer.json").unlink()
+        assert "neither tokenizer.json nor vocab.json" in only_problem(broken)
+
+    def test_broken_json_is_told(self, broken):
+        (broken / "unet" / "config.json").write_text("{")
+        assert "unet/config.json' cannot be read as JSON" in only_problem(broken)
+
+    def test_all_problems_are_told_together(self, broken):
+        (broken / "vae" / "config.json").unlink()
+        (broken / "unet" / WEIGHTS).unlink()
+        assert len(LatentDiffusion(path=str(broken)).check()) == 2
+
+    def test_a_bin_file_does_not_stand_for_safetensors(self, broken):
+        (broken / "unet" / WEIGHTS).rename(broken / "unet" / "diffusion_pytorch_model.bin")
+        problem = only_problem(broken)
+        assert "diffusion_pytorch_model.bin" in problem
+        assert "safe_serialization=True" in problem
+
+    def test_a_truncated_file_is_told_with_both_lengths(self, broken):
+        path = broken / "unet" / WEIGHTS
+        content = path.read_bytes()
+        path.write_bytes(content[:-1000])
+        problem = only_problem(broken)
+        assert f"should have {len(content)} bytes" in problem
+        assert f"has {len(content) - 1000}" in problem
+        with pytest.raises(DataError, match="should have"):
+            LatentDiffusion(path=str(broken)).load()
+
+    @pytest.mark.parametrize("kept", [0, 4, 8, 100])
+    def test_a_file_cut_within_its_header_is_told(self, broken, kept):
+        path = broken / "vae" / WEIGHTS
+        path.write_bytes(path.read_bytes()[:kept])
+        assert f"but has {kept}" in only_problem(broken)
+
+    def test_a_file_of_another_format_is_told(self, broken):
+        (broken / "vae" / WEIGHTS).write_bytes((4).to_bytes(8, "little") + b"abcdefgh")
+        assert "is no safetensors file" in only_problem(broken)
+
+    def test_checking_imports_no_torch(self, folder):
+        code = (
+            "import sys; from tgap.generators.latent_diffusion import LatentDiffusion;"
+            f"g = LatentDiffusion(path={str(folder)!r}); assert not g.check(); g.digest();"
+            "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestDigest:
+    def test_the_place_does_not_count(self, folder, broken):
+        assert folder_digest(broken) == LatentDiffusion(path=str(folder)).digest()
+
+    def test_hidden_files_do_not_count(self, broken):
+        before = folder_digest(broken)
+        (broken / ".cache").mkdir()
+        (broken / ".cache" / "x").write_text("x")
+        assert folder_digest(broken) == before
+
+    def test_a_changed_byte_and_a_moved_file_count(self, broken):
+        digests = {folder_digest(broken)}
+        path = broken / "unet" / "config.json"
+        path.write_text(path.read_text() + " ")
+        digests.add(folder_digest(broken))
+        path.rename(broken / "unet" / "other.json")
+        digests.add(folder_digest(broken))
+        assert len(digests) == 3
+
+
+class TestLoad:
+    def test_loaded_models_are_shared(self, folder, model, broken):
+        assert LatentDiffusion(path=str(folder), device="cpu").load() is model
+        assert LatentDiffusion(path=str(broken), device="cpu").load() is model
+
+    def test_weights_that_do_not_fit_are_told(self, broken):
+        path = broken / "unet" / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "cross_attention_dim": 24}))
+        with pytest.raises(DataError, match="cannot be loaded"):
+            LatentDiffusion(path=str(broken), device="cpu").load()
+
+    def test_loading_and_saving_print_nothing(self, folder, broken, capfd):
+        (broken / "note.txt").write_text("another digest")
+        LatentDiffusion(path=str(broken), device="cpu").load().save(broken / "saved")
+        assert capfd.readouterr() == ("", "")
+
+
+class TestSample:
+    @pytest.mark.parametrize("guidance", [1.0, 3.0])
+    @pytest.mark.parametrize("scheduler", SCHEDULERS)
+    def test_an_image_does_not_depend_on_its_batch(self, model, scheduler, guidance):
+        drawn = [
+            model.sample(
+                PROMPTS,
+                range(7),
+                Sampler(scheduler=scheduler, steps=6, guidance=guidance, batch_size=batch_size),
+            )
+            for batch_size in (1, 7)
+        ]
+        assert drawn[0].shape == (7, 16, 16, 1)
+        assert drawn[0].dtype == np.uint8
+        assert np.abs(drawn[0].astype(int) - drawn[1]).max() <= 1
+        # prompt 0 = prompt 2, so the difference is the seed's
+        assert np.abs(drawn[0][0].astype(int) - drawn[0][2]).max() > 10
+
+    @pytest.mark.parametrize("guidance", [1.0, 5.0])
+    def test_it_is_what_the_pipeline_itself_draws(self, model, guidance):
+        sampler = Sampler(scheduler="ddim", steps=5, guidance=guidance)
+        ours = model.sample(["odd"], [2**63 + 5], sampler)
+        pipeline = model._pipeline(scheduler=scheduler_named("ddim", model.pipeline))
+        theirs = pipeline(
+            "odd", num_inference_steps=5, guidance_scale=guidance, output_type="np",
+            generator=torch.Generator().manual_seed(2**63 + 5),
+        ).images  # fmt: skip
+        assert np.abs(ours - theirs * 255).max() <= 0.51
+
+    def test_without_guidance_there_is_one_pass_per_step(self, model):
+        seen: list[int] = []
+        hook = model.unet.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
+        try:
+            for guidance in (1.0, 3.0):
+                model.sample(
+                    PROMPTS, range(7), Sampler(scheduler="ddim", steps=2, guidance=guidance)
+                )
+        finally:
+            hook.remove()
+        assert seen == [7, 7, 14, 14]
+
+    def test_each_distinct_prompt_is_encoded_once(self, model):
+        seen: list[int] = []
+        encoder = model.pipeline.text_encoder
+        hook = encoder.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
+        try:
+            sampler = Sampler(scheduler="ddim", steps=1, guidance=1.0, batch_size=2)
+            model.sample(PROMPTS, range(7), sampler)
+        finally:
+            hook.remove()
+        assert seen == [4]
+
+    def test_progress_is_told_and_no_random_state_moves(self, model):
+        done: list[int] = []
+        states = torch.get_rng_state(), np.random.get_state()[1].copy()
+        model.sample(
+            PROMPTS, range(7), Sampler(scheduler="ddpm", steps=2, batch_size=3), done.append
+        )
+        assert done == [3, 6, 7]
+        assert torch.equal(states[0], torch.get_rng_state())
+        assert (states[1] == np.random.get_state()[1]).all()
+
+    def test_nothing_asked_nothing_drawn(self, model):
+        assert model.sample([], [], Sampler()).shape == (0, 16, 16, 1)
+
+    def test_seeds_and_prompts_must_be_as_many(self, model):
+        with pytest.raises(ContractError, match="2 prompts and 1 seeds"):
+            model.sample(["a", "b"], [0], Sampler())
+
+    @pytest.mark.parametrize("factor", [1e3, float("nan")])
+    def test_a_divergence_names_the_sampler(self, model, factor):
+        import copy
+
+        unet = copy.deepcopy(model.unet)
+        unet.conv_out.weight.mul_(factor)
+        with pytest.raises(DataError, match="scheduler ddim with 4 steps and guidance 3 gave"):
+            model.with_unet(unet).sample(["a"], [0], Sampler(scheduler="ddim", steps=4))
+
+    def test_a_prompt_that_would_be_cut_is_refused(self, model):
+        with pytest.raises(DataError, match="at most 16 tokens for this generator, got 30"):
+            model.text_embeddings(["a", "abcd" * 7])
+
+    def test_schedulers_are_fresh_and_do_not_clip(self, model):
+        assert model.pipeline.scheduler.config.clip_sample is False
+        for name in SCHEDULERS:
+            made = scheduler_named(name, model.pipeline)
+            assert made is not scheduler_named(name, model.pipeline)
+            assert made.config.get("clip_sample", False) is False
+            assert made.config.prediction_type == "v_prediction"
+
+
+class TestParts:
+    def test_moments_are_the_scaled_posterior(self, model):
+        images = np.random.default_rng(0).integers(0, 256, (3, 16, 16, 1)).astype(np.uint8)
+        images.flags.writeable = False  # as the store's memory maps are
+        moments = model.moments(images)
+        pixels = torch.tensor(images / 127.5 - 1, dtype=torch.float32).permute(0, 3, 1, 2)
+        with torch.no_grad():
+            posterior = model.pipeline.vae.encode(pixels).latent_dist
+        assert moments.shape == (3, 2, 4, 4, 4)
+        torch.testing.assert_close(moments[:, 0], posterior.mean * 0.18215)
+        torch.testing.assert_close(moments[:, 1], posterior.std * 0.18215)
+
+    @pytest.mark.parametrize("shape", [(2, 32, 32, 1), (2, 16, 16, 3)])
+    def test_images_of_another_shape_are_refused(self, model, shape):
+        with pytest.raises(DataError, match=r"must be \(16, 16, 1\)"):
+            model.moments(np.zeros(shape, dtype=np.uint8))
+
+    def test_rgb_models_draw_rgb(self, tmp_path):
+        write_pipeline(tmp_path, channels=3)
+        rgb = LatentDiffusion(path=str(tmp_path), device="cpu").load()
+        drawn = rgb.sample(["a", "b"], [0, 1], Sampler(steps=3))
+        assert drawn.shape == (2, 16, 16, 3)
+        assert rgb.moments(drawn).shape == (2, 2, 4, 4, 4)
+
+    def test_another_unet_leaves_this_model_as_it_is(self, model):
+        import copy
+
+        sampler = Sampler(scheduler="ddim", steps=3)
+        before = model.sample(["a"], [0], sampler)
+        unet = copy.deepcopy(model.unet)
+        unet.conv_out.bias.add_(1.0)
+        other = model.with_unet(unet)
+        assert other.unet is unet
+        assert np.abs(other.sample(["a"], [0], sampler).astype(int) - before).max() > 1
+        assert (model.sample(["a"], [0], sampler) == before).all()
+
+    def test_a_saved_model_draws_the_same(self, model, folder, tmp_path):
+        model.save(tmp_path / "saved")
+        again = LatentDiffusion(path=str(tmp_path / "saved"), device="cpu")
+        assert again.check() == []
+        sampler = Sampler(steps=3)
+        assert (again.load().sample(["a"], [7], sampler) == model.sample(["a"], [7], sampler)).all()
+        for path in (tmp_path / "saved").rglob("*.json"):
+            assert str(folder) not in path.read_text()
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0, 7.5])
+@pytest.mark.parametrize("scheduler", SCHEDULERS)
+def test_the_packaged_model_stays_in_range(scheduler, guidance):
+    model = LatentDiffusion(device="cpu").load()
+    embeddings = model.text_embeddings(["an image of even handwritten digit"] * 8)
+    latents = model._latents(embeddings, range(8), Sampler(scheduler=scheduler, guidance=guidance))
+    assert 0.5 <= latents.std() <= 2
+
+
+def test_the_packaged_model_is_small_and_whole():
+    assert LatentDiffusion().check() == []
+    assert sum(path.stat().st_size for path in PACKAGED.rglob("*")) < 10e6

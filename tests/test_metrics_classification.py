@@ -1,0 +1,272 @@
+import itertools
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn import metrics as sk
+
+from tgap.errors import ContractError
+from tgap.metrics.classification import (
+    accuracy,
+    accuracy_per_label,
+    auroc,
+    auroc_per_label,
+    balanced_accuracy,
+    macro_auroc,
+    roc_curve,
+)
+
+
+def score_values(dtype):
+    """Few distinct values (ties) or any finite ones."""
+    coarse = st.integers(0, 4).map(lambda k: dtype(k / 4))
+    width = np.dtype(dtype).itemsize * 8
+    fine = st.floats(0, 1, width=width).map(dtype)
+    return st.one_of(st.just(coarse), st.just(fine))
+
+
+@st.composite
+def binary(draw, max_size=40):
+    """Scores (N,) float32 or float64 and labels (N,), of any kind: ties, one class, N = 1."""
+    dtype = draw(st.sampled_from([np.float32, np.float64]))
+    n = draw(st.integers(1, max_size))
+    values = draw(score_values(dtype))
+    scores = np.array(draw(st.lists(values, min_size=n, max_size=n)), dtype=dtype)
+    labels = draw(hnp.arrays(np.bool_, n))
+    return scores, labels
+
+
+def both_sides(labels):
+    return labels.any() and not labels.all()
+
+
+@st.composite
+def exclusive(draw, max_size=30):
+    """Scores (N, L) float32 and labels (N, L) with exactly one label per row."""
+    n, width = draw(st.integers(1, max_size)), draw(st.integers(2, 4))
+    scores = draw(hnp.arrays(np.float32, (n, width), elements=st.integers(0, 5).map(float)))
+    chosen = draw(hnp.arrays(np.int64, n, elements=st.integers(0, width - 1)))
+    return scores, np.eye(width, dtype=bool)[chosen], chosen
+
+
+@given(binary())
+def test_auroc_is_scikit_learns_or_nan(case):
+    scores, labels = case
+    if both_sides(labels):
+        assert auroc(scores, labels) == pytest.approx(sk.roc_auc_score(labels, scores), abs=1e-12)
+    else:
+        assert math.isnan(auroc(scores, labels))
+
+
+@given(binary(max_size=12))
+def test_auroc_is_the_share_of_pairs_in_order(case):
+    scores, labels = case
+    pairs = [
+        1.0 if p > n else 0.5 if p == n else 0.0
+        for p, n in itertools.product(scores[labels], scores[~labels])
+    ]
+    expected = np.mean(pairs) if pairs else np.nan
+    assert auroc(scores, labels) == pytest.approx(expected, nan_ok=True, abs=1e-12)
+
+
+@given(binary())
+def test_auroc_with_sides_swapped_or_scores_negated_is_its_complement(case):
+    scores, labels = case
+    expected = pytest.approx(1 - auroc(scores, labels), nan_ok=True, abs=1e-12)
+    assert auroc(scores, ~labels) == expected
+    assert auroc(-scores, labels) == expected
+
+
+@given(hnp.arrays(np.int64, 20, elements=st.integers(-8, 8)), hnp.arrays(np.bool_, 20))
+def test_auroc_depends_on_the_order_of_scores_only(steps, labels):
+    scores = steps / 8
+    expected = auroc(scores, labels)
+    for transform in (np.exp, np.tan, lambda s: 3 * s - 7, lambda s: 1 / (1 + np.exp(-s))):
+        np.testing.assert_equal(auroc(transform(scores), labels), expected)
+
+
+@given(binary(), st.randoms(use_true_random=False))
+def test_auroc_does_not_depend_on_the_order_of_images(case, random):
+    scores, labels = case
+    order = list(range(len(scores)))
+    random.shuffle(order)
+    np.testing.assert_equal(auroc(scores[order], labels[order]), auroc(scores, labels))
+
+
+def test_auroc_of_scores_that_say_all_or_nothing():
+    labels = np.array([False, False, True])
+    assert auroc(np.array([0.1, 0.2, 0.3], np.float32), labels) == 1.0
+    assert auroc(np.array([0.3, 0.3, 0.2], np.float32), labels) == 0.0
+    assert auroc(np.full(3, 0.7, np.float32), labels) == 0.5
+    assert auroc(np.array([-np.inf, 0.0, np.inf]), labels) == 1.0
+
+
+def test_auroc_counts_negative_zero_as_a_tie_with_zero():
+    assert auroc(np.array([0.0, -0.0]), np.array([False, True])) == 0.5
+
+
+def test_auroc_keeps_float32_ties_and_float64_differences():
+    scores, labels = np.array([0.5, 0.5 + 1e-12]), np.array([False, True])
+    assert auroc(scores, labels) == 1.0
+    assert auroc(scores.astype(np.float32), labels) == 0.5
+
+
+def test_auroc_is_exact_for_many_images():
+    n = 200_001  # pairs beyond int32
+    labels = np.arange(n) % 2 == 1
+    scores = np.arange(n, dtype=np.float64)
+    positives = labels.sum()
+    # the k-th positive is above k + 1 of the negatives
+    assert auroc(scores, labels) == positives * (positives + 1) / 2 / (positives * (n - positives))
+
+
+@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("positive", [False, True])
+def test_too_few_images_give_nan_without_a_warning(count, positive, recwarn):
+    scores, labels = np.full(count, 0.5, np.float32), np.full(count, positive)
+    assert math.isnan(auroc(scores, labels))
+    fpr, tpr, thresholds = roc_curve(scores, labels)
+    assert len(fpr) == len(tpr) == len(thresholds) == count + 1
+    assert np.isnan(fpr if positive or not count else tpr).all()
+    two = np.stack([scores, scores], axis=1), np.stack([labels, ~labels], axis=1)
+    assert math.isnan(macro_auroc(*two))
+    assert math.isnan(balanced_accuracy(*two))
+    assert np.isnan(accuracy_per_label(*two)).sum() == 2 - count
+    assert not recwarn.list
+
+
+@given(
+    hnp.arrays(np.float32, (25, 3), elements=st.integers(0, 6).map(float)),
+    hnp.arrays(np.bool_, (25, 3)),
+)
+def test_auroc_per_label_and_macro_are_scikit_learns(scores, labels):
+    per_label = auroc_per_label(scores, labels)
+    for k in range(3):
+        np.testing.assert_equal(per_label[k], auroc(scores[:, k], labels[:, k]))
+    if all(both_sides(labels[:, k]) for k in range(3)):
+        expected = sk.roc_auc_score(labels, scores, average="macro")
+        assert macro_auroc(scores, labels) == pytest.approx(expected, abs=1e-12)
+    else:
+        assert math.isnan(macro_auroc(scores, labels))
+
+
+def test_macro_auroc_never_averages_fewer_labels():
+    labels = np.array([[True, False], [False, False]])
+    scores = np.array([[0.9, 0.1], [0.1, 0.2]])
+    np.testing.assert_array_equal(auroc_per_label(scores, labels), [1.0, np.nan])
+    assert math.isnan(macro_auroc(scores, labels))
+
+
+def test_two_independent_outputs_have_two_aurocs():
+    labels = np.array([[True, False], [True, False], [False, True], [False, True]])
+    scores = np.array([[0.9, 0.3], [0.8, 0.1], [0.1, 0.2], [0.2, 0.4]])
+    np.testing.assert_allclose(auroc_per_label(scores, labels), [1.0, 0.75])
+    assert macro_auroc(scores, labels) == 0.875
+
+
+@given(exclusive())
+def test_accuracies_are_scikit_learns(case):
+    scores, labels, chosen = case
+    predicted = scores.argmax(axis=1)
+    width = labels.shape[1]
+    assert accuracy(scores, labels) == pytest.approx(sk.accuracy_score(chosen, predicted))
+    recalls = sk.recall_score(
+        chosen, predicted, labels=list(range(width)), average=None, zero_division=np.nan
+    )
+    np.testing.assert_allclose(accuracy_per_label(scores, labels), recalls)
+    if labels.any(axis=0).all():
+        expected = sk.balanced_accuracy_score(chosen, predicted)
+        assert balanced_accuracy(scores, labels) == pytest.approx(expected)
+    else:
+        assert math.isnan(balanced_accuracy(scores, labels))
+
+
+def test_accuracy_of_unequal_labels():
+    # 3 of 4 images of the first label and 0 of 1 of the second are right
+    labels = np.array([[True, False]] * 4 + [[False, True]])
+    scores = np.array([[0.9, 0.1], [0.6, 0.5], [0.3, 0.2], [0.1, 0.7], [0.8, 0.4]], np.float32)
+    assert accuracy(scores, labels) == pytest.approx(0.6)
+    np.testing.assert_allclose(accuracy_per_label(scores, labels), [0.75, 0.0])
+    assert balanced_accuracy(scores, labels) == pytest.approx(0.375)
+
+
+def test_a_tie_counts_for_the_first_label():
+    labels = np.array([[True, False], [False, True]])
+    np.testing.assert_array_equal(accuracy_per_label(np.full((2, 2), 0.5), labels), [1.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [[True, True], [False, True]],  # two labels on one image
+        [[False, False], [False, True]],  # an image without label
+        [[True], [True]],  # nothing to choose from
+    ],
+)
+def test_accuracy_is_nan_where_labels_do_not_exclude_each_other(labels):
+    truth = np.array(labels)
+    scores = np.ones(truth.shape, np.float32)
+    assert math.isnan(accuracy(scores, truth))
+    assert np.isnan(accuracy_per_label(scores, truth)).all()
+    assert math.isnan(balanced_accuracy(scores, truth))
+
+
+@given(binary())
+def test_roc_curve_is_scikit_learns_and_its_area_is_auroc(case):
+    scores, labels = case
+    fpr, tpr, thresholds = roc_curve(scores, labels)
+    assert len(thresholds) == len(np.unique(scores)) + 1
+    if both_sides(labels):
+        expected = sk.roc_curve(labels, scores, drop_intermediate=False)
+        for ours, theirs in zip((fpr, tpr, thresholds), expected, strict=True):
+            np.testing.assert_allclose(ours, theirs)
+        assert np.trapezoid(tpr, fpr) == pytest.approx(auroc(scores, labels), abs=1e-12)
+    else:
+        assert np.isnan(fpr if labels.all() else tpr).all()
+        assert (tpr if labels.all() else fpr)[[0, -1]].tolist() == [0.0, 1.0]
+
+
+@pytest.mark.parametrize("metric", [auroc, roc_curve])
+def test_one_label_wants_vectors(metric):
+    with pytest.raises(
+        ContractError, match=r"scores and labels must both be \(N,\), got \(3,\) and \(2,\)"
+    ):
+        metric(np.zeros(3), np.zeros(2, bool))
+    with pytest.raises(ContractError, match=r"both be \(N,\), got \(3, 1\) and \(3, 1\)"):
+        metric(np.zeros((3, 1)), np.zeros((3, 1), bool))
+
+
+@pytest.mark.parametrize(
+    "metric", [auroc_per_label, macro_auroc, accuracy, accuracy_per_label, balanced_accuracy]
+)
+def test_several_labels_want_tables(metric):
+    with pytest.raises(
+        ContractError, match=r"scores and labels must both be \(N, L\), got \(3, 2\) and \(3, 3\)"
+    ):
+        metric(np.zeros((3, 2)), np.zeros((3, 3), bool))
+    with pytest.raises(ContractError, match=r"both be \(N, L\), got \(3,\) and \(3,\)"):
+        metric(np.zeros(3), np.zeros(3, bool))
+    with pytest.raises(ContractError, match="at least one label, got none"):
+        metric(np.zeros((3, 0)), np.zeros((3, 0), bool))
+
+
+def test_labels_that_are_not_bool_and_nan_scores_are_refused():
+    with pytest.raises(ContractError, match="labels must be bool, got int64"):
+        auroc(np.zeros(2), np.array([0, 1], np.int64))
+    scores = np.array([[0.5, np.nan], [0.1, 0.2]], np.float32)
+    with pytest.raises(ContractError, match="scores must not be NaN, got 1 NaN of 4; did training"):
+        accuracy(scores, np.eye(2, dtype=bool))
+
+
+def test_importing_metrics_loads_nothing_heavy():
+    code = (
+        "import sys, tgap.metrics.classification, tgap.metrics.gap, tgap.evaluators.two_way; "
+        "print([m for m in ('torch', 'sklearn', 'scipy', 'mlflow') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

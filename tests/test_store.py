@@ -1,0 +1,571 @@
+import errno
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tgap.manifest
+import tgap.store
+from tgap.digest import folder_digest
+from tgap.errors import ContractError, DataError, StoreError
+from tgap.spec import canonical_json
+from tgap.store import Spec, Store, write_array, write_arrays, write_json
+
+SPEC = Spec("selection", {"size": 500, "rate": 0.1}, {"split": "0a1b"})
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def make(folder):
+    write_json(folder / "notes.json", {"a": 1})
+    (folder / "model").mkdir()
+    write_array(folder / "model" / "weights.npy", np.arange(5))
+
+
+def must_not_run(folder):
+    raise AssertionError("made again")
+
+
+def rewrite(path, content):
+    """Change a file, with a time of change that surely differs."""
+    path.write_bytes(content)
+    os.utime(path, ns=(0, time.time_ns() + 10**9))
+
+
+def left_in_tmp(store):
+    return list((store.root / "tmp").glob("*"))
+
+
+# Specifications and keys
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+def reversed_mappings(value):
+    if isinstance(value, dict):
+        return {key: reversed_mappings(value[key]) for key in reversed(value)}
+    return [reversed_mappings(v) for v in value] if isinstance(value, list) else value
+
+
+@given(JSON)
+def test_canonical_json_keeps_the_value_and_not_the_order(value):
+    text = canonical_json(value)
+    assert json.loads(text) == value
+    assert canonical_json(reversed_mappings(value)) == text
+    assert text.isascii()
+
+
+def test_canonical_json_tells_types_apart():
+    assert len({canonical_json(v) for v in (1, 1.0, "1", True, [1], None)}) == 6
+    assert canonical_json((1, 2)) == canonical_json([1, 2])
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"a": [0.0, float("nan")]}, r"value\.a\[1\] must be a finite number, got nan"),
+        (float("inf"), "value must be a finite number, got inf"),
+        ({1: 2}, "value must have text as keys, got 1"),
+        ({"n": np.int64(3)}, r"value\.n must be a JSON value .* got int64: .*need int\(\)"),
+        ([{1, 2}], r"value\[0\] must be a JSON value .* got set"),
+    ],
+)
+def test_canonical_json_refuses_other_values(value, words):
+    with pytest.raises(ContractError, match=words):
+        canonical_json(value)
+
+
+def test_a_key_never_changes_between_versions():
+    assert Spec("selection", {"size": 500}, {"split": "0a1b"}).key == "5eec078bc2e676828956"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Spec("synthetic", SPEC.identity, SPEC.upstream),
+        Spec("selection", {"size": 501, "rate": 0.1}, SPEC.upstream),
+        Spec("selection", {"size": 500, "rate": 0.10000000000000002}, SPEC.upstream),
+        Spec("selection", {"size": 500}, SPEC.upstream),
+        Spec("selection", SPEC.identity, {"split": "0a1c"}),
+        Spec("selection", SPEC.identity, {"pool": "0a1b"}),
+        Spec("selection", SPEC.identity),
+    ],
+)
+def test_a_key_changes_with_every_part(other):
+    assert other.key != SPEC.key
+
+
+def test_a_key_does_not_depend_on_the_order_of_fields():
+    assert Spec("selection", {"rate": 0.1, "size": 500}, {"split": "0a1b"}).key == SPEC.key
+
+
+def test_a_spec_cannot_be_changed_through_what_it_was_made_from():
+    identity = {"seeds": [1]}
+    spec = Spec("a", identity)
+    identity["seeds"].append(2)
+    assert spec.content()["identity"] == {"seeds": [1]}
+    assert spec.key == Spec("a", {"seeds": [1]}).key
+
+
+@pytest.mark.parametrize("stage", ["", "tmp", "locks", "../up", "A", "a-b", "a.b"])
+def test_stages_that_are_no_plain_names_are_refused(stage):
+    with pytest.raises(ContractError, match="stage must be lower-case"):
+        Spec(stage, {})
+
+
+def test_a_spec_names_the_value_that_it_refuses():
+    with pytest.raises(ContractError, match=r"identity of a\.rate must be a finite number"):
+        Spec("a", {"rate": float("nan")})
+
+
+# Making, finding, reading
+
+
+def test_an_artifact_is_made_once(store):
+    assert store.find(SPEC) is None
+    made = store.get_or_make(SPEC, make)
+    again = Store(store.root).get_or_make(SPEC, must_not_run)
+    assert (made.reused, again.reused) == (False, True)
+    assert made.folder == again.folder == store.root / "selection" / SPEC.key
+    assert made.seconds == again.seconds >= 0
+    assert made.manifest == again.manifest
+    assert left_in_tmp(store) == []
+    store.verify(again)
+
+
+def test_the_manifest_tells_everything(store):
+    made = store.get_or_make(SPEC, make)
+    manifest = json.loads((made.folder / "manifest.json").read_text())
+    assert manifest["key"] == SPEC.key
+    assert manifest["spec"] == SPEC.content()
+    assert manifest["spec"]["upstream"] == {"split": "0a1b"}
+    assert set(manifest["files"]) == {"notes.json", "model/weights.npy"}
+    content = made.path("model/weights.npy").read_bytes()
+    recorded = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+    assert manifest["files"]["model/weights.npy"] == recorded
+    assert set(manifest["versions"]) == {"python", "tgap", "torch", "diffusers", "numpy"}
+    assert manifest["versions"]["numpy"] == np.__version__
+
+
+def test_every_byte_is_synced_before_the_folder_appears(store, monkeypatch):
+    folder = store.root / "selection" / SPEC.key
+    synced, fsync = [], os.fsync
+
+    def spy(descriptor):
+        path = os.readlink(f"/proc/self/fd/{descriptor}")
+        synced.append((path.rpartition(f"{os.getpid()}")[2] or path, folder.exists()))
+        fsync(descriptor)
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("names of open files are read from /proc")
+    monkeypatch.setattr(os, "fsync", spy)
+    store.get_or_make(SPEC, make)
+    names = [name for name, _ in synced]
+    assert names[-3:-1][0] == "/manifest.json"
+    assert {"/notes.json", "/model/weights.npy", "/model"} < set(names[:-3])
+    assert [there for _, there in synced] == [False] * (len(synced) - 1) + [True]
+    assert names[-1].endswith("selection")
+
+
+def test_values_come_back_as_they_were(store):
+    arrays = {
+        "turned": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+        "scalar": np.float32(2.5),
+        "flags": np.array([True, False]),
+        "none": np.zeros((0, 3), dtype=np.int64),
+    }
+    value = {"rate": 0.1 + 0.2, "undefined": float("nan"), "name": "ü", "list": [1, None]}
+
+    def write(folder):
+        write_arrays(folder / "arrays.safetensors", arrays)
+        write_array(folder / "array.npy", arrays["turned"])
+        write_json(folder / "value.json", value)
+
+    artifact = store.get_or_make(SPEC, write)
+    read = artifact.read_arrays("arrays.safetensors")
+    assert set(read) == set(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape)
+    mapped = artifact.read_array("array.npy", mmap=True)
+    assert isinstance(mapped, np.memmap)
+    assert not mapped.flags.writeable
+    np.testing.assert_array_equal(mapped, arrays["turned"])
+    np.testing.assert_array_equal(artifact.read_array("array.npy"), arrays["turned"])
+    back = artifact.read_json("value.json")
+    assert np.isnan(back.pop("undefined"))
+    assert back == {"rate": 0.1 + 0.2, "name": "ü", "list": [1, None]}
+
+
+def test_a_missing_file_is_named_beside_those_there_are(store):
+    artifact = store.get_or_make(SPEC, make)
+    with pytest.raises(StoreError, match=r"has no 'x\.npy'; it has model/weights\.npy, notes"):
+        artifact.read_array("x.npy")
+
+
+def test_what_cannot_be_read_is_named_with_its_remedy(store):
+    artifact = store.get_or_make(SPEC, lambda folder: (folder / "bad").write_bytes(b"\x80junk"))
+    for read in (artifact.read_array, artifact.read_arrays, artifact.read_json):
+        with pytest.raises(StoreError, match=r"cannot read .*bad: .*delete the folder"):
+            read("bad")
+
+
+def test_no_pickle_is_written_or_read(store, tmp_path):
+    objects = np.array([{}], dtype=object)
+    with pytest.raises(ContractError, match=r"a\.npy must hold numbers"):
+        write_array(tmp_path / "a.npy", objects)
+    with pytest.raises(ContractError, match=r"a\.safetensors: x must hold numbers"):
+        write_arrays(tmp_path / "a.safetensors", {"x": objects})
+    pickled = store.get_or_make(SPEC, lambda f: np.save(f / "a.npy", objects, allow_pickle=True))
+    with pytest.raises(StoreError, match="allow_pickle=False"):
+        pickled.read_array("a.npy")
+
+
+def test_json_writing_names_what_is_no_json(tmp_path):
+    with pytest.raises(ContractError, match=r"m\.json\.fter must be a JSON value"):
+        write_json(tmp_path / "m.json", {"fter": np.float32(1)})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (lambda folder: None, "nothing was written"),
+        (lambda folder: (folder / "manifest.json").write_text("{}"), "none named manifest.json"),
+        (lambda folder: (folder / "link").symlink_to("/etc/hosts"), "plain files .* got link"),
+    ],
+)
+def test_makers_that_break_the_rules_leave_nothing(store, wrong, words):
+    with pytest.raises(ContractError, match=words):
+        store.get_or_make(SPEC, wrong)
+    assert store.find(SPEC) is None
+    assert left_in_tmp(store) == []
+
+
+# Interruption
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, FileNotFoundError])
+def test_an_exception_in_make_leaves_nothing(store, error):
+    def crash(folder):
+        make(folder)
+        raise error("crash")
+
+    with pytest.raises(error, match="crash"):
+        store.get_or_make(SPEC, crash)
+    assert left_in_tmp(store) == []
+    assert not (store.root / "selection").exists()
+    assert not store.get_or_make(SPEC, make).reused  # and the lock is free
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from tgap.store import Spec, Store
+def slow(folder):
+    (folder / "half.bin").write_bytes(bytes(1000))
+    print("half", flush=True)
+    time.sleep(60)
+Store(Path(sys.argv[1])).get_or_make(Spec("a", {}), slow)
+"""
+
+
+def test_a_killed_process_leaves_nothing_that_is_read_and_is_swept_away(store, caplog):
+    spec = Spec("a", {})
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, str(store.root)],
+        stdout=subprocess.PIPE,
+        cwd=Path(tgap.store.__file__).parents[1],
+    ) as process:
+        assert process.stdout.readline() == b"half\n"
+        Store(store.root)  # leaves alone what is being made
+        assert [f.name for f in left_in_tmp(store)[0].iterdir()] == ["half.bin"]
+        process.send_signal(signal.SIGKILL)
+    assert store.find(spec) is None
+    assert len(left_in_tmp(store)) == 1
+    with caplog.at_level(logging.INFO):
+        store = Store(store.root)
+    assert "left behind by a process that was killed" in caplog.text
+    assert left_in_tmp(store) == []
+    assert not store.get_or_make(spec, make).reused
+
+
+def test_left_overs_of_other_hosts_are_let_be(store):
+    theirs = store.root / "tmp" / f"a-{'0' * 20}.another-host.1"
+    theirs.mkdir(parents=True)
+    Store(store.root)
+    assert theirs.is_dir()
+
+
+def _race(root, ready, log):
+    def count(folder):
+        with open(log, "a") as file:
+            file.write(f"{os.getpid()}\n")
+        time.sleep(0.3)
+        make(folder)
+
+    ready.wait()
+    artifact = Store(root).get_or_make(SPEC, count)
+    with open(f"{log}.{os.getpid()}", "w") as file:
+        file.write(str(artifact.reused))
+
+
+def test_two_processes_make_an_artifact_once(store, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ready, log = context.Barrier(2), tmp_path / "log"
+    racers = [context.Process(target=_race, args=(store.root, ready, log)) for _ in range(2)]
+    for racer in racers:
+        racer.start()
+    for racer in racers:
+        racer.join(60)
+    assert [racer.exitcode for racer in racers] == [0, 0]
+    assert len(log.read_text().splitlines()) == 1
+    assert sorted(p.read_text() for p in tmp_path.glob("log.*")) == ["False", "True"]
+
+
+# Damage
+
+
+def _other_key(folder):
+    other = json.loads((folder / "manifest.json").read_text())
+    other["spec"]["identity"]["size"] = 1
+    (folder / "manifest.json").write_text(json.dumps(other))
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda f: (f / "notes.json").unlink(), "notes.json is missing"),
+        (lambda f: (f / "notes.json").write_text("{"), "notes.json has 1 bytes instead of"),
+        (lambda f: rewrite(f / "notes.json", b'{\n "a": 2\n}\n'), "notes.json has changed"),
+        (lambda f: (f / "manifest.json").unlink(), "it has no manifest.json"),
+        (lambda f: (f / "manifest.json").write_text("{"), "manifest.json cannot be read"),
+        (lambda f: (f / "manifest.json").write_bytes(b"\xff"), "manifest.json cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("[]"), "manifest.json cannot be read"),
+        (lambda f: (f / "manifest.json").write_text("{}"), "manifest.json cannot be read"),
+        (_other_key, "belongs to another specification"),
+    ],
+)
+def test_a_damaged_artifact_is_never_read_and_made_again(store, caplog, damage, words):
+    folder = store.get_or_make(SPEC, make).folder
+    assert store.find(SPEC)
+    damage(folder)
+    assert store.find(SPEC) is None
+    assert caplog.text == ""
+    remade = store.get_or_make(SPEC, make)
+    assert not remade.reused
+    assert f"artifact {SPEC} in {folder} is damaged" in caplog.text
+    assert words in caplog.text
+    assert "it is made again" in caplog.text
+    assert remade.read_json("notes.json") == {"a": 1}
+    assert store.get_or_make(SPEC, must_not_run).reused
+
+
+def test_large_files_are_hashed_by_verify_only(store, monkeypatch):
+    monkeypatch.setattr(tgap.manifest, "SMALL_BYTES", 10)
+    artifact = store.get_or_make(SPEC, make)
+    rewrite(artifact.path("notes.json"), b'{\n "a": 2\n}\n')
+    found = store.find(SPEC)
+    assert found is not None
+    with pytest.raises(StoreError, match=r"damaged: notes\.json missing or changed; delete the"):
+        store.verify(found)
+
+
+def test_verify_names_every_wrong_file(store):
+    artifact = store.get_or_make(SPEC, make)
+    artifact.path("notes.json").unlink()
+    artifact.path("model/weights.npy").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"model/weights\.npy, notes\.json missing or changed"):
+        store.verify(artifact)
+
+
+def test_a_reading_error_does_not_throw_an_artifact_away(store, monkeypatch):
+    artifact = store.get_or_make(SPEC, make)
+
+    def broken(*args, **kwargs):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(type(artifact.folder), "read_text", broken)
+    with pytest.raises(StoreError, match=r"cannot read .*Input/output error"):
+        store.get_or_make(SPEC, must_not_run)
+    monkeypatch.undo()
+    assert store.get_or_make(SPEC, must_not_run).reused
+
+
+# A disk that is full or may not be written
+
+
+# two files, a folder, the manifest, the artifact's folder, and the stage's
+@pytest.mark.parametrize("good", range(6))
+def test_a_full_disk_at_any_moment_leaves_nothing_half_made(store, monkeypatch, good):
+    fsync, calls = os.fsync, iter(range(100))
+
+    def full(descriptor):
+        if next(calls) >= good:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="left on device; free some space, or set TGAP_HOME") as e:
+        store.get_or_make(SPEC, make)
+    assert f"cannot write {SPEC} in {store.root}" in str(e.value)
+    monkeypatch.undo()
+    assert left_in_tmp(store) == []
+    found = store.find(SPEC)
+    assert (found is not None) == (good == 5)  # the last is for the name of a whole folder
+    store.verify(store.get_or_make(SPEC, make))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free some space, or set TGAP_HOME"),
+        (errno.EDQUOT, "free some space, or set TGAP_HOME"),
+        (errno.EROFS, "change the folder's permissions, or set TGAP_HOME"),
+    ],
+)
+def test_disk_errors_of_a_maker_are_told_with_their_remedy(store, number, remedy):
+    def fail(folder):
+        (folder / "half").write_text("x")
+        raise OSError(number, os.strerror(number))
+
+    with pytest.raises(StoreError, match=remedy) as raised:
+        store.get_or_make(SPEC, fail)
+    assert str(SPEC) in str(raised.value)
+    assert os.strerror(number) in str(raised.value)
+    assert store.find(SPEC) is None
+    assert left_in_tmp(store) == []
+
+
+def test_writers_tell_of_a_full_disk(tmp_path):
+    for write, value in (
+        (write_json, {}),
+        (write_array, np.zeros(100_000)),
+        (write_arrays, {"a": np.zeros(100_000)}),
+    ):
+        path = tmp_path / write.__name__
+        path.symlink_to("/dev/full")
+        with pytest.raises(StoreError, match=rf"cannot write {path.name} in .*No space left"):
+            write(path, value)
+
+
+@pytest.fixture
+def below_a_file(tmp_path):
+    (tmp_path / "file").write_text("")
+    return Store(tmp_path / "file" / "store")
+
+
+def test_a_folder_that_cannot_be_written_is_told(below_a_file):
+    assert below_a_file.find(SPEC) is None
+    with pytest.raises(StoreError, match=r"cannot write the lock of selection .*TGAP_HOME"):
+        below_a_file.get_or_make(SPEC, must_not_run)
+
+
+def test_a_missing_permission_is_told(store, monkeypatch):
+    def denied(*args, **kwargs):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", denied)
+    with pytest.raises(StoreError, match="Permission denied; change the folder's permissions"):
+        store.get_or_make(SPEC, make)
+    assert store.find(SPEC) is None
+    assert left_in_tmp(store) == []
+
+
+def test_check_writable_finds_problems_before_work_starts(store, below_a_file, monkeypatch):
+    assert store.check_writable() == []
+    assert list(store.root.iterdir()) == []
+    (problem,) = below_a_file.check_writable()
+    assert f"cannot write the store in {below_a_file.root}: Not a directory" in problem
+    monkeypatch.setattr(tgap.store, "MIN_FREE_MB", 10**12)
+    (problem,) = store.check_writable()
+    assert "MB of free space, it needs at least 1000000000000 MB: free some space" in problem
+
+
+# Digests of folders
+
+
+def fill(folder, files):
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder
+
+
+FILES = {"a.txt": "1", "sub/b.txt": "2"}
+
+
+def test_a_folder_counts_by_its_content_wherever_it_lies(tmp_path):
+    one, two = fill(tmp_path / "one", FILES), fill(tmp_path / "two", dict(reversed(FILES.items())))
+    assert folder_digest(one) == folder_digest(two)
+    (tmp_path / "link").symlink_to(one)
+    assert folder_digest(tmp_path / "link") == folder_digest(one)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"a.txt": "1", "sub/b.txt": "3"},
+        {"a.txt": "1", "sub/c.txt": "2"},
+        {"a.txt": "1", "b.txt": "2"},
+        {"a.txt": "1"},
+        {"a.txt": "2", "sub/b.txt": "1"},
+        {**FILES, "c.txt": ""},
+    ],
+)
+def test_a_folders_digest_changes_with_names_and_content(tmp_path, other):
+    one, two = fill(tmp_path / "one", FILES), fill(tmp_path / "two", other)
+    assert folder_digest(one) != folder_digest(two)
+
+
+def test_a_changed_file_is_read_again(tmp_path):
+    folder = fill(tmp_path / "one", FILES)
+    before = folder_digest(folder)
+    rewrite(folder / "a.txt", b"9")
+    assert folder_digest(folder) != before
+
+
+def test_hidden_files_do_not_count(tmp_path):
+    folder = fill(tmp_path / "one", FILES)
+    before = folder_digest(folder)
+    fill(folder, {".DS_Store": "x", ".git/config": "y", "sub/.cache/z": "z"})
+    assert folder_digest(folder) == before
+
+
+def test_links_are_followed_within_the_folder_only(tmp_path):
+    folder = fill(tmp_path / "one", FILES)
+    (folder / "c.txt").symlink_to(folder / "a.txt")
+    assert folder_digest(folder) == folder_digest(fill(tmp_path / "two", {**FILES, "c.txt": "1"}))
+    (folder / "out.txt").symlink_to(fill(tmp_path, {"secret": "s"}) / "secret")
+    with pytest.raises(DataError, match=r"out\.txt is a link to .*secret; .*cp -rL"):
+        folder_digest(folder)
+    (folder / "out.txt").unlink()
+    (folder / "round").symlink_to(folder)
+    with pytest.raises(DataError, match=r"round is a link"):
+        folder_digest(folder)
+
+
+def test_folders_without_files_are_refused(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        folder_digest(tmp_path / "none")
+    with pytest.raises(DataError, match="holds no files"):
+        folder_digest(tmp_path)

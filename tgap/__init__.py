@@ -1,0 +1,1 @@
+"""tgap: can a model be trained on what my fine-tuned generator makes?"""

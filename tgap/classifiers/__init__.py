@@ -1,0 +1,1 @@
+"""Images to one score per label; ``classifier=...``."""

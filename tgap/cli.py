@@ -1,0 +1,153 @@
+"""The command line: ``tgap run``, ``tgap ui``, ``tgap sync``.
+
+``--help`` and ``--cfg`` answer without importing torch or MLflow.
+"""
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from tgap.errors import ConfigError, TgapError
+from tgap.home import home_folder
+
+HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc")
+
+USAGE = """\
+tgap: can a model be trained on what my fine-tuned generator makes?
+
+  tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
+  tgap ui [--port 5000]                              MLflow's pages on this machine
+  tgap sync                                          log to MLflow what could not be logged
+  tgap run --help                                    groups, options and settings
+"""
+
+
+def main() -> None:
+    """The console script ``tgap``."""
+    sys.exit(command(sys.argv[1:]))
+
+
+def command(words: Sequence[str]) -> int:
+    """Run a sub-command; returns the exit code."""
+    if words and words[0] == "run":
+        return run_command(words[1:])
+    parser = argparse.ArgumentParser(prog="tgap", usage=USAGE, add_help=False)
+    parser.add_argument("command", nargs="?", choices=("run", "ui", "sync"))
+    parser.add_argument("--port", type=int, default=5000)
+    parser.add_argument("--help", "-h", action="store_true")
+    parser.add_argument("--version", action="store_true")
+    args = parser.parse_args(words)
+    if args.version:
+        print(f"tgap {version('tgap')}")
+        return 0
+    if args.help or args.command is None:
+        print(USAGE, end="")
+        return 0 if args.help else 2
+    return guarded(lambda: ui(args.port) if args.command == "ui" else synchronise())
+
+
+def ui(port: int) -> int:
+    """Open MLflow's UI on localhost with the right store."""
+    from tgap.tracking import resolve_uri, serve_ui
+
+    return serve_ui(home_folder(), resolve_uri(home_folder()), port)
+
+
+def synchronise() -> int:
+    """Log what is still in the journal only."""
+    from tgap.tracking import resolve_uri, sync
+
+    print(f"{sync(home_folder(), resolve_uri(home_folder()))} runs logged")
+    return 0
+
+
+def run_command(words: Sequence[str]) -> int:
+    """``tgap run``; returns the exit code: 0 all well, 1 a run failed, 2 nothing was started."""
+    if "--help" in words or "-h" in words:
+        print(run_help(), end="")
+        return 0
+    if any(word in HYDRA_FLAGS for word in words):
+        return guarded(lambda: hydra_main(words))
+    signal.signal(signal.SIGTERM, _terminated)
+    return guarded(lambda: _launch(words))
+
+
+def _launch(words: Sequence[str]) -> int:
+    from hydra._internal.utils import get_args_parser
+
+    from tgap.launch import launch
+    from tgap.report.terminal import show_outcomes
+
+    args = get_args_parser().parse_args(list(words))
+    if args.experimental_rerun is not None:
+        raise ConfigError(["--experimental-rerun reads a pickle, which can run code; it is off"])
+    outcomes = launch(args.overrides, sweep=args.multirun, config_dir=args.config_dir)
+    show_outcomes(outcomes, home_folder())
+    return 1 if any(outcome.failure for outcome in outcomes) else 0
+
+
+def hydra_main(words: Sequence[str]) -> int:
+    """Hydra's own questions (``--cfg``, ``--info``), answered by Hydra."""
+    import hydra
+
+    from tgap import registry
+    from tgap.compose import CONFIG_NAME, conf_folder
+    from tgap.config import Run
+
+    registry.register(Run)
+    sys.argv = ["tgap", *words]
+    hydra.main(str(conf_folder()), CONFIG_NAME, version_base="1.3")(lambda config: None)()
+    return 0
+
+
+def guarded(action: "object") -> int:
+    """Call, and tell a TgapError without its traceback (unless ``HYDRA_FULL_ERROR=1``)."""
+    try:
+        return action()  # type: ignore[operator,no-any-return]
+    except TgapError as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print(f"tgap: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("tgap: interrupted; what is finished is kept, run again to go on", file=sys.stderr)
+        return 130
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    """SIGTERM ends like Ctrl-C: locks are freed and the run is recorded as killed."""
+    raise KeyboardInterrupt
+
+
+def run_help() -> str:
+    """Groups with their options, and the run's settings with type, default and meaning."""
+    from tgap import registry
+    from tgap.compose import options
+    from tgap.config import Run
+
+    lines = ["usage: tgap run [group=option ...] [key=value ...] [-m]", "", "groups:"]
+    lines += [f"  {group}={'|'.join(options(group))}" for group in (*registry.GROUPS, "profile")]
+    lines += ["", "settings (key=value, several values with commas and -m):"]
+    lines += _settings(Run, "")
+    lines += ["", "a component's own settings: tgap run --cfg job -p selector (or another group)"]
+    lines += ["Hydra's flags: --cfg job, --info, --config-dir, --hydra-help", ""]
+    return "\n".join(lines)
+
+
+def _settings(cls: type, prefix: str) -> list[str]:
+    from tgap.component import Checked
+
+    lines = []
+    for f in dataclasses.fields(cls):
+        part = f.default_factory
+        if isinstance(part, type) and issubclass(part, Checked):
+            lines += _settings(part, f"{prefix}{f.name}.")
+        elif f.default is not dataclasses.MISSING:
+            default = "null" if f.default is None else f.default
+            lines.append(f"  {prefix + f.name + '=' + str(default):38} {f.metadata['help']}")
+    return lines

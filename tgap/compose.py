@@ -1,0 +1,197 @@
+"""From the words of a command line to checked runs: Hydra composes, tgap builds and explains.
+
+Hydra stops at the first mistake. Here wrong values are gathered: the override that cannot be used
+is noted and left out, and the rest is composed again, until nothing new is found.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tgap import registry
+from tgap.config import Run
+from tgap.errors import ConfigError
+from tgap.suggest import nearest
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+    from omegaconf import DictConfig
+
+CONFIG_NAME = "config"
+
+
+def conf_folder() -> Path:
+    """Folder of the configs: beside the package in a checkout, inside it when installed."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[1] / "conf"
+
+
+@contextmanager
+def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
+    """Hydra with tgap's configs and schemas, and those of ``config_dir`` before them."""
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.config_search_path import SearchPathQuery
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+    from hydra.version import setbase
+
+    state = Singleton.get_state()
+    setbase("1.3")
+    registry.register(Run)
+    search_path = create_config_search_path(str(conf_folder()))
+    if config_dir is not None:
+        folder = Path(config_dir).absolute()
+        if not folder.is_dir():
+            raise ConfigError([f"--config-dir: there is no folder '{folder}'"])
+        anchor = SearchPathQuery(provider="schema", path=None)
+        search_path.prepend("command-line", f"file://{folder}", anchor)
+    GlobalHydra.instance().clear()
+    try:
+        yield Hydra.create_main_hydra2(task_name="tgap", config_search_path=search_path)
+    finally:
+        GlobalHydra.instance().clear()
+        Singleton.set_state(state)
+
+
+def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each run of a sweep, in Hydra's own order.
+
+    Raises:
+        ConfigError: If an override cannot be parsed, or the sweeper is not Hydra's basic one.
+    """
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create(hydra.config_loader).parse_overrides(list(overrides))
+        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    except HydraException as error:
+        raise ConfigError([_first_line(error)]) from error
+    return [list(job) for batch in batches for job in batch]
+
+
+def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> tuple[Run, dict[str, Any]]:
+    """Compose and build one run.
+
+    Returns:
+        The run, and its resolved configuration as JSON types.
+
+    Raises:
+        ConfigError: With all wrong values together, or one unknown name.
+    """
+    from omegaconf import OmegaConf
+
+    problems: list[str] = []
+    remaining = list(overrides)
+    while True:
+        try:
+            config = _composed(hydra, remaining)
+            break
+        except _WrongValueError as wrong:
+            problems.append(wrong.problem)
+            kept = [o for o in remaining if _key(o) != wrong.key]
+            if len(kept) == len(remaining):  # the wrong value is not an override: a file's
+                raise ConfigError(problems) from wrong
+            remaining = kept
+    data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    try:
+        run = registry.build(Run, data)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
+    return run, data
+
+
+def build_run(config: "DictConfig") -> Run:
+    """Build a run from a composed configuration."""
+    from omegaconf import OmegaConf
+
+    data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return registry.build(Run, {key: value for key, value in data.items() if key != "hydra"})
+
+
+class _WrongValueError(Exception):
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(problem)
+        self.key, self.problem = key, problem
+
+
+def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
+    """Compose with Hydra, its errors put into words."""
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf import open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = hydra.compose_config(
+            config_name=CONFIG_NAME,
+            overrides=overrides,
+            run_mode=RunMode.RUN,
+            with_log_configuration=False,
+        )
+    except (HydraException, OmegaConfBaseException) as error:
+        raise _explained(error, overrides) from error
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def _explained(error: Exception, overrides: list[str]) -> Exception:
+    """A Hydra or OmegaConf error in words: a wrong value, or an unknown name."""
+    cause = error.__cause__ or error
+    text = f"{error}\n{cause}"
+    group = re.search(r"Could not find '([\w/]+)/([\w.-]+)'", text)
+    if group and group[1] in registry.GROUPS:
+        return ConfigError([_unknown_option(group[1], group[2])])
+    missing = re.search(r"Key '([^']+)' is not in|Key '([^']+)' not in", text)
+    override = re.search(r"Could not override '([^']+)'", text)
+    if missing:
+        key = override[1] if override else (missing[1] or missing[2])
+        return ConfigError([_unknown_key(key)])
+    value = re.search(r"Value '(.*?)' .*?could not be converted to (\w+)", text, re.DOTALL)
+    full_key = re.search(r"full_key: (\S+)", text)
+    if value and full_key:
+        return _WrongValueError(
+            full_key[1], f"{full_key[1]} must be of type {value[2]}, got '{value[1]}'"
+        )
+    return ConfigError([_first_line(error)])
+
+
+def options(group: str) -> list[str]:
+    """All that may stand behind ``group=``: presets and bare components."""
+    presets = {file.stem for file in (conf_folder() / group).glob("*.yaml")}
+    return sorted(presets | set(registry.names(group) if group in registry.GROUPS else []))
+
+
+def _unknown_option(group: str, got: str) -> str:
+    return f"no {group} is named '{got}'{nearest(got, options(group))}"
+
+
+def _unknown_key(key: str) -> str:
+    """A sentence about a key that does not exist, with the nearest of its level."""
+    import dataclasses
+
+    head, _, last = key.rpartition(".")
+    known = [f.name for f in dataclasses.fields(Run)]
+    if not head:
+        return f"unknown key '{key}'{nearest(last, sorted({*known, 'profile'}))}"
+    for f in dataclasses.fields(Run):
+        if f.name == head and isinstance(f.default_factory, type):
+            level = [field.name for field in dataclasses.fields(f.default_factory)]
+            return f"unknown key '{key}'{nearest(last, level)}"
+    return f"unknown key '{key}': '{head}' has no setting '{last}' (see --cfg job -p {head})"
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+~").replace("/", ".")
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,88 @@
+"""A composed run, and the checks that need more than one component."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from tgap.classifiers.base import Classifier
+from tgap.component import Checked, option
+from tgap.datasets.base import Dataset
+from tgap.datasets.splitting import Splitting
+from tgap.evaluators.base import Evaluator
+from tgap.finetuners.base import Finetuner
+from tgap.generators.base import Generator
+from tgap.seeding import seed_for
+from tgap.selectors.base import Selector
+from tgap.settings import Budget, Prompts, Sampler, Seeds
+
+
+@dataclass(kw_only=True)
+class Tracking(Checked):
+    """Where a run's numbers go, beside the store."""
+
+    experiment: str = option("tgap", "MLflow experiment", in_key=False)
+    pictures: bool = option(True, "log sample grids and ROC curves", in_key=False)
+
+
+@dataclass(kw_only=True)
+class Run(Splitting):
+    """One composed configuration: a method at one size and one seed.
+
+    The settings of the split (``split_seed``, ``pool_size``, ...) stand at its top level.
+
+    Args:
+        size: Tuning images per label.
+        seed: The run's seed, from which every scope but the split draws its own.
+    """
+
+    dataset: Dataset
+    selector: Selector
+    generator: Generator
+    finetuner: Finetuner
+    classifier: Classifier
+    evaluator: Evaluator
+    prompts: Prompts = field(default_factory=Prompts)
+    sampler: Sampler = field(default_factory=Sampler)
+    budget: Budget = field(default_factory=Budget)
+    seeds: Seeds = field(default_factory=Seeds)
+    tracking: Tracking = field(default_factory=Tracking, metadata={"in_key": False})
+    size: int = option(500, "tuning images per label", low=1)
+    seed: int = option(0, "the run's seed", low=0)
+
+    def problems(self) -> list[str]:
+        """Combinations that cannot work."""
+        found = super().problems()
+        if self.finetuner.tunes and not self.generator.tunable:
+            found.append(
+                f"finetuner '{self.finetuner.title()}' cannot tune generator "
+                f"'{self.generator.title()}'; choose finetuner=none or another generator"
+            )
+        if not self.dataset.domain:
+            found.append("dataset.domain must name what the images show, for the prompts; got ''")
+        return found
+
+    @property
+    def method(self) -> str:
+        """Short name of what is compared: selector + finetuner, or the finetuner alone."""
+        if not self.finetuner.tunes:
+            return self.finetuner.title()
+        return f"{self.selector.title()}+{self.finetuner.title()}"
+
+    @property
+    def tuning_size(self) -> int | None:
+        """Tuning images per label; ``None`` when nothing is tuned."""
+        return self.size if self.finetuner.tunes else None
+
+    def seed_of(self, scope: str) -> int:
+        """Seed of a scope (``select``, ``finetune``, ``generate``, ``classify``).
+
+        Selector and finetuner are no part of it, so all methods of one seed share their noise and
+        their classifier's initialisation: a paired comparison.
+        """
+        own = getattr(self.seeds, scope)
+        return seed_for(scope, self.seed if own is None else own)
+
+    @property
+    def splitting(self) -> Splitting:
+        """The split's settings alone."""
+        names = [f.name for f in dataclasses.fields(Splitting)]
+        return Splitting(**{name: getattr(self, name) for name in names})

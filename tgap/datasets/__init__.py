@@ -1,0 +1,1 @@
+"""Real images of a domain; ``dataset=...``."""

@@ -1,0 +1,171 @@
+"""Image vectors of a CLIP model."""
+
+import functools
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tgap.component import option
+from tgap.device import DEVICES, torch_device
+from tgap.digest import folder_digest
+from tgap.embedders.base import Embedder
+from tgap.errors import DataError
+from tgap.types import Floats, Images
+
+if TYPE_CHECKING:
+    import torch
+
+TINY = Path(__file__).parents[1] / "assets" / "tiny_clip"
+"""Folder of the packaged miniature model."""
+
+_LOCAL = "local-dir:"
+_HUB = "hf-hub:"
+_WEIGHTS = (".bin", ".npz", ".pt", ".pth", ".safetensors")
+
+
+@dataclass(kw_only=True)
+class Clip(Embedder):
+    """Unit-length image vectors of a CLIP model, by open_clip.
+
+    Radford et al., Learning transferable visual models from natural language supervision, ICML
+    2021, arXiv 2103.00020. Images are resized, cropped and normalised as the model's own
+    preprocessing says, but in batches; after resizing, pixels differ from Pillow's by at most one
+    grey level of 255. Grey images are repeated to three channels.
+
+    Args:
+        model: ``tiny`` (packaged), a name that open_clip knows (``ViT-B-32``), ``hf-hub:ID`` or
+            ``local-dir:FOLDER`` (as open_clip saves it: ``open_clip_config.json`` and weights).
+        pretrained: For a name that open_clip knows: a tag (``laion2b_s34b_b79k``) or a file of
+            weights. Never left to chance: without weights there is an error.
+        device: Where it runs.
+    """
+
+    model: str = option("tiny", "tiny, open_clip's name, hf-hub:ID or local-dir:FOLDER")
+    pretrained: str | None = option(None, "tag or file of weights, for open_clip's names")
+    device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
+
+    def problems(self) -> list[str]:
+        """Weights that are missing, named twice, or not there."""
+        own_weights = self.model == "tiny" or self.model.startswith((_LOCAL, _HUB))
+        if own_weights and self.pretrained is not None:
+            return [
+                f"pretrained must be null for model '{self.model}', which has its own weights, "
+                f"got '{self.pretrained}'"
+            ]
+        if not own_weights and self.pretrained is None:
+            return [
+                f"pretrained must be set for model '{self.model}' (a tag such as 'openai', or a "
+                "file of weights); model=tiny brings its own"
+            ]
+        if self.model.startswith(_LOCAL) and not self._folder.is_dir():
+            return [f"model names a folder that does not exist: {self._folder}"]
+        if self._is_file and not Path(str(self.pretrained)).is_file():
+            return [f"pretrained names a file that does not exist: {self.pretrained}"]
+        return []
+
+    def identity(self) -> dict[str, Any]:
+        """Local weights count by their content, wherever they lie."""
+        found = super().identity()
+        if self.model == "tiny" or self.model.startswith(_LOCAL):
+            if not self._folder.is_dir():
+                raise DataError(f"the folder of CLIP model '{self.model}' is gone: {self._folder}")
+            found["model"] = folder_digest(self._folder)
+        if self._is_file:
+            file = Path(str(self.pretrained))
+            stat = file.stat()
+            found["pretrained"] = _file_digest(file, stat.st_size, stat.st_mtime_ns)
+        return found
+
+    @property
+    def _folder(self) -> Path:
+        return TINY if self.model == "tiny" else Path(self.model.removeprefix(_LOCAL))
+
+    @property
+    def _is_file(self) -> bool:
+        text = self.pretrained or ""
+        return "/" in text or text.endswith(_WEIGHTS) or Path(text).is_file()
+
+    def _embed(self, images: Images) -> Floats:
+        import torch
+
+        device = torch_device(self.device)
+        name = f"{_LOCAL}{TINY}" if self.model == "tiny" else self.model
+        model, preprocess = _loaded(name, self.pretrained, device)
+        parts = []
+        with torch.inference_mode():
+            for begin in range(0, len(images), self.batch_size):
+                batch = torch.from_numpy(np.array(images[begin : begin + self.batch_size]))
+                pixels = preprocess(batch.permute(0, 3, 1, 2)).to(device)
+                parts.append(model.encode_image(pixels, normalize=True).float().cpu().numpy())
+        vectors: Floats = np.concatenate(parts)
+        return vectors
+
+
+Preprocess = Callable[["torch.Tensor"], "torch.Tensor"]
+"""``(B, C, H, W)`` uint8 -> ``(B, 3, h, w)`` float32."""
+
+
+@functools.lru_cache(maxsize=2)
+def _loaded(
+    name: str, pretrained: str | None, device: "torch.device"
+) -> tuple["torch.nn.Module", Preprocess]:
+    """A model that is ready to embed, and its preprocessing; kept for the process's next call."""
+    import open_clip
+    import torch
+
+    try:
+        # Drawing weights that are overwritten at once would move the global random state.
+        with torch.random.fork_rng(devices=[]):
+            model = open_clip.create_model(
+                name, pretrained, require_pretrained=True, weights_only=True
+            )
+    except Exception as error:  # open_clip raises many kinds
+        weights = "" if pretrained is None else f" with weights '{pretrained}'"
+        raise DataError(
+            f"CLIP model '{name}'{weights} cannot be loaded: {error}; "
+            "open_clip.list_pretrained() lists the known names and tags"
+        ) from error
+    return model.eval().to(device), batch_preprocess(model.visual.preprocess_cfg, name)
+
+
+def batch_preprocess(settings: dict[str, Any], name: str) -> Preprocess:
+    """An open_clip model's own preprocessing, for batches of uint8 tensors.
+
+    Args:
+        settings: The model's ``preprocess_cfg``.
+        name: Of the model, for the message.
+
+    Raises:
+        DataError: If the model resizes in a way that is only written for single Pillow images.
+    """
+    import torch
+    from open_clip.transform import PreprocessCfg, ResizeKeepRatio, image_transform_v2
+
+    transform = image_transform_v2(PreprocessCfg(**settings), is_train=False)
+    *geometry, normalize = transform.transforms
+    if any(isinstance(step, ResizeKeepRatio) for step in geometry):
+        raise DataError(
+            f"CLIP model '{name}' resizes with resize_mode '{settings['resize_mode']}' to "
+            f"{settings['size']}, which is not supported; take a model with a square input and "
+            "resize_mode 'shortest' or 'squash'"
+        )
+
+    def preprocess(batch: "torch.Tensor") -> "torch.Tensor":
+        for step in geometry:
+            batch = step(batch)
+        scaled = batch.expand(-1, 3, -1, -1).to(torch.float32) / 255
+        normalised: torch.Tensor = normalize(scaled)
+        return normalised
+
+    return preprocess
+
+
+@functools.lru_cache(maxsize=16)
+def _file_digest(file: Path, size: int, modified_ns: int) -> str:
+    """SHA-256 of a file; size and time tell one that was rewritten since."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

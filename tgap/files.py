@@ -1,0 +1,115 @@
+"""Files of artifacts: written without pickle, brought to disk, hashed; errors say what to do."""
+
+import errno
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.errors import ContractError, StoreError
+from tgap.spec import plain_json
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file.
+
+    NaN and infinities are written as Python's ``json`` does (``NaN``): metrics may be undefined.
+
+    Raises:
+        ContractError: If something in it is not a JSON value.
+        StoreError: If the file cannot be written.
+    """
+    text = json.dumps(plain_json(value, path.name, finite=False), indent=1)
+    with writing(path.name, path.parent):
+        path.write_text(text + "\n", "utf-8")
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a ``.npy`` file without pickle.
+
+    Raises:
+        ContractError: If the array holds Python objects.
+        StoreError: If the file cannot be written.
+    """
+    _refuse_objects(path.name, array)
+    with writing(path.name, path.parent), path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays into a safetensors file.
+
+    Raises:
+        ContractError: If an array holds Python objects.
+        StoreError: If the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    for name, array in arrays.items():
+        _refuse_objects(f"{path.name}: {name}", array)
+    # safetensors writes an array's memory as it lies
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    with writing(path.name, path.parent):
+        path.write_bytes(save(contiguous))
+
+
+def _refuse_objects(where: str, array: NDArray[Any]) -> None:
+    if array.dtype.hasobject:
+        raise ContractError(f"{where} must hold numbers or text of fixed width, got {array.dtype}")
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_file_digest(path: Path) -> str:
+    """``file_digest``, read once per process as long as size and time of change stay the same."""
+    status = path.stat()
+    return _remembered(path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _remembered(path: Path, size: int, mtime_ns: int) -> str:
+    return file_digest(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content or a folder's list of names is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def writing(what: str, where: Path) -> Iterator[None]:
+    """Turn the system's errors inside into a ``StoreError`` that names what, where and remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(cannot_write(what, where, error)) from error
+
+
+def cannot_write(what: str, where: Path, error: OSError) -> str:
+    """The text of such an error."""
+    reason = error.strerror or str(error)
+    return f"cannot write {what} in {where}: {reason}; {remedy(error.errno)}"
+
+
+def remedy(number: int | None) -> str:
+    """What to do about an error number of the system."""
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "change the folder's permissions, or set TGAP_HOME to a folder you may write to"
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, or set TGAP_HOME to a folder on another disk"
+    return "set TGAP_HOME to another folder"

@@ -1,0 +1,1 @@
+"""Generator and tuning set to tuned generator; ``finetuner=...``."""

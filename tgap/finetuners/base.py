@@ -1,0 +1,92 @@
+"""Generator + tuning set -> tuned generator."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.component import Component
+from tgap.errors import ContractError
+from tgap.generators.base import Model
+from tgap.settings import Budget
+from tgap.types import Images
+
+Log = Callable[[int, dict[str, float]], None]
+"""Told (optimizer step, values by name)."""
+
+
+@dataclass(frozen=True)
+class PromptedImages:
+    """Images, each with the text it is trained under.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8.
+        prompts: N texts.
+        weights: ``(N,)`` float64 > 0, weight of each image in the loss.
+    """
+
+    images: Images
+    prompts: tuple[str, ...]
+    weights: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if not len(self.images) == len(self.prompts) == len(self.weights):
+            raise ContractError(
+                f"{len(self.images)} images, {len(self.prompts)} prompts and "
+                f"{len(self.weights)} weights must be equally many"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(kw_only=True)
+class Finetuner(Component):
+    """Tunes a generator for all labels at once."""
+
+    tunes: ClassVar[bool] = True
+    """False if the generator is passed through: no tuning set is drawn then."""
+
+    def prior_images(self) -> int:
+        """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""
+        return 0
+
+    def finetune(
+        self,
+        model: Model,
+        tuning_set: PromptedImages,
+        prior: PromptedImages | None,
+        budget: Budget,
+        rng: np.random.Generator,
+        log: Log = lambda step, values: None,
+    ) -> Model:
+        """Tune a copy of ``model``.
+
+        Args:
+            model: The loaded generator; left as it is.
+            tuning_set: Selected images, repeats kept, with prompts and loss weights.
+            prior: Images that the untuned model drew for the class prompt, or ``None``.
+            budget: Optimizer steps, batch size, learning rate.
+            rng: The only source of randomness.
+            log: Told the losses of each step.
+
+        Returns:
+            The tuned model.
+        """
+        if (prior is None) != (self.prior_images() == 0):
+            raise ContractError(f"{self.stem()} wants {self.prior_images()} prior images")
+        return self._finetune(model, tuning_set, prior, budget, rng, log)
+
+    @abstractmethod
+    def _finetune(
+        self,
+        model: Model,
+        tuning_set: PromptedImages,
+        prior: PromptedImages | None,
+        budget: Budget,
+        rng: np.random.Generator,
+        log: Log,
+    ) -> Model: ...

@@ -1,0 +1,87 @@
+"""A latent diffusion model in a diffusers folder, as Stable Diffusion 1.x and 2.x come."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+from tgap.device import torch_device
+from tgap.digest import folder_digest
+from tgap.errors import DataError
+from tgap.generators.base import Generator
+from tgap.generators.stable_diffusion.folder import folder_problems
+from tgap.generators.stable_diffusion.model import StableDiffusionModel, quiet
+
+PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
+KEPT = 2  # loaded models that a process keeps: the untuned one and the last tuned one
+
+_loaded: OrderedDict[tuple[str, str], StableDiffusionModel] = OrderedDict()
+
+
+@dataclass(kw_only=True)
+class LatentDiffusion(Generator):
+    """Stable Diffusion (Rombach et al. 2022, arXiv 2112.10752), of any size.
+
+    ``path`` is a folder that ``StableDiffusionPipeline.save_pretrained`` wrote or that was
+    downloaded whole; ``null`` is the packaged miniature, which draws printed letters. Weights are
+    read from safetensors only, in float32, and the safety checker is left out: it blacks out
+    images that it misjudges.
+    """
+
+    def folder(self) -> Path:
+        """Where the weights are."""
+        return PACKAGED if self.path is None else Path(self.path).expanduser()
+
+    def check(self) -> list[str]:
+        """Problems with the folder's files, as sentences; neither torch nor weights are loaded."""
+        return folder_problems(self.folder())
+
+    def digest(self) -> str:
+        """Hash of the folder's content; its place does not count.
+
+        Raises:
+            DataError: If ``check`` finds problems.
+        """
+        self._require_good_folder()
+        return folder_digest(self.folder())
+
+    def load(self) -> StableDiffusionModel:
+        """Load the folder; a process keeps the last few models, by content and device.
+
+        Raises:
+            DataError: If a file is missing, truncated or does not fit.
+        """
+        device = torch_device(self.device)
+        key = (self.digest(), str(device))
+        if key not in _loaded:
+            _loaded[key] = self._read(device.type)
+        _loaded.move_to_end(key)
+        while len(_loaded) > KEPT:
+            _loaded.popitem(last=False)
+        return _loaded[key]
+
+    def _require_good_folder(self) -> None:
+        problems = self.check()
+        if problems:
+            raise DataError("; ".join(problems))
+
+    def _read(self, device: str) -> StableDiffusionModel:
+        import torch
+        from diffusers import StableDiffusionPipeline
+
+        try:
+            with quiet():
+                pipeline = StableDiffusionPipeline.from_pretrained(
+                    str(self.folder()),
+                    dtype=torch.float32,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    safety_checker=None,
+                    feature_extractor=None,
+                    requires_safety_checker=False,
+                )
+        # Whatever the libraries meet in a folder that passed the checks, the folder is at fault.
+        except Exception as error:
+            raise DataError(
+                f"generator folder '{self.folder()}' cannot be loaded: {error}"
+            ) from error
+        return StableDiffusionModel(pipeline.to(device))

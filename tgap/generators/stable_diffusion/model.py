@@ -1,0 +1,248 @@
+"""A loaded latent diffusion model: drawing, and the parts that finetuners work on."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from tgap.errors import ContractError, DataError
+from tgap.generators.base import LatentModel
+from tgap.settings import Sampler
+from tgap.types import Images
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+SCHEDULER_CLASSES = {
+    "ddim": "DDIMScheduler",
+    "ddpm": "DDPMScheduler",
+    "dpm_solver": "DPMSolverMultistepScheduler",
+    "euler": "EulerDiscreteScheduler",
+    "pndm": "PNDMScheduler",
+}
+DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
+VAE_BATCH = 256  # images per pass of the VAE at most, and
+VAE_PIXELS = 2**22  # so many pixels, which are 16 images of 512 x 512
+
+
+class StableDiffusionModel(LatentModel):
+    """A ``StableDiffusionPipeline`` ready to draw; grey (1 channel) or RGB (3 channels).
+
+    Args:
+        pipeline: Its modules are put into evaluation mode and frozen. Nothing here changes them
+            after that, so several models may share them.
+    """
+
+    def __init__(self, pipeline: "StableDiffusionPipeline") -> None:
+        from diffusers import DDPMScheduler
+
+        for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
+            part.eval().requires_grad_(False)
+        for part in (pipeline, pipeline.vae, pipeline.unet):
+            # Else the folder that it was loaded from is written into every folder it is saved to.
+            part.register_to_config(_name_or_path="")
+        pipeline.set_progress_bar_config(disable=True)
+        self.pipeline = pipeline
+        self.unet = pipeline.unet
+        self.noise_scheduler = DDPMScheduler.from_config(_schedule(pipeline))
+        self.channels = int(pipeline.vae.config.in_channels)
+        self.height, self.width = (
+            side * pipeline.vae_scale_factor for side in _pair(pipeline.unet.config.sample_size)
+        )
+
+    def sample(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampler: Sampler,
+        on_images: Callable[[int], None] = lambda done: None,
+    ) -> Images:
+        """Draw one image per prompt, from noise of the image's own seed.
+
+        Noise is drawn on the CPU, so a seed stands for the same noise on every device.
+
+        Args:
+            prompts: N texts.
+            seeds: N noise seeds in [0, 2^64).
+            sampler: Scheduler, steps, guidance (1: the unconditional pass is left out).
+            on_images: Told how many images are done so far.
+
+        Returns:
+            ``(N, H, W, C)`` uint8.
+
+        Raises:
+            ContractError: If there are not as many seeds as prompts.
+            DataError: If the sampler diverges, or a prompt is too long for the text encoder.
+        """
+        if len(prompts) != len(seeds):
+            raise ContractError(f"{len(prompts)} prompts and {len(seeds)} seeds must be as many")
+        images = np.empty((len(prompts), self.height, self.width, self.channels), dtype=np.uint8)
+        if not len(prompts):
+            return images
+        embeddings = self.text_embeddings(prompts)
+        for start in range(0, len(prompts), sampler.batch_size):
+            stop = min(start + sampler.batch_size, len(prompts))
+            latents = self._latents(embeddings[start:stop], seeds[start:stop], sampler)
+            images[start:stop] = self._decode(latents)
+            on_images(stop)
+        return images
+
+    def moments(self, images: Images) -> "torch.Tensor":
+        """VAE posterior ``(N, 2, c, h, w)``: mean and standard deviation, times the scaling factor.
+
+        Raises:
+            DataError: If the images' size or channels are not the model's.
+        """
+        import torch
+
+        expected = (self.height, self.width, self.channels)
+        if images.shape[1:] != expected:
+            raise DataError(
+                f"images must be {expected} (height, width, channels) for this generator, got "
+                f"{images.shape[1:]}; resize or convert the dataset's images, or choose another "
+                "generator"
+            )
+        scale = self.pipeline.vae.config.scaling_factor
+        found = []
+        with torch.no_grad():
+            for batch in _batches(len(images), self.height * self.width):
+                pixels = torch.from_numpy(images[batch].astype(np.float32) / 127.5 - 1)
+                pixels = pixels.permute(0, 3, 1, 2).to(self.pipeline.device)
+                posterior = self.pipeline.vae.encode(pixels).latent_dist
+                found.append(torch.stack([posterior.mean, posterior.std], dim=1) * scale)
+        return torch.cat(found)
+
+    def text_embeddings(self, prompts: Sequence[str]) -> "torch.Tensor":
+        """Last hidden states ``(N, tokens, d)``; each distinct prompt is encoded once.
+
+        Raises:
+            DataError: If a prompt has more tokens than the text encoder reads.
+        """
+        import torch
+
+        distinct = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
+        self._check_lengths(list(distinct))
+        with torch.no_grad():
+            embeddings, _ = self.pipeline.encode_prompt(
+                list(distinct), self.pipeline.device, 1, do_classifier_free_guidance=False
+            )
+        rows = torch.tensor([distinct[prompt] for prompt in prompts], device=embeddings.device)
+        return embeddings[rows]
+
+    def with_unet(self, unet: "torch.nn.Module") -> Self:
+        """The same model around another UNet; this one is left as it is."""
+        return type(self)(self._pipeline(unet=unet))
+
+    def save(self, folder: Path) -> None:
+        """Write an ordinary diffusers folder, weights as safetensors."""
+        with quiet():
+            self.pipeline.save_pretrained(folder, safe_serialization=True)
+
+    def _pipeline(self, **replaced: Any) -> "StableDiffusionPipeline":
+        parts = {**self.pipeline.components, **replaced}
+        pipeline = type(self.pipeline)(**parts, requires_safety_checker=False)
+        pipeline.set_progress_bar_config(disable=True)
+        return pipeline
+
+    def _check_lengths(self, prompts: list[str]) -> None:
+        # Cut off, two prompts that differ in their last word would silently become one.
+        most = self.pipeline.tokenizer.model_max_length
+        for prompt, tokens in zip(
+            prompts, self.pipeline.tokenizer(prompts, truncation=False).input_ids, strict=True
+        ):
+            if len(tokens) > most:
+                raise DataError(
+                    f"prompt must have at most {most} tokens for this generator, got "
+                    f"{len(tokens)}: '{prompt}'; shorten the prompt template or the domain"
+                )
+
+    def _latents(
+        self, embeddings: "torch.Tensor", seeds: Sequence[int], sampler: Sampler
+    ) -> "torch.Tensor":
+        """Denoise one latent per seed, and refuse what diverged."""
+        import torch
+
+        unconditional = None
+        if sampler.guidance > 1:
+            unconditional = self.text_embeddings([""]).expand_as(embeddings)
+        pipeline = self._pipeline(scheduler=scheduler_named(sampler.scheduler, self.pipeline))
+        latents = pipeline(
+            prompt_embeds=embeddings,
+            negative_prompt_embeds=unconditional,
+            generator=[torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
+            num_inference_steps=sampler.steps,
+            guidance_scale=sampler.guidance,
+            output_type="latent",
+        ).images
+        worst = float(latents.flatten(1).std(dim=1).max())
+        if not worst < DIVERGED:  # NaN compares false, so it is refused too
+            raise DataError(
+                f"sampling diverged: scheduler {sampler.scheduler} with {sampler.steps} steps and "
+                f"guidance {sampler.guidance:g} gave latents with a standard deviation of "
+                f"{worst:.3g}, where about 1 is usual; use more steps, less guidance or another "
+                "scheduler (ddim, ddpm), or look at the model's training losses"
+            )
+        return latents
+
+    def _decode(self, latents: "torch.Tensor") -> Images:
+        import torch
+
+        vae = self.pipeline.vae
+        found = []
+        with torch.no_grad():
+            for batch in _batches(len(latents), self.height * self.width):
+                pixels = vae.decode(latents[batch] / vae.config.scaling_factor).sample
+                grey = ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
+                found.append(grey.permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(found)
+
+
+def scheduler_named(name: str, pipeline: "StableDiffusionPipeline") -> Any:
+    """A fresh scheduler of that kind on the model's own noise schedule.
+
+    Args:
+        name: One of ``tgap.settings.SCHEDULERS``.
+        pipeline: Whose scheduler's configuration is taken over.
+    """
+    import diffusers
+
+    config = _schedule(pipeline)
+    if name == "dpm_solver" and config.get("beta_schedule") == "squaredcos_cap_v2":
+        # On the squared-cosine schedule the first steps' log-SNR is so low that the solver
+        # diverges; its authors clip it at -5.1 (Lu et al. 2022, arXiv 2211.01095, their code).
+        config["lambda_min_clipped"] = -5.1
+    return getattr(diffusers, SCHEDULER_CLASSES[name]).from_config(config)
+
+
+def _schedule(pipeline: "StableDiffusionPipeline") -> dict[str, Any]:
+    # Latents have no bounds to clip to, yet some schedulers clip when nothing is said.
+    return {**pipeline.scheduler.config, "clip_sample": False}
+
+
+def _pair(size: int | Sequence[int]) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _batches(count: int, pixels: int) -> Iterator[slice]:
+    step = max(1, min(VAE_BATCH, VAE_PIXELS // pixels))
+    return (slice(start, min(start + step, count)) for start in range(0, count, step))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep diffusers and transformers from drawing bars while they load and save."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    shown = [library for library in libraries if library.is_progress_bar_enabled()]
+    for library in shown:
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library in shown:
+            library.enable_progress_bar()

@@ -1,0 +1,121 @@
+"""Around Hydra: check every run before the first one starts, launch, and gather the rows.
+
+Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99999999``.
+"""
+
+import logging
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tgap.compose import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
+from tgap.config import Run
+from tgap.errors import ConfigError, TgapError
+from tgap.home import home_folder
+from tgap.preflight import check_runs
+from tgap.record import Recorder, sweep_key_of
+from tgap.report.table import RunRow
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+    from omegaconf import DictConfig
+
+SWEEP_VARIABLE = "TGAP_SWEEP"
+"""Tells the runs of a sweep, also those in other processes, which sweep they belong to."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended: its row for the table, or what went wrong."""
+
+    row: RunRow | None = None
+    failure: str | None = None
+
+
+def launch(
+    overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None
+) -> list[Outcome]:
+    """Check all runs of a command line, then run them through Hydra's launcher.
+
+    Args:
+        overrides: Hydra overrides; with commas if ``sweep``.
+        sweep: Whether the overrides are to be expanded (Hydra's ``-m``).
+        config_dir: A further folder of configs.
+
+    Returns:
+        An outcome per run, in Hydra's order. A failed run does not stop the others.
+
+    Raises:
+        ConfigError: With every wrong value and combination of every run, before anything starts.
+    """
+    with hydra_ready(config_dir) as hydra:
+        jobs = expand(hydra, overrides) if sweep else [list(overrides)]
+        runs = check_jobs(hydra, jobs)
+        # Hydra's launchers may change the folder or the process: from here on it is absolute.
+        os.environ["TGAP_HOME"] = str(home_folder())
+        if not sweep:
+            job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
+            return [job.return_value]
+        recorder = Recorder(home_folder(), sweep_key_of(runs))
+        os.environ[SWEEP_VARIABLE] = recorder.sweep_key or ""
+        recorder.open_sweep(runs, list(overrides))
+        outcomes: list[Outcome] = []
+        status = "KILLED"
+        try:
+            batches = hydra.multirun(
+                config_name=CONFIG_NAME, task_function=task, overrides=list(overrides)
+            )
+            outcomes = [job.return_value for batch in batches for job in batch]
+            status = "FAILED" if any(outcome.failure for outcome in outcomes) else "FINISHED"
+        finally:
+            del os.environ[SWEEP_VARIABLE]
+            rows = [outcome.row for outcome in outcomes if outcome.row is not None]
+            recorder.close_sweep(runs[0], rows, status)
+        return outcomes
+
+
+def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
+    """Compose, build and check every run, and tell all problems at once.
+
+    Raises:
+        ConfigError: With each problem once.
+    """
+    runs, problems = [], []
+    for job in jobs:
+        try:
+            runs.append(compose_run(hydra, job)[0])
+        except ConfigError as error:
+            problems += error.problems
+    problems += check_runs(runs, home_folder())
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return runs
+
+
+def task(config: "DictConfig") -> Outcome:
+    """One run, in whatever process Hydra's launcher chose.
+
+    Failures are told and returned, so that one run does not sink a sweep; their traceback goes
+    to the run's log file, or to the terminal if ``HYDRA_FULL_ERROR=1``.
+    """
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        run = build_run(config)
+        data: Any = OmegaConf.to_container(config, resolve=True)
+        recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
+        overrides = list(HydraConfig.get().overrides.task)
+        return Outcome(row=recorder.execute(run, data, overrides))
+    except TgapError as error:
+        log.log(logging.ERROR, "%s", error, exc_info=full_error)
+        return Outcome(failure=str(error))
+    except Exception as error:
+        # A mistake of ours or of a library: the run fails, the sweep goes on, nothing is hidden.
+        log.exception("unexpected %s", type(error).__name__)
+        return Outcome(failure="".join(traceback.format_exception_only(error)).strip())

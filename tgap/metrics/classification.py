@@ -1,0 +1,194 @@
+"""How well a classifier's scores tell labels apart.
+
+Every number is NaN where it is not defined, e.g. the AUROC of a test set without positives; none
+is replaced by a guess or left out of a mean.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.errors import ContractError
+from tgap.types import Bools
+
+Reals = NDArray[Any]
+"""Scores of any real dtype; they are compared as they are, so float32 ties stay ties."""
+Doubles = NDArray[np.float64]
+
+
+def auroc(scores: Reals, labels: Bools) -> float:
+    """Area under the ROC curve: the chance that a positive outscores a negative, ties one half.
+
+    ``AUROC = (pairs in order + pairs tied / 2) / (positives x negatives)``, the Mann-Whitney
+    statistic with mid-ranks (Hanley & McNeil, Radiology 1982). Depends on the order of the scores
+    only. O(n log n).
+
+    Args:
+        scores: ``(N,)`` real, larger for the positive side; infinities are fine, NaN is not.
+        labels: ``(N,)`` bool.
+
+    Returns:
+        A value in [0, 1]; NaN unless there are both positives and negatives.
+
+    Raises:
+        ContractError: If shapes or dtypes disagree, or a score is NaN.
+
+    >>> auroc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
+    0.875
+    """
+    _check(scores, labels, "(N,)")
+    _, positives, negatives = _counts_by_score(scores, labels)
+    pairs = positives.sum() * negatives.sum()
+    if pairs == 0:
+        return float("nan")
+    below = np.cumsum(negatives) - negatives
+    return float((positives * (below + negatives / 2)).sum() / pairs)
+
+
+def auroc_per_label(scores: Reals, labels: Bools) -> Doubles:
+    """``auroc`` of each label against the images that lack it.
+
+    Args:
+        scores: ``(N, L)`` real, one score per label.
+        labels: ``(N, L)`` bool; more than one may hold for an image.
+
+    Returns:
+        ``(L,)`` float64; NaN for a label that all images or no image carries.
+
+    Raises:
+        ContractError: As ``auroc``.
+    """
+    _check(scores, labels, "(N, L)")
+    return np.array([auroc(s, t) for s, t in zip(scores.T, labels.T, strict=True)])
+
+
+def macro_auroc(scores: Reals, labels: Bools) -> float:
+    """Mean of ``auroc_per_label``, each label counting alike; same arguments.
+
+    NaN as soon as one label's AUROC is: a mean over fewer labels in one leg than in another would
+    make the legs' ratio compare different questions.
+    """
+    return float(auroc_per_label(scores, labels).mean())
+
+
+def accuracy(scores: Reals, labels: Bools) -> float:
+    """Share of images whose largest score is that of their label.
+
+    A tie counts for the first of the tied labels, as ``argmax`` does.
+
+    Args:
+        scores: ``(N, L)`` real.
+        labels: ``(N, L)`` bool.
+
+    Returns:
+        A value in [0, 1]; NaN unless there are images, at least two labels, and each image
+        carries exactly one label.
+
+    Raises:
+        ContractError: As ``auroc``.
+
+    >>> truth = np.array([[True, False], [False, True], [False, True]])
+    >>> always_first = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    >>> round(accuracy(always_first, truth), 3), accuracy_per_label(always_first, truth).tolist()
+    (0.333, [1.0, 0.0])
+    """
+    _check(scores, labels, "(N, L)")
+    if len(labels) == 0 or not _exclude_each_other(labels):
+        return float("nan")
+    return float(_right(scores, labels).mean())
+
+
+def accuracy_per_label(scores: Reals, labels: Bools) -> Doubles:
+    """``accuracy`` among the images of each label (its recall): the thesis's "100 % / 0 %".
+
+    Args:
+        scores: ``(N, L)`` real.
+        labels: ``(N, L)`` bool.
+
+    Returns:
+        ``(L,)`` float64; NaN for a label without images, and for all where ``accuracy`` is NaN.
+
+    Raises:
+        ContractError: As ``auroc``.
+    """
+    _check(scores, labels, "(N, L)")
+    recalls = np.full(labels.shape[1], np.nan)
+    if _exclude_each_other(labels):
+        images = labels.sum(axis=0)
+        hits = labels[_right(scores, labels)].sum(axis=0)
+        np.divide(hits, images, out=recalls, where=images > 0)
+    return recalls
+
+
+def balanced_accuracy(scores: Reals, labels: Bools) -> float:
+    """Mean of ``accuracy_per_label``, each label counting alike; same arguments.
+
+    1 / L is chance, however unequal the labels are. NaN if a label has no image.
+    """
+    return float(accuracy_per_label(scores, labels).mean())
+
+
+def roc_curve(scores: Reals, labels: Bools) -> tuple[Doubles, Doubles, Doubles]:
+    """The ROC curve, one point per distinct score; the area under its straight lines is ``auroc``.
+
+    Args:
+        scores: ``(N,)`` real, larger for the positive side.
+        labels: ``(N,)`` bool.
+
+    Returns:
+        False positive rates, true positive rates and thresholds, ``(distinct scores + 1,)``
+        float64 each, from (0, 0) to (1, 1). An image counts as positive if its score is at least
+        the threshold; the first threshold is infinity. The rate of a side without images is NaN.
+
+    Raises:
+        ContractError: As ``auroc``.
+
+    >>> fpr, tpr, thresholds = roc_curve(np.array([0.2, 0.6, 0.6]), np.array([False, False, True]))
+    >>> fpr.tolist(), tpr.tolist(), thresholds.tolist()
+    ([0.0, 0.5, 1.0], [0.0, 1.0, 1.0], [inf, 0.6, 0.2])
+    """
+    _check(scores, labels, "(N,)")
+    distinct, positives, negatives = _counts_by_score(scores, labels)
+    thresholds = np.concatenate([[np.inf], distinct[::-1].astype(np.float64)])
+    return _rates(negatives), _rates(positives), thresholds
+
+
+def _check(scores: Reals, labels: Bools, shape: str) -> None:
+    axes = shape.count("N") + shape.count("L")
+    if scores.ndim != axes or scores.shape != labels.shape:
+        raise ContractError(
+            f"scores and labels must both be {shape}, got {scores.shape} and {labels.shape}"
+        )
+    if axes == 2 and scores.shape[1] == 0:
+        raise ContractError("scores and labels must have at least one label, got none")
+    if labels.dtype != np.bool_:
+        raise ContractError(f"labels must be bool, got {labels.dtype}")
+    missing = int(np.isnan(scores).sum())
+    if missing:
+        raise ContractError(
+            f"scores must not be NaN, got {missing} NaN of {scores.size}; did training diverge?"
+        )
+
+
+def _counts_by_score(scores: Reals, labels: Bools) -> tuple[Reals, Doubles, Doubles]:
+    """Distinct scores, ascending, and how many positives and negatives have each (exact)."""
+    distinct, which = np.unique(scores, return_inverse=True)
+    positives = np.bincount(which[labels], minlength=len(distinct)).astype(np.float64)
+    negatives = np.bincount(which[~labels], minlength=len(distinct)).astype(np.float64)
+    return distinct, positives, negatives
+
+
+def _rates(counts: Doubles) -> Doubles:
+    """Share of the counts at or above each score, from the highest score down."""
+    reached = np.concatenate([[0.0], np.cumsum(counts[::-1])])
+    total = reached[-1]
+    return reached / total if total > 0 else np.full(len(reached), np.nan)
+
+
+def _exclude_each_other(labels: Bools) -> bool:
+    return labels.shape[1] >= 2 and bool((labels.sum(axis=1) == 1).all())
+
+
+def _right(scores: Reals, labels: Bools) -> Bools:
+    return np.asarray(labels[np.arange(len(labels)), scores.argmax(axis=1)])

@@ -1,0 +1,156 @@
+"""Runs a run and records it: journal and MLflow through the tracker, a row for the table."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tgap.component import Component
+from tgap.config import Run
+from tgap.pipeline import Result, execute
+from tgap.plan import Plan, plan
+from tgap.report.table import RunRow, markdown
+from tgap.store import Store
+from tgap.tracking import RunLog, Tracker, resolve_uri
+
+METHOD_GROUPS = ("selector", "finetuner")
+GROUPS = (*METHOD_GROUPS, "generator", "dataset", "classifier", "evaluator")
+
+
+def digest_of(value: object) -> str:
+    """A short hash of JSON types."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def run_key_of(run: Run, its: Plan) -> str:
+    """What identifies a run's record: its result, under the size and seed that it was asked for."""
+    return digest_of([its.evaluation.key, run.method, run.size, run.seed, run.tracking.experiment])
+
+
+def sweep_key_of(runs: Sequence[Run]) -> str:
+    """A sweep is its runs, in any order."""
+    return digest_of(sorted(run_key_of(run, plan(run)) for run in runs))
+
+
+def method_label(run: Run, overrides: Sequence[str]) -> str:
+    """The method's short name, with the settings of it that the command line changed.
+
+    A preset is a group's choice (``selector=clip_spectral``) and has a name; what is changed
+    inside it (``selector.cluster.n_clusters=20``) has not, so it is told.
+    """
+    changed = []
+    for override in overrides:
+        key, _, value = override.lstrip("+").partition("=")
+        inside = any(key.startswith((f"{group}.", f"{group}/")) for group in METHOD_GROUPS)
+        of_selector = key.startswith("selector")
+        if inside and not key.endswith(".name") and (run.finetuner.tunes or not of_selector):
+            changed.append(f"{key.replace('/', '.').rpartition('.')[2]}={value}")
+    return run.method + (f" ({', '.join(sorted(changed))})" if changed else "")
+
+
+class Recorder:
+    """Executes runs and writes down what they were and what they gave.
+
+    Args:
+        home: Folder of store, journal and database.
+        sweep_key: The sweep that the runs belong to, if any.
+    """
+
+    def __init__(self, home: Path, sweep_key: str | None = None) -> None:
+        self.home, self.sweep_key = home, sweep_key
+
+    def _tracker(self, run: Run) -> Tracker:
+        return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
+
+    def execute(self, run: Run, config: Mapping[str, Any], overrides: Sequence[str]) -> RunRow:
+        """Execute a run and record it.
+
+        Args:
+            run: The run.
+            config: Its resolved configuration, to be logged whole.
+            overrides: What was said on the command line.
+
+        Returns:
+            Its row for the table.
+        """
+        its, label = plan(run), method_label(run, overrides)
+        name = f"{label} size={run.size} seed={run.seed}"
+        tags = {"tgap.overrides": " ".join(overrides), "tgap.evaluation_key": its.evaluation.key}
+        with self._tracker(run).run(run_key_of(run, its), name, params_of(run, label), tags) as log:
+            log.config({key: value for key, value in config.items() if key != "hydra"})
+
+            def on_stage(stage: str, result: Result) -> None:
+                log_stage(log, stage, result)
+
+            result = execute(run, Store(self.home / "store"), on_stage)
+            log.metrics(result.metrics)
+            if "pictures" in result.artifacts:
+                for picture in ("samples.png", "roc.png"):
+                    log.picture(result.artifacts["pictures"].path(picture))
+        return row_of(result, label)
+
+    def open_sweep(self, runs: Sequence[Run], overrides: Sequence[str]) -> None:
+        """Open the sweep's parent run, unless it is there already."""
+        words = " ".join(overrides)
+        self._tracker(runs[0]).open_sweep(f"sweep {words}"[:200], len(runs), {"overrides": words})
+
+    def close_sweep(self, run: Run, rows: Sequence[RunRow], status: str) -> None:
+        """Close the sweep's parent run with its table."""
+        texts = {"table.md": markdown(rows)} if rows else {}
+        self._tracker(run).close_sweep(status, texts=texts)
+
+
+def log_stage(log: RunLog, stage: str, result: Result) -> None:
+    """Log what a stage cost, and the losses that it made, and push both to MLflow."""
+    record = result.stages[stage]
+    log.metrics({f"seconds/{stage}": record.seconds, f"reused/{stage}": float(record.reused)})
+    if stage == "finetune" and "generator" in result.artifacts:
+        for losses in result.artifacts["generator"].read_json("losses.json"):
+            step = losses.pop("step")
+            log.metrics({f"finetune/{name}": value for name, value in losses.items()}, step)
+    log.flush()
+
+
+def params_of(run: Run, label: str) -> dict[str, object]:
+    """Flat MLflow parameters, the ones that people group and filter by."""
+    titles = {group: getattr(run, group).title() for group in GROUPS}
+    flat = {"method": label, **titles, "size": run.size, "seed": run.seed}
+    return flat | settings_of(run)
+
+
+def settings_of(run: Run) -> dict[str, str]:
+    """All that is no method, size or seed, flat, as text: what a table's rows must agree in."""
+    found: dict[str, str] = {}
+    for group in GROUPS:
+        if group not in METHOD_GROUPS:
+            component: Component = getattr(run, group)
+            found |= _flat(group, component.identity() | {"class": component.title()})
+    found["generator.digest"] = run.generator.digest()[:16]
+    for node in ("sampler", "budget", "prompts"):
+        found |= _flat(node, getattr(run, node).identity())
+    return found | _flat("", run.splitting.identity())
+
+
+def _flat(prefix: str, value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        parts = [_flat(f"{prefix}.{key}" if prefix else key, part) for key, part in value.items()]
+        return {key: text for part in parts for key, text in part.items()}
+    return {prefix: str(value)}
+
+
+def row_of(result: Result, label: str) -> RunRow:
+    """A run's row for the table."""
+    run = result.run
+    parts = {group: getattr(run, group).identity() for group in METHOD_GROUPS}
+    if not run.finetuner.tunes:
+        del parts["selector"]
+    return RunRow(
+        method=label,
+        method_key=digest_of(parts),
+        size=run.tuning_size,
+        seed=run.seed,
+        evaluation_key=result.plan.evaluation.key,
+        metrics=result.metrics,
+        settings=settings_of(run),
+    )

@@ -1,0 +1,236 @@
+"""Finds components, derives their typed Hydra schema, and builds them from plain data.
+
+A component's class is its own configuration (fields = hyper-parameters), so a parameter is written
+once. A configuration is data: only subclasses of the group's base are ever built, and only from
+tgap itself, from an installed entry point (group ``tgap.<group>``, e.g. ``tgap.selector``), or
+from a package named in the environment variable ``TGAP_TRUSTED``.
+"""
+
+import dataclasses
+import importlib
+import inspect
+import os
+import pkgutil
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, TypeVar
+
+from tgap.classifiers.base import Classifier
+from tgap.component import Checked, Component
+from tgap.datasets.base import Dataset
+from tgap.embedders.base import Embedder
+from tgap.errors import ConfigError, ContractError
+from tgap.evaluators.base import Evaluator
+from tgap.finetuners.base import Finetuner
+from tgap.generators.base import Generator
+from tgap.selectors.allocations.base import Allocation
+from tgap.selectors.base import Selector
+from tgap.selectors.clusterers.base import Clusterer
+from tgap.selectors.picks.base import Pick
+from tgap.suggest import nearest
+
+C = TypeVar("C", bound=Checked)
+
+
+@dataclass(frozen=True)
+class Group:
+    """A config group: the package that holds its components, and their base."""
+
+    package: str
+    base: type[Component]
+
+
+GROUPS: dict[str, Group] = {
+    "dataset": Group("tgap.datasets", Dataset),
+    "selector": Group("tgap.selectors", Selector),
+    "selector/embedder": Group("tgap.embedders", Embedder),
+    "selector/cluster": Group("tgap.selectors.clusterers", Clusterer),
+    "selector/allocate": Group("tgap.selectors.allocations", Allocation),
+    "selector/pick": Group("tgap.selectors.picks", Pick),
+    "generator": Group("tgap.generators", Generator),
+    "finetuner": Group("tgap.finetuners", Finetuner),
+    "classifier": Group("tgap.classifiers", Classifier),
+    "evaluator": Group("tgap.evaluators", Evaluator),
+}
+
+
+@cache
+def _own(group: str) -> dict[str, type[Component]]:
+    """tgap's own components of a group: a file ``x.py`` holds the class whose stem is ``x``."""
+    package, base = GROUPS[group].package, GROUPS[group].base
+    found: dict[str, type[Component]] = {}
+    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        if info.ispkg or info.name == "base":
+            continue
+        module = importlib.import_module(f"{package}.{info.name}")
+        for _, cls in inspect.getmembers(module, inspect.isclass):
+            if cls.__module__ != module.__name__ or not issubclass(cls, base):
+                continue
+            if inspect.isabstract(cls):
+                continue
+            if cls.stem() != info.name:
+                raise ContractError(
+                    f"{module.__name__}.{cls.__name__} has the stem '{cls.stem()}', "
+                    f"but its file is named '{info.name}'; one of the two must be renamed"
+                )
+            found[info.name] = cls
+    return found
+
+
+@cache
+def _installed(group: str) -> dict[str, EntryPoint]:
+    """Other packages' components of a group, by entry point."""
+    return {ep.name: ep for ep in entry_points(group=f"tgap.{group.replace('/', '.')}")}
+
+
+def names(group: str) -> list[str]:
+    """Names of all components of a group, sorted."""
+    return sorted({*_own(group), *_installed(group)})
+
+
+def component_class(group: str, name: str) -> type[Component]:
+    """The class behind a name.
+
+    Raises:
+        ConfigError: If there is none; the nearest name is told.
+    """
+    if name in _own(group):
+        return _own(group)[name]
+    if name in _installed(group):
+        return _subclass(_installed(group)[name].load(), GROUPS[group].base, name)
+    raise ConfigError([f"no {group} is named '{name}'{nearest(name, names(group))}"])
+
+
+def _subclass(cls: Any, base: type[Component], where: str) -> type[Component]:
+    if not (inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)):
+        raise ConfigError([f"{where}: {cls!r} is no {base.__name__}; only components are built"])
+    return cls
+
+
+def _parts(cls: type[Checked]) -> dict[str, type[Checked]]:
+    """Fields of a dataclass that hold components or other checked dataclasses, by name."""
+    hints = typing.get_type_hints(cls)
+    parts = {}
+    for f in dataclasses.fields(cls):
+        for hint in (hints[f.name], *typing.get_args(hints[f.name])):
+            if inspect.isclass(hint) and issubclass(hint, Checked):
+                parts[f.name] = hint
+    return parts
+
+
+def schema(cls: type[Checked], group: str = "") -> type[Any]:
+    """The structured config of a dataclass, which Hydra fills and type-checks.
+
+    A field that holds a component becomes a config group of its own, ``<group>/<field>``, whose
+    default is the class's default; one that holds plain settings is nested as it is.
+    """
+    hints, parts = typing.get_type_hints(cls), _parts(cls)
+    fields: list[tuple[str, Any, Any]] = []
+    defaults: list[Any] = []
+    if issubclass(cls, Component):
+        target = f"{cls.__module__}.{cls.__qualname__}"
+        fields.append(("_target_", str, dataclasses.field(default=target)))
+    for f in dataclasses.fields(cls):
+        part = parts.get(f.name)
+        if part is not None and issubclass(part, Component):
+            default = None
+            if f.default_factory is not dataclasses.MISSING:
+                default = f.default_factory().stem()
+            if group:
+                defaults.append({f.name: default})
+            fields.append((f.name, Any, dataclasses.field(default=None if group else "???")))
+        elif part is not None:
+            nested = schema(part)
+            fields.append((f.name, nested, dataclasses.field(default_factory=nested)))
+        else:
+            default_ = {k: getattr(f, k) for k in ("default", "default_factory")}
+            fields.append((f.name, hints[f.name], dataclasses.field(**default_)))
+    if defaults:
+        defaults.append("_self_")
+        factory = dataclasses.field(default_factory=lambda: list(defaults))
+        fields.append(("defaults", list[Any], factory))
+    return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
+
+
+def register(run_class: type[Checked]) -> None:
+    """Tell Hydra about every component's schema and the run's own."""
+    from hydra.core.config_store import ConfigStore
+
+    store = ConfigStore.instance()
+    store.store(name="run_schema", node=schema(run_class), provider="tgap")
+    for group in GROUPS:
+        for name in names(group):
+            node = schema(component_class(group, name), group)
+            store.store(group=group, name=name, node=node, provider="tgap")
+
+
+def _located(target: str, base: type[Component], where: str) -> type[Component]:
+    """Import the class that a ``_target_`` names, if its package may be trusted."""
+    module_name, _, class_name = target.rpartition(".")
+    root = module_name.partition(".")[0]
+    trusted = {"tgap"} | {
+        name.strip() for name in os.environ.get("TGAP_TRUSTED", "").split(",") if name.strip()
+    }
+    trusted |= {ep.value.partition(".")[0].partition(":")[0]
+                for group in GROUPS for ep in _installed(group).values()}  # fmt: skip
+    if root not in trusted:
+        raise ConfigError(
+            [
+                f"{where}: '{target}' is not built, because the package '{root}' is not trusted "
+                f"(trusted: {', '.join(sorted(trusted))}); a configuration may not run code: "
+                f"if you trust that package, set the environment variable TGAP_TRUSTED={root}"
+            ]
+        )
+    try:
+        cls = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError([f"{where}: '{target}' cannot be imported: {error}"]) from error
+    return _subclass(cls, base, where)
+
+
+def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
+    """Make a dataclass, and the components inside it, from plain data.
+
+    Args:
+        cls: The class, or for a component the base that ``data["_target_"]`` must derive from.
+        data: Field values, JSON types; a component's hold its ``_target_``.
+        where: Name of this node in messages, e.g. ``selector``.
+
+    Raises:
+        ConfigError: With every problem of the node and all nodes below it.
+    """
+    if issubclass(cls, Component):
+        target = data.get("_target_")
+        if not isinstance(target, str):
+            raise ConfigError([f"{where} must name a component by its _target_, got {target!r}"])
+        cls = typing.cast("type[C]", _located(target, cls, where))
+    known = {f.name for f in dataclasses.fields(cls)}
+    parts = _parts(cls)
+    problems, values = [], {}
+    for key, value in data.items():
+        path = f"{where}.{key}" if where else key
+        if key in ("_target_", "defaults"):
+            continue
+        if key not in known:
+            problems.append(f"unknown key '{path}'{nearest(key, sorted(known))}")
+        elif key in parts and value is not None:
+            try:
+                values[key] = build(parts[key], value, path)
+            except ConfigError as error:
+                problems += error.problems
+        else:
+            values[key] = value
+    try:
+        made = cls(**values)
+    except ConfigError as error:
+        problems += [f"{where}.{text}" if where else text for text in error.problems]
+    except TypeError as error:
+        # A part that failed leaves its field out; its own problems are the ones to tell.
+        if not problems:
+            raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
+    if problems:
+        raise ConfigError(problems)
+    return made

@@ -1,0 +1,1 @@
+"""Pool to tuning set; ``selector=...``."""

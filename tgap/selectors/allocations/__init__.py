@@ -1,0 +1,1 @@
+"""Cluster sizes to quotas; ``selector/allocate=...``."""

@@ -1,0 +1,1 @@
+"""A cluster and its quota to images; ``selector/pick=...``."""

@@ -1,0 +1,89 @@
+"""Where MLflow is, and its pages on this machine."""
+
+import os
+import subprocess
+import sys
+from collections.abc import MutableMapping
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from tgap.errors import TgapError
+
+SQLITE = "sqlite:///"
+HOST = "127.0.0.1"
+
+
+def resolve_uri(home: Path) -> str:
+    """``MLFLOW_TRACKING_URI`` if set, else the SQLite database in ``home``; absolute."""
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if not given:
+        return f"{SQLITE}{home.absolute() / 'mlflow.db'}"
+    database = sqlite_file(given)
+    return given if database is None else f"{SQLITE}{database}"
+
+
+def sqlite_file(uri: str) -> Path | None:
+    """The file of a SQLite database, absolute; ``None`` if the uri is of something else.
+
+    >>> sqlite_file("sqlite:////data/mlflow.db").as_posix()
+    '/data/mlflow.db'
+    """
+    return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def without_password(uri: str) -> str:
+    """A uri that may be written down.
+
+    >>> without_password("https://ada:secret@mlflow.example.org/x")
+    'https://mlflow.example.org/x'
+    """
+    parts = urlsplit(uri)
+    if "@" not in parts.netloc:
+        return uri
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+def quiet(environment: MutableMapping[str, str]) -> None:
+    """Settings for MLflow: no telemetry, and no minutes of retries when a server is away."""
+    environment["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    environment["DO_NOT_TRACK"] = "true"
+    environment.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    environment.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+
+
+def ui_command(home: Path, uri: str, port: int = 5000) -> list[str]:
+    """The command that serves MLflow's pages to this machine only."""
+    artifacts = (home.absolute() / "mlartifacts").as_uri()
+    return [
+        sys.executable, "-m", "mlflow", "server",
+        "--backend-store-uri", uri,
+        "--default-artifact-root", artifacts, "--artifacts-destination", artifacts,
+        "--host", HOST, "--port", str(port), "--workers", "1",
+    ]  # fmt: skip
+
+
+def serve_ui(home: Path, uri: str, port: int = 5000) -> int:
+    """Serve MLflow's pages until Ctrl-C; returns the exit code.
+
+    Raises:
+        TgapError: If there is nothing to show, or a server shows it already.
+    """
+    if uri.startswith(("http://", "https://")):
+        raise TgapError(f"MLflow's pages are served already: open {without_password(uri)}")
+    database = sqlite_file(uri)
+    if database is not None and not database.exists():
+        raise TgapError(
+            f"nothing is logged yet: there is no {database}; start a run first (tgap run), "
+            "or set TGAP_HOME to the folder of earlier runs"
+        )
+    environment = dict(os.environ)
+    quiet(environment)
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # pages only, nothing that runs
+    # In its own folder: MLflow leaves files in the current one.
+    with subprocess.Popen(ui_command(home, uri, port), env=environment, cwd=home) as server:
+        try:
+            return server.wait()
+        except KeyboardInterrupt:
+            server.terminate()
+            server.wait()
+            return 0

@@ -1,0 +1,174 @@
+"""What the pipeline logs to: a run is in the journal at once, in MLflow at stage ends."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from tgap.errors import ContractError, StoreError, TgapError
+from tgap.tracking.journal import SINGLE, SWEEP, Journal
+from tgap.tracking.run_log import RunLog
+from tgap.tracking.server import without_password
+
+log = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Logs runs and sweeps.
+
+    Args:
+        home: Folder of the journal, and of the database if there is no server.
+        uri: MLflow's tracking uri, from ``resolve_uri``.
+        experiment: MLflow experiment.
+        sweep_key: The sweep that the runs belong to, if any.
+    """
+
+    def __init__(self, home: Path, uri: str, experiment: str, sweep_key: str | None) -> None:
+        self.home, self.uri, self.experiment = home.absolute(), uri, experiment
+        self.sweep_key = sweep_key
+        self._away = False
+
+    @contextmanager
+    def run(
+        self, run_key: str, name: str, params: Mapping[str, object], tags: Mapping[str, str]
+    ) -> Iterator[RunLog]:
+        """Record what happens inside.
+
+        The run ends as FINISHED, KILLED (Ctrl-C, SIGTERM) or FAILED (any other exception). If it
+        was recorded before, ``done`` of its log is true and nothing new is written; if that was
+        interrupted, its record goes on.
+
+        Args:
+            run_key: What identifies the run.
+            name: Shown in MLflow.
+            params: Flat; values are cut to 6,000 characters.
+            tags: Further tags.
+        """
+        journal = self._journal(run_key)
+        with journal.locked():
+            run_log = RunLog(journal, self.push)
+            run_log.open(self.experiment, name, params, tags)
+            try:
+                yield run_log
+            except BaseException as error:
+                killed = isinstance(error, KeyboardInterrupt)
+                run_log.close("KILLED" if killed else "FAILED", f"{type(error).__name__}: {error}")
+                raise
+            run_log.close("FINISHED")
+
+    def open_sweep(self, name: str, n_runs: int, params: Mapping[str, object]) -> None:
+        """Open the sweep's parent run, unless it is there: the same sweep again, or continued."""
+        with self._sweep_log() as sweep_log:
+            tags = {"tgap.n_runs": str(n_runs)}
+            sweep_log.open(self.experiment, name, {"n_runs": n_runs, **params}, tags)
+
+    def close_sweep(
+        self,
+        status: str,
+        metrics: Mapping[str, float] | None = None,
+        texts: Mapping[str, str] | None = None,
+        pictures: Mapping[str, Path] | None = None,
+    ) -> None:
+        """Close the sweep's parent run; nothing happens if it was FINISHED before.
+
+        Args:
+            status: ``FINISHED``, ``FAILED`` or ``KILLED``.
+            metrics: Of the whole sweep; a continued sweep logs them at the next step.
+            texts: Files by name, e.g. ``{"table.md": ...}``.
+            pictures: Files by name.
+        """
+        with self._sweep_log() as sweep_log:
+            if sweep_log.new:
+                raise ContractError(
+                    f"sweep {self.sweep_key} was not opened; open it before it is closed"
+                )
+            sweep_log.metrics(metrics or {}, step=sweep_log.attempt)
+            for name, content in (texts or {}).items():
+                sweep_log.text(content, name)
+            for name, path in (pictures or {}).items():
+                sweep_log.picture(path, name)
+            sweep_log.close(status)
+
+    def push(self, journal: Journal) -> None:
+        """Bring MLflow up to a journal; the first failure is told, and it is not tried again."""
+        if self._away or _is_pushed(journal, self.uri):
+            return
+        from tgap.tracking.mlflow_store import push
+
+        try:
+            push(journal, self.home, self.uri)
+        except StoreError:
+            raise  # the journal itself: what is not written down is lost
+        except Exception as error:
+            self._away = True
+            log.warning(
+                "cannot log to MLflow at %s (%s); the run goes on, and what is to be logged is "
+                "kept in %s: log it later with `tgap sync`",
+                without_password(self.uri), _reason(error), journal.folder,
+            )  # fmt: skip
+
+    @contextmanager
+    def _sweep_log(self) -> Iterator[RunLog]:
+        if self.sweep_key is None:
+            raise ContractError("this tracker has no sweep_key; give it one to open a sweep")
+        journal = self._journal(SWEEP)
+        with journal.locked():
+            yield RunLog(journal, self.push)
+
+    def _journal(self, run_key: str) -> Journal:
+        return Journal(self.home / "journal" / (self.sweep_key or SINGLE) / run_key)
+
+
+def sync(home: Path, uri: str) -> int:
+    """Log whatever is in the journal and not in MLflow yet; runs in progress are left alone.
+
+    Args:
+        home: Folder of the journal.
+        uri: MLflow's tracking uri.
+
+    Returns:
+        How many runs and sweeps had something to log.
+
+    Raises:
+        TgapError: If MLflow cannot be reached; what was logged until then stays.
+    """
+    found = (home.absolute() / "journal").glob("*/*/journal.jsonl")
+    folders = sorted((path.parent for path in found), key=lambda f: (f.parent, f.name != SWEEP))
+    count = 0
+    for journal in map(Journal, folders):
+        try:
+            with journal.locked(wait=False):
+                count += not _is_pushed(journal, uri) and _replay(journal, home, uri)
+        except filelock.Timeout:
+            log.info("run %s is in progress; it logs itself", journal.run_key)
+    return count
+
+
+def _replay(journal: Journal, home: Path, uri: str) -> bool:
+    from tgap.tracking.mlflow_store import push
+
+    try:
+        return push(journal, home.absolute(), uri) > 0
+    except TgapError:
+        raise
+    except Exception as error:
+        raise TgapError(
+            f"cannot log run {journal.run_key} to MLflow at {without_password(uri)}: "
+            f"{_reason(error)}; nothing is lost, run `tgap sync` again when MLflow is there "
+            "(MLFLOW_TRACKING_URI says where it is looked for)"
+        ) from error
+
+
+def _is_pushed(journal: Journal, uri: str) -> bool:
+    """Whether MLflow has a run to its end; found out without importing it."""
+    pushed = journal.pushed(without_password(uri))
+    return pushed is not None and pushed.done
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error, without a password that may be part of it."""
+    line = str(error).strip().partition("\n")[0][:300]
+    return re.sub(r"//[^/@\s]+@", "//", line) or type(error).__name__

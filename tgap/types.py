@@ -1,0 +1,162 @@
+"""The small frozen values that stages hand to each other; shapes are checked when made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.errors import ContractError
+
+Images = NDArray[np.uint8]  # (N, H, W, C), C = 1 (grey) or 3 (RGB)
+Bools = NDArray[np.bool_]
+Indices = NDArray[np.int64]
+Floats = NDArray[np.float32]
+Weights = dict[str, NDArray[Any]]  # a fitted classifier's arrays by name
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ContractError(message)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled images of one domain.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8, C = 1 or 3.
+        labels: ``(N, L)`` bool; more than one may hold for an image.
+        label_names: L names, e.g. ``("even", "odd")``.
+        findings: ``(N, F)`` bool, sub-classes below the labels; F may be 0.
+        finding_names: F names.
+        patients: ``(N,)`` int64, the group that must never stand on two sides of a split.
+
+    Raises:
+        ContractError: If shapes or dtypes disagree.
+    """
+
+    images: Images
+    labels: Bools
+    label_names: tuple[str, ...]
+    findings: Bools
+    finding_names: tuple[str, ...]
+    patients: Indices
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        _require(
+            self.images.dtype == np.uint8
+            and self.images.ndim == 4
+            and self.images.shape[3] in (1, 3),
+            "images must be (N, H, W, C) uint8 with C = 1 or 3, "
+            f"got {self.images.shape} {self.images.dtype}",
+        )
+        for name, array, width in (
+            ("labels", self.labels, len(self.label_names)),
+            ("findings", self.findings, len(self.finding_names)),
+        ):
+            _require(
+                array.shape == (n, width) and array.dtype == np.bool_,
+                f"{name} must be ({n}, {width}) bool, got {array.shape} {array.dtype}",
+            )
+        _require(
+            self.patients.shape == (n,) and self.patients.dtype == np.int64,
+            f"patients must be ({n},) int64, got {self.patients.shape} {self.patients.dtype}",
+        )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, indices: Indices) -> "ImageSet":
+        """The images at ``indices``, in that order, repeats kept."""
+        return ImageSet(
+            images=self.images[indices],
+            labels=self.labels[indices],
+            label_names=self.label_names,
+            findings=self.findings[indices],
+            finding_names=self.finding_names,
+            patients=self.patients[indices],
+        )
+
+    def label_counts(self) -> dict[str, int]:
+        """How many images carry each label."""
+        return dict(zip(self.label_names, self.labels.sum(axis=0).tolist(), strict=True))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint sets of indices into a dataset, sorted, no patient in two of them."""
+
+    pool: Indices
+    real_train: Indices
+    real_test: Indices
+
+    def __post_init__(self) -> None:
+        together = np.concatenate([self.pool, self.real_train, self.real_test])
+        _require(
+            len(np.unique(together)) == len(together),
+            "pool, real_train and real_test overlap",
+        )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Ordered picks for each label; a shorter selection may be a prefix of a longer one.
+
+    Args:
+        indices: ``(M,)`` int64 into the pool; a repeat stands for training on it twice.
+        labels: ``(M,)`` int64, the label that each pick was made for; picks of one label stand
+            together, labels in the dataset's order.
+        weights: ``(M,)`` float64 > 0, the weight of each pick in the loss.
+        notes: What the selector wants reported, e.g. cluster sizes; JSON types only.
+    """
+
+    indices: Indices
+    labels: Indices
+    weights: NDArray[np.float64]
+    notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        m = len(self.indices)
+        for name, array, dtype in (
+            ("indices", self.indices, np.int64),
+            ("labels", self.labels, np.int64),
+            ("weights", self.weights, np.float64),
+        ):
+            _require(
+                array.shape == (m,) and array.dtype == dtype,
+                f"{name} must be ({m},) {np.dtype(dtype)}, got {array.shape} {array.dtype}",
+            )
+        _require(bool((self.weights > 0).all()), "weights must be positive")
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a classifier said of a test set, beside the truth.
+
+    Args:
+        scores: ``(N, L)`` float32, one sigmoid per label.
+        labels: ``(N, L)`` bool.
+        label_names: L names.
+    """
+
+    scores: Floats
+    labels: Bools
+    label_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        shape = (len(self.labels), len(self.label_names))
+        _require(
+            self.scores.shape == shape and self.scores.dtype == np.float32,
+            f"scores must be {shape} float32, got {self.scores.shape} {self.scores.dtype}",
+        )
+        _require(
+            self.labels.shape == shape and self.labels.dtype == np.bool_,
+            f"labels must be {shape} bool, got {self.labels.shape} {self.labels.dtype}",
+        )
+        _require(bool(np.isfinite(self.scores).all()), "scores must be finite")
