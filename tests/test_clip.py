@@ -54,7 +54,7 @@ def test_vectors_equal_open_clips_own_path_through_pillow(folder: Path) -> None:
 @pytest.mark.parametrize("mode", ["shortest", "squash"])
 @pytest.mark.parametrize("shape", [(32, 32), (100, 100), (28, 28), (90, 61), (40, 77)])
 @pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
-def test_pixels_are_pillows_within_one_grey_level(
+def test_pixels_are_pillows_within_two_grey_levels(
     mode: str, shape: tuple[int, int], interpolation: str
 ) -> None:
     settings = {
@@ -69,7 +69,10 @@ def test_pixels_are_pillows_within_one_grey_level(
     got = batch_preprocess(settings, "x")(torch.from_numpy(images).permute(0, 3, 1, 2))
     std = torch.tensor(settings["std"])[:, None, None]
     assert got.shape == (3, 3, 32, 32)
-    assert ((got - expected) * std * 255).abs().max() <= 1 + 1e-3
+    levels = ((got - expected) * std * 255).abs()
+    assert levels.max() <= 2 + 1e-3
+    if interpolation == "bicubic":  # bilinear weights give many ties, which round either way
+        assert (levels > 0.5).float().mean() < 0.01
     if shape == (32, 32):
         assert torch.allclose(got, expected, atol=1e-6)
 
@@ -212,5 +215,5 @@ def test_the_packaged_model_tells_digits_apart() -> None:
     vectors = Clip().embed(digits.images[::5])
     digit = digits.findings[::5].argmax(axis=1)
     neighbours = KNeighborsClassifier(5).fit(vectors[::2], digit[::2])
-    # Chance is .1; the model has seen printed letters only.
-    assert neighbours.score(vectors[1::2], digit[1::2]) > 0.4
+    # Chance is .1, random weights give .34; the model has seen printed letters only.
+    assert neighbours.score(vectors[1::2], digit[1::2]) > 0.5

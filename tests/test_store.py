@@ -2,7 +2,6 @@ import errno
 import hashlib
 import json
 import logging
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -44,6 +43,17 @@ def rewrite(path, content):
     """Change a file, with a time of change that surely differs."""
     path.write_bytes(content)
     os.utime(path, ns=(0, time.time_ns() + 10**9))
+
+
+def start(script, root):
+    """Run a script on a store in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, str(root)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(tgap.store.__file__).parents[1],
+    )
 
 
 def left_in_tmp(store):
@@ -167,23 +177,23 @@ def test_the_manifest_tells_everything(store):
 
 
 def test_every_byte_is_synced_before_the_folder_appears(store, monkeypatch):
-    folder = store.root / "selection" / SPEC.key
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("names of open files are read from /proc")
     synced, fsync = [], os.fsync
 
     def spy(descriptor):
-        path = os.readlink(f"/proc/self/fd/{descriptor}")
-        synced.append((path.rpartition(f"{os.getpid()}")[2] or path, folder.exists()))
+        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((path.name, (store.root / "selection" / SPEC.key).exists()))
         fsync(descriptor)
 
-    if not os.path.isdir("/proc/self/fd"):
-        pytest.skip("names of open files are read from /proc")
     monkeypatch.setattr(os, "fsync", spy)
     store.get_or_make(SPEC, make)
     names = [name for name, _ in synced]
-    assert names[-3:-1][0] == "/manifest.json"
-    assert {"/notes.json", "/model/weights.npy", "/model"} < set(names[:-3])
-    assert [there for _, there in synced] == [False] * (len(synced) - 1) + [True]
-    assert names[-1].endswith("selection")
+    assert set(names[:3]) == {"notes.json", "model", "weights.npy"}
+    assert names[3] == "manifest.json"
+    assert names[4].startswith(f"selection-{SPEC.key}.")
+    assert names[5:] == ["selection"]
+    assert [there for _, there in synced] == [False] * 5 + [True]
 
 
 def test_values_come_back_as_they_were(store):
@@ -290,12 +300,8 @@ Store(Path(sys.argv[1])).get_or_make(Spec("a", {}), slow)
 
 def test_a_killed_process_leaves_nothing_that_is_read_and_is_swept_away(store, caplog):
     spec = Spec("a", {})
-    with subprocess.Popen(
-        [sys.executable, "-c", SLOW, str(store.root)],
-        stdout=subprocess.PIPE,
-        cwd=Path(tgap.store.__file__).parents[1],
-    ) as process:
-        assert process.stdout.readline() == b"half\n"
+    with start(SLOW, store.root) as process:
+        assert process.stdout.readline() == "half\n"
         Store(store.root)  # leaves alone what is being made
         assert [f.name for f in left_in_tmp(store)[0].iterdir()] == ["half.bin"]
         process.send_signal(signal.SIGKILL)
@@ -315,30 +321,30 @@ def test_left_overs_of_other_hosts_are_let_be(store):
     assert theirs.is_dir()
 
 
-def _race(root, ready, log):
-    def count(folder):
-        with open(log, "a") as file:
-            file.write(f"{os.getpid()}\n")
-        time.sleep(0.3)
-        make(folder)
+RACE = """
+import sys, time
+from pathlib import Path
+from tgap.store import Spec, Store
+def count(folder):
+    print("making", flush=True)
+    time.sleep(0.5)
+    (folder / "done").write_text("x")
+store = Store(Path(sys.argv[1]))
+print("ready", flush=True)
+sys.stdin.readline()
+print("reused", store.get_or_make(Spec("a", {}), count).reused)
+"""
 
-    ready.wait()
-    artifact = Store(root).get_or_make(SPEC, count)
-    with open(f"{log}.{os.getpid()}", "w") as file:
-        file.write(str(artifact.reused))
 
-
-def test_two_processes_make_an_artifact_once(store, tmp_path):
-    context = multiprocessing.get_context("spawn")
-    ready, log = context.Barrier(2), tmp_path / "log"
-    racers = [context.Process(target=_race, args=(store.root, ready, log)) for _ in range(2)]
+def test_two_processes_make_an_artifact_once(store):
+    racers = [start(RACE, store.root) for _ in range(2)]
     for racer in racers:
-        racer.start()
+        assert racer.stdout.readline() == "ready\n"
     for racer in racers:
-        racer.join(60)
-    assert [racer.exitcode for racer in racers] == [0, 0]
-    assert len(log.read_text().splitlines()) == 1
-    assert sorted(p.read_text() for p in tmp_path.glob("log.*")) == ["False", "True"]
+        racer.stdin.write("go\n")
+        racer.stdin.flush()
+    said = sorted(racer.communicate(timeout=60)[0] for racer in racers)
+    assert said == ["making\nreused False\n", "reused True\n"]
 
 
 # Damage

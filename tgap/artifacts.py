@@ -53,8 +53,12 @@ def write_selection(folder: Path, selection: Selection) -> None:
 def read_selection(artifact: Artifact) -> Selection:
     """A selection from the store."""
     notes: Mapping[str, Any] = artifact.read_json("notes.json")
-    arrays = (artifact.read_array(f"{name}.npy") for name in ("indices", "labels", "weights"))
-    return Selection(*arrays, notes=notes)
+    return Selection(
+        indices=artifact.read_array("indices.npy"),
+        labels=artifact.read_array("labels.npy"),
+        weights=artifact.read_array("weights.npy"),
+        notes=notes,
+    )
 
 
 def read_legs(artifact: Artifact) -> dict[str, Scores]:

@@ -8,7 +8,7 @@ import dataclasses
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
@@ -81,14 +81,17 @@ def _launch(words: Sequence[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
     from tgap.launch import launch
-    from tgap.report.terminal import show_outcomes
+    from tgap.report.terminal import show_results
 
     args = get_args_parser().parse_args(list(words))
     if args.experimental_rerun is not None:
         raise ConfigError(["--experimental-rerun reads a pickle, which can run code; it is off"])
     outcomes = launch(args.overrides, sweep=args.multirun, config_dir=args.config_dir)
-    show_outcomes(outcomes, home_folder())
-    return 1 if any(outcome.failure for outcome in outcomes) else 0
+    rows = [outcome.row for outcome in outcomes if outcome.row is not None]
+    failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
+    pictures = [outcome.pictures for outcome in outcomes if outcome.pictures is not None]
+    show_results(rows, failures, pictures, home_folder())
+    return 1 if failures else 0
 
 
 def hydra_main(words: Sequence[str]) -> int:
@@ -96,7 +99,7 @@ def hydra_main(words: Sequence[str]) -> int:
     import hydra
 
     from tgap import registry
-    from tgap.compose import CONFIG_NAME, conf_folder
+    from tgap.composition import CONFIG_NAME, conf_folder
     from tgap.config import Run
 
     registry.register(Run)
@@ -105,10 +108,10 @@ def hydra_main(words: Sequence[str]) -> int:
     return 0
 
 
-def guarded(action: "object") -> int:
+def guarded(action: Callable[[], int]) -> int:
     """Call, and tell a TgapError without its traceback (unless ``HYDRA_FULL_ERROR=1``)."""
     try:
-        return action()  # type: ignore[operator,no-any-return]
+        return action()
     except TgapError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
@@ -127,7 +130,7 @@ def _terminated(number: int, frame: object) -> NoReturn:
 def run_help() -> str:
     """Groups with their options, and the run's settings with type, default and meaning."""
     from tgap import registry
-    from tgap.compose import options
+    from tgap.composition import options
     from tgap.config import Run
 
     lines = ["usage: tgap run [group=option ...] [key=value ...] [-m]", "", "groups:"]

@@ -8,9 +8,10 @@ import os
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tgap.compose import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
+from tgap.composition import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
 from tgap.config import Run
 from tgap.errors import ConfigError, TgapError
 from tgap.home import home_folder
@@ -30,10 +31,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run ended: its row for the table, or what went wrong."""
+    """How one run ended: its row for the table and its folder of pictures, or what went wrong."""
 
     row: RunRow | None = None
     failure: str | None = None
+    pictures: Path | None = None
 
 
 def launch(
@@ -84,7 +86,8 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
     Raises:
         ConfigError: With each problem once.
     """
-    runs, problems = [], []
+    runs: list[Run] = []
+    problems: list[str] = []
     for job in jobs:
         try:
             runs.append(compose_run(hydra, job)[0])
@@ -111,7 +114,9 @@ def task(config: "DictConfig") -> Outcome:
         data: Any = OmegaConf.to_container(config, resolve=True)
         recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
         overrides = list(HydraConfig.get().overrides.task)
-        return Outcome(row=recorder.execute(run, data, overrides))
+        result, row = recorder.execute(run, data, overrides)
+        pictures = result.artifacts.get("pictures")
+        return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
     except TgapError as error:
         log.log(logging.ERROR, "%s", error, exc_info=full_error)
         return Outcome(failure=str(error))

@@ -295,9 +295,7 @@ def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -
     artifacts["split"] = store.get_or_make(its.split, divide)
 
 
-def draw(
-    model: Model, prompts: list[str], seeds: list[int], sampler: Sampler, what: str
-) -> Images:
+def draw(model: Model, prompts: list[str], seeds: list[int], sampler: Sampler, what: str) -> Images:
     """Draw images with progress shown."""
     with progress(f"drawing {what}", len(prompts)) as advance:
         return model.sample(prompts, seeds, sampler, advance)

@@ -33,7 +33,7 @@ def plan(run: Run) -> Plan:
     dataset = Spec("dataset", {"dataset": run.dataset.identity()})
     split = Spec("split", {"splitting": run.splitting.identity()}, {"dataset": dataset.key})
     embedding = _embedding(run, dataset)
-    base = {"class": run.generator.identity(), "digest": run.generator.digest()}
+    base: dict[str, object] = {"class": run.generator.identity(), "digest": run.generator.digest()}
     selection, prior, tuned = None, None, None
     if run.finetuner.tunes:
         selection = _selection(run, split, embedding)

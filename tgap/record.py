@@ -63,7 +63,9 @@ class Recorder:
     def _tracker(self, run: Run) -> Tracker:
         return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
 
-    def execute(self, run: Run, config: Mapping[str, Any], overrides: Sequence[str]) -> RunRow:
+    def execute(
+        self, run: Run, config: Mapping[str, Any], overrides: Sequence[str]
+    ) -> tuple[Result, RunRow]:
         """Execute a run and record it.
 
         Args:
@@ -72,7 +74,7 @@ class Recorder:
             overrides: What was said on the command line.
 
         Returns:
-            Its row for the table.
+            The result, and its row for the table.
         """
         its, label = plan(run), method_label(run, overrides)
         name = f"{label} size={run.size} seed={run.seed}"
@@ -88,7 +90,7 @@ class Recorder:
             if "pictures" in result.artifacts:
                 for picture in ("samples.png", "roc.png"):
                     log.picture(result.artifacts["pictures"].path(picture))
-        return row_of(result, label)
+        return result, row_of(result, label)
 
     def open_sweep(self, runs: Sequence[Run], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run, unless it is there already."""

@@ -59,7 +59,7 @@ GROUPS: dict[str, Group] = {
 
 @cache
 def _own(group: str) -> dict[str, type[Component]]:
-    """tgap's own components of a group: a file ``x.py`` holds the class whose stem is ``x``."""
+    """The group's components in tgap: a file ``x.py`` holds the class whose stem is ``x``."""
     package, base = GROUPS[group].package, GROUPS[group].base
     found: dict[str, type[Component]] = {}
     for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
@@ -149,8 +149,8 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
             default_ = {k: getattr(f, k) for k in ("default", "default_factory")}
             fields.append((f.name, hints[f.name], dataclasses.field(**default_)))
     if defaults:
-        defaults.append("_self_")
-        factory = dataclasses.field(default_factory=lambda: list(defaults))
+        # Itself first: its empty fields are then filled by the parts' groups.
+        factory = dataclasses.field(default_factory=lambda: ["_self_", *defaults])
         fields.append(("defaults", list[Any], factory))
     return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
 

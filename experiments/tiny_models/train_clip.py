@@ -30,7 +30,9 @@ MODEL = {
         "layers": 2, "hf_tokenizer_name": "tokenizer of this folder",
     },
 }  # fmt: skip
-PREPROCESS = {"mean": [0.2] * 3, "std": [0.35] * 3, "interpolation": "bicubic", "resize_mode": "squash"}
+PREPROCESS = {
+    "mean": [0.2] * 3, "std": [0.35] * 3, "interpolation": "bicubic", "resize_mode": "squash",
+}  # fmt: skip
 
 
 def write_config(folder: Path) -> None:

@@ -11,7 +11,7 @@ from tgap.classifiers.base import Classifier, Log
 from tgap.component import option
 from tgap.device import torch_device
 from tgap.errors import ContractError, TgapError
-from tgap.isolation import isolated_rng
+from tgap.seeding import isolated
 from tgap.types import Floats, Images, ImageSet, Weights
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SmallCnn(Classifier):
             "input_std": std.astype(np.float32),
             "input_shape": np.array(train.images.shape[1:], dtype=np.int64),
         }
-        with isolated_rng(rng, device):
+        with isolated(int(rng.integers(2**63))):
             net = build(channels, len(train.label_names)).to(device)
             self._train(net, train, validation, scaling, rng, log)
         state = {key: value.cpu().numpy() for key, value in net.state_dict().items()}
@@ -122,7 +122,7 @@ class SmallCnn(Classifier):
             )
         labels = len(weights["head.bias"])
         # The initialisation is overwritten; isolated, so that it moves no one's random state.
-        with isolated_rng(np.random.default_rng(0), torch.device("cpu")):
+        with isolated(0):
             net = build(expected[2], labels)
         state = {k: torch.tensor(v) for k, v in weights.items() if not k.startswith("input_")}
         net.load_state_dict(state)

@@ -12,7 +12,7 @@ from tgap.component import option
 from tgap.errors import ContractError, DataError, TgapError
 from tgap.finetuners.base import Finetuner, Log, PromptedImages
 from tgap.generators.base import LatentModel, Model
-from tgap.isolation import isolated_rng
+from tgap.seeding import isolated
 from tgap.settings import Budget
 from tgap.types import Indices
 
@@ -70,7 +70,7 @@ class Dreambooth(Finetuner):
 
         >>> budget = Budget(steps=100, learning_rate=1.0)
         >>> [round(Dreambooth().learning_rate(step, budget), 2) for step in (0, 4, 52, 99)]
-        [0.2, 1.0, 0.54, 0.1]
+        [0.2, 1.0, 0.55, 0.1]
         """
         rise = round(self.warmup * budget.steps)
         if step < rise:
@@ -97,11 +97,13 @@ class Dreambooth(Finetuner):
             )
         unet = copy.deepcopy(model.unet).float().train().requires_grad_(True)
         device = next(unet.parameters()).device
-        sources = [_Source(model, tuning_set, budget.batch_size, rng)]
+        # Streams of their own, so that prior images leave the order of the tuning images as it is.
+        tuning_order, prior_order = rng.spawn(2)
+        sources = [_Source(model, tuning_set, budget.batch_size, tuning_order)]
         loss_weights = [1.0]
         if prior is not None:
             size = max(1, round(self.prior_share * budget.batch_size))
-            sources.append(_Source(model, prior, size, rng))
+            sources.append(_Source(model, prior, size, prior_order))
             loss_weights.append(self.prior_weight)
         empty = model.text_embeddings([""]) if self.unconditional else None
         optimizer = torch.optim.AdamW(
@@ -109,7 +111,7 @@ class Dreambooth(Finetuner):
             fused=device.type != "mps",
         )  # fmt: skip
         record = _Record(log, prior is not None)
-        with isolated_rng(rng, device):
+        with isolated(int(rng.integers(2**63))):
             for step in range(budget.steps):
                 rate = self.learning_rate(step, budget)
                 for group in optimizer.param_groups:

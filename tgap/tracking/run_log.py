@@ -87,7 +87,7 @@ class RunLog:
         """Log the resolved configuration as ``config.yaml``."""
         import yaml  # type: ignore[import-untyped]
 
-        self.text(yaml.safe_dump(dict(config), sort_keys=False), "config.yaml")
+        self.text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "config.yaml")
 
     def flush(self) -> None:
         """Bring MLflow up to now; its failures are told once and never raised."""
@@ -127,7 +127,7 @@ def _check_names(what: str, names: Iterable[str]) -> None:
     """MLflow's rule, here so that a wrong name fails at once and not in every later sync."""
     for name in names:
         plain = re.fullmatch(r"[/\w.\- :]+", name) and len(name) <= NAME_LENGTH
-        if not plain or posixpath.normpath(name) != name or re.match(r"/|\.{1,2}(/|$)", name):
+        if not plain or posixpath.normpath(name) != name or re.match(r"/|\.\.|\.$", name):
             raise ContractError(
                 f"a {what}'s name must be a relative path of letters, digits, '_', '-', '.', ':', "
                 f"'/' and spaces, at most {NAME_LENGTH} characters, got {name!r}"

@@ -214,6 +214,9 @@ def scheduler_named(name: str, pipeline: "StableDiffusionPipeline") -> Any:
         # On the squared-cosine schedule the first steps' log-SNR is so low that the solver
         # diverges; its authors clip it at -5.1 (Lu et al. 2022, arXiv 2211.01095, their code).
         config["lambda_min_clipped"] = -5.1
+    if name == "pndm":
+        # Else its first three steps take twelve passes, which Stable Diffusion's own PNDM skips.
+        config = {"skip_prk_steps": True, **config}
     return getattr(diffusers, SCHEDULER_CLASSES[name]).from_config(config)
 
 

@@ -70,7 +70,7 @@ def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
         parsed = OverridesParser.create(hydra.config_loader).parse_overrides(list(overrides))
         batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     except HydraException as error:
-        raise ConfigError([_first_line(error)]) from error
+        raise ConfigError([f"the command line cannot be read: {error}"]) from error
     return [list(job) for batch in batches for job in batch]
 
 
@@ -97,6 +97,9 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> tuple[Run, dict[str
             if len(kept) == len(remaining):  # the wrong value is not an override: a file's
                 raise ConfigError(problems) from wrong
             remaining = kept
+        except _UnknownKeyError as unknown:
+            others = [o for o in remaining if _key(o) != unknown.key]
+            raise ConfigError([_unknown_key(hydra, unknown.key, others)]) from unknown
     data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     try:
         run = registry.build(Run, data)
@@ -113,6 +116,12 @@ def build_run(config: "DictConfig") -> Run:
 
     data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return registry.build(Run, {key: value for key, value in data.items() if key != "hydra"})
+
+
+class _UnknownKeyError(Exception):
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
 
 
 class _WrongValueError(Exception):
@@ -135,32 +144,36 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
             run_mode=RunMode.RUN,
             with_log_configuration=False,
         )
-    except (HydraException, OmegaConfBaseException) as error:
-        raise _explained(error, overrides) from error
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise _explained(error) from error
     with open_dict(config):
         del config["hydra"]
     return config
 
 
-def _explained(error: Exception, overrides: list[str]) -> Exception:
+def _explained(error: Exception) -> Exception:
     """A Hydra or OmegaConf error in words: a wrong value, or an unknown name."""
     cause = error.__cause__ or error
     text = f"{error}\n{cause}"
     group = re.search(r"Could not find '([\w/]+)/([\w.-]+)'", text)
-    if group and group[1] in registry.GROUPS:
-        return ConfigError([_unknown_option(group[1], group[2])])
-    missing = re.search(r"Key '([^']+)' is not in|Key '([^']+)' not in", text)
+    if group and group[1] in (*registry.GROUPS, "profile"):
+        return ConfigError(
+            [f"no {group[1]} is named '{group[2]}'{nearest(group[2], options(group[1]))}"]
+        )
+    several = re.search(r"Ambiguous value for argument '([^']+)'", text)
+    if several:
+        return ConfigError([f"{several[1]} has several values: add -m to sweep over them"])
     override = re.search(r"Could not override '([^']+)'", text)
+    missing = re.search(r"Key '([^']+)' (?:is )?not in", text)
     if missing:
-        key = override[1] if override else (missing[1] or missing[2])
-        return ConfigError([_unknown_key(key)])
+        return _UnknownKeyError(override[1] if override else missing[1])
     value = re.search(r"Value '(.*?)' .*?could not be converted to (\w+)", text, re.DOTALL)
     full_key = re.search(r"full_key: (\S+)", text)
     if value and full_key:
-        return _WrongValueError(
-            full_key[1], f"{full_key[1]} must be of type {value[2]}, got '{value[1]}'"
-        )
-    return ConfigError([_first_line(error)])
+        kind = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
+        wanted = kind.get(value[2], value[2])
+        return _WrongValueError(full_key[1], f"{full_key[1]} must be {wanted}, got '{value[1]}'")
+    return ConfigError([" ".join(line.strip() for line in str(error).splitlines() if line.strip())])
 
 
 def options(group: str) -> list[str]:
@@ -169,29 +182,20 @@ def options(group: str) -> list[str]:
     return sorted(presets | set(registry.names(group) if group in registry.GROUPS else []))
 
 
-def _unknown_option(group: str, got: str) -> str:
-    return f"no {group} is named '{got}'{nearest(got, options(group))}"
-
-
-def _unknown_key(key: str) -> str:
+def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
     """A sentence about a key that does not exist, with the nearest of its level."""
-    import dataclasses
+    from omegaconf import OmegaConf
 
     head, _, last = key.rpartition(".")
-    known = [f.name for f in dataclasses.fields(Run)]
-    if not head:
-        return f"unknown key '{key}'{nearest(last, sorted({*known, 'profile'}))}"
-    for f in dataclasses.fields(Run):
-        if f.name == head and isinstance(f.default_factory, type):
-            level = [field.name for field in dataclasses.fields(f.default_factory)]
-            return f"unknown key '{key}'{nearest(last, level)}"
-    return f"unknown key '{key}': '{head}' has no setting '{last}' (see --cfg job -p {head})"
+    try:
+        config = _composed(hydra, overrides)
+    except (ConfigError, _UnknownKeyError, _WrongValueError):
+        return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
+    level = OmegaConf.select(config, head) if head else config
+    known = [str(name) for name in level if name != "_target_"] if hasattr(level, "keys") else []
+    known += [] if head else ["profile"]
+    return f"unknown key '{key}'{nearest(last, sorted(known))}"
 
 
 def _key(override: str) -> str:
     return override.partition("=")[0].lstrip("+~").replace("/", ".")
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__

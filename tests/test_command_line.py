@@ -1,0 +1,122 @@
+"""What people see when something is wrong, or when they ask for help."""
+
+from pathlib import Path
+
+import pytest
+
+from tgap.cli import command, run_command
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The message of a command line that must not start anything."""
+    assert run_command(words.split()) == 2
+    out = capsys.readouterr()
+    assert "Traceback" not in out.err
+    assert not Path("outputs").exists()
+    assert not Path("multirun").exists()
+    assert not list(Path.cwd().glob("home/journal/*"))
+    return out.err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("selector=clip_spectrl", "no selector is named 'clip_spectrl'; did you mean 'clip_spect"),
+        ("profile=tinny", "no profile is named 'tinny'; did you mean 'tiny'?"),
+        ("selector=clip_spectral selector/cluster=spectrl", "did you mean 'spectral'?"),
+        ("sizze=3", "unknown key 'sizze'; did you mean 'size'?"),
+        ("seletor=random", "unknown key 'seletor'; did you mean 'selector'?"),
+        ("sampler.stepps=3", "unknown key 'sampler.stepps'; did you mean 'steps'?"),
+        ("finetuner.prior_wait=1", "did you mean 'prior_weight'?"),
+        ("size=abc", "size must be a whole number, got 'abc'"),
+        ("size=0", "size must be at least 1, got 0"),
+        ("sampler.guidance=nan", "sampler.guidance must be at least 1, got nan"),
+        ("sampler.scheduler=dim", "sampler.scheduler must be one of ddim, ddpm, dpm_solver"),
+        ("finetuner.prior_weight=-1", "finetuner.prior_weight must be at least 0, got -1.0"),
+        ("size=500,1000", "size=500,1000 has several values: add -m to sweep over them"),
+        ("dataset.domain=''", "dataset.domain must name what the images show"),
+        ("size=[1", "no viable alternative"),
+        ("prompts.prior='a {label}'", "prompts.prior must not contain {label}"),
+        ("prompts.tuning='a {lable}'", "may use {label} and {domain} only"),
+        ("--config-dir=nowhere", "there is no folder"),
+        ("--experimental-rerun=x.pickle", "reads a pickle"),
+    ],
+)
+def test_a_wrong_word_is_told(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert told in refused(words.replace("'a {", "a_{").replace("}'", "}"), capsys)
+
+
+def test_all_wrong_values_are_told_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    text = refused("size=x seed=-1 sampler.guidance=0 finetuner.prior_weight=-1", capsys)
+    assert text.startswith("tgap: 4 problems in the configuration:")
+    for told in ("size must be", "seed must be", "sampler.guidance must", "finetuner.prior_weight"):
+        assert told in text
+
+
+def test_every_run_of_a_sweep_is_checked_before_the_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = refused("size=100,99999999 sampler.steps=10,0 -m", capsys)
+    assert "sampler.steps must be at least 1, got 0" in text
+    text = refused("size=100,99999999 -m", capsys)
+    assert "size must be at most 1476, the pool's images of label 'even'" in text
+    assert "got 99999999: selector 'random' does not repeat images" in text
+
+
+def test_a_pool_that_cannot_be_drawn_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = refused("pool_size=4900", capsys)
+    assert "the split asks for pool 4900" in text
+    assert "the dataset has 5000" in text
+
+
+def test_a_generator_without_a_file_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert str(tmp_path / "gone") in refused(f"generator.path={tmp_path / 'gone'}", capsys)
+
+
+def test_a_store_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "file"))
+    text = refused("size=10", capsys)
+    assert "TGAP_HOME" in text
+    assert str(tmp_path / "file") in text
+
+
+def test_code_from_a_config_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "more" / "selector"
+    folder.mkdir(parents=True)
+    (folder / "evil.yaml").write_text("_target_: os.system\ncommand: touch owned\n")
+    text = refused(f"--config-dir={tmp_path / 'more'} selector=evil", capsys)
+    assert "the package 'os' is not trusted" in text
+    (folder / "evil.yaml").write_text("_target_: tgap.composition.conf_folder\n")
+    assert "only components are built" in refused(
+        f"--config-dir={tmp_path / 'more'} selector=evil", capsys
+    )
+
+
+def test_help_names_groups_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["--help"]) == 0
+    text = capsys.readouterr().out
+    for told in ("selector=clip_spectral|clustered|random", "sampler.guidance=", "size=500"):
+        assert told in text
+
+
+def test_the_command_alone_shows_its_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command([]) == 2
+    assert command(["--help"]) == 0
+    assert "tgap ui" in capsys.readouterr().out
+
+
+def test_ui_without_runs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["ui"]) == 2
+    assert "nothing is logged yet" in capsys.readouterr().err

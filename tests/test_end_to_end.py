@@ -1,0 +1,102 @@
+"""One sweep through everything, on a tiny budget, as a user types it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tgap.cli import run_command
+
+TINY = (
+    "pool_size=200 train_size=100 test_size=100 sampler.steps=4 budget.steps=3 "
+    "budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 "
+    "finetuner=none,dreambooth size=12,24 seed=0,1 -m"
+).split()
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder after the sweep."""
+    folder = tmp_path_factory.mktemp("sweep")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("TGAP_HOME", raising=False)
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        assert run_command(TINY) == 0
+        yield folder / ".tgap"
+
+
+def runs_of(home: Path) -> list:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("tgap")
+    return client.search_runs([experiment.experiment_id], max_results=100)
+
+
+def manifests(home: Path) -> list[Path]:
+    return sorted((home / "store").glob("*/*/manifest.json"))
+
+
+def test_mlflow_has_a_parent_and_its_children(swept: Path) -> None:
+    runs = runs_of(swept)
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    assert len(children) == 8
+    for run in children:
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.info.status == "FINISHED"
+        for name in ("method", "selector", "finetuner", "generator", "classifier", "dataset"):
+            assert run.data.params[name]
+        for name in ("tstr/auroc", "trts/auroc", "trtr/auroc", "tsts/auroc", "fter", "t_gap"):
+            assert name in run.data.metrics
+        for stage in ("prepare", "select", "finetune", "generate", "classify", "evaluate"):
+            assert run.data.metrics[f"seconds/{stage}"] >= 0
+            assert run.data.metrics[f"reused/{stage}"] in (0.0, 1.0)
+    sizes = sorted((r.data.params["size"], r.data.params["seed"]) for r in children)
+    assert sizes == sorted(2 * [(s, k) for s in ("12", "24") for k in ("0", "1")])
+
+
+def test_work_is_shared(swept: Path) -> None:
+    found = {path.parent.parent.name: 0 for path in manifests(swept)}
+    for path in manifests(swept):
+        found[path.parent.parent.name] += 1
+    assert found["dataset"] == found["split"] == found["prior"] == 1
+    assert found["selection"] == found["generator"] == 4  # dreambooth at 2 sizes and 2 seeds
+    assert found["synthetic"] == 4 + 2  # and the untuned one at 2 seeds
+    assert found["classifier"] == 6 + 2  # one per synthetic set, the real one per seed
+
+
+def test_a_tuned_generator_is_a_diffusers_folder(swept: Path) -> None:
+    from diffusers import StableDiffusionPipeline
+
+    folder = next((swept / "store" / "generator").glob("*/model"))
+    pipeline = StableDiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    assert pipeline.unet.config.in_channels == 4
+
+
+def test_the_synthetic_set_has_an_image_per_noise_seed(swept: Path) -> None:
+    images = np.load(next((swept / "store" / "synthetic").glob("*/images.npy")))
+    assert images.shape == (2 * (24 + 12), 32, 32, 1)
+    assert len(np.unique(images.reshape(len(images), -1), axis=0)) == len(images)
+
+
+def test_the_same_sweep_again_computes_and_logs_nothing(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swept.parent)
+    before = {path: path.stat().st_mtime_ns for path in manifests(swept)}
+    logged = {run.info.run_id: (run.info.end_time, run.data.metrics) for run in runs_of(swept)}
+    assert run_command(TINY) == 0
+    assert {path: path.stat().st_mtime_ns for path in manifests(swept)} == before
+    again = {run.info.run_id: (run.info.end_time, run.data.metrics) for run in runs_of(swept)}
+    assert json.dumps(again, sort_keys=True) == json.dumps(logged, sort_keys=True)
+    table = capsys.readouterr().out
+    assert "random+dreambooth" in table
+    assert "tgap ui" in table
+
+
+def test_no_manifest_names_a_path_of_this_machine(swept: Path) -> None:
+    for path in manifests(swept):
+        assert str(swept.parent) not in path.read_text()

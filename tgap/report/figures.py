@@ -1,0 +1,156 @@
+"""Figures as PNG files; the same input gives the same bytes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tgap.errors import ContractError
+from tgap.evaluators.base import LEGS
+from tgap.metrics.classification import auroc, roc_curve
+from tgap.types import Bools, Images, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from PIL import ImageFont
+
+# Okabe & Ito's colours, told apart by colour-blind readers; dashes for those who print in grey.
+STYLES = {
+    "tstr": ("#D55E00", "-"),
+    "trts": ("#0072B2", "--"),
+    "trtr": ("#009E73", "-."),
+    "tsts": ("#CC79A7", ":"),
+}
+GAP = 2
+"""Pixels between images."""
+BETWEEN_LABELS = 10
+
+
+def image_grid(
+    images: Images,
+    labels: Bools,
+    label_names: Sequence[str],
+    path: Path,
+    columns: int = 16,
+    rows: int = 4,
+    tile: int = 64,
+) -> None:
+    """Draw the first images of each label, with the label's name beside them.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8, C = 1 or 3.
+        labels: ``(N, L)`` bool; an image with two labels is drawn with both.
+        label_names: L names.
+        path: PNG file to write.
+        columns: Images in a row.
+        rows: At most so many rows per label.
+        tile: About how many pixels wide an image is drawn; it is enlarged or reduced by a whole
+            factor, so that pixels stay what they are where they can.
+
+    Raises:
+        ContractError: If shapes disagree or there is no image.
+    """
+    if len(images) == 0 or labels.shape != (len(images), len(label_names)):
+        raise ContractError(
+            f"there must be images, and labels ({len(images)}, {len(label_names)}); "
+            f"got {len(images)} images and labels {labels.shape}"
+        )
+    blocks = [
+        _block([_resized(image, tile) for image in images[labels[:, label]][: rows * columns]],
+               columns, _resized(images[0], tile).shape)
+        for label in range(len(label_names))
+    ]  # fmt: skip
+    _stacked(blocks, label_names).save(path, format="PNG")
+
+
+def roc_curves(legs: Mapping[str, Scores], path: Path) -> None:
+    """Draw the legs' ROC curves, a panel per label, with their AUROC.
+
+    Args:
+        legs: Scores and truth of each of ``LEGS``, with the same labels.
+        path: PNG file to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    label_names = legs[LEGS[0]].label_names
+    across = min(4, len(label_names))
+    down = -(-len(label_names) // across)
+    figure = Figure(figsize=(4 * across, 4.2 * down), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for panel in panels[len(label_names) :]:
+        panel.set_axis_off()
+    for label, name in enumerate(label_names):
+        _roc_panel(panels[label], legs, label, name)
+    # Without the version of matplotlib, which would change the bytes.
+    figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def _roc_panel(panel: "Axes", legs: Mapping[str, Scores], label: int, name: str) -> None:
+    panel.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
+    for leg in LEGS:
+        scores, truth = legs[leg].scores[:, label], legs[leg].labels[:, label]
+        colour, dashes = STYLES[leg]
+        area = auroc(scores, truth)
+        fpr, tpr, _ = roc_curve(scores, truth)
+        # A curve without positives or negatives is NaN: it has no line, and says so.
+        text = f"{leg.upper()} " + ("n/a" if np.isnan(area) else f"{area:.3f}")
+        panel.plot(fpr, tpr, color=colour, linestyle=dashes, linewidth=1.8, label=text)
+    panel.set(
+        xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal",
+        xlabel="false positive rate", ylabel="true positive rate",
+    )  # fmt: skip
+    panel.set_title(name, parse_math=False)
+    panel.legend(loc="lower right", title="AUROC", frameon=False)
+
+
+def _resized(image: Images, tile: int) -> Images:
+    """``(H, W, C)`` enlarged or reduced by a whole factor to about ``tile`` pixels of width."""
+    from PIL import Image
+
+    width = image.shape[1]
+    if width <= tile:
+        factor = round(tile / width)
+        return image.repeat(factor, axis=0).repeat(factor, axis=1)
+    picture = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
+    reduced = np.asarray(picture.reduce(round(width / tile)))
+    return reduced[..., None] if image.shape[2] == 1 else reduced
+
+
+def _block(images: Sequence[Images], columns: int, shape: tuple[int, ...]) -> Images:
+    """Images in rows on white, ``(h, w, 3)``; one empty row if there are none."""
+    height, width = shape[0] + GAP, shape[1] + GAP
+    down = max(1, -(-len(images) // columns))
+    block = np.full((down * height - GAP, columns * width - GAP, 3), 255, np.uint8)
+    for position, image in enumerate(images):
+        top, left = position // columns * height, position % columns * width
+        block[top : top + shape[0], left : left + shape[1]] = image
+    return block
+
+
+def _stacked(blocks: Sequence[Images], names: Sequence[str]) -> Any:
+    """Blocks below each other, names in the margin on the left."""
+    from PIL import Image, ImageDraw
+
+    font = _font(16)
+    margin = round(max(font.getlength(name) for name in names)) + 16
+    height = sum(len(block) + BETWEEN_LABELS for block in blocks) + BETWEEN_LABELS
+    canvas = Image.new("RGB", (margin + blocks[0].shape[1] + BETWEEN_LABELS, height), "white")
+    draw = ImageDraw.Draw(canvas)
+    top = BETWEEN_LABELS
+    for block, name in zip(blocks, names, strict=True):
+        draw.text((margin - 8, top + len(block) / 2), name, "black", font, anchor="rm")
+        canvas.paste(Image.fromarray(block), (margin, top))
+        top += len(block) + BETWEEN_LABELS
+    return canvas
+
+
+def _font(size: int) -> "ImageFont.FreeTypeFont":
+    """The font that comes with matplotlib: the same on every machine."""
+    import matplotlib
+    from PIL import ImageFont
+
+    folder = Path(matplotlib.get_data_path())
+    return ImageFont.truetype(str(folder / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
