@@ -301,10 +301,12 @@ Store(Path(sys.argv[1])).get_or_make(Spec("a", {}), slow)
 def test_a_killed_process_leaves_nothing_that_is_read_and_is_swept_away(store, caplog):
     spec = Spec("a", {})
     with start(SLOW, store.root) as process:
-        assert process.stdout.readline() == "half\n"
-        Store(store.root)  # leaves alone what is being made
-        assert [f.name for f in left_in_tmp(store)[0].iterdir()] == ["half.bin"]
-        process.send_signal(signal.SIGKILL)
+        try:
+            assert process.stdout.readline() == "half\n"
+            Store(store.root)  # leaves alone what is being made
+            assert [f.name for g in left_in_tmp(store) for f in g.iterdir()] == ["half.bin"]
+        finally:
+            process.send_signal(signal.SIGKILL)
     assert store.find(spec) is None
     assert len(left_in_tmp(store)) == 1
     with caplog.at_level(logging.INFO):

@@ -83,7 +83,7 @@ def test_settings_that_vary_become_a_column_and_others_do_not():
     heading = next(line.split() for line in text.splitlines() if "method" in line)
     assert heading == ["method", "guidance", "size", "n", *COLUMNS]
     assert [cells[1] for cells in lines(text, "random")] == ["3.0", "1.0"]
-    assert "generator tiny_ldm; guidance 3.0, 1.0." in text
+    assert "generator tiny_ldm; guidance 3.0, 1.0\n" in text
 
 
 def test_settings_that_vary_together_share_a_column():

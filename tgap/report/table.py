@@ -216,8 +216,10 @@ def _notes(groups: Sequence[GroupRow]) -> list[str]:
     for title, name in NAMED.items():
         values = list(dict.fromkeys(g.settings.get(name, "not recorded") for g in groups))
         named.append(f"{title} {', '.join(values)}")
-    notes = [f"{'; '.join(named)}. TSTR, TRTS, TRTR: macro AUROC. FTER = TSTR / TRTS, "
-             "T-Gap = TRTS - TSTR."]  # fmt: skip
+    notes = [
+        "; ".join(named),
+        "TSTR, TRTS, TRTR: macro AUROC. FTER = TSTR / TRTS, T-Gap = TRTS - TSTR.",
+    ]
     seeds = {group.seeds for group in groups}
     if len(seeds) > 1:
         notes.append("Rows differ in their seeds, so they are no paired comparison.")

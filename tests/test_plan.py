@@ -1,0 +1,93 @@
+"""Keys change with whatever changes a result, and with nothing else."""
+
+import dataclasses
+
+import pytest
+
+import tgap
+from tgap.plan import plan
+from tgap.record import method_label, run_key_of, sweep_key_of
+
+
+def keys(*overrides: str) -> dict[str, str | None]:
+    its = plan(tgap.compose(*overrides))
+    specs = {f.name: getattr(its, f.name) for f in dataclasses.fields(its)}
+    return {name: None if spec is None else spec.key for name, spec in specs.items()}
+
+
+def changed(*overrides: str, base: tuple[str, ...] = ()) -> set[str]:
+    before, after = keys(*base), keys(*base, *overrides)
+    return {name for name in before if before[name] != after[name]}
+
+
+DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "evaluation", "pictures"}
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("size=100", {"selection", "tuned"} | DOWNSTREAM),
+        ("budget.steps=7", {"tuned"} | DOWNSTREAM),
+        ("finetuner.prior_weight=0.5", {"tuned"} | DOWNSTREAM),
+        ("sampler.guidance=2", {"prior", "tuned"} | DOWNSTREAM),
+        ("seeds.generate=5", DOWNSTREAM),
+        ("seeds.finetune=5", {"tuned"} | DOWNSTREAM),
+        ("seeds.select=5", {"selection", "tuned"} | DOWNSTREAM),
+        ("prompts.prior=letters", {"prior", "tuned"} | DOWNSTREAM),
+        ("evaluator.margin=0.1", {"evaluation"}),
+        ("sampler.batch_size=3", set()),
+        ("classifier.device=cpu", set()),
+        ("tracking.experiment=other", set()),
+    ],
+)
+def test_a_setting_changes_the_keys_that_it_must(override: str, expected: set[str]) -> None:
+    assert changed(override) == expected
+
+
+def test_methods_of_one_seed_share_split_noise_and_the_real_classifier() -> None:
+    random, spectral = keys("selector=random"), keys("selector=clip_spectral")
+    for shared in ("dataset", "split", "prior", "real_classifier"):
+        assert random[shared] == spectral[shared]
+    assert random["tuned"] != spectral["tuned"]
+
+
+def test_the_untuned_generator_is_the_same_at_every_size_and_selector() -> None:
+    one = keys("finetuner=none", "size=100")
+    assert one == keys("finetuner=none", "size=500", "selector=clip_spectral")
+    assert one["tuned"] is one["selection"] is None
+
+
+def test_the_split_does_not_follow_the_runs_seed() -> None:
+    assert "split" not in changed("seed=3")
+    assert "split" in changed("split_seed=3")
+
+
+def test_a_generator_counts_by_its_content(tmp_path) -> None:
+    import shutil
+
+    from tgap.generators.latent_diffusion import LatentDiffusion
+
+    packaged = tgap.compose().generator
+    assert isinstance(packaged, LatentDiffusion)
+    from pathlib import Path
+
+    assets = Path(tgap.__file__).parent / "assets" / "tiny_ldm"
+    shutil.copytree(assets, tmp_path / "copy")
+    assert changed(f"generator.path={tmp_path / 'copy'}") == set()
+    index = tmp_path / "copy" / "model_index.json"
+    index.write_text(index.read_text() + "\n")
+    assert "tuned" in changed(f"generator.path={tmp_path / 'copy'}")
+
+
+def test_a_sweep_is_its_runs_in_any_order() -> None:
+    runs = [tgap.compose(f"size={size}") for size in (10, 20)]
+    assert sweep_key_of(runs) == sweep_key_of(runs[::-1]) != sweep_key_of(runs[:1])
+    untuned = [tgap.compose("finetuner=none", f"size={size}") for size in (10, 20)]
+    assert len({run_key_of(run, plan(run)) for run in untuned}) == 2
+
+
+def test_a_methods_label_names_what_was_changed() -> None:
+    words = ["selector=clip_spectral", "selector.cluster.n_clusters=20", "size=10"]
+    assert method_label(tgap.compose(*words), words) == "clip_spectral+dreambooth (n_clusters=20)"
+    words = ["finetuner=none", "selector=clip_spectral", "selector.cluster.n_clusters=20"]
+    assert method_label(tgap.compose(*words), words) == "none"

@@ -1,0 +1,138 @@
+"""Every component is found, has a typed schema, and is built from data and from nothing else."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tgap
+from tgap import registry
+from tgap.composition import compose_run, conf_folder, hydra_ready, options
+from tgap.config import Run
+from tgap.errors import ConfigError
+from tgap.selectors.base import Selector
+from tgap.selectors.clustered import Clustered
+from tgap.selectors.clusterers.spectral import Spectral
+from tgap.selectors.random import Random
+from tgap.settings import Sampler
+
+KNOWN = {
+    "dataset": ["digits"],
+    "selector": ["clustered", "random"],
+    "selector/embedder": ["clip"],
+    "selector/cluster": ["spectral"],
+    "selector/allocate": ["equal"],
+    "selector/pick": ["random"],
+    "generator": ["latent_diffusion"],
+    "finetuner": ["dreambooth", "none"],
+    "classifier": ["small_cnn"],
+    "evaluator": ["two_way"],
+}
+ALL = [(group, name) for group in registry.GROUPS for name in registry.names(group)]
+
+
+def test_the_known_components_are_found() -> None:
+    assert set(KNOWN) == set(registry.GROUPS)
+    for group, names in KNOWN.items():
+        assert set(names) <= set(registry.names(group))
+
+
+@pytest.mark.parametrize(("group", "name"), ALL)
+def test_a_component_is_documented_and_its_options_have_help(group: str, name: str) -> None:
+    import dataclasses
+
+    cls = registry.component_class(group, name)
+    assert cls.__doc__
+    assert not cls.__doc__.startswith(f"{cls.__name__}(")
+    for f in dataclasses.fields(cls):
+        assert f.metadata.get("help"), f"{cls.__name__}.{f.name} has no help"
+
+
+@pytest.mark.parametrize(
+    ("group", "file"),
+    [(g, f.stem) for g in registry.GROUPS for f in (conf_folder() / g).glob("*.yaml")],
+)
+def test_every_preset_composes_and_says_what_it_is(group: str, file: str) -> None:
+    with hydra_ready() as hydra:
+        run, _ = compose_run(hydra, [f"{group}={file}"])
+    assert getattr(run, group).title() == file
+    header = (conf_folder() / group / f"{file}.yaml").read_text().split("defaults:")[0]
+    assert "Command: python -m tgap.run" in header
+
+
+def test_presets_are_offered_beside_components() -> None:
+    assert "clip_spectral" in options("selector")
+    assert "tiny_ldm" in options("generator")
+
+
+def test_hydra_and_the_constructor_make_the_same() -> None:
+    run = tgap.compose("selector=clip_spectral", "selector.cluster.n_clusters=7")
+    assert isinstance(run.selector, Clustered)
+    assert run.selector.cluster == Spectral(n_clusters=7)
+    assert run.sampler == Sampler()
+    assert tgap.compose("selector=random").selector == Random()
+
+
+def test_parts_are_overridden_as_groups() -> None:
+    run = tgap.compose("selector=clip_spectral", "selector/pick=random", "selector/embedder=clip")
+    assert run.selector.embedder_used() is not None
+
+
+def test_a_saved_config_builds_the_same_run_by_itself() -> None:
+    with hydra_ready() as hydra:
+        run, data = compose_run(hydra, ["selector=clip_spectral", "size=7"])
+    assert registry.build(Run, data) == run
+
+
+def built(data: dict[str, Any]) -> Any:
+    return registry.build(Selector, data, "selector")
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("os.system", "the package 'os' is not trusted"),
+        ("torch.load", "the package 'torch' is not trusted"),
+        ("tgap.seeding.seed_for", "only components are built"),
+        ("tgap.datasets.digits.Digits", "is no Selector"),
+        ("tgap.selectors.base.Selector", "is no Selector"),
+        ("tgap.nowhere.Thing", "cannot be imported"),
+    ],
+)
+def test_data_cannot_run_code(target: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        built({"_target_": target})
+
+
+def test_an_untrusted_package_is_not_even_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "theirs.py").write_text(
+        "from tgap.selectors.random import Random\n"
+        "open('imported', 'w').close()\n"
+        "class Mine(Random):\n    '''Mine.'''\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="TGAP_TRUSTED=theirs"):
+        built({"_target_": "theirs.Mine"})
+    assert not Path("imported").exists()
+    monkeypatch.setenv("TGAP_TRUSTED", "theirs")
+    assert built({"_target_": "theirs.Mine"}).stem() == "mine"
+
+
+def test_all_problems_of_a_node_are_told_together() -> None:
+    data = {
+        "_target_": "tgap.selectors.clustered.Clustered",
+        "clusster": 1,
+        "cluster": {"_target_": "tgap.selectors.clusterers.spectral.Spectral", "n_clusters": 1},
+    }
+    with pytest.raises(ConfigError) as caught:
+        built(data)
+    assert any("unknown key 'selector.clusster'" in text for text in caught.value.problems)
+    assert any("selector.cluster.n_clusters must be at least 2" in t for t in caught.value.problems)
+
+
+def test_an_unknown_name_tells_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'random'"):
+        registry.component_class("selector", "randon")
