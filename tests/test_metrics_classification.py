@@ -136,6 +136,7 @@ def test_too_few_images_give_nan_without_a_warning(count, positive, recwarn):
     two = np.stack([scores, scores], axis=1), np.stack([labels, ~labels], axis=1)
     assert math.isnan(macro_auroc(*two))
     assert math.isnan(balanced_accuracy(*two))
+    assert math.isnan(accuracy(*two)) == (count == 0)
     assert np.isnan(accuracy_per_label(*two)).sum() == 2 - count
     assert not recwarn.list
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -379,6 +380,14 @@ def test_pages_are_served_to_this_machine_only(tmp_path):
         serve_ui(tmp_path, f"sqlite:///{tmp_path}/mlflow.db")
     with pytest.raises(TgapError, match="open http://server:5000"):
         serve_ui(tmp_path, "http://ada:secret@server:5000")
+
+
+def test_a_port_that_is_taken_is_told(tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(TgapError, match=rf"port {port}: .*choose another one with --port"):
+            serve_ui(tmp_path, f"sqlite:///{tmp_path}/mlflow.db", port)
 
 
 def test_network_disks_are_told_from_the_list_of_mounts(tmp_path):

@@ -1,1 +1,1 @@
-"""The scripts that made the packaged miniature models in ``tgap/assets``."""
+"""The packaged miniature models: how their data is drawn and how they are trained."""

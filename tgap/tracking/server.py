@@ -1,10 +1,12 @@
 """Where MLflow is, and its pages on this machine."""
 
 import os
-import subprocess
+import signal
+import socket
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 from tgap.errors import TgapError
@@ -59,14 +61,15 @@ def ui_command(home: Path, uri: str, port: int = 5000) -> list[str]:
         "--backend-store-uri", uri,
         "--default-artifact-root", artifacts, "--artifacts-destination", artifacts,
         "--host", HOST, "--port", str(port), "--workers", "1",
+        "--uvicorn-opts", "--no-access-log",
     ]  # fmt: skip
 
 
-def serve_ui(home: Path, uri: str, port: int = 5000) -> int:
-    """Serve MLflow's pages until Ctrl-C; returns the exit code.
+def serve_ui(home: Path, uri: str, port: int = 5000) -> NoReturn:
+    """Serve MLflow's pages until Ctrl-C, in place of this process.
 
     Raises:
-        TgapError: If there is nothing to show, or a server shows it already.
+        TgapError: If there is nothing to show, a server shows it already, or the port is taken.
     """
     if uri.startswith(("http://", "https://")):
         raise TgapError(f"MLflow's pages are served already: open {without_password(uri)}")
@@ -76,14 +79,23 @@ def serve_ui(home: Path, uri: str, port: int = 5000) -> int:
             f"nothing is logged yet: there is no {database}; start a run first (tgap run), "
             "or set TGAP_HOME to the folder of earlier runs"
         )
+    _check_free(port)
     environment = dict(os.environ)
     quiet(environment)
     environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # pages only, nothing that runs
-    # In its own folder: MLflow leaves files in the current one.
-    with subprocess.Popen(ui_command(home, uri, port), env=environment, cwd=home) as server:
-        try:
-            return server.wait()
-        except KeyboardInterrupt:
-            server.terminate()
-            server.wait()
-            return 0
+    command = ui_command(home, uri, port)
+    home.mkdir(parents=True, exist_ok=True)
+    os.chdir(home)  # MLflow leaves files in the current folder
+    # Python's own handler would add a traceback to the server's orderly end at Ctrl-C.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # In place of this process, so that whatever ends it ends the server.
+    os.execve(command[0], command, environment)
+
+
+def _check_free(port: int) -> None:
+    try:
+        socket.create_server((HOST, port)).close()
+    except (OSError, OverflowError) as error:
+        raise TgapError(
+            f"cannot serve pages on port {port}: {error}; choose another one with --port"
+        ) from error
