@@ -24,7 +24,7 @@ log = logging.getLogger("tiny_clip")
 
 MODEL = {
     "embed_dim": 64,
-    "vision_cfg": {"image_size": SIZE, "patch_size": 4, "width": 96, "layers": 4, "head_width": 24},
+    "vision_cfg": {"image_size": SIZE, "patch_size": 8, "width": 96, "layers": 3, "head_width": 24},
     "text_cfg": {
         "context_length": LENGTH, "vocab_size": len(vocabulary()), "width": 64, "heads": 4,
         "layers": 2, "hf_tokenizer_name": "tokenizer of this folder",
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=20_000)
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=900)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(args.seed)
@@ -78,8 +78,8 @@ def main() -> None:
 def train(model: Any, images: Tensor, tokens: Tensor, steps: int, seed: int) -> None:
     """CLIP's symmetric loss on batches of 128 pairs."""
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=0.05)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps, pct_start=0.1)
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, weight_decay=0.05)
+    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps, pct_start=0.1)
     loss_of, start = ClipLoss(), time.monotonic()
     mean, deviation = PREPROCESS["mean"][0], PREPROCESS["std"][0]
     for step in range(1, steps + 1):

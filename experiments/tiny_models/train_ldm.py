@@ -5,6 +5,7 @@ python -m experiments.tiny_models.train_ldm --seed 0 --out tgap/assets/tiny_ldm
 
 import argparse
 import copy
+import json
 import logging
 import time
 from collections.abc import Iterator
@@ -202,6 +203,10 @@ def main() -> None:
     for name, part in (("vae", vae), ("unet", unet), ("text_encoder", text)):
         log.info("%s: %d parameters", name, sum(p.numel() for p in part.parameters()))
     pipeline.to(torch.float16).save_pretrained(args.out, safe_serialization=True)
+    # Half precision is for the disk only: without this line the text encoder alone, of the three
+    # models, would load in it, and then not fit to the UNet.
+    config = args.out / "text_encoder/config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2))
 
 
 if __name__ == "__main__":
