@@ -3,6 +3,7 @@
 import dataclasses
 import operator
 import re
+from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -95,7 +96,7 @@ class Checked:
 
 
 @dataclass(kw_only=True)
-class Component(Checked):
+class Component(Checked, ABC):
     """Base of all groups' bases.
 
     Instances hold hyper-parameters only: a call leaves them unchanged, and gets arrays, numbers

@@ -19,7 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from tgap.classifiers.base import Classifier
-from tgap.component import Checked, Component
+from tgap.component import Checked, Component, field_problems
 from tgap.datasets.base import Dataset
 from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, ContractError
@@ -223,14 +223,17 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
                 problems += error.problems
         else:
             values[key] = value
-    try:
-        made = cls(**values)
-    except ConfigError as error:
-        problems += [f"{where}.{text}" if where else text for text in error.problems]
-    except TypeError as error:
-        # A part that failed leaves its field out; its own problems are the ones to tell.
-        if not problems:
-            raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
     if problems:
+        # Without its parts it cannot be made; its other fields are checked all the same.
+        for f in dataclasses.fields(cls):
+            if f.name in values and f.name not in parts:
+                path = f"{where}.{f.name}" if where else f.name
+                problems += field_problems(values[f.name], f.metadata, path)
         raise ConfigError(problems)
-    return made
+    try:
+        return cls(**values)
+    except ConfigError as error:
+        told = [f"{where}.{text}" if where else text for text in error.problems]
+        raise ConfigError(told) from error
+    except TypeError as error:
+        raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
