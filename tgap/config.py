@@ -31,6 +31,8 @@ class Run(Splitting):
 
     Args:
         size: Tuning images per label.
+        prior_sampler: How prior images are drawn; apart from ``sampler``, so that a sweep over
+            guidance draws from one and the same tuned model.
         seed: The run's seed, from which every scope but the split draws its own.
     """
 
@@ -42,6 +44,7 @@ class Run(Splitting):
     evaluator: Evaluator
     prompts: Prompts = field(default_factory=Prompts)
     sampler: Sampler = field(default_factory=Sampler)
+    prior_sampler: Sampler = field(default_factory=Sampler)
     budget: Budget = field(default_factory=Budget)
     seeds: Seeds = field(default_factory=Seeds)
     tracking: Tracking = field(default_factory=Tracking, metadata={"in_key": False})

@@ -6,7 +6,8 @@ Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99
 import logging
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,26 +59,47 @@ def launch(
         jobs = expand(hydra, overrides) if sweep else [list(overrides)]
         runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
-        os.environ["TGAP_HOME"] = str(home_folder())
-        if not sweep:
-            job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
-            return [job.return_value]
-        recorder = Recorder(home_folder(), sweep_key_of(runs))
-        os.environ[SWEEP_VARIABLE] = recorder.sweep_key or ""
-        recorder.open_sweep(runs, list(overrides))
-        outcomes: list[Outcome] = []
-        status = "KILLED"
-        try:
+        with environment(TGAP_HOME=str(home_folder())):
+            return _swept(hydra, overrides, runs) if sweep else _single(hydra, overrides)
+
+
+def _single(hydra: "Hydra", overrides: Sequence[str]) -> list[Outcome]:
+    job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
+    return [job.return_value]
+
+
+def _swept(hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run]) -> list[Outcome]:
+    """Launch a sweep inside its parent record."""
+    recorder = Recorder(home_folder(), sweep_key_of(runs))
+    recorder.open_sweep(runs, list(overrides))
+    outcomes: list[Outcome] = []
+    status = "KILLED"
+    try:
+        with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}):
             batches = hydra.multirun(
                 config_name=CONFIG_NAME, task_function=task, overrides=list(overrides)
             )
-            outcomes = [job.return_value for batch in batches for job in batch]
-            status = "FAILED" if any(outcome.failure for outcome in outcomes) else "FINISHED"
-        finally:
-            del os.environ[SWEEP_VARIABLE]
-            rows = [outcome.row for outcome in outcomes if outcome.row is not None]
-            recorder.close_sweep(runs[0], rows, status)
-        return outcomes
+        outcomes = [job.return_value for batch in batches for job in batch]
+        status = "FAILED" if any(outcome.failure for outcome in outcomes) else "FINISHED"
+    finally:
+        rows = [outcome.row for outcome in outcomes if outcome.row is not None]
+        recorder.close_sweep(runs[0], rows, status)
+    return outcomes
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Environment variables set inside the block, so that other processes see them too."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:

@@ -1,6 +1,7 @@
 """The stages of a run, in the order of the method: a straight line, one artifact after another."""
 
 import functools
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ from tgap.seeding import noise_seeds, rng_for, seed_for
 from tgap.settings import Sampler, fill
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
 from tgap.types import Images, ImageSet, Indices, Split
+
+log = logging.getLogger(__name__)
 
 STAGES = ("prepare", "embed", "select", "finetune", "generate", "classify", "evaluate")
 
@@ -167,7 +170,8 @@ class _Line:
         count = run.finetuner.prior_images()
         prompt = fill(run.prompts.prior, "", run.dataset.domain)
         seeds = noise_seeds(seed_for("prior", 0), 0, count)
-        images = draw(run.generator.load(), [prompt] * count, seeds, run.sampler, "prior images")
+        model = run.generator.load()
+        images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images")
         write_array(folder / "images.npy", images)
 
     def _tune(self, folder: Path) -> None:
@@ -175,7 +179,7 @@ class _Line:
         losses: list[dict[str, float]] = []
         with progress("fine-tuning", run.budget.steps) as advance:
 
-            def log(step: int, values: dict[str, float]) -> None:
+            def record(step: int, values: dict[str, float]) -> None:
                 losses.append({"step": step, **values})
                 advance(step)
 
@@ -185,7 +189,7 @@ class _Line:
                 self._prior(),
                 run.budget,
                 rng_for("finetune", run.seed_of("finetune")),
-                log,
+                record,
             )
         (folder / "model").mkdir()
         tuned.save(folder / "model")
@@ -193,14 +197,21 @@ class _Line:
 
     def _fit(self, images: Callable[[], ImageSet], folder: Path) -> None:
         epochs: list[dict[str, float]] = []
+        train, wanted = images(), self.run.budget.train_per_label
+        for label, count in train.label_counts().items():
+            if count < wanted:
+                log.warning(
+                    "only %d real images of label '%s' to train on, %d asked for "
+                    "(budget.train_per_label): all are taken", count, label, wanted,
+                )  # fmt: skip
         weights = self.run.classifier.fit(
-            images(),
-            # Both sides start from the same initialisation and see batches in the same order.
+            train,
             rng_for("classify", self.run.seed_of("classify")),
             lambda epoch, values: epochs.append({"epoch": epoch, **values}),
         )
         write_arrays(folder / "weights.safetensors", weights)
         write_json(folder / "epochs.json", epochs)
+        write_json(folder / "images.json", train.label_counts())
 
     def _score(self, folder: Path) -> None:
         data = self._images()
@@ -267,7 +278,7 @@ class _Line:
 
 
 class _Timed:
-    """Records a stage's seconds and whether all that it used was there already."""
+    """Records a stage's seconds and whether all that it left was there already."""
 
     def __init__(self, result: Result, stage: str) -> None:
         self.result, self.stage = result, stage
@@ -279,7 +290,9 @@ class _Timed:
     def __exit__(self, *error: object) -> None:
         new = [a for name, a in self.result.artifacts.items() if name not in self.before]
         seconds = time.perf_counter() - self.start
-        self.result.stages[self.stage] = StageRecord(seconds, all(a.reused for a in new))
+        if new:
+            reused = all(artifact.reused for artifact in new)
+            self.result.stages[self.stage] = StageRecord(seconds, reused)
 
 
 def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -> None:

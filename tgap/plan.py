@@ -87,7 +87,7 @@ def _prior(run: Run, base: dict[str, object]) -> Spec | None:
         "generator": base,
         "prompt": run.prompts.prior,
         "domain": run.dataset.domain,
-        "sampler": run.sampler.identity(),
+        "sampler": run.prior_sampler.identity(),
         "count": count,
     }
     return Spec("prior", identity)

@@ -25,7 +25,8 @@ def digest_of(value: object) -> str:
 
 def run_key_of(run: Run, its: Plan) -> str:
     """What identifies a run's record: its result, under the size and seed that it was asked for."""
-    return digest_of([its.evaluation.key, run.method, run.size, run.seed, run.tracking.experiment])
+    asked = [run.selector.title(), run.method, run.size, run.seed]
+    return digest_of([its.evaluation.key, run.tracking.experiment, run.tracking.pictures, *asked])
 
 
 def sweep_key_of(runs: Sequence[Run]) -> str:
@@ -105,8 +106,14 @@ class Recorder:
 
 def log_stage(log: RunLog, stage: str, result: Result) -> None:
     """Log what a stage cost, and the losses that it made, and push both to MLflow."""
+    if stage not in result.stages:  # nothing was to be done, e.g. no tuning
+        return
     record = result.stages[stage]
     log.metrics({f"seconds/{stage}": record.seconds, f"reused/{stage}": float(record.reused)})
+    if stage == "classify":
+        for side in ("real", "synthetic"):
+            counts = result.artifacts[f"{side} classifier"].read_json("images.json")
+            log.metrics({f"train_images/{side}": sum(counts.values())})
     if stage == "finetune" and "generator" in result.artifacts:
         for losses in result.artifacts["generator"].read_json("losses.json"):
             step = losses.pop("step")
@@ -129,8 +136,10 @@ def settings_of(run: Run) -> dict[str, str]:
             component: Component = getattr(run, group)
             found |= _flat(group, component.identity() | {"class": component.title()})
     found["generator.digest"] = run.generator.digest()[:16]
-    for node in ("sampler", "budget", "prompts"):
+    for node in ("sampler", "prior_sampler", "budget", "prompts"):
         found |= _flat(node, getattr(run, node).identity())
+    overridden = {k: v for k, v in run.seeds.identity().items() if v is not None}
+    found |= _flat("seeds", overridden)
     return found | _flat("", run.splitting.identity())
 
 
