@@ -15,8 +15,6 @@ from typing import NoReturn
 from tgap.errors import ConfigError, TgapError
 from tgap.home import home_folder
 
-HYDRA_FLAGS = ("--cfg", "-c", "--info", "-i", "--hydra-help", "--shell-completion", "-sc")
-
 USAGE = """\
 tgap: can a model be trained on what my fine-tuned generator makes?
 
@@ -71,21 +69,27 @@ def run_command(words: Sequence[str]) -> int:
     if "--help" in words or "-h" in words:
         print(run_help(), end="")
         return 0
-    if any(word in HYDRA_FLAGS for word in words):
-        return guarded(lambda: hydra_main(words))
-    signal.signal(signal.SIGTERM, _terminated)
-    return guarded(lambda: _launch(words))
-
-
-def _launch(words: Sequence[str]) -> int:
     from hydra._internal.utils import get_args_parser
 
+    args = get_args_parser().parse_args(list(words))
+    if args.cfg or args.info or args.hydra_help or args.shell_completion:
+        return guarded(lambda: hydra_main(words))
+    signal.signal(signal.SIGTERM, _terminated)
+    return guarded(lambda: _launch(args))
+
+
+def _launch(args: argparse.Namespace) -> int:
+    if args.experimental_rerun is not None:
+        raise ConfigError(["--experimental-rerun reads a pickle, which can run code; it is off"])
+    for flag in ("config_name", "config_path", "package", "resolve"):
+        if getattr(args, flag):
+            raise ConfigError(
+                [f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
+                 "a folder of configs, and group=option to choose among them"]
+            )  # fmt: skip
     from tgap.launch import launch
     from tgap.report.terminal import show_results
 
-    args = get_args_parser().parse_args(list(words))
-    if args.experimental_rerun is not None:
-        raise ConfigError(["--experimental-rerun reads a pickle, which can run code; it is off"])
     outcomes = launch(args.overrides, sweep=args.multirun, config_dir=args.config_dir)
     rows = [outcome.row for outcome in outcomes if outcome.row is not None]
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]

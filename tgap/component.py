@@ -1,6 +1,7 @@
 """What every pluggable class is: a keyword-only dataclass whose fields are its hyper-parameters."""
 
 import dataclasses
+import math
 import operator
 import re
 from abc import ABC
@@ -52,12 +53,13 @@ def field_problems(value: Any, metadata: Any, name: str) -> list[str]:
     """What is wrong with one field's value, as sentences (none when it is in range)."""
     if value is None:
         return []
+    if isinstance(value, float) and not math.isfinite(value):
+        return [f"{name} must be a finite number, got {value!r}"]
     choices = metadata.get("choices")
     if choices is not None and value not in choices:
         return [f"{name} must be one of {', '.join(choices)}, got {value!r}"]
     for bound, holds, words in BOUNDS:
         limit = metadata.get(bound)
-        # "not holds" also refuses NaN, for which every comparison is false
         if limit is not None and not holds(value, limit):
             return [f"{name} must be {words} {limit:g}, got {value!r}"]
     return []

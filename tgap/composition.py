@@ -84,6 +84,7 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> tuple[Run, dict[str
         ConfigError: With all wrong values together, or one unknown name.
     """
     from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
 
     problems: list[str] = []
     remaining = list(overrides)
@@ -99,12 +100,15 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> tuple[Run, dict[str
             remaining = kept
         except _UnknownKeyError as unknown:
             others = [o for o in remaining if _key(o) != unknown.key]
-            raise ConfigError([_unknown_key(hydra, unknown.key, others)]) from unknown
-    data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+            told = _unknown_key(hydra, unknown.key, others)
+            raise ConfigError([*problems, told]) from unknown
     try:
+        data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
         run = registry.build(Run, data)
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from error
+    except OmegaConfBaseException as error:
+        raise ConfigError([*problems, f"a reference cannot be resolved: {error}"]) from error
     if problems:
         raise ConfigError(problems)
     return run, data

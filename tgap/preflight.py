@@ -10,6 +10,7 @@ from tgap.config import Run
 from tgap.errors import TgapError
 from tgap.pipeline import prepare
 from tgap.plan import plan
+from tgap.settings import fill
 from tgap.store import Artifact, Store
 
 
@@ -41,7 +42,10 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         if key not in counts:
             counts[key] = _pool_counts(run, store)
         found = counts[key]
-        problems += [found] if isinstance(found, str) else check_size(run, found)
+        if isinstance(found, str):
+            problems.append(found)
+        else:
+            problems += check_size(run, found) + check_prompts(run, list(found))
     return list(dict.fromkeys(problems))
 
 
@@ -60,6 +64,19 @@ def check_size(run: Run, pool_counts: dict[str, int]) -> list[str]:
         f"size must be at most {available}, the pool's images of label '{label}' "
         f"(dataset={run.dataset.title()}), got {run.size}: selector '{run.selector.title()}' does "
         "not repeat images; choose a smaller size, a larger pool_size, or a selector that repeats"
+    ]
+
+
+def check_prompts(run: Run, label_names: Sequence[str]) -> list[str]:
+    """Whether the prior's prompt is apart from every label's tuning prompt."""
+    domain = run.dataset.domain
+    prior = fill(run.prompts.prior, "", domain)
+    same = [name for name in label_names if fill(run.prompts.tuning, name, domain) == prior]
+    if not same or run.finetuner.prior_images() == 0:
+        return []
+    return [
+        f"prompts.prior must differ from the tuning prompts, but equals that of label '{same[0]}' "
+        f"({prior!r}): it would be trained back to the untuned model"
     ]
 
 

@@ -121,6 +121,10 @@ def _parts(cls: type[Checked]) -> dict[str, type[Checked]]:
     return parts
 
 
+def _optional(cls: type[Checked], name: str) -> bool:
+    return type(None) in typing.get_args(typing.get_type_hints(cls)[name])
+
+
 def schema(cls: type[Checked], group: str = "") -> type[Any]:
     """The structured config of a dataclass, which Hydra fills and type-checks.
 
@@ -202,6 +206,8 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
     Raises:
         ConfigError: With every problem of the node and all nodes below it.
     """
+    if not isinstance(data, Mapping):
+        raise ConfigError([f"{where} must be chosen or left as it is, got {data!r}"])
     if issubclass(cls, Component):
         target = data.get("_target_")
         if not isinstance(target, str):
@@ -216,7 +222,7 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
             continue
         if key not in known:
             problems.append(f"unknown key '{path}'{nearest(key, sorted(known))}")
-        elif key in parts and value is not None:
+        elif key in parts and (value is not None or not _optional(cls, key)):
             try:
                 values[key] = build(parts[key], value, path)
             except ConfigError as error:

@@ -3,6 +3,7 @@
 They are not fields of components, so that a profile can set them whatever component is chosen.
 """
 
+import string
 from dataclasses import dataclass
 
 from tgap.component import Checked, option
@@ -51,9 +52,7 @@ class Prompts(Checked):
         """Unknown fields, and a prior that equals a tuning prompt."""
         found = []
         for name in ("tuning", "generation", "prior"):
-            try:
-                fill(getattr(self, name), "label", "domain")
-            except (KeyError, IndexError, ValueError):
+            if not _plain(getattr(self, name)):
                 found.append(
                     f"prompts.{name} may use {{label}} and {{domain}} only, "
                     f"got {getattr(self, name)!r}"
@@ -77,6 +76,15 @@ class Seeds(Checked):
     finetune: int | None = option(None, "fine-tuning", low=0)
     generate: int | None = option(None, "noise of the synthetic images", low=0)
     classify: int | None = option(None, "classifier initialisation and draws", low=0)
+
+
+def _plain(template: str) -> bool:
+    """Whether a template is well formed and uses the known fields, as they are, only."""
+    try:
+        fields = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
+    except ValueError:
+        return False
+    return all(field in {("label", "", None), ("domain", "", None)} for field in fields)
 
 
 def fill(template: str, label: str, domain: str) -> str:
