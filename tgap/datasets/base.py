@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tgap.component import Component, option
+from tgap.errors import DataError
 from tgap.types import ImageSet
 
 
@@ -22,12 +23,22 @@ class Dataset(Component):
     domain: str = option("", "what the images show, in the words of a prompt")
 
     def load(self) -> ImageSet:
-        """Read and check all images, in an order that never changes.
+        """Read all images, in an order that never changes.
 
         Returns:
             The whole dataset; at least two labels, each with images.
+
+        Raises:
+            DataError: If there are fewer labels, or one without images.
         """
-        return self._load()
+        data = self._load()
+        empty = [name for name, count in data.label_counts().items() if count == 0]
+        if len(data.label_names) < 2 or empty:
+            raise DataError(
+                f"dataset '{self.title()}' needs at least two labels, each with images; got "
+                f"{data.label_counts()}"
+            )
+        return data
 
     @abstractmethod
     def _load(self) -> ImageSet: ...
