@@ -48,6 +48,8 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("prompts.tuning=\"'a {lable}'\"", "may use {label} and {domain} only"),
         ("--config-dir=nowhere", "there is no folder"),
         ("--config-name=other", "--config-name does not go with a run"),
+        ("hydra.sweeper.params.size=1 -m", "it sweeps over commas on the command line only"),
+        ("hydra.run.dir=/dev/null/x size=5", "cannot write Hydra's output folder /dev/null"),
         ("budget.learning_rate=inf", "budget.learning_rate must be a finite number, got inf"),
         ("~selector", "selector must be chosen"),
         ("selector=clip_spectral selector.cluster=null", "selector.cluster must be chosen"),

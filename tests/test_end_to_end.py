@@ -2,12 +2,13 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tgap.cli import run_command
+from tgap.cli import command, run_command
 
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=4 budget.steps=3 "
@@ -101,3 +102,41 @@ def test_the_same_sweep_again_computes_and_logs_nothing(
 def test_no_manifest_names_a_path_of_this_machine(swept: Path) -> None:
     for path in manifests(swept):
         assert str(swept.parent) not in path.read_text()
+
+
+def test_a_lost_database_is_filled_again_from_the_journal(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / ".tgap"
+    shutil.copytree(swept / "journal", home / "journal")
+    monkeypatch.chdir(tmp_path)
+    assert command(["sync"]) == 0
+    assert len(runs_of(home)) == len(runs_of(swept))
+
+
+def test_a_failing_run_is_told_and_the_others_go_on(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swept.parent)
+    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed"))]
+    words += ["size=12", "budget.learning_rate=0.001,1e30"]
+    assert run_command(words) == 1
+    out = capsys.readouterr()
+    assert "random+dreambooth" in out.out
+    assert "fine-tuning diverged" in out.err
+    assert "Traceback" not in out.err
+    (parent, *_) = [r for r in runs_of(swept) if "mlflow.parentRunId" not in r.data.tags]
+    assert parent.info.status == "FAILED"
+
+
+def test_clip_spectral_goes_through(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swept.parent)
+    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed", "-m"))]
+    assert run_command([*words, "selector=clip_spectral", "size=30"]) == 0
+    assert "clip_spectral+dreambooth" in capsys.readouterr().out
+    notes = json.loads(
+        max((swept / "store" / "selection").glob("*/notes.json"), key=os.path.getmtime).read_text()
+    )
+    assert notes["even"]["quotas"] == [3] * 10

@@ -60,8 +60,15 @@ def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
     """The overrides of each run of a sweep, in Hydra's own order.
 
     Raises:
-        ConfigError: If an override cannot be parsed, or the sweeper is not Hydra's basic one.
+        ConfigError: If an override cannot be parsed, or Hydra would make other runs of them (a
+            sweeper of its own, ``hydra.sweeper.params``), which could not be checked beforehand.
     """
+    for override in overrides:
+        if override.lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")):
+            raise ConfigError(
+                [f"{override}: tgap checks every run of a sweep before the first one starts, so "
+                 "it sweeps over commas on the command line only (key=1,2 -m)"]
+            )  # fmt: skip
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException

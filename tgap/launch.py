@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tgap.composition import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
 from tgap.config import Run
-from tgap.errors import ConfigError, TgapError
+from tgap.errors import ConfigError, StoreError, TgapError
 from tgap.home import home_folder
 from tgap.preflight import check_runs
 from tgap.record import Recorder, sweep_key_of
@@ -64,8 +64,22 @@ def launch(
 
 
 def _single(hydra: "Hydra", overrides: Sequence[str]) -> list[Outcome]:
-    job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
+    with output_folder():
+        job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
     return [job.return_value]
+
+
+@contextmanager
+def output_folder() -> Iterator[None]:
+    """Put into words that Hydra cannot write its folders; a run's own errors never get here."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write Hydra's output folder {error.filename}: {error.strerror}; free some "
+            "space, work in a folder that you may write to, or set hydra.run.dir= "
+            "(hydra.sweep.dir= with -m)"
+        ) from error
 
 
 def _swept(hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run]) -> list[Outcome]:
@@ -75,7 +89,7 @@ def _swept(hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run]) -> lis
     outcomes: list[Outcome] = []
     status = "KILLED"
     try:
-        with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}):
+        with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
             batches = hydra.multirun(
                 config_name=CONFIG_NAME, task_function=task, overrides=list(overrides)
             )

@@ -24,6 +24,7 @@ from typing import Any
 import filelock
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from tgap.errors import StoreError
 from tgap.files import (
@@ -299,9 +300,21 @@ def _call(make: Callable[[Path], None], folder: Path, spec: Spec) -> None:
         make(folder)
     except OSError as error:
         # Other errors of this kind are the maker's own, e.g. an image that it cannot read.
-        if error.errno in DISK_ERRORS:
+        # numpy's failed write comes without a number.
+        if error.errno in DISK_ERRORS or (error.errno is None and _is_full(folder)):
             raise StoreError(cannot_write(f"{spec}", folder, error)) from error
         raise
+    except SafetensorError as error:
+        # It wraps the system's error in a text, also where a model is saved by its own library.
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None or int(number[1]) not in DISK_ERRORS:
+            raise
+        full = OSError(int(number[1]), os.strerror(int(number[1])))
+        raise StoreError(cannot_write(f"{spec}", folder, full)) from error
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < 2**20
 
 
 def _lock_name(spec: Spec) -> str:

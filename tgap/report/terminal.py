@@ -28,8 +28,9 @@ def show_results(
         # Only another folder than the one that `tgap ui` looks at by itself has to be named.
         variable = "" if home == Path(".tgap").absolute() else f"TGAP_HOME={home} "
         console.print(f"open MLflow: {variable}tgap ui", markup=False)
+    errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for failure in failures:
-        console.print(f"FAILED: {failure}", style="bold red", markup=False)
+        errors.print(f"FAILED: {failure}", style="bold red", markup=False)
 
 
 def shown(path: Path) -> str:

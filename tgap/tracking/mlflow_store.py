@@ -45,7 +45,9 @@ def push(journal: Journal, home: Path, uri: str) -> int:
     where = without_password(uri)
     events = journal.events()
     pushed = journal.pushed(where)
-    if not events or (pushed is not None and pushed.events == len(events)):
+    database = sqlite_file(uri)
+    lost = database is not None and not database.exists()
+    if not events or (pushed is not None and pushed.events == len(events) and not lost):
         return 0
     journal.to_disk()
     client = connect(uri)

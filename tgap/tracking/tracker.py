@@ -11,7 +11,7 @@ import filelock
 from tgap.errors import ContractError, StoreError, TgapError
 from tgap.tracking.journal import SINGLE, SWEEP, Journal
 from tgap.tracking.run_log import RunLog
-from tgap.tracking.server import without_password
+from tgap.tracking.server import sqlite_file, without_password
 
 log = logging.getLogger(__name__)
 
@@ -164,6 +164,9 @@ def _replay(journal: Journal, home: Path, uri: str) -> bool:
 
 def _is_pushed(journal: Journal, uri: str) -> bool:
     """Whether MLflow has a run to its end; found out without importing it."""
+    database = sqlite_file(uri)
+    if database is not None and not database.exists():
+        return False  # it was deleted: everything is logged anew
     pushed = journal.pushed(without_password(uri))
     return pushed is not None and pushed.done
 
