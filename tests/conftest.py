@@ -1,6 +1,10 @@
 """Tests run offline, without telemetry, and without the environment's own tgap settings."""
 
+import logging
 import os
+from collections.abc import Iterator
+
+import pytest
 
 os.environ |= {
     "HF_HUB_OFFLINE": "1",
@@ -9,3 +13,13 @@ os.environ |= {
 }
 for name in ("TGAP_HOME", "TGAP_TRUSTED", "MLFLOW_TRACKING_URI", "HYDRA_FULL_ERROR"):
     os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def logging_as_it_was() -> Iterator[None]:
+    """Hydra sets up logging for a whole process; other test modules do not see it."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers

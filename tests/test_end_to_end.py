@@ -140,3 +140,8 @@ def test_clip_spectral_goes_through(
         max((swept / "store" / "selection").glob("*/notes.json"), key=os.path.getmtime).read_text()
     )
     assert notes["even"]["quotas"] == [3] * 10
+
+
+def test_flags_and_overrides_come_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["size=0", "-m", "seed=0,1"]) == 2
+    assert "size must be at least 1" in capsys.readouterr().err

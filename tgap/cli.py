@@ -71,7 +71,7 @@ def run_command(words: Sequence[str]) -> int:
         return 0
     from hydra._internal.utils import get_args_parser
 
-    args = get_args_parser().parse_args(list(words))
+    args = get_args_parser().parse_intermixed_args(list(words))
     if args.cfg or args.info or args.hydra_help or args.shell_completion:
         return guarded(lambda: hydra_main(words))
     signal.signal(signal.SIGTERM, _terminated)
