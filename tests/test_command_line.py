@@ -1,10 +1,13 @@
 """What people see when something is wrong, or when they ask for help."""
 
+import json
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
 
+import tgap
 from tgap.cli import command, run_command
 
 
@@ -90,6 +93,29 @@ def test_a_generator_without_a_file_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert str(tmp_path / "gone") in refused(f"generator.path={tmp_path / 'gone'}", capsys)
+
+
+def test_a_generator_of_other_images_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(Path(tgap.__file__).parent / "assets" / "tiny_ldm", tmp_path / "other")
+    config = tmp_path / "other" / "unet" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"sample_size": 16}))
+    text = refused(f"generator.path={tmp_path / 'other'}", capsys)
+    assert "images must be (64, 64, 1)" in text
+    assert "dataset 'digits' has (32, 32, 1)" in text
+
+
+def test_a_prior_prompt_that_is_a_tuning_prompt_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    text = refused("\"prompts.prior='an image of odd handwritten digit'\"", capsys)
+    assert "prompts.prior must differ from the tuning prompts" in text
+    assert "label 'odd'" in text
+
+
+def test_a_device_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "device 'mps' is not available" in refused("classifier.device=mps", capsys)
 
 
 def test_a_store_that_cannot_be_written_is_told(

@@ -1,13 +1,15 @@
 """What can be known to go wrong before the first run starts."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from tgap.artifacts import read_images, read_split
 from tgap.config import Run
-from tgap.errors import TgapError
+from tgap.device import torch_device
+from tgap.errors import ConfigError, TgapError
 from tgap.pipeline import prepare
 from tgap.plan import plan
 from tgap.settings import fill
@@ -36,23 +38,38 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         return [str(error)]
     if problems:
         return problems
-    counts: dict[str, dict[str, int] | str] = {}
+    described: dict[str, _Pool | str] = {}
     for run in runs:
         key = plan(run).split.key
-        if key not in counts:
-            counts[key] = _pool_counts(run, store)
-        found = counts[key]
-        if isinstance(found, str):
-            problems.append(found)
-        else:
-            problems += check_size(run, found) + check_prompts(run, list(found))
+        if key not in described:
+            described[key] = _pool(run, store)
+        pool = described[key]
+        if isinstance(pool, str):
+            problems.append(pool)
+            continue
+        problems += check_size(run, pool.label_counts)
+        problems += check_prompts(run, list(pool.label_counts))
+        problems += check_shape(run, pool.image_shape)
     return list(dict.fromkeys(problems))
 
 
 def check_files(runs: Sequence[Run]) -> list[str]:
     """Problems with the generators' files, looked at without loading them."""
     generators = {(run.generator.stem(), run.generator.path): run.generator for run in runs}
-    return [problem for generator in generators.values() for problem in generator.check()]
+    problems = [problem for generator in generators.values() for problem in generator.check()]
+    return problems + check_devices(runs)
+
+
+def check_devices(runs: Sequence[Run]) -> list[str]:
+    """Devices that are named and not there; torch is imported only if one is named."""
+    asked = {part.device for run in runs for part in (run.generator, run.classifier)}
+    problems: list[str] = []
+    for device in sorted(asked - {"auto", "cpu"}):
+        try:
+            torch_device(device)
+        except ConfigError as error:
+            problems += error.problems
+    return problems
 
 
 def check_size(run: Run, pool_counts: dict[str, int]) -> list[str]:
@@ -80,8 +97,28 @@ def check_prompts(run: Run, label_names: Sequence[str]) -> list[str]:
     ]
 
 
-def _pool_counts(run: Run, store: Store) -> dict[str, int] | str:
-    """Images per label in the pool, or what is wrong with the data."""
+def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
+    """Whether the dataset's images are such as the generator draws: classifiers see both."""
+    expected = run.generator.image_shape()
+    if shape == expected:
+        return []
+    return [
+        f"images must be {expected} (height, width, channels) for generator "
+        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; choose "
+        "another dataset or generator"
+    ]
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """What the checks need to know of a pool."""
+
+    label_counts: dict[str, int]
+    image_shape: tuple[int, ...]
+
+
+def _pool(run: Run, store: Store) -> _Pool | str:
+    """The run's pool, or what is wrong with the data."""
     artifacts: dict[str, Artifact] = {}
     try:
         prepare(run, store, plan(run), artifacts)
@@ -89,4 +126,4 @@ def _pool_counts(run: Run, store: Store) -> dict[str, int] | str:
         return str(error)
     data, pool = read_images(artifacts["dataset"]), read_split(artifacts["split"]).pool
     counts = np.asarray(data.labels[pool]).sum(axis=0).tolist()
-    return dict(zip(data.label_names, counts, strict=True))
+    return _Pool(dict(zip(data.label_names, counts, strict=True)), data.images.shape[1:])

@@ -89,6 +89,10 @@ class Generator(Component):
         """Problems with the files, as sentences, found without loading weights or torch."""
 
     @abstractmethod
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of its images, found without loading weights or torch."""
+
+    @abstractmethod
     def digest(self) -> str:
         """Hash of the files' content: the same weights elsewhere are the same generator."""
 

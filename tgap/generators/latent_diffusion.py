@@ -8,7 +8,7 @@ from tgap.device import torch_device
 from tgap.digest import folder_digest
 from tgap.errors import DataError
 from tgap.generators.base import Generator
-from tgap.generators.stable_diffusion.folder import folder_problems
+from tgap.generators.stable_diffusion.folder import folder_problems, image_shape
 from tgap.generators.stable_diffusion.model import StableDiffusionModel, quiet
 
 PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
@@ -34,6 +34,10 @@ class LatentDiffusion(Generator):
     def check(self) -> list[str]:
         """Problems with the folder's files, as sentences; neither torch nor weights are loaded."""
         return folder_problems(self.folder())
+
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of its images, from the folder's configs."""
+        return image_shape(self.folder())
 
     def digest(self) -> str:
         """Hash of the folder's content; its place does not count.

@@ -67,6 +67,23 @@ def folder_problems(folder: Path) -> list[str]:
     return [problem for part in PARTS for problem in _part_problems(folder, part, index.get(part))]
 
 
+def image_shape(folder: Path) -> tuple[int, int, int]:
+    """Height, width and channels of the images that a good folder's model draws and is tuned on.
+
+    Raises:
+        DataError: If a config lacks what says so.
+    """
+    vae, unet = (_read_json(folder / part / "config.json") for part in ("vae", "unet"))
+    try:
+        size = unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
+        return (size, size, vae["in_channels"])
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"the configs of vae and unet in '{folder}' do not say how large images are "
+            f"({error!r}); {GET_IT_AGAIN}"
+        ) from error
+
+
 def _part_problems(folder: Path, part: str, named: Any) -> list[str]:
     library, classes, files = PARTS[part]
     if not (isinstance(named, list) and len(named) == 2 and named[0] == library) or (
@@ -86,6 +103,8 @@ def _part_problems(folder: Path, part: str, named: Any) -> list[str]:
                 _check_safetensors(path)
         except DataError as error:
             problems.append(str(error))
+        except OSError as error:
+            problems.append(f"'{path}' cannot be read ({error.strerror}); check its permissions")
     if part == "tokenizer" and not any(
         all((folder / part / name).is_file() for name in names)
         for names in (("tokenizer.json",), ("vocab.json", "merges.txt"))
