@@ -10,6 +10,7 @@ from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, ContractError, DataError
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.allocations.equal import Equal
+from tgap.selectors.allocations.water_filling import WaterFilling
 from tgap.selectors.base import Candidates
 from tgap.selectors.clustered import Clustered
 from tgap.selectors.clusterers.base import Clusterer, Clusters
@@ -80,6 +81,7 @@ def test_picks_against_a_count_by_hand(sizes: list[int], size: int, seed: int) -
     for c, quota in enumerate(quotas):
         mine = picks.positions[cluster == c]
         assert len(set(mine[: sizes[c]].tolist())) == min(quota, sizes[c])
+        assert np.array_equal(mine[sizes[c] :], mine[: -sizes[c]])  # then the same again
     # clusters take turns
     assert cluster.tolist() == [big_first[i % len(sizes)] for i in range(size)]
     assert picks.notes == {
@@ -122,13 +124,13 @@ def test_selection_of_a_pool() -> None:
     images, vectors = pool()
     selector = Clustered(cluster=Spectral(n_clusters=4), embedder=Mean())
     vectors.setflags(write=False)
-    selection = selector.select(images, vectors, 40, np.random.default_rng(0))
-    again = selector.select(images, vectors, 40, np.random.default_rng(0))
+    selection = selector.select(images, vectors, [40, 40], np.random.default_rng(0))
+    again = selector.select(images, vectors, [40, 40], np.random.default_rng(0))
     assert np.array_equal(selection.indices, again.indices)
     for label, name in enumerate(images.label_names):
         notes = selection.notes[name]
         assert images.labels[selection.indices[selection.labels == label], label].all()
-        assert sum(notes["cluster_sizes"]) == 30
+        assert sum(notes["cluster_sizes"]) == notes["candidates"] == 30
         assert notes["quotas"] == [10] * 4
         assert notes["components"] >= 1
         assert notes["repeats"] == sum(max(0, 10 - s) for s in notes["cluster_sizes"]) >= 10
@@ -176,14 +178,16 @@ def test_embedder_is_missed_when_a_part_wants_vectors() -> None:
 def test_too_few_images_for_the_clusters() -> None:
     images, vectors = pool(n=12)
     with pytest.raises(DataError, match="n_clusters must be at most 6"):
-        Clustered(embedder=Mean()).select(images, vectors, 4, np.random.default_rng(0))
+        Clustered(embedder=Mean()).select(images, vectors, [4, 4], np.random.default_rng(0))
 
 
-def test_repeats_are_uniform_over_the_cluster() -> None:
-    group = candidates([4])
-    picks = Random().pick(group, 4004, np.random.default_rng(0))
-    assert sorted(picks[:4].tolist()) == [0, 1, 2, 3]
-    assert (np.abs(np.bincount(picks[4:]) - 1000) < 120).all()
+def test_embedder_is_not_used_when_no_part_works_on_vectors() -> None:
+    assert Clustered(cluster=ByFinding(), embedder=Mean()).embedder_used() is None
+
+
+@pytest.mark.parametrize(("allocate", "most"), [(Equal(), None), (WaterFilling(max_repeats=3), 36)])
+def test_capacity_is_the_allocations(allocate: Allocation, most: int | None) -> None:
+    assert Clustered(cluster=ByFinding(), allocate=allocate).capacity(12) == most
 
 
 # A part that breaks its contract is named, and told what it should have done.
@@ -200,7 +204,7 @@ class Wrong(Clusterer, Allocation, Pick):
     def _allocate(self, cluster_sizes, size):
         return self.answer
 
-    def _pick(self, members, quota, rng):
+    def _order(self, members, count, rng):
         return self.answer
 
 
@@ -252,8 +256,8 @@ def test_wrong_picks(answer: np.ndarray, text: str) -> None:
 class WantsVectors(Pick):
     uses_vectors: ClassVar[bool] = True
 
-    def _pick(self, members, quota, rng):
-        return np.arange(quota)
+    def _order(self, members, count, rng):
+        return np.arange(count)
 
 
 def test_pick_that_wants_vectors() -> None:

@@ -48,7 +48,7 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("dataset.domain=", "dataset.domain must name what the images show"),
         ("size=[1", "no viable alternative"),
         ("prompts.prior=\"'a {label}'\"", "prompts.prior must not contain {label}"),
-        ("prompts.tuning=\"'a {lable}'\"", "may use {label} and {domain} only"),
+        ("prompts.tuning=\"'a {lable}'\"", "may use {label}, {findings} and {domain} only"),
         ("--config-dir=nowhere", "there is no folder"),
         ("--config-name=other", "--config-name does not go with a run"),
         ("hydra.sweeper.params.size=1 -m", "it sweeps over commas on the command line only"),
@@ -57,7 +57,11 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("~selector", "selector must be chosen"),
         ("selector=clip_spectral selector.cluster=null", "selector.cluster must be chosen"),
         ("size='${nope}'", "size"),
-        ("prompts.tuning=\"'{label.x} {label}'\"", "may use {label} and {domain} only"),
+        ("prompts.tuning=\"'{label.x} {label}'\"", "may use {label}, {findings} and {domain} only"),
+        ("prompts.wordings=\"{odd:' '}\"", "prompts.wordings must have words for 'odd', got ' '"),
+        ("+prompts.wordings.od=uneven", "is named 'od'; did you mean 'odd'?"),
+        ("protocol=thesiss", "no protocol is named 'thesiss'; did you mean 'thesis'?"),
+        ("size_unit=all", "size_unit must be one of label, total, got 'all'"),
         ("sampler.steps=x budget.stepss=4", "sampler.steps must be a whole number, got 'x'"),
         ("--experimental-rerun=x.pickle", "reads a pickle"),
     ],
@@ -79,8 +83,8 @@ def test_every_run_of_a_sweep_is_checked_before_the_first(
     text = refused("size=100,99999999 sampler.steps=10,0 -m", capsys)
     assert "sampler.steps must be at least 1, got 0" in text
     text = refused("size=100,99999999 -m", capsys)
-    assert "size must be at most 1500, the pool's images of label 'even'" in text
-    assert "got 99999999: selector 'random' does not repeat images" in text
+    assert "size=99999999 asks for 99999999 images of label 'even'" in text
+    assert "selector 'random' can pick at most 1500 from the pool's 1500" in text
 
 
 def test_a_pool_that_cannot_be_drawn_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +147,8 @@ def test_code_from_a_config_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
 def test_help_names_groups_and_settings(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["--help"]) == 0
     text = capsys.readouterr().out
-    for told in ("selector=clip_spectral|clustered|random", "sampler.guidance=", "size=500"):
+    groups = ("selector=clip_kmeans|clip_spectral|clustered", "protocol=clean|thesis")
+    for told in (*groups, "sampler.guidance=", "size=500"):
         assert told in text
 
 

@@ -12,6 +12,7 @@ ROOT = Path(tgap.__file__).parent
 PACKAGES = sorted({ROOT.parent / group.package.replace(".", "/") for group in GROUPS.values()})
 LEAVES = {
     "types", "errors", "seeding", "settings", "component", "device", "digest", "progress",
+    "suggest", "files",
 }  # fmt: skip
 
 

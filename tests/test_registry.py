@@ -1,5 +1,6 @@
 """Every component is found, has a typed schema, and is built from data and from nothing else."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +18,18 @@ from tgap.selectors.random import Random
 from tgap.settings import Sampler
 
 KNOWN = {
-    "dataset": ["digits"],
-    "selector": ["clustered", "random"],
-    "selector/embedder": ["clip"],
-    "selector/cluster": ["spectral"],
-    "selector/allocate": ["equal"],
-    "selector/pick": ["random"],
+    "dataset": ["digits", "huggingface", "image_folder", "medmnist"],
+    "protocol": ["clean", "thesis"],
+    "selector": ["clustered", "random", "whole"],
+    "selector/embedder": ["classifier", "clip", "pixels"],
+    "selector/cluster": ["findings", "kmeans", "spectral"],
+    "selector/allocate": ["equal", "proportional", "temperature", "water_filling"],
+    "selector/pick": ["closest", "farthest_first", "random"],
+    "prompts": ["template"],
     "generator": ["latent_diffusion"],
     "finetuner": ["dreambooth", "none"],
-    "classifier": ["small_cnn"],
+    "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
+    "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": ["two_way"],
 }
 ALL = [(group, name) for group in registry.GROUPS for name in registry.names(group)]
@@ -54,7 +58,7 @@ def test_a_component_is_documented_and_its_options_have_help(group: str, name: s
 )
 def test_every_preset_composes_and_says_what_it_is(group: str, file: str) -> None:
     with hydra_ready() as hydra:
-        run, _ = compose_run(hydra, [f"{group}={file}"])
+        run = compose_run(hydra, [f"{group}={file}"])
     assert getattr(run, group).title() == file
     header = (conf_folder() / group / f"{file}.yaml").read_text().split("defaults:")[0]
     assert "Command: python -m tgap.run" in header
@@ -79,8 +83,9 @@ def test_parts_are_overridden_as_groups() -> None:
 
 
 def test_a_saved_config_builds_the_same_run_by_itself() -> None:
-    with hydra_ready() as hydra:
-        run, data = compose_run(hydra, ["selector=clip_spectral", "size=7"])
+    run = tgap.compose("selector=clip_spectral", "size=7", "prompts=findings")
+    data = json.loads(json.dumps(registry.data_of(run)))
+    assert data["selector"]["cluster"]["_target_"].endswith("spectral.Spectral")
     assert registry.build(Run, data) == run
 
 

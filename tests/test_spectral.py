@@ -159,6 +159,17 @@ def test_more_parts_than_clusters() -> None:
     assert all(len(np.unique(one.labels[i * 12 : i * 12 + 12])) == 1 for i in range(9))
 
 
+def test_a_graph_in_very_many_parts() -> None:
+    centers = np.random.default_rng(0).standard_normal((200, 32))
+    truth = np.repeat(np.arange(200), 10)
+    noise = 0.02 * np.random.default_rng(1).standard_normal((2000, 32))
+    vectors = unit(centers[truth] + noise)
+    found = Spectral().cluster(candidates(vectors), np.random.default_rng(0))
+    assert found.notes == {"components": 200}
+    # 200 clumps go to 10 clusters, none is torn apart.
+    assert len(set(zip(truth.tolist(), found.labels.tolist(), strict=True))) == 200
+
+
 def test_a_cluster_for_each_image() -> None:
     labels = Spectral().cluster(candidates(cloud(10)), np.random.default_rng(0)).labels
     assert sorted(labels.tolist()) == list(range(10))
@@ -194,8 +205,9 @@ def test_black_images_are_no_trouble() -> None:
         (cloud(7), 7, 7),
         (np.ones((40, 3), np.float32), 1, 40),
         (np.zeros((40, 3), np.float32), 1, 40),
+        (np.linspace(0.1, 1, 40, dtype=np.float32)[:, None] * cloud(1), 1, 40),
     ],
-    ids=["few", "identical", "zero"],
+    ids=["few", "identical", "zero", "one direction"],
 )
 def test_too_few_different_images(vectors: np.ndarray, distinct: int, n: int) -> None:
     with pytest.raises(DataError) as caught:

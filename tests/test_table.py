@@ -8,7 +8,10 @@ from rich.console import Console
 
 from tgap.report.table import COLUMNS, RunRow, markdown, plain, render, summarise
 
-SETTINGS = {"generator.class": "tiny_ldm", "sampler.guidance": "3.0", "sampler.steps": "20"}
+SETTINGS = {
+    "generator.class": "tiny_ldm", "sampler.guidance": "3.0", "sampler.steps": "20",
+    "protocol.class": "clean",
+}  # fmt: skip
 
 
 def row(method="random+dreambooth", size=100, seed=0, tstr=0.7, trts=0.9, **changes):
@@ -83,7 +86,7 @@ def test_settings_that_vary_become_a_column_and_others_do_not():
     heading = next(line.split() for line in text.splitlines() if "method" in line)
     assert heading == ["method", "guidance", "size", "n", *COLUMNS]
     assert [cells[1] for cells in lines(text, "random")] == ["3.0", "1.0"]
-    assert "generator tiny_ldm; guidance 3.0, 1.0\n" in text
+    assert "generator tiny_ldm; guidance 3.0, 1.0; protocol clean\n" in text
 
 
 def test_settings_that_vary_together_share_a_column():

@@ -2,16 +2,17 @@
 
 In Python, as on the command line:
 
-    run = tgap.compose("selector=clip_spectral", "size=100")
-    result = tgap.execute(run)
+    result = tgap.run("selector=clip_spectral", "size=100")
     result.metrics["fter"]
+    train, test = result.synthetic()
+    generator = result.generator().load()
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tgap.config import Run
-    from tgap.pipeline import Result
+    from tgap.result import Result
 
 
 def compose(*overrides: str) -> "Run":
@@ -23,11 +24,19 @@ def compose(*overrides: str) -> "Run":
     from tgap.composition import compose_run, hydra_ready
 
     with hydra_ready() as hydra:
-        return compose_run(hydra, overrides)[0]
+        return compose_run(hydra, overrides)
 
 
-def execute(run: "Run") -> "Result":
-    """Check and execute a run with the store in ``TGAP_HOME``; nothing is tracked.
+def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> "Result":
+    """Check and execute one run with the store in ``TGAP_HOME``; what is there is not made again.
+
+    Args:
+        run: A composed run, or the first of the words that a command line would have.
+        overrides: Further words.
+        track: Whether to log it to MLflow, as the command line does.
+
+    Returns:
+        Metrics, and everything that the run left, to be read back.
 
     Raises:
         TgapError: If it cannot start or a stage fails.
@@ -36,9 +45,17 @@ def execute(run: "Run") -> "Result":
     from tgap.home import home_folder
     from tgap.pipeline import execute
     from tgap.preflight import check_runs
+    from tgap.record import Recorder
     from tgap.store import Store
 
+    if run is None or isinstance(run, str):
+        overrides = overrides if run is None else (run, *overrides)
+        run = compose(*overrides)
+    elif overrides:
+        raise ConfigError([f"a composed run takes no overrides, got {', '.join(overrides)}"])
     problems = check_runs([run], home_folder())
     if problems:
         raise ConfigError(problems)
-    return execute(run, Store(home_folder() / "store"))
+    if not track:
+        return execute(run, Store(home_folder() / "store"))
+    return Recorder(home_folder()).execute(run, overrides)[0]

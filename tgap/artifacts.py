@@ -1,25 +1,71 @@
 """Typed values to and from the folders of the store."""
 
+import itertools
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tgap.evaluators.base import LEGS
 from tgap.store import Artifact, write_array, write_json
-from tgap.types import ImageSet, Scores, Selection, Split
+from tgap.types import Images, ImageSet, NewImages, Scores, Selection, Split
+
+SCRATCH = "scratch"
+
+
+def images_on_disk(folder: Path) -> NewImages:
+    """Makes arrays in a folder's files, for a dataset larger than memory; see ``write_images``."""
+    numbers = itertools.count()
+
+    def make(shape: tuple[int, int, int, int]) -> Images:
+        path = folder / f"{SCRATCH}{next(numbers)}.npy"
+        made: Images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+        with path.open("rb+") as file:
+            # Claims the space now: on a full disk, writing to the mapped array would kill us.
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        return made
+
+    return make
 
 
 def write_images(folder: Path, data: ImageSet) -> None:
-    """Write a dataset into an artifact's folder."""
-    for name in ("images", "labels", "findings", "patients"):
+    """Write a dataset into an artifact's folder; images that lie in it already are kept."""
+    scratch = sorted(folder.glob(f"{SCRATCH}*.npy"))
+    whole = [path for path in scratch if _is_file_of(data.images, path)]
+    if whole:
+        data.images.flush()  # type: ignore[attr-defined]
+        whole[0].rename(folder / "images.npy")
+    else:
+        write_array(folder / "images.npy", data.images)
+    for path in scratch:
+        path.unlink(missing_ok=True)
+    for name in ("labels", "findings", "patients"):
         write_array(folder / f"{name}.npy", getattr(data, name))
-    names = {"labels": data.label_names, "findings": data.finding_names}
+    if data.official_test is not None:
+        write_array(folder / "official_test.npy", data.official_test)
+    for number, column in enumerate(data.metadata.values()):
+        write_array(folder / f"metadata{number}.npy", column)
+    names = {
+        "labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata,
+    }  # fmt: skip
     write_json(folder / "names.json", {key: list(value) for key, value in names.items()})
+    official = data.official_test is not None
+    write_json(folder / "notes.json", {**data.notes, "official_test": official})
+
+
+def _is_file_of(images: Images, path: Path) -> bool:
+    """Whether an array is all of a file's, so that the file can stand for it."""
+    if not (isinstance(images, np.memmap) and images.filename and Path(images.filename) == path):
+        return False
+    return bool(images.shape == np.load(path, mmap_mode="r").shape)
 
 
 def read_images(artifact: Artifact) -> ImageSet:
     """A dataset from the store; its images stay on disk until they are used."""
-    names = artifact.read_json("names.json")
+    names, notes = artifact.read_json("names.json"), artifact.read_json("notes.json")
+    official = notes.pop("official_test")
     return ImageSet(
         images=artifact.read_array("images.npy", mmap=True),
         labels=artifact.read_array("labels.npy"),
@@ -27,6 +73,12 @@ def read_images(artifact: Artifact) -> ImageSet:
         findings=artifact.read_array("findings.npy"),
         finding_names=tuple(names["findings"]),
         patients=artifact.read_array("patients.npy"),
+        metadata={
+            name: artifact.read_array(f"metadata{number}.npy")
+            for number, name in enumerate(names["metadata"])
+        },
+        official_test=artifact.read_array("official_test.npy") if official else None,
+        notes=notes,
     )
 
 

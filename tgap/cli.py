@@ -1,4 +1,4 @@
-"""The command line: ``tgap run``, ``tgap ui``, ``tgap sync``.
+"""The command line: ``tgap run``, ``tgap ui``, ``tgap sync``, ``tgap completion``.
 
 ``--help`` and ``--cfg`` answer without importing torch or MLflow.
 """
@@ -21,6 +21,7 @@ tgap: can a model be trained on what my fine-tuned generator makes?
   tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
   tgap ui [--port 5000]                              MLflow's pages on this machine
   tgap sync                                          log to MLflow what could not be logged
+  tgap completion bash|zsh|fish                      tab completion: eval "$(tgap completion bash)"
   tgap run --help                                    groups, options and settings
 """
 
@@ -34,6 +35,8 @@ def command(words: Sequence[str]) -> int:
     """Run a sub-command; returns the exit code."""
     if words and words[0] == "run":
         return run_command(words[1:])
+    if words and words[0] == "completion":
+        return guarded(lambda: completion(words[1:]))
     parser = argparse.ArgumentParser(prog="tgap", usage=USAGE, add_help=False)
     parser.add_argument("command", nargs="?", choices=("run", "ui", "sync"))
     parser.add_argument("--port", type=int, default=5000)
@@ -47,6 +50,19 @@ def command(words: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0 if args.help else 2
     return guarded(lambda: ui(args.port) if args.command == "ui" else synchronise())
+
+
+def completion(words: Sequence[str]) -> int:
+    """Print a shell's script, or, for that script, what may stand next on a line."""
+    from tgap.completion import completion_script, completions
+
+    if len(words) == 3 and words[:2] == ["query", "--"]:
+        print("\n".join(completions(words[2])))
+    elif len(words) == 1:
+        print(completion_script(words[0]), end="")
+    else:
+        raise ConfigError(["tgap completion takes the name of a shell: bash, zsh or fish"])
+    return 0
 
 
 def ui(port: int) -> int:

@@ -31,7 +31,7 @@ def option(
     """A hyper-parameter: its default, its allowed range, and whether it changes the result.
 
     Args:
-        default: Default value; a list becomes a fresh copy for each instance.
+        default: Default value; a list or a dictionary becomes a fresh copy for each instance.
         help: One line for ``--help``.
         low: Smallest allowed value, inclusive.
         high: Largest allowed value, inclusive.
@@ -44,8 +44,8 @@ def option(
         "help": help, "low": low, "high": high, "above": above,
         "choices": None if choices is None else tuple(choices), "in_key": in_key,
     }  # fmt: skip
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=metadata)
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: default.copy(), metadata=metadata)
     return field(default=default, metadata=metadata)
 
 

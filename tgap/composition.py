@@ -81,16 +81,12 @@ def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
     return [list(job) for batch in batches for job in batch]
 
 
-def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> tuple[Run, dict[str, Any]]:
+def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
     """Compose and build one run.
-
-    Returns:
-        The run, and its resolved configuration as JSON types.
 
     Raises:
         ConfigError: With all wrong values together, or one unknown name.
     """
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     problems: list[str] = []
@@ -110,15 +106,14 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> tuple[Run, dict[str
             told = _unknown_key(hydra, unknown.key, others)
             raise ConfigError([*problems, told]) from unknown
     try:
-        data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
-        run = registry.build(Run, data)
+        run = build_run(config)
     except ConfigError as error:
         raise ConfigError([*problems, *error.problems]) from error
     except OmegaConfBaseException as error:
         raise ConfigError([*problems, f"a reference cannot be resolved: {error}"]) from error
     if problems:
         raise ConfigError(problems)
-    return run, data
+    return run
 
 
 def build_run(config: "DictConfig") -> Run:

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from tgap.classifiers.base import Classifier
 from tgap.component import Checked, option
 from tgap.datasets.base import Dataset
-from tgap.datasets.splitting import Splitting
 from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
 from tgap.generators.base import Generator
-from tgap.seeding import seed_for
+from tgap.prompts.base import Prompts
+from tgap.protocols.base import Protocol, sizes_per_label
+from tgap.seeding import rng_for, seed_for
 from tgap.selectors.base import Selector
-from tgap.settings import Budget, Prompts, Sampler, Seeds
+from tgap.settings import Budget, Sampler, Seeds, Splitting
+from tgap.types import Bools
 
 
 @dataclass(kw_only=True)
@@ -30,25 +32,29 @@ class Run(Splitting):
     The settings of the split (``split_seed``, ``pool_size``, ...) stand at its top level.
 
     Args:
-        size: Tuning images per label.
+        size: Tuning images; ``size_unit`` says whether per label or in total.
         prior_sampler: How prior images are drawn; apart from ``sampler``, so that a sweep over
             guidance draws from one and the same tuned model.
         seed: The run's seed, from which every scope but the split draws its own.
     """
 
     dataset: Dataset
+    protocol: Protocol
     selector: Selector
+    prompts: Prompts
     generator: Generator
     finetuner: Finetuner
     classifier: Classifier
     evaluator: Evaluator
-    prompts: Prompts = field(default_factory=Prompts)
     sampler: Sampler = field(default_factory=Sampler)
     prior_sampler: Sampler = field(default_factory=Sampler)
     budget: Budget = field(default_factory=Budget)
     seeds: Seeds = field(default_factory=Seeds)
     tracking: Tracking = field(default_factory=Tracking, metadata={"in_key": False})
-    size: int = option(500, "tuning images per label", low=1)
+    size: int = option(500, "tuning images, per label unless size_unit says otherwise", low=1)
+    size_unit: str | None = option(
+        None, "what size counts: label or total, null = the protocol's", choices=("label", "total")
+    )
     seed: int = option(0, "the run's seed", low=0)
 
     def problems(self) -> list[str]:
@@ -61,6 +67,12 @@ class Run(Splitting):
             )
         if not self.dataset.domain:
             found.append("dataset.domain must name what the images show, for the prompts; got ''")
+        embedder = self.selector.embedder_used()
+        if embedder is not None and embedder.uses_classifier and not self.classifier.has_features:
+            found.append(
+                f"selector.embedder '{embedder.title()}' takes the features of the run's "
+                f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
+            )
         return found
 
     @property
@@ -72,8 +84,22 @@ class Run(Splitting):
 
     @property
     def tuning_size(self) -> int | None:
-        """Tuning images per label; ``None`` when nothing is tuned."""
-        return self.size if self.finetuner.tunes else None
+        """The size asked for; ``None`` when nothing is tuned or the selector takes all it finds."""
+        return self.size if self.finetuner.tunes and self.selector.sized else None
+
+    @property
+    def unit(self) -> str:
+        """What ``size`` counts: tuning images per ``label`` or in ``total``."""
+        return self.size_unit or self.protocol.size_unit
+
+    def sizes(self, pool_labels: Bools) -> list[int]:
+        """Tuning images of each label.
+
+        Args:
+            pool_labels: ``(N, L)`` bool, the pool's.
+        """
+        rng = rng_for("sizes", self.seed_of("select"))
+        return sizes_per_label(pool_labels, self.size, self.unit, rng)
 
     def seed_of(self, scope: str) -> int:
         """Seed of a scope (``select``, ``finetune``, ``generate``, ``classify``).

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tgap.composition import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
 from tgap.config import Run
@@ -126,7 +126,7 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
     problems: list[str] = []
     for job in jobs:
         try:
-            runs.append(compose_run(hydra, job)[0])
+            runs.append(compose_run(hydra, job))
         except ConfigError as error:
             problems += error.problems
     problems += check_runs(runs, home_folder())
@@ -142,15 +142,13 @@ def task(config: "DictConfig") -> Outcome:
     to the run's log file, or to the terminal if ``HYDRA_FULL_ERROR=1``.
     """
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         run = build_run(config)
-        data: Any = OmegaConf.to_container(config, resolve=True)
         recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
         overrides = list(HydraConfig.get().overrides.task)
-        result, row = recorder.execute(run, data, overrides)
+        result, row = recorder.execute(run, overrides)
         pictures = result.artifacts.get("pictures")
         return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
     except TgapError as error:

@@ -4,60 +4,31 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from tgap.artifacts import (
+    images_on_disk,
     read_images,
-    read_legs,
-    read_selection,
-    read_split,
     write_images,
     write_selection,
     write_split,
 )
 from tgap.config import Run
-from tgap.datasets.splitting import split as split_dataset
 from tgap.evaluators.base import LEGS
-from tgap.finetuners.base import PromptedImages
-from tgap.generators.base import Generator, Model
+from tgap.generators.base import Model
 from tgap.plan import Plan, plan
 from tgap.progress import progress
+from tgap.result import Result, StageRecord
 from tgap.seeding import noise_seeds, rng_for, seed_for
-from tgap.settings import Sampler, fill
+from tgap.settings import Sampler
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
-from tgap.types import Images, ImageSet, Indices, Split
+from tgap.types import Bools, Images, ImageSet
 
 log = logging.getLogger(__name__)
 
 STAGES = ("prepare", "embed", "select", "finetune", "generate", "classify", "evaluate")
-
-
-@dataclass(frozen=True)
-class StageRecord:
-    """What a stage cost in this run.
-
-    Args:
-        seconds: Time spent now; near 0 when reused.
-        reused: Whether every artifact of the stage was in the store already.
-    """
-
-    seconds: float
-    reused: bool
-
-
-@dataclass
-class Result:
-    """A finished run: its metrics, and where its artifacts are."""
-
-    run: Run
-    plan: Plan
-    metrics: dict[str, float] = field(default_factory=dict)
-    stages: dict[str, StageRecord] = field(default_factory=dict)
-    artifacts: dict[str, Artifact] = field(default_factory=dict)
-
 
 Listener = Callable[[str, Result], None]
 """Told the stage that just ended, and the result so far."""
@@ -108,23 +79,29 @@ class _Line:
         prepare(self.run, self.store, self.plan, self.result.artifacts)
 
     def embed(self) -> None:
+        embedder = self.run.selector.embedder_used()
+        if embedder is None or self.plan.embedding is None:
+            return
+        if embedder.uses_classifier:
+            self._make_classifier("real")
+
         def make(folder: Path) -> None:
-            embedder = self.run.selector.embedder_used()
-            if embedder is not None:
-                images = self._artifact("dataset").read_array("images.npy", mmap=True)
-                write_array(folder / "vectors.npy", embedder.embed(images))
+            features = self.result.real_features if embedder.uses_classifier else None
+            images = self._artifact("dataset").read_array("images.npy", mmap=True)
+            write_array(folder / "vectors.npy", embedder.embed(images, features))
 
         self._make("embedding", self.plan.embedding, make)
 
     def select(self) -> None:
         def make(folder: Path) -> None:
-            pool_indices = self._split().pool
+            chosen = self.result.split().pool
+            pool = self.result.dataset().without_images().take(chosen)
             vectors = None
             if self.plan.embedding is not None:
-                vectors = self._artifact("embedding").read_array("vectors.npy")[pool_indices]
+                vectors = self._artifact("embedding").read_array("vectors.npy")[chosen]
             rng = rng_for("select", self.run.seed_of("select"))
-            pool = self._images().take(pool_indices)
-            write_selection(folder, self.run.selector.select(pool, vectors, self.run.size, rng))
+            sizes = self.run.sizes(pool.labels)
+            write_selection(folder, self.run.selector.select(pool, vectors, sizes, rng))
 
         self._make("selection", self.plan.selection, make)
 
@@ -134,30 +111,31 @@ class _Line:
 
     def generate(self) -> None:
         def make(folder: Path) -> None:
-            run, data = self.run, self._images()
+            run, data = self.run, self.result.dataset()
             per_label = run.budget.train_per_label + run.budget.test_per_label
+            findings = self._findings_to_draw(data, per_label)
             prompts: list[str] = []
             seeds: list[int] = []
-            for label, name in enumerate(data.label_names):
-                prompts += [fill(run.prompts.generation, name, run.dataset.domain)] * per_label
+            for label in range(len(data.label_names)):
+                rows = findings[label * per_label : (label + 1) * per_label]
+                prompts += [self.result.prompt("generation", data, label, row) for row in rows]
                 seeds += noise_seeds(run.seed_of("generate"), label, per_label)
-            images = draw(self._generator().load(), prompts, seeds, run.sampler, "synthetic set")
+            model = self.result.generator().load()
+            images = draw(model, prompts, seeds, run.sampler, "synthetic set")
             write_array(folder / "images.npy", images)
+            write_array(folder / "findings.npy", findings)
 
         self._make("synthetic", self.plan.synthetic, make)
 
     def classify(self) -> None:
-        for side, spec, images in (
-            ("synthetic", self.plan.synthetic_classifier, lambda: self._synthetic()[0]),
-            ("real", self.plan.real_classifier, self._real_train),
-        ):
-            self._make(f"{side} classifier", spec, functools.partial(self._fit, images))
+        self._make_classifier("synthetic")
+        self._make_classifier("real")
         self._make("scores", self.plan.scores, self._score)
 
     def evaluate(self) -> None:
         def make(folder: Path) -> None:
-            legs = read_legs(self._artifact("scores"))
-            write_json(folder / "metrics.json", self.run.evaluator.evaluate(legs))
+            evaluated = self.run.evaluator.evaluate(self.result.legs())
+            write_json(folder / "metrics.json", evaluated)
 
         self._make("evaluation", self.plan.evaluation, make)
         self._make("pictures", self.plan.pictures, self._picture)
@@ -165,10 +143,17 @@ class _Line:
 
     # What a stage makes
 
+    def _make_classifier(self, side: str) -> None:
+        if side == "real":
+            spec, images = self.plan.real_classifier, self.result.real_train
+        else:
+            spec, images = self.plan.synthetic_classifier, lambda: self.result.synthetic()[0]
+        self._make(f"{side} classifier", spec, functools.partial(self._fit, images))
+
     def _draw_prior(self, folder: Path) -> None:
         run = self.run
         count = run.finetuner.prior_images()
-        prompt = fill(run.prompts.prior, "", run.dataset.domain)
+        prompt = run.prompts.text("prior", run.dataset.domain)
         seeds = noise_seeds(seed_for("prior", 0), 0, count)
         model = run.generator.load()
         images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images")
@@ -185,8 +170,8 @@ class _Line:
 
             tuned = run.finetuner.finetune(
                 run.generator.load(),
-                self._tuning_set(),
-                self._prior(),
+                self.result.tuning_set(),
+                self.result.prior_set(),
                 run.budget,
                 rng_for("finetune", run.seed_of("finetune")),
                 record,
@@ -214,9 +199,9 @@ class _Line:
         write_json(folder / "images.json", train.label_counts())
 
     def _score(self, folder: Path) -> None:
-        data = self._images()
-        real_test = data.take(self._split().real_test)
-        _, synthetic_test = self._synthetic()
+        data = self.result.dataset()
+        real_test = data.take(self.result.split().real_test)
+        _, synthetic_test = self.result.synthetic()
         write_json(folder / "label_names.json", list(data.label_names))
         for leg in LEGS:
             side = "synthetic" if leg[1] == "s" else "real"
@@ -229,52 +214,25 @@ class _Line:
     def _picture(self, folder: Path) -> None:
         from tgap.report.figures import image_grid, roc_curves
 
-        train, _ = self._synthetic()
+        train, _ = self.result.synthetic()
         image_grid(train.images, train.labels, train.label_names, folder / "samples.png")
-        roc_curves(read_legs(self._artifact("scores")), folder / "roc.png")
+        roc_curves(self.result.legs(), folder / "roc.png")
 
-    # What a stage reads
+    def _findings_to_draw(self, data: ImageSet, per_label: int) -> Bools:
+        """Findings of each synthetic image: those of random pool images of its label.
 
-    def _images(self) -> ImageSet:
-        return read_images(self._artifact("dataset"))
-
-    def _split(self) -> Split:
-        return read_split(self._artifact("split"))
-
-    def _generator(self) -> Generator:
-        if self.plan.tuned is None:
-            return self.run.generator
-        return self.run.generator.at(self._artifact("generator").folder / "model")
-
-    def _tuning_set(self) -> PromptedImages:
-        selection = read_selection(self._artifact("selection"))
-        data = self._images()
-        tuning = self.run.prompts.tuning
-        texts = [fill(tuning, name, self.run.dataset.domain) for name in data.label_names]
-        return PromptedImages(
-            images=data.images[self._split().pool[selection.indices]],
-            prompts=tuple(texts[label] for label in selection.labels),
-            weights=selection.weights,
-        )
-
-    def _prior(self) -> PromptedImages | None:
-        if self.plan.prior is None:
-            return None
-        images = self._artifact("prior").read_array("images.npy")
-        prompt = fill(self.run.prompts.prior, "", self.run.dataset.domain)
-        return PromptedImages(images, (prompt,) * len(images), np.ones(len(images)))
-
-    def _real_train(self) -> ImageSet:
-        """As many real images per label as the synthetic side has, or all there are."""
-        train = self._images().take(self._split().real_train)
-        rng = rng_for("classify", self.run.seed_of("classify"), "real_train")
-        return train.take(draw_per_label(train, self.run.budget.train_per_label, rng))
-
-    def _synthetic(self) -> tuple[ImageSet, ImageSet]:
-        """Train and test part of the synthetic set."""
-        budget, label_names = self.run.budget, self._images().label_names
-        images = self._artifact("synthetic").read_array("images.npy", mmap=True)
-        return synthetic_parts(images, label_names, budget.train_per_label)
+        Of no columns if the prompts do not speak of findings.
+        """
+        labels = range(len(data.label_names))
+        if not self.run.prompts.names_findings("generation"):
+            return np.zeros((per_label * len(labels), 0), dtype=bool)
+        pool = self.result.split().pool
+        rows = []
+        for label in labels:
+            rng = rng_for("generate", self.run.seed_of("generate"), "findings", label)
+            members = pool[data.labels[pool, label]]
+            rows.append(data.findings[members[rng.integers(len(members), size=per_label)]])
+        return np.concatenate(rows)
 
 
 class _Timed:
@@ -299,10 +257,10 @@ def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -
     """Read the dataset into the store once, and split it."""
 
     def read(folder: Path) -> None:
-        write_images(folder, run.dataset.load())
+        write_images(folder, run.dataset.load(images_on_disk(folder)))
 
     def divide(folder: Path) -> None:
-        write_split(folder, split_dataset(read_images(artifacts["dataset"]), run.splitting))
+        write_split(folder, run.protocol.split(read_images(artifacts["dataset"]), run.splitting))
 
     artifacts["dataset"] = store.get_or_make(its.dataset, read)
     artifacts["split"] = store.get_or_make(its.split, divide)
@@ -312,32 +270,3 @@ def draw(model: Model, prompts: list[str], seeds: list[int], sampler: Sampler, w
     """Draw images with progress shown."""
     with progress(f"drawing {what}", len(prompts)) as advance:
         return model.sample(prompts, seeds, sampler, advance)
-
-
-def draw_per_label(images: ImageSet, count: int, rng: np.random.Generator) -> Indices:
-    """Positions of ``count`` random images of each label, or of all there are; sorted."""
-    chosen = [
-        rng.permutation(np.flatnonzero(images.labels[:, label]))[:count]
-        for label in range(len(images.label_names))
-    ]
-    return np.unique(np.concatenate(chosen)).astype(np.int64)
-
-
-def synthetic_parts(
-    images: Images, label_names: tuple[str, ...], train_per_label: int
-) -> tuple[ImageSet, ImageSet]:
-    """Divide a synthetic set, labels one after another, into its train and its test part."""
-    per_label = len(images) // len(label_names)
-    label = np.repeat(np.arange(len(label_names)), per_label)
-    n = len(images)
-    everything = ImageSet(
-        images=images,
-        labels=label[:, None] == np.arange(len(label_names)),
-        label_names=label_names,
-        findings=np.zeros((n, 0), dtype=bool),
-        finding_names=(),
-        patients=np.arange(n, dtype=np.int64),  # each drawn from noise of its own
-    )
-    train = (np.arange(n) % per_label) < train_per_label
-    parts = [np.flatnonzero(part).astype(np.int64) for part in (train, ~train)]
-    return everything.take(parts[0]), everything.take(parts[1])

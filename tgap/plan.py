@@ -31,22 +31,23 @@ class Plan:
 def plan(run: Run) -> Plan:
     """Specify every artifact of a run; nothing is computed but the digest of the generator."""
     dataset = Spec("dataset", {"dataset": run.dataset.identity()})
-    split = Spec("split", {"splitting": run.splitting.identity()}, {"dataset": dataset.key})
-    embedding = _embedding(run, dataset)
+    splitting = {"splitting": run.splitting.identity(), "protocol": run.protocol.identity()}
+    split = Spec("split", splitting, {"dataset": dataset.key})
     base: dict[str, object] = {"class": run.generator.identity(), "digest": run.generator.digest()}
-    selection, prior, tuned = None, None, None
-    if run.finetuner.tunes:
-        selection = _selection(run, split, embedding)
-        prior = _prior(run, base)
-        tuned = _tuned(run, base, selection, prior)
-    synthetic = _synthetic(run, base, tuned)
     classifier = {
         "classifier": run.classifier.identity(),
         "per_label": run.budget.train_per_label,
         "seed": run.seed_of("classify"),
     }
-    on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
+    embedding, selection, prior, tuned = None, None, None, None
+    if run.finetuner.tunes:
+        embedding = _embedding(run, dataset, on_real)
+        selection = _selection(run, split, embedding)
+        prior = _prior(run, base)
+        tuned = _tuned(run, base, selection, prior)
+    synthetic = _synthetic(run, base, tuned, split)
+    on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
     evaluation = Spec("evaluation", {"evaluator": run.evaluator.identity()}, _up(scores=scores))
     pictures = None
@@ -62,19 +63,19 @@ def _up(**specs: Spec | None) -> dict[str, str]:
     return {name: spec.key for name, spec in specs.items() if spec is not None}
 
 
-def _embedding(run: Run, dataset: Spec) -> Spec | None:
+def _embedding(run: Run, dataset: Spec, on_real: Spec) -> Spec | None:
     embedder = run.selector.embedder_used()
-    if embedder is None or not run.finetuner.tunes:
+    if embedder is None:
         return None
-    return Spec("embedding", {"embedder": embedder.identity()}, _up(dataset=dataset))
+    classifier = on_real if embedder.uses_classifier else None
+    upstream = _up(dataset=dataset, classifier=classifier)
+    return Spec("embedding", {"embedder": embedder.identity()}, upstream)
 
 
 def _selection(run: Run, split: Spec, embedding: Spec | None) -> Spec:
-    identity = {
-        "selector": run.selector.identity(),
-        "size": run.size,
-        "seed": run.seed_of("select"),
-    }
+    identity = {"selector": run.selector.identity(), "seed": run.seed_of("select")}
+    if run.selector.sized:
+        identity |= {"size": run.size, "unit": run.unit}
     return Spec("selection", identity, _up(split=split, embedding=embedding))
 
 
@@ -85,7 +86,7 @@ def _prior(run: Run, base: dict[str, object]) -> Spec | None:
     # Drawn once for all sizes, seeds and selectors: it stands for what the untuned model knows.
     identity = {
         "generator": base,
-        "prompt": run.prompts.prior,
+        "prompts": run.prompts.identity_of("prior"),
         "domain": run.dataset.domain,
         "sampler": run.prior_sampler.identity(),
         "count": count,
@@ -102,16 +103,16 @@ def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | Non
             "batch_size": run.budget.batch_size,
             "learning_rate": run.budget.learning_rate,
         },
-        "prompts": [run.prompts.tuning, run.prompts.prior],
+        "prompts": [run.prompts.identity_of(use) for use in ("tuning", "prior")],
         "domain": run.dataset.domain,
         "seed": run.seed_of("finetune"),
     }
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 
-def _synthetic(run: Run, base: dict[str, object], tuned: Spec | None) -> Spec:
+def _synthetic(run: Run, base: dict[str, object], tuned: Spec | None, split: Spec) -> Spec:
     identity: dict[str, object] = {
-        "prompt": run.prompts.generation,
+        "prompts": run.prompts.identity_of("generation"),
         "domain": run.dataset.domain,
         "sampler": run.sampler.identity(),
         "train_per_label": run.budget.train_per_label,
@@ -121,4 +122,6 @@ def _synthetic(run: Run, base: dict[str, object], tuned: Spec | None) -> Spec:
     }
     if tuned is None:
         identity["generator"] = base
-    return Spec("synthetic", identity, _up(generator=tuned))
+    # Findings are taken from images of the pool.
+    pool = split if run.prompts.names_findings("generation") else None
+    return Spec("synthetic", identity, _up(generator=tuned, pool=pool))

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from tgap.artifacts import read_images, read_split
 from tgap.config import Run
 from tgap.device import torch_device
 from tgap.errors import ConfigError, TgapError
 from tgap.pipeline import prepare
 from tgap.plan import plan
-from tgap.settings import fill
 from tgap.store import Artifact, Store
+from tgap.suggest import nearest
+from tgap.types import ImageSet
 
 
 def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
@@ -38,18 +37,19 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         return [str(error)]
     if problems:
         return problems
-    described: dict[str, _Pool | str] = {}
+    pools: dict[str, _Pool | str] = {}
     for run in runs:
         key = plan(run).split.key
-        if key not in described:
-            described[key] = _pool(run, store)
-        pool = described[key]
+        if key not in pools:
+            pools[key] = _pool(run, store)
+        pool = pools[key]
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        problems += check_size(run, pool.label_counts)
-        problems += check_prompts(run, list(pool.label_counts))
-        problems += check_shape(run, pool.image_shape)
+        problems += check_size(run, pool.images)
+        problems += check_prompts(run, pool.images)
+        problems += check_shape(run, pool.shape)
+        problems += run.classifier.check(pool.shape)
     return list(dict.fromkeys(problems))
 
 
@@ -72,29 +72,45 @@ def check_devices(runs: Sequence[Run]) -> list[str]:
     return problems
 
 
-def check_size(run: Run, pool_counts: dict[str, int]) -> list[str]:
-    """Whether the selector can pick ``size`` images per label from such a pool."""
-    label, available = min(pool_counts.items(), key=lambda item: item[1])
-    if not run.finetuner.tunes or run.selector.repeats or run.size <= available:
+def check_size(run: Run, pool: ImageSet) -> list[str]:
+    """Whether the selector can pick as many images of each label from such a pool."""
+    if not run.finetuner.tunes or not run.selector.sized:
         return []
-    return [
-        f"size must be at most {available}, the pool's images of label '{label}' "
-        f"(dataset={run.dataset.title()}), got {run.size}: selector '{run.selector.title()}' does "
-        "not repeat images; choose a smaller size, a larger pool_size, or a selector that repeats"
-    ]
+    counts = run.selector.candidate_counts(pool.labels, pool.patients)
+    problems = []
+    for label, asked, available in zip(
+        pool.label_names, run.sizes(pool.labels), counts, strict=True
+    ):
+        most = run.selector.capacity(available)
+        if most is not None and asked > most:
+            problems.append(
+                f"size={run.size} asks for {asked} images of label '{label}', but selector "
+                f"'{run.selector.title()}' can pick at most {most} from the pool's {available} "
+                f"(dataset={run.dataset.title()}); choose a smaller size, a larger pool_size, or "
+                "a selector that repeats images"
+            )
+    return problems
 
 
-def check_prompts(run: Run, label_names: Sequence[str]) -> list[str]:
-    """Whether the prior's prompt is apart from every label's tuning prompt."""
-    domain = run.dataset.domain
-    prior = fill(run.prompts.prior, "", domain)
-    same = [name for name in label_names if fill(run.prompts.tuning, name, domain) == prior]
-    if not same or run.finetuner.prior_images() == 0:
-        return []
-    return [
-        f"prompts.prior must differ from the tuning prompts, but equals that of label '{same[0]}' "
-        f"({prior!r}): it would be trained back to the untuned model"
+def check_prompts(run: Run, pool: ImageSet) -> list[str]:
+    """Whether names with words of their own exist, and the prior is apart from tuning prompts."""
+    known = [*pool.label_names, *pool.finding_names]
+    problems = [
+        f"prompts: no label or finding of dataset '{run.dataset.title()}' is named "
+        f"'{name}'{nearest(name, known)}"
+        for name in run.prompts.names()
+        if name not in known
     ]
+    if run.finetuner.prior_images() == 0:
+        return problems
+    prior = run.prompts.text("prior", run.dataset.domain)
+    for name in pool.label_names:
+        if run.prompts.text("tuning", run.dataset.domain, name) == prior:
+            problems.append(
+                f"prompts.prior must differ from the tuning prompts, but equals that of label "
+                f"'{name}' ({prior!r}): it would be trained back to the untuned model"
+            )
+    return problems
 
 
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
@@ -111,10 +127,10 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
 
 @dataclass(frozen=True)
 class _Pool:
-    """What the checks need to know of a pool."""
+    """What the checks need to know of a pool: all but its pixels, and the images' shape."""
 
-    label_counts: dict[str, int]
-    image_shape: tuple[int, ...]
+    images: ImageSet
+    shape: tuple[int, ...]
 
 
 def _pool(run: Run, store: Store) -> _Pool | str:
@@ -125,5 +141,4 @@ def _pool(run: Run, store: Store) -> _Pool | str:
     except TgapError as error:
         return str(error)
     data, pool = read_images(artifacts["dataset"]), read_split(artifacts["split"]).pool
-    counts = np.asarray(data.labels[pool]).sum(axis=0).tolist()
-    return _Pool(dict(zip(data.label_names, counts, strict=True)), data.images.shape[1:])
+    return _Pool(data.without_images().take(pool), data.images.shape[1:])

@@ -4,18 +4,21 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from tgap.component import Component
 from tgap.config import Run
-from tgap.pipeline import Result, execute
+from tgap.pipeline import execute
 from tgap.plan import Plan, plan
+from tgap.registry import data_of
 from tgap.report.table import RunRow, markdown
+from tgap.result import Result
 from tgap.store import Store
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
 METHOD_GROUPS = ("selector", "finetuner")
-GROUPS = (*METHOD_GROUPS, "generator", "dataset", "classifier", "evaluator")
+GROUPS = (
+    *METHOD_GROUPS, "generator", "dataset", "protocol", "prompts", "classifier", "evaluator",
+)  # fmt: skip
 
 
 def digest_of(value: object) -> str:
@@ -64,14 +67,11 @@ class Recorder:
     def _tracker(self, run: Run) -> Tracker:
         return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
 
-    def execute(
-        self, run: Run, config: Mapping[str, Any], overrides: Sequence[str]
-    ) -> tuple[Result, RunRow]:
+    def execute(self, run: Run, overrides: Sequence[str]) -> tuple[Result, RunRow]:
         """Execute a run and record it.
 
         Args:
             run: The run.
-            config: Its resolved configuration, to be logged whole.
             overrides: What was said on the command line.
 
         Returns:
@@ -81,7 +81,7 @@ class Recorder:
         name = f"{label} size={run.size} seed={run.seed}"
         tags = {"tgap.overrides": " ".join(overrides), "tgap.evaluation_key": its.evaluation.key}
         with self._tracker(run).run(run_key_of(run, its), name, params_of(run, label), tags) as log:
-            log.config({key: value for key, value in config.items() if key != "hydra"})
+            log.config(data_of(run))
 
             def on_stage(stage: str, result: Result) -> None:
                 log_stage(log, stage, result)
@@ -109,6 +109,8 @@ def log_stage(log: RunLog, stage: str, result: Result) -> None:
     if stage not in result.stages:  # nothing was to be done, e.g. no tuning
         return
     record = result.stages[stage]
+    if stage == "prepare":
+        log.metrics(dataset_metrics(result))
     log.metrics({f"seconds/{stage}": record.seconds, f"reused/{stage}": float(record.reused)})
     if stage == "classify":
         for side in ("real", "synthetic"):
@@ -119,6 +121,15 @@ def log_stage(log: RunLog, stage: str, result: Result) -> None:
             step = losses.pop("step")
             log.metrics({f"finetune/{name}": value for name, value in losses.items()}, step)
     log.flush()
+
+
+def dataset_metrics(result: Result) -> dict[str, float]:
+    """How many images each side has, and how many files were left out."""
+    data, split = result.dataset(), result.split()
+    counts = {side: len(getattr(split, side)) for side in ("pool", "real_train", "real_test")}
+    excluded = data.notes.get("excluded", {})
+    counts |= {"all": len(data), "excluded": sum(len(names) for names in excluded.values())}
+    return {f"images/{name}": float(count) for name, count in counts.items()}
 
 
 def params_of(run: Run, label: str) -> dict[str, object]:
@@ -136,11 +147,11 @@ def settings_of(run: Run) -> dict[str, str]:
             component: Component = getattr(run, group)
             found |= _flat(group, component.identity() | {"class": component.title()})
     found["generator.digest"] = run.generator.digest()[:16]
-    for node in ("sampler", "prior_sampler", "budget", "prompts"):
+    for node in ("sampler", "prior_sampler", "budget"):
         found |= _flat(node, getattr(run, node).identity())
     overridden = {k: v for k, v in run.seeds.identity().items() if v is not None}
     found |= _flat("seeds", overridden)
-    return found | _flat("", run.splitting.identity())
+    return found | {"size_unit": run.unit} | _flat("", run.splitting.identity())
 
 
 def _flat(prefix: str, value: object) -> dict[str, str]:

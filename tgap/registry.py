@@ -26,6 +26,8 @@ from tgap.errors import ConfigError, ContractError
 from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
 from tgap.generators.base import Generator
+from tgap.prompts.base import Prompts
+from tgap.protocols.base import Protocol
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.base import Selector
 from tgap.selectors.clusterers.base import Clusterer
@@ -45,14 +47,17 @@ class Group:
 
 GROUPS: dict[str, Group] = {
     "dataset": Group("tgap.datasets", Dataset),
+    "protocol": Group("tgap.protocols", Protocol),
     "selector": Group("tgap.selectors", Selector),
     "selector/embedder": Group("tgap.embedders", Embedder),
     "selector/cluster": Group("tgap.selectors.clusterers", Clusterer),
     "selector/allocate": Group("tgap.selectors.allocations", Allocation),
     "selector/pick": Group("tgap.selectors.picks", Pick),
+    "prompts": Group("tgap.prompts", Prompts),
     "generator": Group("tgap.generators", Generator),
     "finetuner": Group("tgap.finetuners", Finetuner),
     "classifier": Group("tgap.classifiers", Classifier),
+    "classifier/embedder": Group("tgap.embedders", Embedder),
     "evaluator": Group("tgap.evaluators", Evaluator),
 }
 
@@ -169,6 +174,17 @@ def register(run_class: type[Checked]) -> None:
         for name in names(group):
             node = schema(component_class(group, name), group)
             store.store(group=group, name=name, node=node, provider="tgap")
+
+
+def data_of(value: Checked) -> dict[str, Any]:
+    """The plain data that ``build`` makes an equal dataclass from, components by ``_target_``."""
+    data: dict[str, Any] = {}
+    if isinstance(value, Component):
+        data["_target_"] = f"{type(value).__module__}.{type(value).__qualname__}"
+    for f in dataclasses.fields(value):
+        content = getattr(value, f.name)
+        data[f.name] = data_of(content) if isinstance(content, Checked) else content
+    return data
 
 
 def _located(target: str, base: type[Component], where: str) -> type[Component]:

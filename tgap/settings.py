@@ -3,7 +3,6 @@
 They are not fields of components, so that a profile can set them whatever component is chosen.
 """
 
-import string
 from dataclasses import dataclass
 
 from tgap.component import Checked, option
@@ -37,35 +36,17 @@ class Sampler(Checked):
 
 
 @dataclass(kw_only=True)
-class Prompts(Checked):
-    """The texts of a label; ``{label}`` and ``{domain}`` are filled in.
+class Splitting(Checked):
+    """How large the three sets are, in images, and which draw they are.
 
-    ``prior`` is the class prompt of prior preservation. It may not name the label: equal prompts
-    would train the tuning prompt back to the untuned model.
+    Sizes that are not set are the protocol's: with ``clean``, 60 % (pool), 20 % (train) and 20 %
+    (test) of the dataset, or all of an official test set.
     """
 
-    tuning: str = option("an image of {label} {domain}", "prompt of a tuning image")
-    generation: str = option("an image of {label} {domain}", "prompt of a synthetic image")
-    prior: str = option("an image of {domain}", "class prompt of prior preservation")
-
-    def problems(self) -> list[str]:
-        """Unknown fields, and a prior that equals a tuning prompt."""
-        found = []
-        for name in ("tuning", "generation", "prior"):
-            if not _plain(getattr(self, name)):
-                found.append(
-                    f"prompts.{name} may use {{label}} and {{domain}} only, "
-                    f"got {getattr(self, name)!r}"
-                )
-        for name in ("tuning", "generation"):
-            if "{label}" not in getattr(self, name):
-                found.append(f"prompts.{name} must contain {{label}}, got {getattr(self, name)!r}")
-        if "{label}" in self.prior:
-            found.append(
-                "prompts.prior must not contain {label}: a prior prompt that equals a tuning "
-                f"prompt trains it back to the untuned model, got {self.prior!r}"
-            )
-        return found
+    pool_size: int | None = option(None, "images in the pool, null = the protocol's share", low=1)
+    train_size: int | None = option(None, "images in real_train, null = the protocol's", low=1)
+    test_size: int | None = option(None, "images in real_test, null = the protocol's", low=1)
+    split_seed: int = option(0, "draw of the split, apart from the run's seed", low=0)
 
 
 @dataclass(kw_only=True)
@@ -76,21 +57,3 @@ class Seeds(Checked):
     finetune: int | None = option(None, "fine-tuning", low=0)
     generate: int | None = option(None, "noise of the synthetic images", low=0)
     classify: int | None = option(None, "classifier initialisation and draws", low=0)
-
-
-def _plain(template: str) -> bool:
-    """Whether a template is well formed and uses the known fields, as they are, only."""
-    try:
-        fields = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
-    except ValueError:
-        return False
-    return all(field in {("label", "", None), ("domain", "", None)} for field in fields)
-
-
-def fill(template: str, label: str, domain: str) -> str:
-    """Fill a prompt template; underscores of a label's name become spaces.
-
-    >>> fill("an image of {label} {domain}", "no_finding", "chest X-ray")
-    'an image of no finding chest X-ray'
-    """
-    return template.format(label=label.replace("_", " "), domain=domain)

@@ -1,6 +1,7 @@
 """The small frozen values that stages hand to each other; shapes are checked when made."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,9 @@ Bools = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Weights = dict[str, NDArray[Any]]  # a fitted classifier's arrays by name
+
+NewImages = Callable[[tuple[int, int, int, int]], Images]
+"""Makes an array of a shape ``(N, H, W, C)``, in memory or on disk, for a dataset to fill."""
 
 
 def _require(condition: bool, message: str) -> None:
@@ -32,6 +36,11 @@ class ImageSet:
         findings: ``(N, F)`` bool, sub-classes below the labels; F may be 0.
         finding_names: F names.
         patients: ``(N,)`` int64, the group that must never stand on two sides of a split.
+        metadata: Whatever else is known of each image, by name (``view``, ``sex``, ``age``, its
+            ``file``): ``(N,)`` text or float64, NaN where unknown.
+        official_test: ``(N,)`` bool, the test set that the source itself names; ``None`` if it
+            names none.
+        notes: What should be reported of the reading, e.g. excluded files; JSON types only.
 
     Raises:
         ContractError: If shapes or dtypes disagree.
@@ -43,6 +52,9 @@ class ImageSet:
     findings: Bools
     finding_names: tuple[str, ...]
     patients: Indices
+    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    official_test: Bools | None = None
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -65,6 +77,17 @@ class ImageSet:
             self.patients.shape == (n,) and self.patients.dtype == np.int64,
             f"patients must be ({n},) int64, got {self.patients.shape} {self.patients.dtype}",
         )
+        for name, column in self.metadata.items():
+            _require(
+                column.shape == (n,) and (column.dtype == np.float64 or column.dtype.kind == "U"),
+                f"metadata '{name}' must be ({n},) text or float64, "
+                f"got {column.shape} {column.dtype}",
+            )
+        official = self.official_test
+        _require(
+            official is None or (official.shape == (n,) and official.dtype == np.bool_),
+            f"official_test must be ({n},) bool or None",
+        )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -78,7 +101,15 @@ class ImageSet:
             findings=self.findings[indices],
             finding_names=self.finding_names,
             patients=self.patients[indices],
+            metadata={name: column[indices] for name, column in self.metadata.items()},
+            official_test=None if self.official_test is None else self.official_test[indices],
+            notes=self.notes,
         )
+
+    def without_images(self) -> "ImageSet":
+        """The same with one black pixel per image, for those who look at the rest only."""
+        black = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(self), 1, 1, 1))
+        return dataclasses.replace(self, images=black)
 
     def label_counts(self) -> dict[str, int]:
         """How many images carry each label."""

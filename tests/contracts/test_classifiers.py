@@ -1,6 +1,7 @@
 """What every classifier must keep, whichever it is."""
 
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -9,16 +10,21 @@ import torch
 from tgap import registry
 from tgap.classifiers.base import Classifier
 from tgap.errors import ContractError
-from tgap.types import ImageSet
+from tgap.types import ImageSet, Weights
 
 GROUP = "classifier"
-KNOWN = {"small_cnn"}
+KNOWN = {"small_cnn", "chexnet", "timm", "logistic_regression"}
+SMALL = {"chexnet": {"weights": None}, "timm": {"model": "test_resnet"}}
 
 each_classifier = pytest.mark.parametrize("name", registry.names(GROUP))
 
 
 def make(stem: str, **fields: object) -> Classifier:
-    return registry.component_class(GROUP, stem)(device="cpu", **fields)
+    """A classifier that fits in about a second, without weights from elsewhere."""
+    cls = registry.component_class(GROUP, stem)
+    if "epochs" in {f.name for f in dataclasses.fields(cls)}:
+        fields = {"epochs": 1, **fields}
+    return cls(device="cpu", **SMALL.get(stem, {}), **fields)
 
 
 def noisy(count: int = 40, channels: int = 1, labels: int = 2) -> ImageSet:
@@ -27,10 +33,17 @@ def noisy(count: int = 40, channels: int = 1, labels: int = 2) -> ImageSet:
     truth[:2] = [[True] * labels, [False] * labels]
     pixels = rng.integers(0, 256, (count, 32, 32, channels), dtype=np.uint8)
     pixels.setflags(write=False)
+    truth.setflags(write=False)
     return ImageSet(
         pixels, truth, tuple(f"label{i}" for i in range(labels)), np.zeros((count, 0), dtype=bool),
         (), np.arange(count, dtype=np.int64) // 2,
     )  # fmt: skip
+
+
+@functools.cache
+def fitted(name: str, channels: int = 1, labels: int = 2) -> Weights:
+    train = noisy(channels=channels, labels=labels)
+    return make(name).fit(train, np.random.default_rng(0))
 
 
 def test_known_ones_are_found():
@@ -48,25 +61,32 @@ def test_says_what_it_is(name):
 @each_classifier
 @pytest.mark.parametrize(("channels", "labels"), [(1, 2), (3, 3)])
 def test_scores_are_one_probability_per_label(name, channels, labels):
-    train = noisy(channels=channels, labels=labels)
-    classifier = make(name)
-    weights = classifier.fit(train, np.random.default_rng(0))
-    scores = classifier.score(weights, train.images)
+    weights, images = fitted(name, channels, labels), noisy(channels=channels).images
+    scores = make(name).score(weights, images)
     assert scores.shape == (40, labels)
     assert scores.dtype == np.float32
     assert ((scores >= 0) & (scores <= 1)).all()
+    assert make(name).score(weights, images[:0]).shape == (0, labels)
+
+
+@each_classifier
+def test_an_image_is_scored_by_itself(name):
+    weights, images = fitted(name), noisy().images
+    scores = make(name).score(weights, images)
+    order = np.random.default_rng(1).permutation(40)
+    np.testing.assert_allclose(make(name).score(weights, images[order]), scores[order], atol=1e-4)
+    np.testing.assert_allclose(make(name).score(weights, images[3:4]), scores[3:4], atol=1e-4)
 
 
 @each_classifier
 def test_weights_are_arrays_that_a_file_can_hold(name, tmp_path):
     from safetensors.numpy import load_file, save_file
 
-    train, classifier = noisy(), make(name)
-    weights = classifier.fit(train, np.random.default_rng(0))
+    weights, images = fitted(name), noisy().images
+    assert all(type(array) is np.ndarray for array in weights.values())
     save_file(weights, tmp_path / "weights.safetensors")
     read = load_file(tmp_path / "weights.safetensors")
-    scores = make(name).score(read, train.images)
-    assert (scores == classifier.score(weights, train.images)).all()
+    assert (make(name).score(read, images) == make(name).score(weights, images)).all()
 
 
 @each_classifier
@@ -74,14 +94,39 @@ def test_the_same_seed_gives_the_same_scores_and_no_state_moves(name):
     train, classifier = noisy(), make(name)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
     fields = dataclasses.asdict(classifier)
-    scores = [
-        classifier.score(classifier.fit(train, np.random.default_rng(0)), train.images)
-        for _ in range(2)
-    ]
+    again = classifier.fit(train, np.random.default_rng(0))
+    scores = [classifier.score(weights, train.images) for weights in (fitted(name), again)]
     assert (scores[0] == scores[1]).all()
     assert dataclasses.asdict(classifier) == fields
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (np.random.get_state()[1] == states[1]).all()
+
+
+@each_classifier
+def test_features_are_finite_vectors_or_refused(name):
+    classifier, weights, images = make(name), fitted(name), noisy().images
+    if not classifier.has_features:
+        with pytest.raises(ContractError, match="has no features"):
+            classifier.features(weights, images)
+        return
+    features = classifier.features(weights, images)
+    assert features.dtype == np.float32
+    assert features.ndim == 2
+    assert len(features) == 40
+    assert np.isfinite(features).all()
+    assert np.ptp(features, axis=0).max() > 0
+    assert (classifier.features(weights, images) == features).all()
+
+
+@each_classifier
+def test_images_of_another_shape_or_dtype_are_refused(name):
+    classifier, weights = make(name), fitted(name)
+    larger = np.zeros((2, 40, 32, 1), np.uint8)
+    for call in (classifier.score, classifier.features):
+        with pytest.raises(ContractError, match=r"shape \(32, 32, 1\) .* got \(40, 32, 1\) uint8"):
+            call(weights, larger)
+        with pytest.raises(ContractError, match=r"got \(32, 32, 1\) float32"):
+            call(weights, np.zeros((2, 32, 32, 1), np.float32))
 
 
 @each_classifier
@@ -100,3 +145,28 @@ def test_a_label_that_all_images_share_is_refused(name):
     same = dataclasses.replace(train, labels=np.ones_like(train.labels))
     with pytest.raises(ContractError, match="with and without every label"):
         make(name).fit(same, np.random.default_rng(0))
+
+
+@dataclasses.dataclass(kw_only=True)
+class Constant(Classifier):
+    """Gives every image the same score, and has no features."""
+
+    def _fit(self, train, validation, rng, log):
+        return {"value": np.array([0.5], dtype=np.float32)}
+
+    def _score(self, weights, images):
+        return np.repeat(weights["value"][None], len(images), axis=0)
+
+
+def test_a_classifier_without_features_says_so():
+    weights = Constant().fit(noisy(), np.random.default_rng(0))
+    with pytest.raises(ContractError, match="classifier 'constant' has no features"):
+        Constant().features(weights, noisy().images)
+
+
+@pytest.mark.parametrize("value", [1.5, -0.1, np.nan])
+def test_scores_that_are_no_probabilities_are_refused(value):
+    weights = Constant().fit(noisy(), np.random.default_rng(0))
+    weights["value"][:] = value
+    with pytest.raises(ContractError, match=r"constant returned scores outside \[0, 1\]"):
+        Constant().score(weights, noisy().images)

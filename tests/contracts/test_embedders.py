@@ -8,16 +8,33 @@ import torch
 
 from tgap import registry
 from tgap.embedders.base import Embedder
-from tgap.types import Images
+from tgap.errors import ContractError
+from tgap.types import Floats, Images
 
 GROUP = "selector/embedder"
-KNOWN = {"clip"}
+KNOWN = {"clip", "pixels", "classifier"}
 
 each_embedder = pytest.mark.parametrize("name", registry.names(GROUP))
 
 
-def make(stem: str, **fields: object) -> Embedder:
-    return registry.component_class(GROUP, stem)(**fields)
+class Ready:
+    """An embedder with what it needs: one that wants a classifier's features gets some."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.embedder = embedder
+
+    def embed(self, given: Images) -> Floats:
+        features = mean_and_spread if self.embedder.uses_classifier else None
+        return self.embedder.embed(given, features)
+
+
+def mean_and_spread(given: Images) -> Floats:
+    flat = given.reshape(len(given), -1).astype(np.float32)
+    return np.stack([flat.mean(axis=1), flat.std(axis=1)], axis=1)
+
+
+def make(stem: str, **fields: object) -> Ready:
+    return Ready(registry.component_class(GROUP, stem)(**fields))
 
 
 def images(n: int = 6, size: int = 32, channels: int = 1) -> Images:
@@ -87,12 +104,21 @@ def test_global_random_states_are_left_alone(name: str) -> None:
 
 @each_embedder
 def test_instance_is_left_as_it_is(name: str) -> None:
-    embedder = make(name)
-    before = dataclasses.asdict(embedder)
-    embedder.embed(images())
-    assert dataclasses.asdict(embedder) == before
+    ready = make(name)
+    before = dataclasses.asdict(ready.embedder)
+    ready.embed(images())
+    assert dataclasses.asdict(ready.embedder) == before
 
 
 @each_embedder
 def test_identity_leaves_out_what_does_not_change_the_result(name: str) -> None:
-    assert make(name, batch_size=3, name="x").identity() == make(name).identity()
+    changed, plain = make(name, batch_size=3, name="x"), make(name)
+    assert changed.embedder.identity() == plain.embedder.identity()
+
+
+@each_embedder
+def test_a_classifier_is_given_exactly_if_wanted(name: str) -> None:
+    embedder = make(name).embedder
+    features = None if embedder.uses_classifier else mean_and_spread
+    with pytest.raises(ContractError, match="can be used by a selector only"):
+        embedder.embed(images(), features)

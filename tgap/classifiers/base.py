@@ -3,13 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tgap.component import Component, option
 from tgap.device import DEVICES
-from tgap.errors import ContractError
-from tgap.types import Floats, Images, ImageSet, Indices, Weights
+from tgap.errors import ConfigError, ContractError
+from tgap.types import Bools, Floats, Images, ImageSet, Indices, Weights
 
 Log = Callable[[int, dict[str, float]], None]
 """Told (epoch, values by name)."""
@@ -23,8 +24,19 @@ class Classifier(Component):
         validation: Share of the training images that is held back to choose the epoch.
     """
 
+    has_features: ClassVar[bool] = False
+    """Whether ``features`` is implemented."""
+
     validation: float = option(0.15, "share of training images held back", above=0, high=0.5)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
+
+    def check(self, image_shape: tuple[int, ...]) -> list[str]:
+        """What can be known to go wrong before it trains, as sentences.
+
+        Args:
+            image_shape: Height, width and channels of the images it will get.
+        """
+        return []
 
     def fit(
         self,
@@ -40,11 +52,16 @@ class Classifier(Component):
             log: Told losses and validation figures of each epoch.
 
         Returns:
-            The fitted arrays by name, enough for ``score``.
+            The fitted arrays by name, enough for ``score`` and ``features``; ``input_shape`` is
+            the shape of an image.
 
         Raises:
+            ConfigError: If ``check`` finds a problem.
             ContractError: If a label has no image, or no image that lacks it.
         """
+        shape = train.images.shape[1:]
+        if problems := self.check(shape):
+            raise ConfigError(problems)
         positives = train.labels.sum(axis=0)
         for name, count in zip(train.label_names, positives, strict=True):
             if count in (0, len(train)):
@@ -55,17 +72,57 @@ class Classifier(Component):
         held_back = held_back_patients(train, self.validation, rng)
         fit_part = np.flatnonzero(~held_back).astype(np.int64)
         validation_part = np.flatnonzero(held_back).astype(np.int64)
-        return self._fit(train.take(fit_part), train.take(validation_part), rng, log)
+        weights = self._fit(train.take(fit_part), train.take(validation_part), rng, log)
+        return {**weights, "input_shape": np.array(shape, dtype=np.int64)}
 
     def score(self, weights: Weights, images: Images) -> Floats:
-        """Score images with fitted weights: ``(N, L)`` float32 in [0, 1]."""
+        """Score images with fitted weights.
+
+        Args:
+            weights: What ``fit`` returned.
+            images: ``(N, H, W, C)`` uint8 of the shape trained on.
+
+        Returns:
+            ``(N, L)`` float32 in [0, 1].
+
+        Raises:
+            ContractError: If the images have another shape, or the scores are no such array.
+        """
+        _require_images(weights, images)
         scores = self._score(weights, images)
         if scores.ndim != 2 or len(scores) != len(images) or scores.dtype != np.float32:
             raise ContractError(
                 f"{self.stem()} must return ({len(images)}, L) float32 scores, "
                 f"got {scores.shape} {scores.dtype}"
             )
+        if not ((scores >= 0) & (scores <= 1)).all():
+            raise ContractError(f"{self.stem()} returned scores outside [0, 1]")
         return scores
+
+    def features(self, weights: Weights, images: Images) -> Floats:
+        """What the last, linear layer sees of each image.
+
+        Args:
+            weights: What ``fit`` returned.
+            images: ``(N, H, W, C)`` uint8 of the shape trained on.
+
+        Returns:
+            ``(N, d)`` float32, finite.
+
+        Raises:
+            ContractError: If the classifier has no features (``has_features``), the images have
+                another shape, or the features are no such array.
+        """
+        _require_images(weights, images)
+        features = self._features(weights, images)
+        if features.ndim != 2 or len(features) != len(images) or features.dtype != np.float32:
+            raise ContractError(
+                f"{self.stem()} must return ({len(images)}, d) float32 features, "
+                f"got {features.shape} {features.dtype}"
+            )
+        if not np.isfinite(features).all():
+            raise ContractError(f"{self.stem()} returned features that are not finite")
+        return features
 
     @abstractmethod
     def _fit(
@@ -75,8 +132,21 @@ class Classifier(Component):
     @abstractmethod
     def _score(self, weights: Weights, images: Images) -> Floats: ...
 
+    def _features(self, weights: Weights, images: Images) -> Floats:
+        raise ContractError(f"classifier '{self.stem()}' has no features")
 
-def held_back_patients(train: ImageSet, share: float, rng: np.random.Generator) -> "np.ndarray":
+
+def _require_images(weights: Weights, images: Images) -> None:
+    expected = tuple(weights["input_shape"].tolist())
+    if images.shape[1:] != expected or images.dtype != np.uint8:
+        raise ContractError(
+            f"the classifier was trained on uint8 images of shape {expected} (height, width, "
+            f"channels), got {images.shape[1:]} {images.dtype}; real and synthetic images must be "
+            "alike"
+        )
+
+
+def held_back_patients(train: ImageSet, share: float, rng: np.random.Generator) -> Bools:
     """Whole patients drawn at random until ``share`` of the images is held back.
 
     Returns:

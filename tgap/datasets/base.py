@@ -4,9 +4,16 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from tgap.component import Component, option
 from tgap.errors import DataError
-from tgap.types import ImageSet
+from tgap.types import Images, ImageSet, NewImages
+
+
+def in_memory(shape: tuple[int, int, int, int]) -> Images:
+    """An array in memory, of zeros."""
+    return np.zeros(shape, np.uint8)
 
 
 @dataclass(kw_only=True)
@@ -22,8 +29,12 @@ class Dataset(Component):
 
     domain: str = option("", "what the images show, in the words of a prompt")
 
-    def load(self) -> ImageSet:
+    def load(self, new_images: NewImages = in_memory) -> ImageSet:
         """Read all images, in an order that never changes.
+
+        Args:
+            new_images: Makes the array that the images are put into; the pipeline's lies on disk,
+                so that a dataset may be larger than memory.
 
         Returns:
             The whole dataset; at least two labels, each with images.
@@ -31,7 +42,7 @@ class Dataset(Component):
         Raises:
             DataError: If there are fewer labels, or one without images.
         """
-        data = self._load()
+        data = self._load(new_images)
         empty = [name for name, count in data.label_counts().items() if count == 0]
         if len(data.label_names) < 2 or empty:
             raise DataError(
@@ -41,4 +52,4 @@ class Dataset(Component):
         return data
 
     @abstractmethod
-    def _load(self) -> ImageSet: ...
+    def _load(self, new_images: NewImages) -> ImageSet: ...

@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.component import option
 from tgap.datasets.base import Dataset
-from tgap.types import Images, ImageSet, Indices
+from tgap.types import Images, ImageSet, Indices, NewImages
 
 _MARGIN = 2
 """Pixels of background added on each side: 28 -> 32, which halves evenly in a UNet."""
@@ -30,7 +30,7 @@ class Digits(Dataset):
 
     domain: str = option("handwritten digit", "what the images show, in the words of a prompt")
 
-    def _load(self) -> ImageSet:
+    def _load(self, new_images: NewImages) -> ImageSet:
         images, digits = _source()
         margin = (_MARGIN, _MARGIN)
         return ImageSet(

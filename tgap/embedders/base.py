@@ -1,7 +1,9 @@
 """Images -> vectors."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -9,26 +11,41 @@ from tgap.component import Component, option
 from tgap.errors import ContractError
 from tgap.types import Floats, Images
 
+Features = Callable[[Images], Floats]
+"""A fitted classifier's features of images."""
+
 
 @dataclass(kw_only=True)
 class Embedder(Component):
     """Maps each image to one vector, independently of the others."""
 
+    uses_classifier: ClassVar[bool] = False
+    """Whether ``embed`` must be given the features of the run's real classifier."""
+
     batch_size: int = option(256, "images embedded at once", low=1, in_key=False)
 
-    def embed(self, images: Images) -> Floats:
+    def embed(self, images: Images, features: Features | None = None) -> Floats:
         """Embed images.
 
         Args:
             images: ``(N, H, W, C)`` uint8.
+            features: Of the classifier that was trained on real_train, for embedders with
+                ``uses_classifier``; ``None`` for all others.
 
         Returns:
             ``(N, d)`` float32, finite.
 
         Raises:
-            ContractError: If the vectors have another shape or are not finite.
+            ContractError: If the features are missing, or the vectors have another shape or are
+                not finite.
         """
-        vectors = self._embed(images)
+        if (features is None) == self.uses_classifier:
+            raise ContractError(
+                f"embedder '{self.stem()}' "
+                + ("needs a trained classifier" if features is None else "takes no classifier")
+                + "; it can be used by a selector only"
+            )
+        vectors = self._embed(images, features)
         if vectors.ndim != 2 or len(vectors) != len(images) or vectors.dtype != np.float32:
             raise ContractError(
                 f"{self.stem()} must return ({len(images)}, d) float32, "
@@ -39,4 +56,4 @@ class Embedder(Component):
         return vectors
 
     @abstractmethod
-    def _embed(self, images: Images) -> Floats: ...
+    def _embed(self, images: Images, features: Features | None) -> Floats: ...

@@ -1,7 +1,6 @@
 """Image vectors of a CLIP model."""
 
 import functools
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,9 @@ import numpy as np
 from tgap.component import option
 from tgap.device import DEVICES, torch_device
 from tgap.digest import folder_digest
-from tgap.embedders.base import Embedder
+from tgap.embedders.base import Embedder, Features
 from tgap.errors import DataError
+from tgap.files import remembered_file_digest
 from tgap.types import Floats, Images
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ class Clip(Embedder):
                 raise DataError(f"the folder of CLIP model '{self.model}' is gone: {self._folder}")
             found["model"] = folder_digest(self._folder)
         if self._is_file:
-            file = Path(str(self.pretrained))
-            stat = file.stat()
-            found["pretrained"] = _file_digest(file, stat.st_size, stat.st_mtime_ns)
+            found["pretrained"] = remembered_file_digest(Path(str(self.pretrained)))
         return found
 
     @property
@@ -89,7 +87,7 @@ class Clip(Embedder):
         text = self.pretrained or ""
         return "/" in text or text.endswith(_WEIGHTS) or Path(text).is_file()
 
-    def _embed(self, images: Images) -> Floats:
+    def _embed(self, images: Images, features: Features | None) -> Floats:
         import torch
 
         device = torch_device(self.device)
@@ -180,10 +178,3 @@ def _resized(batch: "torch.Tensor", resize: Any) -> "torch.Tensor":
     for size in ([height, to[1]], to):
         batch = resize_to(batch, size, resize.interpolation)
     return batch
-
-
-@functools.lru_cache(maxsize=16)
-def _file_digest(file: Path, size: int, modified_ns: int) -> str:
-    """SHA-256 of a file; size and time tell one that was rewritten since."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -16,7 +16,11 @@ COLUMNS = {
 }  # fmt: skip
 """Metrics shown, by heading."""
 MEANINGFUL = "fter_meaningful"
-NAMED = {"generator": "generator.class", "guidance": "sampler.guidance"}
+NAMED = {
+    "generator": "generator.class",
+    "guidance": "sampler.guidance",
+    "protocol": "protocol.class",
+}
 """Settings that every table names, varied or not."""
 WIDTH = 100
 

@@ -1,14 +1,14 @@
 """Pool -> tuning set: which images of each label the generator is tuned on."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import Component
+from tgap.component import Component, option
 from tgap.embedders.base import Embedder
 from tgap.errors import ContractError
 from tgap.types import Bools, Floats, ImageSet, Indices, Selection
@@ -22,14 +22,25 @@ class Candidates:
         vectors: ``(n, d)`` float32 embeddings; ``None`` if the selector has no embedder.
         findings: ``(n, F)`` bool.
         patients: ``(n,)`` int64.
+        finding_names: F names, or none.
     """
 
     vectors: Floats | None
     findings: Bools
     patients: Indices
+    finding_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.patients)
+
+    def take(self, positions: Indices) -> "Candidates":
+        """The candidates at ``positions``, in that order."""
+        return replace(
+            self,
+            vectors=None if self.vectors is None else self.vectors[positions],
+            findings=self.findings[positions],
+            patients=self.patients[positions],
+        )
 
 
 @dataclass(frozen=True)
@@ -49,80 +60,151 @@ class Picks:
 
 @dataclass(kw_only=True)
 class Selector(Component):
-    """Chooses ``size`` images of each label from the pool.
+    """Chooses images of each label from the pool.
 
     A subclass implements ``_select`` for the candidates of one label; the base walks over the
-    labels, gives each its own random stream, and checks the answer.
+    labels, gives each its own random stream, and checks the request and the answer.
+
+    Args:
+        max_per_patient: Of a patient with more images of a label, that many stay candidates, drawn
+            at random before ``_select``. It bounds different images; how often one of them may be
+            repeated is ``capacity``'s matter.
     """
 
-    repeats: ClassVar[bool] = False
-    """Whether an image may be picked more than once; if not, size is limited by the pool."""
     nested: ClassVar[bool] = False
     """Whether a smaller selection is a prefix of a larger one at the same seed."""
+    sized: ClassVar[bool] = True
+    """Whether as many images are taken as asked for; if not, the size changes nothing."""
+
+    max_per_patient: int | None = option(
+        None, "most different images of one patient per label, null = all", low=1
+    )
 
     def embedder_used(self) -> Embedder | None:
         """The embedder whose vectors ``select`` wants, if any."""
         return None
 
+    def capacity(self, images: int) -> int | None:
+        """The most picks that ``images`` candidates of a label can give; ``None`` = any number."""
+        return images
+
+    def candidate_counts(self, labels: Bools, patients: Indices) -> list[int]:
+        """How many candidates each label has, once ``max_per_patient`` has thinned them.
+
+        Args:
+            labels: ``(N, L)`` bool, of the pool.
+            patients: ``(N,)`` int64.
+
+        Returns:
+            L counts.
+        """
+        counts = []
+        for carried in labels.T:
+            images = np.unique(patients[carried], return_counts=True)[1]
+            counts.append(int(np.minimum(images, self.max_per_patient or len(patients)).sum()))
+        return counts
+
     def select(
-        self, pool: ImageSet, vectors: Floats | None, size: int, rng: np.random.Generator
+        self,
+        pool: ImageSet,
+        vectors: Floats | None,
+        sizes: Sequence[int],
+        rng: np.random.Generator,
     ) -> Selection:
-        """Pick ``size`` images for every label.
+        """Pick images for every label.
 
         Args:
             pool: The pool's images; only labels, findings and patients are looked at.
             vectors: ``(len(pool), d)`` float32 from ``embedder_used``, or ``None``.
-            size: Picks per label, at least 1.
+            sizes: Picks of each label, in the order of ``pool.label_names``, at least 0 each and 1
+                together; a label with 0 gets none. Not looked at unless ``sized``.
             rng: The only source of randomness.
 
         Returns:
-            ``size`` picks for each label, ordered.
+            The picks, ordered within each label.
 
         Raises:
-            ContractError: If a label has too few candidates or the subclass breaks its contract.
+            ContractError: If sizes or vectors do not fit the pool, a label has too few candidates,
+                or the subclass breaks its contract.
+            DataError: If the images cannot be selected from as asked.
         """
-        if size < 1:
-            raise ContractError(f"size must be at least 1, got {size}")
-        # One stream per label, so that a label's picks do not depend on the labels before it.
-        streams = rng.spawn(len(pool.label_names))
-        indices, weights, notes = [], [], {}
+        self._check_request(pool, vectors, sizes)
+        # Streams of its own for each label, so that its picks do not depend on the labels before
+        # it; thinning has others than picking, so that it changes nothing where it drops nothing.
+        streams = rng.spawn(2 * len(pool.label_names))
+        picking, thinning = streams[: len(streams) // 2], streams[len(streams) // 2 :]
+        indices, weights = [], []
+        notes: dict[str, dict[str, Any]] = {}
         for label, name in enumerate(pool.label_names):
-            members = np.flatnonzero(pool.labels[:, label]).astype(np.int64)
-            picks = self._checked_picks(
-                Candidates(
-                    vectors=None if vectors is None else vectors[members],
-                    findings=pool.findings[members],
-                    patients=pool.patients[members],
-                ),
-                size,
-                streams[label],
-                name,
+            if self.sized and sizes[label] == 0:
+                indices.append(np.empty(0, dtype=np.int64))
+                weights.append(np.empty(0))
+                notes[name] = {}
+                continue
+            members = self._members(pool, label, thinning[label])
+            candidates = Candidates(
+                vectors=None if vectors is None else vectors[members],
+                findings=pool.findings[members],
+                patients=pool.patients[members],
+                finding_names=pool.finding_names,
             )
-            indices.append(members[picks.positions])
-            weights.append(np.ones(size) if picks.weights is None else picks.weights)
-            notes[name] = dict(picks.notes)
+            size = sizes[label] if self.sized else len(members)
+            picks = self._checked_picks(candidates, size, picking[label], name)
+            picked = members[picks.positions]
+            indices.append(picked)
+            weights.append(np.ones(len(picked)) if picks.weights is None else picks.weights)
+            notes[name] = {"candidates": len(members), **picks.notes}
         return Selection(
             indices=np.concatenate(indices),
-            labels=np.repeat(np.arange(len(pool.label_names), dtype=np.int64), size),
+            labels=np.repeat(np.arange(len(indices), dtype=np.int64), [len(i) for i in indices]),
             weights=np.concatenate(weights),
             notes=notes,
         )
 
+    def _check_request(self, pool: ImageSet, vectors: Floats | None, sizes: Sequence[int]) -> None:
+        names = pool.label_names
+        if self.sized and (len(sizes) != len(names) or min(sizes) < 0 or max(sizes) == 0):
+            raise ContractError(
+                f"sizes must be a number of images, at least 0, for each label "
+                f"({', '.join(names)}), and not 0 for all, got {list(sizes)}"
+            )
+        if vectors is not None and (
+            vectors.ndim != 2 or len(vectors) != len(pool) or vectors.dtype != np.float32
+        ):
+            raise ContractError(
+                f"vectors must be ({len(pool)}, d) float32, a row for each image of the pool, "
+                f"got {vectors.shape} {vectors.dtype}"
+            )
+
+    def _members(self, pool: ImageSet, label: int, rng: np.random.Generator) -> Indices:
+        """The label's images, ascending; at most ``max_per_patient`` random ones of a patient."""
+        carriers = np.flatnonzero(pool.labels[:, label]).astype(np.int64)
+        if self.max_per_patient is None:
+            return carriers
+        patients = pool.patients[carriers]
+        order = np.lexsort((rng.permutation(len(carriers)), patients))
+        _, first, patient = np.unique(patients[order], return_index=True, return_inverse=True)
+        place = np.arange(len(order)) - first[patient]
+        return carriers[np.sort(order[place < self.max_per_patient])]
+
     def _checked_picks(
         self, candidates: Candidates, size: int, rng: np.random.Generator, label: str
     ) -> Picks:
-        available = len(candidates)
-        if available == 0 or (size > available and not self.repeats):
+        available, most = len(candidates), self.capacity(len(candidates))
+        if available == 0:
+            raise ContractError(f"the pool has no image of label '{label}'; raise pool_size")
+        if self.sized and most is not None and size > most:
             raise ContractError(
-                f"size must be at most {available}, the pool's images of label '{label}', "
-                f"got {size}: selector '{self.title()}' does not repeat images; "
-                "choose a smaller size, a larger pool_size, or a selector that repeats"
+                f"size must be at most {most}, got {size}: that is what selector "
+                f"'{self.title()}' can pick from the pool's {available} candidates of label "
+                f"'{label}'; choose a smaller size, a larger pool_size, or a selector that repeats"
             )
         picks = self._select(candidates, size, rng)
         positions = picks.positions
-        if positions.shape != (size,) or positions.dtype != np.int64:
+        expected = (size,) if self.sized else (max(1, positions.size),)
+        if positions.shape != expected or positions.dtype != np.int64:
             raise ContractError(
-                f"{self.stem()} must return ({size},) int64 positions, "
+                f"{self.stem()} must return {expected} int64 positions, "
                 f"got {positions.shape} {positions.dtype}"
             )
         if positions.min() < 0 or positions.max() >= available:
@@ -130,8 +212,12 @@ class Selector(Component):
                 f"{self.stem()} must return positions in [0, {available}), "
                 f"got {positions.min()}..{positions.max()}"
             )
-        if not self.repeats and len(np.unique(positions)) < size:
-            raise ContractError(f"{self.stem()} repeated an image but declares repeats = False")
+        often = int(np.bincount(positions).max())
+        if most is not None and often > -(-most // available):
+            raise ContractError(
+                f"{self.stem()} picked an image {often} times, but its capacity of {most} picks "
+                f"from {available} images allows {-(-most // available)}"
+            )
         return picks
 
     @abstractmethod

@@ -13,7 +13,6 @@ from tgap.selectors.clusterers.base import Clusterer
 from tgap.selectors.clusterers.spectral import Spectral
 from tgap.selectors.picks.base import Pick
 from tgap.selectors.picks.random import Random
-from tgap.types import Indices
 
 
 @dataclass(kw_only=True)
@@ -31,7 +30,6 @@ class Clustered(Selector):
         embedder: Makes the vectors for ``cluster`` and ``pick``; ``None`` if neither wants any.
     """
 
-    repeats: ClassVar[bool] = True
     nested: ClassVar[bool] = True
 
     cluster: Clusterer = field(default_factory=Spectral, metadata={"help": "how to cluster"})
@@ -41,15 +39,22 @@ class Clustered(Selector):
 
     def problems(self) -> list[str]:
         """A part that wants vectors, without an embedder to make them."""
-        wanting = [part.stem() for part in (self.cluster, self.pick) if part.uses_vectors]
+        wanting = self._wanting()
         verb = "work" if len(wanting) > 1 else "works"
         if wanting and self.embedder is None:
             return [f"embedder must be set, because {' and '.join(wanting)} {verb} on vectors"]
         return []
 
     def embedder_used(self) -> Embedder | None:
-        """The embedder."""
-        return self.embedder
+        """The embedder, if a part works on vectors."""
+        return self.embedder if self._wanting() else None
+
+    def capacity(self, images: int) -> int | None:
+        """The allocation's."""
+        return self.allocate.capacity(images)
+
+    def _wanting(self) -> list[str]:
+        return [part.stem() for part in (self.cluster, self.pick) if part.uses_vectors]
 
     def _select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Picks:
         cluster_rng, pick_rng = rng.spawn(2)
@@ -62,7 +67,7 @@ class Clustered(Selector):
             if quotas[number] == 0:
                 continue
             members = np.flatnonzero(clusters.labels == number).astype(np.int64)
-            picks = self.pick.pick(_take(candidates, members), int(quotas[number]), stream)
+            picks = self.pick.pick(candidates.take(members), int(quotas[number]), stream)
             positions[turns == number] = members[picks]
         return Picks(
             positions,
@@ -73,11 +78,3 @@ class Clustered(Selector):
                 "repeats": size - len(np.unique(positions)),
             },
         )
-
-
-def _take(candidates: Candidates, positions: Indices) -> Candidates:
-    return Candidates(
-        vectors=None if candidates.vectors is None else candidates.vectors[positions],
-        findings=candidates.findings[positions],
-        patients=candidates.patients[positions],
-    )

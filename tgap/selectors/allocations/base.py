@@ -18,6 +18,10 @@ class Allocation(Component):
     makes a small selection a prefix of a large one.
     """
 
+    def capacity(self, images: int) -> int | None:
+        """The most picks that clusters of ``images`` in all can give; ``None`` = any number."""
+        return None
+
     def allocate(self, cluster_sizes: Indices, size: int) -> Indices:
         """Share out.
 
@@ -30,8 +34,15 @@ class Allocation(Component):
             occurs is its quota, which may exceed its size.
 
         Raises:
-            ContractError: If the subclass breaks its contract.
+            ContractError: If ``size`` exceeds ``capacity`` or the subclass breaks its contract.
         """
+        images = int(cluster_sizes.sum())
+        most = self.capacity(images)
+        if most is not None and size > most:
+            raise ContractError(
+                f"size must be at most {most}, what {self.stem()} can share out among clusters of "
+                f"{images} images in all, got {size}"
+            )
         turns = self._allocate(cluster_sizes, size)
         if turns.shape != (size,) or turns.dtype != np.int64:
             raise ContractError(

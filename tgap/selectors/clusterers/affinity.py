@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.errors import DataError
-from tgap.types import Bools, Floats
+from tgap.types import Floats, Indices
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -60,9 +60,7 @@ def joined(graph: "csr_array", vectors: Floats) -> tuple["csr_array", int]:
     count, part = connected_components(graph, directed=False)
     at_first = int(count)
     while count > 1:
-        largest = np.bincount(part).argmax()
-        # A set, because two parts may choose the same pair.
-        pairs = {_closest_pair(vectors, part == p) for p in range(count) if p != largest}
+        pairs = _closest_pairs(vectors, part)
         one, other = np.array(sorted(pairs)).T
         ends = (np.concatenate([one, other]), np.concatenate([other, one]))
         bridges = coo_array((np.full(2 * len(pairs), 0.5), ends), shape=graph.shape)
@@ -71,21 +69,26 @@ def joined(graph: "csr_array", vectors: Floats) -> tuple["csr_array", int]:
     return graph, at_first
 
 
-def _closest_pair(vectors: Floats, inside: Bools) -> tuple[int, int]:
-    """Indices, in ascending order, of the closest vectors inside and outside."""
+def _closest_pairs(vectors: Floats, part: Indices) -> set[tuple[int, int]]:
+    """For each part but the largest, its closest pair of vectors inside and outside.
+
+    A pair's indices are in ascending order. A set, because two parts may choose the same pair.
+    """
     norms = np.einsum("ij,ij->i", vectors, vectors)
-    members = np.flatnonzero(inside)
-    closest, pair = np.inf, (0, 0)
-    for begin in range(0, len(members), _BLOCK):
-        rows = members[begin : begin + _BLOCK]
-        distances = norms[rows, None] - 2 * vectors[rows] @ vectors.T + norms
-        distances[:, inside] = np.inf
-        row, column = np.unravel_index(distances.argmin(), distances.shape)
-        if distances[row, column] < closest:
-            closest = distances[row, column]
-            ends = sorted((int(rows[row]), int(column)))
-            pair = (ends[0], ends[1])
-    return pair
+    rows = np.flatnonzero(part != np.bincount(part).argmax())
+    distance = np.empty(len(rows), dtype=np.float32)
+    nearest = np.empty(len(rows), dtype=np.int64)
+    for begin in range(0, len(rows), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        inside = rows[block]
+        distances = norms[inside, None] - 2 * vectors[inside] @ vectors.T + norms
+        distances[part[inside, None] == part] = np.inf
+        nearest[block] = distances.argmin(axis=1)
+        distance[block] = distances.min(axis=1)
+    by_part = np.lexsort((distance, part[rows]))
+    first = by_part[np.unique(part[rows][by_part], return_index=True)[1]]
+    ends = np.sort(np.stack([rows[first], nearest[first]], axis=1), axis=1)
+    return {(one, other) for one, other in ends.tolist()}
 
 
 def rbf_graph(vectors: Floats, gamma: float | None = None) -> NDArray[np.float64]:

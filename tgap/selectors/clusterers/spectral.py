@@ -12,6 +12,8 @@ from tgap.errors import DataError
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.affinity import joined, knn_graph, rbf_graph
 from tgap.selectors.clusterers.base import Clusterer, Clusters
+from tgap.selectors.clusterers.checks import check_distinct, check_found
+from tgap.selectors.vectors import unit_length
 from tgap.types import Floats, Indices
 
 if TYPE_CHECKING:
@@ -52,8 +54,13 @@ class Spectral(Clusterer):
     n_init: int = option(10, "starts of k-means", low=1)
 
     def _cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters:
-        vectors = _unit_length(cast("Floats", candidates.vectors))  # the base has seen to it
-        self._check(vectors)
+        vectors = unit_length(cast("Floats", candidates.vectors))  # the base has seen to it
+        check_distinct(vectors, self.n_clusters)
+        if self.affinity == "rbf" and len(vectors) > _RBF_LIMIT:
+            raise DataError(
+                f"affinity=rbf takes at most {_RBF_LIMIT} images per label, got {len(vectors)}; "
+                "use affinity=knn"
+            )
         if self.affinity == "knn":
             graph, components = joined(knn_graph(vectors, self.n_neighbors), vectors)
             if components > 1:
@@ -67,27 +74,8 @@ class Spectral(Clusterer):
             graph, components = rbf_graph(vectors, self.gamma), 1  # all pairs are connected
         seed = int(rng.integers(2**32))
         labels = spectral_labels(graph, self.n_clusters, seed, self.n_init)
-        found = len(np.unique(labels))
-        if found < self.n_clusters:
-            raise DataError(
-                f"k-means found {found} clusters instead of n_clusters={self.n_clusters} among "
-                f"{len(vectors)} images: too many of them are alike; lower n_clusters"
-            )
+        check_found(labels, self.n_clusters)
         return Clusters(labels, notes={"components": components})
-
-    def _check(self, vectors: Floats) -> None:
-        distinct = len(np.unique(vectors, axis=0))
-        if distinct < self.n_clusters:
-            raise DataError(
-                f"n_clusters must be at most {distinct}, the number of images with different "
-                f"vectors among the {len(vectors)} of a label, got {self.n_clusters}; "
-                "lower n_clusters or take a larger pool"
-            )
-        if self.affinity == "rbf" and len(vectors) > _RBF_LIMIT:
-            raise DataError(
-                f"affinity=rbf takes at most {_RBF_LIMIT} images per label, got {len(vectors)}; "
-                "use affinity=knn"
-            )
 
 
 def spectral_labels(
@@ -158,11 +146,3 @@ def _embedding(
     largest = np.abs(embedding).argmax(axis=0)
     embedding *= np.sign(embedding[largest, np.arange(k)])
     return embedding
-
-
-def _unit_length(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    # A zero vector has no direction; it stays where it is, equally far from all others.
-    lengths[lengths == 0] = 1
-    scaled: Floats = (vectors / lengths).astype(np.float32, copy=False)
-    return scaled

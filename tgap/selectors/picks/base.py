@@ -16,8 +16,9 @@ from tgap.types import Indices
 class Pick(Component):
     """Orders the images of one cluster.
 
-    No image is repeated before all are used up, and the picks of a smaller quota are a prefix of
-    those of a larger one at the same seed.
+    A subclass gives the order; once a cluster is used up, the base starts again at its beginning,
+    so no image is picked ``k + 1`` times before all are picked ``k`` times. The picks of a smaller
+    quota are a prefix of those of a larger one at the same seed.
     """
 
     uses_vectors: ClassVar[bool] = False
@@ -39,21 +40,22 @@ class Pick(Component):
         """
         if self.uses_vectors and members.vectors is None:
             raise ContractError(f"{self.stem()} works on vectors: give the selector an embedder")
-        positions = self._pick(members, quota, rng)
-        if positions.shape != (quota,) or positions.dtype != np.int64:
+        count = min(quota, len(members))
+        order = self._order(members, count, rng)
+        if order.shape != (count,) or order.dtype != np.int64:
             raise ContractError(
-                f"{self.stem()} must return ({quota},) int64 positions, "
-                f"got {positions.shape} {positions.dtype}"
+                f"{self.stem()} must return ({count},) int64 positions, "
+                f"got {order.shape} {order.dtype}"
             )
-        if positions.min() < 0 or positions.max() >= len(members):
+        if order.min() < 0 or order.max() >= len(members):
             raise ContractError(
                 f"{self.stem()} must return positions in [0, {len(members)}), "
-                f"got {positions.min()}..{positions.max()}"
+                f"got {order.min()}..{order.max()}"
             )
-        first = min(quota, len(members))
-        if len(np.unique(positions[:first])) < first:
+        if len(np.unique(order)) < count:
             raise ContractError(f"{self.stem()} repeated an image before all were used up")
-        return positions
+        return np.resize(order, quota)  # which repeats it
 
     @abstractmethod
-    def _pick(self, members: Candidates, quota: int, rng: np.random.Generator) -> Indices: ...
+    def _order(self, members: Candidates, count: int, rng: np.random.Generator) -> Indices:
+        """The first ``count <= m`` picks, all different."""

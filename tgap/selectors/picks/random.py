@@ -1,6 +1,7 @@
 """Random images of a cluster."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,13 +12,13 @@ from tgap.types import Indices
 
 @dataclass(kw_only=True)
 class Random(Pick):
-    """All images in random order, then random repeats: the thesis's rule (section 4.5.1).
+    """All images in random order, then the same again.
 
-    The repeats are drawn with replacement, so at a quota far above the cluster's size some images
-    come more often than others.
+    The thesis's rule (section 4.5.1), but for its repeats: it draws them at random, so that by
+    chance one image may come far more often than another.
     """
 
-    def _pick(self, members: Candidates, quota: int, rng: np.random.Generator) -> Indices:
-        order = rng.permutation(len(members)).astype(np.int64, copy=False)[:quota]
-        repeats = rng.integers(len(members), size=quota - len(order), dtype=np.int64)
-        return np.concatenate([order, repeats])
+    version: ClassVar[int] = 2
+
+    def _order(self, members: Candidates, count: int, rng: np.random.Generator) -> Indices:
+        return rng.permutation(len(members)).astype(np.int64, copy=False)[:count]

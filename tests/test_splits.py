@@ -3,12 +3,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgap.datasets.splitting import Splitting, split
 from tgap.errors import ConfigError, DataError
+from tgap.protocols.base import sizes_per_label
+from tgap.protocols.clean import Clean
+from tgap.protocols.thesis import Thesis
+from tgap.settings import Splitting
 from tgap.types import ImageSet, Split
 
+split = Clean().split
 
-def make(labels: np.ndarray, patients: np.ndarray | None = None) -> ImageSet:
+
+def make(
+    labels: np.ndarray,
+    patients: np.ndarray | None = None,
+    official_test: np.ndarray | None = None,
+) -> ImageSet:
     n = len(labels)
     return ImageSet(
         images=np.zeros((n, 1, 1, 1), np.uint8),
@@ -17,6 +26,7 @@ def make(labels: np.ndarray, patients: np.ndarray | None = None) -> ImageSet:
         findings=np.zeros((n, 0), bool),
         finding_names=(),
         patients=np.arange(n) if patients is None else patients,
+        official_test=official_test,
     )
 
 
@@ -132,8 +142,8 @@ def test_too_much_asked() -> None:
     with pytest.raises(DataError) as caught:
         split(make(exclusive(50, 50)), Splitting(pool_size=90))
     assert str(caught.value) == (
-        "the split asks for pool 90 + train 20 + test 20 = 130 images, but the dataset has 100; "
-        "lower pool_size, train_size or test_size (those not set take 60 %, 20 % and 20 %)"
+        "the split asks for pool 90 + train 20 + test 20 = 130 images, but the dataset has 100 "
+        "for them; lower pool_size, train_size, test_size (those not set take 60 %, 20 % and 20 %)"
     )
 
 
@@ -156,3 +166,90 @@ def test_empty_dataset() -> None:
 def test_sizes_start_at_one(field: str) -> None:
     with pytest.raises(ConfigError, match=f"{field} must be at least 1, got 0"):
         Splitting(**{field: 0})
+
+
+# An official test set
+
+
+def with_official(n_test: int = 40, n_rest: int = 120) -> ImageSet:
+    official = np.arange(n_test + n_rest) < n_test
+    return make(exclusive(1, 1)[np.arange(n_test + n_rest) % 2], official_test=official)
+
+
+def test_an_official_test_set_is_real_test_and_the_rest_is_divided() -> None:
+    found = split(with_official(), Splitting())
+    assert found.real_test.tolist() == list(range(40))
+    assert (len(found.pool), len(found.real_train)) == (90, 30)
+    assert found.pool.min() >= 40
+    assert found.real_train.min() >= 40
+
+
+def test_a_test_size_draws_from_the_official_test_set() -> None:
+    found = split(with_official(), Splitting(test_size=10, pool_size=50, train_size=60))
+    assert [len(found.pool), len(found.real_train), len(found.real_test)] == [50, 60, 10]
+    assert found.real_test.max() < 40
+
+
+def test_more_than_the_official_test_set_has() -> None:
+    with pytest.raises(DataError, match=r"test 41 = 41 images, but the dataset has 40 for them"):
+        split(with_official(), Splitting(test_size=41))
+    with pytest.raises(DataError, match=r"but the dataset has 120 for them; lower pool_size"):
+        split(with_official(), Splitting(pool_size=100, train_size=30))
+
+
+def test_a_patient_on_both_official_sides_is_refused() -> None:
+    data = make(exclusive(20, 20), np.arange(40) // 2, np.arange(40) < 5)
+    with pytest.raises(DataError, match="1 patients are both in the official test set and outside"):
+        split(data, Splitting())
+
+
+def test_an_official_test_set_of_everything_is_refused() -> None:
+    with pytest.raises(DataError, match="has 40 of the dataset's 40 images"):
+        split(make(exclusive(20, 20), None, np.ones(40, bool)), Splitting())
+
+
+# The thesis's draws
+
+
+def test_thesis_draws_images_whoever_their_patient_is() -> None:
+    data = make(exclusive(200, 300), np.arange(500) // 10)
+    found = Thesis().split(data, Splitting())
+    assert [len(part) for part in sides(found).values()] == [300, 100, 100]
+    shared = set(data.patients[found.real_test]) & set(data.patients[found.pool])
+    assert len(shared) > 20  # of 50
+    expected = np.sort(np.random.default_rng(0).permutation(500)[:100])
+    assert np.array_equal(found.real_test, expected)
+
+
+def test_thesis_has_a_pool_and_a_test_set_of_10_000_of_a_large_dataset() -> None:
+    found = Thesis().split(make(exclusive(20_000, 11_000)), Splitting())
+    assert [len(part) for part in sides(found).values()] == [10_000, 11_000, 10_000]
+    counts = make(exclusive(20_000, 11_000)).labels[found.pool].sum(axis=0)
+    assert counts[0] != round(10_000 * 20 / 31)  # what a stratified draw would have given
+    assert abs(counts[0] - 10_000 * 20 / 31) < 300
+
+
+def test_thesis_ignores_an_official_test_set() -> None:
+    data = with_official()
+    assert (Thesis().split(data, Splitting()).real_test >= 40).any()
+
+
+def test_sizes_in_total_are_a_draw_that_sees_no_label() -> None:
+    labels = exclusive(3000, 1000)
+    drawn = [
+        sizes_per_label(labels, 100, "total", np.random.default_rng(seed)) for seed in range(200)
+    ]
+    assert {sum(sizes) for sizes in drawn} == {100}
+    first = np.array(drawn)[:, 0]
+    # Hypergeometric: mean 75, variance 100 * 3/4 * 1/4 * 3900/3999.
+    assert abs(first.mean() - 75) < 1.2
+    assert 13 < first.var() < 25
+    assert sizes_per_label(labels, 100, "label", np.random.default_rng(0)) == [100, 100]
+
+
+def test_a_larger_total_takes_none_away() -> None:
+    labels = exclusive(30, 10)
+    small, large = (
+        sizes_per_label(labels, size, "total", np.random.default_rng(4)) for size in (10, 25)
+    )
+    assert all(a <= b for a, b in zip(small, large, strict=True))

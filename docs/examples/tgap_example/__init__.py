@@ -1,0 +1,1 @@
+"""Components for tgap, kept in another package."""

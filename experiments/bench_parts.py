@@ -1,0 +1,166 @@
+"""Times the parts whose speed matters at scale, each in a process of its own.
+
+python -m experiments.bench_parts [name ...]        (or `make bench`; about 4 minutes on two cores)
+
+Prints a line per figure with its target on an idle two-core machine. It never fails on a figure:
+speed is looked at, not tested.
+"""
+
+import functools
+import io
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+N, D = 10_000, 512
+
+
+def show(what: str, figure: str, target: str = "") -> None:
+    """One line of the report."""
+    print(f"{what:58} {figure:>22}  {target}", flush=True)
+
+
+def memory(field: str) -> float:
+    """A figure of this process's memory (Linux), in GB."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 2**20 for line in lines if line.startswith(field))
+
+
+def cloud() -> np.ndarray:
+    """10,000 unit vectors in one connected cloud, with mean cosine .8, as CLIP gives them."""
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((N, D)) / np.sqrt(D) + 2 / np.sqrt(D)
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def clumps() -> np.ndarray:
+    """10,000 unit vectors in 10 clusters, whose neighbour graph falls apart."""
+    rng = np.random.default_rng(0)
+    centres = rng.standard_normal((10, D))[rng.integers(10, size=N)]
+    vectors = centres + 0.5 * rng.standard_normal((N, D))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+
+
+def spectral() -> None:
+    """Spectral clustering, time and memory."""
+    import logging
+
+    import faiss  # noqa: F401  (imports are not what is measured)
+    import scipy.sparse.linalg  # noqa: F401
+    import sklearn.cluster  # noqa: F401
+
+    from tgap.selectors.base import Candidates
+    from tgap.selectors.clusterers.spectral import Spectral
+
+    logging.disable(logging.WARNING)
+    for name, make in (("one cloud", cloud), ("10 clusters", clumps)):
+        vectors = make()
+        candidates = Candidates(vectors, np.zeros((N, 0), bool), np.arange(N))
+        before = memory("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+        start = time.perf_counter()
+        Spectral().cluster(candidates, np.random.default_rng(0))
+        took = time.perf_counter() - start
+        peak = memory("VmHWM") - before
+        show(f"spectral, 10,000 x 512, {name}", f"{took:.1f} s, {peak:.2f} GB", "4 s, 0.5 GB")
+
+
+def embedding() -> None:
+    """10,000 images through the packaged CLIP."""
+    from tgap.embedders.clip import Clip
+
+    images = np.random.default_rng(0).integers(0, 256, (N, 32, 32, 1), dtype=np.uint8)
+    embedder = Clip()
+    embedder.embed(images[:10])  # loads it
+    start = time.perf_counter()
+    embedder.embed(images)
+    show(
+        "10,000 images of 32 x 32 by the tiny CLIP", f"{time.perf_counter() - start:.1f} s", "30 s"
+    )
+
+
+def decoding() -> None:
+    """1024 x 1024 grey PNG files to 256 x 256, against one thread of Pillow."""
+    from PIL import Image
+
+    from tgap.datasets.decoding import decode_all
+
+    count = 80
+    rng = np.random.default_rng(0)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder) / f"{i}.png" for i in range(count)]
+        for path in paths:
+            rows, columns = np.indices((1024, 1024)) / 1024
+            picture = 120 + 90 * np.sin(3 * rows + rng.uniform(0, 6)) * np.cos(4 * columns)
+            noisy = np.clip(picture + rng.normal(0, 4, picture.shape), 0, 255)
+            Image.fromarray(noisy.astype(np.uint8)).save(path, compress_level=6)
+        start = time.perf_counter()
+        for path in paths:
+            image = Image.open(io.BytesIO(path.read_bytes()))
+            image.resize((256, 256), Image.Resampling.BICUBIC)
+        pillow = count / (time.perf_counter() - start)
+        start = time.perf_counter()
+        decode_all(paths, [path.name for path in paths], 256)
+        ours = count / (time.perf_counter() - start)
+    cores = os.cpu_count() or 1
+    show("decoding 1024 x 1024 grey PNG to 256 x 256, Pillow, 1 thread", f"{pillow:.0f} images/s")
+    share = ours / (pillow * cores)
+    show(
+        f"the same by tgap on {cores} cores",
+        f"{ours:.0f} images/s",
+        f"{share:.2f} x cores x 1 thread (target 0.90)",
+    )
+
+
+def chexnet() -> None:
+    """CheXNet's training rate and the share of time spent waiting for data."""
+    import logging
+
+    from tgap.classifiers.chexnet import Chexnet
+    from tgap.types import ImageSet
+
+    logging.disable(logging.WARNING)
+    rng = np.random.default_rng(0)
+    for size, count in ((32, 640), (64, 320), (224, 64)):
+        images = rng.integers(0, 256, (count, size, size, 1), dtype=np.uint8)
+        train = ImageSet(
+            images, np.eye(2, dtype=bool)[np.arange(count) % 2], ("a", "b"),
+            np.zeros((count, 0), bool), (), np.arange(count, dtype=np.int64),
+        )  # fmt: skip
+        epochs: list[dict[str, float]] = []
+
+        def record(epoch: int, values: dict[str, float], to: list[dict[str, float]]) -> None:
+            to.append(values)
+
+        Chexnet(weights=None, epochs=2).fit(
+            train, np.random.default_rng(0), functools.partial(record, to=epochs)
+        )
+        last = epochs[-1]
+        rate = 0.85 * count / last["seconds"]
+        waiting = last["data_seconds"] / last["seconds"]
+        show(f"chexnet training at {size} x {size}", f"{rate:.1f} images/s", f"waits {waiting:.2%}")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    part.__name__: part for part in (spectral, embedding, decoding, chexnet)
+}
+
+
+def main() -> None:
+    """Run the named parts here, or all of them in processes of their own."""
+    if sys.argv[1:]:
+        for name in sys.argv[1:]:
+            PARTS[name]()
+        return
+    for name in PARTS:
+        subprocess.run([sys.executable, "-m", "experiments.bench_parts", name], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""The examples of ``docs/add_a_*.md`` work as those pages say: in tgap's tree, and outside."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "docs" / "examples"
+KINDS = {
+    "selector": "herding",
+    "finetuner": "plain_unet",
+    "classifier": "nearest_mean",
+    "dataset": "shapes",
+}
+TINY = (
+    "pool_size=200 train_size=100 test_size=100 sampler.steps=2 budget.steps=2 "
+    "budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 size=12 "
+    "tracking.pictures=false"
+).split()
+
+
+def call(*words: str, folder: Path, path: Path, **variables: str) -> str:
+    """Run Python in a folder, with a path before all others."""
+    environment = os.environ | {"PYTHONPATH": str(path), "TGAP_HOME": str(folder / ".tgap")}
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=folder, env=environment | variables, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str]) -> None:
+    """Only the four pass through their contract tests, then all four through one run."""
+    only = " or ".join(KINDS.values())
+    told = call("-m", "pytest", "-q", "-p", "no:cacheprovider", str(contracts), "-k", only,
+                "--rootdir", str(folder), folder=folder, path=path)  # fmt: skip
+    assert int(told.rpartition(" passed")[0].rpartition("\n")[2].split()[-1]) >= 25
+    chosen = [f"{kind}={name}" for kind, name in KINDS.items()]
+    table = call("-m", "tgap.run", *TINY, *chosen, *words, folder=folder, path=path)
+    assert "herding+plain_unet" in table
+
+
+def test_inside_the_package(tmp_path: Path) -> None:
+    for part in ("tgap", "conf", "tests/contracts"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
+    for kind, name in KINDS.items():
+        shutil.copy(EXAMPLES / "tgap_example" / f"{name}.py", tmp_path / "tgap" / f"{kind}s")
+    words = ["selector/embedder=pixels"]
+    checked_and_run(tmp_path, tmp_path, tmp_path / "tests" / "contracts", words)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example package, installed by pip into a folder of its own."""
+    folder = tmp_path_factory.mktemp("site")
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
+         "--target", str(folder), str(EXAMPLES)],
+        check=True,
+    )  # fmt: skip
+    return folder
+
+
+def test_from_a_package_of_ones_own_by_entry_point(installed: Path, tmp_path: Path) -> None:
+    words = ["selector/embedder=pixels"]
+    checked_and_run(tmp_path, installed, ROOT / "tests" / "contracts", words)
+
+
+def test_by_a_preset_on_hydras_search_path(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLES / "tgap_example", tmp_path / "site" / "tgap_example")
+    folder = f"--config-dir={EXAMPLES / 'conf'}"
+    words = [*TINY, "selector=clip_herding", folder]
+    trusted = {"TGAP_TRUSTED": "tgap_example"}
+    table = call("-m", "tgap.run", *words, folder=tmp_path, path=tmp_path / "site", **trusted)
+    assert "clip_herding+dreambooth" in table

@@ -1,0 +1,383 @@
+import io
+import itertools
+import logging
+import struct
+import threading
+import zlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from tgap.datasets import decoding
+from tgap.datasets.base import in_memory
+from tgap.datasets.decoding import decode, decode_all
+from tgap.errors import DataError
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
+PICTURE.setflags(write=False)
+GREY = Image.fromarray(PICTURE)
+
+
+def content(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def array_content(pixels: np.ndarray, kind: str = "PNG") -> bytes:
+    return content(Image.fromarray(pixels), kind)
+
+
+def palette(alpha: bool = False) -> Image.Image:
+    """The picture by a palette in which no index is its own grey level."""
+    image = Image.fromarray(255 - PICTURE, "L").convert("P")
+    levels = np.repeat(np.arange(255, -1, -1, dtype=np.uint8)[:, None], 3, axis=1)
+    image.putpalette(levels.tobytes())
+    if alpha:
+        image.info["transparency"] = bytes([255] * 256)
+    return image
+
+
+def deep_rgb() -> bytes:
+    """A PNG of 16 bits per channel, which Pillow reads but does not write."""
+    rows = (PICTURE.astype(">u2") * 257)[:, :, None].repeat(3, axis=2)
+    raw = b"".join(b"\0" + row.tobytes() for row in rows)
+    header = struct.pack(">IIBBBBB", 40, 30, 16, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+        for tag, data in ((b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b""))
+    )
+
+
+SAME_PICTURE = {
+    "L": content(GREY),
+    "L bmp": content(GREY, "BMP"),
+    "L tiff": content(GREY, "TIFF"),
+    "L webp": content(GREY.convert("RGB"), "WEBP", lossless=True),
+    "LA": content(GREY.convert("LA")),
+    "RGB": content(GREY.convert("RGB")),
+    "RGBA": content(GREY.convert("RGBA")),
+    "P": content(palette()),
+    "P with alpha": content(palette(alpha=True)),
+    "I;16": array_content(PICTURE.astype(np.uint16) * 257),
+    "I;16 tiff": array_content(PICTURE.astype(np.uint16) * 257, "TIFF"),
+    "I;16B tiff": array_content((PICTURE.astype(np.uint16) * 257).astype(">u2"), "TIFF"),
+    "I tiff": array_content(PICTURE.astype(np.int32) * 257, "TIFF"),
+    "RGB of 16 bits": deep_rgb(),
+    "CMYK": content(GREY.convert("RGB").convert("CMYK"), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("size", [30, 17, 64])
+@pytest.mark.parametrize("fit", decoding.FITS)
+@pytest.mark.parametrize("stored", SAME_PICTURE)
+def test_only_the_picture_counts_not_how_it_is_stored(stored, fit, size):
+    expected = decode(SAME_PICTURE["L"], size, "grey", fit)
+    assert np.array_equal(decode(SAME_PICTURE[stored], size, "grey", fit), expected)
+    rgb = decode(SAME_PICTURE[stored], size, "rgb", fit)
+    assert rgb.shape == (size, size, 3)
+    assert np.array_equal(rgb, expected.repeat(3, axis=2))
+
+
+def test_the_stored_modes_are_those_that_their_names_say():
+    modes = {
+        name: Image.open(io.BytesIO(data)).mode
+        for name, data in SAME_PICTURE.items()
+        if name in ("LA", "RGB", "RGBA", "P", "I;16", "CMYK")
+    }
+    assert modes == {name: name for name in modes}
+    assert Image.open(io.BytesIO(SAME_PICTURE["I;16B tiff"])).mode == "I;16B"
+    assert Image.open(io.BytesIO(SAME_PICTURE["I tiff"])).mode == "I"
+    assert "transparency" in Image.open(io.BytesIO(SAME_PICTURE["P with alpha"])).info
+
+
+def test_a_bit_per_pixel_is_black_and_white():
+    bits = Image.fromarray(PICTURE > 127)
+    assert bits.mode == "1"
+    expected = np.where(PICTURE[:, 5:35] > 127, 255, 0)
+    assert np.array_equal(decode(content(bits), 30)[:, :, 0], expected)
+
+
+def test_jpeg_is_what_pillow_decodes():
+    data = content(GREY, "JPEG", quality=80)
+    expected = np.asarray(Image.open(io.BytesIO(data)))[:, 5:35]
+    assert np.array_equal(decode(data, 30)[:, :, 0], expected)
+
+
+def test_a_jpeg_in_ycck_is_not_inverted():
+    cmyk = content(GREY.convert("RGB").convert("CMYK"), "JPEG", quality=95)
+    difference = decode(cmyk, 30).astype(int) - decode(SAME_PICTURE["L"], 30)
+    assert abs(difference).mean() < 10
+
+
+def test_sixteen_bits_are_scaled_linearly_and_rounded():
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    found = decode(array_content(values), 256)[:, :, 0]
+    assert np.array_equal(found, np.rint(values / 65535 * 255).astype(np.uint8))
+
+
+def test_what_alpha_leaves_open_is_black():
+    alpha = np.zeros((30, 40), np.uint8)
+    alpha[:, 20:] = 255
+    grey_alpha = np.dstack([PICTURE, alpha])
+    rgba = np.dstack([PICTURE, PICTURE, PICTURE, alpha])
+    for pixels in (grey_alpha, rgba):
+        found = decode(array_content(pixels), 40, fit="pad")[5:35, :, 0]
+        assert (found[:, :20] == 0).all()
+        assert np.array_equal(found[:, 20:], PICTURE[:, 20:])
+
+
+def test_half_transparent_is_half_as_bright():
+    pixels = np.full((8, 8, 2), (200, 128), np.uint8)
+    assert abs(int(decode(array_content(pixels), 8)[0, 0, 0]) - 200 * 128 / 255) <= 1
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_grey_level_that_stands_for_transparent_is_black(deep):
+    pixels = np.full((8, 8), 50, np.uint8)
+    pixels[0, 0] = 200
+    image = Image.fromarray(pixels.astype(np.uint16) * 257 if deep else pixels)
+    data = content(image, transparency=200 * 257 if deep else 200)
+    found = decode(data, 8)[:, :, 0]
+    assert found[0, 0] == 0
+    assert (found.ravel()[1:] == 50).all()
+
+
+def test_grey_of_colour_is_itu_601_luma():
+    pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    luma = pixels @ np.array([0.299, 0.587, 0.114])
+    assert abs(decode(array_content(pixels), 16)[:, :, 0] - luma).max() <= 0.51
+    assert np.array_equal(decode(array_content(pixels), 16, "rgb"), pixels)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied(orientation):
+    square = PICTURE[:30, :30]
+    stored = {
+        1: square, 2: square[:, ::-1], 3: square[::-1, ::-1], 4: square[::-1],
+        5: square.T, 6: np.rot90(square), 7: square[::-1, ::-1].T, 8: np.rot90(square, -1),
+    }[orientation]  # fmt: skip
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = content(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    assert np.array_equal(decode(data, 30)[:, :, 0], square)
+
+
+sides = st.integers(1, 60)
+
+
+@given(width=sides, height=sides, size=st.integers(1, 40), color=st.sampled_from(decoding.COLORS))
+def test_every_fit_gives_the_size_and_keeps_one_level(width, height, size, color):
+    data = array_content(np.full((height, width), 137, np.uint8))
+    for fit in ("crop", "squash"):
+        found = decode(data, size, color, fit)
+        assert found.shape == (size, size, 1 if color == "grey" else 3)
+        assert found.dtype == np.uint8
+        assert (found == 137).all()
+
+
+@given(width=sides, height=sides, size=st.integers(1, 40))
+def test_padding_is_black_centred_and_keeps_the_ratio(width, height, size):
+    data = array_content(np.full((height, width), 137, np.uint8))
+    found = decode(data, size, fit="pad")[:, :, 0]
+    rows, columns = (found == 137).any(axis=1), (found == 137).any(axis=0)
+    assert set(np.unique(found)) <= {0, 137}
+    assert (found == 137).sum() == rows.sum() * columns.sum()
+    for covered, side in ((rows, height), (columns, width)):
+        assert abs(covered.sum() - max(1, size * side / max(width, height))) <= 0.5
+        before, after = covered.argmax(), covered[::-1].argmax()
+        assert after - before in (0, 1)
+
+
+@given(width=sides, height=sides)
+def test_crop_is_the_central_square(width, height):
+    pixels = (np.arange(width * height) % 251).astype(np.uint8).reshape(height, width)
+    side = min(width, height)
+    top, left = (height - side) // 2, (width - side) // 2
+    found = decode(array_content(pixels), side, fit="crop")[:, :, 0]
+    assert np.array_equal(found, pixels[top : top + side, left : left + side])
+
+
+def test_reducing_does_not_alias():
+    stripes = np.zeros((256, 256), np.uint8)
+    stripes[:, ::2] = 255
+    assert abs(decode(array_content(stripes), 32).astype(int) - 128).max() < 8
+
+
+def bomb() -> bytes:
+    """A PNG whose header promises 11,000 x 11,000 pixels."""
+    header = struct.pack(">IIBBBBB", 11_000, 11_000, 8, 0, 0, 0, 0)
+    chunk = b"IHDR" + header
+    return (
+        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
+        + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
+    )  # fmt: skip
+
+
+def animation(kind: str) -> bytes:
+    other = Image.fromarray(255 - PICTURE)
+    return content(GREY, kind, save_all=True, append_images=[other])
+
+
+def inverted_tiff() -> bytes:
+    image = Image.fromarray(PICTURE.astype(np.uint16) * 257)
+    return content(image, "TIFF", tiffinfo={262: 0})
+
+
+BAD = {
+    "text": (b"a text, no picture", "its content is none of PNG, JPEG, BMP, TIFF, WEBP"),
+    "empty": (b"", "its content is none of PNG"),
+    "gif": (content(GREY, "GIF"), "its content is none of PNG"),
+    "truncated png": (SAME_PICTURE["L"][:600], "truncated|broken"),
+    "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
+    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|none of"),
+    "flipped bits": (
+        SAME_PICTURE["L"][:300] + bytes(50) + SAME_PICTURE["L"][350:], "broken|truncated|crc|decod",
+    ),
+    "bomb": (bomb(), "11000 x 11000 pixels are more than 100,000,000: a decompression bomb?"),
+    "animated png": (animation("PNG"), "it has 2 frames; only single images are read"),
+    "two pages": (animation("TIFF"), "it has 2 frames"),
+    "floats": (
+        array_content(PICTURE.astype(np.float32), "TIFF"), "mode F are not read; 8 and 16 bit are",
+    ),
+    "lab": (content(Image.new("LAB", (8, 8)), "TIFF"), "pixels of mode LAB are not read"),
+    "beyond 16 bit": (
+        array_content(np.full((8, 8), 70_000, np.int32), "TIFF"),
+        r"values from 70000 to 70000 are beyond 16 bit \(0 to 65535\)",
+    ),
+    "negative": (array_content(np.full((8, 8), -1, np.int32), "TIFF"), "values from -1 to -1"),
+    "white is zero": (inverted_tiff(), "photometric interpretation 0 is not read; save it as 16"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_bad_files_are_told_by_their_reason(what):
+    data, reason = BAD[what]
+    with pytest.raises(DataError, match=reason):
+        decode(data, 16)
+
+
+def test_a_missing_file_is_bad(tmp_path):
+    with pytest.raises(DataError, match="No such file or directory"):
+        decode(tmp_path / "absent.png", 16)
+
+
+@pytest.fixture
+def files(tmp_path):
+    rng = np.random.default_rng(5)
+    paths = []
+    for i in range(60):
+        path = tmp_path / f"{i:02}.png"
+        height, width = rng.integers(8, 50, 2)
+        Image.fromarray(rng.integers(0, 256, (height, width), dtype=np.uint8)).save(path)
+        paths.append(path)
+    return paths
+
+
+def names(files):
+    return [file.name for file in files]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_in_parallel_as_one_after_another(files, workers):
+    found = decode_all(files, names(files), 16, workers=workers)
+    assert np.array_equal(found.images, np.stack([decode(file, 16) for file in files]))
+    assert np.array_equal(found.kept, np.arange(60))
+    assert found.bad == {}
+
+
+def test_it_fills_the_array_that_it_is_given(files, tmp_path):
+    def on_disk(shape):
+        return np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, shape)
+
+    found = decode_all(files, names(files), 8, "rgb", "pad", on_disk)
+    assert isinstance(found.images, np.memmap)
+    found.images.flush()
+    expected = np.stack([decode(file, 8, "rgb", "pad") for file in files])
+    assert np.array_equal(np.load(tmp_path / "x.npy"), expected)
+
+
+def spoiled(files, positions):
+    for position in positions:
+        files[position].write_text("no picture")
+    return files
+
+
+def test_one_error_names_the_first_bad_files_and_the_total(files):
+    spoiled(files, range(0, 24, 2))
+    with pytest.raises(DataError) as caught:
+        decode_all(files, names(files), 16)
+    text = str(caught.value)
+    assert text.startswith("12 of 60 image files cannot be used:\n  - 00.png: its content is none")
+    assert "  - 18.png" in text
+    assert "20.png" not in text
+    assert (
+        "and 2 more\nrepair or remove them, or leave them out with dataset.bad_files=excl" in text
+    )
+
+
+def test_excluded_files_leave_no_row_and_are_told(files, caplog, monkeypatch):
+    monkeypatch.setattr(decoding, "_COPY_BLOCK", 7)
+    good = [i for i in range(60) if i not in (0, 31, 59)]
+    expected = np.stack([decode(files[i], 16) for i in good])
+    spoiled(files, (0, 31, 59))
+    shapes = []
+
+    def new_images(shape):
+        shapes.append(shape)
+        return in_memory(shape)
+
+    with caplog.at_level(logging.WARNING):
+        found = decode_all(files, names(files), 16, "grey", "crop", new_images, "exclude")
+    assert np.array_equal(found.images, expected)
+    assert found.kept.tolist() == good
+    assert list(found.bad) == ["00.png", "31.png", "59.png"]
+    assert shapes == [(60, 16, 16, 1), (57, 16, 16, 1)]
+    assert "3 of 60 image files cannot be used" in caplog.text
+    assert "31.png: its content is none of PNG" in caplog.text
+
+
+def test_no_image_left_is_an_error_also_when_excluding(files):
+    spoiled(files, range(60))
+    with pytest.raises(DataError, match=r"(?s)60 of 60 image files.*no image is left"):
+        decode_all(files, names(files), 16, bad_files="exclude")
+
+
+class Interrupted:
+    """A sequence that knows how far it was read, and is interrupted there."""
+
+    asked = 0
+
+    def __len__(self) -> int:
+        return 10_000
+
+    def __getitem__(self, row: int) -> bytes:
+        self.asked = row + 1
+        if row == 50:
+            raise KeyboardInterrupt
+        return SAME_PICTURE["L"]
+
+
+def test_sources_are_read_little_ahead_and_an_interruption_stops_all_threads(monkeypatch):
+    done = itertools.count()
+    monkeypatch.setattr(decoding, "decode", lambda *_: next(done))
+    sources = Interrupted()
+    before = threading.active_count()
+    with pytest.raises(KeyboardInterrupt):
+        decode_all(sources, [""] * 10_000, 8, workers=2)
+    assert sources.asked == 51
+    assert 50 - 8 <= next(done) <= 50
+    assert threading.active_count() == before
+
+
+def test_an_error_of_ours_is_no_bad_file(files, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("a mistake in the program")
+
+    monkeypatch.setattr(decoding, "_fitted", broken)
+    with pytest.raises(RuntimeError, match="a mistake in the program"):
+        decode_all(files, names(files), 16, bad_files="exclude")

@@ -1,0 +1,99 @@
+import csv
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgap.datasets.tables import read_table
+from tgap.errors import DataError
+
+
+def written(folder, text, name="t.csv"):
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_csv_gives_columns_of_text_and_lines(tmp_path):
+    table = read_table(written(tmp_path, 'file,label\na.png,"x, y"\n\nb.png,\n'))
+    assert table.columns == {"file": ["a.png", "b.png"], "label": ["x, y", ""]}
+    assert table.lines == [2, 4]
+    assert table.name == "t.csv"
+    assert len(table) == 2
+
+
+def test_csv_as_spreadsheets_write_it(tmp_path):
+    table = read_table(written(tmp_path, "\ufefffile,label\r\na.png,é\r\n", "T.CSV"))
+    assert table.columns == {"file": ["a.png"], "label": ["é"]}
+
+
+def test_jsonl_gives_the_same_columns_as_csv(tmp_path):
+    rows = ['{"file": "a.png", "labels": ["x", "y"], "age": 58}', "",
+            '{"file": "b.png", "labels": [], "age": null, "view": true}']  # fmt: skip
+    table = read_table(written(tmp_path, "\n".join(rows), "t.jsonl"))
+    assert table.columns == {
+        "file": ["a.png", "b.png"], "labels": ["x|y", ""], "age": ["58", ""], "view": ["", "true"],
+    }  # fmt: skip
+    assert table.lines == [1, 3]
+
+
+def test_lists_are_joined_by_the_separator_that_is_asked_for(tmp_path):
+    path = written(tmp_path, '{"a": ["x|y", 3]}', "t.jsonl")
+    assert read_table(path, ";").columns == {"a": ["x|y;3"]}
+    with pytest.raises(DataError, match=r"line 1, 'a': the item 'x\|y' holds the separator '\|'"):
+        read_table(path)
+
+
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8)
+
+
+@given(rows=st.lists(st.tuples(texts, texts), min_size=1, max_size=5))
+def test_any_text_comes_back_from_both(rows, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    with (folder / "t.csv").open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *rows])
+    lines = [json.dumps({"a": a, "b": b}, ensure_ascii=False) for a, b in rows]
+    (folder / "t.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    expected = {"a": [a for a, _ in rows], "b": [b for _, b in rows]}
+    assert read_table(folder / "t.csv").columns == expected
+    assert read_table(folder / "t.jsonl").columns == expected
+
+
+BAD = {
+    "no text": ("t.csv", b"file\n\xff\xfe\n", "t.csv is not UTF-8 text: .*; save it as UTF-8"),
+    "empty": ("t.csv", "", "t.csv is empty"),
+    "header alone": ("t.csv", "file,label\n", "t.csv has no rows"),
+    "empty jsonl": ("t.jsonl", "\n", "t.jsonl has no rows"),
+    "short row": (
+        "t.csv", "file,label\na,b\na\n", "line 3: 1 cells, but the header has 2 columns; quote",
+    ),
+    "long row": ("t.csv", "file,label\na,b,c\n", "line 2: 3 cells, but the header has 2"),
+    "open quote": ("t.csv", 'file,label\n"a,b\n', "t.csv, line 2: unexpected end of data"),
+    "no name": ("t.csv", ",file\n0,a\n", "t.csv: column 1 has no name"),
+    "same name": ("t.csv", "a,b,a\n0,1,2\n", "t.csv has two columns named 'a'"),
+    "no json": ("t.jsonl", '{"a": 1}\n{"a": \n', "line 2: no JSON: "),
+    "no object": ("t.jsonl", "[1, 2]\n", r"line 1: must be a JSON object, got \[1, 2\]"),
+    "nested": ("t.jsonl", '{"a": {"b": 1}}\n', "line 1, 'a': must be text, a number, true"),
+    "another kind": ("t.xlsx", "", "t.xlsx must end with .csv or .jsonl"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_tables_are_told_with_the_line(what, tmp_path):
+    name, text, message = BAD[what]
+    with pytest.raises(DataError, match=message):
+        read_table(written(tmp_path, text, name))
+
+
+def test_a_missing_table_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"cannot read table .*t.csv: No such file"):
+        read_table(tmp_path / "t.csv")
+
+
+def test_a_missing_column_is_told_with_the_nearest(tmp_path):
+    table = read_table(written(tmp_path, "file,labels\na,b\n"))
+    table.require("labels")
+    message = r"t.csv has no column 'label'; did you mean 'labels'\? \(one of: file, labels\)"
+    with pytest.raises(DataError, match=message):
+        table.require("label")

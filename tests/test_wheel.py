@@ -1,0 +1,52 @@
+"""An installed tgap works from any folder, with its configs, weights and contract tests."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TINY = (
+    "selector=clip_spectral pool_size=200 train_size=100 test_size=100 sampler.steps=2 "
+    "budget.steps=2 budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 size=12"
+).split()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that tgap's wheel was installed into."""
+    folder = tmp_path_factory.mktemp("site")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*pip, "--target", str(folder), str(ROOT)], check=True)
+    return folder
+
+
+def call(site: Path, folder: Path, *words: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_it_is_the_installed_one_that_runs(site: Path, tmp_path: Path) -> None:
+    told = call(site, tmp_path, "-c", "import tgap; print(tgap.__file__)")
+    assert Path(told.strip()) == site / "tgap" / "__init__.py"
+    assert (site / "bin" / "tgap").is_file()
+
+
+def test_presets_and_weights_are_there(site: Path, tmp_path: Path) -> None:
+    assert "clip_spectral" in call(site, tmp_path, "-m", "tgap.run", "--help")
+    assert "clip_spectral+dreambooth" in call(site, tmp_path, "-m", "tgap.run", *TINY)
+    assert (tmp_path / ".tgap" / "store").is_dir()
+
+
+def test_contract_tests_are_there(site: Path, tmp_path: Path) -> None:
+    told = call(
+        site, tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs",
+        "tgap.contracts", "-k", "pixels", "--rootdir", str(tmp_path),
+    )  # fmt: skip
+    assert "passed" in told

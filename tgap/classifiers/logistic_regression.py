@@ -1,0 +1,129 @@
+"""Logistic regression on vectors of the images: a linear probe."""
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from tgap.classifiers.base import Classifier, Log
+from tgap.component import option
+from tgap.embedders.base import Embedder
+from tgap.errors import ContractError
+from tgap.types import Bools, Floats, Images, ImageSet, Weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(kw_only=True)
+class LogisticRegression(Classifier):
+    """One logistic regression per label on standardised vectors, by scikit-learn.
+
+    The L2 penalty's inverse strength C, shared by the labels, is the one of ``c_grid`` with the
+    least validation loss (the least C of equal ones, if the grid rises). Each C is logged as an
+    epoch.
+
+    Args:
+        embedder: Makes the vectors; null takes the pixels themselves, scaled to [0, 1].
+        c_grid: Values of C that are tried.
+        max_iter: Most iterations of the solver (L-BFGS).
+    """
+
+    has_features: ClassVar[bool] = True
+
+    embedder: Embedder | None = field(
+        default=None, metadata={"help": "makes the vectors; null = the pixels"}
+    )
+    c_grid: list[float] = option([1e-4, 1e-3, 0.01, 0.1, 1.0], "values of C to try")
+    max_iter: int = option(1000, "most iterations of the solver", low=1)
+
+    def problems(self) -> list[str]:
+        """An unusable grid, or an embedder that would need a classifier first."""
+        problems = []
+        if not self.c_grid or not all(math.isfinite(c) and c > 0 for c in self.c_grid):
+            problems.append(f"c_grid must be numbers above 0, at least one, got {self.c_grid}")
+        if self.embedder is not None and self.embedder.uses_classifier:
+            problems.append(
+                f"embedder '{self.embedder.title()}' needs a trained classifier, so none can be "
+                "trained on its vectors; choose another embedder"
+            )
+        return problems
+
+    def _fit(
+        self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
+    ) -> Weights:
+        positives = train.labels.sum(axis=0)
+        for name, count in zip(train.label_names, positives, strict=True):
+            if count in (0, len(train)):
+                raise ContractError(
+                    f"label '{name}' holds for {count} of the {len(train)} images beside those "
+                    f"held back for validation; {self.stem()} needs both kinds there: take more "
+                    "images"
+                )
+        vectors = self._vectors(train.images)
+        std = vectors.std(axis=0, dtype=np.float64)
+        scaling: Weights = {
+            "mean": vectors.mean(axis=0, dtype=np.float64).astype(np.float32),
+            "std": np.where(std > 0, std, 1.0).astype(np.float32),  # constant vectors have none
+        }
+        fitted, held_back = (
+            (standardised(part, scaling), labels)
+            for part, labels in (
+                (vectors, train.labels), (self._vectors(validation.images), validation.labels),
+            )
+        )  # fmt: skip
+        best, weights = math.inf, scaling
+        for epoch, c in enumerate(self.c_grid, start=1):
+            lines = self._lines(*fitted, c)
+            losses = {
+                "loss": cross_entropy(logits(fitted[0], lines), fitted[1]),
+                "validation_loss": cross_entropy(logits(held_back[0], lines), held_back[1]),
+            }
+            log(epoch, {"c": c, **losses})
+            if losses["validation_loss"] < best:
+                best, weights = losses["validation_loss"], {**scaling, **lines}
+        return weights
+
+    def _lines(self, vectors: Floats, labels: Bools, c: float) -> Weights:
+        """``coef`` ``(L, d)`` and ``intercept`` ``(L,)`` of the regressions, float32."""
+        from sklearn import linear_model
+
+        fitted = [
+            linear_model.LogisticRegression(C=c, max_iter=self.max_iter).fit(vectors, truth)
+            for truth in labels.T
+        ]
+        return {
+            "coef": np.concatenate([one.coef_ for one in fitted]).astype(np.float32),
+            "intercept": np.concatenate([one.intercept_ for one in fitted]).astype(np.float32),
+        }
+
+    def _score(self, weights: Weights, images: Images) -> Floats:
+        from scipy.special import expit
+
+        scores: Floats = expit(logits(self._features(weights, images), weights)).astype(np.float32)
+        return scores
+
+    def _features(self, weights: Weights, images: Images) -> Floats:
+        return standardised(self._vectors(images), weights)
+
+    def _vectors(self, images: Images) -> Floats:
+        if self.embedder is not None:
+            return self.embedder.embed(images)
+        flat = images.reshape(len(images), math.prod(images.shape[1:]))
+        return flat.astype(np.float32) / np.float32(255)
+
+
+def standardised(vectors: Floats, scaling: Weights) -> Floats:
+    """Vectors with the training part's mean 0 and standard deviation 1 in each dimension."""
+    return np.asarray((vectors - scaling["mean"]) / scaling["std"], dtype=np.float32)
+
+
+def logits(vectors: Floats, lines: Weights) -> "NDArray[np.float64]":
+    """``(N, L)`` logits."""
+    return np.asarray(vectors.astype(np.float64) @ lines["coef"].T + lines["intercept"])
+
+
+def cross_entropy(logits: "NDArray[np.float64]", labels: Bools) -> float:
+    """Mean binary cross-entropy: log(1 + exp(-z)) where the label holds, else log(1 + exp(z))."""
+    return float(np.logaddexp(0, np.where(labels, -logits, logits)).mean())

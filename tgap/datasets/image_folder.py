@@ -1,0 +1,171 @@
+"""Any folder of image files: a sub-folder per label, or a table beside the images."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from tgap.component import option
+from tgap.datasets import decoding, tables
+from tgap.datasets.annotations import Annotations, Columns, from_folders, from_table
+from tgap.datasets.base import Dataset
+from tgap.datasets.labelling import found_names, label_names, membership, metadata_column
+from tgap.datasets.listing import list_images
+from tgap.errors import DataError
+from tgap.types import ImageSet, NewImages
+
+
+@dataclass(kw_only=True)
+class ImageFolder(Dataset):
+    """Images from a folder of PNG, JPEG, BMP, TIFF or WEBP files, in the order of their paths.
+
+    Without a table, the first folder below ``path`` is an image's label, and each image is its
+    own patient. With one, a row names an image file (relative to ``path``) and its labels, and
+    may name findings and a patient; every other column becomes metadata, and so does the path,
+    as ``file``. Several labels or findings stand in one cell, with ``separator`` between them.
+
+    How pixels are read is said at ``tgap.datasets.decoding.decode``. Hidden files do not count.
+    What is left out is counted in the notes: ``excluded`` (names of files that are ``missing`` or
+    ``unreadable``, with ``bad_files=exclude``), ``unlisted`` (image files that the table does not
+    name), ``other_files`` (no images by the end of their name), ``duplicate_rows``.
+
+    Nothing outside the folder is ever read: absolute paths, ``..`` and links that lead out are
+    errors, whatever ``bad_files`` says. The folder itself may be a link.
+    """
+
+    path: str = option("", "folder of the images", in_key=False)
+    table: str | None = option(None, "CSV or JSONL in it; null = a sub-folder per label")
+    file_column: str = option("file", "table's column of image files, relative to path")
+    label_column: str = option("label", "table's column of labels")
+    findings_column: str | None = option(None, "table's column of findings, null = none")
+    patient_column: str | None = option(None, "table's column of patients, null = each its own")
+    separator: str = option("|", "between several labels or findings in a cell")
+    labels: list[str] = option([], "labels that may occur, in order; empty = all found")
+    size: int = option(64, "height and width that images are brought to", low=8)
+    color: str = option("grey", "grey or rgb", choices=decoding.COLORS)
+    fit: str = option(
+        "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
+    )
+    bad_files: str = option(
+        "error", "what to do about files that cannot be read", choices=decoding.BAD_FILES
+    )
+
+    def problems(self) -> list[str]:
+        """What can be told without reading an image."""
+        found = self._column_problems()
+        if self.labels and (len(set(self.labels)) < max(2, len(self.labels)) or "" in self.labels):
+            found.append(f"labels must be at least two different names, got {self.labels}")
+        if not self.path:
+            return [*found, "path must name a folder of images, got ''"]
+        try:
+            return found + self._folder_problems()
+        except OSError as error:
+            return [*found, f"path must name a folder that can be read: {error}"]
+
+    def _column_problems(self) -> list[str]:
+        if not self.separator.strip():
+            return [f"separator must be visible characters, got {self.separator!r}"]
+        named = [self.findings_column, self.patient_column]
+        given = [name for name in named if name is not None]
+        if self.table is None:
+            wrong = "findings_column and patient_column are a table's; set table, or leave them out"
+            return [wrong] if given else []
+        columns = [self.file_column, self.label_column, *given]
+        if len(set(columns)) < len(columns) or "" in columns:
+            return [
+                "file_column, label_column, findings_column and patient_column must be different "
+                f"names, got {', '.join(map(repr, columns))}"
+            ]
+        return []
+
+    def _folder_problems(self) -> list[str]:
+        root = self._root
+        if not root.is_dir():
+            return [f"path must name an existing folder, got {self.path!r} ({root.absolute()})"]
+        visible = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
+        if not visible:
+            return [f"path must name a folder of images, but {root} is empty"]
+        if self.table is not None:
+            return self._table_problems(self.table)
+        if not any(entry.is_dir() for entry in visible):
+            return [
+                f"path must hold a folder per label, but {root} has none; put the images into "
+                "folders named by their labels, or set table=<a CSV or JSONL file in it>"
+            ]
+        return []
+
+    def _table_problems(self, table: str) -> list[str]:
+        inside = PurePosixPath(table)
+        leaves = inside.is_absolute() or ".." in inside.parts
+        if leaves or not table.lower().endswith(tables.SUFFIXES):
+            return [
+                f"table must be the relative path of a CSV or JSONL file in path, got {table!r}"
+            ]
+        file = self._root / table
+        if not file.is_file():
+            return [f"table must be a file in path, but there is no {file}"]
+        if not file.resolve().is_relative_to(self._root.resolve()):
+            return [f"table must lie in path, but {file} is a link to {file.resolve()}"]
+        return []
+
+    def identity(self) -> dict[str, Any]:
+        """The fields, and a digest of the files instead of the path.
+
+        Image files count by relative path, size and time of change, as reading all of them at
+        each start would take too long: moving the folder, or copying it with its times
+        (``cp -a``), keeps the identity. The table counts by its content.
+
+        Raises:
+            DataError: If the folder or the table cannot be read.
+        """
+        found = super().identity() | {"files": list_images(self._root).digest()}
+        if self.table is not None:
+            file = self._root / self.table
+            try:
+                found["table_digest"] = hashlib.sha256(file.read_bytes()).hexdigest()
+            except OSError as error:
+                raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
+        return found
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def _load(self, new_images: NewImages) -> ImageSet:
+        said = self._annotations()
+        total = len(said.files) + len(said.missing)
+        decoding.refuse_or_warn(said.missing, total, self.bad_files)
+        names, finding_names = label_names(said.labels, self.labels), found_names(said.findings)
+        patients = np.arange(len(said.files), dtype=np.int64)
+        if said.patients is not None:
+            patients = np.unique(said.patients, return_inverse=True)[1].astype(np.int64)
+        metadata = {"file": np.array(said.files, dtype=np.str_)}
+        metadata |= {name: metadata_column(cells) for name, cells in said.metadata.items()}
+        decoded = decoding.decode_all(
+            [self._root / name for name in said.files], said.files,
+            self.size, self.color, self.fit, new_images, self.bad_files,
+        )  # fmt: skip
+        bad = {"missing": list(said.missing), "unreadable": list(decoded.bad)}
+        excluded = {why: files for why, files in bad.items() if files}
+        return ImageSet(
+            images=decoded.images,
+            labels=membership(said.labels, names)[decoded.kept],
+            label_names=names,
+            findings=membership(said.findings, finding_names)[decoded.kept],
+            finding_names=finding_names,
+            patients=patients[decoded.kept],
+            metadata={name: column[decoded.kept] for name, column in metadata.items()},
+            notes=said.notes | ({"excluded": excluded} if excluded else {}),
+        )
+
+    def _annotations(self) -> Annotations:
+        listing = list_images(self._root)
+        if self.table is None:
+            return from_folders(listing)
+        table = tables.read_table(self._root / self.table, self.separator)
+        columns = Columns(
+            self.file_column, self.label_column, self.findings_column, self.patient_column
+        )
+        return from_table(table, columns, self.separator, listing)

@@ -1,0 +1,49 @@
+"""What a generator is told: the text of an image, by what the text is for."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tgap.component import Component
+from tgap.errors import ContractError
+
+USES = ("tuning", "generation", "prior")
+"""Of a tuning image; of a synthetic image; the class prompt of prior preservation."""
+
+
+@dataclass(kw_only=True)
+class Prompts(Component):
+    """Puts a label, and perhaps an image's findings, into words."""
+
+    def text(self, use: str, domain: str, label: str = "", findings: Sequence[str] = ()) -> str:
+        """The prompt of one image.
+
+        Args:
+            use: One of ``USES``; ``prior`` knows neither label nor findings.
+            domain: What the dataset's images show, e.g. ``chest X-ray``.
+            label: The image's label, by name.
+            findings: Its findings, by name.
+
+        Raises:
+            ContractError: If the subclass gives an empty text.
+        """
+        text = self._text(use, domain, label, findings)
+        if not text.strip():
+            raise ContractError(f"{self.stem()} gave an empty {use} prompt for label '{label}'")
+        return text
+
+    def names_findings(self, use: str) -> bool:
+        """Whether the texts for a use depend on the findings."""
+        return False
+
+    def identity_of(self, use: str) -> dict[str, Any]:
+        """What the texts for a use depend on, for an artifact's key."""
+        return self.identity()
+
+    def names(self) -> list[str]:
+        """Labels and findings that the settings speak of, to be checked against the dataset's."""
+        return []
+
+    @abstractmethod
+    def _text(self, use: str, domain: str, label: str, findings: Sequence[str]) -> str: ...

@@ -1,0 +1,1 @@
+"""How splits and sizes are drawn; ``protocol=...``."""

@@ -1,0 +1,92 @@
+"""How a dataset is split, and how many tuning images each label gets."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tgap.component import Component
+from tgap.errors import ContractError, DataError
+from tgap.settings import Splitting
+from tgap.types import Bools, ImageSet, Split
+
+
+@dataclass(kw_only=True)
+class Protocol(Component):
+    """Draws pool, real_train and real_test out of a dataset."""
+
+    size_unit: ClassVar[str] = "label"
+    """What the run's size counts unless told: tuning images per ``label``, or in ``total``."""
+
+    def split(self, dataset: ImageSet, splitting: Splitting) -> Split:
+        """Draw a split.
+
+        Args:
+            dataset: Only labels, patients and the official test set are looked at.
+            splitting: Sizes and seed.
+
+        Returns:
+            Sorted indices into the dataset; images beyond the sizes asked for are in no set.
+
+        Raises:
+            DataError: If the dataset has too few images or patients for the sizes, or a set would
+                lack one of the labels.
+        """
+        found = self._split(dataset, splitting)
+        for side in ("pool", "real_train", "real_test"):
+            indices = getattr(found, side)
+            if (np.diff(indices) <= 0).any():
+                raise ContractError(f"{self.stem()} must return sorted indices without repeats")
+            lacking = dataset.labels.any(axis=0) & ~dataset.labels[indices].any(axis=0)
+            if lacking.any():
+                names = [dataset.label_names[label] for label in np.flatnonzero(lacking)]
+                setting = f"{side.removeprefix('real_')}_size"
+                raise DataError(
+                    f"no image of label {', '.join(map(repr, names))} would be among the "
+                    f"{len(indices)} images of {side} (the dataset's counts: "
+                    f"{dataset.label_counts()}); raise {setting} or choose another split_seed"
+                )
+        return found
+
+    @abstractmethod
+    def _split(self, dataset: ImageSet, splitting: Splitting) -> Split: ...
+
+
+def sizes_per_label(labels: Bools, size: int, unit: str, rng: np.random.Generator) -> list[int]:
+    """How many tuning images each label gets.
+
+    Args:
+        labels: ``(N, L)`` bool, the pool's.
+        size: Tuning images, per label or in total.
+        unit: ``label``, or ``total``: then the images are shared out as a draw of ``size`` images
+            from the pool that looks at no label would share them out, so labels get what chance
+            gives them. A larger size gives every label as many as a smaller one did, or more.
+        rng: Of that draw.
+
+    Returns:
+        L numbers.
+    """
+    if unit == "label":
+        return [size] * labels.shape[1]
+    # An image with several labels stands once for each of them.
+    order = rng.permutation(np.nonzero(labels)[1])[:size]
+    counts: list[int] = np.bincount(order, minlength=labels.shape[1]).tolist()
+    return counts
+
+
+def require_images(available: int, asked: Sequence[tuple[str, int]]) -> None:
+    """See that sets of these sizes, by the settings' names, fit into so many images.
+
+    Raises:
+        DataError: If they do not.
+    """
+    wanted = sum(size for _, size in asked)
+    if wanted > available:
+        words = " + ".join(f"{name.removesuffix('_size')} {size}" for name, size in asked)
+        raise DataError(
+            f"the split asks for {words} = {wanted} images, but the dataset has {available} for "
+            f"them; lower {', '.join(name for name, _ in asked)} "
+            "(those not set take 60 %, 20 % and 20 %)"
+        )

@@ -1,0 +1,38 @@
+"""k-means clusters."""
+
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+
+from tgap.component import option
+from tgap.selectors.base import Candidates
+from tgap.selectors.clusterers.base import Clusterer, Clusters
+from tgap.selectors.clusterers.checks import check_distinct, check_found
+from tgap.selectors.vectors import unit_length
+from tgap.types import Floats
+
+
+@dataclass(kw_only=True)
+class Kmeans(Clusterer):
+    """k-means of unit vectors: minimises ``sum_i ||x_i - mean of its cluster||^2``.
+
+    Lloyd's algorithm from k-means++ starts, the best of ``n_init`` (Lloyd, Least squares
+    quantization in PCM, 1982; Arthur and Vassilvitskii, k-means++, SODA 2007), by
+    ``sklearn.cluster.KMeans``. Vectors are first scaled to unit length, so distance goes with
+    cosine; the means are not (spherical k-means would scale them too). Time O(n d n_clusters) per
+    step of Lloyd's.
+    """
+
+    n_clusters: int = option(10, "clusters per label", low=2)
+    n_init: int = option(10, "starts of k-means", low=1)
+
+    def _cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters:
+        from sklearn.cluster import KMeans
+
+        vectors = unit_length(cast("Floats", candidates.vectors))  # the base has seen to it
+        check_distinct(vectors, self.n_clusters)
+        kmeans = KMeans(self.n_clusters, n_init=self.n_init, random_state=int(rng.integers(2**32)))
+        labels = kmeans.fit_predict(vectors).astype(np.int64)
+        check_found(labels, self.n_clusters)
+        return Clusters(labels)
