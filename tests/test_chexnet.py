@@ -97,7 +97,7 @@ def test_a_failed_download_is_told_and_nothing_random_taken(error, monkeypatch):
         raise error
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
-    with pytest.raises(DataError, match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
+    with pytest.raises(ConfigError, match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
                        r"classifier\.weights to the file.*classifier\.weights=null"):  # fmt: skip
         Chexnet(device="cpu").fit(findings(), np.random.default_rng(0))
 

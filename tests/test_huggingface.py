@@ -298,7 +298,7 @@ def test_wrong_fields_are_told_together() -> None:
         )  # fmt: skip
     text = str(told.value)
     for part in (
-        "exactly one of path",
+        "one of the two",
         "path must name an existing folder, got '/nowhere'",
         "revision and subset are the hub's",
         "repo must be a name on the hub such as owner/name, got '../etc'",
@@ -311,7 +311,9 @@ def test_wrong_fields_are_told_together() -> None:
         assert part in text
     with pytest.raises(ConfigError, match="path must name an existing folder, got ''"):
         Huggingface(path="")  # not the current folder
-    with pytest.raises(ConfigError, match=r"exactly one of path.*got path=None and repo=None"):
+    with pytest.raises(
+        ConfigError, match=r"path .*or repo.*one of the two, got path=None and repo=None"
+    ):
         Huggingface()
 
 

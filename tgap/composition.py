@@ -179,6 +179,9 @@ def _explained(error: Exception) -> Exception:
         kind = {"Integer": "a whole number", "Float": "a number", "Boolean": "true or false"}
         wanted = kind.get(value[2], value[2])
         return _WrongValueError(full_key[1], f"{full_key[1]} must be {wanted}, got '{value[1]}'")
+    merging = re.search(r"Error merging override ([^=]+)=", text)
+    if merging and error.__cause__ is not None:
+        return ConfigError([f"{merging[1]}: {str(cause).splitlines()[0]}"])
     return ConfigError([" ".join(line.strip() for line in str(error).splitlines() if line.strip())])
 
 

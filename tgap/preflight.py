@@ -10,6 +10,7 @@ from tgap.device import torch_device
 from tgap.errors import ConfigError, TgapError
 from tgap.pipeline import prepare
 from tgap.plan import plan
+from tgap.spec import canonical_json
 from tgap.store import Artifact, Store
 from tgap.suggest import nearest
 from tgap.types import ImageSet
@@ -30,6 +31,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
     problems = check_files(runs)
     if problems:
         return problems
+    classifiers: dict[str, list[str]] = {}
     try:
         store = Store(home / "store")
         problems = store.check_writable()
@@ -49,7 +51,10 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_size(run, pool.images)
         problems += check_prompts(run, pool.images)
         problems += check_shape(run, pool.shape)
-        problems += run.classifier.check(pool.shape)
+        asked = canonical_json([run.classifier.identity(), pool.shape])
+        if asked not in classifiers:
+            classifiers[asked] = run.classifier.check(pool.shape)
+        problems += classifiers[asked]
     return list(dict.fromkeys(problems))
 
 

@@ -7,6 +7,7 @@ from a package named in the environment variable ``TGAP_TRUSTED``.
 """
 
 import dataclasses
+import functools
 import importlib
 import inspect
 import os
@@ -156,12 +157,25 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
             fields.append((f.name, nested, dataclasses.field(default_factory=nested)))
         else:
             default_ = {k: getattr(f, k) for k in ("default", "default_factory")}
+            if typing.get_origin(hints[f.name]) is dict:
+                default_["default_factory"] = functools.partial(_open, f, hints[f.name])
             fields.append((f.name, hints[f.name], dataclasses.field(**default_)))
     if defaults:
         # Itself first: its empty fields are then filled by the parts' groups.
         factory = dataclasses.field(default_factory=lambda: ["_self_", *defaults])
         fields.append(("defaults", list[Any], factory))
     return dataclasses.make_dataclass(cls.__name__, fields, kw_only=True)
+
+
+def _open(field: Any, hint: Any) -> Any:
+    """A typed dictionary that takes new keys on the command line without a plus sign."""
+    from omegaconf import DictConfig
+
+    key_type, element_type = typing.get_args(hint)
+    return DictConfig(
+        field.default_factory(), key_type=key_type, element_type=element_type,
+        flags={"struct": False},
+    )  # fmt: skip
 
 
 def register(run_class: type[Checked]) -> None:
@@ -230,7 +244,7 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
             raise ConfigError([f"{where} must name a component by its _target_, got {target!r}"])
         cls = typing.cast("type[C]", _located(target, cls, where))
     known = {f.name for f in dataclasses.fields(cls)}
-    parts = _parts(cls)
+    parts, hints = _parts(cls), typing.get_type_hints(cls)
     problems, values = [], {}
     for key, value in data.items():
         path = f"{where}.{key}" if where else key
@@ -243,6 +257,8 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
                 values[key] = build(parts[key], value, path)
             except ConfigError as error:
                 problems += error.problems
+        elif typing.get_origin(hints[key]) is dict and not isinstance(value, Mapping):
+            problems.append(f"{path} must be pairs of a name and a value ({{a: b}}), got {value!r}")
         else:
             values[key] = value
     if problems:

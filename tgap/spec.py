@@ -31,7 +31,7 @@ class Spec:
         ContractError: If the stage's name is not allowed or something is not a JSON value.
 
     >>> Spec("selection", {"size": 500}, {"split": "0a1b"}).key
-    '5eec078bc2e676828956'
+    '50f6ce91571db9dc6c03'
     """
 
     stage: str

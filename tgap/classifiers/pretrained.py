@@ -83,10 +83,19 @@ class Pretrained(Network):
         return found
 
     def check(self, image_shape: tuple[int, ...]) -> list[str]:
-        """Images too small for the network, if they are not resized."""
-        if self.image_size is not None:
-            return []
-        return [f"{text}; set image_size" for text in super().check(image_shape)]
+        """Images too small for the network, and published weights that cannot be had.
+
+        These are downloaded now, and not when the classifier's turn comes, hours later perhaps.
+        """
+        problems = []
+        if self.image_size is None:
+            problems += [f"{text}; set image_size" for text in super().check(image_shape)]
+        if self.weights == self.published:
+            try:
+                self._published_state()
+            except DataError as error:
+                problems.append(str(error))
+        return problems
 
     @property
     def _is_file(self) -> bool:

@@ -35,17 +35,16 @@ class Timm(Pretrained):
     weights: str | None = option(None, "null = from scratch, hub, or a file")
 
     def check(self, image_shape: tuple[int, ...]) -> list[str]:
-        """A model that timm does not know, or images too small for it."""
+        """A model that timm does not know; images too small or weights that cannot be had."""
         import timm
 
-        problems = super().check(image_shape)
         try:
             timm.get_pretrained_cfg(self.model, allow_unregistered=False)
         except RuntimeError as error:
             names = difflib.get_close_matches(self.model, timm.list_models(), n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(names)}?" if names else ""
-            problems.append(f"model '{self.model}' is none of timm's: {error}{hint}")
-        return problems
+            return [f"model '{self.model}' is none of timm's: {error}{hint}"]
+        return super().check(image_shape)
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         import timm

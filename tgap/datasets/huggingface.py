@@ -76,8 +76,8 @@ class Huggingface(Dataset):
         found = super().problems()
         if (self.path is None) == (self.repo is None):
             found.append(
-                "exactly one of path (a folder written by save_to_disk) and repo (a name on the "
-                f"hub) must be given, got path={self.path} and repo={self.repo}"
+                "path (a folder written by save_to_disk) or repo (a name on the "
+                f"hub) must be given, one of the two, got path={self.path} and repo={self.repo}"
             )
         if self.path is not None and not (self.path and self._root.is_dir()):
             found.append(f"path must name an existing folder, got '{self.path}'")

@@ -1,6 +1,7 @@
 """Image vectors of a CLIP model."""
 
 import functools
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,6 +116,8 @@ def _loaded(
     import open_clip
     import torch
 
+    before = logging.root.manager.disable
+    logging.disable(logging.INFO)  # open_clip tells of every step, by the root logger
     try:
         # Drawing weights that are overwritten at once would move the global random state.
         with torch.random.fork_rng(devices=[]):
@@ -127,6 +130,8 @@ def _loaded(
             f"CLIP model '{name}'{weights} cannot be loaded: {error}; "
             "open_clip.list_pretrained() lists the known names and tags"
         ) from error
+    finally:
+        logging.disable(before)
     return model.eval().to(device), batch_preprocess(model.visual.preprocess_cfg, name)
 
 
