@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from tgap.cli import command, run_command
 
@@ -145,3 +146,37 @@ def test_clip_spectral_goes_through(
 def test_flags_and_overrides_come_in_any_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["size=0", "-m", "seed=0,1"]) == 2
     assert "size must be at least 1" in capsys.readouterr().err
+
+
+def test_further_test_sets_are_reported_beside_the_main_ones(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swept.parent)
+    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed", "-m"))]
+    words += ["finetuner=none", "size=12", "+dataset@external.again=digits"]
+    assert run_command(words) == 0
+    table = capsys.readouterr().out
+    assert "TSTR again" in table
+    run = max(runs_of(swept), key=lambda run: run.info.start_time)
+    assert run.data.params["external.again"] == "digits"
+    scores = np.load(next((swept / "store" / "external_scores").glob("*/tstr_scores.npy")))
+    assert scores.shape == (5000, 2)
+    labels = np.load(next((swept / "store" / "external_scores").glob("*/tstr_labels.npy")))
+    expected = [roc_auc_score(labels[:, i], scores[:, i]) for i in (0, 1)]
+    assert run.data.metrics["external/again/tstr/auroc"] == pytest.approx(np.mean(expected))
+
+
+def test_further_test_sets_that_do_not_fit_are_told(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from PIL import Image
+
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        Image.new("L", (9, 9)).save(tmp_path / label / "1.png")
+    monkeypatch.chdir(swept.parent)
+    words = ["+dataset@external.b=image_folder", f"external.b.path={tmp_path}"]
+    assert run_command(words) == 2
+    told = capsys.readouterr().err
+    assert "images of external.b must be (32, 32, 1)" in told
+    assert "external.b must share labels by name with the dataset (even, odd), got cat, dog" in told

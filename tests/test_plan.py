@@ -12,6 +12,8 @@ from tgap.record import method_label, run_key_of, sweep_key_of
 def keys(*overrides: str) -> dict[str, str | None]:
     its = plan(tgap.compose(*overrides))
     specs = {f.name: getattr(its, f.name) for f in dataclasses.fields(its)}
+    for name in ("external", "external_scores"):
+        specs |= {f"{name}.{key}": spec for key, spec in specs.pop(name).items()}
     return {name: None if spec is None else spec.key for name, spec in specs.items()}
 
 
@@ -92,3 +94,9 @@ def test_a_methods_label_names_what_was_changed() -> None:
     assert method_label(tgap.compose(*words), words) == "clip_spectral+dreambooth (n_clusters=20)"
     words = ["finetuner=none", "selector=clip_spectral", "selector.cluster.n_clusters=20"]
     assert method_label(tgap.compose(*words), words) == "none"
+
+
+def test_a_further_test_set_costs_its_scores_and_nothing_else() -> None:
+    before, after = keys(), keys("+dataset@external.b=digits", "external.b.domain=x")
+    assert {name for name in before if before[name] != after[name]} == {"evaluation"}
+    assert set(after) - set(before) == {"external.b", "external_scores.b"}

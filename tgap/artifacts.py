@@ -2,13 +2,12 @@
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tgap.evaluators.base import LEGS
 from tgap.store import Artifact, write_array, write_json
 from tgap.types import Images, ImageSet, NewImages, Scores, Selection, Split
 
@@ -113,8 +112,8 @@ def read_selection(artifact: Artifact) -> Selection:
     )
 
 
-def read_legs(artifact: Artifact) -> dict[str, Scores]:
-    """The four legs' scores from the store."""
+def read_legs(artifact: Artifact, legs: Sequence[str]) -> dict[str, Scores]:
+    """Scores from the store, by leg."""
     label_names = tuple(artifact.read_json("label_names.json"))
     return {
         leg: Scores(
@@ -122,5 +121,5 @@ def read_legs(artifact: Artifact) -> dict[str, Scores]:
             artifact.read_array(f"{leg}_labels.npy"),
             label_names,
         )
-        for leg in LEGS
+        for leg in legs
     }

@@ -33,6 +33,8 @@ class Run(Splitting):
 
     Args:
         size: Tuning images; ``size_unit`` says whether per label or in total.
+        external: Further real datasets, by a name of one's own, that TSTR and TRTR are tested on
+            too (``+dataset@external.b=image_folder external.b.path=...``).
         prior_sampler: How prior images are drawn; apart from ``sampler``, so that a sweep over
             guidance draws from one and the same tuned model.
         seed: The run's seed, from which every scope but the split draws its own.
@@ -50,6 +52,9 @@ class Run(Splitting):
     prior_sampler: Sampler = field(default_factory=Sampler)
     budget: Budget = field(default_factory=Budget)
     seeds: Seeds = field(default_factory=Seeds)
+    external: dict[str, Dataset] = field(
+        default_factory=dict, metadata={"help": "further real test sets, by name"}
+    )
     tracking: Tracking = field(default_factory=Tracking, metadata={"in_key": False})
     size: int = option(500, "tuning images, per label unless size_unit says otherwise", low=1)
     size_unit: str | None = option(

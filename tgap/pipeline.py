@@ -16,11 +16,12 @@ from tgap.artifacts import (
     write_split,
 )
 from tgap.config import Run
+from tgap.datasets.base import Dataset
 from tgap.evaluators.base import LEGS
 from tgap.generators.base import Model
 from tgap.plan import Plan, plan
 from tgap.progress import progress
-from tgap.result import Result, StageRecord
+from tgap.result import Result, StageRecord, shared_labels
 from tgap.seeding import noise_seeds, rng_for, seed_for
 from tgap.settings import Sampler
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
@@ -131,6 +132,9 @@ class _Line:
         self._make_classifier("synthetic")
         self._make_classifier("real")
         self._make("scores", self.plan.scores, self._score)
+        for name, spec in self.plan.external_scores.items():
+            make = functools.partial(self._score_external, name)
+            self._make(f"external scores {name}", spec, make)
 
     def evaluate(self) -> None:
         def make(folder: Path) -> None:
@@ -211,6 +215,24 @@ class _Line:
             write_array(folder / f"{leg}_scores.npy", scores)
             write_array(folder / f"{leg}_labels.npy", test.labels)
 
+    def _score_external(self, name: str, folder: Path) -> None:
+        """Both classifiers on all of another dataset, by the labels that it shares."""
+        data, ours = read_images(self._artifact(f"external {name}")), self.result.dataset()
+        shared = shared_labels(ours.label_names, data.label_names)
+        if len(shared) < len(ours.label_names):
+            log.warning(
+                "external.%s has %s only of the labels %s: the others are not tested there",
+                name, ", ".join(shared), ", ".join(ours.label_names),
+            )  # fmt: skip
+        columns = [ours.label_names.index(label) for label in shared]
+        truth = data.labels[:, [data.label_names.index(label) for label in shared]]
+        write_json(folder / "label_names.json", shared)
+        for leg, side in (("tstr", "synthetic"), ("trtr", "real")):
+            weights = self._artifact(f"{side} classifier").read_arrays("weights.safetensors")
+            scores = self.run.classifier.score(weights, data.images)
+            write_array(folder / f"{leg}_scores.npy", scores[:, columns])
+            write_array(folder / f"{leg}_labels.npy", truth)
+
     def _picture(self, folder: Path) -> None:
         from tgap.report.figures import image_grid, roc_curves
 
@@ -256,13 +278,16 @@ class _Timed:
 def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -> None:
     """Read the dataset into the store once, and split it."""
 
-    def read(folder: Path) -> None:
-        write_images(folder, run.dataset.load(images_on_disk(folder)))
+    def read(dataset: Dataset, folder: Path) -> None:
+        write_images(folder, dataset.load(images_on_disk(folder)))
 
     def divide(folder: Path) -> None:
         write_split(folder, run.protocol.split(read_images(artifacts["dataset"]), run.splitting))
 
-    artifacts["dataset"] = store.get_or_make(its.dataset, read)
+    artifacts["dataset"] = store.get_or_make(its.dataset, functools.partial(read, run.dataset))
+    for name, spec in its.external.items():
+        make = functools.partial(read, run.external[name])
+        artifacts[f"external {name}"] = store.get_or_make(spec, make)
     artifacts["split"] = store.get_or_make(its.split, divide)
 
 

@@ -24,6 +24,8 @@ class Plan:
     synthetic_classifier: Spec
     real_classifier: Spec
     scores: Spec
+    external: dict[str, Spec]
+    external_scores: dict[str, Spec]
     evaluation: Spec
     pictures: Spec | None
 
@@ -49,13 +51,22 @@ def plan(run: Run) -> Plan:
     synthetic = _synthetic(run, base, tuned, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
-    evaluation = Spec("evaluation", {"evaluator": run.evaluator.identity()}, _up(scores=scores))
+    external = {
+        name: Spec("dataset", {"dataset": other.identity()}) for name, other in run.external.items()
+    }
+    external_scores = {
+        name: Spec("external_scores", {}, _up(s=on_synthetic, r=on_real, dataset=other))
+        for name, other in external.items()
+    }
+    further = {f"external/{name}": spec.key for name, spec in external_scores.items()}
+    evaluator = {"evaluator": run.evaluator.identity()}
+    evaluation = Spec("evaluation", evaluator, _up(scores=scores) | further)
     pictures = None
     if run.tracking.pictures:
         pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
     return Plan(
         dataset, split, embedding, selection, prior, tuned, synthetic,
-        on_synthetic, on_real, scores, evaluation, pictures,
+        on_synthetic, on_real, scores, external, external_scores, evaluation, pictures,
     )  # fmt: skip
 
 

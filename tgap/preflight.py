@@ -10,6 +10,7 @@ from tgap.device import torch_device
 from tgap.errors import ConfigError, TgapError
 from tgap.pipeline import prepare
 from tgap.plan import plan
+from tgap.result import shared_labels
 from tgap.spec import canonical_json
 from tgap.store import Artifact, Store
 from tgap.suggest import nearest
@@ -41,7 +42,8 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         return problems
     pools: dict[str, _Pool | str] = {}
     for run in runs:
-        key = plan(run).split.key
+        its = plan(run)
+        key = "+".join(spec.key for spec in (its.split, *its.external.values()))
         if key not in pools:
             pools[key] = _pool(run, store)
         pool = pools[key]
@@ -51,6 +53,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_size(run, pool.images)
         problems += check_prompts(run, pool.images)
         problems += check_shape(run, pool.shape)
+        problems += check_external(run, pool, store)
         asked = canonical_json([run.classifier.identity(), pool.shape])
         if asked not in classifiers:
             classifiers[asked] = run.classifier.check(pool.shape)
@@ -128,6 +131,27 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
         f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; choose "
         "another dataset or generator"
     ]
+
+
+def check_external(run: Run, pool: "_Pool", store: Store) -> list[str]:
+    """Whether further test sets have images and labels such as the dataset's."""
+    problems = []
+    for name, spec in plan(run).external.items():
+        artifact = store.find(spec)  # the pool's preparation has made it
+        if artifact is None:
+            continue
+        other = read_images(artifact)
+        if other.images.shape[1:] != pool.shape:
+            problems.append(
+                f"images of external.{name} must be {pool.shape} (height, width, channels) as the "
+                f"dataset's, got {other.images.shape[1:]}; set its size and color"
+            )
+        if not shared_labels(pool.images.label_names, other.label_names):
+            problems.append(
+                f"external.{name} must share labels by name with the dataset "
+                f"({', '.join(pool.images.label_names)}), got {', '.join(other.label_names)}"
+            )
+    return problems
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,7 @@ def settings_of(run: Run) -> dict[str, str]:
         found |= _flat(node, getattr(run, node).identity())
     overridden = {k: v for k, v in run.seeds.identity().items() if v is not None}
     found |= _flat("seeds", overridden)
+    found |= {f"external.{name}": other.title() for name, other in run.external.items()}
     return found | {"size_unit": run.unit} | _flat("", run.splitting.identity())
 
 

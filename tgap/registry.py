@@ -121,10 +121,23 @@ def _parts(cls: type[Checked]) -> dict[str, type[Checked]]:
     hints = typing.get_type_hints(cls)
     parts = {}
     for f in dataclasses.fields(cls):
+        if typing.get_origin(hints[f.name]) is dict:
+            continue
         for hint in (hints[f.name], *typing.get_args(hints[f.name])):
             if inspect.isclass(hint) and issubclass(hint, Checked):
                 parts[f.name] = hint
     return parts
+
+
+def _named_parts(cls: type[Checked]) -> dict[str, type[Component]]:
+    """Fields that hold any number of components by name: ``dict[str, <base>]``."""
+    found = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        if typing.get_origin(hint) is dict:
+            element = typing.get_args(hint)[1]
+            if inspect.isclass(element) and issubclass(element, Component):
+                found[name] = element
+    return found
 
 
 def _optional(cls: type[Checked], name: str) -> bool:
@@ -156,10 +169,14 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
             nested = schema(part)
             fields.append((f.name, nested, dataclasses.field(default_factory=nested)))
         else:
-            default_ = {k: getattr(f, k) for k in ("default", "default_factory")}
-            if typing.get_origin(hints[f.name]) is dict:
-                default_["default_factory"] = functools.partial(_open, f, hints[f.name])
-            fields.append((f.name, hints[f.name], dataclasses.field(**default_)))
+            hint, default_ = (
+                hints[f.name],
+                {k: getattr(f, k) for k in ("default", "default_factory")},
+            )
+            if typing.get_origin(hint) is dict:
+                default_ = {"default_factory": functools.partial(_open, f, hint)}
+                hint = Any if f.name in _named_parts(cls) else hint
+            fields.append((f.name, hint, dataclasses.field(**default_)))
     if defaults:
         # Itself first: its empty fields are then filled by the parts' groups.
         factory = dataclasses.field(default_factory=lambda: ["_self_", *defaults])
@@ -171,11 +188,12 @@ def _open(field: Any, hint: Any) -> Any:
     """A typed dictionary that takes new keys on the command line without a plus sign."""
     from omegaconf import DictConfig
 
-    key_type, element_type = typing.get_args(hint)
+    _, element_type = typing.get_args(hint)
+    if not (inspect.isclass(element_type) and issubclass(element_type, int | float | str)):
+        element_type = Any  # components
     return DictConfig(
-        field.default_factory(), key_type=key_type, element_type=element_type,
-        flags={"struct": False},
-    )  # fmt: skip
+        field.default_factory(), key_type=str, element_type=element_type, flags={"struct": False}
+    )
 
 
 def register(run_class: type[Checked]) -> None:
@@ -193,11 +211,16 @@ def register(run_class: type[Checked]) -> None:
 def data_of(value: Checked) -> dict[str, Any]:
     """The plain data that ``build`` makes an equal dataclass from, components by ``_target_``."""
     data: dict[str, Any] = {}
+    several = _named_parts(type(value))
     if isinstance(value, Component):
         data["_target_"] = f"{type(value).__module__}.{type(value).__qualname__}"
     for f in dataclasses.fields(value):
         content = getattr(value, f.name)
-        data[f.name] = data_of(content) if isinstance(content, Checked) else content
+        if isinstance(content, Checked):
+            content = data_of(content)
+        elif f.name in several:
+            content = {name: data_of(part) for name, part in content.items()}
+        data[f.name] = content
     return data
 
 
@@ -243,28 +266,11 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
         if not isinstance(target, str):
             raise ConfigError([f"{where} must name a component by its _target_, got {target!r}"])
         cls = typing.cast("type[C]", _located(target, cls, where))
-    known = {f.name for f in dataclasses.fields(cls)}
-    parts, hints = _parts(cls), typing.get_type_hints(cls)
-    problems, values = [], {}
-    for key, value in data.items():
-        path = f"{where}.{key}" if where else key
-        if key in ("_target_", "defaults"):
-            continue
-        if key not in known:
-            problems.append(f"unknown key '{path}'{nearest(key, sorted(known))}")
-        elif key in parts and (value is not None or not _optional(cls, key)):
-            try:
-                values[key] = build(parts[key], value, path)
-            except ConfigError as error:
-                problems += error.problems
-        elif typing.get_origin(hints[key]) is dict and not isinstance(value, Mapping):
-            problems.append(f"{path} must be pairs of a name and a value ({{a: b}}), got {value!r}")
-        else:
-            values[key] = value
+    values, problems = _values(cls, data, where)
     if problems:
         # Without its parts it cannot be made; its other fields are checked all the same.
         for f in dataclasses.fields(cls):
-            if f.name in values and f.name not in parts:
+            if f.name in values and not isinstance(values[f.name], Checked):
                 path = f"{where}.{f.name}" if where else f.name
                 problems += field_problems(values[f.name], f.metadata, path)
         raise ConfigError(problems)
@@ -275,3 +281,34 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
         raise ConfigError(told) from error
     except TypeError as error:
         raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
+
+
+def _values(
+    cls: type[Checked], data: Mapping[str, Any], where: str
+) -> tuple[dict[str, Any], list[str]]:
+    """A dataclass's field values, the components in them built, and what is wrong with the rest."""
+    known = {f.name for f in dataclasses.fields(cls)}
+    parts, several, hints = _parts(cls), _named_parts(cls), typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for key, value in data.items():
+        path = f"{where}.{key}" if where else key
+        if key in ("_target_", "defaults"):
+            continue
+        try:
+            if key not in known:
+                problems.append(f"unknown key '{path}'{nearest(key, sorted(known))}")
+            elif key in parts and (value is not None or not _optional(cls, key)):
+                values[key] = build(parts[key], value, path)
+            elif typing.get_origin(hints[key]) is dict and not isinstance(value, Mapping):
+                problems.append(
+                    f"{path} must be pairs of a name and a value ({{a: b}}), got {value!r}"
+                )
+            elif key in several:
+                base = several[key]
+                values[key] = {n: build(base, part, f"{path}.{n}") for n, part in value.items()}
+            else:
+                values[key] = value
+        except ConfigError as error:
+            problems += error.problems
+    return values, problems

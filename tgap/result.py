@@ -1,11 +1,13 @@
 """A run and what it left in the store, read back as typed values."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from tgap.artifacts import read_images, read_legs, read_selection, read_split
 from tgap.config import Run
+from tgap.evaluators.base import LEGS
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Generator
 from tgap.plan import Plan
@@ -116,8 +118,17 @@ class Result:
         return self.run.classifier.features(weights, images)
 
     def legs(self) -> dict[str, Scores]:
-        """The scores of the four legs."""
-        return read_legs(self.artifacts["scores"])
+        """The scores of the four legs, and of ``external/<name>/tstr`` and ``.../trtr``."""
+        legs = read_legs(self.artifacts["scores"], LEGS)
+        for name in self.run.external:
+            found = read_legs(self.artifacts[f"external scores {name}"], ("tstr", "trtr"))
+            legs |= {f"external/{name}/{leg}": scores for leg, scores in found.items()}
+        return legs
+
+
+def shared_labels(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
+    """Labels of two datasets that have the same name, in our order."""
+    return [label for label in ours if label in theirs]
 
 
 def draw_per_label(labels: Bools, count: int, rng: np.random.Generator) -> Indices:

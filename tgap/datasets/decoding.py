@@ -136,15 +136,12 @@ def decode_all(
                 bad[row] = reason
             advance(row + 1)
 
-        try:
-            for row in range(len(sources)):
-                if len(waiting) == 4 * workers:
-                    collect()
-                waiting.append((row, pool.submit(put, row, sources[row])))
-            while waiting:
+        for row in range(len(sources)):
+            if len(waiting) == 4 * workers:
                 collect()
-        finally:
-            pool.shutdown(cancel_futures=True)
+            waiting.append((row, pool.submit(put, row, sources[row])))
+        while waiting:
+            collect()
     if not bad:
         return Decoded(images, np.arange(len(sources), dtype=np.int64), {})
     told = {names[row]: reason for row, reason in bad.items()}

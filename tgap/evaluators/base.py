@@ -20,7 +20,8 @@ class Evaluator(Component):
         """Compute metrics.
 
         Args:
-            legs: Scores and truth of each of ``LEGS``.
+            legs: Scores and truth of each of ``LEGS``, and perhaps of further ones: TSTR and TRTR
+                on other real test sets, ``external/<name>/tstr``, on some of the labels.
 
         Returns:
             Metrics by MLflow name, e.g. ``tstr/auroc``; NaN where a number is not defined.

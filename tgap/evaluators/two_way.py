@@ -32,7 +32,7 @@ class TwoWay(Evaluator):
     For each leg (``tstr``, ``trts``, ``trtr``, ``tsts``): ``{leg}/auroc`` (macro),
     ``{leg}/auroc_{label}``, ``{leg}/accuracy`` (by the largest score), ``{leg}/accuracy_{label}``
     (recall), ``{leg}/balanced_accuracy``; accuracies are NaN where labels do not exclude each
-    other. From the macro AUROCs:
+    other. Further legs (``external/{name}/tstr``) have the same numbers. From the macro AUROCs:
 
     - ``fter`` = TSTR / TRTS, ``fter_chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1),
       ``fter_meaningful`` = 1 if both legs are more than ``margin`` above chance, else 0
@@ -51,8 +51,8 @@ class TwoWay(Evaluator):
     def _evaluate(self, legs: Mapping[str, Scores]) -> dict[str, float]:
         label_names = legs[LEGS[0]].label_names
         metrics: dict[str, float] = {}
-        for leg in LEGS:
-            if legs[leg].label_names != label_names:
+        for leg in legs:
+            if leg in LEGS and legs[leg].label_names != label_names:
                 raise ContractError(
                     "all legs must have the same labels in the same order, got "
                     f"{LEGS[0]}: {', '.join(label_names)}; "

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ COLUMNS = {
     "TSTR": "tstr/auroc", "TRTS": "trts/auroc", "TRTR": "trtr/auroc",
     "FTER": "fter", "T-Gap": "t_gap",
 }  # fmt: skip
-"""Metrics shown, by heading."""
+"""Metrics shown, by heading; further test sets have their own (``columns_of``)."""
 MEANINGFUL = "fter_meaningful"
 NAMED = {
     "generator": "generator.class",
@@ -65,7 +66,7 @@ class GroupRow:
         method: Label; with the start of its key where two methods have the same label.
         size: Tuning images per label, if any.
         seeds: Distinct seeds, sorted.
-        spreads: By heading of ``COLUMNS``.
+        spreads: By heading (``columns_of``).
         fter_meaningful: Whether FTER means something for every seed.
         settings: Their common settings.
     """
@@ -95,18 +96,31 @@ def summarise(rows: Sequence[RunRow]) -> list[GroupRow]:
     for row in rows:
         key = (row.method_key, row.size, tuple(sorted(row.settings.items())))
         groups.setdefault(key, []).append(row)
+    columns = columns_of(rows)
     order = list(dict.fromkeys(row.method_key for row in rows))
     labels = _labels(rows)
     ordered = sorted(
         groups.values(), key=lambda group: (order.index(group[0].method_key), group[0].size or 0)
     )
-    return [_group(group, labels[group[0].method_key]) for group in ordered]
+    return [_group(group, labels[group[0].method_key], columns) for group in ordered]
 
 
-def plain(rows: Sequence[RunRow], width: int = WIDTH) -> str:
-    """The table as text without colour codes, at most ``width`` columns wide."""
+def columns_of(rows: Sequence[RunRow]) -> dict[str, str]:
+    """Metrics to show, by heading: ``COLUMNS``, and TSTR and TRTR on further test sets."""
+    names = sorted({name for row in rows for name in row.metrics})
+    found = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
+    return COLUMNS | {f"{m[2].upper()} {m[1]}": m[0] for m in found if m is not None}
+
+
+def plain(rows: Sequence[RunRow], width: int | None = None) -> str:
+    """The table as text without colour codes, at most ``width`` columns wide.
+
+    By default ``WIDTH``, and more where there are further test sets.
+    """
     from rich.console import Console
 
+    if width is None:
+        width = WIDTH + sum(len(heading) + 8 for heading in columns_of(rows).keys() - COLUMNS)
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
     _print(rows, console)
@@ -131,7 +145,7 @@ def markdown(rows: Sequence[RunRow]) -> str:
     return "\n".join([*table, "", *escaped]) + "\n"
 
 
-def _group(runs: Sequence[RunRow], label: str) -> GroupRow:
+def _group(runs: Sequence[RunRow], label: str, columns: Mapping[str, str]) -> GroupRow:
     by_seed: dict[int, dict[str, RunRow]] = {}
     for run in runs:
         by_seed.setdefault(run.seed, {})[run.evaluation_key] = run
@@ -147,7 +161,7 @@ def _group(runs: Sequence[RunRow], label: str) -> GroupRow:
         method=label,
         size=runs[0].size,
         seeds=tuple(sorted(by_seed)),
-        spreads={heading: spread(name) for heading, name in COLUMNS.items()},
+        spreads={heading: spread(name) for heading, name in columns.items()},
         fter_meaningful=all(r.metrics.get(MEANINGFUL, 1) != 0 for same in results for r in same),
         settings=runs[0].settings,
     )
@@ -169,16 +183,16 @@ def _labels(rows: Sequence[RunRow]) -> dict[str, str]:
 
 def _layout(groups: Sequence[GroupRow]) -> tuple[dict[str, bool], list[list[str]], list[str]]:
     """Headings (and whether they are over text), cells, and the notes below."""
-    varied = _varied(groups)
+    varied, columns = _varied(groups), list(groups[0].spreads) if groups else list(COLUMNS)
     headings = dict.fromkeys(["method", *varied.values()], True)
-    headings |= dict.fromkeys(["size", "n", *COLUMNS], False)
+    headings |= dict.fromkeys(["size", "n", *columns], False)
     cells = [
         [
             group.method,
             *(group.settings.get(name, "-") for name in varied),
             "-" if group.size is None else str(group.size),
             str(len(group.seeds)),
-            *(_cell(group, heading) for heading in COLUMNS),
+            *(_cell(group, heading) for heading in columns),
         ]
         for group in groups
     ]
