@@ -1,5 +1,6 @@
 """Typed values to and from the folders of the store."""
 
+import contextlib
 import itertools
 import os
 from collections.abc import Mapping, Sequence
@@ -7,26 +8,44 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tgap.store import Artifact, write_array, write_json
-from tgap.types import Images, ImageSet, NewImages, Scores, Selection, Split
+from tgap.types import Bools, Images, ImageSet, Resumable, Scores, Selection, Split
 
 SCRATCH = "scratch"
 
 
-def images_on_disk(folder: Path) -> NewImages:
-    """Makes arrays in a folder's files, for a dataset larger than memory; see ``write_images``."""
-    numbers = itertools.count()
+class ImagesOnDisk(Resumable):
+    """Makes arrays in a folder's files, for a dataset larger than memory; see ``write_images``.
 
-    def make(shape: tuple[int, int, int, int]) -> Images:
-        path = folder / f"{SCRATCH}{next(numbers)}.npy"
-        made: Images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    Args:
+        folder: What an interrupted process left there is gone on with.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.numbers = folder, itertools.count()
+
+    def __call__(self, shape: tuple[int, int, int, int]) -> Images:
+        """An array of zeros, or as it was left."""
+        return self._array(f"{SCRATCH}{next(self.numbers)}.npy", shape, np.uint8)
+
+    def filled(self, rows: int) -> Bools:
+        """One flag per row of the first array."""
+        return self._array(f"{SCRATCH}_filled.npy", (rows,), np.bool_)
+
+    def _array(self, name: str, shape: tuple[int, ...], dtype: type) -> NDArray[Any]:
+        path = self.folder / name
+        if path.exists():
+            with contextlib.suppress(ValueError):  # killed while it was made
+                left: NDArray[Any] = np.lib.format.open_memmap(path, mode="r+")
+                if left.shape == shape and left.dtype == dtype:
+                    return left
+        made: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
         with path.open("rb+") as file:
             # Claims the space now: on a full disk, writing to the mapped array would kill us.
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
         return made
-
-    return make
 
 
 def write_images(folder: Path, data: ImageSet) -> None:

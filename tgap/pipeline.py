@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tgap.artifacts import (
-    images_on_disk,
+    ImagesOnDisk,
     read_images,
     write_images,
     write_selection,
@@ -279,15 +279,17 @@ def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -
     """Read the dataset into the store once, and split it."""
 
     def read(dataset: Dataset, folder: Path) -> None:
-        write_images(folder, dataset.load(images_on_disk(folder)))
+        write_images(folder, dataset.load(ImagesOnDisk(folder)))
 
     def divide(folder: Path) -> None:
         write_split(folder, run.protocol.split(read_images(artifacts["dataset"]), run.splitting))
 
-    artifacts["dataset"] = store.get_or_make(its.dataset, functools.partial(read, run.dataset))
+    artifacts["dataset"] = store.get_or_make(
+        its.dataset, functools.partial(read, run.dataset), resumable=True
+    )
     for name, spec in its.external.items():
         make = functools.partial(read, run.external[name])
-        artifacts[f"external {name}"] = store.get_or_make(spec, make)
+        artifacts[f"external {name}"] = store.get_or_make(spec, make, resumable=True)
     artifacts["split"] = store.get_or_make(its.split, divide)
 
 

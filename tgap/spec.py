@@ -13,7 +13,7 @@ from tgap.errors import ContractError
 
 LAYOUT = 2
 """Part of every key: raised by hand when files of artifacts change their form or meaning."""
-RESERVED = ("tmp", "locks")
+RESERVED = ("tmp", "locks", "partial")
 """Folders of the store that are no stage."""
 
 

@@ -2,7 +2,8 @@
 
 An artifact is a folder ``<root>/<stage>/<key>/`` with a manifest. It is made in ``<root>/tmp`` and
 renamed into place when every byte is on disk, so a folder at a key is whole or not there at all.
-``<root>/locks`` holds one lock per key.
+``<root>/locks`` holds one lock per key, ``<root>/partial`` what an interrupted process can go on
+with.
 """
 
 import errno
@@ -161,7 +162,9 @@ class Store:
         except _DamagedError:
             return None
 
-    def get_or_make(self, spec: Spec, make: Callable[[Path], None]) -> Artifact:
+    def get_or_make(
+        self, spec: Spec, make: Callable[[Path], None], *, resumable: bool = False
+    ) -> Artifact:
         """The artifact from the store, or made now.
 
         Two processes never make the same artifact at once: the second waits, then reuses. A
@@ -170,6 +173,8 @@ class Store:
         Args:
             spec: What it is.
             make: Writes its files into the empty folder it is given; plain files and folders only.
+            resumable: If the process was interrupted or killed while making it, ``make`` is given
+                the folder as it was left, and goes on.
 
         Raises:
             StoreError: If the store cannot be written; nothing half-made is left at the key.
@@ -185,7 +190,7 @@ class Store:
                 log.warning("%s; it is made again", error)
                 with writing(f"{spec}", self._folder(spec)):
                     shutil.rmtree(self._folder(spec))
-            return found or self._make(spec, make)
+            return found or self._make(spec, make, resumable)
 
     def verify(self, artifact: Artifact) -> None:
         """Read every file of an artifact and compare its SHA-256 with the manifest's.
@@ -231,15 +236,17 @@ class Store:
 
     # Writing
 
-    def _make(self, spec: Spec, make: Callable[[Path], None]) -> Artifact:
-        temporary = self.root / "tmp" / f"{_lock_name(spec)}.{_host()}.{os.getpid()}"
+    def _make(self, spec: Spec, make: Callable[[Path], None], resumable: bool) -> Artifact:
+        temporary = self._temporary(spec, resumable)
         folder = self._folder(spec)
-        log.info("making %s", spec)
+        resumes = resumable and temporary.exists()
+        log.info("going on with %s, which was interrupted" if resumes else "making %s", spec)
+        keep = False
         try:
             with writing(f"{spec}", temporary):
-                if temporary.exists():  # ours alone under the lock: of a dead process of our number
+                if temporary.exists() and not resumes:  # of a dead process of our number
                     shutil.rmtree(temporary)
-                temporary.mkdir(parents=True)
+                temporary.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
             _call(make, temporary, spec)
             seconds = time.perf_counter() - start
@@ -248,9 +255,19 @@ class Store:
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(temporary, folder)
                 sync(folder.parent)
+        except KeyboardInterrupt:
+            keep = resumable
+            raise
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            if not keep:
+                shutil.rmtree(temporary, ignore_errors=True)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
+
+    def _temporary(self, spec: Spec, resumable: bool) -> Path:
+        """Where an artifact is made; ours alone under its lock, which may not reach other hosts."""
+        if resumable:
+            return self.root / "partial" / f"{_lock_name(spec)}.{_host()}"
+        return self.root / "tmp" / f"{_lock_name(spec)}.{_host()}.{os.getpid()}"
 
     @contextmanager
     def _locked(self, spec: Spec) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """The small frozen values that stages hand to each other; shapes are checked when made."""
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,18 @@ Weights = dict[str, NDArray[Any]]  # a fitted classifier's arrays by name
 
 NewImages = Callable[[tuple[int, int, int, int]], Images]
 """Makes an array of a shape ``(N, H, W, C)``, in memory or on disk, for a dataset to fill."""
+
+
+class Resumable(ABC):
+    """A ``NewImages`` whose first array outlives an interrupted process, half filled."""
+
+    @abstractmethod
+    def __call__(self, shape: tuple[int, int, int, int]) -> Images:
+        """As a ``NewImages``; the first array may hold what was filled before."""
+
+    @abstractmethod
+    def filled(self, rows: int) -> Bools:
+        """Which rows of the first array were filled before; set those that are on disk now."""
 
 
 def _require(condition: bool, message: str) -> None:

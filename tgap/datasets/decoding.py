@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from tgap.datasets.base import in_memory
 from tgap.errors import DataError
 from tgap.progress import progress
-from tgap.types import Images, Indices, NewImages
+from tgap.types import Bools, Images, Indices, NewImages, Resumable
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -37,6 +37,8 @@ _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _TOLD = 10
 """How many bad files a message names."""
 _COPY_BLOCK = 1024
+FLUSHED = 1024
+"""So many images are decoded before they are marked as done, for a process that may be killed."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def decode_all(
 
     Threads suffice because Pillow frees Python's lock while it decodes and resamples. Few sources
     are looked at ahead of their turn, so a sequence that reads them when asked may be larger than
-    memory.
+    memory. If ``new_images`` is ``Resumable``, rows that an interrupted process filled are left as
+    they are.
 
     Args:
         sources: N files, or files' contents; at least one.
@@ -126,6 +129,10 @@ def decode_all(
         return None
 
     bad: dict[int, str] = {}
+    good: list[int] = []
+    filled = np.zeros(len(sources), dtype=np.bool_)
+    if isinstance(new_images, Resumable):
+        filled = new_images.filled(len(sources))
     waiting: deque[tuple[int, Future[str | None]]] = deque()
     workers = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool, progress("decoding", len(sources)) as advance:
@@ -134,9 +141,13 @@ def decode_all(
             row, future = waiting.popleft()
             if reason := future.result():
                 bad[row] = reason
+            else:
+                good.append(row)
+            if len(good) >= FLUSHED:
+                _mark(filled, good, images)
             advance(row + 1)
 
-        for row in range(len(sources)):
+        for row in np.flatnonzero(~filled).tolist():
             if len(waiting) == 4 * workers:
                 collect()
             waiting.append((row, pool.submit(put, row, sources[row])))
@@ -148,6 +159,16 @@ def decode_all(
     refuse_or_warn(told, len(sources), bad_files)
     kept = np.array([row for row in range(len(sources)) if row not in bad], dtype=np.int64)
     return Decoded(_only(images, kept, new_images), kept, told)
+
+
+def _mark(filled: Bools, rows: list[int], images: Images) -> None:
+    """Note rows as filled, once they are on disk; empties ``rows``."""
+    if isinstance(images, np.memmap):
+        images.flush()
+    filled[rows] = True
+    if isinstance(filled, np.memmap):
+        filled.flush()
+    rows.clear()
 
 
 def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str) -> None:
