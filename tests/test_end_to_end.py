@@ -51,6 +51,9 @@ def test_mlflow_has_a_parent_and_its_children(swept: Path) -> None:
         assert run.info.status == "FINISHED"
         for name in ("method", "selector", "finetuner", "generator", "classifier", "dataset"):
             assert run.data.params[name]
+        assert (swept / "store" / "dataset" / run.data.params["dataset.digest"]).is_dir()
+        assert run.data.metrics["images/excluded"] == 0
+        assert run.data.metrics["images/pool"] == 200
         for name in ("tstr/auroc", "trts/auroc", "trtr/auroc", "tsts/auroc", "fter", "t_gap"):
             assert name in run.data.metrics
         tuned = ("select", "finetune") if run.data.params["finetuner"] == "dreambooth" else ()

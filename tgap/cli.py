@@ -19,6 +19,7 @@ USAGE = """\
 tgap: can a model be trained on what my fine-tuned generator makes?
 
   tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
+  tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
   tgap ui [--port 5000]                              MLflow's pages on this machine
   tgap sync                                          log to MLflow what could not be logged
   tgap completion bash|zsh|fish                      tab completion: eval "$(tgap completion bash)"
@@ -35,6 +36,8 @@ def command(words: Sequence[str]) -> int:
     """Run a sub-command; returns the exit code."""
     if words and words[0] == "run":
         return run_command(words[1:])
+    if words and words[0] == "data":
+        return guarded(lambda: data_command(words[1:]))
     if words and words[0] == "completion":
         return guarded(lambda: completion(words[1:]))
     parser = argparse.ArgumentParser(prog="tgap", usage=USAGE, add_help=False)
@@ -50,6 +53,29 @@ def command(words: Sequence[str]) -> int:
         print(USAGE, end="")
         return 0 if args.help else 2
     return guarded(lambda: ui(args.port) if args.command == "ui" else synchronise())
+
+
+def data_command(words: Sequence[str]) -> int:
+    """Read a run's dataset into the store, split it, and tell what it holds."""
+    parser = argparse.ArgumentParser(prog="tgap data", usage=USAGE)
+    parser.add_argument("--config-dir")
+    args, overrides = parser.parse_known_intermixed_args(words)
+    from rich.console import Console
+
+    from tgap.composition import compose_run, hydra_ready
+    from tgap.record import described
+    from tgap.report.description import show_description
+    from tgap.report.terminal import shown
+    from tgap.store import Store
+
+    with hydra_ready(args.config_dir) as hydra:
+        run = compose_run(hydra, overrides)
+    found, size, sheet = described(run, Store(home_folder() / "store"))
+    console = Console(highlight=False, soft_wrap=True)
+    show_description(found, console)
+    console.print(f"on disk: {size / 2**20:,.1f} MB", markup=False)
+    console.print(f"contact sheet: {shown(sheet)}", markup=False)
+    return 0
 
 
 def completion(words: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("--multirun", "--cfg", "--info", "--config-dir", "--hydra-help", "--help"),
+    "data": ("--config-dir",),
     "ui": ("--port",),
     "sync": (),
     "completion": (),
@@ -54,7 +55,7 @@ def completions(line: str) -> list[str]:
         return _starting(word, COMMANDS.get(command, ()))
     if command == "completion":
         return _starting(word, SCRIPTS) if not before else []
-    return _overrides(before, word) if command == "run" else []
+    return _overrides(before, word) if command in ("run", "data") else []
 
 
 def completion_script(shell: str) -> str:

@@ -7,12 +7,13 @@ from pathlib import Path
 
 from tgap.component import Component
 from tgap.config import Run
-from tgap.pipeline import execute
+from tgap.description import Description, contact_sheet, describe
+from tgap.pipeline import execute, prepare
 from tgap.plan import Plan, plan
 from tgap.registry import data_of
 from tgap.report.table import RunRow, markdown
 from tgap.result import Result
-from tgap.store import Store
+from tgap.store import Artifact, Spec, Store, write_json
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
 METHOD_GROUPS = ("selector", "finetuner")
@@ -80,7 +81,8 @@ class Recorder:
         its, label = plan(run), method_label(run, overrides)
         name = f"{label} size={run.size} seed={run.seed}"
         tags = {"tgap.overrides": " ".join(overrides), "tgap.evaluation_key": its.evaluation.key}
-        with self._tracker(run).run(run_key_of(run, its), name, params_of(run, label), tags) as log:
+        params = params_of(run, label) | {"dataset.digest": its.dataset.key}
+        with self._tracker(run).run(run_key_of(run, its), name, params, tags) as log:
             log.config(data_of(run))
 
             def on_stage(stage: str, result: Result) -> None:
@@ -130,6 +132,25 @@ def dataset_metrics(result: Result) -> dict[str, float]:
     excluded = data.notes.get("excluded", {})
     counts |= {"all": len(data), "excluded": sum(len(names) for names in excluded.values())}
     return {f"images/{name}": float(count) for name, count in counts.items()}
+
+
+def described(run: Run, store: Store) -> tuple[Description, int, Path]:
+    """A run's dataset: its description, its bytes in the store, and its contact sheet."""
+    its = plan(run)
+    artifacts: dict[str, Artifact] = {}
+    prepare(run, store, its, artifacts)
+    result = Result(run, its, artifacts=artifacts)
+
+    def make(folder: Path) -> None:
+        data = result.dataset()
+        write_json(folder / "description.json", describe(data, result.split()).as_json())
+        contact_sheet(data, folder / "contact_sheet.png")
+
+    upstream = {"dataset": its.dataset.key, "split": its.split.key}
+    artifact = store.get_or_make(Spec("description", {}, upstream), make)
+    size = sum(file["size"] for file in artifacts["dataset"].manifest["files"].values())
+    found = Description(**artifact.read_json("description.json"))
+    return found, size, artifact.path("contact_sheet.png")
 
 
 def params_of(run: Run, label: str) -> dict[str, object]:

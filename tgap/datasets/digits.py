@@ -10,6 +10,8 @@ from tgap.component import option
 from tgap.datasets.base import Dataset
 from tgap.types import Images, ImageSet, Indices, NewImages
 
+NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+"""In letters, because the tiny generator has read no figures."""
 _MARGIN = 2
 """Pixels of background added on each side: 28 -> 32, which halves evenly in a UNet."""
 
@@ -26,6 +28,7 @@ class Digits(Dataset):
     {'even': 2500, 'odd': 2500}
     """
 
+    version: ClassVar[int] = 2
     image_size: ClassVar[int | None] = 28 + 2 * _MARGIN
 
     domain: str = option("handwritten digit", "what the images show, in the words of a prompt")
@@ -38,7 +41,7 @@ class Digits(Dataset):
             labels=digits[:, None] % 2 == np.arange(2),
             label_names=("even", "odd"),
             findings=digits[:, None] == np.arange(10),
-            finding_names=tuple(str(digit) for digit in range(10)),
+            finding_names=NAMES,
             patients=np.arange(len(digits), dtype=np.int64),
         )
 
