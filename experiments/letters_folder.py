@@ -76,7 +76,7 @@ def main() -> None:
         writer.writerows(rows)
     print(f"{len(rows)} images in {args.out}")
     print(
-        f"try: tgap dataset=image_folder dataset.path={args.out} dataset.table=metadata.csv "
+        f"try: tgap run dataset=image_folder dataset.path={args.out} dataset.table=metadata.csv "
         "dataset.findings_column=findings dataset.patient_column=patient dataset.size=32 "
         "dataset.domain='printed letter'"
     )

@@ -339,3 +339,24 @@ def test_the_packaged_model_stays_in_range(scheduler, guidance):
 def test_the_packaged_model_is_small_and_whole():
     assert LatentDiffusion().check() == []
     assert sum(path.stat().st_size for path in PACKAGED.rglob("*")) < 10e6
+
+
+class TestImageSize:
+    def test_images_of_another_size_are_drawn_encoded_and_tuned_on(self):
+        generator = LatentDiffusion(image_size=48, device="cpu")
+        assert generator.check() == []
+        assert generator.image_shape() == (48, 48, 1)
+        model = generator.load()
+        drawn = model.sample(["an image of a letter"], [3], Sampler(steps=3))
+        assert drawn.shape == (1, 48, 48, 1)
+        assert model.moments(drawn).shape[-2:] == (12, 12)
+        assert model.with_unet(model.unet).image_size == 48
+
+    def test_it_is_part_of_what_a_generator_is(self):
+        assert LatentDiffusion(image_size=64).identity() != LatentDiffusion().identity()
+
+    def test_a_size_that_the_autoencoder_cannot_halve_is_told(self):
+        assert LatentDiffusion(image_size=50).check() == [
+            "generator.image_size must be a multiple of 4, by which the autoencoder reduces images, "
+            "got 50"
+        ]

@@ -4,17 +4,18 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 
+from tgap.component import option
 from tgap.device import torch_device
 from tgap.digest import folder_digest
 from tgap.errors import DataError
 from tgap.generators.base import Generator
-from tgap.generators.stable_diffusion.folder import folder_problems, image_shape
+from tgap.generators.stable_diffusion.folder import folder_problems, image_shape, vae_factor
 from tgap.generators.stable_diffusion.model import StableDiffusionModel, quiet
 
 PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
 KEPT = 2  # loaded models that a process keeps: the untuned one and the last tuned one
 
-_loaded: OrderedDict[tuple[str, str], StableDiffusionModel] = OrderedDict()
+_loaded: OrderedDict[tuple[str, str, int | None], StableDiffusionModel] = OrderedDict()
 
 
 @dataclass(kw_only=True)
@@ -25,7 +26,15 @@ class LatentDiffusion(Generator):
     downloaded whole; ``null`` is the packaged miniature, which draws printed letters. Weights are
     read from safetensors only, in float32, and the safety checker is left out: it blacks out
     images that it misjudges.
+
+    Args:
+        image_size: Images may have another size than the model was trained at, because its networks
+            are convolutional; what it draws before it is tuned may then be out of proportion.
     """
+
+    image_size: int | None = option(
+        None, "height and width of images, null = what the model was trained at", low=8
+    )
 
     def folder(self) -> Path:
         """Where the weights are."""
@@ -33,11 +42,12 @@ class LatentDiffusion(Generator):
 
     def check(self) -> list[str]:
         """Problems with the folder's files, as sentences; neither torch nor weights are loaded."""
-        return folder_problems(self.folder())
+        return folder_problems(self.folder()) or self._size_problems()
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the folder's configs."""
-        return image_shape(self.folder())
+        height, width, channels = image_shape(self.folder())
+        return (self.image_size or height, self.image_size or width, channels)
 
     def digest(self) -> str:
         """Hash of the folder's content; its place does not count.
@@ -55,13 +65,24 @@ class LatentDiffusion(Generator):
             DataError: If a file is missing, truncated or does not fit.
         """
         device = torch_device(self.device)
-        key = (self.digest(), str(device))
+        key = (self.digest(), str(device), self.image_size)
         if key not in _loaded:
             _loaded[key] = self._read(device.type)
         _loaded.move_to_end(key)
         while len(_loaded) > KEPT:
             _loaded.popitem(last=False)
         return _loaded[key]
+
+    def _size_problems(self) -> list[str]:
+        if self.image_size is None:
+            return []
+        factor = vae_factor(self.folder())
+        if self.image_size % factor == 0:
+            return []
+        return [
+            f"generator.image_size must be a multiple of {factor}, by which the autoencoder "
+            f"reduces images, got {self.image_size}"
+        ]
 
     def _require_good_folder(self) -> None:
         problems = self.check()
@@ -88,4 +109,4 @@ class LatentDiffusion(Generator):
             raise DataError(
                 f"generator folder '{self.folder()}' cannot be loaded: {error}"
             ) from error
-        return StableDiffusionModel(pipeline.to(device))
+        return StableDiffusionModel(pipeline.to(device), self.image_size)

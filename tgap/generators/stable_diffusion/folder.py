@@ -75,13 +75,18 @@ def image_shape(folder: Path) -> tuple[int, int, int]:
     """
     vae, unet = (_read_json(folder / part / "config.json") for part in ("vae", "unet"))
     try:
-        size = unet["sample_size"] * 2 ** (len(vae["block_out_channels"]) - 1)
+        size = unet["sample_size"] * vae_factor(folder)
         return (size, size, vae["in_channels"])
     except (KeyError, TypeError) as error:
         raise DataError(
             f"the configs of vae and unet in '{folder}' do not say how large images are "
             f"({error!r}); {GET_IT_AGAIN}"
         ) from error
+
+
+def vae_factor(folder: Path) -> int:
+    """By how much a good folder's autoencoder reduces height and width."""
+    return int(2 ** (len(_read_json(folder / "vae" / "config.json")["block_out_channels"]) - 1))
 
 
 def _part_problems(folder: Path, part: str, named: Any) -> list[str]:

@@ -34,9 +34,10 @@ class StableDiffusionModel(LatentModel):
     Args:
         pipeline: Its modules are put into evaluation mode and frozen. Nothing here changes them
             after that, so several models may share them.
+        image_size: Height and width of its images; ``None`` is what the UNet was trained at.
     """
 
-    def __init__(self, pipeline: "StableDiffusionPipeline") -> None:
+    def __init__(self, pipeline: "StableDiffusionPipeline", image_size: int | None = None) -> None:
         from diffusers import DDPMScheduler
 
         for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
@@ -49,8 +50,10 @@ class StableDiffusionModel(LatentModel):
         self.unet = pipeline.unet
         self.noise_scheduler = DDPMScheduler.from_config(_schedule(pipeline))
         self.channels = int(pipeline.vae.config.in_channels)
+        self.image_size = image_size
         self.height, self.width = (
-            side * pipeline.vae_scale_factor for side in _pair(pipeline.unet.config.sample_size)
+            image_size or side * pipeline.vae_scale_factor
+            for side in _pair(pipeline.unet.config.sample_size)
         )
 
     def sample(
@@ -134,7 +137,7 @@ class StableDiffusionModel(LatentModel):
 
     def with_unet(self, unet: "torch.nn.Module") -> Self:
         """The same model around another UNet; this one is left as it is."""
-        return type(self)(self._pipeline(unet=unet))
+        return type(self)(self._pipeline(unet=unet), self.image_size)
 
     def save(self, folder: Path) -> None:
         """Write an ordinary diffusers folder, weights as safetensors."""
@@ -175,6 +178,8 @@ class StableDiffusionModel(LatentModel):
             generator=[torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
             num_inference_steps=sampler.steps,
             guidance_scale=sampler.guidance,
+            height=self.height,
+            width=self.width,
             output_type="latent",
         ).images
         worst = float(latents.flatten(1).std(dim=1).max())
