@@ -35,13 +35,19 @@ Listener = Callable[[str, Result], None]
 """Told the stage that just ended, and the result so far."""
 
 
-def execute(run: Run, store: Store, on_stage: Listener = lambda stage, result: None) -> Result:
+def execute(
+    run: Run,
+    store: Store,
+    on_stage: Listener = lambda stage, result: None,
+    its: Plan | None = None,
+) -> Result:
     """Run all stages, reusing what the store holds.
 
     Args:
         run: The composed run.
         store: Where artifacts are kept.
         on_stage: Called at the end of each stage, e.g. to log it.
+        its: The run's plan, if it is known already.
 
     Returns:
         Metrics, the cost of each stage, and the artifacts.
@@ -49,7 +55,7 @@ def execute(run: Run, store: Store, on_stage: Listener = lambda stage, result: N
     Raises:
         TgapError: If a stage cannot do its work; artifacts made so far stay in the store.
     """
-    line = _Line(run, store)
+    line = _Line(run, store, its or plan(run))
     for stage in STAGES:
         with line.timed(stage):
             getattr(line, stage)()
@@ -60,8 +66,8 @@ def execute(run: Run, store: Store, on_stage: Listener = lambda stage, result: N
 class _Line:
     """The stages as methods; each reads earlier artifacts and leaves its own."""
 
-    def __init__(self, run: Run, store: Store) -> None:
-        self.run, self.store, self.plan = run, store, plan(run)
+    def __init__(self, run: Run, store: Store, its: Plan) -> None:
+        self.run, self.store, self.plan = run, store, its
         self.result = Result(run, self.plan)
 
     def timed(self, stage: str) -> "_Timed":

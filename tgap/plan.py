@@ -48,7 +48,7 @@ def plan(run: Run) -> Plan:
         selection = _selection(run, split, embedding)
         prior = _prior(run, base)
         tuned = _tuned(run, base, selection, prior)
-    synthetic = _synthetic(run, base, tuned, split)
+    synthetic = _synthetic(run, base, tuned, dataset, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
     external = {
@@ -121,7 +121,9 @@ def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | Non
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 
-def _synthetic(run: Run, base: dict[str, object], tuned: Spec | None, split: Spec) -> Spec:
+def _synthetic(
+    run: Run, base: dict[str, object], tuned: Spec | None, dataset: Spec, split: Spec
+) -> Spec:
     identity: dict[str, object] = {
         "prompts": run.prompts.identity_of("generation"),
         "domain": run.dataset.domain,
@@ -129,10 +131,9 @@ def _synthetic(run: Run, base: dict[str, object], tuned: Spec | None, split: Spe
         "train_per_label": run.budget.train_per_label,
         "test_per_label": run.budget.test_per_label,
         "seed": run.seed_of("generate"),
-        "dataset": run.dataset.identity(),
     }
     if tuned is None:
         identity["generator"] = base
     # Findings are taken from images of the pool.
     pool = split if run.prompts.names_findings("generation") else None
-    return Spec("synthetic", identity, _up(generator=tuned, pool=pool))
+    return Spec("synthetic", identity, _up(dataset=dataset, generator=tuned, pool=pool))

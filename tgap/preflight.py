@@ -9,7 +9,7 @@ from tgap.config import Run
 from tgap.device import torch_device
 from tgap.errors import ConfigError, TgapError
 from tgap.pipeline import prepare
-from tgap.plan import plan
+from tgap.plan import Plan, plan
 from tgap.result import shared_labels
 from tgap.spec import canonical_json
 from tgap.store import Artifact, Store
@@ -45,7 +45,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         its = plan(run)
         key = "+".join(spec.key for spec in (its.split, *its.external.values()))
         if key not in pools:
-            pools[key] = _pool(run, store)
+            pools[key] = _pool(run, store, its)
         pool = pools[key]
         if isinstance(pool, str):
             problems.append(pool)
@@ -53,7 +53,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_size(run, pool.images)
         problems += check_prompts(run, pool.images)
         problems += check_shape(run, pool.shape)
-        problems += check_external(run, pool, store)
+        problems += check_external(its, pool, store)
         asked = canonical_json([run.classifier.identity(), pool.shape])
         if asked not in classifiers:
             classifiers[asked] = run.classifier.check(pool.shape)
@@ -133,10 +133,10 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     ]
 
 
-def check_external(run: Run, pool: "_Pool", store: Store) -> list[str]:
+def check_external(its: Plan, pool: "_Pool", store: Store) -> list[str]:
     """Whether further test sets have images and labels such as the dataset's."""
     problems = []
-    for name, spec in plan(run).external.items():
+    for name, spec in its.external.items():
         artifact = store.find(spec)  # the pool's preparation has made it
         if artifact is None:
             continue
@@ -162,11 +162,11 @@ class _Pool:
     shape: tuple[int, ...]
 
 
-def _pool(run: Run, store: Store) -> _Pool | str:
+def _pool(run: Run, store: Store, its: Plan) -> _Pool | str:
     """The run's pool, or what is wrong with the data."""
     artifacts: dict[str, Artifact] = {}
     try:
-        prepare(run, store, plan(run), artifacts)
+        prepare(run, store, its, artifacts)
     except TgapError as error:
         return str(error)
     data, pool = read_images(artifacts["dataset"]), read_split(artifacts["split"]).pool

@@ -88,7 +88,7 @@ class Recorder:
             def on_stage(stage: str, result: Result) -> None:
                 log_stage(log, stage, result)
 
-            result = execute(run, Store(self.home / "store"), on_stage)
+            result = execute(run, Store(self.home / "store"), on_stage, its)
             log.metrics(result.metrics)
             if "pictures" in result.artifacts:
                 for picture in ("samples.png", "roc.png"):
