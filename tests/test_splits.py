@@ -113,6 +113,30 @@ def test_rare_label_reaches_every_side() -> None:
     assert [labels[part, 1].sum() for part in sides(found).values()] == [3, 1, 1]
 
 
+def test_a_stratum_that_earlier_sides_used_up_divides_by_nothing() -> None:
+    # 40 patients with two images each, one of them with the only image of a rare row of labels.
+    labels = exclusive(40, 40)[np.arange(80).reshape(2, 40).T.ravel()]
+    labels[0] = True
+    for seed in range(20):
+        found = split(make(labels, np.arange(80) // 2), Splitting(split_seed=seed))
+        assert sum(map(len, sides(found).values())) == 80
+
+
+def test_patients_with_mixed_labels_leave_the_rates_even() -> None:
+    rng = np.random.default_rng(0)
+    counts = np.minimum(rng.geometric(0.28, size=3000), 60)
+    patients = np.repeat(np.arange(3000), counts)
+    sick = rng.beta(0.6, 0.7, size=3000)[patients]
+    data = make(np.stack([rng.random(len(patients)) < sick] * 2, axis=1) ^ [False, True], patients)
+    for seed in range(5):
+        found = split(data, Splitting(split_seed=seed))
+        assert_no_patient_twice(data, found)
+        for part in sides(found).values():
+            assert abs(data.labels[part, 0].mean() - data.labels[:, 0].mean()) < 0.002
+            per_patient = len(part) / len(np.unique(data.patients[part]))
+            assert abs(per_patient - len(data) / 3000) < 0.1
+
+
 def test_same_seed_same_split_and_another_seed_another() -> None:
     data = make(exclusive(50, 50))
     first, again, other = (split(data, Splitting(split_seed=seed)) for seed in (3, 3, 4))

@@ -129,8 +129,10 @@ def dataset_metrics(result: Result) -> dict[str, float]:
     """How many images each side has, and how many files were left out."""
     data, split = result.dataset(), result.split()
     counts = {side: len(getattr(split, side)) for side in ("pool", "real_train", "real_test")}
-    excluded = data.notes.get("excluded", {})
-    counts |= {"all": len(data), "excluded": sum(len(names) for names in excluded.values())}
+    names = data.notes.get("excluded", {})
+    # Where very many are left out, not all names are kept, but their number is.
+    excluded = data.notes.get("excluded_counts", {why: len(those) for why, those in names.items()})
+    counts |= {"all": len(data), "excluded": sum(excluded.values())}
     return {f"images/{name}": float(count) for name, count in counts.items()}
 
 

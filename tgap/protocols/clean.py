@@ -1,5 +1,6 @@
 """Patient-disjoint splits, stratified by label."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,14 +20,14 @@ class Clean(Protocol):
     Where the dataset names an official test set, real_test is drawn from it alone (all of it
     unless ``test_size`` is set), and pool and real_train from the rest.
 
-    Images are put into strata by their row of labels; a patient with several images belongs to
-    the rarest of their strata, so that rare rows are spread evenly. Within a stratum, patients
-    come in random order, and a patient goes to the side in whose share the middle of their images
-    falls. What a stratum gave too much or too little, the next one makes up for.
+    Strata are the rows of labels that images have. Patients with several images, perhaps of
+    several strata, are dealt first, those with most images before the others: for each side in
+    turn, a patient goes there or to the rest, whichever lacks their images more. Patients with one
+    image then fill every stratum up in random order.
 
     With one image per patient, the sizes are exact, and so are the shares of every stratum up to
     the rounding of largest remainders (below three images). With several, whole patients move, so
-    sizes and shares are off by about the images of one patient.
+    sizes and shares may be off by some images of one patient.
     """
 
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
@@ -59,27 +60,84 @@ def _drawn(
 
     Side after side is filled, so another size of a later one leaves the earlier ones as they are.
     """
-    labels = dataset.labels[among]
+    _, stratum_of, in_stratum = np.unique(
+        dataset.labels[among], axis=0, return_inverse=True, return_counts=True
+    )
+    # Strata are numbered from the rarest on: what one gives too much, a more frequent one saves.
+    stratum_of = np.argsort(np.argsort(in_stratum, kind="stable"), kind="stable")[stratum_of]
+    in_stratum = np.sort(in_stratum, kind="stable")
     patients, patient_of = np.unique(dataset.patients[among], return_inverse=True)
-    counts = np.bincount(patient_of)
-    stratum = _rarest_stratum(labels, patient_of)
-    in_stratum = np.bincount(stratum, weights=counts).astype(np.int64)
     order = rng.permutation(len(patients))
+    targets = _targets(in_stratum, sizes)
+    side_of = np.full(len(patients), -1)
+    for side, chosen in enumerate(_dealt(patient_of, stratum_of, order, targets)):
+        side_of[chosen] = side
+    dealt = side_of[patient_of] >= 0
+    given = np.zeros_like(targets)
+    np.add.at(given, (stratum_of[dealt], side_of[patient_of[dealt]]), 1)
+    single = np.flatnonzero(np.bincount(patient_of) == 1)
+    stratum = np.zeros(len(patients), dtype=np.int64)
+    stratum[patient_of] = stratum_of
+    order = order[np.isin(order, single)]
     order = order[np.argsort(stratum[order], kind="stable")]
-    side_of = np.empty(len(patients), dtype=np.int64)
-    carried = np.zeros(len(sizes) + 1)
-    start = 0
-    for row, length in zip(_targets(in_stratum, sizes), np.bincount(stratum), strict=True):
-        members = order[start : start + length]
-        start += length
-        wanted = row + carried
-        middles = np.cumsum(counts[members]) - counts[members] / 2
-        edges = np.cumsum(np.maximum(wanted[:-1], 0))
-        side_of[members] = np.searchsorted(edges, middles, side="right")
-        given = np.bincount(side_of[members], weights=counts[members], minlength=len(wanted))
-        carried = wanted - given
-    sides = side_of[patient_of]
-    return [among[sides == side] for side in range(len(sizes))]
+    side_of[order] = _filled(stratum[order], targets - given)
+    if sum(sizes) == len(among):  # nobody was to be left out
+        side_of = np.minimum(side_of, len(sizes) - 1)
+    return [among[side_of[patient_of] == side] for side in range(len(sizes))]
+
+
+def _dealt(
+    patient_of: Indices, stratum_of: Indices, order: Indices, targets: NDArray[np.int64]
+) -> list[list[int]]:
+    """The patients with several images on each side and, last, on none."""
+    held: dict[int, Counter[int]] = {}
+    for patient, stratum in zip(patient_of.tolist(), stratum_of.tolist(), strict=True):
+        held.setdefault(patient, Counter())[stratum] += 1
+    left = [patient for patient in order.tolist() if held[patient].total() > 1]
+    left.sort(key=lambda patient: -held[patient].total())
+    sides = []
+    for side in range(targets.shape[1] - 1):
+        rest = targets[:, side + 1 :].sum(axis=1)
+        chosen = _one_side([held[patient] for patient in left], targets[:, side], rest)
+        sides.append([patient for patient, here in zip(left, chosen, strict=True) if here])
+        left = [patient for patient, here in zip(left, chosen, strict=True) if not here]
+    return [*sides, left]
+
+
+def _one_side(
+    patients: Sequence[Counter[int]], target: NDArray[np.int64], rest: NDArray[np.int64]
+) -> list[bool]:
+    """Which patients come to one side, the others being left to the rest.
+
+    Each goes where the squared distance to the targets (images in all, and of each stratum),
+    relative to the two sides' sizes, falls most.
+    """
+    wanted = [[float(side.sum()), *side.tolist()] for side in (target, rest)]
+    sizes = [max(side[0], 1e-9) for side in wanted]
+    total = [sum(both) for both in zip(*wanted, strict=True)]
+    chosen = []
+    for held in patients:
+        amounts = [(0, held.total()), *((stratum + 1, n) for stratum, n in held.items())]
+        gains = [
+            sum(n * (2 * side[i] - n) / total[i] for i, n in amounts if total[i]) / size
+            for side, size in zip(wanted, sizes, strict=True)
+        ]
+        chosen.append(gains[0] > gains[1])
+        side = wanted[0 if chosen[-1] else 1]
+        for i, n in amounts:
+            side[i] -= n
+    return chosen
+
+
+def _filled(stratum: Indices, wanted: NDArray[np.int64]) -> Indices:
+    """The side of each patient with one image, stratum by stratum, the last number being none."""
+    sides, carried = [np.empty(0, dtype=np.int64)], np.zeros(wanted.shape[1], dtype=np.int64)
+    for row, length in zip(wanted, np.bincount(stratum, minlength=len(wanted)), strict=True):
+        asked = row + carried
+        edges = np.cumsum(np.maximum(asked[:-1], 0))
+        sides.append(np.searchsorted(edges, np.arange(length), side="right"))
+        carried = asked - np.bincount(sides[-1], minlength=len(asked))
+    return np.concatenate(sides)
 
 
 def _sizes(n: int, splitting: Splitting) -> list[int]:
@@ -114,18 +172,6 @@ def _check_official(dataset: ImageSet, official: Bools) -> None:
             f"{len(shared)} patients are both in the official test set and outside it; mend the "
             "dataset's lists, so that nobody is tested on patients trained on"
         )
-
-
-def _rarest_stratum(labels: Bools, patient_of: Indices) -> Indices:
-    """For each patient, the rarest of the label rows that their images have."""
-    _, row, frequency = np.unique(labels, axis=0, return_inverse=True, return_counts=True)
-    # Strata are numbered from the rarest on, so the smallest number of a patient is the rarest.
-    rank = np.empty(len(frequency), dtype=np.int64)
-    rank[np.argsort(frequency, kind="stable")] = np.arange(len(frequency))
-    rarest = np.full(patient_of.max() + 1, len(frequency), dtype=np.int64)
-    np.minimum.at(rarest, patient_of, rank[row])
-    _, compact = np.unique(rarest, return_inverse=True)
-    return compact.astype(np.int64)
 
 
 def _targets(in_stratum: Indices, sizes: Sequence[int]) -> NDArray[np.int64]:
