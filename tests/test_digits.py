@@ -13,7 +13,9 @@ def digits() -> ImageSet:
 def test_shape_and_names(digits: ImageSet) -> None:
     assert digits.images.shape == (5000, 32, 32, 1)
     assert digits.label_names == ("even", "odd")
-    assert digits.finding_names == tuple("zero one two three four five six seven eight nine".split())
+    assert digits.finding_names == tuple(
+        "zero one two three four five six seven eight nine".split()
+    )
     assert Digits.image_size == 32
     assert Digits().domain == "handwritten digit"
 

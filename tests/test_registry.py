@@ -18,7 +18,9 @@ from tgap.selectors.random import Random
 from tgap.settings import Sampler
 
 KNOWN = {
-    "dataset": ["digits", "huggingface", "image_folder", "medmnist"],
+    "dataset": [
+        "digits", "huggingface", "image_folder", "medmnist", "nih_chestxray14", "phantom_xray",
+    ],
     "protocol": ["clean", "thesis"],
     "selector": ["clustered", "random", "whole"],
     "selector/embedder": ["classifier", "clip", "pixels"],
@@ -31,7 +33,7 @@ KNOWN = {
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": ["two_way"],
-}
+}  # fmt: skip
 ALL = [(group, name) for group in registry.GROUPS for name in registry.names(group)]
 
 

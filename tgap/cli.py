@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import NoReturn
 
 from tgap.errors import ConfigError, TgapError
@@ -20,6 +21,7 @@ tgap: can a model be trained on what my fine-tuned generator makes?
 
   tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
   tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
+  tgap phantom --images N --size S --out DIR         draw X-ray phantoms in the layout of NIH's
   tgap ui [--port 5000]                              MLflow's pages on this machine
   tgap sync                                          log to MLflow what could not be logged
   tgap completion bash|zsh|fish                      tab completion: eval "$(tgap completion bash)"
@@ -36,6 +38,8 @@ def command(words: Sequence[str]) -> int:
     """Run a sub-command; returns the exit code."""
     if words and words[0] == "run":
         return run_command(words[1:])
+    if words and words[0] == "phantom":
+        return guarded(lambda: phantom(words[1:]))
     if words and words[0] == "data":
         return guarded(lambda: data_command(words[1:]))
     if words and words[0] == "completion":
@@ -68,6 +72,7 @@ def data_command(words: Sequence[str]) -> int:
     from tgap.report.terminal import shown
     from tgap.store import Store
 
+    log_to_terminal()
     with hydra_ready(args.config_dir) as hydra:
         run = compose_run(hydra, overrides)
     found, size, sheet = described(run, Store(home_folder() / "store"))
@@ -76,6 +81,31 @@ def data_command(words: Sequence[str]) -> int:
     console.print(f"on disk: {size / 2**20:,.1f} MB", markup=False)
     console.print(f"contact sheet: {shown(sheet)}", markup=False)
     return 0
+
+
+def phantom(words: Sequence[str]) -> int:
+    """Write X-ray phantoms with the names, table, lists and folders of ChestX-ray14."""
+    parser = argparse.ArgumentParser(prog="tgap phantom", description=phantom.__doc__)
+    parser.add_argument("--images", type=int, required=True, help="how many; NIH has 112,120")
+    parser.add_argument("--size", type=int, required=True, help="height and width in pixels")
+    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(words)
+    from tgap.datasets.phantoms.writing import write_nih
+
+    log_to_terminal()
+    write_nih(args.out, args.images, args.size, args.seed)
+    print(f"{args.images:,} phantoms in {args.out}; look at them with: tgap data "
+          f"dataset=nih_chestxray14 dataset.path={args.out} dataset.size={args.size}")  # fmt: skip
+    return 0
+
+
+def log_to_terminal() -> None:
+    """Show progress lines and warnings where Hydra has not set logging up."""
+    import logging
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s",
+                        datefmt="%H:%M:%S")  # fmt: skip
 
 
 def completion(words: Sequence[str]) -> int:

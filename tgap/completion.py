@@ -21,13 +21,22 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("--multirun", "--cfg", "--info", "--config-dir", "--hydra-help", "--help"),
     "data": ("--config-dir",),
+    "phantom": ("--images", "--size", "--out", "--seed"),
     "ui": ("--port",),
     "sync": (),
     "completion": (),
 }
 """Sub-commands and their flags."""
 
-_VALUES = {"--cfg": ("job", "hydra", "all"), "--config-dir": (), "--port": ()}
+_VALUES: dict[str, tuple[str, ...]] = {
+    "--images": (),
+    "--size": (),
+    "--out": (),
+    "--seed": (),
+    "--cfg": ("job", "hydra", "all"),
+    "--config-dir": (),
+    "--port": (),
+}
 """Flags that take a value, and the values; where there are none, shells complete files."""
 
 

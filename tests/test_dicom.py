@@ -1,0 +1,432 @@
+import io
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tgap.datasets.decoding import decode, decode_all
+from tgap.datasets.image_folder import ImageFolder
+from tgap.errors import DataError
+
+pydicom = pytest.importorskip("pydicom", reason="the extra 'dicom' is not installed")
+from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
+from pydicom.pixels import apply_modality_lut, apply_windowing  # noqa: E402
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian  # noqa: E402
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
+DEEP = np.random.default_rng(1).integers(0, 4096, (20, 20), dtype=np.uint16)
+DEEP[0, :2] = 0, 4095
+for array in (PICTURE, DEEP):
+    array.setflags(write=False)
+
+
+def dataset(pixels, photometric="MONOCHROME2", bits=None, **elements) -> Dataset:
+    """A secondary capture image of these stored values."""
+    ds = Dataset()
+    ds.file_meta = FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = elements.pop("syntax", ExplicitVRLittleEndian)
+    ds.SOPClassUID = ds.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.5.1.4.1.1.7")
+    ds.SOPInstanceUID = ds.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3")
+    ds.Rows, ds.Columns = pixels.shape[:2]
+    ds.SamplesPerPixel = pixels.shape[2] if pixels.ndim == 3 else 1
+    if pixels.ndim == 3:
+        ds.PlanarConfiguration = 0
+    ds.PhotometricInterpretation = photometric
+    ds.BitsAllocated = 8 * pixels.itemsize
+    ds.BitsStored = bits or ds.BitsAllocated
+    ds.HighBit = ds.BitsStored - 1
+    ds.PixelRepresentation = int(pixels.dtype.kind == "i")
+    ds.PixelData = pixels.tobytes()
+    for name, value in elements.items():
+        setattr(ds, name, value)
+    return ds
+
+
+def written(ds: Dataset) -> bytes:
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, ds, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def content(pixels, photometric="MONOCHROME2", bits=None, **elements) -> bytes:
+    return written(dataset(pixels, photometric, bits, **elements))
+
+
+def shown(pixels, *arguments, **elements):
+    return decode(content(pixels, *arguments, **elements), len(pixels))[:, :, 0]
+
+
+def linear(values, low, high):
+    """Grey levels of values between two ends, by the formula."""
+    return np.rint(255 * np.clip((values.astype(float) - low) / (high - low), 0, 1))
+
+
+def lut(entries, start, bits, words=True):
+    item = Dataset()
+    item.LUTDescriptor = [len(entries), start, bits]
+    data = np.asarray(entries, dtype="<u2")
+    item.add_new(0x00283006, *(("OW", data.tobytes()) if words else ("US", data.tolist())))
+    return [item]
+
+
+# Stored values
+
+
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_eight_bits_are_taken_as_they_are(syntax):
+    assert np.array_equal(shown(PICTURE, syntax=syntax), PICTURE)
+
+
+@given(bits=st.integers(8, 16), seed=st.integers(0, 99))
+@settings(max_examples=30, deadline=None)
+def test_stored_bits_fix_black_and_white(bits, seed):
+    pixels = np.random.default_rng(seed).integers(0, 2**bits, (12, 12)).astype(np.uint16)
+    assert np.array_equal(shown(pixels, bits=bits), linear(pixels, 0, 2**bits - 1))
+
+
+def test_the_image_s_own_extremes_do_not_count():
+    dark = (DEEP // 16).astype(np.uint16)
+    assert shown(dark, bits=12).max() == 16
+
+
+def test_signed_values():
+    pixels = DEEP.astype(np.int16) - 2048
+    assert np.array_equal(shown(pixels, bits=12), linear(DEEP, 0, 4095))
+
+
+def test_bits_above_those_stored_do_not_count():
+    overlaid = DEEP | np.uint16(0xA000)
+    assert np.array_equal(shown(overlaid, bits=12), shown(DEEP, bits=12))
+
+
+def test_sixteen_bits_are_those_of_a_png():
+    pixels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    assert np.array_equal(shown(pixels), decode(png.getvalue(), 256)[:, :, 0])
+
+
+# Inversion
+
+
+def test_monochrome1_is_the_same_picture():
+    inverted = 4095 - DEEP
+    plain = shown(DEEP, bits=12)
+    assert np.array_equal(shown(inverted, "MONOCHROME1", bits=12), plain)
+    assert plain[0, :2].tolist() == [0, 255]
+
+
+def test_an_inverse_presentation_shape_does_not_invert_again():
+    found = shown(4095 - DEEP, "MONOCHROME1", 12, PresentationLUTShape="INVERSE")
+    assert np.array_equal(found, shown(DEEP, bits=12))
+
+
+FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+
+
+@given(center=st.integers(0, 4095), width=st.integers(2, 5000), function=st.sampled_from(FUNCTIONS))
+@settings(max_examples=40, deadline=None)
+def test_monochrome1_in_a_window_is_the_same_picture(center, width, function):
+    shift = 4096 if function == "LINEAR" else 4095
+    window = {"WindowWidth": width, "VOILUTFunction": function}
+    plain = shown(DEEP, bits=12, WindowCenter=center, **window)
+    inverted = shown(4095 - DEEP, "MONOCHROME1", 12, WindowCenter=shift - center, **window)
+    assert np.array_equal(inverted, plain)
+
+
+# Modality and window
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered in exp")  # in pydicom
+@given(
+    center=st.integers(-1500, 3000),
+    width=st.integers(2, 5000),
+    function=st.sampled_from(FUNCTIONS),
+    slope=st.sampled_from([None, 1, 0.5, 2.25]),
+    signed=st.booleans(),
+)
+@settings(max_examples=60, deadline=None)
+def test_windows_are_those_of_pydicom(center, width, function, slope, signed):
+    pixels = DEEP.astype(np.int16) - 2048 if signed else DEEP
+    elements = {"WindowCenter": center, "WindowWidth": width, "VOILUTFunction": function}
+    if slope:
+        elements |= {"RescaleSlope": slope, "RescaleIntercept": -1000}
+    ds = dataset(pixels, bits=12, **elements)
+    expected = apply_windowing(apply_modality_lut(pixels, ds), ds)
+    low, high = (-2048, 2047) if signed else (0, 4095)
+    if slope:
+        low, high = low * slope - 1000, high * slope - 1000
+    exact = 255 * (expected - low) / (high - low)
+    assert abs(decode(written(ds), 20)[:, :, 0] - exact).max() <= 0.5 + 1e-6
+
+
+def test_a_window_by_its_formula():
+    found = shown(DEEP, bits=12, WindowCenter=2048, WindowWidth=1001)
+    assert np.array_equal(found, linear(DEEP, 1547.5, 2547.5))
+
+
+def test_the_first_of_several_windows_counts():
+    several = {"WindowCenter": [500, 3000], "WindowWidth": [300, 100]}
+    one = {"WindowCenter": 500, "WindowWidth": 300}
+    assert np.array_equal(shown(DEEP, bits=12, **several), shown(DEEP, bits=12, **one))
+    assert not np.array_equal(shown(DEEP, bits=12, **one), shown(DEEP, bits=12))
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_window_of_width_one_is_a_threshold():
+    found = shown(DEEP, bits=12, WindowCenter=2048, WindowWidth=1)
+    assert np.array_equal(found, np.where(DEEP > 2047.5, 255, 0))
+
+
+def test_rescaling_without_a_window_keeps_the_picture_and_may_invert_it():
+    plain = shown(DEEP, bits=12)
+    assert np.array_equal(shown(DEEP, bits=12, RescaleSlope=2, RescaleIntercept=-1000), plain)
+    inverse = shown(DEEP, bits=12, RescaleSlope=-1, RescaleIntercept=0)
+    assert np.array_equal(inverse, 255 - plain.astype(int))
+
+
+@pytest.mark.parametrize("words", [True, False])
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_a_voi_table_goes_before_a_window(bits, words):
+    entries = np.random.default_rng(2).integers(0, 2**bits, 3000)
+    found = shown(
+        DEEP, bits=12, VOILUTSequence=lut(entries, 500, bits, words),
+        WindowCenter=100, WindowWidth=10,
+    )  # fmt: skip
+    looked_up = entries[np.clip(DEEP.astype(int) - 500, 0, 2999)]
+    assert np.array_equal(found, linear(looked_up, 0, 2**bits - 1))
+
+
+def test_a_voi_table_starts_at_a_negative_value():
+    entries = np.arange(4096)[::-1]
+    item = lut(entries, 0, 12)
+    item[0].add_new(0x00283002, "SS", [4096, -2048, 12])
+    found = shown(DEEP.astype(np.int16) - 2048, bits=12, VOILUTSequence=item)
+    assert np.array_equal(found, linear(4095 - DEEP.astype(int), 0, 4095))
+
+
+def test_a_table_of_65536_entries_is_announced_by_0():
+    entries = np.random.default_rng(6).integers(0, 65536, 65536)
+    item = lut(entries[:1], 0, 16)
+    item[0].LUTDescriptor = [0, 0, 16]
+    item[0].LUTData = entries.astype("<u2").tobytes()
+    pixels = np.random.default_rng(7).integers(0, 65536, (20, 20)).astype(np.uint16)
+    assert np.array_equal(shown(pixels, VOILUTSequence=item), linear(entries[pixels], 0, 65535))
+
+
+def test_a_modality_table_then_a_window():
+    entries = np.random.default_rng(3).integers(0, 65536, 4096)
+    table = {"ModalityLUTSequence": lut(entries, 0, 16)}
+    table["ModalityLUTSequence"][0].ModalityLUTType = "US"
+    assert np.array_equal(shown(DEEP, bits=12, **table), linear(entries[DEEP], 0, 65535))
+    window = {"WindowCenter": 30000, "WindowWidth": 10001}
+    assert np.array_equal(
+        shown(DEEP, bits=12, **table, **window), linear(entries[DEEP], 24999.5, 34999.5)
+    )
+
+
+# Colours and compression
+
+
+def test_colours_are_taken_as_they_are():
+    pixels = np.random.default_rng(4).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    assert np.array_equal(decode(content(pixels, "RGB"), 20, "rgb"), pixels)
+    luma = pixels @ np.array([0.299, 0.587, 0.114])
+    assert abs(decode(content(pixels, "RGB"), 20)[:, :, 0] - luma).max() <= 0.51
+
+
+def test_luma_and_chroma_become_rgb():
+    pixels = np.random.default_rng(4).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    stored = np.asarray(Image.fromarray(pixels).convert("YCbCr"))
+    found = decode(content(stored, "YBR_FULL"), 20, "rgb").astype(int)
+    assert abs(found - pixels).max() <= 3
+
+
+def test_run_length_encoding_is_read():
+    ds = dataset(DEEP, bits=12)
+    ds.compress(pydicom.uid.RLELossless)
+    assert np.array_equal(decode(written(ds), 20)[:, :, 0], linear(DEEP, 0, 4095))
+
+
+def encapsulated(pixels, kind, syntax, bits, **options) -> tuple[bytes, bytes]:
+    """A file with the pixels as Pillow compresses them, and that file alone."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, **options)
+    ds = dataset(pixels, bits=bits, syntax=syntax)
+    ds.PixelData = pydicom.encaps.encapsulate([buffer.getvalue()])
+    ds["PixelData"].is_undefined_length = True
+    return written(ds), buffer.getvalue()
+
+
+def test_a_jpeg_inside_is_what_pillow_decodes():
+    syntax = pydicom.uid.JPEGBaseline8Bit
+    inside, jpeg = encapsulated(PICTURE, "JPEG", syntax, 8, quality=90)
+    assert np.array_equal(decode(inside, 20), decode(jpeg, 20))
+
+
+def test_a_lossless_jpeg_2000_inside():
+    pixels, syntax = DEEP * np.uint16(16), pydicom.uid.JPEG2000Lossless
+    inside, _ = encapsulated(pixels, "JPEG2000", syntax, 16, no_jp2=True)
+    assert np.array_equal(decode(inside, 20)[:, :, 0], linear(pixels, 0, 65535))
+    too_few_bits, _ = encapsulated(pixels, "JPEG2000", syntax, 12, no_jp2=True)
+    with pytest.raises(DataError, match="values from 0 to 65520 are beyond its 12 bits"):
+        decode(too_few_bits, 20)
+
+
+# As any other image
+
+
+@pytest.mark.parametrize("fit", ["crop", "squash", "pad"])
+@pytest.mark.parametrize("color", ["grey", "rgb"])
+def test_fitted_as_a_png_of_the_same_picture(fit, color):
+    pixels = np.random.default_rng(5).integers(0, 256, (30, 44), dtype=np.uint8)
+    png = io.BytesIO()
+    Image.fromarray(pixels).save(png, "PNG")
+    expected = decode(png.getvalue(), 17, color, fit)
+    assert np.array_equal(decode(content(pixels), 17, color, fit), expected)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, level in {
+        "cat/1.dcm": 10,
+        "cat/2.png": 20,
+        "dog/3.DICOM": 30,
+        "dog/4.png": 40,
+    }.items():
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        if file.suffix == ".png":
+            Image.new("L", (16, 16), level).save(file)
+        else:
+            file.write_bytes(content(np.full((16, 16), level, np.uint8)))
+    return tmp_path
+
+
+def test_an_image_folder_holds_them_beside_others(folder):
+    data = ImageFolder(path=str(folder), size=8).load()
+    assert data.images[:, 0, 0, 0].tolist() == [10, 20, 30, 40]
+    assert data.labels[:, 0].tolist() == [True, True, False, False]
+    assert data.notes == {}
+
+
+def test_known_by_its_prefix_whatever_its_name(folder):
+    (folder / "cat" / "1.dcm").rename(folder / "cat" / "1.png")
+    assert ImageFolder(path=str(folder), size=8).load().images[0, 0, 0, 0] == 10
+
+
+def test_excluded_like_other_bad_files(folder):
+    (folder / "cat" / "1.dcm").write_bytes(content(PICTURE)[:300])
+    data = ImageFolder(path=str(folder), size=8, bad_files="exclude").load()
+    assert data.images[:, 0, 0, 0].tolist() == [20, 30, 40]
+    assert data.notes["excluded"] == {"unreadable": ["cat/1.dcm"]}
+
+
+def test_in_parallel_as_one_after_another():
+    files = [content((DEEP // (i + 1)).astype(np.uint16), bits=12) for i in range(20)]
+    found = decode_all(files, [str(i) for i in range(20)], 16, workers=4)
+    assert np.array_equal(found.images, np.stack([decode(file, 16) for file in files]))
+
+
+# Bad files
+
+
+def without(name):
+    ds = dataset(DEEP, bits=12)
+    delattr(ds, name)
+    return written(ds)
+
+
+def compressed(syntax):
+    ds = dataset(PICTURE)
+    ds.file_meta.TransferSyntaxUID = UID(syntax)
+    ds.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8 no picture"])
+    ds["PixelData"].is_undefined_length = True
+    return written(ds)
+
+
+def window(width, function="LINEAR"):
+    return content(DEEP, bits=12, WindowCenter=100, WindowWidth=width, VOILUTFunction=function)
+
+
+def short_table():
+    items = lut(range(10), 0, 12)
+    items[0].LUTDescriptor = [4096, 0, 12]
+    return items
+
+
+BAD = {
+    "no pixels": (without("PixelData"), "a DICOM file without pixel data"),
+    "no bits": (without("BitsStored"), "^its DICOM header lacks BitsStored$"),
+    "frames": (
+        content(PICTURE.reshape(10, 40), Rows=10, Columns=20, NumberOfFrames=2),
+        "it has 2 frames; only single images are read",
+    ),
+    "bomb": (
+        content(PICTURE, Rows=11_000, Columns=11_000),
+        "11000 x 11000 pixels are more than 100,000,000: a decompression bomb",
+    ),
+    "palette": (
+        content(PICTURE, "PALETTE COLOR"),
+        "interpretation PALETTE COLOR are not read; MONOCHROME1, MONOCHROME2, RGB, YBR_FULL are",
+    ),
+    "32 bit": (
+        content(DEEP.astype(np.uint32)),
+        "MONOCHROME2 pixels of 32 bits, 32 allocated, are not read; 8 to 16 bits are",
+    ),
+    "7 bit": (content(PICTURE // 2, bits=7), "of 7 bits, 8 allocated, are not read"),
+    "more stored than allocated": (content(PICTURE, bits=12), "of 12 bits, 8 allocated"),
+    "deep colours": (
+        content(DEEP[:, :, None].repeat(3, axis=2), "RGB"), "16 allocated, .*; 8 bits are",
+    ),
+    "jpeg lossless": (
+        compressed("1.2.840.10008.1.2.4.70"),
+        "transfer syntax JPEG Lossless.* is compressed, and pydicom needs another package .*"
+        "install one of: .*pylibjpeg",
+    ),
+    "video": (compressed("1.2.840.10008.1.2.4.100"), "no decoder for the transfer syntax MPEG2"),
+    "cut off": (content(DEEP, bits=12)[:-100], "(?i)bytes|length"),
+    "width": (window(0), "width of a LINEAR window must be at least 1, got 0"),
+    "exact width": (window(0, "LINEAR_EXACT"), "a LINEAR_EXACT window must be above 0, got 0"),
+    "sigmoid width": (window(-1, "SIGMOID"), "a SIGMOID window must be above 0, got -1"),
+    "function": (window(9, "CUBIC"), "VOI LUT function CUBIC is not one of LINEAR, LINEAR_EX"),
+    "infinite": (
+        content(DEEP, bits=12, WindowCenter="1E400", WindowWidth=9), "its WindowCenter is inf",
+    ),
+    "slope alone": (
+        content(DEEP, bits=12, RescaleSlope=2),
+        "a rescale slope of 2.0 with an intercept of None; both must be given",
+    ),
+    "slope 0": (
+        content(DEEP, bits=12, RescaleSlope=0, RescaleIntercept=1), "the slope must not be 0",
+    ),
+    "short table": (
+        content(DEEP, bits=12, VOILUTSequence=short_table()),
+        "its VOILUTSequence has 10 entries up to 9, where its descriptor says 4096 of 12 bits",
+    ),
+    "table of more bits": (
+        content(DEEP, bits=12, VOILUTSequence=lut([0, 5000], 0, 12)),
+        "has 2 entries up to 5000, where its descriptor says 2 of 12 bits",
+    ),
+    "the prefix alone": (bytes(128) + b"DICM", "a DICOM file without pixel data"),
+    "no prefix": (content(PICTURE)[132:], "its content is none of PNG.*WEBP, DICOM"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_bad_files_are_told_by_their_reason(what):
+    data, reason = BAD[what]
+    with pytest.raises(DataError, match=reason):
+        decode(data, 16)
+
+
+def test_without_pydicom_it_is_told_what_to_install(monkeypatch):
+    data = content(PICTURE)
+    monkeypatch.setitem(sys.modules, "pydicom", None)
+    with pytest.raises(
+        DataError, match=r"needs the package 'pydicom'.*pip install 'tgap\[dicom\]'"
+    ):
+        decode(data, 16)

@@ -1,0 +1,1 @@
+"""Chest X-ray phantoms: known factors, the pictures drawn from them, and NIH's file layout."""

@@ -1,0 +1,191 @@
+"""Phantoms on disk, in the exact layout of NIH's ChestX-ray14."""
+
+import csv
+import os
+import shutil
+import zlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors
+from tgap.datasets.phantoms.picture import draw_all
+from tgap.errors import ConfigError, DataError
+from tgap.types import Images
+
+TABLE = "Data_Entry_2017_v2020.csv"
+HEADER = (
+    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
+    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
+)
+"""NIH's own; the commas inside of brackets make eleven columns."""
+LARGEST = 112_120
+SMALLEST_SIZE = 16
+_FIRST_FOLDER, _NEXT_FOLDERS = 4_999, 10_000
+_FIELD = 360.0
+"""Millimetres that a picture spans."""
+_QUIRKS = {1: "RGBA", 2: "I;16", 3: "P", 4: "LA"}
+_TEXT_FACTORS = ("view", "sex", "text")
+_README = """\
+Chest X-ray phantoms: drawn, not taken. Nobody is shown, and no diagnosis can be learnt from them.
+
+{images} images of {patients} patients at {size} x {size} pixels, seed {seed}, in the layout of
+NIH's ChestX-ray14. factors.csv holds everything that the pictures were drawn from.
+"""
+
+
+def write_nih(
+    out: Path,
+    images: int,
+    size: int,
+    seed: int = 0,
+    *,
+    quirks: bool = False,
+    workers: int | None = None,
+) -> None:
+    """Write phantoms as NIH's folders, names, table and lists, and their factors beside them.
+
+    Everything is written beside ``out`` and renamed at the end, so ``out`` is complete or absent.
+
+    Args:
+        out: A folder that is empty or not there yet.
+        images: 1 to 112,120; at full scale the twelve folders hold as many as NIH's.
+        size: Height and width, at least 16.
+        seed: Which phantoms; a smaller set is the beginning of a larger one.
+        quirks: Store images 1 to 4 as RGBA, 16-bit, palette and grey with alpha, the picture
+            being the same: what a reader of NIH's files must cope with.
+        workers: Threads; all cores by default.
+
+    Raises:
+        ConfigError: If a number is out of range.
+        DataError: If ``out`` holds something, or cannot be written.
+    """
+    _check(images, size, seed)
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise DataError(f"{out} is not an empty folder; give the name of a new one")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = out.parent / f".{out.name}.{os.getpid()}.part"
+        beside.mkdir()
+        try:
+            _write(beside, draw_factors(images, seed), size, quirks, workers)
+            if out.exists():
+                out.rmdir()
+            beside.rename(out)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot write phantoms to {out}: {error.strerror or error}; free space there, or "
+            "give another folder"
+        ) from error
+
+
+def file_names(factors: Factors) -> list[str]:
+    """NIH's name of each image: patient and follow-up number."""
+    patients, visits = factors.columns["patient"], factors.columns["follow_up"]
+    return [f"{int(p):08d}_{int(v):03d}.png" for p, v in zip(patients, visits, strict=True)]
+
+
+def read_factors(path: Path) -> Factors:
+    """Read a ``factors.csv``; drawing its rows gives the same pictures again.
+
+    Raises:
+        DataError: If the file is missing or is no table of factors.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        by_name = dict(zip(header, zip(*rows, strict=True), strict=True))
+        del by_name["Image Index"]
+        return Factors(
+            {
+                name: np.array(cells, dtype=np.str_ if name in _TEXT_FACTORS else np.float64)
+                for name, cells in by_name.items()
+            }
+        )
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
+    except (ValueError, KeyError) as error:
+        raise DataError(f"{path} is no table of phantoms' factors: {error}") from error
+
+
+def _check(images: int, size: int, seed: int) -> None:
+    problems = []
+    if not 1 <= images <= LARGEST:
+        problems.append(f"images must be 1 to {LARGEST}, got {images}")
+    if size < SMALLEST_SIZE:
+        problems.append(f"size must be at least {SMALLEST_SIZE}, got {size}")
+    if seed < 0:
+        problems.append(f"seed must be at least 0, got {seed}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _write(folder: Path, factors: Factors, size: int, quirks: bool, workers: int | None) -> None:
+    names = file_names(factors)
+    paths = [folder / _image_folder(i) / "images" / name for i, name in enumerate(names)]
+    for parent in dict.fromkeys(path.parent for path in paths):
+        parent.mkdir(parents=True)
+
+    def put(index: int, image: Images) -> None:
+        _save(image, paths[index], _QUIRKS.get(index, "L") if quirks else "L")
+
+    _write_table(folder / TABLE, factors, names, size)
+    _write_factors(folder / "factors.csv", factors, names)
+    test = factors.columns["official_test"] > 0
+    for name, chosen in (("train_val_list.txt", ~test), ("test_list.txt", test)):
+        lines = [f"{names[i]}\n" for i in np.flatnonzero(chosen)]
+        (folder / name).write_text("".join(lines), "utf-8")
+    columns = factors.columns
+    about = _README.format(
+        images=len(factors), patients=int(columns["patient"][-1]), size=size,
+        seed=int(columns["seed"][0]),
+    )  # fmt: skip
+    (folder / "README.txt").write_text(about, "utf-8")
+    draw_all(factors, size, put, workers)
+
+
+def _image_folder(index: int) -> str:
+    return f"images_{1 + (index + _NEXT_FOLDERS - _FIRST_FOLDER) // _NEXT_FOLDERS:03d}"
+
+
+def _save(image: Images, path: Path, mode: str) -> None:
+    from PIL import Image
+
+    grey = image[..., 0]
+    if mode == "I;16":
+        picture = Image.fromarray(grey.astype(np.uint16) * 257)
+    else:
+        picture = Image.fromarray(grey).convert(mode)
+    # run lengths after PNG's own filters: faster and smaller here than searching for matches
+    picture.save(path, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
+
+
+def _write_table(path: Path, factors: Factors, names: Sequence[str], size: int) -> None:
+    columns, present = factors.columns, factors.findings()
+    spacing = round(_FIELD / size, 6)
+    rows = (
+        (
+            names[i],
+            "|".join(FINDINGS[f] for f in np.flatnonzero(present[i])) or "No Finding",
+            int(columns["follow_up"][i]), int(columns["patient"][i]), int(columns["age"][i]),
+            columns["sex"][i], columns["view"][i], size, size, spacing, spacing,
+        )
+        for i in range(len(factors))
+    )  # fmt: skip
+    _write_csv(path, HEADER, rows)
+
+
+def _write_factors(path: Path, factors: Factors, names: Sequence[str]) -> None:
+    columns = [column.tolist() for column in factors.columns.values()]
+    header = ",".join(("Image Index", *factors.columns))
+    _write_csv(path, header, zip(names, *columns, strict=True))
+
+
+def _write_csv(path: Path, header: str, rows: Iterable[Sequence[Any]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(header + "\n")
+        csv.writer(file, lineterminator="\n").writerows(rows)
