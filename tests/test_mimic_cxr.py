@@ -98,10 +98,10 @@ def test_binary_labels_of_frontal_views(root):
 
 def test_images_in_the_order_of_the_metadata(root):
     put_tables(root, images=IMAGES[::-1])
-    rows, data = loaded(root)
-    assert rows == [6, 5, 3, 1]
-    assert data.labels[:, 1].tolist() == [False, True, True, False]
-    assert data.official_test.tolist() == [True, True, False, False]
+    rows, data = loaded(root, uncertain="ones")
+    assert rows == [6, 5, 4, 3, 1]
+    assert data.labels[:, 1].tolist() == [False, True, True, True, False]
+    assert data.official_test.tolist() == [True, True, False, False, False]
 
 
 def test_all_views(root):

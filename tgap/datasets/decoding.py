@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tgap.datasets.base import in_memory
+from tgap.datasets.dicom import is_dicom, read_dicom
 from tgap.errors import DataError
 from tgap.progress import progress
 from tgap.types import Bools, Images, Indices, NewImages, Resumable
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+"""What Pillow reads; DICOM is read through pydicom."""
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 MAX_PIXELS = 100_000_000
 """A header that promises more is taken for a decompression bomb."""
 
@@ -64,10 +66,12 @@ def decode(source: Path | bytes, size: int, color: str = "grey", fit: str = "cro
     orientation is applied, and grey is ITU-R 601-2 luma. Only then is the image resampled, with
     Pillow's bicubic filter, whose support grows with the reduction, so that it does not alias
     (Parmar et al., On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022).
-    An image of the right size is not resampled.
+    An image of the right size is not resampled. How the values of DICOM files become brightness
+    is said at ``tgap.datasets.dicom.read_dicom``.
 
     Args:
-        source: A file, or a file's content: PNG, JPEG, BMP, TIFF or WEBP.
+        source: A file, or a file's content: PNG, JPEG, BMP, TIFF, WEBP or, known by its prefix
+            whatever the file's name, DICOM.
         size: Height and width of the result.
         color: ``grey`` or ``rgb``.
         fit: ``crop`` takes the central square, ``squash`` stretches the image to a square, and
@@ -211,20 +215,26 @@ def _read(source: Path | bytes, mode: str) -> "Image":
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
-        file = io.BytesIO(source) if isinstance(source, bytes) else source
-        with Image.open(file, formats=FORMATS) as image:
-            _check_header(image)
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            return _converted(image, mode)
+        with _opened(source) as file:
+            if is_dicom(file):
+                return _converted(Image.fromarray(read_dicom(file, MAX_PIXELS)), mode)
+            with Image.open(file, formats=FORMATS) as image:
+                _check_header(image)
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
+                return _converted(image, mode)
     except (DataError, MemoryError):
         raise
     except UnidentifiedImageError:
-        raise DataError(f"its content is none of {', '.join(FORMATS)}") from None
+        raise DataError(f"its content is none of {', '.join(FORMATS)}, DICOM") from None
     except OSError as error:
         raise DataError(error.strerror or str(error)) from error
-    except Exception as error:  # whatever Pillow's parsers run into in a broken file
+    except Exception as error:  # whatever the parsers run into in a broken file
         raise DataError(str(error) or type(error).__name__) from error
+
+
+def _opened(source: Path | bytes) -> BinaryIO:
+    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
 
 
 def _check_header(image: "Image") -> None:

@@ -19,7 +19,7 @@ from tgap.types import ImageSet, NewImages
 
 @dataclass(kw_only=True)
 class ImageFolder(Dataset):
-    """Images from a folder of PNG, JPEG, BMP, TIFF or WEBP files, in the order of their paths.
+    """Images from a folder of PNG, JPEG, BMP, TIFF, WEBP or DICOM files, in the order of their paths.
 
     Without a table, the first folder below ``path`` is an image's label, and each image is its
     own patient. With one, a row names an image file (relative to ``path``) and its labels, and

@@ -1,0 +1,139 @@
+"""MIMIC-CXR and MIMIC-CXR-JPG, from a local folder in their own layout."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tgap.datasets.csv_files import find_csv, read_csv
+from tgap.datasets.listing import Listing
+from tgap.datasets.observations import (
+    OBSERVATIONS,
+    ObservedRadiographs,
+    Records,
+    first,
+    parse,
+    refuse,
+    refuse_repeats,
+)
+from tgap.datasets.tables import Table
+from tgap.errors import DataError
+from tgap.types import Indices
+
+_IDS = ("subject_id", "study_id")
+_TABLES = {
+    "mimic-cxr-2.0.0-chexpert.csv": (*_IDS, *OBSERVATIONS),
+    "mimic-cxr-2.0.0-metadata.csv": ("dicom_id", *_IDS, "ViewPosition"),
+    "mimic-cxr-2.0.0-split.csv": ("dicom_id", *_IDS, "split"),
+}
+_SPLITS = ("train", "validate", "test")
+_FRONTAL = ("PA", "AP")
+_NUMBER = re.compile(r"\d{2,9}", re.ASCII)
+_DICOM_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
+
+
+@dataclass(kw_only=True)
+class MimicCxr(ObservedRadiographs):
+    """Chest X-rays with 14 observations from reports (Johnson et al., arXiv 1901.07042, 2019).
+
+    ``path`` holds ``mimic-cxr-2.0.0-chexpert.csv``, ``-metadata.csv`` and ``-split.csv``, plain
+    or as ``.csv.gz``, and the images as ``files/p10/p10000032/s50414267/<dicom_id>.jpg``
+    (MIMIC-CXR-JPG, whose pixels count if both are there) or ``.dcm`` (MIMIC-CXR, beside which
+    the tables are put). Part of the images will do, with ``bad_files=exclude``. As for
+    ``image_folder``, nothing outside the folder is read.
+
+    The split's ``test`` is the ``official_test``. ``frontal`` views are those whose
+    ``ViewPosition`` is ``PA`` or ``AP``; an empty one is not known to be frontal. Observations
+    are a study's, so all of its images have the same. Images of studies without a row are left
+    out.
+
+    Findings are the 12 pathologies. How labels are made of them, and what ``uncertain`` does, is
+    said at ``tgap.datasets.observations.label``. Metadata are ``file``, ``view`` and ``study``;
+    age and sex are in tables of MIMIC-IV that are not read. The notes count what is left out, as
+    for ``nih_chestxray14``.
+    """
+
+    def _tables(self) -> dict[str, Path]:
+        found = {name: find_csv(self._root, name) for name in _TABLES}
+        absent = [name for name, file in found.items() if file is None]
+        if absent:
+            raise DataError(
+                f"path must hold {', '.join(absent)} (or .csv.gz), but {self._root} does not; "
+                "the tables are part of MIMIC-CXR-JPG"
+            )
+        return {name: file for name, file in found.items() if file is not None}
+
+    def _records(self, listing: Listing) -> Records:
+        chexpert, images, split = (
+            read_csv(file, _TABLES[name]) for name, file in self._tables().items()
+        )
+        _check(chexpert, images, split)
+        parts = _parts(images, split)
+        rows = _study_rows(images, chexpert)
+        known = np.flatnonzero(rows >= 0)
+        subject, study, view, dicom = (
+            np.array(images.columns[name])[known]
+            for name in (*_IDS, "ViewPosition", "dicom_id")
+        )  # fmt: skip
+        folders = [f"files/p{s[:2]}/p{s}/s{t}" for s, t in zip(subject, study, strict=True)]
+        return Records(
+            files=[
+                _file(f"{folder}/{name}", listing)
+                for folder, name in zip(folders, dicom, strict=True)
+            ],
+            observations=parse(chexpert)[rows[known]],
+            patients=subject.astype(np.int64),
+            frontal=np.isin(view, _FRONTAL),
+            metadata={"view": view, "study": study},
+            official_test=(np.array(parts) == "test")[known],
+            notes={"unlabelled": len(images) - len(known)},
+        )
+
+
+def _check(chexpert: Table, images: Table, split: Table) -> None:
+    for table in (chexpert, images, split):
+        for name in _IDS:
+            refuse(table, name, lambda c: not _NUMBER.fullmatch(c), "must be a whole number")
+    refuse(
+        images, "dicom_id", lambda cell: not _DICOM_ID.fullmatch(cell),
+        "must be letters, digits and hyphens",
+    )  # fmt: skip
+    refuse(split, "split", lambda c: c not in _SPLITS, f"must be one of {', '.join(_SPLITS)}")
+    for table, name in ((chexpert, "study_id"), (images, "dicom_id"), (split, "dicom_id")):
+        refuse_repeats(table, name)
+
+
+def _rows(table: Table, *names: str) -> Iterator[tuple[str, ...]]:
+    return zip(*(table.columns[name] for name in names), strict=True)
+
+
+def _study_rows(images: Table, chexpert: Table) -> Indices:
+    """The row of each image's study, -1 if there is none."""
+    studies = {ids: row for row, ids in enumerate(_rows(chexpert, *_IDS))}
+    found = np.array([studies.get(ids, -1) for ids in _rows(images, *_IDS)], dtype=np.int64)
+    if (found == -1).all():
+        raise DataError(
+            f"no image of table {images.name} is of a study in table {chexpert.name}; are they of "
+            "the same release?"
+        )
+    return found
+
+
+def _parts(images: Table, split: Table) -> list[str]:
+    """The part of the split that each image belongs to."""
+    known = dict(zip(_rows(split, "dicom_id", *_IDS), split.columns["split"], strict=True))
+    keys = list(_rows(images, "dicom_id", *_IDS))
+    unknown = [key[0] for key in keys if key not in known]
+    if unknown:
+        raise DataError(
+            f"table {split.name} does not name {len(unknown)} images of table {images.name} with "
+            f"the same subject and study: {first(unknown)}; are they of the same release?"
+        )
+    return [known[key] for key in keys]
+
+
+def _file(stem: str, listing: Listing) -> str:
+    files = [f"{stem}.jpg", f"{stem}.dcm"]
+    return next((file for file in files if file in listing.files), files[0])
