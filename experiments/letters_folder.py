@@ -46,13 +46,13 @@ def save(image: Image.Image, kind: str, stem: Path) -> Path:
     return file
 
 
-def main() -> None:
+def main(words: list[str] | None = None) -> None:
     """Draw each letter and its capital in each font, ``--each`` times."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path, help="folder to make; must not exist")
     parser.add_argument("--each", type=int, default=5, help="images per letter and font")
     parser.add_argument("--seed", type=int, default=0)
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     rng = np.random.default_rng(args.seed)
     args.out.mkdir(parents=True)
     rows = []

@@ -5,7 +5,9 @@ import shlex
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import tgap
 from tgap.cli import command, run_command
@@ -64,6 +66,34 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("dataset=image_folder", "dataset.path must name a folder of images, got ''"),
         ("classifier=timm classifier.model=resnet19", "did you mean resnet"),
         ("classifier=chexnet classifier.weights=gone.pth", "file that does not exist: gone.pth"),
+        (
+            "classifier=timm classifier.model=vit_tiny_patch16_224",
+            "cannot take images of 32 x 32: Input height (32) doesn't match model (224)",
+        ),
+        (
+            "selector=random selector/embedder=clip",
+            "selector that is chosen has no part 'embedder'",
+        ),
+        ("selector=clip_spectral selector.embedder.device=mps", "device 'mps' is not available"),
+        (
+            "classifier=linear_probe classifier.embedder.model=ViT-B-99 "
+            "classifier.embedder.pretrained=openai",
+            "classifier.embedder: CLIP model 'ViT-B-99' with weights 'openai' cannot be loaded: "
+            "there is no such model; did you mean 'ViT-B-32'?",
+        ),
+        (
+            "selector=clip_spectral selector.embedder.model=ViT-B-32 "
+            "selector.embedder.pretrained=opnai",
+            "'opnai' is not a known tag",
+        ),
+        (
+            "selector=clip_spectral selector.cluster.n_clusters=9999",
+            "selector.cluster.n_clusters must be at most 1500",
+        ),
+        (
+            'prompts.wordings="{even: number, odd: number}"',
+            "prompts.tuning must tell labels apart, but is 'an image of number handwritten digit'",
+        ),
         ("selector=clip_kmeans selector.pick=null", "selector.pick must be chosen"),
         ("selector=subclass selector/pick=closest", "selector.embedder must be set"),
         (
@@ -173,3 +203,28 @@ def test_the_command_alone_shows_its_use(capsys: pytest.CaptureFixture[str]) -> 
 def test_ui_without_runs_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["ui"]) == 2
     assert "nothing is logged yet" in capsys.readouterr().err
+
+
+def test_a_config_file_that_is_no_yaml_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "selector").mkdir()
+    (tmp_path / "selector" / "bad.yaml").write_text("a: [1, 2\nb: }")
+    text = refused(f"--config-dir={tmp_path} selector=bad", capsys)
+    assert "a config file is no YAML" in text
+
+
+def test_findings_in_prompts_of_data_without_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        for number in range(20):
+            picture = Image.fromarray(rng.integers(0, 256, (32, 32), dtype=np.uint8))
+            picture.save(tmp_path / "pets" / label / f"{number}.png")
+    words = (
+        f"dataset=image_folder dataset.path={tmp_path} dataset.size=32 dataset.domain=pet size=5"
+    )
+    text = refused(f"{words} prompts=findings", capsys)
+    assert "prompts.tuning names findings, but dataset 'image_folder' knows none" in text

@@ -183,3 +183,29 @@ def test_further_test_sets_that_do_not_fit_are_told(
     told = capsys.readouterr().err
     assert "images of external.b must be (32, 32, 1)" in told
     assert "external.b must share labels by name with the dataset (even, odd), got cat, dog" in told
+
+
+def test_settings_of_a_swept_group_go_with_each_of_its_options(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swept.parent)
+    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed"))]
+    words += ["selector=clip_kmeans,subclass", "selector/allocate=water_filling", "size=12"]
+    assert run_command(words) == 0
+    allocated = {run.data.tags.get("tgap.overrides", "") for run in runs_of(swept)}
+    for selector in ("clip_kmeans", "subclass"):
+        assert any(
+            f"selector={selector} selector/allocate=water_filling" in words for words in allocated
+        )
+
+
+def test_sizes_in_total_are_said_to_be(
+    swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(swept.parent)
+    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed", "-m"))]
+    assert run_command([*words, "protocol=thesis", "size=1"]) == 0
+    told = capsys.readouterr()
+    assert "1 in total" in told.out
+    assert "protocol thesis" in told.out
+    assert "gets no tuning image: chance gave it none of size=1 in total" in told.err + told.out

@@ -1,6 +1,7 @@
 """Every component is found, has a typed schema, and is built from data and from nothing else."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,88 @@ def test_all_problems_of_a_node_are_told_together() -> None:
 def test_an_unknown_name_tells_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'random'"):
         registry.component_class("selector", "randon")
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Pretends that a package with entry points is installed."""
+
+    def install(code: str, **entry_points: str) -> None:
+        lines = [f"{name} = {value}" for name, value in entry_points.items()]
+        info = tmp_path / "theirs-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("\n".join(["[tgap.selector]", *lines]))
+        (tmp_path / "their_code.py").write_text(code)
+        monkeypatch.syspath_prepend(tmp_path)
+        registry._installed.cache_clear()
+        registry._loaded.cache_clear()
+
+    yield install
+    sys.modules.pop("their_code", None)
+    monkeypatch.undo()
+    registry._installed.cache_clear()
+    registry._loaded.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "told"),
+    [
+        ("import no_such_library", "their_code:Mine", "No module named 'no_such_library'"),
+        ("1 / 0", "their_code:Mine", "ZeroDivisionError"),
+        ("", "their_code:Mine", "has no attribute 'Mine'"),
+        ("Mine = dict", "their_code:Mine", "is no Selector; only components are built"),
+        (
+            "from tgap.selectors.random import Random\nclass Other(Random):\n    'Mine.'",
+            "their_code:Other",
+            "whose stem is 'other'; entry point and stem must be the same",
+        ),
+        (
+            "from tgap.selectors.random import Random\n"
+            "class Mine(Random):\n    'Mine.'\n    k: int = 3",
+            "their_code:Mine",
+            r"Mine is no dataclass; put @dataclass\(kw_only=True\) above it",
+        ),
+    ],
+)
+def test_a_broken_entry_point_is_told_and_stops_nobody_else(
+    code: str, value: str, told: str, installed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    installed(code, mine=value)
+    assert tgap.compose("selector=random").selector == Random()
+    assert "entry point 'mine' (tgap.selector) of 'theirs'" in caplog.text
+    with pytest.raises(ConfigError, match=told):
+        tgap.compose("selector=mine")
+
+
+def test_an_entry_point_cannot_take_a_name_of_ours(
+    installed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    installed("", random="their_code:Random")
+    assert tgap.compose("selector=random").selector == Random()
+    assert "entry point 'random' is not used: tgap has a selector of that name" in caplog.text
+
+
+def test_a_component_outside_counts_by_its_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from tgap.selectors.random import Random\nclass Mine(Random):\n    'Mine.'\n"
+    (tmp_path / "their_own.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("TGAP_TRUSTED", "their_own")
+    before = built({"_target_": "their_own.Mine"}).identity()
+    assert built({"_target_": "their_own.Mine"}).identity() == before
+    (tmp_path / "their_own.py").write_text(code + "# changed\n")
+    assert built({"_target_": "their_own.Mine"}).identity() != before
+    assert "source" not in Random().identity()
+
+
+def test_a_target_without_a_module() -> None:
+    with pytest.raises(ConfigError, match="must be a class with its module"):
+        built({"_target_": "Random"})
+
+
+def test_a_trusted_package_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TGAP_TRUSTED", "not_there")
+    with pytest.raises(ConfigError, match="is its package installed, or its folder on PYTHONPATH"):
+        built({"_target_": "not_there.Mine"})

@@ -1,12 +1,15 @@
 """What every pluggable class is: a keyword-only dataclass whose fields are its hyper-parameters."""
 
 import dataclasses
+import hashlib
 import math
 import operator
 import re
+import sys
 from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from tgap.errors import ConfigError
@@ -125,7 +128,18 @@ class Component(Checked, ABC):
         return self.name or self.stem()
 
     def identity(self) -> dict[str, Any]:
-        """What this component is, for an artifact's key: class, version, fields in the key."""
+        """What this component is, for an artifact's key: class, version, fields in the key.
+
+        Of a class outside tgap its file's content too, so that whoever is writing one is not given
+        the results of an earlier state.
+        """
         cls = type(self)
         head = {"class": f"{cls.__module__}.{cls.__qualname__}", "version": cls.version}
+        if not cls.__module__.startswith("tgap."):
+            head["source"] = _source_digest(cls.__module__)
         return head | super().identity()
+
+
+def _source_digest(module: str) -> str:
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -138,6 +138,7 @@ class _WrongValueError(Exception):
 
 def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     """Compose with Hydra, its errors put into words."""
+    import yaml  # type: ignore[import-untyped]
     from hydra.errors import HydraException
     from hydra.types import RunMode
     from omegaconf import open_dict
@@ -152,6 +153,9 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
         )
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise _explained(error) from error
+    except yaml.YAMLError as error:
+        told = " ".join(str(error).split())
+        raise ConfigError([f"a config file is no YAML: {told}"]) from error
     with open_dict(config):
         del config["hydra"]
     return config
@@ -163,13 +167,18 @@ def _explained(error: Exception) -> Exception:
     text = f"{error}\n{cause}"
     group = re.search(r"Could not find '([\w/]+)/([\w.-]+)'", text)
     if group and group[1] in (*registry.GROUPS, "profile"):
-        return ConfigError(
+        broken = registry.load_problem(group[1], group[2])
+        return broken or ConfigError(
             [f"no {group[1]} is named '{group[2]}'{nearest(group[2], options(group[1]))}"]
         )
     several = re.search(r"Ambiguous value for argument '([^']+)'", text)
     if several:
         return ConfigError([f"{several[1]} has several values: add -m to sweep over them"])
     override = re.search(r"Could not override '([^']+)'", text)
+    part = re.search(r"Could not override '([^']+)'\.\s+No match in the defaults list", text)
+    if part:
+        head, _, last = part[1].rpartition("/")
+        return ConfigError([f"{part[1]}: the {head or 'run'} that is chosen has no part '{last}'"])
     missing = re.search(r"Key '([^']+)' (?:is )?not in", text)
     if missing:
         return _UnknownKeyError(override[1] if override else missing[1])

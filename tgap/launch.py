@@ -91,7 +91,7 @@ def _swept(hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run]) -> lis
     try:
         with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
             batches = hydra.multirun(
-                config_name=CONFIG_NAME, task_function=task, overrides=list(overrides)
+                config_name=CONFIG_NAME, task_function=task, overrides=all_swept(overrides)
             )
         outcomes = [job.return_value for batch in batches for job in batch]
         status = "FAILED" if any(outcome.failure for outcome in outcomes) else "FINISHED"
@@ -99,6 +99,29 @@ def _swept(hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run]) -> lis
         rows = [outcome.row for outcome in outcomes if outcome.row is not None]
         recorder.close_sweep(runs[0], rows, status)
     return outcomes
+
+
+def all_swept(overrides: Sequence[str]) -> list[str]:
+    """Overrides of one value as a choice among one.
+
+    Hydra first composes a sweep's configuration without what is swept. Settings of a swept group
+    (``selector=a,b selector/pick=closest``) would be refused there, because the group's default
+    may not have them.
+
+    >>> all_swept(["size=1,2", "selector/pick=closest", "hydra.verbose=true"])
+    ['size=1,2', 'selector/pick=choice(closest)', 'hydra.verbose=true']
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    found = []
+    for text, override in zip(
+        overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True
+    ):
+        key, equals, value = text.partition("=")
+        single = bool(equals and value.strip()) and not override.is_sweep_override()
+        hydras = key.lstrip("+~").startswith("hydra")
+        found.append(f"{key}=choice({value})" if single and not hydras else text)
+    return found
 
 
 @contextmanager

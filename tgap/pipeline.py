@@ -108,6 +108,11 @@ class _Line:
                 vectors = self._artifact("embedding").read_array("vectors.npy")[chosen]
             rng = rng_for("select", self.run.seed_of("select"))
             sizes = self.run.sizes(pool.labels)
+            for label in np.flatnonzero(np.array(sizes) == 0) if self.run.selector.sized else ():
+                log.warning(
+                    "label '%s' gets no tuning image: chance gave it none of size=%d in total",
+                    pool.label_names[label], self.run.size,
+                )  # fmt: skip
             write_selection(folder, self.run.selector.select(pool, vectors, sizes, rng))
 
         self._make("selection", self.plan.selection, make)

@@ -32,7 +32,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
     problems = check_files(runs)
     if problems:
         return problems
-    classifiers: dict[str, list[str]] = {}
+    checked: dict[str, list[str]] = {}
     try:
         store = Store(home / "store")
         problems = store.check_writable()
@@ -54,10 +54,15 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_prompts(run, pool.images)
         problems += check_shape(run, pool.shape)
         problems += check_external(its, pool, store)
-        asked = canonical_json([run.classifier.identity(), pool.shape])
-        if asked not in classifiers:
-            classifiers[asked] = run.classifier.check(pool.shape)
-        problems += classifiers[asked]
+        embedder = run.selector.embedder_used() if run.finetuner.tunes else None
+        asked = canonical_json(
+            [run.classifier.identity(), pool.shape, embedder.identity() if embedder else None]
+        )
+        if asked not in checked:
+            checked[asked] = run.classifier.check(pool.shape)
+            if embedder is not None:
+                checked[asked] += [f"selector.embedder: {text}" for text in embedder.check()]
+        problems += checked[asked]
     return list(dict.fromkeys(problems))
 
 
@@ -70,7 +75,8 @@ def check_files(runs: Sequence[Run]) -> list[str]:
 
 def check_devices(runs: Sequence[Run]) -> list[str]:
     """Devices that are named and not there; torch is imported only if one is named."""
-    asked = {part.device for run in runs for part in (run.generator, run.classifier)}
+    parts = [part for run in runs for part in (run.generator, run.classifier)]
+    asked = {part.device for part in parts}
     problems: list[str] = []
     for device in sorted(asked - {"auto", "cpu"}):
         try:
@@ -97,6 +103,8 @@ def check_size(run: Run, pool: ImageSet) -> list[str]:
                 f"(dataset={run.dataset.title()}); choose a smaller size, a larger pool_size, or "
                 "a selector that repeats images"
             )
+        if asked:
+            problems += [f"{text} (label '{label}')" for text in run.selector.check(available)]
     return problems
 
 
@@ -109,6 +117,12 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
         for name in run.prompts.names()
         if name not in known
     ]
+    for use in ("tuning", "generation"):
+        problems += _same_texts(run, pool.label_names, use)
+        if run.prompts.names_findings(use) and not pool.finding_names:
+            problems.append(
+                f"prompts.{use} names findings, but dataset '{run.dataset.title()}' knows none"
+            )
     if run.finetuner.prior_images() == 0:
         return problems
     prior = run.prompts.text("prior", run.dataset.domain)
@@ -121,6 +135,21 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
     return problems
 
 
+def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
+    """Labels that have the same prompt, so that nothing could tell them apart."""
+    texts: dict[str, str] = {}
+    problems = []
+    for name in label_names:
+        text = run.prompts.text(use, run.dataset.domain, name)
+        if text in texts:
+            problems.append(
+                f"prompts.{use} must tell labels apart, but is {text!r} for '{texts[text]}' and "
+                f"'{name}'"
+            )
+        texts.setdefault(text, name)
+    return problems
+
+
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     """Whether the dataset's images are such as the generator draws: classifiers see both."""
     expected = run.generator.image_shape()
@@ -128,8 +157,8 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
         return []
     return [
         f"images must be {expected} (height, width, channels) for generator "
-        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; choose "
-        "another dataset or generator"
+        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; set the "
+        "dataset's size or color, where it has them, or choose another dataset or generator"
     ]
 
 

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import logging
 import os
 import pkgutil
 import typing
@@ -36,6 +37,8 @@ from tgap.selectors.picks.base import Pick
 from tgap.suggest import nearest
 
 C = TypeVar("C", bound=Checked)
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -106,13 +109,51 @@ def component_class(group: str, name: str) -> type[Component]:
     if name in _own(group):
         return _own(group)[name]
     if name in _installed(group):
-        return _subclass(_installed(group)[name].load(), GROUPS[group].base, name)
+        return _loaded(group, _installed(group)[name])
     raise ConfigError([f"no {group} is named '{name}'{nearest(name, names(group))}"])
+
+
+@cache
+def _loaded(group: str, entry_point: EntryPoint) -> type[Component]:
+    """Another package's component.
+
+    Raises:
+        ConfigError: If it cannot be imported, is none, or is named otherwise.
+    """
+    package = entry_point.dist.name if entry_point.dist else "?"
+    where = f"entry point '{entry_point.name}' (tgap.{group.replace('/', '.')}) of '{package}'"
+    try:
+        cls = entry_point.load()
+    except Exception as error:  # whatever somebody's module does when it is imported
+        raise ConfigError(
+            [f"{where} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"]
+        ) from error
+    found = _subclass(cls, GROUPS[group].base, where)
+    if found.stem() != entry_point.name:
+        raise ConfigError(
+            [f"{where} leads to the class {found.__name__}, whose stem is '{found.stem()}'; "
+             "entry point and stem must be the same"]
+        )  # fmt: skip
+    return found
+
+
+def load_problem(group: str, name: str) -> ConfigError | None:
+    """Why an installed component of that name cannot be had, if there is one and it cannot."""
+    if group in GROUPS and name in _installed(group):
+        try:
+            component_class(group, name)
+        except ConfigError as error:
+            return error
+    return None
 
 
 def _subclass(cls: Any, base: type[Component], where: str) -> type[Component]:
     if not (inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)):
         raise ConfigError([f"{where}: {cls!r} is no {base.__name__}; only components are built"])
+    if vars(cls).get("__annotations__") and "__dataclass_fields__" not in vars(cls):
+        raise ConfigError(
+            [f"{where}: {cls.__name__} is no dataclass; put @dataclass(kw_only=True) above it"]
+        )
     return cls
 
 
@@ -203,9 +244,14 @@ def register(run_class: type[Checked]) -> None:
     store = ConfigStore.instance()
     store.store(name="run_schema", node=schema(run_class), provider="tgap")
     for group in GROUPS:
+        for name in sorted(_own(group).keys() & _installed(group).keys()):
+            log.warning("entry point '%s' is not used: tgap has a %s of that name", name, group)
         for name in names(group):
-            node = schema(component_class(group, name), group)
-            store.store(group=group, name=name, node=node, provider="tgap")
+            if problem := load_problem(group, name):  # told again if it is chosen
+                log.warning("%s", problem)
+            else:
+                node = schema(component_class(group, name), group)
+                store.store(group=group, name=name, node=node, provider="tgap")
 
 
 def data_of(value: Checked) -> dict[str, Any]:
@@ -227,6 +273,8 @@ def data_of(value: Checked) -> dict[str, Any]:
 def _located(target: str, base: type[Component], where: str) -> type[Component]:
     """Import the class that a ``_target_`` names, if its package may be trusted."""
     module_name, _, class_name = target.rpartition(".")
+    if not module_name:
+        raise ConfigError([f"{where}: _target_ must be a class with its module, got '{target}'"])
     root = module_name.partition(".")[0]
     trusted = {"tgap"} | {
         name.strip() for name in os.environ.get("TGAP_TRUSTED", "").split(",") if name.strip()
@@ -243,8 +291,11 @@ def _located(target: str, base: type[Component], where: str) -> type[Component]:
         )
     try:
         cls = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError([f"{where}: '{target}' cannot be imported: {error}"]) from error
+    except Exception as error:  # whatever somebody's module does when it is imported
+        raise ConfigError(
+            [f"{where}: '{target}' cannot be imported: {error}; is its package installed, or its "
+             "folder on PYTHONPATH?"]
+        ) from error  # fmt: skip
     return _subclass(cls, base, where)
 
 

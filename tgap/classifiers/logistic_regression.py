@@ -50,6 +50,11 @@ class LogisticRegression(Classifier):
             )
         return problems
 
+    def check(self, image_shape: tuple[int, ...]) -> list[str]:
+        """What is wrong with the embedder."""
+        found = [] if self.embedder is None else self.embedder.check()
+        return [f"classifier.embedder: {text}" for text in found]
+
     def _fit(
         self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
     ) -> Weights:

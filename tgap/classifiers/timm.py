@@ -44,7 +44,24 @@ class Timm(Pretrained):
             names = difflib.get_close_matches(self.model, timm.list_models(), n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(names)}?" if names else ""
             return [f"model '{self.model}' is none of timm's: {error}{hint}"]
-        return super().check(image_shape)
+        return super().check(image_shape) or self._size_problems(image_shape)
+
+    def _size_problems(self, image_shape: tuple[int, ...]) -> list[str]:
+        """Whether the model takes images of that size, tried without weights or arithmetic."""
+        import torch
+
+        height, width = (self.image_size or side for side in image_shape[:2])
+        try:
+            with torch.device("meta"):
+                self._network(3, 2).eval()(torch.empty(2, 3, height, width))
+        except NotImplementedError:
+            return []  # some layer has no such trial; what it cannot take is told when it is fitted
+        except (AssertionError, RuntimeError, ValueError) as error:
+            return [
+                f"timm's '{self.model}' cannot take images of {height} x {width}: "
+                f"{str(error).strip()}; set classifier.image_size"
+            ]
+        return []
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         import timm

@@ -81,10 +81,19 @@ def from_folders(listing: Listing) -> Annotations:
     return Annotations(list(listing.files), [(label,) for label in labels], findings, notes=notes)
 
 
-def from_table(table: Table, columns: Columns, separator: str, listing: Listing) -> Annotations:
+def from_table(
+    table: Table, columns: Columns, separator: str, listing: Listing, unlabelled: bool = False
+) -> Annotations:
     """What a table says of the files of a folder.
 
     Rows that are the same in every cell count once.
+
+    Args:
+        table: The table.
+        columns: What its columns are.
+        separator: Between several names in a cell.
+        listing: The folder's files.
+        unlabelled: Whether an image may have no label at all.
 
     Raises:
         DataError: If a column is missing, a file, label or patient is not given, a path could
@@ -101,7 +110,7 @@ def from_table(table: Table, columns: Columns, separator: str, listing: Listing)
             "rename it, for the metadata's 'file' is the image's path"
         )
     for column in (columns.file, columns.label, columns.patient):
-        if column is not None:
+        if column is not None and not (unlabelled and column == columns.label):
             _refuse_blanks(table, column, separator if column == columns.label else "")
     files = _relative(table, columns.file)
     rows = _distinct(table, files, columns.file)

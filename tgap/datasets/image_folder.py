@@ -19,12 +19,13 @@ from tgap.types import ImageSet, NewImages
 
 @dataclass(kw_only=True)
 class ImageFolder(Dataset):
-    """Images from a folder of PNG, JPEG, BMP, TIFF, WEBP or DICOM files, in the order of their paths.
+    """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
     Without a table, the first folder below ``path`` is an image's label, and each image is its
     own patient. With one, a row names an image file (relative to ``path``) and its labels, and
     may name findings and a patient; every other column becomes metadata, and so does the path,
     as ``file``. Several labels or findings stand in one cell, with ``separator`` between them.
+    Where ``labels`` are named, an image may have none of them, and its cell be empty.
 
     How pixels are read is said at ``tgap.datasets.decoding.decode``. Hidden files do not count.
     What is left out is counted in the notes: ``excluded`` (names of files that are ``missing`` or

@@ -24,6 +24,10 @@ class Embedder(Component):
 
     batch_size: int = option(256, "images embedded at once", low=1, in_key=False)
 
+    def check(self) -> list[str]:
+        """What can be known to go wrong before it embeds, as sentences; downloads what it needs."""
+        return []
+
     def embed(self, images: Images, features: Features | None = None) -> Floats:
         """Embed images.
 

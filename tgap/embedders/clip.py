@@ -13,8 +13,9 @@ from tgap.component import option
 from tgap.device import DEVICES, torch_device
 from tgap.digest import folder_digest
 from tgap.embedders.base import Embedder, Features
-from tgap.errors import DataError
+from tgap.errors import ConfigError, DataError
 from tgap.files import remembered_file_digest
+from tgap.suggest import nearest
 from tgap.types import Floats, Images
 
 if TYPE_CHECKING:
@@ -68,6 +69,18 @@ class Clip(Embedder):
             return [f"pretrained names a file that does not exist: {self.pretrained}"]
         return []
 
+    def check(self) -> list[str]:
+        """A device that is not there, and a model or weights that cannot be had."""
+        try:
+            device = torch_device(self.device)
+            if self.model != "tiny":
+                _loaded(self.model, self.pretrained, device)
+        except ConfigError as error:
+            return list(error.problems)
+        except DataError as error:
+            return [str(error)]
+        return []
+
     def identity(self) -> dict[str, Any]:
         """Local weights count by their content, wherever they lie."""
         found = super().identity()
@@ -117,7 +130,7 @@ def _loaded(
     import torch
 
     before = logging.root.manager.disable
-    logging.disable(logging.INFO)  # open_clip tells of every step, by the root logger
+    logging.disable(logging.ERROR)  # open_clip tells of every step, by the root logger
     try:
         # Drawing weights that are overwritten at once would move the global random state.
         with torch.random.fork_rng(devices=[]):
@@ -127,12 +140,22 @@ def _loaded(
     except Exception as error:  # open_clip raises many kinds
         weights = "" if pretrained is None else f" with weights '{pretrained}'"
         raise DataError(
-            f"CLIP model '{name}'{weights} cannot be loaded: {error}; "
+            f"CLIP model '{name}'{weights} cannot be loaded: {_shortened(error, name)}; "
             "open_clip.list_pretrained() lists the known names and tags"
         ) from error
     finally:
         logging.disable(before)
     return model.eval().to(device), batch_preprocess(model.visual.preprocess_cfg, name)
+
+
+def _shortened(error: Exception, name: str) -> str:
+    """An error's text, with open_clip's lists of everything it knows cut down to the nearest."""
+    import open_clip
+
+    text = str(error)
+    if name not in open_clip.list_models() and not name.startswith((_LOCAL, _HUB)):
+        return f"there is no such model{nearest(name, open_clip.list_models()).partition(' (')[0]}"
+    return text if len(text) < 400 else f"{text[:400]}..."
 
 
 def batch_preprocess(settings: dict[str, Any], name: str) -> Preprocess:

@@ -33,7 +33,8 @@ class RunRow:
     Args:
         method: Label of the method.
         method_key: Hash of what the method is; runs are grouped by it, not by the label.
-        size: Tuning images per label; ``None`` if nothing was tuned.
+        size: Tuning images, per label unless the setting ``size_unit`` is ``total``; ``None`` if
+            nothing was tuned.
         seed: The run's seed.
         evaluation_key: Key of the result: runs that share it are one result.
         metrics: Numbers by MLflow name.
@@ -64,7 +65,7 @@ class GroupRow:
 
     Args:
         method: Label; with the start of its key where two methods have the same label.
-        size: Tuning images per label, if any.
+        size: Tuning images, as of ``RunRow``.
         seeds: Distinct seeds, sorted.
         spreads: By heading (``columns_of``).
         fter_meaningful: Whether FTER means something for every seed.
@@ -190,7 +191,7 @@ def _layout(groups: Sequence[GroupRow]) -> tuple[dict[str, bool], list[list[str]
         [
             group.method,
             *(group.settings.get(name, "-") for name in varied),
-            "-" if group.size is None else str(group.size),
+            _size(group),
             str(len(group.seeds)),
             *(_cell(group, heading) for heading in columns),
         ]
@@ -216,6 +217,13 @@ def _varied(groups: Sequence[GroupRow]) -> dict[str, str]:
 def _short(name: str) -> str:
     """``guidance`` for ``sampler.guidance``, ``generator`` for ``generator.class``."""
     return name.removesuffix(".class").rpartition(".")[2]
+
+
+def _size(group: GroupRow) -> str:
+    if group.size is None:
+        return "-"
+    in_total = group.settings.get("size_unit") == "total"
+    return f"{group.size} in total" if in_total else str(group.size)
 
 
 def _cell(group: GroupRow, heading: str) -> str:

@@ -88,6 +88,13 @@ class Selector(Component):
         """The most picks that ``images`` candidates of a label can give; ``None`` = any number."""
         return images
 
+    def check(self, images: int) -> list[str]:
+        """What stands in the way of selecting among that many candidates of a label, as sentences.
+
+        Apart from ``capacity``, and without looking at their vectors.
+        """
+        return []
+
     def candidate_counts(self, labels: Bools, patients: Indices) -> list[int]:
         """How many candidates each label has, once ``max_per_patient`` has thinned them.
 

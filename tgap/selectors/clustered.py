@@ -45,6 +45,10 @@ class Clustered(Selector):
             return [f"embedder must be set, because {' and '.join(wanting)} {verb} on vectors"]
         return []
 
+    def check(self, images: int) -> list[str]:
+        """Whether they can be clustered."""
+        return self.cluster.check(images)
+
     def embedder_used(self) -> Embedder | None:
         """The embedder, if a part works on vectors."""
         return self.embedder if self._wanting() else None

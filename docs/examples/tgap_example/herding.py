@@ -1,10 +1,11 @@
 """A selector: images whose mean is the label's mean."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
+from tgap.component import option
 from tgap.embedders.base import Embedder
 from tgap.errors import ContractError
 from tgap.selectors.base import Candidates, Picks, Selector
@@ -20,7 +21,7 @@ class Herding(Selector):
 
     nested: ClassVar[bool] = True
 
-    embedder: Embedder | None = field(default=None, metadata={"help": "makes the vectors"})
+    embedder: Embedder | None = option(None, "makes the vectors")
 
     def problems(self) -> list[str]:
         """No embedder."""

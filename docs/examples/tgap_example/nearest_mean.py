@@ -37,6 +37,7 @@ class NearestMean(Classifier):
 
 
 def _flat(images: Images) -> Floats:
+    # not reshape(len(images), -1): there may be no image
     return images.reshape(len(images), math.prod(images.shape[1:])).astype(np.float32) / 255
 
 

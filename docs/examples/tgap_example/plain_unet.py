@@ -37,6 +37,9 @@ class PlainUnet(Finetuner):
 
         if not isinstance(model, LatentModel):
             raise ContractError("plain_unet tunes latent diffusion models only")
+        if model.noise_scheduler.config.prediction_type != "epsilon":
+            # denoising_losses in tgap.finetuners.dreambooth knows the other kind
+            raise ContractError("plain_unet tunes generators that predict the noise (epsilon) only")
         unet = copy.deepcopy(model.unet).train().requires_grad_(True)  # the one given stays
         device = next(unet.parameters()).device
         moments, texts = model.moments(tuning_set.images), model.text_embeddings(tuning_set.prompts)

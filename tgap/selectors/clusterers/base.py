@@ -33,6 +33,10 @@ class Clusterer(Component):
     uses_vectors: ClassVar[bool] = True
     """Whether ``Candidates.vectors`` must be there."""
 
+    def check(self, images: int) -> list[str]:
+        """What stands in the way of clustering that many images, as sentences."""
+        return []
+
     def cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters:
         """Cluster.
 

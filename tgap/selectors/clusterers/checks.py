@@ -9,6 +9,16 @@ _ROUNDING = 1e-6
 """Vectors that differ in length alone are this close once they have been scaled to length 1."""
 
 
+def check_count(images: int, n_clusters: int) -> list[str]:
+    """A sentence if there are fewer images than clusters."""
+    if n_clusters <= images:
+        return []
+    return [
+        f"selector.cluster.n_clusters must be at most {images}, the number of candidates, "
+        f"got {n_clusters}"
+    ]
+
+
 def check_distinct(vectors: Floats, n_clusters: int) -> None:
     """Refuse ``(n, d)`` unit vectors with fewer than ``n_clusters`` distinct ones.
 

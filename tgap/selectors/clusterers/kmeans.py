@@ -8,7 +8,7 @@ import numpy as np
 from tgap.component import option
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.base import Clusterer, Clusters
-from tgap.selectors.clusterers.checks import check_distinct, check_found
+from tgap.selectors.clusterers.checks import check_count, check_distinct, check_found
 from tgap.selectors.vectors import unit_length
 from tgap.types import Floats
 
@@ -26,6 +26,10 @@ class Kmeans(Clusterer):
 
     n_clusters: int = option(10, "clusters per label", low=2)
     n_init: int = option(10, "starts of k-means", low=1)
+
+    def check(self, images: int) -> list[str]:
+        """More clusters than images."""
+        return check_count(images, self.n_clusters)
 
     def _cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters:
         from sklearn.cluster import KMeans

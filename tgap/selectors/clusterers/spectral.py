@@ -12,7 +12,7 @@ from tgap.errors import DataError
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.affinity import joined, knn_graph, rbf_graph
 from tgap.selectors.clusterers.base import Clusterer, Clusters
-from tgap.selectors.clusterers.checks import check_distinct, check_found
+from tgap.selectors.clusterers.checks import check_count, check_distinct, check_found
 from tgap.selectors.vectors import unit_length
 from tgap.types import Floats, Indices
 
@@ -52,6 +52,10 @@ class Spectral(Clusterer):
     n_neighbors: int = option(10, "neighbours in the graph, the image itself counted", low=2)
     gamma: float | None = option(None, "of rbf; null = 1 / median squared distance", above=0)
     n_init: int = option(10, "starts of k-means", low=1)
+
+    def check(self, images: int) -> list[str]:
+        """More clusters than images."""
+        return check_count(images, self.n_clusters)
 
     def _cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters:
         vectors = unit_length(cast("Floats", candidates.vectors))  # the base has seen to it
