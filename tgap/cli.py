@@ -76,7 +76,8 @@ def data_command(words: Sequence[str]) -> int:
     with hydra_ready(args.config_dir) as hydra:
         run = compose_run(hydra, overrides)
     found, size, sheet = described(run, Store(home_folder() / "store"))
-    console = Console(highlight=False, soft_wrap=True)
+    width = None if sys.stdout.isatty() else 110
+    console = Console(highlight=False, soft_wrap=True, width=width)
     show_description(found, console)
     console.print(f"on disk: {size / 2**20:,.1f} MB", markup=False)
     console.print(f"contact sheet: {shown(sheet)}", markup=False)
