@@ -223,8 +223,6 @@ def test_findings_in_prompts_of_data_without_findings(
         for number in range(20):
             picture = Image.fromarray(rng.integers(0, 256, (32, 32), dtype=np.uint8))
             picture.save(tmp_path / "pets" / label / f"{number}.png")
-    words = (
-        f"dataset=image_folder dataset.path={tmp_path} dataset.size=32 dataset.domain=pet size=5"
-    )
-    text = refused(f"{words} prompts=findings", capsys)
+    words = f"dataset=image_folder dataset.path={tmp_path}/pets dataset.size=32 size=5"
+    text = refused(f"{words} dataset.domain=pet prompts=findings", capsys)
     assert "prompts.tuning names findings, but dataset 'image_folder' knows none" in text

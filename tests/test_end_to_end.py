@@ -51,7 +51,7 @@ def test_mlflow_has_a_parent_and_its_children(swept: Path) -> None:
         assert run.info.status == "FINISHED"
         for name in ("method", "selector", "finetuner", "generator", "classifier", "dataset"):
             assert run.data.params[name]
-        assert (swept / "store" / "dataset" / run.data.params["dataset.digest"]).is_dir()
+        assert len(run.data.params["dataset.digest"]) == 16
         assert run.data.metrics["images/excluded"] == 0
         assert run.data.metrics["images/pool"] == 200
         for name in ("tstr/auroc", "trts/auroc", "trtr/auroc", "tsts/auroc", "fter", "t_gap"):
@@ -151,22 +151,48 @@ def test_flags_and_overrides_come_in_any_order(capsys: pytest.CaptureFixture[str
     assert "size must be at least 1" in capsys.readouterr().err
 
 
+def other_digits(folder: Path) -> Path:
+    """Images with a table; the labels come in another order, and some are not ours."""
+    from PIL import Image
+
+    rng, rows = np.random.default_rng(0), ["file,label"]
+    folder.mkdir()
+    for number in range(60):
+        picture = Image.fromarray(rng.integers(0, 256, (32, 32), dtype=np.uint8))
+        picture.save(folder / f"{number:02}.png")
+        rows.append(f"{number:02}.png,{('odd', 'letter', 'even')[number % 3]}")
+    (folder / "table.csv").write_text("\n".join(rows))
+    return folder
+
+
 def test_further_test_sets_are_reported_beside_the_main_ones(
+    swept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = other_digits(tmp_path / "other")
+    monkeypatch.chdir(swept.parent)
+    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed", "-m"))]
+    words += ["finetuner=none", "size=12", "+dataset@external.b=image_folder"]
+    words += [f"external.b.path={folder}", "external.b.table=table.csv", "external.b.size=32"]
+    assert run_command([*words, "external.b.labels=[letter,odd,even]"]) == 0
+    assert "TSTR b" in capsys.readouterr().out
+    run = max(runs_of(swept), key=lambda run: run.info.start_time)
+    assert run.data.params["external.b"] == "image_folder"
+    scores = np.load(next((swept / "store" / "external_scores").glob("*/tstr_scores.npy")))
+    labels = np.load(next((swept / "store" / "external_scores").glob("*/tstr_labels.npy")))
+    kind = np.arange(60) % 3
+    assert (labels == np.stack([kind == 2, kind == 0], axis=1)).all()  # even, odd, as ours are
+    expected = [roc_auc_score(labels[:, i], scores[:, i]) for i in (0, 1)]
+    assert run.data.metrics["external/b/tstr/auroc"] == pytest.approx(np.mean(expected))
+    for i, name in enumerate(("even", "odd")):
+        assert run.data.metrics[f"external/b/tstr/auroc_{name}"] == pytest.approx(expected[i])
+
+
+def test_the_dataset_itself_is_no_further_test_set(
     swept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(swept.parent)
-    words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed", "-m"))]
-    words += ["finetuner=none", "size=12", "+dataset@external.again=digits"]
-    assert run_command(words) == 0
-    table = capsys.readouterr().out
-    assert "TSTR again" in table
-    run = max(runs_of(swept), key=lambda run: run.info.start_time)
-    assert run.data.params["external.again"] == "digits"
-    scores = np.load(next((swept / "store" / "external_scores").glob("*/tstr_scores.npy")))
-    assert scores.shape == (5000, 2)
-    labels = np.load(next((swept / "store" / "external_scores").glob("*/tstr_labels.npy")))
-    expected = [roc_auc_score(labels[:, i], scores[:, i]) for i in (0, 1)]
-    assert run.data.metrics["external/again/tstr/auroc"] == pytest.approx(np.mean(expected))
+    assert run_command(["+dataset@external.same=digits"]) == 2
+    assert "external.same is the run's own dataset" in capsys.readouterr().err
 
 
 def test_further_test_sets_that_do_not_fit_are_told(

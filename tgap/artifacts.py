@@ -40,12 +40,18 @@ class ImagesOnDisk(Resumable):
             with contextlib.suppress(ValueError):  # killed while it was made
                 left: NDArray[Any] = np.lib.format.open_memmap(path, mode="r+")
                 if left.shape == shape and left.dtype == dtype:
+                    _claim(path)
                     return left
         made: NDArray[Any] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-        with path.open("rb+") as file:
-            # Claims the space now: on a full disk, writing to the mapped array would kill us.
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        _claim(path)
         return made
+
+
+def _claim(path: Path) -> None:
+    """Claim a file's space now: on a full disk, writing to its mapped array would kill us."""
+    if hasattr(os, "posix_fallocate"):  # macOS has none
+        with path.open("rb+") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def write_images(folder: Path, data: ImageSet) -> None:

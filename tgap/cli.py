@@ -38,6 +38,7 @@ def command(words: Sequence[str]) -> int:
     """Run a sub-command; returns the exit code."""
     if words and words[0] == "run":
         return run_command(words[1:])
+    signal.signal(signal.SIGTERM, _terminated)
     if words and words[0] == "phantom":
         return guarded(lambda: phantom(words[1:]))
     if words and words[0] == "data":
@@ -67,7 +68,7 @@ def data_command(words: Sequence[str]) -> int:
     from rich.console import Console
 
     from tgap.composition import compose_run, hydra_ready
-    from tgap.record import described
+    from tgap.record import content_digest, described
     from tgap.report.description import show_description
     from tgap.report.terminal import shown
     from tgap.store import Store
@@ -75,11 +76,14 @@ def data_command(words: Sequence[str]) -> int:
     log_to_terminal()
     with hydra_ready(args.config_dir) as hydra:
         run = compose_run(hydra, overrides)
-    found, size, sheet = described(run, Store(home_folder() / "store"))
+    found, dataset, sheet = described(run, Store(home_folder() / "store"))
     width = None if sys.stdout.isatty() else 110
     console = Console(highlight=False, soft_wrap=True, width=width)
     show_description(found, console)
-    console.print(f"on disk: {size / 2**20:,.1f} MB", markup=False)
+    size = sum(file["size"] for file in dataset.manifest["files"].values())
+    console.print(
+        f"on disk: {size / 2**20:,.1f} MB; digest: {content_digest(dataset)}", markup=False
+    )
     console.print(f"contact sheet: {shown(sheet)}", markup=False)
     return 0
 
@@ -88,7 +92,9 @@ def phantom(words: Sequence[str]) -> int:
     """Write X-ray phantoms with the names, table, lists and folders of ChestX-ray14."""
     parser = argparse.ArgumentParser(prog="tgap phantom", description=phantom.__doc__)
     parser.add_argument("--images", type=int, required=True, help="how many; NIH has 112,120")
-    parser.add_argument("--size", type=int, required=True, help="height and width in pixels")
+    parser.add_argument(
+        "--size", type=int, required=True, help="height and width in pixels, at most 4096"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args(words)

@@ -94,7 +94,7 @@ class _Line:
 
         def make(folder: Path) -> None:
             features = self.result.real_features if embedder.uses_classifier else None
-            images = self._artifact("dataset").read_array("images.npy", mmap=True)
+            images = self.result.dataset().images
             write_array(folder / "vectors.npy", embedder.embed(images, features))
 
         self._make("embedding", self.plan.embedding, make)
@@ -228,7 +228,8 @@ class _Line:
 
     def _score_external(self, name: str, folder: Path) -> None:
         """Both classifiers on all of another dataset, by the labels that it shares."""
-        data, ours = read_images(self._artifact(f"external {name}")), self.result.dataset()
+        ours = self.result.dataset()
+        data = read_images(self._artifact(f"external {name}")).with_channels(ours.images.shape[3])
         shared = shared_labels(ours.label_names, data.label_names)
         if len(shared) < len(ours.label_names):
             log.warning(

@@ -55,11 +55,12 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_shape(run, pool.shape)
         problems += check_external(its, pool, store)
         embedder = run.selector.embedder_used() if run.finetuner.tunes else None
+        shape = (*pool.shape[:2], run.generator.image_shape()[2])
         asked = canonical_json(
-            [run.classifier.identity(), pool.shape, embedder.identity() if embedder else None]
+            [run.classifier.identity(), shape, embedder.identity() if embedder else None]
         )
         if asked not in checked:
-            checked[asked] = run.classifier.check(pool.shape)
+            checked[asked] = run.classifier.check(shape)
             if embedder is not None:
                 checked[asked] += [f"selector.embedder: {text}" for text in embedder.check()]
         problems += checked[asked]
@@ -153,13 +154,18 @@ def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     """Whether the dataset's images are such as the generator draws: classifiers see both."""
     expected = run.generator.image_shape()
-    if shape == expected:
+    if fits(shape, expected):
         return []
     return [
         f"images must be {expected} (height, width, channels) for generator "
         f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; set the "
         "dataset's size or color, where it has them, or choose another dataset or generator"
     ]
+
+
+def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
+    """Whether images have a shape, or are grey and can be repeated to it."""
+    return shape == expected or shape == (*expected[:2], 1)
 
 
 def check_external(its: Plan, pool: "_Pool", store: Store) -> list[str]:
@@ -170,10 +176,15 @@ def check_external(its: Plan, pool: "_Pool", store: Store) -> list[str]:
         if artifact is None:
             continue
         other = read_images(artifact)
-        if other.images.shape[1:] != pool.shape:
+        if not fits(other.images.shape[1:], pool.shape):
             problems.append(
                 f"images of external.{name} must be {pool.shape} (height, width, channels) as the "
                 f"dataset's, got {other.images.shape[1:]}; set its size and color"
+            )
+        if spec.key == its.dataset.key:
+            problems.append(
+                f"external.{name} is the run's own dataset, whose images the classifiers are "
+                "trained on; name another"
             )
         if not shared_labels(pool.images.label_names, other.label_names):
             problems.append(

@@ -81,7 +81,7 @@ class Recorder:
         its, label = plan(run), method_label(run, overrides)
         name = f"{label} size={run.size} seed={run.seed}"
         tags = {"tgap.overrides": " ".join(overrides), "tgap.evaluation_key": its.evaluation.key}
-        params = params_of(run, label) | {"dataset.digest": its.dataset.key}
+        params = params_of(run, label) | self._dataset_digest(its)
         with self._tracker(run).run(run_key_of(run, its), name, params, tags) as log:
             log.config(data_of(run))
 
@@ -94,6 +94,11 @@ class Recorder:
                 for picture in ("samples.png", "roc.png"):
                     log.picture(result.artifacts["pictures"].path(picture))
         return result, row_of(result, label)
+
+    def _dataset_digest(self, its: Plan) -> dict[str, object]:
+        """A digest of the dataset's content, wherever it was read from."""
+        dataset = Store(self.home / "store").find(its.dataset)
+        return {} if dataset is None else {"dataset.digest": content_digest(dataset)}
 
     def open_sweep(self, runs: Sequence[Run], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run, unless it is there already."""
@@ -136,8 +141,14 @@ def dataset_metrics(result: Result) -> dict[str, float]:
     return {f"images/{name}": float(count) for name, count in counts.items()}
 
 
-def described(run: Run, store: Store) -> tuple[Description, int, Path]:
-    """A run's dataset: its description, its bytes in the store, and its contact sheet."""
+def content_digest(artifact: Artifact) -> str:
+    """A digest of an artifact's files."""
+    files = artifact.manifest["files"].items()
+    return digest_of({name: recorded["sha256"] for name, recorded in files})
+
+
+def described(run: Run, store: Store) -> tuple[Description, Artifact, Path]:
+    """A run's dataset: its description, its artifact, and its contact sheet."""
     its = plan(run)
     artifacts: dict[str, Artifact] = {}
     prepare(run, store, its, artifacts)
@@ -150,9 +161,8 @@ def described(run: Run, store: Store) -> tuple[Description, int, Path]:
 
     upstream = {"dataset": its.dataset.key, "split": its.split.key}
     artifact = store.get_or_make(Spec("description", {}, upstream), make)
-    size = sum(file["size"] for file in artifacts["dataset"].manifest["files"].values())
     found = Description(**artifact.read_json("description.json"))
-    return found, size, artifact.path("contact_sheet.png")
+    return found, artifacts["dataset"], artifact.path("contact_sheet.png")
 
 
 def params_of(run: Run, label: str) -> dict[str, object]:

@@ -44,8 +44,9 @@ class Result:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
 
     def dataset(self) -> ImageSet:
-        """All real images."""
-        return read_images(self.artifacts["dataset"])
+        """All real images, with as many channels as the generator's."""
+        channels = self.run.generator.image_shape()[2]
+        return read_images(self.artifacts["dataset"]).with_channels(channels)
 
     def split(self) -> Split:
         """Which of them are pool, real_train and real_test."""

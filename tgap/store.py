@@ -44,6 +44,8 @@ from tgap.spec import Spec
 __all__ = ["Artifact", "Spec", "Store", "write_array", "write_arrays", "write_json"]
 
 MIN_FREE_MB = 500
+PARTIAL_DAYS = 14
+"""What an interrupted process left half-made is kept so long for another to go on with."""
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 log = logging.getLogger(__name__)
@@ -304,8 +306,12 @@ class Store:
                 except filelock.Timeout:
                     continue  # being made right now
                 log.info("removed %s, left behind by a process that was killed", folder)
+            for folder in sorted((self.root / "partial").glob(f"*.{_host()}")):
+                if time.time() - folder.stat().st_mtime > PARTIAL_DAYS * 86_400:
+                    shutil.rmtree(folder)
+                    log.info("removed %s, interrupted long ago", folder)
         except OSError as error:
-            log.warning("cannot remove left-overs in %s: %s", self.root / "tmp", error)
+            log.warning("cannot remove left-overs in %s: %s", self.root, error)
 
 
 class _DamagedError(StoreError):

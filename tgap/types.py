@@ -119,6 +119,17 @@ class ImageSet:
             notes=self.notes,
         )
 
+    def with_channels(self, channels: int) -> "ImageSet":
+        """The same with grey images repeated to so many channels, if they have another number.
+
+        The pixels are a view: they are repeated where they are read.
+        """
+        if self.images.shape[3] == channels:
+            return self
+        _require(self.images.shape[3] == 1, "only grey images can be given more channels")
+        repeated = np.broadcast_to(self.images, (*self.images.shape[:3], channels))
+        return dataclasses.replace(self, images=repeated)
+
     def without_images(self) -> "ImageSet":
         """The same with one black pixel per image, for those who look at the rest only."""
         black = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(self), 1, 1, 1))

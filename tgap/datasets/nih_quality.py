@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tgap.errors import DataError
 from tgap.progress import progress
 from tgap.types import Floats, Images
 
+MOST_INVERTED = 0.25
+"""A larger share of inverted images than this is not believed."""
 _SAMPLE = 1024
 """Images that the mean image is taken over, evenly spaced."""
 _BLOCK_VALUES = 4_000_000
@@ -26,6 +29,9 @@ def doubtful(images: Images, near_empty: float, inverted: float) -> dict[str, di
         images: ``(N, H, W, 1)`` uint8.
         near_empty: Lowest allowed standard deviation, in grey levels; 0 = any.
         inverted: Lowest allowed correlation; -1 = any.
+
+    Raises:
+        DataError: If so many are inverted that the mean image cannot tell which.
 
     Returns:
         The reason by row, under ``near_empty`` and ``inverted``; without kinds that do not occur.
@@ -48,6 +54,12 @@ def doubtful(images: Images, near_empty: float, inverted: float) -> dict[str, di
                         f"below inverted={inverted:g}"
                     )
             advance(int(rows[-1]) + 1)
+    if len(found["inverted"]) > MOST_INVERTED * len(images):
+        raise DataError(
+            f"{len(found['inverted'])} of {len(images)} images are unlike the mean image as only "
+            "inverted ones should be: which are the right way round cannot be told from so many; "
+            "mend the folder, or switch the check off with dataset.inverted=-1"
+        )
     return {kind: reasons for kind, reasons in found.items() if reasons}
 
 

@@ -200,6 +200,7 @@ class ObservedRadiographs(Dataset):
         "error", "what to do about files that are missing or cannot be read",
         choices=decoding.BAD_FILES,
     )  # fmt: skip
+    official_split: bool = option(True, "keep the source's own test set as the test set")
 
     def problems(self) -> list[str]:
         """What can be told without reading a file."""
@@ -270,7 +271,7 @@ class ObservedRadiographs(Dataset):
         kept = there[decoded.kept]
         rows = rows[kept]
         metadata = {"file": np.array(records.files, dtype=np.str_), **records.metadata}
-        official = records.official_test
+        official = records.official_test if self.official_split else None
         return ImageSet(
             images=decoded.images,
             labels=made.labels[kept],
