@@ -1,6 +1,6 @@
 """Times the parts whose speed matters at scale, each in a process of its own.
 
-python -m experiments.bench_parts [name ...]        (or `make bench`; about 4 minutes on two cores)
+python -m experiments.bench_parts [name ...]        (or `make bench`; about 3 minutes on two cores)
 
 Prints a line per figure with its target on an idle two-core machine. It never fails on a figure:
 speed is looked at, not tested.
@@ -195,8 +195,37 @@ def phantoms() -> None:
         show(f"phantoms of {size} x {size}", f"{rate:.0f} images/s", target)
 
 
+def preparing() -> None:
+    """Memory of reading a folder in NIH's layout, and its slope over the number of images."""
+    import resource
+
+    from tgap.datasets.phantoms.writing import write_nih
+
+    counts, peaks = (2_000, 12_000), []
+    with tempfile.TemporaryDirectory() as name:
+        for count in counts:
+            folder = Path(name) / str(count)
+            write_nih(folder, count, 64)
+            words = [f"dataset.path={folder}", "dataset=nih_chestxray14", "dataset.size=64"]
+            environment = dict(os.environ, TGAP_HOME=str(folder / ".tgap"))
+            start = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-c", "from tgap.cli import main; main()", "data", *words],
+                env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            took = time.perf_counter() - start
+            # The largest child so far, and each is larger than the one before.
+            peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20)
+            show(f"{count:,} images of 64 x 64 read, split, described",
+                 f"{took:.0f} s, {peaks[-1]:.2f} GB")  # fmt: skip
+    slope = (peaks[1] - peaks[0]) / (counts[1] - counts[0])
+    beyond = peaks[0] + slope * (112_120 - counts[0]) - 112_120 * 64**2 / 2**30
+    show("at 112,120 images, beyond the array (by the slope)", f"{beyond:.2f} GB", "1 GB")
+
+
 PARTS: dict[str, Callable[[], None]] = {
-    part.__name__: part for part in (spectral, embedding, decoding, chexnet, nih_metadata, phantoms)
+    part.__name__: part
+    for part in (spectral, embedding, decoding, chexnet, nih_metadata, phantoms, preparing)
 }
 
 

@@ -36,6 +36,7 @@ DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "evaluation", "pict
         ("seeds.generate=5", DOWNSTREAM),
         ("seeds.finetune=5", {"tuned"} | DOWNSTREAM),
         ("seeds.select=5", {"selection", "tuned"} | DOWNSTREAM),
+        ("dataset.domain=sign", {"prior", "tuned"} | DOWNSTREAM),
         ("prompts.prior=letters", {"prior", "tuned"} | DOWNSTREAM),
         ("evaluator.margin=0.1", {"evaluation"}),
         ("sampler.batch_size=3", set()),

@@ -1,5 +1,6 @@
 """A long making that is interrupted or killed goes on, and gives the same bytes."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from PIL import Image
 from tgap.artifacts import ImagesOnDisk, read_images, write_images
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
-from tgap.errors import DataError
+from tgap.errors import DataError, StoreError
 from tgap.store import Spec, Store
 from tgap.types import Images
 
@@ -161,3 +162,49 @@ def test_a_killed_decoding_goes_on_and_gives_the_same_bytes(tmp_path: Path) -> N
     expected = ImageFolder(path=str(tmp_path / "pets"), size=16).load()
     assert (read_images(artifact).images == expected.images).all()
     assert left_over(tmp_path / "store") == []
+
+
+@pytest.mark.parametrize("resumes", [False, True])
+def test_a_disk_without_room_is_told_before_anything_is_decoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resumes: bool
+) -> None:
+    for label in ("cat", "dog"):
+        (tmp_path / "pets" / label).mkdir(parents=True)
+        Image.new("L", (20, 20), 99).save(tmp_path / "pets" / label / "1.png")
+    dataset, store = ImageFolder(path=str(tmp_path / "pets"), size=16), Store(tmp_path / "store")
+
+    def make(folder: Path) -> None:
+        write_images(folder, dataset.load(ImagesOnDisk(folder)))
+
+    def interrupted(folder: Path) -> None:
+        ImagesOnDisk(folder)((2, 16, 16, 1))
+        raise KeyboardInterrupt
+
+    if resumes:
+        with pytest.raises(KeyboardInterrupt):
+            store.get_or_make(SPEC, interrupted, resumable=True)
+
+    def no_room(*args: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", no_room)
+    with pytest.raises(StoreError, match=r"(?s)No space left.*free"):
+        store.get_or_make(SPEC, make, resumable=True)
+    assert left_over(tmp_path / "store") == []
+    monkeypatch.undo()
+    assert len(read_images(store.get_or_make(SPEC, make, resumable=True))) == 2
+
+
+def test_what_was_interrupted_long_ago_is_removed(tmp_path: Path) -> None:
+    def interrupted(folder: Path) -> None:
+        (folder / "half").write_text("1")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path).get_or_make(SPEC, interrupted, resumable=True)
+    Store(tmp_path)
+    (left,) = left_over(tmp_path)
+    long_ago = time.time() - 15 * 86_400
+    os.utime(left, (long_ago, long_ago))
+    Store(tmp_path)
+    assert left_over(tmp_path) == []

@@ -179,6 +179,7 @@ def settings_of(run: Run) -> dict[str, str]:
         if group not in METHOD_GROUPS:
             component: Component = getattr(run, group)
             found |= _flat(group, component.identity() | {"class": component.title()})
+    found["dataset.domain"] = run.dataset.domain
     found["generator.digest"] = run.generator.digest()[:16]
     for node in ("sampler", "prior_sampler", "budget"):
         found |= _flat(node, getattr(run, node).identity())

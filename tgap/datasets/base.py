@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +28,10 @@ class Dataset(Component):
     """Height and width of every image, where the class fixes it."""
 
     domain: str = option("", "what the images show, in the words of a prompt")
+
+    def identity(self) -> dict[str, Any]:
+        """Without the domain, which is the prompts' matter: other words for it decode nothing."""
+        return {name: value for name, value in super().identity().items() if name != "domain"}
 
     def load(self, new_images: NewImages = in_memory) -> ImageSet:
         """Read all images, in an order that never changes.
