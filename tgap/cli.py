@@ -1,4 +1,4 @@
-"""The command line: ``tgap run``, ``tgap ui``, ``tgap sync``, ``tgap completion``.
+"""The command line: ``tgap`` and its sub-commands.
 
 ``--help`` and ``--cfg`` answer without importing torch or MLflow.
 """

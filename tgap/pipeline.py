@@ -93,9 +93,13 @@ class _Line:
             self._make_classifier("real")
 
         def make(folder: Path) -> None:
-            features = self.result.real_features if embedder.uses_classifier else None
-            images = self.result.dataset().images
-            write_array(folder / "vectors.npy", embedder.embed(images, features))
+            if embedder.uses_classifier:
+                images, features = self.result.dataset().images, self.result.real_features
+                vectors = embedder.embed(images, features)
+            else:  # as they are stored, so that vectors do not depend on the generator
+                stored = self._artifact("dataset").read_array("images.npy", mmap=True)
+                vectors = embedder.embed(stored)
+            write_array(folder / "vectors.npy", vectors)
 
         self._make("embedding", self.plan.embedding, make)
 

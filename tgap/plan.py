@@ -40,6 +40,8 @@ def plan(run: Run) -> Plan:
         "classifier": run.classifier.identity(),
         "per_label": run.budget.train_per_label,
         "seed": run.seed_of("classify"),
+        # Grey images are repeated for a generator of colour, and so is what classifiers read.
+        "channels": run.generator.image_shape()[2],
     }
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
     embedding, selection, prior, tuned = None, None, None, None

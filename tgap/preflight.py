@@ -76,8 +76,7 @@ def check_files(runs: Sequence[Run]) -> list[str]:
 
 def check_devices(runs: Sequence[Run]) -> list[str]:
     """Devices that are named and not there; torch is imported only if one is named."""
-    parts = [part for run in runs for part in (run.generator, run.classifier)]
-    asked = {part.device for part in parts}
+    asked = {part.device for run in runs for part in (run.generator, run.classifier)}
     problems: list[str] = []
     for device in sorted(asked - {"auto", "cpu"}):
         try:

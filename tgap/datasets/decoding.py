@@ -4,7 +4,7 @@ import io
 import logging
 import os
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +124,9 @@ def decode_all(
         DataError: If files are bad and ``bad_files`` is ``error``, or none can be read.
     """
     images = new_images((len(sources), size, size, 1 if color == "grey" else 3))
+    filled = np.zeros(len(sources), dtype=np.bool_)
+    if isinstance(new_images, Resumable):
+        filled = new_images.filled(len(sources))
 
     def put(row: int, source: Path | bytes) -> str | None:
         try:
@@ -132,13 +135,26 @@ def decode_all(
             return str(error)
         return None
 
+    bad = _put_all(put, sources, images, filled, workers or os.cpu_count() or 1)
+    if not bad:
+        return Decoded(images, np.arange(len(sources), dtype=np.int64), {})
+    told = {names[row]: reason for row, reason in bad.items()}
+    refuse_or_warn(told, len(sources), bad_files)
+    kept = np.array([row for row in range(len(sources)) if row not in bad], dtype=np.int64)
+    return Decoded(_only(images, kept, new_images), kept, told)
+
+
+def _put_all(
+    put: Callable[[int, Path | bytes], str | None],
+    sources: Sequence[Path | bytes],
+    images: Images,
+    filled: Bools,
+    workers: int,
+) -> dict[int, str]:
+    """Decode the sources that are not ``filled`` in threads; the reasons of those that are bad."""
     bad: dict[int, str] = {}
     good: list[int] = []
-    filled = np.zeros(len(sources), dtype=np.bool_)
-    if isinstance(new_images, Resumable):
-        filled = new_images.filled(len(sources))
     waiting: deque[tuple[int, Future[str | None]]] = deque()
-    workers = workers or os.cpu_count() or 1
     with ThreadPoolExecutor(workers) as pool, progress("decoding", len(sources)) as advance:
 
         def collect() -> None:
@@ -157,12 +173,7 @@ def decode_all(
             waiting.append((row, pool.submit(put, row, sources[row])))
         while waiting:
             collect()
-    if not bad:
-        return Decoded(images, np.arange(len(sources), dtype=np.int64), {})
-    told = {names[row]: reason for row, reason in bad.items()}
-    refuse_or_warn(told, len(sources), bad_files)
-    kept = np.array([row for row in range(len(sources)) if row not in bad], dtype=np.int64)
-    return Decoded(_only(images, kept, new_images), kept, told)
+    return bad
 
 
 def _mark(filled: Bools, rows: list[int], images: Images) -> None:
