@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
@@ -16,7 +16,10 @@ from tgap.metrics.classification import (
     accuracy_per_label,
     auroc,
     auroc_per_label,
+    average_precision_per_label,
     balanced_accuracy,
+    calibration_error_per_label,
+    f1_per_label,
     macro_auroc,
     roc_curve,
 )
@@ -271,3 +274,52 @@ def test_importing_metrics_loads_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@st.composite
+def multi_label(draw, max_size=30):
+    """Scores (N, L) in [0, 1] and labels (N, L), any number of them per row."""
+    n, width = draw(st.integers(1, max_size)), draw(st.integers(1, 4))
+    twentieths = st.integers(0, 20).map(lambda k: np.float32(k / 20))
+    return (
+        draw(hnp.arrays(np.float32, (n, width), elements=twentieths)),
+        draw(hnp.arrays(np.bool_, (n, width))),
+    )
+
+
+@given(multi_label())
+def test_f1_and_average_precision_are_scikit_learns_or_nan(case):
+    scores, labels = case
+    f1, precision = f1_per_label(scores, labels), average_precision_per_label(scores, labels)
+    for label in range(labels.shape[1]):
+        if labels[:, label].any():
+            said = scores[:, label] >= 0.5
+            assert f1[label] == pytest.approx(sk.f1_score(labels[:, label], said))
+            expected = sk.average_precision_score(labels[:, label], scores[:, label])
+            assert precision[label] == pytest.approx(expected)
+        else:
+            assert math.isnan(f1[label])
+            assert math.isnan(precision[label])
+
+
+@settings(deadline=None)  # the first call imports torchmetrics
+@given(multi_label())
+def test_calibration_error_is_the_gap_of_each_bin(case):
+    scores, labels = case
+    bins = 4  # twentieths never meet an inner edge but .25, .5 and .75, which count upward
+    found = calibration_error_per_label(scores, labels, bins)
+    for label in range(labels.shape[1]):
+        s, t = scores[:, label].astype(np.float64), labels[:, label]
+        which = np.minimum((s * bins).astype(int), bins - 1)
+        gaps = [
+            (which == b).mean() * abs(t[which == b].mean() - s[which == b].mean())
+            for b in np.unique(which)
+        ]
+        assert found[label] == pytest.approx(sum(gaps), abs=1e-5)
+
+
+def test_calibration_of_no_images_and_of_what_is_no_probability():
+    nothing = calibration_error_per_label(np.zeros((0, 2)), np.zeros((0, 2), bool))
+    assert np.isnan(nothing).all()
+    with pytest.raises(ContractError, match="scores between 0 and 1, got 0 to 2"):
+        calibration_error_per_label(np.array([[0.0], [2.0]]), np.array([[True], [False]]))

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,11 +8,13 @@ from hypothesis import strategies as st
 from tgap.errors import ContractError
 from tgap.metrics.gap import (
     chance_corrected_fter,
-    easier_than_real,
+    easier_than_reality,
     fter,
     fter_is_meaningful,
+    gaps,
     t_gap,
     utility_lost,
+    utility_ratio,
 )
 
 AUROCS = st.floats(0, 1)
@@ -45,7 +48,7 @@ def test_fter_above_one_below_chance_and_undefined():
     assert fter(0.9, 0.6) == pytest.approx(1.5)
     assert fter(0.0, 0.8) == 0.0
     assert math.isnan(fter(0.5, 0.0))
-    assert chance_corrected_fter(0.4, 0.75) == pytest.approx(-0.4)
+    assert math.isnan(chance_corrected_fter(0.4, 0.75))
     assert chance_corrected_fter(1.0, 1.0) == 1.0
 
 
@@ -74,13 +77,13 @@ def test_fter_is_meaningful_when_both_legs_are_above_chance(tstr, trts, margin, 
 
 @given(AUROCS, AUROCS, AUROCS)
 def test_the_gap_is_the_sum_of_its_parts(tstr, trts, trtr):
-    parts = easier_than_real(trts, trtr) + utility_lost(trtr, tstr)
+    parts = easier_than_reality(trts, trtr) + utility_lost(trtr, tstr)
     assert t_gap(tstr, trts) == pytest.approx(parts, abs=1e-12)
 
 
 def test_signs_of_the_gap():
     assert t_gap(tstr=0.6, trts=0.9) == pytest.approx(0.3)
-    assert easier_than_real(trts=0.9, trtr=0.8) == pytest.approx(0.1)
+    assert easier_than_reality(trts=0.9, trtr=0.8) == pytest.approx(0.1)
     assert utility_lost(trtr=0.8, tstr=0.6) == pytest.approx(0.2)
 
 
@@ -90,7 +93,7 @@ def test_fter_is_below_one_exactly_when_the_gap_is_positive(tstr, trts):
         assert (fter(tstr, trts) < 1) == (t_gap(tstr, trts) > 0)
 
 
-@pytest.mark.parametrize("of", [fter, chance_corrected_fter, t_gap, easier_than_real, utility_lost])
+@pytest.mark.parametrize("of", [fter, chance_corrected_fter, t_gap, easier_than_reality, utility_lost])
 def test_an_undefined_leg_makes_the_result_undefined(of):
     assert math.isnan(of(math.nan, 0.8))
     assert math.isnan(of(0.8, math.nan))
@@ -107,6 +110,22 @@ def test_percentages_are_refused(of):
 
 def test_parts_of_the_gap_refuse_percentages_too():
     with pytest.raises(ContractError, match="trtr must be an AUROC"):
-        easier_than_real(0.9, 80)
+        easier_than_reality(0.9, 80)
     with pytest.raises(ContractError, match="tstr must be an AUROC"):
         utility_lost(0.8, 60)
+
+
+@given(st.lists(st.tuples(AUROCS, AUROCS, AUROCS), min_size=1, max_size=9))
+def test_arrays_give_what_numbers_give(triples):
+    tstr, trts, trtr = np.array(triples).T
+    together = gaps({"tstr": tstr, "trts": trts, "trtr": trtr})
+    for i, (a, b, c) in enumerate(triples):
+        one = gaps({"tstr": a, "trts": b, "trtr": c})
+        assert list(one) == list(together)
+        assert all(type(value) is float for value in one.values())
+        np.testing.assert_array_equal([v[i] for v in together.values()], list(one.values()))
+
+
+def test_the_utility_ratio_is_of_the_ceiling():
+    assert utility_ratio(tstr=0.8, trtr=0.9) == pytest.approx(8 / 9)
+    assert math.isnan(utility_ratio(0.8, 0.0))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tgap.classifiers.network import Network, shifted
 from tgap.classifiers.schedules import OneCycle, Plateau
-from tgap.errors import ConfigError, ContractError
+from tgap.errors import ConfigError, ContractError, TgapError
 from tgap.types import ImageSet
 
 
@@ -204,3 +204,90 @@ def test_shifts_reach_both_ends():
     moved = shifted(torch.from_numpy(images), 2, np.random.default_rng(0)).numpy()
     rows, columns = np.nonzero(moved)[1:3]
     assert set(rows) == set(columns) == {2, 3, 4, 5, 6}
+
+
+def upside_down(train):
+    """What was called upper is called lower."""
+    return dataclasses.replace(train, labels=train.labels[:, ::-1])
+
+
+@pytest.mark.parametrize("count", [2, 3, 9, 200])
+def test_what_was_learnt_is_kept_where_few_images_agree_with_it(count):
+    classifier, weights, _ = fit(Toy, halves(100), learning_rate=0.05)
+    adapted = classifier.adapt(
+        weights, halves(300).take(np.arange(count)), np.random.default_rng(0)
+    )
+    scores = classifier.score(adapted, halves(300).images)
+    assert ((scores > 0.5) == halves(300).labels).all()
+    assert (adapted["input_mean"] == weights["input_mean"]).all()
+
+
+def test_enough_images_overrule_what_was_learnt():
+    _, weights, _ = fit(Toy, halves(100), learning_rate=0.05)
+    other = upside_down(halves(600))
+    quick = Toy(device="cpu", learning_rate=1.0)
+    adapted = quick.adapt(weights, other, np.random.default_rng(0))
+    before, after = (
+        np.mean((quick.score(w, other.images) > 0.5) == other.labels) for w in (weights, adapted)
+    )
+    assert before == 0
+    assert after > 0.9
+
+
+@settings(max_examples=100)
+@given(
+    count=st.integers(2, 5000), epochs=st.integers(1, 40), batch_size=st.sampled_from([4, 16, 64])
+)
+def test_how_few_images_are_divided(count, epochs, batch_size):
+    batches, passes = Toy(epochs=epochs, batch_size=batch_size)._adapting(count)
+    assert passes >= epochs
+    assert batches * passes >= 30
+    assert count // batches >= 2  # no batch is a single image
+    assert -(-count // batches) <= batch_size
+    whole = -(-count // batch_size)
+    if whole * epochs >= 200:  # enough images for as many steps without small batches
+        assert (batches, passes) == (whole, epochs)
+    elif batches > whole:
+        assert count // batches >= 4
+        assert (batches - 1) * epochs < 200
+
+
+def test_adapting_is_gentle_and_its_rate_rises_and_falls():
+    classifier, weights, _ = fit(Toy, halves(40), epochs=2, learning_rate=0.1)
+    logged = []
+    classifier.adapt(
+        weights, halves(6), np.random.default_rng(0), lambda epoch, values: logged.append(values)
+    )
+    rates = [values["learning_rate"] for values in logged]
+    assert len(rates) == 30  # one batch a pass
+    assert max(rates) == pytest.approx(0.01, rel=0.05)
+    assert rates[0] < max(rates) > rates[-1]
+
+
+def test_batch_norm_follows_the_new_images():
+    classifier, weights, _ = fit(Normed, halves(40), epochs=2)
+    darker = dataclasses.replace(halves(8), images=halves(8).images // 4)
+    adapted = classifier.adapt(weights, darker, np.random.default_rng(0))
+    assert (
+        adapted["features.norm.running_mean"] < weights["features.norm.running_mean"] - 0.5
+    ).all()
+
+
+def test_a_single_image_cannot_be_adapted_to():
+    classifier, weights, _ = fit(Toy, halves(10), epochs=1)
+    with pytest.raises(ContractError, match="toy needs at least 2 images to adapt to, got 1: "):
+        classifier.adapt(weights, halves(10).take(np.arange(1)), np.random.default_rng(0))
+
+
+@dataclasses.dataclass(kw_only=True)
+class Broken(Toy):
+    """Augmentation that makes pixels infinite."""
+
+    def _augmented(self, batch, rng):
+        return batch.to(torch.float32) * torch.inf
+
+
+def test_adapting_that_diverges_is_told():
+    _, weights, _ = fit(Toy, halves(10), epochs=1)
+    with pytest.raises(TgapError, match=r"broken diverged while it adapted: .* learning_rate"):
+        Broken(device="cpu").adapt(weights, halves(10), np.random.default_rng(0))

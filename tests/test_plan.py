@@ -12,7 +12,7 @@ from tgap.record import method_label, run_key_of, sweep_key_of
 def keys(*overrides: str) -> dict[str, str | None]:
     its = plan(tgap.compose(*overrides))
     specs = {f.name: getattr(its, f.name) for f in dataclasses.fields(its)}
-    for name in ("external", "external_scores"):
+    for name in ("external", "external_scores", "evaluations", "ready_made"):
         specs |= {f"{name}.{key}": spec for key, spec in specs.pop(name).items()}
     return {name: None if spec is None else spec.key for name, spec in specs.items()}
 
@@ -22,7 +22,8 @@ def changed(*overrides: str, base: tuple[str, ...] = ()) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "evaluation", "pictures"}
+EVALUATIONS = {f"evaluations.{name}" for name in tgap.compose().evaluators}
+DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "pictures"} | EVALUATIONS
 
 
 @pytest.mark.parametrize(
@@ -38,7 +39,8 @@ DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "evaluation", "pict
         ("seeds.select=5", {"selection", "tuned"} | DOWNSTREAM),
         ("dataset.domain=sign", {"prior", "tuned"} | DOWNSTREAM),
         ("prompts.prior=letters", {"prior", "tuned"} | DOWNSTREAM),
-        ("evaluator.margin=0.1", {"evaluation"}),
+        ("evaluators.two_way.margin=0.1", {"evaluations.two_way"}),
+        ("seeds.evaluate=5", EVALUATIONS),
         ("sampler.batch_size=3", set()),
         ("classifier.device=cpu", set()),
         ("tracking.experiment=other", set()),
@@ -99,5 +101,38 @@ def test_a_methods_label_names_what_was_changed() -> None:
 
 def test_a_further_test_set_costs_its_scores_and_nothing_else() -> None:
     before, after = keys(), keys("+dataset@external.b=digits", "external.b.domain=x")
-    assert {name for name in before if before[name] != after[name]} == {"evaluation"}
+    assert {name for name in before if before[name] != after[name]} == EVALUATIONS
     assert set(after) - set(before) == {"external.b", "external_scores.b"}
+
+
+def test_a_control_draws_from_the_selection_and_tunes_nothing() -> None:
+    control, same = keys("generator=held_out_real"), keys("generator=held_out_real", "size=400")
+    assert control["tuned"] is control["prior"] is None
+    assert control["selection"] is not None
+    changes = {name for name in control if control[name] != same[name]}
+    assert changes == {"selection"} | DOWNSTREAM
+    for shared in ("dataset", "split", "real_classifier"):
+        assert control[shared] == keys()[shared]
+    assert keys("generator=noise")["synthetic"] != control["synthetic"]
+
+
+def test_a_synthetic_set_made_elsewhere_needs_no_generator(tmp_path) -> None:
+    from PIL import Image
+
+    for name in ("odd", "even"):
+        (tmp_path / name).mkdir()
+        Image.new("L", (32, 32)).save(tmp_path / name / "0.png")
+    words = ("generator=ready_made", "generator/images=image_folder")
+    made = keys(*words, f"generator.images.path={tmp_path}")
+    assert made["selection"] is made["tuned"] is made["embedding"] is None
+    assert made["real_classifier"] == keys()["real_classifier"]
+    known = keys(*words, f"generator.images.path={tmp_path}", "generator/tuned_on=digits")
+    assert {name for name in made if made[name] != known[name]} == EVALUATIONS
+    assert set(known) - set(made) == {"ready_made.tuned_on"}
+
+
+def test_methods_of_a_control_are_told_by_its_settings() -> None:
+    words = ["generator=copy_with_jitter", "generator.strength=0.5"]
+    run = tgap.compose(*words)
+    assert run.finetuner.stem() == "none"
+    assert method_label(run, words) == "copy_with_jitter (strength=0.5)"

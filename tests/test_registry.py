@@ -29,11 +29,19 @@ KNOWN = {
     "selector/allocate": ["equal", "proportional", "temperature", "water_filling"],
     "selector/pick": ["closest", "farthest_first", "random"],
     "prompts": ["template"],
-    "generator": ["latent_diffusion"],
+    "generator": [
+        "copy_tuning_set", "copy_with_jitter", "held_out_real", "interpolate", "latent_diffusion",
+        "noise", "one_image_per_label", "ready_made", "wrong_labels",
+    ],
+    "generator/images": ["digits", "image_folder"],
+    "generator/tuned_on": ["digits", "image_folder"],
     "finetuner": ["dreambooth", "none"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
-    "evaluator": ["two_way"],
+    "evaluator": [
+        "augmentation", "baselines", "factors", "fidelity", "memorization", "two_way",
+    ],
+    "evaluator/embedder": ["classifier", "clip", "pixels"],
 }  # fmt: skip
 ALL = [(group, name) for group in registry.GROUPS for name in registry.names(group)]
 

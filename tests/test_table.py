@@ -1,12 +1,15 @@
 import io
 import math
+import re
 
+import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
-from tgap.report.table import COLUMNS, RunRow, markdown, plain, render, summarise
+from tgap.comparison import compare
+from tgap.evaluators.two_way import numbers_with_intervals
+from tgap.groups import PlannedRun, RunRow
+from tgap.report.table import COLUMNS, markdown, plain, render
 
 SETTINGS = {
     "generator.class": "tiny_ldm", "sampler.guidance": "3.0", "sampler.steps": "20",
@@ -15,85 +18,138 @@ SETTINGS = {
 
 
 def row(method="random+dreambooth", size=100, seed=0, tstr=0.7, trts=0.9, **changes):
-    metrics = {
-        "tstr/auroc": tstr, "trts/auroc": trts, "trtr/auroc": 0.95,
-        "fter": tstr / trts, "t_gap": trts - tstr, "fter_meaningful": 1.0,
-    }  # fmt: skip
+    legs = {"tstr": tstr, "trts": trts, "trtr": 0.95, "tsts": 0.9}
+    on_real = np.random.default_rng(99).normal(0, 0.005, 100)  # the same patients in every run
+    on_synthetic = np.random.default_rng(seed).normal(0, 0.005, 100)
     given = {
         "method": method, "method_key": f"key of {method}", "size": size, "seed": seed,
-        "evaluation_key": f"{method} {size} {seed} {tstr}", "metrics": metrics,
-        "settings": SETTINGS,
+        "evaluation_key": f"{method} {size} {seed} {tstr}", "settings": SETTINGS,
+        "metrics": {**numbers_with_intervals(legs), "fter/meaningful": 1.0},
+        "resampled": {
+            leg: value + (on_real if leg.endswith("r") else on_synthetic)
+            for leg, value in legs.items()
+        },
     }  # fmt: skip
     return RunRow(**(given | changes))
+
+
+def planned(method="random+dreambooth", size=100, seed=0):
+    return PlannedRun(
+        method=method, method_key=f"key of {method}", size=size, seed=seed, settings=SETTINGS
+    )
+
+
+def text_of(rows, missing=()):
+    return plain(compare(rows, missing))
 
 
 def lines(text, start):
     return [line.split() for line in text.splitlines() if line.strip().startswith(start)]
 
 
-def test_seeds_are_averaged_and_fter_is_the_mean_of_ratios():
-    (group,) = summarise([row(seed=1, tstr=0.9, trts=0.6), row(seed=0, tstr=0.6, trts=0.8)])
-    assert group.seeds == (0, 1)
-    assert group.spreads["TSTR"].mean == pytest.approx(0.75)
-    assert (group.spreads["TSTR"].low, group.spreads["TSTR"].high) == (0.6, 0.9)
-    assert group.spreads["FTER"].mean == pytest.approx((1.5 + 0.75) / 2)  # not 0.75 / 0.7
-    assert group.spreads["T-Gap"].mean == pytest.approx(-0.05)
+def test_a_mean_has_its_interval_below_it():
+    rows = [row(seed=0), row(seed=1, tstr=0.72, trts=0.92)]
+    heading, _, means, ranges = text_of(rows).splitlines()[:4]
+    assert heading.split() == ["method", "size", "seeds", *COLUMNS]
+    assert means.split() == "random+dreambooth 100 2 .710 .910 .950 .780 .200".split()
+    found = compare(rows).groups[0].numbers
+    for cell, name in zip(ranges.split(), COLUMNS.values(), strict=True):
+        ends = [float(end) for end in cell.split("-")]
+        assert ends == pytest.approx([found[name].lo, found[name].hi], abs=5.1e-4)
+        assert ranges.index(cell) + len(cell) in [m.end() for m in re.finditer(r"\S+", means)]
+    assert "hierarchical bootstrap over seeds, patients and images" in text_of(rows)
+    assert "One seed" not in text_of(rows)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), min_size=1, max_size=8))
-def test_runs_of_one_seed_are_averaged_first(runs):
-    by_seed = {}
-    for seed, value in runs:
-        by_seed.setdefault(seed, set()).add(value)
-    expected = [sum(values) / len(values) for values in by_seed.values()]
-    rows = [row(seed=s, evaluation_key=str(v), metrics={"tstr/auroc": v}) for s, v in runs]
-    (group,) = summarise(rows)
-    assert len(group.seeds) == len(by_seed)
-    spread = group.spreads["TSTR"]
-    assert spread.mean == pytest.approx(sum(expected) / len(expected))
-    assert spread.low <= spread.mean + 1e-12
-    assert spread.mean <= spread.high + 1e-12
+def test_numbers_below_0_and_above_1_can_be_read():
+    text = text_of([row(tstr=0.9, trts=0.88)])
+    assert "1.023" in text
+    assert "-.020" in text
+    number = compare([row(tstr=0.9, trts=0.88)]).groups[0].numbers["t_gap"]
+    assert f"{number.lo:.3f} to {number.hi:.3f}".replace("0.", ".") in text
 
 
-def test_a_result_that_two_runs_share_counts_once():
-    shared = [row("none", None, seed=0, evaluation_key="x") for _ in range(3)]
-    other = row("none", None, seed=0, tstr=0.5, evaluation_key="y")
-    (group,) = summarise([*shared, other])
-    assert group.seeds == (0,)
-    assert group.spreads["TSTR"].mean == pytest.approx(0.6)
-    assert lines(plain([*shared, other]), "none")[0][:3] == ["none", "-", "1"]
+def test_one_seed_says_what_its_interval_lacks():
+    text = text_of([row()])
+    assert "of the test images only; another seed may lie outside" in text
+    assert "hierarchical" not in text
 
 
-def test_methods_with_one_label_are_not_averaged():
-    rows = [row(method_key="aaaaaaaa"), row(method_key="bbbbbbbb", tstr=0.8)]
-    found = summarise(rows)
-    assert [group.method for group in found] == [
-        "random+dreambooth #aaaaaa", "random+dreambooth #bbbbbb",
-    ]  # fmt: skip
-    assert [group.spreads["TSTR"].mean for group in found] == [0.7, 0.8]
+def test_where_no_interval_is_justified_the_mean_stands_alone():
+    text = text_of([row(resampled={})])
+    assert lines(text, "random")[0][3] == ".700"
+    assert "No interval where none is justified" in text
+    assert "No interval" not in text_of([row()])
 
 
-def test_rows_keep_the_methods_order_and_sizes_ascend():
-    rows = [row("b", 500), row("b", 100), row("a", None), row("b", 20)]
-    assert [(g.method, g.size) for g in summarise(rows)] == [
-        ("b", 20), ("b", 100), ("b", 500), ("a", None),
-    ]  # fmt: skip
+def test_missing_seeds_are_told_in_their_row_and_beside_the_comparison():
+    rows = [row("a", seed=0), row("a", seed=1), row("b", seed=0)]
+    missing = [planned("b", seed=1), planned("c", seed=0)]
+    text = text_of(rows, missing)
+    assert lines(text, "b ")[0][:5] == ["b", "100", "1", "of", "2"]
+    assert "(missing 1)" in text
+    assert lines(text, "c")[0] == ["c", "100", "0", "of", "1", *["n/a"] * 5]
+    assert "b - a at 100: +.000; underpowered" in text
+    assert "; not in both: seed 1\n" in text
+    assert "c - a at 100: no seed in common\n" in text
+    assert "| b | 100 | 1 of 2 (missing 1) |" in markdown(compare(rows, missing))
+    assert "missing" not in text_of(rows)
+
+
+def test_few_seeds_are_underpowered_and_many_are_not():
+    def rows(seeds):
+        return [
+            row(m, s, seed, 0.7 + 0.002 * seed + better)
+            for m, s, better in (("none", None, 0), ("a", 20, 0.1), ("b", 20, 0.2))
+            for seed in range(seeds)
+        ]  # fmt: skip
+
+    text = text_of(rows(5))
+    assert text.count("underpowered: 5 seeds, at best p = .19 (3 comparisons, Holm)") == 3
+    text = text_of(rows(8))
+    assert text.count("differ: p = .023 (8 seeds, 3 comparisons, Holm)") == 3
+    assert "a - none at 20: +.100" in text
+    assert "b - a at 20: +.100" in text
+    assert "underpowered" not in text
+
+
+def test_sizes_are_tested_for_the_same_fter():
+    rows = [row(size=z, seed=s, tstr=0.7 + s / 500) for z in (20, 50) for s in range(4)]
+    rows += [row("b", z, s, 0.6 + z / 500 + s / 500) for z in (20, 50) for s in range(4)]
+    text = text_of(rows)
+    assert "random+dreambooth at 20, 50: equal within .020: p < .001 (4 seeds)" in text
+    assert "b at 20, 50: not shown to be equal within .020: p = 1 (4 seeds)" in text
+    assert "1 in common of the 2 seeds or more" in text_of([row(size=20), row(size=50)])
+    chance = {**row().metrics, "fter/meaningful": 0.0}
+    rows = [row(size=z, seed=s, metrics=chance) for z in (20, 50) for s in range(2)]
+    assert "20, 50: FTER means nothing at one of the sizes" in text_of(rows)
+    assert "TOST" not in text_of([row()])
 
 
 def test_settings_that_vary_become_a_column_and_others_do_not():
     varied = row(settings=SETTINGS | {"sampler.guidance": "1.0"})
-    text = plain([row(), varied])
+    text = text_of([row(), varied, row("b")])
     heading = next(line.split() for line in text.splitlines() if "method" in line)
-    assert heading == ["method", "guidance", "size", "n", *COLUMNS]
-    assert [cells[1] for cells in lines(text, "random")] == ["3.0", "1.0"]
+    assert heading == ["method", "guidance", "size", "seeds", *COLUMNS]
+    assert [cells[1] for cells in lines(text, "random")[:2]] == ["3.0", "1.0"]
     assert "generator tiny_ldm; guidance 3.0, 1.0; protocol clean\n" in text
+    assert "b - random+dreambooth (guidance 3.0) at 100: +.000; " in text
 
 
 def test_settings_that_vary_together_share_a_column():
     other = {"generator.class": "sd15", "generator.digest": "1"}
-    rows = [row(settings=SETTINGS | {"generator.digest": "0"}), row(settings=SETTINGS | other)]
-    assert "generator " in plain(rows)
-    assert "digest" not in plain(rows)
+    text = text_of(
+        [row(settings=SETTINGS | {"generator.digest": "0"}), row(settings=SETTINGS | other)]
+    )
+    assert "generator " in text
+    assert "digest" not in text
+
+
+def test_a_control_has_no_generator_and_makes_no_column_of_it():
+    control = {name: v for name, v in SETTINGS.items() if name != "generator.class"}
+    text = text_of([row(), row("noise", None, settings=control)])
+    assert text.splitlines()[0].split() == ["method", "size", "seeds", *COLUMNS]
+    assert "generator tiny_ldm; guidance 3.0" in text
 
 
 def test_headings_that_would_be_the_same_are_told_in_full():
@@ -102,35 +158,49 @@ def test_headings_that_would_be_the_same_are_told_in_full():
         row(settings={"sampler.steps": "2", "budget.steps": "1"}),
         row(settings={"sampler.steps": "1", "budget.steps": "2"}),
     ]
-    text = markdown(rows)
+    text = markdown(compare(rows))
     assert text.startswith("| method | sampler.steps | budget.steps | size |")
     assert "generator not recorded; guidance not recorded" in text
 
 
 def test_numbers_that_are_not_defined_are_told():
     metrics = {"tstr/auroc": math.nan, "trts/auroc": 0.9}
-    (cells,) = lines(plain([row(metrics=metrics)]), "random")
-    assert cells[3:] == ["n/a", "0.900", "n/a", "n/a", "n/a"]
-    (group,) = summarise([row(seed=0), row(seed=1, metrics=metrics)])
-    assert math.isnan(group.spreads["TSTR"].mean)  # no mean over fewer seeds than n
+    cells = lines(text_of([row(metrics=metrics)]), "random")[0]
+    assert cells[3:] == ["n/a", ".900", "n/a", "n/a", "n/a"]
+    cells = lines(text_of([row(seed=0), row(seed=1, metrics=metrics)]), "random")[0]
+    assert cells[3:5] == ["n/a", ".900"]  # no mean over fewer seeds than are told
 
 
 def test_fter_at_chance_is_marked_with_a_note():
-    at_chance = row(seed=1)
-    at_chance = row(seed=1, metrics=dict(at_chance.metrics) | {"fter_meaningful": 0.0})
+    at_chance = row(seed=1, metrics={**row(seed=1).metrics, "fter/meaningful": 0.0})
     note = "FTER means nothing there"
-    text = plain([row(), at_chance])
+    text = text_of([row(), at_chance])
     assert note in text
-    assert "±.000*" in text
-    assert note not in plain([row()])
-    assert "*" not in plain([row()])
+    assert ".778*" in text
+    assert r".778\*" in markdown(compare([row(), at_chance]))
+    assert "*" not in text_of([row()])
+    assert note not in text_of([row()])
 
 
 def test_seeds_are_named():
-    assert "over n seeds (0, 1)" in plain([row(seed=1), row(seed=0)])
-    assert "a single seed" in plain([row()])
-    assert "no paired comparison" in plain([row("a"), row("b", seed=1)])
-    assert "no paired comparison" not in plain([row("a"), row("b")])
+    assert "over seeds (0, 1)" in text_of([row(seed=1), row(seed=0)])
+    assert "no paired comparison" in text_of([row("a"), row("b", seed=1)])
+    assert "no paired comparison" not in text_of([row("a"), row("b")])
+
+
+def test_further_columns_are_there_if_a_run_has_them():
+    more = {
+        **row().metrics, "memorization/copied_fraction": 0.25, "fidelity/coverage": 0.9,
+        "external/kids/tstr/auroc": 0.6, "external/kids/trtr/auroc": 0.8,
+        "external/kids/tstr/auroc_even": 0.6,
+    }  # fmt: skip
+    text = text_of([row(metrics=more), row("none", None)])
+    heading = text.splitlines()[0]
+    assert heading.split() == [
+        "method", "size", "seeds", *COLUMNS, "TRTR", "kids", "TSTR", "kids", "Copied", "Coverage",
+    ]  # fmt: skip
+    assert lines(text, "random")[0][-4:] == [".800", ".600", ".250", ".900"]
+    assert lines(text, "none")[0][-4:] == ["n/a"] * 4
 
 
 def wide_rows():
@@ -144,26 +214,28 @@ def wide_rows():
 
 
 def test_plain_text_fits_100_columns_and_has_no_codes():
-    text = plain(wide_rows())
+    text = text_of(wide_rows(), [planned(seed=s) for s in (3, 4)])
     assert max(map(len, text.splitlines())) <= 100
     assert "\x1b" not in text
     assert "none [red]" in text  # a label is no markup
-    assert "0.778±.000" in text
+    assert ".778" in text
 
 
 def test_rendering_off_a_terminal_is_plain_and_on_one_fits_it():
+    comparison = compare(wide_rows())
     file = io.StringIO()
-    render(wide_rows(), Console(file=file, width=40))
-    assert file.getvalue() == plain(wide_rows())
+    render(comparison, Console(file=file, width=40))
+    assert file.getvalue() == plain(comparison)
     file = io.StringIO()
-    render(wide_rows(), Console(file=file, width=120, force_terminal=True, soft_wrap=True))
+    render(comparison, Console(file=file, width=120, force_terminal=True, soft_wrap=True))
     assert "\x1b" in file.getvalue()
-    assert "0.778±.000" in file.getvalue()
+    assert ".778" in file.getvalue()
 
 
-def test_markdown_has_as_many_cells_in_each_line():
-    text = markdown([row("a|b"), row("c", tstr=0.5)])
+def test_markdown_has_as_many_cells_in_each_line_and_one_line_per_row():
+    text = markdown(compare([row("a|b"), row("c", tstr=0.5)]))
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len(table) == 4
     assert {line.replace(r"\|", "").count("|") for line in table} == {len(COLUMNS) + 4}
     assert r"a\|b" in text
+    assert "\n- c - a" in text

@@ -1,18 +1,61 @@
 import math
+import re
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
+from sklearn.metrics import roc_auc_score
 
 from tgap.component import Component
 from tgap.errors import ConfigError, ContractError
 from tgap.evaluators.base import LEGS
-from tgap.evaluators.two_way import TwoWay, metric_names
-from tgap.types import Scores
+from tgap.evaluators.findings import finding_aurocs
+from tgap.evaluators.naming import metric_names
+from tgap.evaluators.two_way import PATIENTS, SCALES, TwoWay
+from tgap.types import ImageSet, Scores
 
 NAMES = ("odd", "even")
+
+
+@dataclass(frozen=True)
+class Fake:
+    """Evidence of nothing but scores and the rows of real_test."""
+
+    scores: dict
+    patients: np.ndarray | None = None
+    findings: np.ndarray | None = None
+    finding_names: tuple = ()
+
+    def legs(self):
+        return self.scores
+
+    def real_test(self, pixels=True):
+        assert not pixels
+        truth = self.scores["tstr"].labels if self.scores else np.zeros((3, 1), bool)
+        n = len(truth)
+        return ImageSet(
+            images=np.zeros((n, 1, 1, 1), np.uint8),
+            labels=truth,
+            label_names=self.scores["tstr"].label_names if self.scores else ("image",),
+            findings=np.zeros((n, 0), bool) if self.findings is None else self.findings,
+            finding_names=self.finding_names,
+            patients=np.arange(n) if self.patients is None else self.patients,
+        )
+
+
+def found_in(legs, evaluator=None, **fields):
+    evaluator = evaluator or TwoWay(resamples=100)
+    return evaluator.evaluate(Fake(legs, **fields), np.random.default_rng(0))
+
+
+def metrics_of(legs, evaluator=None):
+    """The metrics, without intervals and without what other tests look at."""
+    metrics = found_in(legs, evaluator).metrics
+    left_out = ("/lo", "/hi", "_lo", "_hi")
+    return {name: value for name, value in metrics.items() if not name.endswith(left_out)}
 
 
 def leg(odd, even, names=NAMES):
@@ -35,7 +78,15 @@ def hand_made():
 
 
 def test_numbers_of_hand_made_legs():
-    metrics = TwoWay().evaluate(hand_made())
+    metrics = metrics_of(hand_made())
+    assert all(type(value) is float for value in metrics.values())
+    per_label = [
+        name
+        for name in metrics
+        if re.search("(average|calib|f1|delong|fter.*_(odd|even)|gap.*_(odd|even)|ratio_)", name)
+    ]
+    for name in per_label:  # each has a test of its own
+        del metrics[name]
     tstr, trts, trtr = (7.5 / 9 + 6 / 9) / 2, 1.0, (8 / 9 + 1) / 2
     expected = {
         "tstr/auroc": tstr,
@@ -67,26 +118,26 @@ def test_numbers_of_hand_made_legs():
         "tsts/accuracy_even": 0.0,
         "tsts/balanced_accuracy": 0.5,
         "fter": 0.75,
-        "fter_chance_corrected": 0.5,
-        "fter_meaningful": 1.0,
+        "fter/chance_corrected": 0.5,
+        "fter/meaningful": 1.0,
+        "utility_ratio": 0.75 / trtr,
         "t_gap": 0.25,
-        "t_gap_easier": 1 - trtr,
-        "t_gap_utility_lost": trtr - 0.75,
+        "t_gap/easier_than_reality": 1 - trtr,
+        "t_gap/utility_lost": trtr - 0.75,
+        PATIENTS: 6.0,
     }
     assert tstr == 0.75
     assert trts == 1.0
     assert metrics == pytest.approx(expected)
-    assert all(type(value) is float for value in metrics.values())
 
 
-def test_metric_names_fit_mlflow_and_none_is_a_folder_of_another():
+def test_metric_names_fit_mlflow():
     names = ("No Finding", "mass/nodule: big")
     legs = {name: Scores(it.scores, it.labels, names) for name, it in hand_made().items()}
-    metrics = TwoWay().evaluate(legs)
+    metrics = found_in(legs).metrics
     assert "tstr/auroc_mass_nodule_ big" in metrics
     for name in metrics:
         _validate_metric_name(name)
-        assert not any(other.startswith(f"{name}/") for other in metrics)
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=6, unique=True))
@@ -108,8 +159,8 @@ def test_label_names_that_become_alike_are_told_apart():
 
 def test_margin_decides_whether_fter_is_meaningful():
     legs = hand_made()  # TSTR .75, TRTS 1
-    assert TwoWay(margin=0.24).evaluate(legs)["fter_meaningful"] == 1.0
-    assert TwoWay(margin=0.25).evaluate(legs)["fter_meaningful"] == 0.0
+    assert metrics_of(legs, TwoWay(margin=0.24))["fter/meaningful"] == 1.0
+    assert metrics_of(legs, TwoWay(margin=0.25))["fter/meaningful"] == 0.0
     with pytest.raises(ConfigError, match=r"margin must be at most 0.5, got 0.6"):
         TwoWay(margin=0.6)
 
@@ -118,20 +169,24 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
     legs = hand_made()
     only_odd = legs["trts"]
     legs["trts"] = Scores(only_odd.scores[:3], only_odd.labels[:3], NAMES)
-    metrics = TwoWay().evaluate(legs)
+    metrics = found_in(legs).metrics
     undefined = {name for name, value in metrics.items() if math.isnan(value)}
+    both = {"", "_odd", "_even"}
+    gap = ("fter", "fter/chance_corrected", "t_gap", "t_gap/easier_than_reality")
     assert undefined == {
-        "trts/auroc",
-        "trts/auroc_odd",
-        "trts/auroc_even",
+        *(f"trts/auroc{label}" for label in both),
+        *(f"trts/{name}{label}" for label in ("", "_even") for name in ("average_precision", "f1")),
         "trts/accuracy_even",
         "trts/balanced_accuracy",
-        "fter",
-        "fter_chance_corrected",
-        "t_gap",
-        "t_gap_easier",
-    }
-    assert metrics["fter_meaningful"] == 0.0
+        *(f"{name}{label}" for name in gap for label in both),
+        *(f"{name}/{end}" for name in ("trts/auroc", *gap) for end in ("lo", "hi")
+          if name in SCALES),
+        "fter/delta_lo",
+        "fter/delta_hi",
+        "tsts/auroc/lo",  # constant scores: every resample says .5
+        "tsts/auroc/hi",
+    }  # fmt: skip
+    assert metrics["fter/meaningful"] == 0.0
 
 
 def test_labels_that_overlap_have_aurocs_but_no_accuracy():
@@ -140,16 +195,17 @@ def test_labels_that_overlap_have_aurocs_but_no_accuracy():
         labels = it.labels.copy()
         labels[0] = True
         legs[name] = Scores(it.scores, labels, NAMES)
-    metrics = TwoWay().evaluate(legs)
+    metrics = metrics_of(legs)
     undefined = {name for name, value in metrics.items() if math.isnan(value)}
-    assert undefined == {name for name in metrics if "accuracy" in name}
+    below_chance = {"fter/chance_corrected_even"}
+    assert undefined == {name for name in metrics if "accuracy" in name} | below_chance
 
 
 def test_wrong_legs_are_refused():
     legs = hand_made()
     del legs["trtr"]
     with pytest.raises(ContractError, match="legs missing: trtr"):
-        TwoWay().evaluate(legs)
+        found_in(legs)
     legs = hand_made()
     legs["trts"] = Scores(legs["trts"].scores, legs["trts"].labels, ("even", "odd"))
     with pytest.raises(
@@ -157,15 +213,16 @@ def test_wrong_legs_are_refused():
         match="all legs must have the same labels in the same order, got tstr: odd, even; "
         "trts: even, odd",
     ):
-        TwoWay().evaluate(legs)
+        found_in(legs)
 
 
 def test_evaluating_leaves_component_and_scores_unchanged():
-    evaluator, legs = TwoWay(), hand_made()
+    evaluator, legs = TwoWay(resamples=100), hand_made()
     before = evaluator.identity()
     copies = {name: it.scores.copy() for name, it in legs.items()}
-    first, second = evaluator.evaluate(legs), evaluator.evaluate(legs)
-    assert first == second
+    first, second = found_in(legs, evaluator), found_in(legs, evaluator)
+    assert str(first.metrics) == str(second.metrics)
+    np.testing.assert_array_equal(first.arrays["resampled"], second.arrays["resampled"])
     assert evaluator.identity() == before
     for name in LEGS:
         np.testing.assert_array_equal(legs[name].scores, copies[name])
@@ -175,3 +232,115 @@ def test_it_is_a_component_named_after_its_file():
     assert issubclass(TwoWay, Component)
     assert TwoWay.stem() == "two_way" == TwoWay.__module__.rsplit(".", 1)[1]
     assert TwoWay(margin=0.1).identity()["margin"] == 0.1
+
+
+def larger(seed, quality, names=NAMES, n=400):
+    """Legs of n images that tell labels apart the better, the higher the quality."""
+    legs = {}
+    for i, name in enumerate(LEGS):
+        rng = np.random.default_rng((7, 0) if name.endswith("r") else (seed, i))
+        odd = rng.random(n) < 0.5
+        noise = np.random.default_rng((seed, i, 1)).normal(size=(n, 2))
+        logits = noise + quality[name] * np.stack([odd, ~odd], axis=1)
+        scores = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        legs[name] = Scores(scores, np.stack([odd, ~odd], axis=1), names)
+    return legs
+
+
+QUALITY = {"tstr": 1.0, "trts": 2.0, "trtr": 1.6, "tsts": 2.2}
+
+
+def test_intervals_surround_the_numbers_and_agree_with_the_closed_form():
+    metrics = found_in(larger(0, QUALITY), TwoWay()).metrics
+    for name in SCALES:
+        assert metrics[f"{name}/lo"] < metrics[name] < metrics[f"{name}/hi"], name
+    width = metrics["fter/hi"] - metrics["fter/lo"]
+    assert metrics["fter/delta_hi"] - metrics["fter/delta_lo"] == pytest.approx(width, rel=0.1)
+
+
+def test_real_images_are_resampled_by_patient():
+    legs = larger(0, QUALITY)
+    truth = legs["tstr"].labels[:, 0]
+    by_label = np.where(truth, 0, 10) + np.arange(len(truth)) % 10  # 20 patients
+    alone = found_in(legs)
+    together = found_in(legs, patients=by_label.astype(np.int64))
+    assert alone.metrics[PATIENTS] == len(truth)
+    assert together.metrics[PATIENTS] < 21
+    # The synthetic legs have no patients; the real ones are resampled by them.
+    np.testing.assert_array_equal(
+        together.arrays["resampled"][:, 1], alone.arrays["resampled"][:, 1]
+    )
+    assert (together.arrays["resampled"][:, 0] != alone.arrays["resampled"][:, 0]).all()
+    widths = [m["tstr/auroc/hi"] - m["tstr/auroc/lo"] for m in (alone.metrics, together.metrics)]
+    assert widths[0] != widths[1]
+
+
+def test_runs_that_share_a_test_set_draw_the_same_patients_from_it():
+    """TRTR is the same in both; TRTS has images of its own in each run."""
+    first, second = larger(0, QUALITY), larger(1, QUALITY)
+    second["trtr"] = first["trtr"]
+    evaluator = TwoWay(resamples=100)
+    a = evaluator.evaluate(Fake(first), np.random.default_rng(1)).arrays["resampled"]
+    b = evaluator.evaluate(Fake(second), np.random.default_rng(2)).arrays["resampled"]
+    np.testing.assert_array_equal(a[:, 2], b[:, 2])
+    assert abs(np.corrcoef(a[:, 1], b[:, 1])[0, 1]) < 0.5
+
+
+def test_delong_sees_a_difference_between_classifiers_of_the_same_images():
+    metrics = found_in(larger(0, QUALITY)).metrics
+    assert metrics["tstr/delong_p_odd"] < 0.01
+    same = larger(0, QUALITY)
+    same["tstr"] = same["trtr"]
+    assert found_in(same).metrics["tstr/delong_p_odd"] == 1.0
+
+
+def test_one_label_has_nothing_to_tell_apart():
+    assert found_in({}).metrics == {}
+
+
+def test_findings_are_scored_against_the_images_of_other_labels():
+    legs = larger(0, QUALITY)
+    truth = legs["tstr"].labels
+    rng = np.random.default_rng(3)
+    one, three = truth[:, 0] & (rng.random(len(truth)) < 0.5), np.zeros(len(truth), bool)
+    two = truth[:, 1]
+    findings = np.stack([one, two, three], axis=1)
+    names = ("one", "two", "three/3")
+    metrics = found_in(legs, findings=findings, finding_names=names).metrics
+    rows = one | ~truth[:, 0]
+    expected = roc_auc_score(one[rows], legs["tstr"].scores[rows, 0])
+    assert metrics["tstr/finding_auroc_one"] == pytest.approx(expected)
+    assert metrics["tstr/finding_auroc_two"] == pytest.approx(metrics["tstr/auroc_even"])
+    assert math.isnan(metrics["tstr/finding_auroc_three_3"])
+    lost = metrics["trtr/finding_auroc_one"] - metrics["tstr/finding_auroc_one"]
+    assert metrics["t_gap/utility_lost_finding_one"] == pytest.approx(lost)
+
+
+def test_a_finding_that_is_not_taught_stands_out():
+    """A classifier that scores one finding's images at random, and knows the other."""
+    legs = larger(0, {**QUALITY, "trtr": 4.0, "tstr": 4.0})
+    truth = legs["tstr"].labels
+    unknown = truth[:, 0] & (np.arange(len(truth)) % 2 == 0)
+    scores = legs["tstr"].scores.copy()
+    scores[unknown, 0] = scores[~truth[:, 0], 0][: unknown.sum()]
+    legs["tstr"] = Scores(scores, truth, NAMES)
+    findings = np.stack([unknown, truth[:, 0] & ~unknown], axis=1)
+    metrics = found_in(legs, findings=findings, finding_names=("unknown", "known")).metrics
+    assert metrics["t_gap/utility_lost_finding_unknown"] > 0.4
+    assert abs(metrics["t_gap/utility_lost_finding_known"]) < 0.02
+
+
+def test_findings_that_are_the_labels_are_not_told_twice():
+    legs = larger(0, QUALITY)
+    metrics = found_in(legs, findings=legs["tstr"].labels, finding_names=NAMES).metrics
+    assert not any("finding" in name for name in metrics)
+
+
+def test_a_finding_below_two_labels_counts_for_the_one_that_most_of_its_images_carry():
+    legs = larger(0, QUALITY)
+    truth = legs["tstr"].labels
+    has = truth[:, 0].copy()
+    has[np.flatnonzero(truth[:, 1])[:5]] = True
+    data = Fake(legs, findings=has[:, None], finding_names=("x",)).real_test(pixels=False)
+    expected = roc_auc_score(truth[:, 0], legs["tstr"].scores[:, 0])
+    assert finding_aurocs(legs["tstr"], data)[0] == pytest.approx(expected)

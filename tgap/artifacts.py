@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.evaluators.base import Evaluation
 from tgap.store import Artifact, write_array, write_json
 from tgap.types import Bools, Images, ImageSet, Resumable, Scores, Selection, Split
 
@@ -106,6 +107,18 @@ def read_images(artifact: Artifact) -> ImageSet:
     )
 
 
+def write_synthetic(folder: Path, data: ImageSet, train: Bools) -> None:
+    """Write a synthetic set, and which of it is trained on, into an artifact's folder."""
+    write_images(folder, data)
+    write_array(folder / "train.npy", train)
+
+
+def read_synthetic(artifact: Artifact) -> tuple[ImageSet, ImageSet]:
+    """Train and test part of a synthetic set from the store."""
+    data, train = read_images(artifact), artifact.read_array("train.npy")
+    return data.take(np.flatnonzero(train)), data.take(np.flatnonzero(~train))
+
+
 def read_split(artifact: Artifact) -> Split:
     """A split from the store."""
     return Split(
@@ -135,6 +148,19 @@ def read_selection(artifact: Artifact) -> Selection:
         weights=artifact.read_array("weights.npy"),
         notes=notes,
     )
+
+
+def write_evaluation(folder: Path, found: Evaluation) -> None:
+    """Write what an evaluator found into an artifact's folder."""
+    from PIL import Image
+
+    write_json(folder / "metrics.json", dict(found.metrics))
+    for name, array in found.arrays.items():
+        write_array(folder / f"{name}.npy", array)
+    for name, rows in found.tables.items():
+        write_json(folder / f"{name}.json", [dict(row) for row in rows])
+    for name, picture in found.pictures.items():
+        Image.fromarray(picture).save(folder / f"{name}.png", format="PNG")
 
 
 def read_legs(artifact: Artifact, legs: Sequence[str]) -> dict[str, Scores]:

@@ -20,6 +20,7 @@ USAGE = """\
 tgap: can a model be trained on what my fine-tuned generator makes?
 
   tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
+  tgap evaluate --synthetic DIR --real DIR           score a synthetic set made elsewhere
   tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
   tgap phantom --images N --size S --out DIR         draw X-ray phantoms in the layout of NIH's
   tgap ui [--port 5000]                              MLflow's pages on this machine
@@ -41,6 +42,8 @@ def command(words: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     if words and words[0] == "phantom":
         return guarded(lambda: phantom(words[1:]))
+    if words and words[0] == "evaluate":
+        return guarded(lambda: evaluate(words[1:]))
     if words and words[0] == "data":
         return guarded(lambda: data_command(words[1:]))
     if words and words[0] == "completion":
@@ -86,6 +89,39 @@ def data_command(words: Sequence[str]) -> int:
     )
     console.print(f"contact sheet: {shown(sheet)}", markup=False)
     return 0
+
+
+def evaluate(words: Sequence[str]) -> int:
+    """Score a synthetic set that was made elsewhere: nothing is tuned and nothing is drawn.
+
+    DIR holds a folder of images per label; or name a CSV or JSONL file beside the images, with the
+    columns file, label, patient and findings, as far as they are known.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tgap evaluate", description=evaluate.__doc__, usage="tgap evaluate --synthetic DIR "
+        "--real DIR [--tuning DIR] [--size N] [--color grey|rgb] [key=value ...] [-m]",
+    )  # fmt: skip
+    parser.add_argument("--synthetic", type=Path, required=True, help="the synthetic set")
+    parser.add_argument(
+        "--real", type=Path, help="real images of the same labels; or choose a dataset= instead"
+    )
+    parser.add_argument(
+        "--tuning", type=Path, help="what its generator was tuned on, for the audit of copies"
+    )
+    parser.add_argument("--size", type=int, default=64, help="height and width of all images")
+    parser.add_argument("--color", choices=("grey", "rgb"), default="grey")
+    parser.add_argument("-m", "--multirun", action="store_true", help="sweep over commas")
+    parser.add_argument("--config-dir")
+    args, overrides = parser.parse_known_intermixed_args(words)
+    if args.real is None and not any(word.startswith("dataset=") for word in overrides):
+        raise ConfigError(["--real must name a folder of real images, or dataset= a dataset"])
+    from tgap.evaluate import evaluation_overrides
+
+    log_to_terminal()
+    told = evaluation_overrides(
+        args.real, args.synthetic, args.tuning, args.size, args.color, overrides, args.config_dir
+    )
+    return _run(told, args.multirun, args.config_dir)
 
 
 def phantom(words: Sequence[str]) -> int:
@@ -166,10 +202,14 @@ def _launch(args: argparse.Namespace) -> int:
                 [f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
                  "a folder of configs, and group=option to choose among them"]
             )  # fmt: skip
+    return _run(args.overrides, args.multirun, args.config_dir)
+
+
+def _run(overrides: Sequence[str], sweep: bool, config_dir: str | None) -> int:
     from tgap.launch import launch
     from tgap.report.terminal import show_results
 
-    outcomes = launch(args.overrides, sweep=args.multirun, config_dir=args.config_dir)
+    outcomes = launch(overrides, sweep=sweep, config_dir=config_dir)
     rows = [outcome.row for outcome in outcomes if outcome.row is not None]
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     pictures = [outcome.pictures for outcome in outcomes if outcome.pictures is not None]

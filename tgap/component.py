@@ -7,7 +7,7 @@ import operator
 import re
 import sys
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -110,6 +110,9 @@ class Component(Checked, ABC):
 
     version: ClassVar[int] = 1
     """Raised by hand when the mathematics changes, so that old artifacts are not reused."""
+
+    implies: ClassVar[Mapping[str, str]] = {}
+    """Choices of other groups that come with choosing this one, unless told otherwise."""
 
     name: str = option("", "shown in tables; a preset's own name", in_key=False)
 

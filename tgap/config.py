@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from tgap.classifiers.base import Classifier
 from tgap.component import Checked, option
 from tgap.datasets.base import Dataset
+from tgap.embedders.base import Embedder
+from tgap.errors import TgapError
 from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
-from tgap.generators.base import Generator
+from tgap.generators.base import Control, Generator, Pretrained
+from tgap.generators.ready_made import ReadyMade
 from tgap.prompts.base import Prompts
 from tgap.protocols.base import Protocol, sizes_per_label
 from tgap.seeding import rng_for, seed_for
@@ -32,6 +35,8 @@ class Run(Splitting):
     The settings of the split (``split_seed``, ``pool_size``, ...) stand at its top level.
 
     Args:
+        evaluators: By a name of one's own, ``+evaluator@evaluators.augmentation=augmentation``;
+            ``~evaluator@evaluators.memorization`` leaves one out.
         size: Tuning images; ``size_unit`` says whether per label or in total.
         external: Further real datasets, by a name of one's own, that TSTR and TRTR are tested on
             too (``+dataset@external.b=image_folder external.b.path=...``).
@@ -47,7 +52,9 @@ class Run(Splitting):
     generator: Generator
     finetuner: Finetuner
     classifier: Classifier
-    evaluator: Evaluator
+    evaluators: dict[str, Evaluator] = field(
+        default_factory=dict, metadata={"help": "what looks at what a run made, by name"}
+    )
     sampler: Sampler = field(default_factory=Sampler)
     prior_sampler: Sampler = field(default_factory=Sampler)
     budget: Budget = field(default_factory=Budget)
@@ -70,6 +77,7 @@ class Run(Splitting):
                 f"finetuner '{self.finetuner.title()}' cannot tune generator "
                 f"'{self.generator.title()}'; choose finetuner=none or another generator"
             )
+        found += self._evaluator_problems()
         if not self.dataset.domain:
             found.append("dataset.domain must name what the images show, for the prompts; got ''")
         embedder = self.selector.embedder_used()
@@ -80,9 +88,61 @@ class Run(Splitting):
             )
         return found
 
+    def _evaluator_problems(self) -> list[str]:
+        """Evaluators whose embedder takes features that the classifier has not."""
+        return [
+            f"evaluators.{name}.embedder '{embedder.title()}' takes the features of the run's "
+            f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
+            for name, evaluator in self.evaluators.items()
+            if isinstance(embedder := getattr(evaluator, "embedder", None), Embedder)
+            and embedder.uses_classifier
+            and not self.classifier.has_features
+        ]
+
+    @property
+    def channels(self) -> int | None:
+        """Of the images that everything works on: colour for a generator of colour.
+
+        ``None`` is the dataset's own; a generator of grey images takes grey ones only.
+        """
+        shape = self.generator.image_shape()
+        return 3 if shape is not None and shape[2] == 3 else None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the generator is a control, whose truth is known, and no model."""
+        return isinstance(self.generator, Control)
+
+    @property
+    def pretrained(self) -> Pretrained:
+        """The generator as a model that can be loaded.
+
+        Raises:
+            TgapError: If it is none: a control, or a synthetic set that exists already.
+        """
+        if isinstance(self.generator, Pretrained):
+            return self.generator
+        raise TgapError(f"generator '{self.generator.title()}' is no model that could be loaded")
+
+    def ready_made(self) -> dict[str, Dataset]:
+        """Datasets of a synthetic set that exists already: its ``images``, and what it was
+        ``tuned_on`` if that is known. Empty if images are drawn.
+        """
+        if not isinstance(self.generator, ReadyMade):
+            return {}
+        given = {"images": self.generator.images, "tuned_on": self.generator.tuned_on}
+        return {name: dataset for name, dataset in given.items() if dataset is not None}
+
+    @property
+    def selects(self) -> bool:
+        """Whether a tuning set is chosen: to tune on, or for a control to draw from."""
+        return self.finetuner.tunes or self.is_control
+
     @property
     def method(self) -> str:
-        """Short name of what is compared: selector + finetuner, or the finetuner alone."""
+        """Short name of what is compared: selector + finetuner, a control, or ``none``."""
+        if not self.generator.tunable:
+            return self.generator.title()
         if not self.finetuner.tunes:
             return self.finetuner.title()
         return f"{self.selector.title()}+{self.finetuner.title()}"
@@ -90,7 +150,7 @@ class Run(Splitting):
     @property
     def tuning_size(self) -> int | None:
         """The size asked for; ``None`` when nothing is tuned or the selector takes all it finds."""
-        return self.size if self.finetuner.tunes and self.selector.sized else None
+        return self.size if self.selects and self.selector.sized else None
 
     @property
     def unit(self) -> str:
@@ -107,7 +167,7 @@ class Run(Splitting):
         return sizes_per_label(pool_labels, self.size, self.unit, rng)
 
     def seed_of(self, scope: str) -> int:
-        """Seed of a scope (``select``, ``finetune``, ``generate``, ``classify``).
+        """Seed of a scope (``select``, ``finetune``, ``generate``, ``classify``, ``evaluate``).
 
         Selector and finetuner are no part of it, so all methods of one seed share their noise and
         their classifier's initialisation: a paired comparison.

@@ -11,17 +11,20 @@ import numpy as np
 from tgap.artifacts import (
     ImagesOnDisk,
     read_images,
+    write_evaluation,
     write_images,
     write_selection,
     write_split,
+    write_synthetic,
 )
 from tgap.config import Run
 from tgap.datasets.base import Dataset
-from tgap.evaluators.base import LEGS
-from tgap.generators.base import Model
+from tgap.draws import draw_per_label, share_per_label
+from tgap.evaluators.base import LEGS, Evaluator
+from tgap.generators.base import Control, Model
 from tgap.plan import Plan, plan
 from tgap.progress import progress
-from tgap.result import Result, StageRecord, shared_labels
+from tgap.result import Result, StageRecord, shared_labels, with_labels_of
 from tgap.seeding import noise_seeds, rng_for, seed_for
 from tgap.settings import Sampler
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
@@ -126,24 +129,17 @@ class _Line:
         self._make("generator", self.plan.tuned, self._tune)
 
     def generate(self) -> None:
-        def make(folder: Path) -> None:
-            run, data = self.run, self.result.dataset()
-            per_label = run.budget.train_per_label + run.budget.test_per_label
-            findings = self._findings_to_draw(data, per_label)
-            prompts: list[str] = []
-            seeds: list[int] = []
-            for label in range(len(data.label_names)):
-                rows = findings[label * per_label : (label + 1) * per_label]
-                prompts += [self.result.prompt("generation", data, label, row) for row in rows]
-                seeds += noise_seeds(run.seed_of("generate"), label, per_label)
-            model = self.result.generator().load()
-            images = draw(model, prompts, seeds, run.sampler, "synthetic set")
-            write_array(folder / "images.npy", images)
-            write_array(folder / "findings.npy", findings)
-
+        make = self._take_ready_made if self.plan.ready_made else self._draw_synthetic
         self._make("synthetic", self.plan.synthetic, make)
 
     def classify(self) -> None:
+        names = self.result.dataset().label_names
+        if len(names) < 2:
+            log.warning(
+                "there is one label only (%s), so there is nothing to tell apart: no classifier "
+                "is trained, and TSTR, TRTS and what follows from them are not computed", *names,
+            )  # fmt: skip
+            return
         self._make_classifier("synthetic")
         self._make_classifier("real")
         self._make("scores", self.plan.scores, self._score)
@@ -152,29 +148,27 @@ class _Line:
             self._make(f"external scores {name}", spec, make)
 
     def evaluate(self) -> None:
-        def make(folder: Path) -> None:
-            evaluated = self.run.evaluator.evaluate(self.result.legs())
-            write_json(folder / "metrics.json", evaluated)
-
-        self._make("evaluation", self.plan.evaluation, make)
+        for name, spec in self.plan.evaluations.items():
+            evaluator = self.run.evaluators[name]
+            self._make(f"evaluation {name}", spec, functools.partial(self._evaluate, evaluator))
         self._make("pictures", self.plan.pictures, self._picture)
-        self.result.metrics = self._artifact("evaluation").read_json("metrics.json")
+        self.result.metrics = self.result.read_metrics()
 
     # What a stage makes
 
     def _make_classifier(self, side: str) -> None:
         if side == "real":
-            spec, images = self.plan.real_classifier, self.result.real_train
+            self._make("real classifier", self.plan.real_classifier, self._fit_real)
         else:
-            spec, images = self.plan.synthetic_classifier, lambda: self.result.synthetic()[0]
-        self._make(f"{side} classifier", spec, functools.partial(self._fit, images))
+            spec = self.plan.synthetic_classifier
+            self._make("synthetic classifier", spec, self._fit_synthetic)
 
     def _draw_prior(self, folder: Path) -> None:
         run = self.run
         count = run.finetuner.prior_images()
         prompt = run.prompts.text("prior", run.dataset.domain)
         seeds = noise_seeds(seed_for("prior", 0), 0, count)
-        model = run.generator.load()
+        model = run.pretrained.load()
         images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images")
         write_array(folder / "images.npy", images)
 
@@ -188,7 +182,7 @@ class _Line:
                 advance(step)
 
             tuned = run.finetuner.finetune(
-                run.generator.load(),
+                run.pretrained.load(),
                 self.result.tuning_set(),
                 self.result.prior_set(),
                 run.budget,
@@ -199,13 +193,19 @@ class _Line:
         tuned.save(folder / "model")
         write_json(folder / "losses.json", losses)
 
-    def _fit(self, images: Callable[[], ImageSet], folder: Path) -> None:
+    def _fit_real(self, folder: Path) -> None:
+        self._fit(self.result.real_train(), folder)
+
+    def _fit_synthetic(self, folder: Path) -> None:
+        self._fit(self.result.synthetic()[0], folder)
+
+    def _fit(self, train: ImageSet, folder: Path) -> None:
         epochs: list[dict[str, float]] = []
-        train, wanted = images(), self.run.budget.train_per_label
+        wanted = self.run.budget.train_per_label
         for label, count in train.label_counts().items():
             if count < wanted:
                 log.warning(
-                    "only %d real images of label '%s' to train on, %d asked for "
+                    "only %d images of label '%s' to train on, %d asked for "
                     "(budget.train_per_label): all are taken", count, label, wanted,
                 )  # fmt: skip
         weights = self.run.classifier.fit(
@@ -249,12 +249,79 @@ class _Line:
             write_array(folder / f"{leg}_scores.npy", scores[:, columns])
             write_array(folder / f"{leg}_labels.npy", truth)
 
+    def _evaluate(self, evaluator: Evaluator, folder: Path) -> None:
+        from tgap.report.curves import augmentation_curves
+
+        rng = rng_for("evaluate", self.run.seed_of("evaluate"), evaluator.stem())
+        found = evaluator.evaluate(self.result, rng)
+        write_evaluation(folder, found)
+        if "curves" in found.tables:
+            augmentation_curves(found.tables["curves"], folder / "curves.png")
+
+    def _model(self, label_of: dict[str, int]) -> Model:
+        """The generator, tuned if that was asked for, or a control with what it draws from."""
+        generator = self.run.generator
+        if not isinstance(generator, Control):
+            return self.result.generator().load()
+        rng = rng_for("generate", self.run.seed_of("generate"), "control")
+        return generator.given(self.result.examples(label_of), rng)
+
+    def _take_ready_made(self, folder: Path) -> None:
+        """A synthetic set made elsewhere, labels in the dataset's order, divided in two."""
+        ours = self.result.dataset()
+        made = read_images(self._artifact("ready-made images")).with_channels(ours.images.shape[3])
+        made = with_labels_of(made, ours)
+        budget = self.run.budget
+        rng = rng_for("generate", self.run.seed_of("generate"), "ready_made")
+        train = share_per_label(
+            made.labels,
+            budget.train_per_label / (budget.train_per_label + budget.test_per_label),
+            rng,
+        )
+        kept = [
+            part[draw_per_label(made.labels[part], count, rng)]
+            for part, count in (
+                (np.flatnonzero(train), budget.train_per_label),
+                (np.flatnonzero(~train), budget.test_per_label),
+            )
+        ]
+        rows = np.concatenate(kept)
+        write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(kept[0]))
+
+    def _draw_synthetic(self, folder: Path) -> None:
+        """Images of each label, the first of them to train on and the rest to test on."""
+        run, data = self.run, self.result.dataset()
+        per_label = run.budget.train_per_label + run.budget.test_per_label
+        n_labels = len(data.label_names)
+        findings = self._findings_to_draw(data, per_label)
+        prompts: list[str] = []
+        seeds: list[int] = []
+        label_of: dict[str, int] = {}
+        for label in range(n_labels):
+            rows = findings[label * per_label : (label + 1) * per_label]
+            texts = [self.result.prompt("generation", data, label, row) for row in rows]
+            label_of |= dict.fromkeys(texts, label)
+            prompts += texts
+            seeds += noise_seeds(run.seed_of("generate"), label, per_label)
+        model = self._model(label_of)
+        n = len(prompts)
+        drawn = ImageSet(
+            images=draw(model, prompts, seeds, run.sampler, "synthetic set"),
+            labels=np.repeat(np.eye(n_labels, dtype=bool), per_label, axis=0),
+            label_names=data.label_names,
+            findings=findings,
+            finding_names=data.finding_names if findings.shape[1] else (),
+            patients=np.arange(n, dtype=np.int64),  # each drawn from noise of its own
+        )
+        write_synthetic(folder, drawn, np.arange(n) % per_label < run.budget.train_per_label)
+
     def _picture(self, folder: Path) -> None:
         from tgap.report.figures import image_grid, roc_curves
 
         train, _ = self.result.synthetic()
         image_grid(train.images, train.labels, train.label_names, folder / "samples.png")
-        roc_curves(self.result.legs(), folder / "roc.png")
+        if legs := self.result.legs():
+            roc_curves(legs, folder / "roc.png")
 
     def _findings_to_draw(self, data: ImageSet, per_label: int) -> Bools:
         """Findings of each synthetic image: those of random pool images of its label.
@@ -303,9 +370,13 @@ def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -
     artifacts["dataset"] = store.get_or_make(
         its.dataset, functools.partial(read, run.dataset), resumable=True
     )
-    for name, spec in its.external.items():
-        make = functools.partial(read, run.external[name])
-        artifacts[f"external {name}"] = store.get_or_make(spec, make, resumable=True)
+    for kind, specs, others in (
+        ("external", its.external, run.external),
+        ("ready-made", its.ready_made, run.ready_made()),
+    ):
+        for name, spec in specs.items():
+            make = functools.partial(read, others[name])
+            artifacts[f"{kind} {name}"] = store.get_or_make(spec, make, resumable=True)
     artifacts["split"] = store.get_or_make(its.split, divide)
 
 

@@ -24,10 +24,17 @@ class Plan:
     synthetic_classifier: Spec
     real_classifier: Spec
     scores: Spec
+    ready_made: dict[str, Spec]
     external: dict[str, Spec]
     external_scores: dict[str, Spec]
-    evaluation: Spec
+    evaluations: dict[str, Spec]
     pictures: Spec | None
+
+    @property
+    def result_key(self) -> str:
+        """Key of all that a run finds out."""
+        parts = [spec.key for _, spec in sorted(self.evaluations.items())]
+        return Spec("result", {"parts": [self.scores.key, *parts]}).key
 
 
 def plan(run: Run) -> Plan:
@@ -36,21 +43,30 @@ def plan(run: Run) -> Plan:
     splitting = {"splitting": run.splitting.identity(), "protocol": run.protocol.identity()}
     split = Spec("split", splitting, {"dataset": dataset.key})
     base: dict[str, object] = {"class": run.generator.identity(), "digest": run.generator.digest()}
-    classifier = {
+    classifier: dict[str, object] = {
         "classifier": run.classifier.identity(),
         "per_label": run.budget.train_per_label,
         "seed": run.seed_of("classify"),
-        # Grey images are repeated for a generator of colour, and so is what classifiers read.
-        "channels": run.generator.image_shape()[2],
     }
+    if (channels := run.channels) is not None:
+        # Grey images are repeated for a generator of colour, and so is what classifiers read.
+        classifier["channels"] = channels
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
     embedding, selection, prior, tuned = None, None, None, None
-    if run.finetuner.tunes:
+    if run.selects:
         embedding = _embedding(run, dataset, on_real)
         selection = _selection(run, split, embedding)
+    if run.finetuner.tunes and selection is not None:
         prior = _prior(run, base)
         tuned = _tuned(run, base, selection, prior)
-    synthetic = _synthetic(run, base, tuned, dataset, split)
+    ready_made = {
+        name: Spec("dataset", {"dataset": other.identity()})
+        for name, other in run.ready_made().items()
+    }
+    if ready_made:
+        synthetic = _ready_made(run, ready_made["images"], dataset)
+    else:
+        synthetic = _synthetic(run, base, tuned or selection, dataset, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
     external = {
@@ -61,14 +77,22 @@ def plan(run: Run) -> Plan:
         for name, other in external.items()
     }
     further = {f"external/{name}": spec.key for name, spec in external_scores.items()}
-    evaluator = {"evaluator": run.evaluator.identity()}
-    evaluation = Spec("evaluation", evaluator, _up(scores=scores) | further)
+    tuned_on = ready_made.get("tuned_on", selection)
+    looked_at = _up(scores=scores, synthetic=synthetic, tuned_on=tuned_on) | further
+    evaluations = {
+        name: Spec(
+            "evaluation",
+            {"evaluator": evaluator.identity(), "seed": run.seed_of("evaluate")},
+            looked_at,
+        )
+        for name, evaluator in run.evaluators.items()
+    }
     pictures = None
     if run.tracking.pictures:
         pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
     return Plan(
         dataset, split, embedding, selection, prior, tuned, synthetic,
-        on_synthetic, on_real, scores, external, external_scores, evaluation, pictures,
+        on_synthetic, on_real, scores, ready_made, external, external_scores, evaluations, pictures,
     )  # fmt: skip
 
 
@@ -124,8 +148,9 @@ def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | Non
 
 
 def _synthetic(
-    run: Run, base: dict[str, object], tuned: Spec | None, dataset: Spec, split: Spec
+    run: Run, base: dict[str, object], source: Spec | None, dataset: Spec, split: Spec
 ) -> Spec:
+    """Of a tuned generator, of a selection that a control draws from, or of neither."""
     identity: dict[str, object] = {
         "prompts": run.prompts.identity_of("generation"),
         "domain": run.dataset.domain,
@@ -134,8 +159,17 @@ def _synthetic(
         "test_per_label": run.budget.test_per_label,
         "seed": run.seed_of("generate"),
     }
-    if tuned is None:
+    if source is None or run.is_control:
         identity["generator"] = base
     # Findings are taken from images of the pool.
     pool = split if run.prompts.names_findings("generation") else None
-    return Spec("synthetic", identity, _up(dataset=dataset, generator=tuned, pool=pool))
+    return Spec("synthetic", identity, _up(dataset=dataset, generator=source, pool=pool))
+
+
+def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
+    identity = {
+        "train_per_label": run.budget.train_per_label,
+        "test_per_label": run.budget.test_per_label,
+        "seed": run.seed_of("generate"),
+    }
+    return Spec("synthetic", identity, _up(dataset=dataset, images=images))

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tgap.artifacts import read_images, read_split
+from tgap.component import Component
 from tgap.config import Run
 from tgap.device import torch_device
+from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, TgapError
+from tgap.evaluators.base import Evaluator
+from tgap.generators.base import Pretrained
 from tgap.pipeline import prepare
 from tgap.plan import Plan, plan
 from tgap.result import shared_labels
@@ -43,7 +47,9 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
     pools: dict[str, _Pool | str] = {}
     for run in runs:
         its = plan(run)
-        key = "+".join(spec.key for spec in (its.split, *its.external.values()))
+        key = "+".join(
+            spec.key for spec in (its.split, *its.external.values(), *its.ready_made.values())
+        )
         if key not in pools:
             pools[key] = _pool(run, store, its)
         pool = pools[key]
@@ -54,29 +60,37 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_prompts(run, pool.images)
         problems += check_shape(run, pool.shape)
         problems += check_external(its, pool, store)
-        embedder = run.selector.embedder_used() if run.finetuner.tunes else None
-        shape = (*pool.shape[:2], run.generator.image_shape()[2])
-        asked = canonical_json(
-            [run.classifier.identity(), shape, embedder.identity() if embedder else None]
-        )
+        problems += check_ready_made(its, pool, store)
+        shape = (*pool.shape[:2], run.channels or pool.shape[2])
+        asked = canonical_json([shape, *(part.identity() for part in _checking(run).values())])
         if asked not in checked:
             checked[asked] = run.classifier.check(shape)
-            if embedder is not None:
-                checked[asked] += [f"selector.embedder: {text}" for text in embedder.check()]
+            for name, part in _checking(run).items():
+                if isinstance(part, Embedder | Evaluator):
+                    checked[asked] += [f"{name}: {text}" for text in part.check()]
         problems += checked[asked]
     return list(dict.fromkeys(problems))
 
 
+def _checking(run: Run) -> dict[str, Component]:
+    """Components that know of themselves what can go wrong."""
+    parts: dict[str, Component] = {"classifier": run.classifier}
+    embedder = run.selector.embedder_used() if run.selects else None
+    if embedder is not None:
+        parts["selector.embedder"] = embedder
+    return parts | {f"evaluators.{name}": part for name, part in run.evaluators.items()}
+
+
 def check_files(runs: Sequence[Run]) -> list[str]:
     """Problems with the generators' files, looked at without loading them."""
-    generators = {(run.generator.stem(), run.generator.path): run.generator for run in runs}
-    problems = [problem for generator in generators.values() for problem in generator.check()]
-    return problems + check_devices(runs)
+    problems = [problem for run in runs for problem in run.generator.check()]
+    return list(dict.fromkeys(problems)) + check_devices(runs)
 
 
 def check_devices(runs: Sequence[Run]) -> list[str]:
     """Devices that are named and not there; torch is imported only if one is named."""
-    asked = {part.device for run in runs for part in (run.generator, run.classifier)}
+    asked = {run.classifier.device for run in runs}
+    asked |= {run.generator.device for run in runs if isinstance(run.generator, Pretrained)}
     problems: list[str] = []
     for device in sorted(asked - {"auto", "cpu"}):
         try:
@@ -88,7 +102,7 @@ def check_devices(runs: Sequence[Run]) -> list[str]:
 
 def check_size(run: Run, pool: ImageSet) -> list[str]:
     """Whether the selector can pick as many images of each label from such a pool."""
-    if not run.finetuner.tunes or not run.selector.sized:
+    if not run.selects or not run.selector.sized:
         return []
     counts = run.selector.candidate_counts(pool.labels, pool.patients)
     problems = []
@@ -153,7 +167,7 @@ def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     """Whether the dataset's images are such as the generator draws: classifiers see both."""
     expected = run.generator.image_shape()
-    if fits(shape, expected):
+    if expected is None or fits(shape, expected):
         return []
     return [
         f"images must be {expected} (height, width, channels) for generator "
@@ -189,6 +203,27 @@ def check_external(its: Plan, pool: "_Pool", store: Store) -> list[str]:
             problems.append(
                 f"external.{name} must share labels by name with the dataset "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(other.label_names)}"
+            )
+    return problems
+
+
+def check_ready_made(its: Plan, pool: "_Pool", store: Store) -> list[str]:
+    """Whether a synthetic set made elsewhere has images and labels such as the dataset's."""
+    problems = []
+    for name, spec in its.ready_made.items():
+        artifact = store.find(spec)  # the pool's preparation has made it
+        if artifact is None:
+            continue
+        made = read_images(artifact)
+        if not fits(made.images.shape[1:], pool.shape):
+            problems.append(
+                f"generator.{name} must have images {pool.shape} (height, width, channels) as the "
+                f"dataset's, got {made.images.shape[1:]}; set its size and color"
+            )
+        if name == "images" and set(made.label_names) != set(pool.images.label_names):
+            problems.append(
+                f"generator.images must have the dataset's labels by name "
+                f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
             )
     return problems
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tgap.component import Component
 from tgap.config import Run
 from tgap.description import Description, contact_sheet, describe
+from tgap.manifest import MANIFEST
 from tgap.pipeline import execute, prepare
 from tgap.plan import Plan, plan
 from tgap.registry import data_of
@@ -18,7 +19,7 @@ from tgap.tracking import RunLog, Tracker, resolve_uri
 
 METHOD_GROUPS = ("selector", "finetuner")
 GROUPS = (
-    *METHOD_GROUPS, "generator", "dataset", "protocol", "prompts", "classifier", "evaluator",
+    *METHOD_GROUPS, "generator", "dataset", "protocol", "prompts", "classifier",
 )  # fmt: skip
 
 
@@ -30,7 +31,7 @@ def digest_of(value: object) -> str:
 def run_key_of(run: Run, its: Plan) -> str:
     """What identifies a run's record: its result, under the size and seed that it was asked for."""
     asked = [run.selector.title(), run.method, run.size, run.seed]
-    return digest_of([its.evaluation.key, run.tracking.experiment, run.tracking.pictures, *asked])
+    return digest_of([its.result_key, run.tracking.experiment, run.tracking.pictures, *asked])
 
 
 def sweep_key_of(runs: Sequence[Run]) -> str:
@@ -47,9 +48,10 @@ def method_label(run: Run, overrides: Sequence[str]) -> str:
     changed = []
     for override in overrides:
         key, _, value = override.lstrip("+").partition("=")
-        inside = any(key.startswith((f"{group}.", f"{group}/")) for group in METHOD_GROUPS)
+        groups = (*METHOD_GROUPS, "generator") if run.is_control else METHOD_GROUPS
+        inside = any(key.startswith((f"{group}.", f"{group}/")) for group in groups)
         of_selector = key.startswith("selector")
-        if inside and not key.endswith(".name") and (run.finetuner.tunes or not of_selector):
+        if inside and not key.endswith(".name") and (run.selects or not of_selector):
             changed.append(f"{key.replace('/', '.').rpartition('.')[2]}={value}")
     return run.method + (f" ({', '.join(sorted(changed))})" if changed else "")
 
@@ -80,7 +82,7 @@ class Recorder:
         """
         its, label = plan(run), method_label(run, overrides)
         name = f"{label} size={run.size} seed={run.seed}"
-        tags = {"tgap.overrides": " ".join(overrides), "tgap.evaluation_key": its.evaluation.key}
+        tags = {"tgap.overrides": " ".join(overrides), "tgap.result_key": its.result_key}
         params = params_of(run, label) | self._dataset_digest(its)
         with self._tracker(run).run(run_key_of(run, its), name, params, tags) as log:
             log.config(data_of(run))
@@ -90,9 +92,7 @@ class Recorder:
 
             result = execute(run, Store(self.home / "store"), on_stage, its)
             log.metrics(result.metrics)
-            if "pictures" in result.artifacts:
-                for picture in ("samples.png", "roc.png"):
-                    log.picture(result.artifacts["pictures"].path(picture))
+            log_files(log, result)
         return result, row_of(result, label)
 
     def _dataset_digest(self, its: Plan) -> dict[str, object]:
@@ -128,6 +128,20 @@ def log_stage(log: RunLog, stage: str, result: Result) -> None:
             step = losses.pop("step")
             log.metrics({f"finetune/{name}": value for name, value in losses.items()}, step)
     log.flush()
+
+
+def log_files(log: RunLog, result: Result) -> None:
+    """Log the run's pictures, and what its evaluators wrote down."""
+    if "pictures" in result.artifacts:
+        for picture in sorted(result.artifacts["pictures"].folder.glob("*.png")):
+            log.picture(picture)
+    for name in result.run.evaluators:
+        folder = result.artifacts[f"evaluation {name}"].folder
+        for picture in sorted(folder.glob("*.png")):
+            log.picture(picture, f"{name}_{picture.name}")
+        for table in sorted(folder.glob("*.json")):
+            if table.name not in (MANIFEST, "metrics.json"):
+                log.artifact(table, f"tables/{name}_{table.name}")
 
 
 def dataset_metrics(result: Result) -> dict[str, float]:
@@ -168,7 +182,9 @@ def described(run: Run, store: Store) -> tuple[Description, Artifact, Path]:
 def params_of(run: Run, label: str) -> dict[str, object]:
     """Flat MLflow parameters, the ones that people group and filter by."""
     titles = {group: getattr(run, group).title() for group in GROUPS}
-    flat = {"method": label, **titles, "size": run.size, "seed": run.seed}
+    flat: dict[str, object] = {"method": label, **titles, "size": run.size, "seed": run.seed}
+    for name, evaluator in run.evaluators.items():
+        flat |= _flat(f"evaluators.{name}", evaluator.identity() | {"class": evaluator.title()})
     return flat | settings_of(run)
 
 
@@ -176,11 +192,12 @@ def settings_of(run: Run) -> dict[str, str]:
     """All that is no method, size or seed, flat, as text: what a table's rows must agree in."""
     found: dict[str, str] = {}
     for group in GROUPS:
-        if group not in METHOD_GROUPS:
+        if group not in METHOD_GROUPS and not (group == "generator" and not run.generator.tunable):
             component: Component = getattr(run, group)
             found |= _flat(group, component.identity() | {"class": component.title()})
     found["dataset.domain"] = run.dataset.domain
-    found["generator.digest"] = run.generator.digest()[:16]
+    if run.generator.tunable:  # a control is a method, not a setting that methods share
+        found["generator.digest"] = run.generator.digest()[:16]
     for node in ("sampler", "prior_sampler", "budget"):
         found |= _flat(node, getattr(run, node).identity())
     overridden = {k: v for k, v in run.seeds.identity().items() if v is not None}
@@ -200,14 +217,16 @@ def row_of(result: Result, label: str) -> RunRow:
     """A run's row for the table."""
     run = result.run
     parts = {group: getattr(run, group).identity() for group in METHOD_GROUPS}
-    if not run.finetuner.tunes:
+    if not run.selects:
         del parts["selector"]
+    if not run.generator.tunable:
+        parts["generator"] = run.generator.identity()
     return RunRow(
         method=label,
         method_key=digest_of(parts),
         size=run.tuning_size,
         seed=run.seed,
-        evaluation_key=result.plan.evaluation.key,
+        evaluation_key=result.plan.result_key,
         metrics=result.metrics,
         settings=settings_of(run),
     )

@@ -59,10 +59,13 @@ GROUPS: dict[str, Group] = {
     "selector/pick": Group("tgap.selectors.picks", Pick),
     "prompts": Group("tgap.prompts", Prompts),
     "generator": Group("tgap.generators", Generator),
+    "generator/images": Group("tgap.datasets", Dataset),
+    "generator/tuned_on": Group("tgap.datasets", Dataset),
     "finetuner": Group("tgap.finetuners", Finetuner),
     "classifier": Group("tgap.classifiers", Classifier),
     "classifier/embedder": Group("tgap.embedders", Embedder),
     "evaluator": Group("tgap.evaluators", Evaluator),
+    "evaluator/embedder": Group("tgap.embedders", Embedder),
 }
 
 
@@ -189,7 +192,7 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
     """The structured config of a dataclass, which Hydra fills and type-checks.
 
     A field that holds a component becomes a config group of its own, ``<group>/<field>``, whose
-    default is the class's default; one that holds plain settings is nested as it is.
+    default is the class's default, or the ``choice`` that its metadata names; one that holds plain settings is nested as it is.
     """
     hints, parts = typing.get_type_hints(cls), _parts(cls)
     fields: list[tuple[str, Any, Any]] = []
@@ -200,7 +203,7 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
     for f in dataclasses.fields(cls):
         part = parts.get(f.name)
         if part is not None and issubclass(part, Component):
-            default = None
+            default = f.metadata.get("choice")
             if f.default_factory is not dataclasses.MISSING:
                 default = f.default_factory().stem()
             if group:
@@ -218,6 +221,10 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
                 default_ = {"default_factory": functools.partial(_open, f, hint)}
                 hint = Any if f.name in _named_parts(cls) else hint
             fields.append((f.name, hint, dataclasses.field(**default_)))
+    if issubclass(cls, Component):
+        defaults += [
+            {f"override /{other}@_global_.{other}": choice} for other, choice in cls.implies.items()
+        ]
     if defaults:
         # Itself first: its empty fields are then filled by the parts' groups.
         factory = dataclasses.field(default_factory=lambda: ["_self_", *defaults])
@@ -334,6 +341,11 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
         raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
 
 
+def _is_chosen(part: Any) -> bool:
+    """Whether a named part is a component, or settings of one that nobody chose."""
+    return not isinstance(part, Mapping) or "_target_" in part
+
+
 def _values(
     cls: type[Checked], data: Mapping[str, Any], where: str
 ) -> tuple[dict[str, Any], list[str]]:
@@ -356,8 +368,12 @@ def _values(
                     f"{path} must be pairs of a name and a value ({{a: b}}), got {value!r}"
                 )
             elif key in several:
-                base = several[key]
-                values[key] = {n: build(base, part, f"{path}.{n}") for n, part in value.items()}
+                base, chosen = several[key], [n for n, part in value.items() if _is_chosen(part)]
+                problems += [
+                    f"{path}.{n}: nothing of that name is chosen{nearest(n, chosen)}"
+                    for n in value.keys() - set(chosen)
+                ]
+                values[key] = {n: build(base, value[n], f"{path}.{n}") for n in chosen}
             else:
                 values[key] = value
         except ConfigError as error:

@@ -1,19 +1,25 @@
 """A run and what it left in the store, read back as typed values."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tgap.artifacts import read_images, read_legs, read_selection, read_split
+from tgap.artifacts import read_images, read_legs, read_selection, read_split, read_synthetic
+from tgap.classifiers.base import Classifier
 from tgap.config import Run
+from tgap.draws import draw_per_label, patients_of
+from tgap.errors import DataError
 from tgap.evaluators.base import LEGS
 from tgap.finetuners.base import PromptedImages
-from tgap.generators.base import Generator
+from tgap.generators.base import Examples, Pretrained
 from tgap.plan import Plan
 from tgap.seeding import rng_for
 from tgap.store import Artifact
-from tgap.types import Bools, Floats, Images, ImageSet, Indices, Scores, Selection, Split
+from tgap.types import Bools, Floats, Images, ImageSet, Indices, Scores, Selection, Split, Weights
+
+HELD_OUT_FACTOR = 2
+"""A control gets so many times as many held-out images as it is asked for, if there are."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +50,10 @@ class Result:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
 
     def dataset(self) -> ImageSet:
-        """All real images, with as many channels as the generator's."""
-        channels = self.run.generator.image_shape()[2]
-        return read_images(self.artifacts["dataset"]).with_channels(channels)
+        """All real images; in colour if the generator's are."""
+        data = read_images(self.artifacts["dataset"])
+        channels = self.run.channels
+        return data if channels is None else data.with_channels(channels)
 
     def split(self) -> Split:
         """Which of them are pool, real_train and real_test."""
@@ -88,38 +95,111 @@ class Result:
         names = [data.finding_names[i] for i in np.flatnonzero(findings)]
         return self.run.prompts.text(use, self.run.dataset.domain, data.label_names[label], names)
 
-    def generator(self) -> Generator:
-        """The tuned generator; the untuned one if nothing was tuned."""
+    def generator(self) -> Pretrained:
+        """The tuned generator; the untuned one if nothing was tuned.
+
+        Raises:
+            TgapError: If the run has no model: its generator is a control, or nothing is drawn.
+        """
         if "generator" not in self.artifacts:
-            return self.run.generator
-        return self.run.generator.at(self.artifacts["generator"].folder / "model")
+            return self.run.pretrained
+        return self.run.pretrained.at(self.artifacts["generator"].folder / "model")
+
+    def examples(self, label_of: Mapping[str, int]) -> Examples:
+        """What a control draws from.
+
+        Args:
+            label_of: Label of each prompt that it will be asked for.
+        """
+        run, data, split = self.run, self.dataset(), self.split()
+        tuning = split.pool[read_selection(self.artifacts["selection"]).indices]
+        others = split.pool[~np.isin(data.patients[split.pool], data.patients[tuning])]
+        per_label = run.budget.train_per_label + run.budget.test_per_label
+        rng = rng_for("generate", run.seed_of("generate"), "held_out")
+        enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng)
+        return Examples(data.take(tuning), data.take(enough), dict(label_of), per_label)
 
     def synthetic(self) -> tuple[ImageSet, ImageSet]:
         """Train and test part of the synthetic set."""
-        data, artifact = self.dataset(), self.artifacts["synthetic"]
-        findings = artifact.read_array("findings.npy")
-        return synthetic_parts(
-            artifact.read_array("images.npy", mmap=True),
-            data.label_names,
-            findings,
-            data.finding_names if findings.shape[1] else (),
-            self.run.budget.train_per_label,
-        )
+        return read_synthetic(self.artifacts["synthetic"])
 
-    def real_train(self) -> ImageSet:
+    def real_train(self, pixels: bool = True) -> ImageSet:
         """As many real images per label as the synthetic side has, or all there are."""
-        data, side = self.dataset(), self.split().real_train
+        return self._taken(self._real_train(), pixels)
+
+    def real_test(self, pixels: bool = True) -> ImageSet:
+        """The real test set, in the order of TSTR's and TRTR's scores."""
+        return self._taken(self.split().real_test, pixels)
+
+    def tuned_on(self) -> ImageSet | None:
+        """The distinct images of the tuning set; ``None`` if nothing was tuned.
+
+        Of a synthetic set that was made elsewhere: what it was tuned on as far as that is known,
+        otherwise the pool, which it may have been tuned on.
+        """
+        if "ready-made tuned_on" in self.artifacts:
+            tuned = read_images(self.artifacts["ready-made tuned_on"])
+            return tuned if self.run.channels is None else tuned.with_channels(self.run.channels)
+        if "ready-made images" in self.artifacts:
+            return self.dataset().take(self.split().pool)
+        if "selection" not in self.artifacts:
+            return None
+        indices = read_selection(self.artifacts["selection"]).indices
+        return self.dataset().take(self.split().pool[np.unique(indices)])
+
+    def held_out(self) -> ImageSet:
+        """What the real classifier was trained on, without patients of the tuning set."""
+        held_out, tuned = self.real_train(), self.tuned_on()
+        if tuned is None:
+            return held_out
+        if (
+            "ready-made tuned_on" in self.artifacts
+        ):  # patients of two datasets have no numbers in common
+            theirs = {image.tobytes() for image in tuned.images}
+            apart = np.array([image.tobytes() not in theirs for image in held_out.images], bool)
+        else:  # shared patients: only with protocol=thesis
+            apart = ~np.isin(held_out.patients, tuned.patients)
+        return held_out.take(np.flatnonzero(apart))
+
+    def _real_train(self) -> Indices:
+        side = self.split().real_train
         rng = rng_for("classify", self.run.seed_of("classify"), "real_train")
-        chosen = draw_per_label(data.labels[side], self.run.budget.train_per_label, rng)
-        return data.take(side[chosen])
+        labels = self.dataset().labels[side]
+        return side[draw_per_label(labels, self.run.budget.train_per_label, rng)]
+
+    def _taken(self, rows: Indices, pixels: bool) -> ImageSet:
+        data = self.dataset()
+        return (data if pixels else data.without_images()).take(rows)
+
+    @property
+    def classifier(self) -> Classifier:
+        """The run's classifier, not fitted."""
+        return self.run.classifier
+
+    def fitted(self, side: str) -> Weights:
+        """The fitted classifier of a side, ``real`` or ``synthetic``."""
+        return self.artifacts[f"{side} classifier"].read_arrays("weights.safetensors")
 
     def real_features(self, images: Images) -> Floats:
         """The real classifier's features of images, ``(N, d)``."""
-        weights = self.artifacts["real classifier"].read_arrays("weights.safetensors")
-        return self.run.classifier.features(weights, images)
+        return self.run.classifier.features(self.fitted("real"), images)
+
+    def read_metrics(self) -> dict[str, float]:
+        """All evaluators' metrics; those of one with a name of its own stand below that name."""
+        found: dict[str, float] = {}
+        for name, evaluator in self.run.evaluators.items():
+            prefix = "" if name == evaluator.stem() else f"{name}/"
+            metrics = self.artifacts[f"evaluation {name}"].read_json("metrics.json")
+            found |= {f"{prefix}{key}": value for key, value in metrics.items()}
+        return found
 
     def legs(self) -> dict[str, Scores]:
-        """The scores of the four legs, and of ``external/<name>/tstr`` and ``.../trtr``."""
+        """The scores of the four legs, and of ``external/<name>/tstr`` and ``.../trtr``.
+
+        Empty if there is one label only.
+        """
+        if "scores" not in self.artifacts:
+            return {}
         legs = read_legs(self.artifacts["scores"], LEGS)
         for name in self.run.external:
             found = read_legs(self.artifacts[f"external scores {name}"], ("tstr", "trtr"))
@@ -127,42 +207,27 @@ class Result:
         return legs
 
 
+def with_labels_of(theirs: ImageSet, ours: ImageSet) -> ImageSet:
+    """The same images with the labels in our order, and their findings left out.
+
+    Raises:
+        DataError: If they do not have all of our labels by name.
+    """
+    if set(theirs.label_names) != set(ours.label_names):
+        raise DataError(
+            "the synthetic set must have the dataset's labels by name "
+            f"({', '.join(ours.label_names)}), got {', '.join(theirs.label_names)}"
+        )
+    columns = [theirs.label_names.index(name) for name in ours.label_names]
+    return replace(
+        theirs,
+        labels=theirs.labels[:, columns],
+        label_names=ours.label_names,
+        findings=np.zeros((len(theirs), 0), bool),
+        finding_names=(),
+    )
+
+
 def shared_labels(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
     """Labels of two datasets that have the same name, in our order."""
     return [label for label in ours if label in theirs]
-
-
-def draw_per_label(labels: Bools, count: int, rng: np.random.Generator) -> Indices:
-    """Positions of ``count`` random images of each label, or of all there are; sorted.
-
-    Args:
-        labels: ``(N, L)`` bool.
-        count: Images per label.
-        rng: Of the draw.
-    """
-    chosen = [rng.permutation(np.flatnonzero(column))[:count] for column in labels.T]
-    return np.unique(np.concatenate(chosen)).astype(np.int64)
-
-
-def synthetic_parts(
-    images: Images,
-    label_names: tuple[str, ...],
-    findings: Bools,
-    finding_names: tuple[str, ...],
-    train_per_label: int,
-) -> tuple[ImageSet, ImageSet]:
-    """Divide a synthetic set, labels one after another, into its train and its test part."""
-    n = len(images)
-    per_label = n // len(label_names)
-    label = np.repeat(np.arange(len(label_names)), per_label)
-    everything = ImageSet(
-        images=images,
-        labels=label[:, None] == np.arange(len(label_names)),
-        label_names=label_names,
-        findings=findings,
-        finding_names=finding_names,
-        patients=np.arange(n, dtype=np.int64),  # each drawn from noise of its own
-    )
-    train = (np.arange(n) % per_label) < train_per_label
-    parts = [np.flatnonzero(part).astype(np.int64) for part in (train, ~train)]
-    return everything.take(parts[0]), everything.take(parts[1])

@@ -57,3 +57,4 @@ class Seeds(Checked):
     finetune: int | None = option(None, "fine-tuning", low=0)
     generate: int | None = option(None, "noise of the synthetic images", low=0)
     classify: int | None = option(None, "classifier initialisation and draws", low=0)
+    evaluate: int | None = option(None, "resampling and baselines", low=0)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tgap.errors import ContractError
 
-LAYOUT = 2
+LAYOUT = 3
 """Part of every key: raised by hand when files of artifacts change their form or meaning."""
 RESERVED = ("tmp", "locks", "partial")
 """Folders of the store that are no stage."""

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from tgap import registry
+from tgap.classifiers import network
 from tgap.classifiers.base import Classifier
 from tgap.errors import ContractError
 from tgap.types import ImageSet, Weights
@@ -118,6 +119,56 @@ def test_features_are_finite_vectors_or_refused(name):
     assert (classifier.features(weights, images) == features).all()
 
 
+def few(channels: int = 1, labels: int = 2) -> ImageSet:
+    return noisy(channels=channels, labels=labels).take(np.arange(6))
+
+
+@pytest.fixture
+def few_steps(monkeypatch):
+    """A network adapts in three steps: thirty take the largest one seconds."""
+    monkeypatch.setattr(network, "FEWEST_STEPS", 3)
+
+
+@each_classifier
+def test_adapting_changes_scores_and_nothing_else_or_is_refused(name, few_steps):
+    classifier, weights, images = make(name), fitted(name), noisy().images
+    if not classifier.adapts:
+        with pytest.raises(ContractError, match="does not adapt"):
+            classifier.adapt(weights, few(), np.random.default_rng(0))
+        return
+    before = {key: array.copy() for key, array in weights.items()}
+    states = torch.get_rng_state(), np.random.get_state()[1].copy()
+    fields, logged = dataclasses.asdict(classifier), []
+    adapted = classifier.adapt(
+        weights, few(), np.random.default_rng(0), lambda epoch, values: logged.append(values)
+    )
+    assert all((weights[key] == before[key]).all() for key in before)
+    assert dataclasses.asdict(classifier) == fields
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all()
+    assert {key: (a.shape, a.dtype) for key, a in adapted.items()} == {
+        key: (a.shape, a.dtype) for key, a in weights.items()
+    }
+    assert (classifier.score(adapted, images) != classifier.score(weights, images)).any()
+    assert logged
+    assert all(np.isfinite(value) for values in logged for value in values.values())
+    again = classifier.adapt(weights, few(), np.random.default_rng(0))
+    assert (classifier.score(again, images) == classifier.score(adapted, images)).all()
+
+
+@each_classifier
+def test_images_that_cannot_be_adapted_to_are_refused(name):
+    classifier, weights, rng = make(name), fitted(name), np.random.default_rng(0)
+    if not classifier.adapts:
+        pytest.skip("does not adapt")
+    with pytest.raises(ContractError, match="needs at least one image, got none"):
+        classifier.adapt(weights, few().take(np.arange(0)), rng)
+    with pytest.raises(ContractError, match="trained on 2 labels, got images with 3: label0, "):
+        classifier.adapt(weights, few(labels=3), rng)
+    with pytest.raises(ContractError, match=r"shape \(32, 32, 1\) .* got \(32, 32, 3\)"):
+        classifier.adapt(weights, few(channels=3), rng)
+
+
 @each_classifier
 def test_images_of_another_shape_or_dtype_are_refused(name):
     classifier, weights = make(name), fitted(name)
@@ -162,6 +213,14 @@ def test_a_classifier_without_features_says_so():
     weights = Constant().fit(noisy(), np.random.default_rng(0))
     with pytest.raises(ContractError, match="classifier 'constant' has no features"):
         Constant().features(weights, noisy().images)
+
+
+def test_a_classifier_that_does_not_adapt_says_so():
+    weights = Constant().fit(noisy(), np.random.default_rng(0))
+    weights["value"] = np.array([0.5, 0.5], dtype=np.float32)
+    assert not Constant.adapts
+    with pytest.raises(ContractError, match="classifier 'constant' does not adapt"):
+        Constant().adapt(weights, few(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize("value", [1.5, -0.1, np.nan])

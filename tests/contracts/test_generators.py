@@ -1,45 +1,70 @@
 """What every generator must keep, whichever it is."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from tgap import registry
-from tgap.errors import DataError
-from tgap.generators.base import Generator, LatentModel
+from tgap import registry, verdicts
+from tgap.errors import ContractError, DataError
+from tgap.generators.base import Control, Examples, Generator, LatentModel, Pretrained
 from tgap.settings import Sampler
+from tgap.types import Images, ImageSet
 
 GROUP = "generator"
-KNOWN = {"latent_diffusion"}
+KNOWN = {
+    "latent_diffusion", "held_out_real", "copy_tuning_set", "copy_with_jitter",
+    "one_image_per_label", "wrong_labels", "noise", "interpolate",
+}  # fmt: skip
 SAMPLER = Sampler(steps=4, batch_size=3)
 PROMPTS = ("an image of odd digit", "an image of even digit", "an image of odd digit")
 
+
+def names_of(base: type[Generator]) -> list[str]:
+    every = registry.names(GROUP)
+    return [name for name in every if issubclass(registry.component_class(GROUP, name), base)]
+
+
 each_generator = pytest.mark.parametrize("name", registry.names(GROUP))
+each_pretrained = pytest.mark.parametrize("name", names_of(Pretrained))
+each_control = pytest.mark.parametrize("name", names_of(Control))
 
 
-def make(stem: str, **fields: object) -> Generator:
+def make(stem: str, **fields: object) -> Pretrained:
     return registry.component_class(GROUP, stem)(device="cpu", **fields)
+
+
+def control(stem: str) -> Control:
+    return registry.component_class(GROUP, stem)()
 
 
 def test_known_ones_are_found():
     assert set(registry.names(GROUP)) >= KNOWN
+    assert len(names_of(Pretrained)) >= 1
+    assert len(names_of(Control)) >= 7
 
 
 @each_generator
 def test_says_what_it_is(name):
     cls = registry.component_class(GROUP, name)
     assert issubclass(cls, Generator)
+    assert isinstance(cls.tunable, bool)
     assert cls.stem() == name
     assert not (cls.__doc__ or "").startswith(f"{cls.__name__}(")  # the one dataclass writes
 
 
-@each_generator
+# Pretrained ones
+
+
+@each_pretrained
 def test_the_packaged_weights_are_in_order(name):
     assert make(name).check() == []
     assert make(name).digest() == make(name).digest()
 
 
-@each_generator
+@each_pretrained
 def test_a_missing_folder_is_a_problem_and_cannot_be_loaded(name, tmp_path):
     generator = make(name, path=str(tmp_path / "nowhere"))
     assert any("nowhere" in problem for problem in generator.check())
@@ -47,7 +72,7 @@ def test_a_missing_folder_is_a_problem_and_cannot_be_loaded(name, tmp_path):
         generator.load()
 
 
-@each_generator
+@each_pretrained
 def test_images_follow_prompt_and_seed_alone(name):
     model = make(name).load()
     whole = model.sample(PROMPTS, (1, 2, 3), SAMPLER)
@@ -62,7 +87,7 @@ def test_images_follow_prompt_and_seed_alone(name):
     assert (model.sample(PROMPTS[1:2], (1,), SAMPLER)[0] != whole[0]).any(), "so must the prompt"
 
 
-@each_generator
+@each_pretrained
 def test_progress_ends_at_the_number_of_images(name):
     done: list[int] = []
     make(name).load().sample(PROMPTS, (1, 2, 3), Sampler(steps=1, batch_size=2), done.append)
@@ -70,7 +95,7 @@ def test_progress_ends_at_the_number_of_images(name):
     assert done[-1] == 3
 
 
-@each_generator
+@each_pretrained
 def test_no_random_state_moves(name):
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
     make(name).load().sample(PROMPTS[:1], (1,), SAMPLER)
@@ -78,7 +103,7 @@ def test_no_random_state_moves(name):
     assert (np.random.get_state()[1] == states[1]).all()
 
 
-@each_generator
+@each_pretrained
 def test_a_saved_model_is_a_generator_of_the_same_kind(name, tmp_path):
     generator = make(name)
     generator.load().save(tmp_path)
@@ -88,7 +113,7 @@ def test_a_saved_model_is_a_generator_of_the_same_kind(name, tmp_path):
     assert (drawn[0] == drawn[1]).all()
 
 
-@each_generator
+@each_pretrained
 def test_latent_models_encode_what_they_draw(name):
     model = make(name).load()
     if not isinstance(model, LatentModel):
@@ -102,3 +127,144 @@ def test_latent_models_encode_what_they_draw(name):
     assert embeddings.ndim == 3
     assert torch.equal(embeddings[0], embeddings[2])
     assert not torch.equal(embeddings[0], embeddings[1])
+
+
+# Controls
+
+PER_LABEL = 6
+ASKED = ("odd", "even", "odd", "an even one", "even", "odd", "an even one", "odd")
+SEEDS = tuple(range(100, 100 + len(ASKED)))
+
+
+def images_of(labels: list[int], first_patient: int, seed: int = 0) -> ImageSet:
+    """Random 12 x 12 colour images, even ones dark and odd ones bright."""
+    of = np.array(labels)
+    dark = np.random.default_rng(seed).integers(0, 100, (len(of), 12, 12, 3), dtype=np.uint8)
+    images = dark + (150 * of).astype(np.uint8)[:, None, None, None]
+    images.setflags(write=False)
+    return ImageSet(
+        images=images,
+        labels=np.eye(2, dtype=bool)[of],
+        label_names=("even", "odd"),
+        findings=np.zeros((len(of), 0), dtype=bool),
+        finding_names=(),
+        patients=np.arange(first_patient, first_patient + len(of), dtype=np.int64),
+    )
+
+
+def examples(**labels: list[int]) -> Examples:
+    return Examples(
+        images_of(labels.get("tuning", [0, 1] * 4), 0),
+        images_of(labels.get("held_out", [0, 1] * 10), 1000, seed=1),
+        {"even": 0, "an even one": 0, "odd": 1},
+        PER_LABEL,
+    )
+
+
+def draw(stem: str, given: Examples, seed: int = 0) -> Images:
+    return control(stem).given(given, np.random.default_rng(seed)).sample(ASKED, SEEDS, SAMPLER)
+
+
+@each_control
+def test_a_control_expects_verdicts_that_there_are_and_cannot_be_tuned(name):
+    cls = registry.component_class(GROUP, name)
+    assert cls.expected
+    assert set(cls.expected) <= set(verdicts.CODES)
+    assert cls.tunable is False
+    assert cls.implies["finetuner"] == "none"
+
+
+@each_control
+def test_a_control_draws_images_like_the_datasets(name):
+    drawn = draw(name, examples())
+    assert drawn.shape == (len(ASKED), 12, 12, 3)
+    assert drawn.dtype == np.uint8
+    assert control(name).image_shape() is None
+    assert control(name).check() == []
+
+
+@each_control
+def test_a_control_draws_the_same_again_and_follows_its_random_generator(name):
+    given = examples()
+    model = control(name).given(given, np.random.default_rng(0))
+    first = model.sample(ASKED, SEEDS, SAMPLER)
+    assert (model.sample(ASKED, SEEDS, SAMPLER) == first).all()
+    assert (draw(name, given) == first).all()
+    others = [draw(name, given, seed) for seed in range(1, 5)]
+    others += [model.sample(ASKED, tuple(range(len(ASKED))), SAMPLER)]
+    assert any((other != first).any() for other in others)
+
+
+@each_control
+def test_a_control_follows_the_prompts_label(name):
+    bright = draw(name, examples()).mean(axis=(1, 2, 3)) > 125
+    asked = np.array(["odd" in prompt for prompt in ASKED])
+    agrees = bright == asked
+    if name == "noise":
+        return  # whose truth is that it does not
+    if name == "wrong_labels":
+        assert (~agrees).sum() <= 4  # 2 of each label's 6, of which 4 are asked for
+    else:
+        assert agrees.all()
+
+
+@each_control
+def test_a_control_leaves_everything_as_it_is(name):
+    given = examples()  # its arrays are locked
+    before = repr(control(name)), torch.get_rng_state(), np.random.get_state()[1].copy()
+    chosen = control(name)
+    chosen.given(given, np.random.default_rng(0)).sample(ASKED, SEEDS, SAMPLER)
+    assert repr(chosen) == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+    assert (np.random.get_state()[1] == before[2]).all()
+
+
+@each_control
+def test_a_control_tells_how_far_it_is(name):
+    done: list[int] = []
+    model = control(name).given(examples(), np.random.default_rng(0))
+    model.sample(ASKED, SEEDS, SAMPLER, done.append)
+    assert done == sorted(done)
+    assert done[-1] == len(ASKED)
+    assert model.sample((), (), SAMPLER).shape == (0, 12, 12, 3)
+
+
+@each_control
+def test_a_control_refuses_a_label_without_images(name):
+    source = registry.component_class(GROUP, name).draws_from
+    lacking = examples(**{source: [0] * 12})
+    with pytest.raises(
+        DataError,
+        match=f"'{name}' needs {source.replace('_', '-')} images of every label, "
+        "got none of 'odd' among 12; change size",
+    ):
+        control(name).given(lacking, np.random.default_rng(0))
+
+
+@each_control
+def test_a_control_refuses_what_was_not_announced(name, tmp_path: Path):
+    model = control(name).given(examples(), np.random.default_rng(0))
+    with pytest.raises(ContractError, match=f"'{name}' does not know prompt 'a cat'"):
+        model.sample(("odd", "a cat"), (1, 2), SAMPLER)
+    with pytest.raises(ContractError, match="2 prompts and 1 seeds must be as many"):
+        model.sample(("odd", "even"), (1,), SAMPLER)
+    with pytest.raises(ContractError, match="to draw 6 images per label, asked for 7"):
+        model.sample(("odd",) * 7, range(7), SAMPLER)
+    with pytest.raises(ContractError, match=f"'{name}' is a control: it has nothing to save"):
+        model.save(tmp_path)
+
+
+def test_examples_that_do_not_fit_together_are_refused():
+    tuning, held_out = images_of([0, 1], 0), images_of([0, 1], 10)
+    smaller = dataclasses.replace(held_out, images=held_out.images[:, :, :6])
+    renamed = dataclasses.replace(held_out, label_names=("even", "three"))
+    with pytest.raises(ContractError, match="of patients that have no tuning image"):
+        Examples(tuning, images_of([0, 1], 1), {"odd": 1}, 3)
+    with pytest.raises(ContractError, match="prompt 'odd' has label 2 of 2"):
+        Examples(tuning, held_out, {"odd": 2}, 3)
+    with pytest.raises(ContractError, match="per_label must be at least 1, got 0"):
+        Examples(tuning, held_out, {"odd": 1}, 0)
+    with pytest.raises(ContractError, match=r"must have one shape, got \(12, 12, 3\) and \(12, 6"):
+        Examples(tuning, smaller, {"odd": 1}, 3)
+    with pytest.raises(ContractError, match="same labels, got even, odd and even, three"):
+        Examples(tuning, renamed, {"odd": 1}, 3)

@@ -26,6 +26,8 @@ class Classifier(Component):
 
     has_features: ClassVar[bool] = False
     """Whether ``features`` is implemented."""
+    adapts: ClassVar[bool] = False
+    """Whether ``adapt`` is implemented."""
 
     validation: float = option(0.15, "share of training images held back", above=0, high=0.5)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
@@ -74,6 +76,41 @@ class Classifier(Component):
         validation_part = np.flatnonzero(held_back).astype(np.int64)
         weights = self._fit(train.take(fit_part), train.take(validation_part), rng, log)
         return {**weights, "input_shape": np.array(shape, dtype=np.int64)}
+
+    def adapt(
+        self,
+        weights: Weights,
+        few: ImageSet,
+        rng: np.random.Generator,
+        log: Log = lambda epoch, values: None,
+    ) -> Weights:
+        """Go on training fitted weights on further images, which may be as few as one.
+
+        The recipe is fixed beforehand, because no image can be spared to validate it on.
+
+        Args:
+            weights: What ``fit`` returned; they stay as they are.
+            few: Labelled images of the shape trained on, with the same labels.
+            rng: The only source of randomness.
+            log: Told the loss of each epoch.
+
+        Returns:
+            Weights as ``fit`` returns them.
+
+        Raises:
+            ContractError: If the classifier does not adapt (``adapts``), there is no image, or
+                images or labels are not like those trained on.
+        """
+        if len(few) == 0:
+            raise ContractError("adapting a classifier needs at least one image, got none")
+        labels = self.score(weights, few.images[:1]).shape[1]
+        if labels != len(few.label_names):
+            raise ContractError(
+                f"the classifier was trained on {labels} labels, got images with "
+                f"{len(few.label_names)}: {', '.join(few.label_names)}"
+            )
+        adapted = self._adapt(weights, few, rng, log)
+        return {**adapted, "input_shape": weights["input_shape"]}
 
     def score(self, weights: Weights, images: Images) -> Floats:
         """Score images with fitted weights.
@@ -131,6 +168,11 @@ class Classifier(Component):
 
     @abstractmethod
     def _score(self, weights: Weights, images: Images) -> Floats: ...
+
+    def _adapt(
+        self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
+    ) -> Weights:
+        raise ContractError(f"classifier '{self.stem()}' does not adapt to further images")
 
     def _features(self, weights: Weights, images: Images) -> Floats:
         raise ContractError(f"classifier '{self.stem()}' has no features")

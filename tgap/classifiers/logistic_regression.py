@@ -24,6 +24,12 @@ class LogisticRegression(Classifier):
     least validation loss (the least C of equal ones, if the grid rises). Each C is logged as an
     epoch.
 
+    ``adapt`` moves the fitted coefficients w0 and intercepts to those that minimise the summed
+    cross-entropy of the new images plus ||w - w0||^2 / (2 C), with the smallest C of ``c_grid``
+    (L2-SP: Li et al., Explicit inductive bias for transfer learning, ICML 2018, arXiv 1802.01483,
+    section 3; here without its separate penalty of new layers). Vectors are standardised as in the
+    first training.
+
     Args:
         embedder: Makes the vectors; null takes the pixels themselves, scaled to [0, 1].
         c_grid: Values of C that are tried.
@@ -31,6 +37,7 @@ class LogisticRegression(Classifier):
     """
 
     has_features: ClassVar[bool] = True
+    adapts: ClassVar[bool] = True
 
     embedder: Embedder | None = field(
         default=None, metadata={"help": "makes the vectors; null = the pixels"}
@@ -90,6 +97,21 @@ class LogisticRegression(Classifier):
                 best, weights = losses["validation_loss"], {**scaling, **lines}
         return weights
 
+    def _adapt(
+        self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
+    ) -> Weights:
+        vectors, c = self._features(weights, few.images), min(self.c_grid)
+        start = np.column_stack([weights["coef"], weights["intercept"]]).astype(np.float64)
+        moved = np.stack(
+            [
+                moved_line(line, vectors, truth, c, self.max_iter)
+                for line, truth in zip(start, few.labels.T, strict=True)
+            ]
+        ).astype(np.float32)
+        adapted = {**weights, "coef": moved[:, :-1].copy(), "intercept": moved[:, -1].copy()}
+        log(1, {"c": c, "loss": cross_entropy(logits(vectors, adapted), few.labels)})
+        return adapted
+
     def _lines(self, vectors: Floats, labels: Bools, c: float) -> Weights:
         """``coef`` ``(L, d)`` and ``intercept`` ``(L,)`` of the regressions, float32."""
         from sklearn import linear_model
@@ -117,6 +139,30 @@ class LogisticRegression(Classifier):
             return self.embedder.embed(images)
         flat = images.reshape(len(images), math.prod(images.shape[1:]))
         return flat.astype(np.float32) / np.float32(255)
+
+
+def moved_line(
+    start: "NDArray[np.float64]", vectors: Floats, truth: Bools, c: float, max_iter: int
+) -> "NDArray[np.float64]":
+    """Of one label, the coefficients and the intercept ``(d + 1,)`` that a few vectors ask for.
+
+    Minimises sum_i log(1 + exp(-s_i w.x_i)) + ||w - start||^2 / (2 c), where s_i = 1 for images
+    with the label and -1 for others, and the last entry of x_i is 1. The intercept is held as the
+    coefficients are: a few images may all be of one kind.
+    """
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    x = np.column_stack([vectors.astype(np.float64), np.ones(len(vectors))])
+    signed = np.where(truth, 1.0, -1.0)[:, None] * x
+
+    def loss(w: "NDArray[np.float64]") -> tuple[float, "NDArray[np.float64]"]:
+        margin, step = signed @ w, w - start
+        value = np.logaddexp(0, -margin).sum() + step @ step / (2 * c)
+        return float(value), step / c - expit(-margin) @ signed
+
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iter})
+    return np.asarray(found.x, dtype=np.float64)
 
 
 def standardised(vectors: Floats, scaling: Weights) -> Floats:

@@ -1,6 +1,7 @@
 """What neural classifiers share: batches, augmentation, training and scoring."""
 
 import copy
+import dataclasses
 import math
 import time
 from abc import abstractmethod
@@ -22,6 +23,13 @@ from tgap.types import Floats, Images, ImageSet, Weights
 if TYPE_CHECKING:
     import torch
 
+FEWEST_STEPS = 30
+"""Optimizer steps of ``adapt`` at least: fewer leave batch norm with the statistics it had."""
+FEW_STEPS = 200
+"""Optimizer steps for which ``adapt`` divides few images into small batches."""
+SMALL_BATCH = 4
+"""As small as these batches get."""
+
 
 @dataclass(kw_only=True)
 class Network(Classifier):
@@ -35,6 +43,14 @@ class Network(Classifier):
     training, validation not counted) and ``data_seconds`` (of these, spent gathering images and
     moving them to the device).
 
+    ``adapt`` trains all layers at a tenth of the learning rate, with one cycle of it, over the same
+    number of passes, and keeps the last one. Few images come in small batches (of 4 at least, for
+    about 200 steps), and very few in more passes (at least 30 steps). Images are normalised as in
+    the first training; batch norm's statistics follow the new images. On digits, statistics held
+    fast were no better where both domains agreed and far worse where they did not (AUROC .56
+    against .92 with one image per label), and 100 steps instead of 30 unlearnt some of what was
+    known (.974 against .984 with three images per label).
+
     Args:
         epochs: Passes over the training images.
         batch_size: Images per optimizer step.
@@ -44,6 +60,7 @@ class Network(Classifier):
     """
 
     has_features: ClassVar[bool] = True
+    adapts: ClassVar[bool] = True
     smallest: ClassVar[int]
     """The smallest side of an image that the network can take."""
     scored_at_once: ClassVar[int] = 64
@@ -117,8 +134,42 @@ class Network(Classifier):
             network.to(torch_device(self.device))
             self._try(network, train.images[:1], scaling)
             self._train(network, train, validation, scaling, rng, log)
-        state = {key: value.cpu().numpy() for key, value in network.state_dict().items()}
-        return {**state, **scaling}
+        return {**arrays_of(network), **scaling}
+
+    def _adapt(
+        self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
+    ) -> Weights:
+        if len(few) < 2:
+            raise ContractError(
+                f"{self.stem()} needs at least 2 images to adapt to, got {len(few)}: batch norm "
+                "compares the images of a batch"
+            )
+        network = self._restored(weights)
+        batches, epochs = self._adapting(len(few))
+        gentle = dataclasses.replace(self, learning_rate=self.learning_rate / 10)
+        optimizer = gentle._optimizer(network)
+        schedule = OneCycle(optimizer, gentle.learning_rate, epochs * batches)
+        with (
+            isolated(int(rng.integers(2**63))),
+            progress(f"adapting {self.title()}", epochs) as advance,
+        ):
+            for epoch in range(1, epochs + 1):
+                values = self._epoch(network, optimizer, schedule, few, batches, weights, rng)
+                if not math.isfinite(values["loss"]):
+                    raise TgapError(
+                        f"{self.stem()} diverged while it adapted: the loss of epoch {epoch} is "
+                        f"{values['loss']}; lower learning_rate (it is {self.learning_rate:g})"
+                    )
+                log(epoch, values)
+                advance(epoch)
+        scaling = {name: weights[name] for name in ("input_mean", "input_std")}
+        return {**arrays_of(network), **scaling}
+
+    def _adapting(self, count: int) -> tuple[int, int]:
+        """Batches a pass, and passes, when ``count`` images are adapted to."""
+        wanted = min(math.ceil(FEW_STEPS / self.epochs), count // SMALL_BATCH)
+        batches = min(max(1, wanted, math.ceil(count / self.batch_size)), count // 2)
+        return batches, max(self.epochs, math.ceil(FEWEST_STEPS / batches))
 
     def _try(self, network: "torch.nn.Module", images: Images, scaling: Weights) -> None:
         try:
@@ -245,6 +296,11 @@ class Network(Classifier):
                     )
                 ]
             )
+
+
+def arrays_of(network: "torch.nn.Module") -> Weights:
+    """A network's arrays by name, on the CPU."""
+    return {key: value.cpu().numpy() for key, value in network.state_dict().items()}
 
 
 def to_device(array: "np.ndarray", device: "torch.device") -> "torch.Tensor":

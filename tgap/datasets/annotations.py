@@ -14,6 +14,9 @@ from tgap.errors import DataError
 
 log = logging.getLogger(__name__)
 
+UNKNOWN = "image"
+"""The label of images whose labels are not known."""
+
 _TOLD = 10
 """How many files or lines a message names."""
 
@@ -52,7 +55,7 @@ class Columns:
     """Which of a table's columns say what."""
 
     file: str
-    label: str
+    label: str | None
     findings: str | None
     patient: str | None
 
@@ -79,6 +82,20 @@ def from_folders(listing: Listing) -> Annotations:
     notes = _reported(other_files=listing.others)
     findings: list[tuple[str, ...]] = [()] * len(labels)
     return Annotations(list(listing.files), [(label,) for label in labels], findings, notes=notes)
+
+
+def without_labels(listing: Listing) -> Annotations:
+    """All image files, wherever below the folder, under the one label ``UNKNOWN``.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if not listing.files:
+        raise DataError(f"there are no image files; they must end with {', '.join(SUFFIXES)}")
+    none: list[tuple[str, ...]] = [()] * len(listing.files)
+    labels: list[tuple[str, ...]] = [(UNKNOWN,)] * len(listing.files)
+    notes = _reported(other_files=listing.others)
+    return Annotations(list(listing.files), labels, none, notes=notes)
 
 
 def from_table(
@@ -127,7 +144,9 @@ def from_table(
 
     return Annotations(
         files=list(present),
-        labels=picked_names(columns.label),
+        labels=[(UNKNOWN,)] * len(present)
+        if columns.label is None
+        else picked_names(columns.label),
         findings=picked_names(columns.findings),
         patients=None if columns.patient is None else picked(columns.patient),
         metadata={name: picked(name) for name in others},

@@ -33,6 +33,10 @@ class Dataset(Component):
         """Without the domain, which is the prompts' matter: other words for it decode nothing."""
         return {name: value for name, value in super().identity().items() if name != "domain"}
 
+    def is_labelled(self) -> bool:
+        """Whether labels are known; if not, every image has one and the same."""
+        return True
+
     def load(self, new_images: NewImages = in_memory) -> ImageSet:
         """Read all images, in an order that never changes.
 
@@ -41,14 +45,14 @@ class Dataset(Component):
                 so that a dataset may be larger than memory.
 
         Returns:
-            The whole dataset; at least two labels, each with images.
+            The whole dataset; at least two labels, each with images, or one if none are known.
 
         Raises:
             DataError: If there are fewer labels, or one without images.
         """
         data = self._load(new_images)
         empty = [name for name, count in data.label_counts().items() if count == 0]
-        if len(data.label_names) < 2 or empty:
+        if (len(data.label_names) < 2 and self.is_labelled()) or empty:
             raise DataError(
                 f"dataset '{self.title()}' needs at least two labels, each with images; got "
                 f"{data.label_counts()}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from tgap.component import option
 from tgap.datasets import decoding, tables
-from tgap.datasets.annotations import Annotations, Columns, from_folders, from_table
+from tgap.datasets.annotations import Annotations, Columns, from_folders, from_table, without_labels
 from tgap.datasets.base import Dataset
 from tgap.datasets.labelling import found_names, label_names, membership, metadata_column
 from tgap.datasets.listing import list_images
@@ -25,7 +25,9 @@ class ImageFolder(Dataset):
     own patient. With one, a row names an image file (relative to ``path``) and its labels, and
     may name findings and a patient; every other column becomes metadata, and so does the path,
     as ``file``. Several labels or findings stand in one cell, with ``separator`` between them.
-    Where ``labels`` are named, an image may have none of them, and its cell be empty.
+    Where ``labels`` are named, an image may have none of them, and its cell be empty. With
+    ``labelled=false`` labels are not known: all images, at any depth, have the one label ``image``,
+    which is enough for fidelity, diversity and memorisation.
 
     How pixels are read is said at ``tgap.datasets.decoding.decode``. Hidden files do not count.
     What is left out is counted in the notes: ``excluded`` (names of files that are ``missing`` or
@@ -44,6 +46,7 @@ class ImageFolder(Dataset):
     patient_column: str | None = option(None, "table's column of patients, null = each its own")
     separator: str = option("|", "between several labels or findings in a cell")
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
+    labelled: bool = option(True, "false: labels are not known, all images have one")
     size: int = option(64, "height and width that images are brought to", low=8)
     color: str = option("grey", "grey or rgb", choices=decoding.COLORS)
     fit: str = option(
@@ -52,6 +55,10 @@ class ImageFolder(Dataset):
     bad_files: str = option(
         "error", "what to do about files that cannot be read", choices=decoding.BAD_FILES
     )
+
+    def is_labelled(self) -> bool:
+        """As it is set."""
+        return self.labelled
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
@@ -70,10 +77,12 @@ class ImageFolder(Dataset):
             return [f"separator must be visible characters, got {self.separator!r}"]
         named = [self.findings_column, self.patient_column]
         given = [name for name in named if name is not None]
+        if self.labels and not self.labelled:
+            return [f"labels must be left out with labelled=false, got {self.labels}"]
         if self.table is None:
             wrong = "findings_column and patient_column are a table's; set table, or leave them out"
             return [wrong] if given else []
-        columns = [self.file_column, self.label_column, *given]
+        columns = [self.file_column, *([self.label_column] if self.labelled else []), *given]
         if len(set(columns)) < len(columns) or "" in columns:
             return [
                 "file_column, label_column, findings_column and patient_column must be different "
@@ -90,10 +99,11 @@ class ImageFolder(Dataset):
             return [f"path must name a folder of images, but {root} is empty"]
         if self.table is not None:
             return self._table_problems(self.table)
-        if not any(entry.is_dir() for entry in visible):
+        if self.labelled and not any(entry.is_dir() for entry in visible):
             return [
                 f"path must hold a folder per label, but {root} has none; put the images into "
-                "folders named by their labels, or set table=<a CSV or JSONL file in it>"
+                "folders named by their labels, set table=<a CSV or JSONL file in it>, or, if "
+                "labels are not known, labelled=false"
             ]
         return []
 
@@ -135,10 +145,11 @@ class ImageFolder(Dataset):
         return Path(self.path).expanduser()
 
     def _load(self, new_images: NewImages) -> ImageSet:
-        said = self._annotations()
+        said = self.annotations()
         total = len(said.files) + len(said.missing)
         decoding.refuse_or_warn(said.missing, total, self.bad_files)
-        names, finding_names = label_names(said.labels, self.labels), found_names(said.findings)
+        names = label_names(said.labels, self.labels, fewest=2 if self.labelled else 1)
+        finding_names = found_names(said.findings)
         patients = np.arange(len(said.files), dtype=np.int64)
         if said.patients is not None:
             patients = np.unique(said.patients, return_inverse=True)[1].astype(np.int64)
@@ -161,12 +172,20 @@ class ImageFolder(Dataset):
             notes=said.notes | ({"excluded": excluded} if excluded else {}),
         )
 
-    def _annotations(self) -> Annotations:
+    def annotations(self) -> Annotations:
+        """What is said of each image file; no image is read.
+
+        Raises:
+            DataError: If the folder or the table cannot be read, or does not say what it must.
+        """
         listing = list_images(self._root)
         if self.table is None:
-            return from_folders(listing)
+            return from_folders(listing) if self.labelled else without_labels(listing)
         table = tables.read_table(self._root / self.table, self.separator)
         columns = Columns(
-            self.file_column, self.label_column, self.findings_column, self.patient_column
+            self.file_column,
+            self.label_column if self.labelled else None,
+            self.findings_column,
+            self.patient_column,
         )
         return from_table(table, columns, self.separator, listing)

@@ -25,15 +25,18 @@ def found_names(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
     return tuple(sorted({name for row in rows for name in row}))
 
 
-def label_names(rows: Sequence[Sequence[str]], allowed: Sequence[str]) -> tuple[str, ...]:
+def label_names(
+    rows: Sequence[Sequence[str]], allowed: Sequence[str], fewest: int = 2
+) -> tuple[str, ...]:
     """The labels of a dataset: those allowed, in their order, or all found, sorted.
 
     Args:
         rows: The labels of each image.
         allowed: The labels that may occur; empty = any.
+        fewest: How many labels must have images; 1 where they are not known.
 
     Raises:
-        DataError: If another one occurs, or fewer than two labels have images.
+        DataError: If another one occurs, or fewer labels have images.
     """
     found = found_names(rows)
     unknown = [name for name in found if allowed and name not in allowed]
@@ -46,7 +49,7 @@ def label_names(rows: Sequence[Sequence[str]], allowed: Sequence[str]) -> tuple[
             f"labels that are not in the list dataset.labels: {told}{more}"
             f"{nearest(unknown[0], allowed)}"
         )
-    if len(found) < 2:
+    if len(found) < fewest:
         raise DataError(
             f"at least two labels must have images, got {', '.join(map(repr, found)) or 'none'}"
         )

@@ -1,38 +1,105 @@
-"""Scores -> metrics."""
+"""What a run made -> named numbers, tables and pictures."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.classifiers.base import Classifier
 from tgap.component import Component
 from tgap.errors import ContractError
-from tgap.types import Scores
+from tgap.types import Floats, Images, ImageSet, Scores, Weights
 
 LEGS = ("tstr", "trts", "trtr", "tsts")
 """Train on Synthetic or Real, test on Real or Synthetic."""
 
 
+class Evidence(Protocol):
+    """What a run made, for evaluators to look at; each call may read from disk."""
+
+    @property
+    def classifier(self) -> Classifier:
+        """The run's classifier, to be fitted anew where a baseline needs it."""
+
+    def legs(self) -> Mapping[str, Scores]:
+        """Scores and truth of each of ``LEGS``, and perhaps of further ones: TSTR and TRTR on
+        other real test sets, ``external/<name>/tstr``, on some of the labels. Empty where there
+        is one label only, so that there is nothing to tell apart.
+        """
+
+    def real_train(self, pixels: bool = True) -> ImageSet:
+        """The real images that the real classifier was trained on; one black pixel each, if those
+        are not wanted.
+        """
+
+    def real_test(self, pixels: bool = True) -> ImageSet:
+        """The real test set; TSTR and TRTR have their rows in this order."""
+
+    def synthetic(self) -> tuple[ImageSet, ImageSet]:
+        """Train and test part of the synthetic set; TRTS and TSTS are on the test part."""
+
+    def tuned_on(self) -> ImageSet | None:
+        """The distinct real images that the generator was tuned on or given; ``None`` if none."""
+
+    def held_out(self) -> ImageSet:
+        """Real images of the same domain whose patients are neither in ``tuned_on`` nor in
+        ``real_test``: what a generator that copies nothing is as far from as from ``tuned_on``.
+        """
+
+    def fitted(self, side: str) -> Weights:
+        """The fitted classifier of a side, ``real`` or ``synthetic``."""
+
+    def real_features(self, images: Images) -> Floats:
+        """The real classifier's features of images, ``(N, d)`` float32."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluator found.
+
+    Args:
+        metrics: Numbers by MLflow name, e.g. ``tstr/auroc``; NaN where one is not defined.
+        arrays: Arrays to keep, e.g. what was resampled.
+        tables: Rows of JSON types to keep, e.g. suspected copies.
+        pictures: ``(H, W, 3)`` uint8 by name, to be looked at.
+    """
+
+    metrics: Mapping[str, float]
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    tables: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    pictures: Mapping[str, Images] = field(default_factory=dict)
+
+
 @dataclass(kw_only=True)
 class Evaluator(Component):
-    """Turns the legs' scores into named numbers."""
+    """Looks at what a run made, and says in numbers how good it is."""
 
-    def evaluate(self, legs: Mapping[str, Scores]) -> dict[str, float]:
+    def check(self) -> list[str]:
+        """What can be known to go wrong before anything runs, as sentences."""
+        return []
+
+    def evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         """Compute metrics.
 
         Args:
-            legs: Scores and truth of each of ``LEGS``, and perhaps of further ones: TSTR and TRTR
-                on other real test sets, ``external/<name>/tstr``, on some of the labels.
+            evidence: What the run made; nothing of it is changed.
+            rng: The only source of randomness.
 
         Returns:
-            Metrics by MLflow name, e.g. ``tstr/auroc``; NaN where a number is not defined.
+            Metrics by MLflow name, and what else should be kept. An evaluator whose question
+            cannot be asked of a run (copies where nothing was tuned) finds no metrics.
 
         Raises:
             ContractError: If a leg is missing.
         """
-        missing = [leg for leg in LEGS if leg not in legs]
+        legs = evidence.legs()
+        missing = [leg for leg in LEGS if legs and leg not in legs]
         if missing:
             raise ContractError(f"legs missing: {', '.join(missing)}")
-        return self._evaluate(legs)
+        return self._evaluate(evidence, rng)
 
     @abstractmethod
-    def _evaluate(self, legs: Mapping[str, Scores]) -> dict[str, float]: ...
+    def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation: ...

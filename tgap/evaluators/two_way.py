@@ -1,104 +1,171 @@
 """The two-way evaluation: how well each leg tells the labels apart, and the gap between them."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from tgap.component import option
 from tgap.errors import ContractError
-from tgap.evaluators.base import LEGS, Evaluator
-from tgap.metrics.classification import (
-    accuracy,
-    accuracy_per_label,
-    auroc_per_label,
-    balanced_accuracy,
-    macro_auroc,
-)
-from tgap.metrics.gap import (
-    chance_corrected_fter,
-    easier_than_real,
-    fter,
-    fter_is_meaningful,
-    t_gap,
-    utility_lost,
-)
-from tgap.types import Scores
+from tgap.evaluators.base import LEGS, Evaluation, Evaluator, Evidence
+from tgap.evaluators.findings import finding_metrics
+from tgap.evaluators.leg import leg_metrics
+from tgap.evaluators.naming import metric_names
+from tgap.metrics.classification import Doubles, auroc_per_label
+from tgap.metrics.delong import delong_test, delta_interval_of_fter
+from tgap.metrics.gap import Value, fter_is_meaningful, gaps
+from tgap.metrics.intervals import Scale, interval
+from tgap.metrics.resampling import effective_clusters, resampled_macro_auroc
+from tgap.seeding import rng_for
+from tgap.types import Indices, Scores
+
+SCALES: dict[str, Scale] = {
+    **{f"{leg}/auroc": "logit" for leg in LEGS},
+    "fter": "log",
+    "utility_ratio": "log",
+    "t_gap": "identity",
+    "t_gap/easier_than_reality": "identity",
+    "t_gap/utility_lost": "identity",
+}
+"""Metrics that have an interval, and the scale on which it is symmetric."""
+PATIENTS = "images/effective_test_patients"
+"""How many patients with equally many images would say as much as those of real_test."""
 
 
 @dataclass(kw_only=True)
 class TwoWay(Evaluator):
     """FTER and T-Gap, with the legs that they are made of.
 
-    For each leg (``tstr``, ``trts``, ``trtr``, ``tsts``): ``{leg}/auroc`` (macro),
-    ``{leg}/auroc_{label}``, ``{leg}/accuracy`` (by the largest score), ``{leg}/accuracy_{label}``
-    (recall), ``{leg}/balanced_accuracy``; accuracies are NaN where labels do not exclude each
-    other. Further legs (``external/{name}/tstr``) have the same numbers. From the macro AUROCs:
+    For each leg (``tstr``, ``trts``, ``trtr``, ``tsts``) the numbers of ``leg_metrics``: AUROC,
+    average precision, accuracies, F1 and calibration error. Further legs
+    (``external/{name}/tstr``) have the same. From the macro AUROCs:
 
-    - ``fter`` = TSTR / TRTS, ``fter_chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1),
-      ``fter_meaningful`` = 1 if both legs are more than ``margin`` above chance, else 0
-    - ``t_gap`` = TRTS - TSTR = ``t_gap_easier`` (TRTS - TRTR) + ``t_gap_utility_lost``
-      (TRTR - TSTR)
+    - ``fter`` = TSTR / TRTS, ``fter/chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1),
+      ``fter/meaningful`` = 1 if both legs are more than ``margin`` above chance, else 0
+    - ``utility_ratio`` = TSTR / TRTR
+    - ``t_gap`` = TRTS - TSTR = ``t_gap/easier_than_reality`` (TRTS - TRTR) +
+      ``t_gap/utility_lost`` (TRTR - TSTR)
 
-    The thesis (Zhang 2024) has TSTR, TRTS and FTER; TRTR, TSTS, T-Gap and the correction for
-    chance are added. Each number says what it means in ``tgap.metrics``.
+    and ``fter_{label}``, ``utility_ratio_{label}``, ``t_gap_{label}``, ... of each label's AUROC.
+
+    Intervals (``fter/lo``, ``fter/hi``, and so on for the legs' AUROC, the ratios, the gap and its
+    parts) are at 95 % and speak of this run's trained models: only the test images are resampled,
+    real ones by patient. What seeds add is known to a sweep only, which is given what was
+    resampled. ``fter/delta_lo`` and ``fter/delta_hi`` are a cross-check in closed form.
+    ``tstr/delong_p_{label}`` tests TSTR against TRTR on the same images (DeLong et al. 1988).
+    Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which the
+    classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails to
+    teach.
+
+    The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
+    means in ``tgap.metrics``.
 
     Args:
         margin: How far above .5 the AUROC of TSTR and TRTS must be for FTER to mean anything.
+        resamples: Bootstrap resamples.
     """
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)
+    resamples: int = option(2000, "bootstrap resamples of the test images", low=100)
 
-    def _evaluate(self, legs: Mapping[str, Scores]) -> dict[str, float]:
-        label_names = legs[LEGS[0]].label_names
+    def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
+        legs = evidence.legs()
+        if not legs:
+            return Evaluation({})
+        _require_same_labels(legs)
+        real = evidence.real_test(pixels=False)
         metrics: dict[str, float] = {}
-        for leg in legs:
-            if leg in LEGS and legs[leg].label_names != label_names:
-                raise ContractError(
-                    "all legs must have the same labels in the same order, got "
-                    f"{LEGS[0]}: {', '.join(label_names)}; "
-                    f"{leg}: {', '.join(legs[leg].label_names)}"
-                )
-            numbers = leg_metrics(legs[leg])
-            metrics |= {f"{leg}/{name}": value for name, value in numbers.items()}
-        tstr, trts, trtr = (metrics[f"{leg}/auroc"] for leg in ("tstr", "trts", "trtr"))
-        return metrics | {
-            "fter": fter(tstr, trts),
-            "fter_chance_corrected": chance_corrected_fter(tstr, trts),
-            "fter_meaningful": float(fter_is_meaningful(tstr, trts, self.margin)),
-            "t_gap": t_gap(tstr, trts),
-            "t_gap_easier": easier_than_real(trts, trtr),
-            "t_gap_utility_lost": utility_lost(trtr, tstr),
-        }
+        for leg, scores in legs.items():
+            metrics |= {f"{leg}/{name}": value for name, value in leg_metrics(scores).items()}
+        aurocs = {leg: metrics[f"{leg}/auroc"] for leg in LEGS}
+        metrics |= gaps(aurocs)
+        metrics["fter/meaningful"] = float(
+            fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
+        )
+        metrics |= _gaps_per_label(legs)
+        metrics |= _delong(legs, real.patients)
+        metrics |= finding_metrics(legs, real)
+        resampled = self._resampled(legs, real.patients, rng)
+        metrics[PATIENTS] = effective_clusters(real.patients)
+        metrics |= _intervals(aurocs, resampled, metrics[PATIENTS] - 1)
+        closed = delta_interval_of_fter(
+            (legs["tstr"].scores, legs["tstr"].labels),
+            (legs["trts"].scores, legs["trts"].labels),
+            real.patients,
+        )
+        metrics |= {"fter/delta_lo": closed.lo, "fter/delta_hi": closed.hi}
+        return Evaluation(metrics, arrays={"resampled": resampled})
+
+    def _resampled(
+        self, legs: Mapping[str, Scores], patients: Indices, rng: np.random.Generator
+    ) -> Doubles:
+        """``(resamples, 4)``: macro AUROCs of ``LEGS`` on resampled test images.
+
+        Resample b draws the same patients of a real test set in every run, whatever its seed and
+        method, because what they have in common must not look like a difference between them.
+        """
+        columns = []
+        for leg in LEGS:
+            scores = legs[leg]
+            if leg.endswith("r"):
+                draw, clusters = rng_for("resample", 0), patients
+            else:
+                draw, clusters = rng, np.arange(len(scores.labels), dtype=np.int64)
+            columns.append(
+                resampled_macro_auroc(scores.scores, scores.labels, clusters, self.resamples, draw)
+            )
+        return np.stack(columns, axis=1)
 
 
-def leg_metrics(leg: Scores) -> dict[str, float]:
-    """One leg's numbers by name, without the leg's own name."""
-    metrics = {
-        "auroc": macro_auroc(leg.scores, leg.labels),
-        "accuracy": accuracy(leg.scores, leg.labels),
-        "balanced_accuracy": balanced_accuracy(leg.scores, leg.labels),
-    }
-    aurocs = auroc_per_label(leg.scores, leg.labels)
-    recalls = accuracy_per_label(leg.scores, leg.labels)
-    for label, name in enumerate(metric_names(leg.label_names)):
-        metrics[f"auroc_{name}"] = float(aurocs[label])
-        metrics[f"accuracy_{name}"] = float(recalls[label])
+def _require_same_labels(legs: Mapping[str, Scores]) -> None:
+    first = legs[LEGS[0]].label_names
+    for leg in LEGS:
+        if legs[leg].label_names != first:
+            raise ContractError(
+                "all legs must have the same labels in the same order, got "
+                f"{LEGS[0]}: {', '.join(first)}; {leg}: {', '.join(legs[leg].label_names)}"
+            )
+
+
+def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
+    """All of ``SCALES``, from macro AUROCs by leg."""
+    found = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
+    return {name: found[name] for name in SCALES}
+
+
+def _intervals(
+    aurocs: Mapping[str, float], resampled: Doubles, image_freedom: float
+) -> dict[str, float]:
+    values = numbers_with_intervals(aurocs)
+    replicates = numbers_with_intervals(dict(zip(LEGS, resampled.T, strict=True)))
+    metrics: dict[str, float] = {}
+    for name, scale in SCALES.items():
+        found = interval(
+            np.array([values[name]]),
+            replicates[name][:, None],
+            scale=scale,
+            image_freedom=image_freedom,
+        )
+        metrics |= {f"{name}/lo": found.lo, f"{name}/hi": found.hi}
     return metrics
 
 
-def metric_names(label_names: Sequence[str]) -> list[str]:
-    """Label names as parts of MLflow metric names, all different.
+def _gaps_per_label(legs: Mapping[str, Scores]) -> dict[str, float]:
+    aurocs = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
+    names = metric_names(legs[LEGS[0]].label_names)
+    return {
+        f"{metric}_{label}": float(value)
+        for metric, values in gaps(aurocs).items()
+        for label, value in zip(names, values, strict=True)
+    }
 
-    MLflow takes letters, digits, ``_``, ``-``, ``.`` and spaces; ``/`` would open a folder. Any
-    other character becomes ``_``; a name that is taken by then gets its position appended.
 
-    >>> metric_names(["No Finding", "mass/nodule", "mass:nodule"])
-    ['No Finding', 'mass_nodule', 'mass_nodule_2']
-    """
-    names: list[str] = []
-    for position, label in enumerate(label_names):
-        name = re.sub(r"[^\w.\- ]", "_", label)
-        while name in names:
-            name = f"{name}_{position}"
-        names.append(name)
-    return names
+def _delong(legs: Mapping[str, Scores], patients: Indices) -> dict[str, float]:
+    """Whether TSTR differs from TRTR beyond chance, on the same images, by label."""
+    ours, theirs = legs["tstr"], legs["trtr"]
+    return {
+        f"tstr/delong_p_{name}": delong_test(
+            ours.scores[:, label], theirs.scores[:, label], ours.labels[:, label], patients
+        ).p_value
+        for label, name in enumerate(metric_names(ours.label_names))
+    }

@@ -8,7 +8,7 @@ from tgap.component import option
 from tgap.device import torch_device
 from tgap.digest import folder_digest
 from tgap.errors import DataError
-from tgap.generators.base import Generator
+from tgap.generators.base import Pretrained
 from tgap.generators.stable_diffusion.folder import folder_problems, image_shape, vae_factor
 from tgap.generators.stable_diffusion.model import StableDiffusionModel, quiet
 
@@ -19,7 +19,7 @@ _loaded: OrderedDict[tuple[str, str, int | None], StableDiffusionModel] = Ordere
 
 
 @dataclass(kw_only=True)
-class LatentDiffusion(Generator):
+class LatentDiffusion(Pretrained):
     """Stable Diffusion (Rombach et al. 2022, arXiv 2112.10752), of any size.
 
     ``path`` is a folder that ``StableDiffusionPipeline.save_pretrained`` wrote or that was

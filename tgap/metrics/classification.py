@@ -37,7 +37,7 @@ def auroc(scores: Reals, labels: Bools) -> float:
     >>> auroc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, False, True, True]))
     0.875
     """
-    _check(scores, labels, "(N,)")
+    check_scores(scores, labels, "(N,)")
     _, positives, negatives = _counts_by_score(scores, labels)
     pairs = positives.sum() * negatives.sum()
     if pairs == 0:
@@ -59,7 +59,7 @@ def auroc_per_label(scores: Reals, labels: Bools) -> Doubles:
     Raises:
         ContractError: As ``auroc``.
     """
-    _check(scores, labels, "(N, L)")
+    check_scores(scores, labels, "(N, L)")
     return np.array([auroc(s, t) for s, t in zip(scores.T, labels.T, strict=True)])
 
 
@@ -93,7 +93,7 @@ def accuracy(scores: Reals, labels: Bools) -> float:
     >>> round(accuracy(always_first, truth), 3), accuracy_per_label(always_first, truth).tolist()
     (0.333, [1.0, 0.0])
     """
-    _check(scores, labels, "(N, L)")
+    check_scores(scores, labels, "(N, L)")
     if len(labels) == 0 or not _exclude_each_other(labels):
         return float("nan")
     return float(_right(scores, labels).mean())
@@ -112,7 +112,7 @@ def accuracy_per_label(scores: Reals, labels: Bools) -> Doubles:
     Raises:
         ContractError: As ``auroc``.
     """
-    _check(scores, labels, "(N, L)")
+    check_scores(scores, labels, "(N, L)")
     recalls = np.full(labels.shape[1], np.nan)
     if _exclude_each_other(labels):
         images = labels.sum(axis=0)
@@ -127,6 +127,95 @@ def balanced_accuracy(scores: Reals, labels: Bools) -> float:
     1 / L is chance, however unequal the labels are. NaN if a label has no image.
     """
     return float(accuracy_per_label(scores, labels).mean())
+
+
+def average_precision_per_label(scores: Reals, labels: Bools) -> Doubles:
+    """Average precision of each label: mean precision at each recall, not interpolated.
+
+    By scikit-learn's ``average_precision_score``. Chance is the share of positives, so it moves
+    with the label mix of a test set, which AUROC does not.
+
+    Args:
+        scores: ``(N, L)`` real.
+        labels: ``(N, L)`` bool.
+
+    Returns:
+        ``(L,)`` float64; NaN for a label that no image carries.
+
+    Raises:
+        ContractError: As ``auroc``.
+    """
+    check_scores(scores, labels, "(N, L)")
+    from sklearn.metrics import average_precision_score
+
+    return np.array(
+        [
+            average_precision_score(t, s) if t.any() else np.nan
+            for s, t in zip(scores.T, labels.T, strict=True)
+        ]
+    )
+
+
+def f1_per_label(scores: Reals, labels: Bools, threshold: float = 0.5) -> Doubles:
+    """F1 of each label's yes or no at a threshold: ``2 TP / (2 TP + FP + FN)``.
+
+    Args:
+        scores: ``(N, L)`` real, sigmoids.
+        labels: ``(N, L)`` bool.
+        threshold: A label is said to hold if its score is at least this.
+
+    Returns:
+        ``(L,)`` float64; NaN for a label that no image carries.
+
+    Raises:
+        ContractError: As ``auroc``.
+
+    >>> f1_per_label(np.array([[0.9], [0.6], [0.2]]), np.array([[True], [False], [True]])).tolist()
+    [0.5]
+    """
+    check_scores(scores, labels, "(N, L)")
+    said = scores >= threshold
+    right = (said & labels).sum(axis=0).astype(np.float64)
+    f1 = np.full(labels.shape[1], np.nan)
+    np.divide(2 * right, said.sum(axis=0) + labels.sum(axis=0), out=f1, where=labels.any(axis=0))
+    return f1
+
+
+def calibration_error_per_label(scores: Reals, labels: Bools, bins: int = 15) -> Doubles:
+    """Expected calibration error of each label: how far scores are from how often they are right.
+
+    Mean over images of |share of positives - mean score| in their bin of equal width (Guo et al.
+    2017, arXiv 1706.04599, section 2, of a binary label's score), by torchmetrics.
+
+    Args:
+        scores: ``(N, L)`` in [0, 1].
+        labels: ``(N, L)`` bool.
+        bins: Number of bins.
+
+    Returns:
+        ``(L,)`` float64; NaN without images.
+
+    Raises:
+        ContractError: As ``auroc``, or if scores are no probabilities.
+    """
+    check_scores(scores, labels, "(N, L)")
+    if len(scores) == 0:
+        return np.full(labels.shape[1], np.nan)
+    if scores.min() < 0 or scores.max() > 1:
+        raise ContractError(
+            f"calibration is about scores between 0 and 1, got {scores.min():g} to {scores.max():g}"
+        )
+    import torch
+    from torchmetrics.functional.classification import binary_calibration_error
+
+    return np.array(
+        [
+            binary_calibration_error(
+                torch.from_numpy(s.astype(np.float64)), torch.from_numpy(t.astype(np.int64)), bins
+            ).item()
+            for s, t in zip(scores.T, labels.T, strict=True)
+        ]
+    )
 
 
 def roc_curve(scores: Reals, labels: Bools) -> tuple[Doubles, Doubles, Doubles]:
@@ -148,13 +237,23 @@ def roc_curve(scores: Reals, labels: Bools) -> tuple[Doubles, Doubles, Doubles]:
     >>> fpr.tolist(), tpr.tolist(), thresholds.tolist()
     ([0.0, 0.5, 1.0], [0.0, 1.0, 1.0], [inf, 0.6, 0.2])
     """
-    _check(scores, labels, "(N,)")
+    check_scores(scores, labels, "(N,)")
     distinct, positives, negatives = _counts_by_score(scores, labels)
     thresholds = np.concatenate([[np.inf], distinct[::-1].astype(np.float64)])
     return _rates(negatives), _rates(positives), thresholds
 
 
-def _check(scores: Reals, labels: Bools, shape: str) -> None:
+def check_scores(scores: Reals, labels: Bools, shape: str) -> None:
+    """Check that scores and labels fit together.
+
+    Args:
+        scores: Of any real dtype.
+        labels: Bool, of the same shape.
+        shape: What the shape must be, ``(N,)`` or ``(N, L)``.
+
+    Raises:
+        ContractError: If they do not, or a score is NaN.
+    """
     axes = shape.count("N") + shape.count("L")
     if scores.ndim != axes or scores.shape != labels.shape:
         raise ContractError(

@@ -89,7 +89,7 @@ class StableDiffusionModel(LatentModel):
         for start in range(0, len(prompts), sampler.batch_size):
             stop = min(start + sampler.batch_size, len(prompts))
             latents = self._latents(embeddings[start:stop], seeds[start:stop], sampler)
-            images[start:stop] = self._decode(latents)
+            images[start:stop] = self.decode(latents)
             on_images(stop)
         return images
 
@@ -117,6 +117,19 @@ class StableDiffusionModel(LatentModel):
                 posterior = self.pipeline.vae.encode(pixels).latent_dist
                 found.append(torch.stack([posterior.mean, posterior.std], dim=1) * scale)
         return torch.cat(found)
+
+    def decode(self, latents: "torch.Tensor") -> Images:
+        """Images of ``(N, c, h, w)`` latents, scaled as the UNet sees them; ``moments`` back."""
+        import torch
+
+        vae = self.pipeline.vae
+        found = []
+        with torch.no_grad():
+            for batch in _batches(len(latents), self.height * self.width):
+                pixels = vae.decode(latents[batch] / vae.config.scaling_factor).sample
+                grey = ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
+                found.append(grey.permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(found)
 
     def text_embeddings(self, prompts: Sequence[str]) -> "torch.Tensor":
         """Last hidden states ``(N, tokens, d)``; each distinct prompt is encoded once.
@@ -191,18 +204,6 @@ class StableDiffusionModel(LatentModel):
                 "scheduler (ddim, ddpm), or look at the model's training losses"
             )
         return latents
-
-    def _decode(self, latents: "torch.Tensor") -> Images:
-        import torch
-
-        vae = self.pipeline.vae
-        found = []
-        with torch.no_grad():
-            for batch in _batches(len(latents), self.height * self.width):
-                pixels = vae.decode(latents[batch] / vae.config.scaling_factor).sample
-                grey = ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
-                found.append(grey.permute(0, 2, 3, 1).cpu().numpy())
-        return np.concatenate(found)
 
 
 def scheduler_named(name: str, pipeline: "StableDiffusionPipeline") -> Any:

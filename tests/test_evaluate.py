@@ -1,0 +1,154 @@
+"""``tgap evaluate``: a synthetic set made elsewhere, scored through the line of any run."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tgap import cli, compose
+from tgap.datasets.digits import Digits
+from tgap.datasets.image_folder import ImageFolder
+from tgap.evaluate import evaluation_overrides, quoted
+from tgap.generators.ready_made import ReadyMade
+
+FAST = ("classifier.epochs=2", "evaluators.two_way.resamples=100", "tracking.pictures=false")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return Digits().load()
+
+
+def write(folder: Path, digits, rows, labelled: bool = True) -> Path:
+    for row in rows:
+        name = digits.label_names[int(digits.labels[row].argmax())] if labelled else ""
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(digits.images[row, :, :, 0]).save(folder / name / f"{row}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(digits, tmp_path_factory):
+    """Real images, a synthetic set (real images too), and what it was tuned on."""
+    root = tmp_path_factory.mktemp("evaluate")
+    rows = np.random.default_rng(0).permutation(len(digits))
+    real = write(root / "it's real, a=b", digits, rows[:300])
+    synthetic = write(root / "synthetic", digits, rows[300:500])
+    tuning = write(root / "tuning", digits, rows[500:620], labelled=False)
+    return real, synthetic, tuning
+
+
+def evaluate(*words: object) -> int:
+    return cli.command(["evaluate", *map(str, words), *FAST])
+
+
+def recorded(home: Path) -> dict:
+    (journal,) = (home / "journal").glob("single/*/journal.jsonl")
+    found = {}
+    for line in journal.read_text().splitlines():
+        event = json.loads(line)
+        found |= event.get("values", {}) if event["event"] == "metrics" else {}
+    return found
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "home"
+
+
+def test_two_folders_give_the_whole_evaluation(folders, home, capsys):
+    real, synthetic, tuning = folders
+    code = evaluate("--real", real, "--synthetic", synthetic, "--tuning", tuning, "--size", 32)
+    assert code == 0
+    assert "synthetic " in capsys.readouterr().out
+    metrics = recorded(home)
+    for name in (
+        "fter", "fter/lo", "fter/hi", "t_gap/utility_lost", "tstr/auroc", "trtr/auroc",
+        "fidelity/frechet", "fidelity/coverage", "diversity/vendi", "memorization/copied_fraction",
+        "baseline/metadata_auroc",
+    ):  # fmt: skip
+        assert name in metrics
+    assert metrics["images/all"] == 300
+    # All are real digits, so nothing is copied and all are as good as real ones.
+    assert metrics["memorization/copied_fraction"] < 0.1
+    assert metrics["memorization/tuning_images"] == 120
+
+
+def test_without_labels_fidelity_and_memorisation_are_left(folders, home, capsys, caplog):
+    real, _, unlabelled = folders
+    assert evaluate("--real", real, "--synthetic", unlabelled, "--size", 32) == 0
+    assert "labels are not known of all images" in caplog.text
+    metrics = recorded(home)
+    assert np.isfinite(metrics["fidelity/frechet"])
+    assert np.isfinite(metrics["memorization/copied_fraction"])
+    assert not any(name.startswith(("tstr", "fter", "baseline")) for name in metrics)
+
+
+def test_a_table_brings_patients_and_findings(folders, tmp_path):
+    real, synthetic, _ = folders
+    files = sorted(str(p.relative_to(synthetic)) for p in synthetic.rglob("*.png"))
+    with (synthetic / "said.csv").open("w", newline="") as file:
+        rows = [(f, Path(f).parent, i % 50, "x") for i, f in enumerate(files)]
+        csv.writer(file).writerows([("file", "label", "patient", "findings"), *rows])
+    words = evaluation_overrides(real, synthetic / "said.csv", None, 32, "grey", [])
+    (synthetic / "said.csv").unlink()
+    generator_words = [word for word in words if word.startswith("generator.images")]
+    assert "generator.images.table='said.csv'" in generator_words
+    assert "generator.images.patient_column='patient'" in generator_words
+    assert "generator.images.findings_column='findings'" in generator_words
+
+
+def test_the_words_use_all_images(folders):
+    real, synthetic, tuning = folders
+    run = compose(*evaluation_overrides(real, synthetic, None, 32, "grey", []))
+    assert isinstance(run.dataset, ImageFolder)
+    assert run.dataset.path == str(real)
+    assert isinstance(run.generator, ReadyMade)
+    assert run.generator.tuned_on is None
+    assert run.finetuner.stem() == "none"
+    assert run.method == "synthetic"
+    most = max(len(list(folder.iterdir())) for folder in synthetic.iterdir())
+    assert run.budget.train_per_label + run.budget.test_per_label == most
+    assert run.budget.train_per_label == most * 2 // 3
+    assert (run.pool_size, run.train_size, run.test_size) == (100, 100, 100)
+    run = compose(*evaluation_overrides(real, synthetic, tuning, 32, "grey", ["train_size=50"]))
+    assert (run.pool_size, run.train_size, run.test_size) == (30, 50, 135)
+    assert run.generator.tuned_on.path == str(tuning)
+
+
+def test_the_real_side_may_be_any_dataset(folders):
+    words = evaluation_overrides(None, folders[1], None, 32, "grey", ["dataset=digits"])
+    run = compose(*words)
+    assert run.dataset.stem() == "digits"
+    assert run.pool_size is None
+
+
+@pytest.mark.parametrize("text", ["plain", "it's", "a=b,c", "back\\slash", "end\\", "x y {z} [w]"])
+def test_any_path_can_be_said(text):
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    (override,) = OverridesParser.create().parse_overrides([f"key={quoted(text)}"])
+    assert override.value() == text
+
+
+def test_wrong_words_are_told(folders, home, tmp_path, capsys):
+    real, synthetic, _ = folders
+    assert evaluate("--synthetic", synthetic) == 2
+    assert "--real must name a folder of real images, or dataset=" in capsys.readouterr().err
+    assert evaluate("--real", tmp_path / "nowhere", "--synthetic", synthetic) == 2
+    assert "path must name an existing folder" in capsys.readouterr().err
+    other = tmp_path / "other" / "cat"
+    other.mkdir(parents=True)
+    (tmp_path / "other" / "dog").mkdir()
+    for name in ("cat", "dog"):
+        Image.new("L", (32, 32)).save(tmp_path / "other" / name / "1.png")
+        Image.new("L", (32, 32), 99).save(tmp_path / "other" / name / "2.png")
+    assert evaluate("--real", real, "--synthetic", tmp_path / "other", "--size", 32) == 2
+    told = capsys.readouterr().err
+    assert "generator.images must have the dataset's labels by name (even, odd)" in told
+    assert "got cat, dog" in told

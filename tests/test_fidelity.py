@@ -1,0 +1,245 @@
+"""Fidelity on sets whose distance and diversity are known."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from tgap import registry
+from tgap.embedders.base import Embedder
+from tgap.embedders.classifier import ClassifierFeatures
+from tgap.embedders.pixels import Pixels
+from tgap.errors import ConfigError
+from tgap.evaluators.fidelity import Fidelity
+from tgap.evaluators.matching import common_count, draw_images
+from tgap.metrics.distances import frechet, kid, vendi
+from tgap.metrics.neighbours import prdc
+from tgap.types import ImageSet
+
+NAMES = ("even", "odd")
+DISTANCES = ("frechet", "kid", "precision", "recall", "density", "coverage")
+
+
+def image_set(counts, seed=0, levels=(60, 180), spread=20.0, names=NAMES):
+    """4 x 4 images of each label around its own grey level."""
+    rng = np.random.default_rng(seed)
+    label = np.repeat(np.arange(len(counts)), counts)
+    grey = np.array(levels)[label][:, None, None, None] + spread * rng.standard_normal(
+        (len(label), 4, 4, 1)
+    )
+    order = rng.permutation(len(label))
+    images = grey.clip(0, 255).astype(np.uint8)[order]
+    images.setflags(write=False)
+    return labelled(images, label[order][:, None] == np.arange(len(counts)), names)
+
+
+def labelled(images, labels, names=NAMES):
+    return ImageSet(
+        images=images,
+        labels=labels,
+        label_names=names,
+        findings=np.zeros((len(images), 0), np.bool_),
+        finding_names=(),
+        patients=np.arange(len(images), dtype=np.int64),
+    )
+
+
+@dataclass(kw_only=True)
+class Broken(Embedder):
+    def check(self):
+        return ["no weights"]
+
+    def _embed(self, images, features):
+        raise AssertionError("it is only checked")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run made, without a run."""
+
+    train: ImageSet
+    test: ImageSet
+    parts: tuple[ImageSet, ImageSet]
+
+    def legs(self) -> Mapping[str, object]:
+        return {}
+
+    def real_train(self, pixels=True):
+        return self.train if pixels else self.train.without_images()
+
+    def real_test(self, pixels=True):
+        return self.test if pixels else self.test.without_images()
+
+    def synthetic(self):
+        return self.parts
+
+    def real_features(self, images):
+        return images.reshape(len(images), -1)[:, :3].astype(np.float32)
+
+
+def made(synthetic=None, rest=None, train=None, test=None):
+    synthetic = image_set((40, 40), 3) if synthetic is None else synthetic
+    return Made(
+        train=image_set((40, 40), 1) if train is None else train,
+        test=image_set((40, 40), 2) if test is None else test,
+        parts=(synthetic, image_set((10, 10), 4) if rest is None else rest),
+    )
+
+
+def evaluated(evidence, seed=0, **fields):
+    evaluator = Fidelity(**{"embedder": Pixels(), **fields})
+    return evaluator.evaluate(evidence, np.random.default_rng(seed)).metrics
+
+
+def test_metrics_are_those_of_the_sets_where_all_images_are_used():
+    evidence = made(rest=image_set((0, 0), 4))
+    found = evaluated(evidence, k=3)
+    fake, floor, real = (
+        Pixels().embed(s.images) for s in (evidence.parts[0], evidence.train, evidence.test)
+    )
+    expected = {"fidelity/n": 80.0}
+    for suffix, other in (("", fake), ("_floor", floor)):
+        values = {"frechet": frechet(real, other), "kid": kid(real, other)}
+        values |= prdc(real, other, k=3)._asdict()
+        expected |= {f"fidelity/{name}{suffix}": value for name, value in values.items()}
+    of_fake, of_real = (
+        [vendi(Pixels().embed(s.images[column])) for column in s.labels.T]
+        for s in (evidence.parts[0], evidence.test)
+    )
+    expected["diversity/vendi"] = np.mean(of_fake)
+    expected["diversity/vendi_real"] = np.mean(of_real)
+    expected["diversity/vendi_even"], expected["diversity/vendi_odd"] = of_fake
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert all(type(value) is float for value in found.values())
+
+
+def test_images_like_real_ones_are_as_near_as_the_floor():
+    runs = [
+        evaluated(made(image_set((60, 60), s), None, image_set((60, 60), s + 100),
+                       image_set((60, 60), s + 200)))
+        for s in range(12)
+    ]  # fmt: skip
+    for name in DISTANCES:
+        pairs = np.array([(m[f"fidelity/{name}"], m[f"fidelity/{name}_floor"]) for m in runs])
+        difference = pairs[:, 0] - pairs[:, 1]
+        assert abs(difference.mean()) < 4 * difference.std(ddof=1) / math.sqrt(len(runs)), name
+
+
+def test_other_images_are_further_away_than_the_floor():
+    found = evaluated(made(image_set((40, 40), 3, levels=(110, 230))))
+    for name in ("frechet", "kid"):
+        assert found[f"fidelity/{name}"] > 2 * abs(found[f"fidelity/{name}_floor"])
+    for name in ("precision", "coverage"):
+        assert found[f"fidelity/{name}"] < found[f"fidelity/{name}_floor"] - 0.2
+
+
+def test_one_image_per_label_is_diverse_by_one():
+    one = image_set((1, 1), 3, spread=1)
+    found = evaluated(made(labelled(np.repeat(one.images, 40, 0), np.repeat(one.labels, 40, 0))))
+    assert found["diversity/vendi"] == pytest.approx(1)
+    assert found["diversity/vendi_real"] > 1.1
+    assert found["fidelity/recall"] == 0
+    assert found["fidelity/recall_floor"] > 0.5
+
+
+def test_all_black_images_everywhere_are_equal():
+    black = labelled(np.zeros((20, 4, 4, 1), np.uint8), np.eye(2, dtype=np.bool_)[[0, 1] * 10])
+    found = evaluated(made(black, black, black, black))
+    expected = {"frechet": 0, "kid": 0, "precision": 1, "recall": 1, "coverage": 1, "density": 4}
+    for name, value in expected.items():
+        assert found[f"fidelity/{name}"] == pytest.approx(value), name
+    assert found["diversity/vendi"] == found["diversity/vendi_real"] == 1
+
+
+def test_another_mix_of_labels_is_no_distance():
+    """All images of a label are alike, so only a different mix could tell the sets apart."""
+    found = evaluated(
+        made(
+            synthetic=image_set((30, 30), spread=0),
+            train=image_set((50, 8), spread=0),
+            test=image_set((9, 100), spread=0),
+        )
+    )
+    assert found["fidelity/n"] == 16
+    for suffix in ("", "_floor"):
+        assert found[f"fidelity/frechet{suffix}"] == pytest.approx(0, abs=1e-9)
+        assert found[f"fidelity/coverage{suffix}"] == 1
+
+
+def test_the_test_part_fills_up_what_the_train_part_lacks():
+    """Train images are black, test images white: how many of each were compared is seen."""
+    eye = np.eye(2, dtype=np.bool_)
+    black = labelled(np.zeros((20, 4, 4, 1), np.uint8), eye[[0, 1] * 10])
+    white = labelled(np.full((40, 4, 4, 1), 255, np.uint8), eye[[0, 1] * 20])
+    rng = np.random.default_rng(0)
+    enough, lacking = (draw_images([black, white], count, rng) for count in (7, 12))
+    assert enough.max() == 0
+    white_ones = lacking.any(axis=(1, 2, 3))
+    assert (white_ones[:12].sum(), white_ones[12:].sum()) == (2, 2)
+    assert evaluated(made(black, white))["fidelity/n"] == 60
+
+
+def test_images_stand_label_after_label_and_are_drawn_once_per_label():
+    labels = np.array([[1, 0], [1, 1], [0, 1], [0, 1], [1, 0], [1, 1]], np.bool_)
+    images = np.arange(6, dtype=np.uint8).reshape(6, 1, 1, 1)
+    drawn = draw_images([labelled(images, labels)], 4, np.random.default_rng(0)).ravel()
+    assert sorted(drawn[:4]) == [0, 1, 4, 5]
+    assert sorted(drawn[4:]) == [1, 2, 3, 5]  # those with both labels stand for each
+    assert common_count(labels, np.ones((3, 2), np.bool_)) == 3
+
+
+def test_a_label_that_is_missing_in_a_set_leaves_nothing_to_compare():
+    found = evaluated(made(test=image_set((40, 0), 2)))
+    assert found.pop("fidelity/n") == 0
+    assert len(found) == 2 * len(DISTANCES) + 4
+    assert all(math.isnan(value) for value in found.values())
+
+
+def test_too_few_images_for_neighbours_are_nan_and_nothing_else_is():
+    few = image_set((2, 2), 3)
+    found = evaluated(made(few, rest=image_set((0, 0)), train=few, test=few), k=5)
+    missing = {name for name, value in found.items() if math.isnan(value)}
+    assert missing == {
+        f"fidelity/{name}{suffix}" for name in DISTANCES[2:] for suffix in ("", "_floor")
+    }
+
+
+def test_one_label_alone():
+    names = ("real",)  # the name of the real images' own score
+    only = [image_set((30,), s, (90,), names=names) for s in range(4)]
+    found = evaluated(made(only[0], only[1], only[2], only[3]))
+    assert found["fidelity/n"] == 30
+    assert found["diversity/vendi_real_1"] == found["diversity/vendi"]
+    assert found["diversity/vendi_real"] != found["diversity/vendi"]
+
+
+def test_an_embedder_that_takes_a_classifier_gets_the_real_one():
+    evidence = made(rest=image_set((0, 0)))
+    found = evaluated(evidence, embedder=ClassifierFeatures())
+    real, fake = (evidence.real_features(s.images) for s in (evidence.test, evidence.parts[0]))
+    assert found["fidelity/frechet"] == pytest.approx(frechet(real, fake), rel=1e-6)
+
+
+def test_same_seed_same_numbers_and_another_seed_draws_others():
+    evidence = made(image_set((90, 90), 5))
+    np.random.seed(0)
+    state = np.random.get_state()[1].copy()
+    assert evaluated(evidence, seed=1) == evaluated(evidence, seed=1)
+    assert evaluated(evidence, seed=1) != evaluated(evidence, seed=2)
+    assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_check_is_the_embedders():
+    assert Fidelity(embedder=Broken()).check() == ["no weights"]
+    assert Fidelity(embedder=Pixels()).check() == []
+
+
+def test_is_found_by_its_name_and_wants_an_embedder_and_a_neighbour():
+    assert registry.component_class("evaluator", "fidelity") is Fidelity
+    with pytest.raises(ConfigError, match="k must be at least 1, got 0"):
+        Fidelity(embedder=Pixels(), k=0)
+    data = {"_target_": "tgap.evaluators.fidelity.Fidelity", "embedder": None}
+    with pytest.raises(ConfigError, match="embedder must be chosen or left as it is, got None"):
+        registry.build(Fidelity, data, "evaluators.fidelity")

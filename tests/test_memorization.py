@@ -1,0 +1,262 @@
+import dataclasses
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from mlflow.utils.validation import _validate_metric_name
+
+from tgap.datasets.digits import Digits
+from tgap.embedders.pixels import Pixels
+from tgap.evaluators.memorization import Memorization
+from tgap.evaluators.pairs import picture_of_pairs
+from tgap.types import ImageSet
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run would have made."""
+
+    tuning: ImageSet | None
+    unseen: ImageSet
+    train: ImageSet
+    drawn: tuple[ImageSet, ImageSet]
+
+    def legs(self):
+        return {}
+
+    def tuned_on(self):
+        return self.tuning
+
+    def held_out(self):
+        return self.unseen
+
+    def real_train(self, pixels=True):
+        return self.train
+
+    def synthetic(self):
+        return self.drawn
+
+
+DIGITS = Digits().load()
+ORDER = np.random.default_rng(0).permutation(len(DIGITS))
+TUNING, OTHERS, HELD_OUT, REAL_TRAIN = (
+    DIGITS.take(part) for part in np.split(ORDER[:1100], [150, 450, 850])
+)
+FRESH = OTHERS.take(np.arange(200))
+
+
+def locked(made):
+    for one in (made.tuning, made.unseen, made.train, *made.drawn):
+        if one is not None and one.images.flags.owndata:
+            one.images.flags.writeable = False
+    return made
+
+
+def made(synthetic, tuning=TUNING, held_out=HELD_OUT):
+    middle = len(synthetic) * 2 // 3
+    rows = np.arange(len(synthetic))
+    drawn = synthetic.take(rows[:middle]), synthetic.take(rows[middle:])
+    return locked(Made(tuning, held_out, REAL_TRAIN, drawn))
+
+
+def evaluate(evidence, **fields):
+    evaluator = Memorization(embedder=Pixels(), **fields)
+    found = evaluator.evaluate(evidence, np.random.default_rng(0))
+    return found, {name.removeprefix("memorization/"): v for name, v in found.metrics.items()}
+
+
+@pytest.fixture(scope="module")
+def of_copies():
+    return evaluate(made(TUNING))
+
+
+@pytest.fixture(scope="module")
+def of_fresh():
+    return evaluate(made(FRESH))
+
+
+def test_names_are_safe_and_values_plain(of_copies):
+    found, _ = of_copies
+    for name, value in found.metrics.items():
+        _validate_metric_name(name)
+        assert type(value) is float
+    json.dumps(found.tables["copies"])
+
+
+def test_verbatim_copies(of_copies):
+    _, metrics = of_copies
+    assert metrics["copied_fraction"] == 1
+    assert metrics["tuning_copied_fraction"] == 1
+    assert metrics["copied_false_alarms"] <= 0.03
+    assert metrics["copied_threshold"] < 0.95
+    assert metrics["closer_than_held_out"] == 1
+    assert metrics["distance_ratio"] == 0
+    assert metrics["c_t"] < -10
+    assert metrics["authenticity"] == 0
+    assert metrics["mia_auroc"] > 0.99
+    assert metrics["mia_calibrated_auroc"] > 0.99
+    assert metrics["mia_tpr_at_1_fpr"] == 1
+    assert metrics["mia_meaningful"] == 1
+    assert metrics["tuning_images"] == 150
+    assert metrics["held_out_images"] == 400
+
+
+def test_fresh_images_are_no_copies(of_fresh):
+    _, metrics = of_fresh
+    assert metrics["copied_fraction"] <= 0.03
+    assert metrics["tuning_copied_fraction"] <= 0.04
+    assert metrics["closer_than_held_out"] == pytest.approx(0.5, abs=0.1)
+    assert metrics["distance_ratio"] == pytest.approx(1, abs=0.1)
+    assert abs(metrics["c_t"]) < 3
+    assert metrics["authenticity"] == pytest.approx(metrics["authenticity_floor"], abs=0.15)
+    for attack in ("mia", "mia_calibrated", "mia_blind"):
+        assert metrics[f"{attack}_auroc"] == pytest.approx(0.5, abs=0.1)
+        assert metrics[f"{attack}_tpr_at_1_fpr"] < 0.06
+
+
+def test_table_of_a_set_where_a_third_are_copies():
+    mixed = DIGITS.take(np.concatenate([ORDER[150 : 150 + 100], ORDER[:50]]))
+    found, metrics = evaluate(made(mixed))
+    table = found.tables["copies"]
+    assert metrics["copied_fraction"] == pytest.approx(len(table) / 150)
+    of_copies = {row["synthetic"]: row for row in table if row["synthetic"] >= 100}
+    assert sorted(of_copies) == list(range(100, 150))
+    for row in of_copies.values():
+        assert row["tuning"] == row["synthetic"] - 100
+        assert not row["mirrored"]
+        assert row["similarity"] > row["threshold"]
+        assert row["label"] == TUNING.label_names[TUNING.labels[row["tuning"]].argmax()]
+    similarities = [row["similarity"] for row in table]
+    assert similarities == sorted(similarities, reverse=True)
+    assert len(table) < 60
+
+
+def test_the_table_has_200_rows_at_most():
+    twice = TUNING.take(np.tile(np.arange(150), 2))
+    found, metrics = evaluate(made(twice))
+    assert metrics["copied_fraction"] == 1
+    assert len(found.tables["copies"]) == 200
+
+
+def test_positions_are_those_of_the_tuning_set_with_its_repeats():
+    repeated = TUNING.take(np.repeat(np.arange(100), 2))
+    found, metrics = evaluate(made(TUNING.take(np.arange(60)), tuning=repeated))
+    assert metrics["tuning_images"] == 100
+    assert all(row["tuning"] == 2 * row["synthetic"] for row in found.tables["copies"])
+    assert metrics["tuning_copied_fraction"] == pytest.approx(0.6)
+
+
+def test_mirror_images_if_wanted():
+    mirrored = dataclasses.replace(TUNING, images=np.ascontiguousarray(TUNING.images[:, :, ::-1]))
+    found, metrics = evaluate(made(mirrored))
+    assert metrics["copied_fraction"] == 1
+    assert sum(row["mirrored"] for row in found.tables["copies"]) > 140
+    _, metrics = evaluate(made(mirrored), mirror=False)
+    assert metrics["copied_fraction"] < 0.25
+
+
+def test_pictures_show_pairs_even_where_none_is_suspected(of_copies, of_fresh):
+    for found, _ in (of_copies, of_fresh):
+        picture = found.pictures["copies"]
+        assert picture.dtype == np.uint8
+        assert picture.shape == (8 * 72 + 8, 4 * 138 + 8, 3)
+    left = of_copies[0].pictures["copies"][8:72, 8:72]
+    right = of_copies[0].pictures["copies"][8:72, 74:138]
+    assert (left == right).all()
+    assert left.any()
+    few, _ = evaluate(made(FRESH.take(np.arange(3))))
+    assert few.pictures["copies"].shape == (72 + 8, 3 * 138 + 8, 3)
+
+
+def test_picture_of_pairs_of_other_shapes():
+    wide, coloured = np.full((20, 40, 1), 7, np.uint8), np.full((128, 64, 3), [1, 2, 3], np.uint8)
+    picture = picture_of_pairs([(wide, coloured)])
+    assert picture.shape == (64 + 16, 2 * 64 + 2 + 16, 3)
+    assert (picture[8:40, 8:72] == 7).all()
+    assert (picture[8:72, 74:106] == [1, 2, 3]).all()
+    assert (picture[8:72, 72:74] == 128).all()
+
+
+def test_members_that_differ_in_themselves_make_the_attack_meaningless():
+    brighter = dataclasses.replace(TUNING, images=np.maximum(TUNING.images, 60))
+    _, metrics = evaluate(made(FRESH, tuning=brighter))
+    assert metrics["mia_blind_auroc"] > 0.95
+    assert metrics["mia_meaningful"] == 0
+
+
+def test_nothing_tuned_no_metrics():
+    found, metrics = evaluate(made(FRESH, tuning=None))
+    assert not metrics
+    assert not found.tables
+    assert not found.pictures
+
+
+NEEDS_HELD_OUT = {
+    "closer_than_held_out", "distance_ratio", "c_t", "c_t_cells", "authenticity_floor",
+    "mia_auroc", "mia_tpr_at_1_fpr", "mia_calibrated_auroc", "mia_calibrated_tpr_at_1_fpr",
+    "mia_blind_auroc", "mia_blind_tpr_at_1_fpr", "mia_meaningful",
+}  # fmt: skip
+COPIES = {"copied_threshold", "copied_fraction", "copied_false_alarms", "tuning_copied_fraction"}
+
+
+def undefined(metrics):
+    return {name for name, value in metrics.items() if math.isnan(value)}
+
+
+@pytest.mark.parametrize(("images", "lacking"), [(0, NEEDS_HELD_OUT | COPIES), (99, None)])
+def test_too_few_held_out_images(images, lacking):
+    found, metrics = evaluate(made(TUNING, held_out=HELD_OUT.take(np.arange(images))))
+    assert undefined(metrics) == (lacking or NEEDS_HELD_OUT | COPIES)
+    assert metrics["authenticity"] == 0
+    assert metrics["held_out_images"] == images
+    assert found.tables["copies"] == []
+    assert "copies" in found.pictures
+
+
+def test_enough_held_out_images_to_compare_but_not_for_a_threshold_of_one_percent():
+    few = HELD_OUT.take(np.arange(180))
+    _, metrics = evaluate(made(FRESH, held_out=few))
+    assert undefined(metrics) == COPIES
+    _, metrics = evaluate(made(FRESH, held_out=few), false_alarms=0.05)
+    assert undefined(metrics) == set()
+
+
+def test_all_synthetic_images_the_same():
+    _, metrics = evaluate(made(TUNING.take(np.zeros(90, np.int64))))
+    assert metrics["copied_fraction"] == 1
+    assert metrics["tuning_copied_fraction"] == pytest.approx(1 / 150)
+    assert undefined(metrics) == set()
+
+
+def test_all_tuning_images_the_same():
+    _, metrics = evaluate(made(FRESH, tuning=TUNING.take(np.zeros(50, np.int64))))
+    assert metrics["tuning_images"] == 1
+    assert undefined(metrics) >= {"authenticity", "authenticity_floor", "mia_auroc"}
+    assert metrics["copied_fraction"] <= 0.05
+    assert metrics["closer_than_held_out"] == pytest.approx(0.5, abs=0.1)
+
+
+def test_black_synthetic_images_are_no_copies():
+    black = dataclasses.replace(FRESH, images=np.zeros_like(FRESH.images))
+    _, metrics = evaluate(made(black))
+    assert metrics["copied_fraction"] == 0
+
+
+def test_halves_are_of_whole_patients():
+    """Each patient has one image that is a copy: half A cannot be all copies, half B none."""
+    of_two = dataclasses.replace(HELD_OUT, patients=np.arange(400, dtype=np.int64) // 200)
+    doctored = of_two.images.copy()
+    doctored[:150] = TUNING.images  # all of one patient
+    _, metrics = evaluate(made(FRESH, held_out=dataclasses.replace(of_two, images=doctored)))
+    assert (metrics["copied_false_alarms"] >= 0.7) or (metrics["copied_threshold"] > 0.99)
+
+
+def test_same_stream_same_answer_and_the_instance_is_left():
+    evaluator = Memorization(embedder=Pixels())
+    before = dataclasses.asdict(evaluator)
+    once, again = (evaluator.evaluate(made(FRESH), np.random.default_rng(3)) for _ in range(2))
+    assert once.metrics == again.metrics
+    assert once.tables == again.tables
+    assert dataclasses.asdict(evaluator) == before

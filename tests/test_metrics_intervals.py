@@ -1,0 +1,250 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from scipy.special import expit, logit
+
+from experiments.statistics.coverage import (
+    SCALES,
+    World,
+    by_bootstrap,
+    by_influence,
+    covered,
+    experiment,
+    few_seeds,
+    simulate,
+)
+from tgap.errors import ContractError
+from tgap.metrics.intervals import interval, interval_of_covariance
+
+
+def locked(array):
+    array.setflags(write=False)
+    return array
+
+
+def draws(values, shared, own, resamples=4_000, seed=0):
+    """Replicates with a common noise and one of each seed's own, exactly these in the sample."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=(resamples, len(values) + 1))
+    noise -= noise.mean(axis=0)
+    noise = noise @ np.linalg.inv(np.linalg.cholesky(np.cov(noise, rowvar=False))).T
+    return locked(values + shared * noise[:, :1] + own * noise[:, 1:])
+
+
+VALUES = locked(np.array([0.70, 0.74, 0.75, 0.81]))
+
+
+def test_variance_is_that_between_seeds_and_what_they_share():
+    found = interval(VALUES, draws(VALUES, shared=0.02, own=0.05))
+    of_seeds = VALUES.var(ddof=1) / 4
+    assert found.estimate == VALUES.mean()
+    assert found.standard_error**2 == pytest.approx(of_seeds + 0.02**2)
+    assert found.degrees_of_freedom == pytest.approx(3 * (of_seeds + 0.02**2) / of_seeds)
+    half = stats.t.ppf(0.975, found.degrees_of_freedom) * found.standard_error
+    assert (found.lo, found.hi) == pytest.approx((VALUES.mean() - half, VALUES.mean() + half))
+    assert found.n_seeds == 4
+
+
+def test_seeds_with_their_own_test_images_give_the_interval_of_a_t_test():
+    found = interval(VALUES, draws(VALUES, shared=0, own=0.05))
+    expected = stats.ttest_1samp(VALUES, 0).confidence_interval(0.95)
+    assert (found.lo, found.hi) == pytest.approx((expected.low, expected.high), rel=1e-6)
+
+
+def test_equal_seeds_on_one_test_set_give_the_normal_interval_of_its_images():
+    values = np.full(5, 0.75)
+    found = interval(values, draws(values, shared=0.03, own=0))
+    assert math.isinf(found.degrees_of_freedom)
+    assert (found.lo, found.hi) == pytest.approx(stats.norm(0.75, 0.03).interval(0.95))
+
+
+def test_few_patients_widen_the_images_part():
+    replicates = draws(VALUES, shared=0.02, own=0.01)
+    of_seeds, of_images = VALUES.var(ddof=1) / 4, 0.02**2
+    found = interval(VALUES, replicates, image_freedom=9.0)
+    expected = (of_seeds + of_images) / (of_seeds / 3 + of_images / 9)
+    assert found.degrees_of_freedom == pytest.approx(expected)
+    many = interval(VALUES, replicates)
+    assert found.standard_error == many.standard_error
+    assert found.hi > many.hi
+
+
+def test_one_seed_has_the_interval_of_its_test_images():
+    value = np.array([0.8])
+    found = interval(value, draws(value, shared=0.03, own=0.04))
+    assert (found.lo, found.hi) == pytest.approx(stats.norm(0.8, 0.05).interval(0.95))
+    assert found.n_seeds == 1
+    few = interval(value, draws(value, shared=0.03, own=0.04), image_freedom=12.0)
+    assert (few.lo, few.hi) == pytest.approx(stats.t(12, 0.8, 0.05).interval(0.95))
+
+
+def test_scales_are_symmetric_after_the_delta_method():
+    replicates = draws(VALUES, shared=0.02, own=0.01)
+    plain = interval(VALUES, replicates)
+    half, mean = plain.hi - plain.estimate, plain.estimate
+    log = interval(VALUES, replicates, scale="log")
+    assert np.log([log.lo, log.hi]) == pytest.approx(np.log(mean) + np.array([-1, 1]) * half / mean)
+    odds = interval(VALUES, replicates, scale="logit")
+    shift = half / (mean * (1 - mean))
+    assert [odds.lo, odds.hi] == pytest.approx(expit(logit(mean) + np.array([-1, 1]) * shift))
+    assert log.standard_error == odds.standard_error == plain.standard_error
+
+
+@given(
+    st.lists(st.floats(0.01, 0.99), min_size=1, max_size=6),
+    st.floats(0.001, 0.2),
+    st.sampled_from(["identity", "logit", "log"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_estimate_is_inside_and_the_scale_is_kept(values, noise, scale):
+    values = np.array(values)
+    replicates = values + noise * np.random.default_rng(0).normal(size=(100, len(values)))
+    found = interval(values, replicates, scale=scale)
+    assert found.lo < found.estimate < found.hi or found.hi == found.estimate == 1
+    if scale != "identity":
+        assert found.lo >= 0
+    if scale == "logit":
+        assert found.hi <= 1
+    wider = interval(values, replicates, level=0.99, scale=scale)
+    assert wider.lo <= found.lo
+    assert wider.hi >= found.hi
+
+
+def test_order_of_seeds_does_not_matter_and_nothing_is_random():
+    replicates = draws(VALUES, shared=0.02, own=0.01)
+    before = np.random.get_state()[1].tolist()
+    found, again = interval(VALUES, replicates), interval(VALUES, replicates)
+    turned = interval(VALUES[::-1], replicates[:, ::-1])
+    assert found == again
+    assert (turned.lo, turned.hi) == pytest.approx((found.lo, found.hi))
+    assert np.random.get_state()[1].tolist() == before
+
+
+def is_undefined(found):
+    return np.isnan(
+        [found.lo, found.hi, found.standard_error, found.degrees_of_freedom]
+    ).all() and not np.isinf(found.estimate)
+
+
+def test_few_undefined_resamples_are_left_out_and_many_are_not():
+    replicates = draws(VALUES, shared=0.02, own=0.01, resamples=200).copy()
+    replicates[:6, 0] = np.nan
+    replicates[6:10, 3] = np.nan
+    assert interval(VALUES, replicates) == interval(VALUES, replicates[10:])
+    replicates[10, 1] = np.nan
+    found = interval(VALUES, replicates)
+    assert is_undefined(found)
+    assert found.estimate == VALUES.mean()
+
+
+def test_an_undefined_seed_makes_all_undefined():
+    values = np.array([0.7, np.nan, 0.8])
+    found = interval(values, np.full((100, 3), 0.7) + np.arange(100)[:, None] / 1e3)
+    assert is_undefined(found)
+    assert math.isnan(found.estimate)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("value", [1.0, 0.95, 0.1])
+def test_no_variance_at_all_is_no_certainty(seeds, value):
+    values = np.full(seeds, value)
+    found = interval(values, np.full((500, seeds), value))
+    assert is_undefined(found)
+    assert found.estimate == pytest.approx(value)
+
+
+def test_an_estimate_at_the_end_of_its_scale_has_no_interval():
+    for value, scale in ((1.0, "logit"), (0.0, "logit"), (0.0, "log"), (-0.1, "log")):
+        values = np.full(3, value)
+        found = interval(values, draws(values, shared=0.01, own=0.01), scale=scale)
+        assert np.isnan([found.lo, found.hi]).all()
+        assert found.standard_error == pytest.approx(0.01)
+
+
+def test_one_perfect_seed_among_others_is_fine():
+    values = np.array([1.0, 0.98, 0.99])
+    found = interval(values, draws(values, shared=0.002, own=0.002), scale="logit")
+    assert 0.85 < found.lo < 0.99 < found.hi < 1
+
+
+def test_one_patient_has_no_interval():
+    replicates = draws(VALUES, shared=0.02, own=0.01)
+    assert is_undefined(interval(VALUES, replicates, image_freedom=0.0))
+
+
+def test_a_ratio_that_seeds_leave_open_has_an_open_interval():
+    values = np.array([0.1, 0.9])  # t is 6,366
+    found = interval(values, draws(values, shared=0, own=0.1), level=0.9999, scale="log")
+    assert (found.lo, found.estimate, found.hi) == (0, 0.5, math.inf)
+
+
+@pytest.mark.parametrize("shape", [(100, 3), (100,), (1, 4)])
+def test_replicates_must_fit_the_values(shape):
+    with pytest.raises(ContractError, match=r"resampled must be \(B, 4\) with B >= 2"):
+        interval(VALUES, np.zeros(shape))
+
+
+def test_level_and_scale_are_checked():
+    replicates = draws(VALUES, shared=0.02, own=0.01)
+    with pytest.raises(ContractError, match=r"level must be between 0 and 1, e.g. 0.95, got 95"):
+        interval(VALUES, replicates, level=95)
+    with pytest.raises(ContractError, match="scale must be one of identity, logit, log, got 'ln'"):
+        interval(VALUES, replicates, scale="ln")
+    with pytest.raises(ContractError, match=r"values must be \(S,\) with S >= 1"):
+        interval_of_covariance(np.zeros(0), np.zeros((0, 0)))
+
+
+# Three standard errors of a coverage of .95 in 200 repetitions are .046
+@pytest.mark.parametrize(
+    "world",
+    [
+        World("seeds", 250, 0.30, 0.3, 0.3),
+        World("test images", 250, 0.02, 0.5, 0.8),
+        World("both", 250, 0.12, 0.4, 0.6),
+    ],
+    ids=lambda world: world.name,
+)
+def test_intervals_cover_the_truth(world):
+    found, truth = simulate(world, (3, 8), 200), world.truth()
+    for (name, seeds), intervals in found.items():
+        assert 0.904 <= covered(intervals, truth[name]) <= 0.996, (name, seeds)
+
+
+def test_intervals_by_resampling_cover_the_truth():
+    world = World("both", 250, 0.12, 0.4, 0.6)
+    found, truth = simulate(world, (3,), 100, bootstrap=True), world.truth()
+    for (name, _), intervals in found.items():
+        assert covered(intervals, truth[name]) >= 0.88, name  # three standard errors
+
+
+def test_truth_of_the_simulation_is_the_mean_of_many_seeds():
+    world = World("", 1, 0.3, 0.3, 0.3)
+    rng = np.random.default_rng(0)
+    luck = rng.normal(size=(2, 400_000))
+    tstr = stats.norm.cdf((1.0 + 0.3 * luck[0]) / math.sqrt(2))
+    trts = stats.norm.cdf((1.8 + 0.3 * (0.3 * luck[0] + math.sqrt(0.91) * luck[1])) / math.sqrt(2))
+    truth = world.truth()
+    assert truth["TSTR"] == pytest.approx(stats.norm.cdf(1 / math.sqrt(2.09)), abs=1e-9)
+    assert truth["FTER"] == pytest.approx((tstr / trts).mean(), abs=5e-4)
+    assert truth["T-Gap"] == pytest.approx((trts - tstr).mean(), abs=5e-4)
+
+
+def test_the_closed_form_of_the_simulation_agrees_with_resampling():
+    rng = np.random.default_rng(1)
+    real, synthetic = experiment(World("both", 1_000, 0.12, 0.4, 0.6), 3, rng)
+    closed, resampled = by_influence(real, synthetic, rng), by_bootstrap(real, synthetic, rng)
+    for name in SCALES:
+        values, covariance = closed[name]
+        np.testing.assert_allclose(values, resampled[name][0])
+        expected = np.sqrt(np.diag(covariance))
+        np.testing.assert_allclose(resampled[name][1].std(axis=0), expected, rtol=0.12)
+
+
+def test_at_three_seeds_it_covers_where_satterthwaite_does_not():
+    ours, usual = few_seeds(3, 0.9, 3_000)  # one standard error is .004
+    assert ours >= 0.93
+    assert usual < 0.93

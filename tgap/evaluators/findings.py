@@ -1,0 +1,58 @@
+"""Which findings a classifier knows, and so which ones a synthetic set fails to teach."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from tgap.evaluators.naming import metric_names
+from tgap.metrics.classification import Doubles, auroc
+from tgap.types import ImageSet, Scores
+
+
+def finding_metrics(legs: Mapping[str, Scores], real: ImageSet) -> dict[str, float]:
+    """AUROC of each finding in TSTR and TRTR, and what of it is lost.
+
+    Args:
+        legs: Scores of ``tstr`` and ``trtr``, rows as ``real``'s.
+        real: The real test set.
+
+    Returns:
+        ``tstr/finding_auroc_{finding}``, ``trtr/finding_auroc_{finding}`` and
+        ``t_gap/utility_lost_finding_{finding}``; nothing where no findings are known, or where
+        they are the labels themselves.
+    """
+    if real.finding_names == real.label_names:
+        return {}
+    aurocs = {leg: finding_aurocs(legs[leg], real) for leg in ("tstr", "trtr")}
+    metrics: dict[str, float] = {}
+    for i, name in enumerate(metric_names(real.finding_names)):
+        for leg, values in aurocs.items():
+            metrics[f"{leg}/finding_auroc_{name}"] = float(values[i])
+        lost = float(aurocs["trtr"][i] - aurocs["tstr"][i])
+        metrics[f"t_gap/utility_lost_finding_{name}"] = lost
+    return metrics
+
+
+def finding_aurocs(leg: Scores, real: ImageSet) -> Doubles:
+    """AUROC of each finding's images against the images of other labels, by their label's score.
+
+    A finding's label is the one that most of its images carry. Images of that label without the
+    finding play no part: the question is whether a classifier that was trained on labels alone
+    sees the label in *these* images.
+
+    Args:
+        leg: Scores of the real test set.
+        real: Its labels and findings.
+
+    Returns:
+        ``(F,)`` float64; NaN for a finding that no image has.
+    """
+    found = np.full(len(real.finding_names), np.nan)
+    for i, has in enumerate(real.findings.T):
+        if not has.any():
+            continue
+        label = int(real.labels[has].sum(axis=0).argmax())
+        carries = real.labels[:, label]
+        rows = (has & carries) | ~carries
+        found[i] = auroc(leg.scores[rows, label], carries[rows])
+    return found

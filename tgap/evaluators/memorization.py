@@ -1,0 +1,259 @@
+"""Whether the synthetic set contains, nearly, the images that the generator was tuned on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tgap.component import option
+from tgap.embedders.base import Embedder
+from tgap.evaluators.base import Evaluation, Evaluator, Evidence
+from tgap.evaluators.matching import embedded
+from tgap.evaluators.pairs import picture_of_pairs
+from tgap.metrics.classification import auroc
+from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
+from tgap.metrics.memorization import (
+    LEAST_NEGATIVES,
+    Doubles,
+    authenticity,
+    blind_scores,
+    c_t,
+    chance_band,
+    closer_than_held_out,
+    nearest,
+    tpr_at_fpr,
+)
+from tgap.types import Bools, Floats, ImageSet, Indices
+
+ROWS = 200
+PAIRS = 32
+UNKNOWN = float("nan")
+
+
+class _Vectors(NamedTuple):
+    """``(N, d)`` each; ``tuning`` of distinct contents."""
+
+    tuning: Floats
+    synthetic: Floats
+    held_out: Floats
+
+
+@dataclass(kw_only=True)
+class Memorization(Evaluator):
+    """Copies of tuning images, distances to them, and an attack that infers who was tuned on.
+
+    Held-out real images, of patients that the generator was not tuned on, say what is usual. Of
+    the tuning set each content counts once. Without a tuning set there are no metrics.
+
+    *Copies*, laid over each other pixel by pixel (``tgap.metrics.copies``), all synthetic images
+    being looked at:
+
+    - ``memorization/copied_fraction``: synthetic images that resemble a tuning image more than
+      ``copied_threshold``, which ``false_alarms`` of one half of held-out (by patient) exceed
+    - ``memorization/copied_false_alarms``: share of the other half that exceeds it; what
+      ``copied_fraction`` is of a generator that copies nothing
+    - ``memorization/tuning_copied_fraction``: tuning images that a suspected copy was found of
+
+    Images that are nearly equal in the real data (blank ones, films exported twice) raise the
+    threshold: where more than ``false_alarms`` of held-out are, it is near 1, and only copies as
+    exact as those are found. So ``copied_fraction`` of 0 means little if ``copied_threshold`` is
+    above .99; at most 1 it always is.
+
+    *Distances* of the embedder's vectors (``tgap.metrics.memorization``):
+
+    - ``memorization/closer_than_held_out``: chance that a synthetic image is nearer to the tuning
+      set than a held-out one, .5 copies nothing; ``memorization/distance_ratio``: median distance
+      to the tuning set, synthetic over held-out
+    - ``memorization/c_t`` and ``memorization/c_t_cells``: data-copying z, negative if copying
+    - ``memorization/authenticity`` and ``memorization/authenticity_floor``, of held-out images
+
+    *Membership inference* that sees the synthetic set only: members are tuning images,
+    non-members as many held-out images of each label; an image's score is minus its distance to
+    the nearest synthetic image.
+
+    - ``memorization/mia_auroc``, ``memorization/mia_tpr_at_1_fpr``; ``mia_calibrated_...``: the
+      same of the score plus the distance to the nearest real_train image, so that images that lie
+      near everything are no longer taken for members (Watson et al. 2022, arXiv 2111.08440)
+    - ``memorization/mia_blind_auroc``, ``memorization/mia_blind_tpr_at_1_fpr``: of an attack that
+      sees no synthetic image. ``memorization/mia_meaningful`` is 1 if its AUROC is no more than
+      two standard errors above chance; if it is 0, members differ from non-members in themselves
+      and the attack's success proves nothing
+
+    ``memorization/tuning_images`` (distinct) and ``memorization/held_out_images`` say how many. A
+    metric that too few held-out images stand behind is NaN: below 100 all that need them, and
+    copies below ``1 / false_alarms`` in one half.
+
+    The table ``copies`` has the most similar suspected copies, by position in the synthetic set
+    (train part, then test part) and in the tuning set. The picture ``copies`` has the most similar
+    pairs, suspected or not: synthetic left, tuning image right.
+
+    Args:
+        embedder: Makes the vectors; one that takes a classifier gets the real one.
+        false_alarms: Share of held-out images that the threshold of copies may take for copies.
+        mirror: Whether mirror images (left to right) count as copies.
+    """
+
+    embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
+    false_alarms: float = option(
+        0.01, "share of held-out images taken for copies", low=0.0001, high=0.2
+    )
+    mirror: bool = option(True, "whether mirror images count as copies")
+
+    def check(self) -> list[str]:
+        """What is wrong with the embedder."""
+        return self.embedder.check()
+
+    def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
+        tuned_on = evidence.tuned_on()
+        if tuned_on is None or len(tuned_on) == 0:
+            return Evaluation({})
+        positions = distinct(tuned_on.images)
+        tuning = tuned_on if len(positions) == len(tuned_on) else tuned_on.take(positions)
+        synthetic, held_out = evidence.synthetic(), evidence.held_out()
+        halving, matching, testing = rng.spawn(3)
+        metrics, found = self._copies(synthetic, tuning, held_out, halving)
+        vectors = _Vectors(
+            tuning=self._vectors(evidence, [tuning]),
+            synthetic=self._vectors(evidence, synthetic),
+            held_out=self._vectors(evidence, [held_out]),
+        )
+        metrics |= _distances(vectors, testing)
+        metrics |= self._membership(evidence, tuning, held_out, vectors, matching)
+        metrics |= {"tuning_images": len(tuning), "held_out_images": len(held_out)}
+        return Evaluation(
+            {f"memorization/{name}": float(value) for name, value in metrics.items()},
+            tables={"copies": _table(found, synthetic, positions, metrics["copied_threshold"])},
+            pictures=_picture(found, synthetic, tuning),
+        )
+
+    def _vectors(self, evidence: Evidence, parts: Sequence[ImageSet]) -> Floats:
+        """Of all parts, one part's pixels at a time: they may lie on disk."""
+        found = [embedded(self.embedder, evidence, part.images) for part in parts if len(part)]
+        return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+
+    def _copies(
+        self,
+        synthetic: Sequence[ImageSet],
+        tuning: ImageSet,
+        held_out: ImageSet,
+        rng: np.random.Generator,
+    ) -> tuple[dict[str, float], Resemblance]:
+        """The metrics of copies, and what each synthetic image resembles."""
+        parts = [resemblance(part.images, tuning.images, self.mirror) for part in synthetic]
+        found = Resemblance(*(np.concatenate(of_parts) for of_parts in zip(*parts, strict=True)))
+        usual = resemblance(held_out.images, tuning.images, self.mirror).similarity
+        patients = rng.permutation(np.unique(held_out.patients))
+        calibrates = np.isin(held_out.patients, patients[::2])
+        limit = threshold(usual[calibrates], self.false_alarms)
+        copied = found.similarity > limit
+        copies_of = len(np.unique(found.original[copied])) / len(tuning)
+        return {
+            "copied_threshold": limit,
+            "copied_fraction": _unless_nan(limit, copied),
+            "copied_false_alarms": _unless_nan(limit, usual[~calibrates] > limit),
+            "tuning_copied_fraction": UNKNOWN if np.isnan(limit) else copies_of,
+        }, found
+
+    def _membership(
+        self,
+        evidence: Evidence,
+        tuning: ImageSet,
+        held_out: ImageSet,
+        vectors: _Vectors,
+        rng: np.random.Generator,
+    ) -> dict[str, float]:
+        of_tuning, of_held_out = _matched(tuning.labels, held_out.labels, rng)
+        members = np.arange(len(of_tuning) + len(of_held_out)) < len(of_tuning)
+        scores: dict[str, Doubles] = {}
+        if len(of_held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
+            asked = np.concatenate([vectors.tuning[of_tuning], vectors.held_out[of_held_out]])
+            patients = np.concatenate([tuning.patients[of_tuning], held_out.patients[of_held_out]])
+            reference = self._vectors(evidence, [evidence.real_train()])
+            nearness = -nearest(asked, vectors.synthetic)[0]
+            scores["mia"] = nearness
+            scores["mia_calibrated"] = nearness + nearest(asked, reference)[0]
+            blind_ones = blind_scores(asked, members, patients, rng)
+            if blind_ones is not None:
+                scores["mia_blind"] = blind_ones
+        found = {}
+        for name in ("mia", "mia_calibrated", "mia_blind"):
+            known = name in scores
+            found[f"{name}_auroc"] = auroc(scores[name], members) if known else UNKNOWN
+            found[f"{name}_tpr_at_1_fpr"] = tpr_at_fpr(scores[name], members) if known else UNKNOWN
+        blind = found["mia_blind_auroc"]
+        band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
+        found["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
+        return found
+
+
+def _unless_nan(limit: float, of_images: Bools) -> float:
+    return UNKNOWN if np.isnan(limit) or not len(of_images) else float(of_images.mean())
+
+
+def _distances(vectors: _Vectors, rng: np.random.Generator) -> dict[str, float]:
+    """Metrics of distances to the nearest tuning image."""
+    names = ("closer_than_held_out", "distance_ratio", "c_t", "c_t_cells", "authenticity_floor")
+    found = dict.fromkeys((*names, "authenticity"), UNKNOWN)
+    if not len(vectors.synthetic):
+        return found
+    near, whose = nearest(vectors.synthetic, vectors.tuning)
+    several = len(vectors.tuning) > 1
+    among = nearest(vectors.tuning, vectors.tuning, among_itself=True)[0] if several else None
+    if among is not None:
+        found["authenticity"] = authenticity(near, whose, among)
+    if len(vectors.held_out) < LEAST_NEGATIVES:
+        return found
+    usual, usual_whose = nearest(vectors.held_out, vectors.tuning)
+    found["closer_than_held_out"] = closer_than_held_out(near, usual)
+    if np.median(usual) > 0:
+        found["distance_ratio"] = float(np.median(near) / np.median(usual))
+    found["c_t"], found["c_t_cells"] = c_t(vectors.synthetic, vectors.held_out, vectors.tuning, rng)
+    if among is not None:
+        found["authenticity_floor"] = authenticity(usual, usual_whose, among)
+    return found
+
+
+def _matched(members: Bools, others: Bools, rng: np.random.Generator) -> tuple[Indices, Indices]:
+    """Rows of ``(N, L)`` labels: random draws with as many images of each label on both sides.
+
+    An image that is drawn for two of its labels stands once.
+    """
+    drawn: tuple[list[Indices], list[Indices]] = ([], [])
+    for label in range(members.shape[1]):
+        rows = [rng.permutation(np.flatnonzero(one[:, label])) for one in (members, others)]
+        for side, of_side in zip(drawn, rows, strict=True):
+            side.append(of_side[: min(map(len, rows))])
+    of_members, of_others = (np.unique(np.concatenate(side)) for side in drawn)
+    return of_members, of_others
+
+
+def _table(
+    found: Resemblance, synthetic: Sequence[ImageSet], positions: Indices, limit: float
+) -> list[dict[str, Any]]:
+    """Suspected copies, the most similar first."""
+    labels = np.concatenate([part.labels for part in synthetic])
+    names = np.array(synthetic[0].label_names)
+    order = np.argsort(-found.similarity, kind="stable")
+    suspected = order[found.similarity[order] > limit][:ROWS]
+    return [
+        {
+            "synthetic": int(row),
+            "tuning": int(positions[found.original[row]]),
+            "similarity": float(found.similarity[row]),
+            "threshold": limit,
+            "mirrored": bool(found.mirrored[row]),
+            "label": ", ".join(names[labels[row]]),
+        }
+        for row in suspected
+    ]
+
+
+def _picture(found: Resemblance, synthetic: Sequence[ImageSet], tuning: ImageSet) -> dict[str, Any]:
+    """The most similar pairs."""
+    train = synthetic[0]
+    pairs = []
+    for row in np.argsort(-found.similarity, kind="stable")[:PAIRS]:
+        part, at = (train, row) if row < len(train) else (synthetic[1], row - len(train))
+        pairs.append((part.images[at], tuning.images[found.original[row]]))
+    return {"copies": picture_of_pairs(pairs)} if pairs else {}

@@ -1,0 +1,83 @@
+"""Control: the tuning set, each image a little changed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tgap.component import option
+from tgap.errors import DataError
+from tgap.generators.base import Control, Draw, Examples
+from tgap.generators.dealing import cycled
+from tgap.generators.jitter import jittered
+from tgap.generators.latent_diffusion import PACKAGED, LatentDiffusion
+from tgap.generators.stable_diffusion.folder import vae_factor
+from tgap.types import Images
+
+
+@dataclass(kw_only=True)
+class CopyWithJitter(Control):
+    """A generator that learnt its tuning set by heart, but not to the pixel.
+
+    Images as of ``copy_tuning_set``, each shifted, zoomed and changed in contrast by its own noise
+    seed (``tgap.generators.jitter``), so that no pixel need be equal: a search for copies must find
+    them all the same.
+
+    Args:
+        strength: At 0.3, up to 6 % of the width, 6 % zoom and 20 % contrast and brightness.
+        flip: Whether every second image is mirrored, left to right.
+        autoencoder: Whether images then go through the packaged diffusion model's autoencoder and
+            back, as a latent diffusion model's do; channel by channel, because it is one for grey
+            images.
+    """
+
+    expected: ClassVar[tuple[str, ...]] = ("copies",)
+
+    strength: float = option(0.3, "how much images are changed", low=0, high=1)
+    flip: bool = option(False, "mirror every second image")
+    autoencoder: bool = option(False, "send images through the packaged autoencoder")
+
+    def check(self) -> list[str]:
+        """Problems with the autoencoder's files, if it is wanted."""
+        return LatentDiffusion().check() if self.autoencoder else []
+
+    def digest(self) -> str:
+        """Hash of the autoencoder's files, if it is wanted."""
+        return LatentDiffusion().digest() if self.autoencoder else ""
+
+    def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
+        images, dealt = examples.tuning.images, cycled(examples, rng)
+        kinds = ("shift", "zoom", "contrast", *(("flip",) if self.flip else ()))
+        autoencoder = _autoencoder(images) if self.autoencoder else None
+
+        def draw(label: int, seeds: Sequence[int]) -> Images:
+            changed = jittered(images[dealt[label][: len(seeds)]], self.strength, seeds, kinds)
+            return changed if autoencoder is None else _encoded_and_decoded(changed, autoencoder)
+
+        return draw
+
+
+def _autoencoder(images: Images) -> LatentDiffusion:
+    """The packaged model, for images of that size.
+
+    Raises:
+        DataError: If it cannot take them.
+    """
+    height, width = images.shape[1:3]
+    factor = vae_factor(PACKAGED)
+    if height != width or height % factor:
+        raise DataError(
+            f"generator.autoencoder takes square images with sides of a multiple of {factor} "
+            f"pixels, got {height} x {width}; set the dataset's size, where it has one, or "
+            "generator.autoencoder=false"
+        )
+    return LatentDiffusion(image_size=height)
+
+
+def _encoded_and_decoded(images: Images, autoencoder: LatentDiffusion) -> Images:
+    n, height, width, channels = images.shape
+    grey = images.transpose(0, 3, 1, 2).reshape(n * channels, height, width, 1)
+    model = autoencoder.load()
+    decoded = model.decode(model.moments(grey)[:, 0])
+    return decoded.reshape(n, channels, height, width).transpose(0, 2, 3, 1)

@@ -1,0 +1,25 @@
+"""Control: real images that nothing was tuned on."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tgap.generators.base import Control, Draw, Examples
+from tgap.generators.dealing import by_patient
+
+
+@dataclass(kw_only=True)
+class HeldOutReal(Control):
+    """The perfect generator: different real images of other patients than the tuning set's.
+
+    TSTR must be as good as TRTR, TRTS as good as both, nothing copied. What it falls short of that
+    is the evaluation's own error.
+    """
+
+    expected: ClassVar[tuple[str, ...]] = ("as_useful_as_real",)
+    draws_from: ClassVar[str] = "held_out"
+
+    def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
+        images, dealt = examples.held_out.images, by_patient(examples, self.title(), rng)
+        return lambda label, seeds: images[dealt[label][: len(seeds)]]

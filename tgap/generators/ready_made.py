@@ -1,0 +1,32 @@
+"""A synthetic set that was made elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from tgap.datasets.base import Dataset
+from tgap.generators.base import Generator
+
+
+@dataclass(kw_only=True)
+class ReadyMade(Generator):
+    """Images that somebody else's generator drew: nothing is tuned, nothing is drawn.
+
+    All its images are used, each with its own labels, up to ``budget.train_per_label`` and
+    ``budget.test_per_label`` of each label; which of them are trained on is drawn at random, in the
+    ratio of these two numbers. Labels must be named as the dataset's are.
+
+    Args:
+        images: The synthetic set (``generator/images=image_folder generator.images.path=DIR``).
+        tuned_on: The real images that the generator was tuned on, if they are to be had; without
+            them, the pool is taken for it in the audit of copies.
+    """
+
+    tunable: ClassVar[bool] = False
+    implies: ClassVar[Mapping[str, str]] = {"finetuner": "none"}
+
+    images: Dataset = field(metadata={"help": "the synthetic set"})
+    tuned_on: Dataset | None = field(
+        default=None,
+        metadata={"help": "real images that its generator was tuned on, null = unknown"},
+    )

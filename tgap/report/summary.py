@@ -1,0 +1,103 @@
+"""One run's numbers beside what they are to be measured by, and what they mean in words."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tgap.verdicts import verdicts
+
+
+@dataclass(frozen=True)
+class Line:
+    """A metric in words.
+
+    Args:
+        words: What it is.
+        metric: Its MLflow name.
+        reference: The metric that it is to be measured by, or none.
+        percent: Whether it is shown in percent.
+    """
+
+    words: str
+    metric: str
+    reference: str = ""
+    percent: bool = False
+
+
+def _floored(words: str, name: str) -> Line:
+    return Line(words, f"fidelity/{name}", f"fidelity/{name}_floor")
+
+
+SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
+    "Fidelity and diversity": (
+        "other real images",
+        (
+            _floored("Frechet distance", "frechet"),
+            _floored("kernel distance (KID)", "kid"),
+            _floored("precision", "precision"),
+            _floored("recall", "recall"),
+            _floored("density", "density"),
+            _floored("coverage", "coverage"),
+            Line("Vendi score within a label", "diversity/vendi", "diversity/vendi_real"),
+        ),
+    ),
+    "Memorisation": (
+        "held-out real images",
+        (
+            Line("copies of tuning images", "memorization/copied_fraction",
+                 "memorization/copied_false_alarms", percent=True),
+            Line("closer to tuning images than these (chance .5)", "memorization/closer_than_held_out"),
+            Line("authenticity", "memorization/authenticity", "memorization/authenticity_floor"),
+            Line("data-copying test (z)", "memorization/c_t"),
+        ),
+    ),
+    "Membership inference": (
+        "without synthetic images",
+        (
+            Line("AUROC", "memorization/mia_auroc", "memorization/mia_blind_auroc"),
+            Line("true positives at 1 % false ones", "memorization/mia_tpr_at_1_fpr",
+                 "memorization/mia_blind_tpr_at_1_fpr", percent=True),
+        ),
+    ),
+    "Baselines (AUROC on real_test)": (
+        "",
+        (
+            Line("metadata alone", "baseline/metadata_auroc"),
+            Line("mean and spread of grey levels alone", "baseline/brightness_auroc"),
+            Line("shuffled labels", "baseline/shuffled_auroc"),
+        ),
+    ),
+}  # fmt: skip
+"""What is shown, by heading, and what the reference column is called."""
+
+WIDTH = 50
+
+
+def summary(metrics: Mapping[str, float]) -> str:
+    """A run's further numbers and its verdicts, as text; sections without any are left out."""
+    parts = []
+    for heading, (reference, lines) in SECTIONS.items():
+        known = [line for line in lines if line.metric in metrics]
+        if known:
+            columns = f"{'synthetic':>12}{reference:>26}" if reference else ""
+            parts.append(f"{heading:{WIDTH}}{columns}".rstrip())
+            parts += [_line(line, metrics) for line in known]
+            parts.append("")
+    found = verdicts(metrics)
+    if found:
+        parts += ["What the numbers say", *(f"- {verdict.sentence}." for verdict in found), ""]
+    return "\n".join(parts)
+
+
+def _line(line: Line, metrics: Mapping[str, float]) -> str:
+    value = _number(metrics[line.metric], line.percent)
+    reference = ""
+    if line.reference in metrics:
+        reference = f"{_number(metrics[line.reference], line.percent):>26}"
+    return f"  {line.words:{WIDTH - 2}}{value:>12}{reference}"
+
+
+def _number(value: float, percent: bool) -> str:
+    if math.isnan(value):
+        return "not available"
+    return f"{100 * value:.1f} %" if percent else f"{value:.3g}"
