@@ -93,7 +93,9 @@ def test_fter_is_below_one_exactly_when_the_gap_is_positive(tstr, trts):
         assert (fter(tstr, trts) < 1) == (t_gap(tstr, trts) > 0)
 
 
-@pytest.mark.parametrize("of", [fter, chance_corrected_fter, t_gap, easier_than_reality, utility_lost])
+@pytest.mark.parametrize(
+    "of", [fter, chance_corrected_fter, t_gap, easier_than_reality, utility_lost]
+)
 def test_an_undefined_leg_makes_the_result_undefined(of):
     assert math.isnan(of(math.nan, 0.8))
     assert math.isnan(of(0.8, math.nan))

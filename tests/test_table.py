@@ -57,7 +57,7 @@ def test_a_mean_has_its_interval_below_it():
         ends = [float(end) for end in cell.split("-")]
         assert ends == pytest.approx([found[name].lo, found[name].hi], abs=5.1e-4)
         assert ranges.index(cell) + len(cell) in [m.end() for m in re.finditer(r"\S+", means)]
-    assert "hierarchical bootstrap over seeds, patients and images" in text_of(rows)
+    assert "hierarchical bootstrap over seeds, patients, images" in text_of(rows)
     assert "One seed" not in text_of(rows)
 
 
@@ -119,7 +119,10 @@ def test_sizes_are_tested_for_the_same_fter():
     text = text_of(rows)
     assert "random+dreambooth at 20, 50: equal within .020: p < .001 (4 seeds)" in text
     assert "b at 20, 50: not shown to be equal within .020: p = 1 (4 seeds)" in text
-    assert "1 in common of the 2 seeds or more" in text_of([row(size=20), row(size=50)])
+    assert "a test needs 2 seeds in common, got 1" in text_of([row(size=20), row(size=50)])
+    undefined = {**row().metrics, "fter": math.nan}
+    rows = [row(size=z, seed=s, metrics=undefined) for z in (20, 50) for s in range(2)]
+    assert "20, 50: FTER is not defined for every seed" in text_of(rows)
     chance = {**row().metrics, "fter/meaningful": 0.0}
     rows = [row(size=z, seed=s, metrics=chance) for z in (20, 50) for s in range(2)]
     assert "20, 50: FTER means nothing at one of the sizes" in text_of(rows)
@@ -168,6 +171,7 @@ def test_numbers_that_are_not_defined_are_told():
     cells = lines(text_of([row(metrics=metrics)]), "random")[0]
     assert cells[3:] == ["n/a", ".900", "n/a", "n/a", "n/a"]
     cells = lines(text_of([row(seed=0), row(seed=1, metrics=metrics)]), "random")[0]
+    assert "b - a at 100: TSTR is not defined" in text_of([row("a", metrics=metrics), row("b")])
     assert cells[3:5] == ["n/a", ".900"]  # no mean over fewer seeds than are told
 
 

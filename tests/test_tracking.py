@@ -242,7 +242,7 @@ def test_a_sweep_is_a_parent_with_children_and_can_be_continued(home):
         for key in keys:
             with tracker(home, "s").run(key, key, {}, {}) as log:
                 log.metrics({"x": 1.0})
-        tracker(home, "s").close_sweep(status, {"n_done": len(keys)}, {"table.md": str(keys)})
+        tracker(home, "s").close_sweep(status, {0: {"n_done": len(keys)}}, {"table.md": str(keys)})
 
     def parent_and_children():
         parents = [r for r in runs(home) if "mlflow.parentRunId" not in r.data.tags]
@@ -260,7 +260,7 @@ def test_a_sweep_is_a_parent_with_children_and_can_be_continued(home):
         parent, children = parent_and_children()
         assert (parent.info.status, children) == ("FINISHED", ["a", "b"])
         assert parent.info.run_id == first.info.run_id
-        assert history(home, parent.info.run_id, "n_done") == [(0, 1.0), (1, 2.0)]
+        assert history(home, parent.info.run_id, "n_done") == [(0, 1.0), (0, 2.0)]
     table = home / "mlartifacts" / parent.info.run_id / "artifacts" / "table.md"
     assert table.read_text() == "['a', 'b']"
 

@@ -209,11 +209,13 @@ def _run(overrides: Sequence[str], sweep: bool, config_dir: str | None) -> int:
     from tgap.launch import launch
     from tgap.report.terminal import show_results
 
-    outcomes = launch(overrides, sweep=sweep, config_dir=config_dir)
+    launched = launch(overrides, sweep=sweep, config_dir=config_dir)
+    outcomes = launched.outcomes
     rows = [outcome.row for outcome in outcomes if outcome.row is not None]
+    metrics = rows[0].metrics if len(outcomes) == len(rows) == 1 else None
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     pictures = [outcome.pictures for outcome in outcomes if outcome.pictures is not None]
-    show_results(rows, failures, pictures, home_folder())
+    show_results(launched.comparison, metrics, failures, pictures, home_folder())
     return 1 if failures else 0
 
 

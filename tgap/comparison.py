@@ -95,7 +95,9 @@ def compare(
     """Group a sweep's runs and compare the groups.
 
     Groups are compared where size and settings agree; a method that tunes nothing has no size and
-    is compared with every size. What is missing is never averaged away: groups and pairs name it.
+    is compared with every size. Controls are not compared: that copies of real images beat noise is
+    no question, and each further pair costs the others power (Holm). What is missing is never
+    averaged away: groups and pairs name it.
 
     Args:
         rows: One per finished run.
@@ -158,16 +160,24 @@ def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
     adjusted = holm(np.array([_sign_flip(its) for its in differences], np.float64))
     comparisons = int(np.isfinite(adjusted).sum())
     return tuple(
-        Pair(a, b, *_common((a, b)), mean_interval(its, "identity"), float(p), comparisons)
+        Pair(
+            a,
+            b,
+            *_common((a, b)),
+            mean_interval(its, "identity", min(a.image_freedom, b.image_freedom)),
+            float(p),
+            comparisons,
+        )
         for (a, b), its, p in zip(pairs, differences, adjusted, strict=True)
     )
 
 
 def _comparable(a: Group, b: Group) -> bool:
-    """Whether two groups differ in their method only."""
+    """Whether two groups are no controls, and differ in their method only."""
     names = a.settings.keys() | b.settings.keys()
     return (
         a.method_key != b.method_key
+        and not (a.is_control or b.is_control)
         and (a.size == b.size or None in (a.size, b.size))
         and all(
             a.settings.get(name) == b.settings.get(name)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tgap.evaluators.two_way import SCALES, numbers_with_intervals
+from tgap.evaluators.two_way import PATIENTS, SCALES, numbers_with_intervals
 from tgap.metrics.classification import Doubles
 from tgap.metrics.intervals import Interval, Scale, interval
 
@@ -38,6 +38,7 @@ class PlannedRun:
             nothing was tuned.
         seed: The run's seed.
         settings: What is neither method, size nor seed, e.g. ``sampler.guidance``, as text.
+        is_control: Whether the truth about it is known, so that it is shown and not compared.
     """
 
     method: str
@@ -45,6 +46,7 @@ class PlannedRun:
     size: int | None
     seed: int
     settings: Settings
+    is_control: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,8 @@ class Group:
         numbers: Mean over the seeds that are there, by metric: all of ``SCALES`` with an interval
             where one is justified, others without. FTER is the mean of the seeds' ratios.
         fter_meaningful: Whether FTER means something for every seed.
+        image_freedom: Degrees of freedom of what test images add, from the number of patients.
+        is_control: As of ``PlannedRun``.
     """
 
     method: str
@@ -94,6 +98,8 @@ class Group:
     missing: tuple[int, ...]
     numbers: Mapping[str, Interval]
     fter_meaningful: bool
+    image_freedom: float
+    is_control: bool
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -173,6 +179,8 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Gr
     by_seed = {seed: _sampled(list(finished[seed].values()), further) for seed in sorted(finished)}
     scales: dict[str, Scale] = SCALES | dict.fromkeys(further, "identity")
     first = runs[0]
+    every = [row for its in finished.values() for row in its.values()]
+    freedom = min((row.metrics.get(PATIENTS, math.inf) for row in every), default=math.inf) - 1
     return Group(
         method=label,
         method_key=first.method_key,
@@ -181,12 +189,12 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Gr
         by_seed=by_seed,
         missing=tuple(sorted({run.seed for run in runs} - by_seed.keys())),
         numbers={
-            name: mean_interval([its[name] for its in by_seed.values()], scale)
+            name: mean_interval([its[name] for its in by_seed.values()], scale, freedom)
             for name, scale in scales.items()
         },
-        fter_meaningful=all(
-            row.metrics.get(MEANINGFUL, 1) != 0 for its in finished.values() for row in its.values()
-        ),
+        fter_meaningful=all(row.metrics.get(MEANINGFUL, 1) != 0 for row in every),
+        image_freedom=freedom,
+        is_control=first.is_control,
     )
 
 
@@ -208,9 +216,12 @@ def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
     return np.stack([one[:least] for one in replicates], axis=1)
 
 
-def mean_interval(sampled: Sequence[Sampled], scale: Scale) -> Interval:
+def mean_interval(
+    sampled: Sequence[Sampled], scale: Scale, image_freedom: float = math.inf
+) -> Interval:
     """The mean over seeds; NaN if there are none."""
     if not sampled:
         return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
     values = np.array([one.value for one in sampled])
-    return interval(values, side_by_side([one.resampled for one in sampled]), scale=scale)
+    resampled = side_by_side([one.resampled for one in sampled])
+    return interval(values, resampled, scale=scale, image_freedom=image_freedom)

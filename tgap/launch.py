@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tgap.comparison import Comparison, compare
 from tgap.composition import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
 from tgap.config import Run
 from tgap.errors import ConfigError, StoreError, TgapError
+from tgap.groups import PlannedRun, RunRow
 from tgap.home import home_folder
 from tgap.preflight import check_runs
-from tgap.record import Recorder, sweep_key_of
-from tgap.report.table import RunRow
+from tgap.record import Recorder, method_label, planned_of, sweep_key_of
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -39,9 +40,15 @@ class Outcome:
     pictures: Path | None = None
 
 
-def launch(
-    overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None
-) -> list[Outcome]:
+@dataclass(frozen=True)
+class Launched:
+    """What a command line came to: how each run ended, in Hydra's order, and the comparison."""
+
+    outcomes: Sequence[Outcome]
+    comparison: Comparison
+
+
+def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None) -> Launched:
     """Check all runs of a command line, then run them through Hydra's launcher.
 
     Args:
@@ -50,7 +57,7 @@ def launch(
         config_dir: A further folder of configs.
 
     Returns:
-        An outcome per run, in Hydra's order. A failed run does not stop the others.
+        How the runs ended; a failed one does not stop the others.
 
     Raises:
         ConfigError: With every wrong value and combination of every run, before anything starts.
@@ -60,13 +67,25 @@ def launch(
         runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home_folder())):
-            return _swept(hydra, overrides, runs) if sweep else _single(hydra, overrides)
+            planned = [
+                planned_of(run, method_label(run, job)) for run, job in zip(runs, jobs, strict=True)
+            ]
+            if sweep:
+                return _swept(hydra, overrides, runs, planned)
+            return _compared([_single(hydra, overrides)], planned)
 
 
-def _single(hydra: "Hydra", overrides: Sequence[str]) -> list[Outcome]:
+def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
     with output_folder():
         job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
-    return [job.return_value]
+    outcome: Outcome = job.return_value
+    return outcome
+
+
+def _compared(outcomes: Sequence[Outcome], planned: Sequence[PlannedRun]) -> Launched:
+    """Compare what is finished; what was planned and is not finished is missing."""
+    rows = [outcome.row for outcome in outcomes if outcome.row is not None]
+    return Launched(outcomes, compare(rows, planned))
 
 
 @contextmanager
@@ -82,23 +101,25 @@ def output_folder() -> Iterator[None]:
         ) from error
 
 
-def _swept(hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run]) -> list[Outcome]:
+def _swept(
+    hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run], planned: Sequence[PlannedRun]
+) -> Launched:
     """Launch a sweep inside its parent record."""
     recorder = Recorder(home_folder(), sweep_key_of(runs))
     recorder.open_sweep(runs, list(overrides))
-    outcomes: list[Outcome] = []
+    launched = Launched([], Comparison((), (), ()))
     status = "KILLED"
     try:
         with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
             batches = hydra.multirun(
                 config_name=CONFIG_NAME, task_function=task, overrides=all_swept(overrides)
             )
-        outcomes = [job.return_value for batch in batches for job in batch]
-        status = "FAILED" if any(outcome.failure for outcome in outcomes) else "FINISHED"
+        launched = _compared([job.return_value for batch in batches for job in batch], planned)
+        failed = any(outcome.failure for outcome in launched.outcomes)
+        status = "FAILED" if failed else "FINISHED"
     finally:
-        rows = [outcome.row for outcome in outcomes if outcome.row is not None]
-        recorder.close_sweep(runs[0], rows, status)
-    return outcomes
+        recorder.close_sweep(runs[0], launched.comparison, status)
+    return launched
 
 
 def all_swept(overrides: Sequence[str]) -> list[str]:

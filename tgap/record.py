@@ -5,14 +5,17 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tgap.comparison import Comparison, metrics_of
 from tgap.component import Component
 from tgap.config import Run
 from tgap.description import Description, contact_sheet, describe
+from tgap.evaluators.base import LEGS
+from tgap.groups import PlannedRun, RunRow
 from tgap.manifest import MANIFEST
 from tgap.pipeline import execute, prepare
 from tgap.plan import Plan, plan
 from tgap.registry import data_of
-from tgap.report.table import RunRow, markdown
+from tgap.report.table import markdown
 from tgap.result import Result
 from tgap.store import Artifact, Spec, Store, write_json
 from tgap.tracking import RunLog, Tracker, resolve_uri
@@ -105,10 +108,10 @@ class Recorder:
         words = " ".join(overrides)
         self._tracker(runs[0]).open_sweep(f"sweep {words}"[:200], len(runs), {"overrides": words})
 
-    def close_sweep(self, run: Run, rows: Sequence[RunRow], status: str) -> None:
-        """Close the sweep's parent run with its table."""
-        texts = {"table.md": markdown(rows)} if rows else {}
-        self._tracker(run).close_sweep(status, texts=texts)
+    def close_sweep(self, run: Run, comparison: Comparison, status: str) -> None:
+        """Close the sweep's parent run with its table and the groups' numbers, by size."""
+        texts = {"table.md": markdown(comparison)} if comparison.groups else {}
+        self._tracker(run).close_sweep(status, metrics_of(comparison), texts)
 
 
 def log_stage(log: RunLog, stage: str, result: Result) -> None:
@@ -213,20 +216,29 @@ def _flat(prefix: str, value: object) -> dict[str, str]:
     return {prefix: str(value)}
 
 
-def row_of(result: Result, label: str) -> RunRow:
-    """A run's row for the table."""
-    run = result.run
+def planned_of(run: Run, label: str) -> PlannedRun:
+    """What a table knows of a run before it is finished."""
     parts = {group: getattr(run, group).identity() for group in METHOD_GROUPS}
     if not run.selects:
         del parts["selector"]
     if not run.generator.tunable:
         parts["generator"] = run.generator.identity()
-    return RunRow(
+    return PlannedRun(
         method=label,
         method_key=digest_of(parts),
         size=run.tuning_size,
         seed=run.seed,
+        settings=settings_of(run),
+        is_control=run.is_control,
+    )
+
+
+def row_of(result: Result, label: str) -> RunRow:
+    """A run's row for the table."""
+    replicates = result.resampled()
+    return RunRow(
+        **vars(planned_of(result.run, label)),
         evaluation_key=result.plan.result_key,
         metrics=result.metrics,
-        settings=settings_of(run),
+        resampled={} if replicates is None else dict(zip(LEGS, replicates.T, strict=True)),
     )

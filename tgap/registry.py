@@ -192,7 +192,8 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
     """The structured config of a dataclass, which Hydra fills and type-checks.
 
     A field that holds a component becomes a config group of its own, ``<group>/<field>``, whose
-    default is the class's default, or the ``choice`` that its metadata names; one that holds plain settings is nested as it is.
+    default is the class's default, or the ``choice`` that its metadata names; one that holds plain
+    settings is nested as it is.
     """
     hints, parts = typing.get_type_hints(cls), _parts(cls)
     fields: list[tuple[str, Any, Any]] = []

@@ -11,8 +11,10 @@ from tgap.config import Run
 from tgap.draws import draw_per_label, patients_of
 from tgap.errors import DataError
 from tgap.evaluators.base import LEGS
+from tgap.evaluators.two_way import TwoWay
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Examples, Pretrained
+from tgap.metrics.classification import Doubles
 from tgap.plan import Plan
 from tgap.seeding import rng_for
 from tgap.store import Artifact
@@ -192,6 +194,14 @@ class Result:
             metrics = self.artifacts[f"evaluation {name}"].read_json("metrics.json")
             found |= {f"{prefix}{key}": value for key, value in metrics.items()}
         return found
+
+    def resampled(self) -> Doubles | None:
+        """``(B, 4)``: macro AUROCs of ``LEGS`` on resampled test images, if they were made."""
+        for name, evaluator in self.run.evaluators.items():
+            found = self.artifacts[f"evaluation {name}"]
+            if isinstance(evaluator, TwoWay) and (found.folder / "resampled.npy").exists():
+                return found.read_array("resampled.npy")
+        return None
 
     def legs(self) -> dict[str, Scores]:
         """The scores of the four legs, and of ``external/<name>/tstr`` and ``.../trtr``.

@@ -77,7 +77,7 @@ class Memorization(Evaluator):
       near everything are no longer taken for members (Watson et al. 2022, arXiv 2111.08440)
     - ``memorization/mia_blind_auroc``, ``memorization/mia_blind_tpr_at_1_fpr``: of an attack that
       sees no synthetic image. ``memorization/mia_meaningful`` is 1 if its AUROC is no more than
-      two standard errors above chance; if it is 0, members differ from non-members in themselves
+      three standard errors above chance; if it is 0, members differ from non-members in themselves
       and the attack's success proves nothing
 
     ``memorization/tuning_images`` (distinct) and ``memorization/held_out_images`` say how many. A

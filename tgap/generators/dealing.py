@@ -4,7 +4,7 @@ import numpy as np
 
 from tgap.errors import DataError
 from tgap.generators.base import Examples
-from tgap.types import ImageSet, Indices
+from tgap.types import Indices
 
 
 def cycled(examples: Examples, rng: np.random.Generator) -> dict[int, Indices]:
@@ -53,16 +53,12 @@ def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict
     for label in examples.labels():
         rows = order[held_out.labels[order, label]]
         if len(rows) < count:
-            raise too_few(title, count, len(rows), held_out, label)
+            raise DataError(
+                f"generator '{title}' needs {count} held-out images of label "
+                f"'{held_out.label_names[label]}' (budget.train_per_label + "
+                f"budget.test_per_label), but the pool has {len(rows)} whose patients are not in "
+                "the tuning set; lower budget.train_per_label, budget.test_per_label or size, or "
+                "raise pool_size"
+            )
         dealt[label] = rows[:count].astype(np.int64)
     return dealt
-
-
-def too_few(title: str, wanted: int, have: int, held_out: ImageSet, label: int) -> DataError:
-    """The error for too few held-out images of a label."""
-    return DataError(
-        f"generator '{title}' needs {wanted} held-out images of label "
-        f"'{held_out.label_names[label]}' (budget.train_per_label + budget.test_per_label), but "
-        f"the pool has {have} whose patients are not in the tuning set; lower "
-        "budget.train_per_label, budget.test_per_label or size, or raise pool_size"
-    )

@@ -22,14 +22,14 @@ MARGIN = 3
 """Pixels of an original's edge that are not compared, since a shifted copy may lack them."""
 CANDIDATES = 8
 """Originals that an image is laid over."""
-COARSE = 16
-"""Height and width at which candidates are looked for."""
 SHIFTS = (-2, -1, 0, 1, 2)
 """Pixels by which an image is shifted to look for candidates, down and to the right."""
 STEPS = 6
 """Gauss-Newton steps of laying over."""
 FURTHEST = 0.11
 """Of the side: the largest shift, and the largest movement of an edge by zooming."""
+SMOOTH = 0.6
+"""Pixels; standard deviation of a blur of all images, as resampling blurs some of them anyway."""
 DETAIL = 1.5
 """Pixels; what is blurred by more than this standard deviation is not compared."""
 _QUERIES = 256
@@ -153,7 +153,7 @@ def _check(images: Images, name: str) -> None:
 
 
 def _reduced(images: Images) -> Floats:
-    """``(N, 32, 32)`` float32, channels averaged; averages of areas where pixels get fewer."""
+    """``(N, 32, 32)`` float32, channels averaged, a little blurred."""
     import torch
     from torch.nn.functional import interpolate
 
@@ -161,9 +161,8 @@ def _reduced(images: Images) -> Floats:
     step = max(1, _PIXELS // (images.shape[1] * images.shape[2]))
     for begin in range(0, len(images), step):
         grey = torch.from_numpy(images[begin : begin + step].mean(axis=3, dtype=np.float32))
-        found[begin : begin + step] = interpolate(
-            grey[:, None], size=(SIDE, SIDE), mode="bilinear", antialias=True
-        )[:, 0].numpy()
+        small = interpolate(grey[:, None], size=(SIDE, SIDE), mode="bilinear", antialias=True)
+        found[begin : begin + step] = _blurred(small[:, 0], SMOOTH).numpy()
     return found
 
 
@@ -229,15 +228,14 @@ def _whitening(vectors: Floats) -> _Whitening:
 
 
 def _coarse(images: Floats) -> Floats:
-    """``(N, 256)``: means of 2 x 2 pixels, mean 0 and length 1; zeros for a constant image."""
-    step = SIDE // COARSE
-    means = images.reshape(len(images), COARSE, step, COARSE, step).mean(axis=(2, 4))
-    flat = means.reshape(len(images), -1)
+    """``(N, 256)``: sums of 2 x 2 pixels, mean 0 and length 1; zeros for a constant image."""
+    rows = images[:, ::2] + images[:, 1::2]
+    flat = (rows[:, :, ::2] + rows[:, :, 1::2]).reshape(len(images), -1)
     return _unit(flat - flat.mean(axis=1, keepdims=True))
 
 
 def _unit(vectors: Floats) -> Floats:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
     return _float32(vectors / np.where(lengths > _TINY, lengths, np.inf))
 
 
@@ -312,20 +310,19 @@ def _standardised(flat: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]
 
 def _details(windows: "torch.Tensor") -> "torch.Tensor":
     """``(P, pixels)`` standardised: without what a Gaussian blur leaves."""
-    import torch
-    from torch.nn.functional import conv1d, pad
-
-    radius = round(3 * DETAIL)
-    offsets = torch.arange(-radius, radius + 1)
-    kernel = torch.exp(-((offsets / DETAIL) ** 2) / 2)
-    kernel = (kernel / kernel.sum())[None, None]
     side = SIDE - 2 * MARGIN
     images = windows.reshape(len(windows), side, side)
-    blurred = images
-    for _ in range(2):  # along one axis, then along the other
-        rows = pad(blurred.mT, (radius, radius), mode="replicate").reshape(-1, 1, side + 2 * radius)
-        blurred = conv1d(rows, kernel).reshape(len(windows), side, side)
-    return _standardised((images - blurred).reshape(len(windows), -1))[0]
+    return _standardised((images - _blurred(images, DETAIL)).reshape(len(windows), -1))[0]
+
+
+def _blurred(images: "torch.Tensor", deviation: float) -> "torch.Tensor":
+    """``(N, n, n)`` Gaussian means; at the edges of fewer pixels."""
+    import torch
+
+    along = torch.arange(images.shape[-1], dtype=torch.float32)
+    blur = torch.exp(-(((along - along[:, None]) / deviation) ** 2) / 2)
+    blur = blur / blur.sum(dim=1, keepdim=True)
+    return blur @ images @ blur.mT
 
 
 def _relative(correlations: Floats) -> Floats:

@@ -220,9 +220,9 @@ def blind_scores(
 
 
 def chance_band(members: int, others: int) -> float:
-    """Two standard errors of the AUROC of scores that say nothing (Hanley & McNeil 1982).
+    """Three standard errors of the AUROC of scores that say nothing (Hanley & McNeil 1982).
 
     >>> round(chance_band(100, 100), 3)
-    0.082
+    0.123
     """
-    return float(2 * np.sqrt((members + others + 1) / (12 * members * others)))
+    return float(3 * np.sqrt((members + others + 1) / (12 * members * others)))

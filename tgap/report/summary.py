@@ -46,7 +46,7 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
         (
             Line("copies of tuning images", "memorization/copied_fraction",
                  "memorization/copied_false_alarms", percent=True),
-            Line("closer to tuning images than these (chance .5)", "memorization/closer_than_held_out"),
+            Line("closer to tuning images than these (.5)", "memorization/closer_than_held_out"),
             Line("authenticity", "memorization/authenticity", "memorization/authenticity_floor"),
             Line("data-copying test (z)", "memorization/c_t"),
         ),

@@ -1,4 +1,4 @@
-"""The table of a sweep: a row per method, size and settings, and in words what differs."""
+"""A sweep's table: a row per method, size and settings, and in words below it what differs."""
 
 import io
 import math
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from tgap.comparison import Comparison, Pair, SizeEffect, own_settings
 from tgap.groups import NAMED, Group, short, varied
-from tgap.groups import RunRow as RunRow
 from tgap.metrics.comparison import in_words, p_text
 from tgap.metrics.intervals import Interval
 
@@ -152,8 +151,8 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     if max(counts, default=0) > 1:
         seeds = sorted({seed for group in groups for seed in group.seeds})
         notes.append(
-            f"Means over seeds ({_listed(seeds)}) with 95 % intervals, by a hierarchical bootstrap "
-            "over seeds, patients and images."
+            f"Means over seeds ({_listed(seeds)}), 95 % intervals: hierarchical bootstrap over "
+            "seeds, patients, images."
         )
     if 1 in counts:
         notes.append(
@@ -186,6 +185,8 @@ def _pair(pair: Pair, groups: Sequence[Group]) -> str:
     about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
     if not pair.seeds:
         return f"{about}no seed in common"
+    if math.isnan(pair.p_value):
+        return f"{about}TSTR is not defined for every seed"
     difference = _decimal(pair.difference.estimate, "+")
     if not math.isnan(pair.difference.lo):
         difference += f" ({_range(pair.difference, '+')})"
@@ -203,8 +204,10 @@ def _size_effect(effect: SizeEffect, groups: Sequence[Group]) -> str:
     margin = f"within {_decimal(effect.margin)}"
     if not all(group.fter_meaningful for group in effect.groups):
         found = "FTER means nothing at one of the sizes"
+    elif len(effect.seeds) < 2:
+        found = f"a test needs 2 seeds in common, got {len(effect.seeds)}"
     elif math.isnan(effect.p_value):
-        found = f"{len(effect.seeds)} in common of the 2 seeds or more that a test needs"
+        found = "FTER is not defined for every seed"
     else:
         shown = "equal" if effect.p_value <= ALPHA else "not shown to be equal"
         found = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"

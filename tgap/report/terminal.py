@@ -1,30 +1,41 @@
 """What a command says at its end: the table, where the pictures are, how to open MLflow."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from tgap.report.table import RunRow, render
+from tgap.comparison import Comparison
+from tgap.report.summary import summary
+from tgap.report.table import render
 
 
 def show_results(
-    rows: Sequence[RunRow], failures: Sequence[str], pictures: Sequence[Path], home: Path
+    comparison: Comparison,
+    metrics: Mapping[str, float] | None,
+    failures: Sequence[str],
+    pictures: Sequence[Path],
+    home: Path,
 ) -> None:
     """Print a command's results to standard output.
 
     Args:
-        rows: Of the runs that succeeded.
-        failures: What went wrong in the others.
+        comparison: Of the runs.
+        metrics: Of the run, if it is one only.
+        failures: What went wrong in runs that failed.
         pictures: Folders of pictures, one per result.
         home: ``TGAP_HOME``, absolute.
     """
     console = Console(highlight=False, soft_wrap=True)
-    if rows:
-        render(rows, console)
+    finished = any(group.seeds for group in comparison.groups)
+    if finished:
+        render(comparison, console)
+    if metrics is not None:
+        console.print("\n" + summary(metrics), markup=False, end="")
     for folder in dict.fromkeys(pictures):
-        console.print(f"pictures: {shown(folder)}/samples.png, roc.png", markup=False)
-    if rows:
+        names = ", ".join(sorted((path.name for path in folder.glob("*.png")), reverse=True))
+        console.print(f"pictures: {shown(folder)}/{names}", markup=False)
+    if finished:
         # Only another folder than the one that `tgap ui` looks at by itself has to be named.
         variable = "" if home == Path(".tgap").absolute() else f"TGAP_HOME={home} "
         console.print(f"open MLflow: {variable}tgap ui", markup=False)

@@ -35,18 +35,21 @@ class RunLog:
         """How many earlier attempts came to an end, well or not."""
         self._known = _steps(events)
 
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
+    def metrics(self, values: Mapping[str, float], step: int = 0, again: bool = False) -> None:
         """Log numbers, NaN and infinities included.
 
         Args:
             values: By name, e.g. ``tstr/auroc``.
             step: Optimizer step, epoch, ...
+            again: Whether values that an earlier attempt logged are logged anew.
 
         Raises:
             ContractError: If MLflow does not take a name.
         """
         _check_names("metric", values)
-        new = {name: float(v) for name, v in values.items() if (name, step) not in self._known}
+        new = {
+            name: float(v) for name, v in values.items() if again or (name, step) not in self._known
+        }
         if new and not self.done:
             self._journal.append("metrics", step=step, values=new)
             self._known |= {(name, step) for name in new}

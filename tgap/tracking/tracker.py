@@ -68,7 +68,7 @@ class Tracker:
     def close_sweep(
         self,
         status: str,
-        metrics: Mapping[str, float] | None = None,
+        metrics: Mapping[int, Mapping[str, float]] | None = None,
         texts: Mapping[str, str] | None = None,
         pictures: Mapping[str, Path] | None = None,
     ) -> None:
@@ -76,7 +76,7 @@ class Tracker:
 
         Args:
             status: ``FINISHED``, ``FAILED`` or ``KILLED``.
-            metrics: Of the whole sweep; a continued sweep logs them at the next step.
+            metrics: Of the whole sweep, by step; a continued sweep logs them again.
             texts: Files by name, e.g. ``{"table.md": ...}``.
             pictures: Files by name.
         """
@@ -85,7 +85,8 @@ class Tracker:
                 raise ContractError(
                     f"sweep {self.sweep_key} was not opened; open it before it is closed"
                 )
-            sweep_log.metrics(metrics or {}, step=sweep_log.attempt)
+            for step, values in (metrics or {}).items():
+                sweep_log.metrics(values, step, again=True)
             for name, content in (texts or {}).items():
                 sweep_log.text(content, name)
             for name, path in (pictures or {}).items():
