@@ -7,6 +7,7 @@ import torch
 from tgap.datasets.digits import Digits
 from tgap.errors import ContractError
 from tgap.generators.jitter import jittered
+from tgap.generators.latent_diffusion import LatentDiffusion
 from tgap.metrics.copies import distinct, resemblance, threshold
 
 LIGHT = 0.3
@@ -52,6 +53,15 @@ def test_light_jitter_is_found(digits):
     found = resemblance(jittered(tuning, LIGHT, np.arange(TUNING), kinds), tuning)
     assert (found.similarity > limit).mean() >= 0.95
     assert (found.original == np.arange(TUNING)).mean() >= 0.95
+
+
+def test_an_autoencoders_round_trip_is_found(digits):
+    tuning, _, _, limit = digits
+    copies = jittered(tuning[:80], LIGHT, np.arange(80))
+    model = LatentDiffusion().load()
+    for images in (tuning[:80], copies):
+        decoded = model.decode(model.moments(images)[:, 0])
+        assert (resemblance(decoded, tuning).similarity > limit).mean() >= 0.93
 
 
 def test_mirror_images_count_only_if_wanted(digits):

@@ -21,6 +21,7 @@ tgap: can a model be trained on what my fine-tuned generator makes?
 
   tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
   tgap evaluate --synthetic DIR --real DIR           score a synthetic set made elsewhere
+  tgap compare [--experiment NAME] [name=value ...]  one table of all runs recorded so far
   tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
   tgap phantom --images N --size S --out DIR         draw X-ray phantoms in the layout of NIH's
   tgap ui [--port 5000]                              MLflow's pages on this machine
@@ -44,6 +45,8 @@ def command(words: Sequence[str]) -> int:
         return guarded(lambda: phantom(words[1:]))
     if words and words[0] == "evaluate":
         return guarded(lambda: evaluate(words[1:]))
+    if words and words[0] == "compare":
+        return guarded(lambda: compare_command(words[1:]))
     if words and words[0] == "data":
         return guarded(lambda: data_command(words[1:]))
     if words and words[0] == "completion":
@@ -122,6 +125,38 @@ def evaluate(words: Sequence[str]) -> int:
         args.real, args.synthetic, args.tuning, args.size, args.color, overrides, args.config_dir
     )
     return _run(told, args.multirun, args.config_dir)
+
+
+def compare_command(words: Sequence[str]) -> int:
+    """Print one table of all runs that were recorded, from however many commands.
+
+    Runs are chosen by their parameters in MLflow (size=500 dataset=digits); what was begun and not
+    finished is shown as missing.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tgap compare", description=compare_command.__doc__,
+        usage="tgap compare [--experiment NAME] [--markdown] [name=value ...]",
+    )  # fmt: skip
+    parser.add_argument("--experiment", default="tgap", help="MLflow experiment")
+    parser.add_argument("--markdown", action="store_true", help="print it in Markdown")
+    parser.add_argument("chosen", nargs="*")
+    args = parser.parse_intermixed_args(words)
+    wrong = [word for word in args.chosen if "=" not in word]
+    if wrong:
+        raise ConfigError([f"'{word}' must be name=value, e.g. size=500" for word in wrong])
+    from rich.console import Console
+
+    from tgap.comparison import compare
+    from tgap.recorded import recorded
+    from tgap.report.table import markdown, render
+
+    chosen = dict(word.split("=", 1) for word in args.chosen)
+    found = compare(*recorded(home_folder(), args.experiment, chosen))
+    if args.markdown:
+        print(markdown(found), end="")
+    else:
+        render(found, Console(highlight=False, soft_wrap=True))
+    return 0
 
 
 def phantom(words: Sequence[str]) -> int:

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("--multirun", "--cfg", "--info", "--config-dir", "--hydra-help", "--help"),
+    "evaluate": (
+        "--synthetic", "--real", "--tuning", "--size", "--color", "--multirun", "--config-dir",
+    ),
+    "compare": ("--experiment", "--markdown"),
     "data": ("--config-dir",),
     "phantom": ("--images", "--size", "--out", "--seed"),
     "ui": ("--port",),
     "sync": (),
     "completion": (),
-}
+}  # fmt: skip
 """Sub-commands and their flags."""
 
 _VALUES: dict[str, tuple[str, ...]] = {
@@ -36,6 +40,11 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "--cfg": ("job", "hydra", "all"),
     "--config-dir": (),
     "--port": (),
+    "--synthetic": (),
+    "--real": (),
+    "--tuning": (),
+    "--color": ("grey", "rgb"),
+    "--experiment": (),
 }
 """Flags that take a value, and the values; where there are none, shells complete files."""
 

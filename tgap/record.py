@@ -14,11 +14,14 @@ from tgap.groups import PlannedRun, RunRow
 from tgap.manifest import MANIFEST
 from tgap.pipeline import execute, prepare
 from tgap.plan import Plan, plan
+from tgap.recorded import RESAMPLED, record_planned
 from tgap.registry import data_of
+from tgap.report.summary import summary
 from tgap.report.table import markdown
 from tgap.result import Result
 from tgap.store import Artifact, Spec, Store, write_json
 from tgap.tracking import RunLog, Tracker, resolve_uri
+from tgap.verdicts import verdicts
 
 METHOD_GROUPS = ("selector", "finetuner")
 GROUPS = (
@@ -89,12 +92,15 @@ class Recorder:
         params = params_of(run, label) | self._dataset_digest(its)
         with self._tracker(run).run(run_key_of(run, its), name, params, tags) as log:
             log.config(data_of(run))
+            record_planned(log, planned_of(run, label), its.result_key)
 
             def on_stage(stage: str, result: Result) -> None:
                 log_stage(log, stage, result)
 
             result = execute(run, Store(self.home / "store"), on_stage, its)
             log.metrics(result.metrics)
+            log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
+            log.text(summary(result.metrics), "summary.txt")
             log_files(log, result)
         return result, row_of(result, label)
 
@@ -142,6 +148,8 @@ def log_files(log: RunLog, result: Result) -> None:
         folder = result.artifacts[f"evaluation {name}"].folder
         for picture in sorted(folder.glob("*.png")):
             log.picture(picture, f"{name}_{picture.name}")
+        if (folder / RESAMPLED).exists():
+            log.artifact(folder / RESAMPLED)
         for table in sorted(folder.glob("*.json")):
             if table.name not in (MANIFEST, "metrics.json"):
                 log.artifact(table, f"tables/{name}_{table.name}")

@@ -58,7 +58,8 @@ class Memorization(Evaluator):
     Images that are nearly equal in the real data (blank ones, films exported twice) raise the
     threshold: where more than ``false_alarms`` of held-out are, it is near 1, and only copies as
     exact as those are found. So ``copied_fraction`` of 0 means little if ``copied_threshold`` is
-    above .99; at most 1 it always is.
+    above .99; at most 1 it always is. Another image of a tuning patient that differs from the first
+    by no more than a light jitter is taken for its copy: of X-ray phantoms, four in ten are.
 
     *Distances* of the embedder's vectors (``tgap.metrics.memorization``):
 

@@ -31,7 +31,7 @@ FURTHEST = 0.11
 SMOOTH = 0.6
 """Pixels; standard deviation of a blur of all images, as resampling blurs some of them anyway."""
 DETAIL = 1.5
-"""Pixels; what is blurred by more than this standard deviation is not compared."""
+"""Pixels; what a blur of this standard deviation leaves of an image is not compared."""
 _QUERIES = 256
 _PAIRS = 1024
 _PIXELS = 2**22

@@ -1,0 +1,96 @@
+"""Runs that were recorded before, whichever command they belonged to, as rows for one table."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tgap.errors import ConfigError
+from tgap.evaluators.base import LEGS
+from tgap.groups import PlannedRun, RunRow
+from tgap.suggest import nearest
+from tgap.tracking import RunLog
+from tgap.tracking.journal import SWEEP, Event, Journal, complete
+
+ROW, RESAMPLED = "row.json", "resampled.npy"
+"""Files of a run's record that a table needs beside its metrics."""
+
+
+def record_planned(log: RunLog, planned: PlannedRun, result_key: str) -> None:
+    """Write down what a table must know of a run, before the run begins."""
+    log.text(json.dumps(dataclasses.asdict(planned) | {"evaluation_key": result_key}), ROW)
+
+
+def recorded(
+    home: Path, experiment: str, chosen: Mapping[str, str]
+) -> tuple[list[RunRow], list[PlannedRun]]:
+    """All runs of an experiment, in the order in which they were begun.
+
+    Args:
+        home: Folder of the journal.
+        experiment: Only runs of this one.
+        chosen: Values of parameters, as text; only runs that have all of them.
+
+    Returns:
+        Rows of runs that were finished, and runs that were begun and not finished.
+
+    Raises:
+        ConfigError: If no run is left, or no run has a parameter of that name.
+    """
+    begun = []
+    for path in (home / "journal").glob("*/*/journal.jsonl"):
+        journal = Journal(path.parent)
+        events = journal.events() if journal.run_key != SWEEP else []
+        if events and events[0].get("experiment") == experiment:
+            begun.append((events[0]["time"], journal, events))
+    begun.sort(key=lambda found: (found[0], found[1].folder.name))
+    _check(chosen, [events[0]["params"] for _, _, events in begun], experiment)
+    rows, missing = [], []
+    for _, journal, events in begun:
+        params = events[0]["params"]
+        if any(params.get(name) != value for name, value in chosen.items()):
+            continue
+        run = _read(journal, events)
+        if isinstance(run, RunRow):
+            rows.append(run)
+        elif run is not None:
+            missing.append(run)
+    if not rows:
+        raise ConfigError([f"no finished run of experiment '{experiment}' is left to compare"])
+    return rows, missing
+
+
+def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:
+    if not params:
+        raise ConfigError(
+            [f"no run of experiment '{experiment}' was recorded; name another by --experiment, or "
+             "another folder by TGAP_HOME"]
+        )  # fmt: skip
+    known = sorted({name for one in params for name in one})
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise ConfigError(
+            [f"no run has a parameter '{name}'{nearest(name, known)}" for name in unknown]
+        )
+
+
+def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
+    """A run's row, or its plan if it was not finished; nothing of a run that never began."""
+    files = journal.folder / "files"
+    try:
+        known = json.loads((files / ROW).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    result_key = known.pop("evaluation_key")
+    if not complete(list(events)):
+        return PlannedRun(**known)
+    metrics: dict[str, float] = {}
+    for event in events:
+        metrics |= event.get("values", {})
+    resampled = {}
+    if (files / RESAMPLED).exists():
+        replicates = np.load(files / RESAMPLED, allow_pickle=False)
+        resampled = dict(zip(LEGS, replicates.T, strict=True))
+    return RunRow(**known, evaluation_key=result_key, metrics=metrics, resampled=resampled)
