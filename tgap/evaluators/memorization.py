@@ -59,7 +59,7 @@ class Memorization(Evaluator):
     threshold: where more than ``false_alarms`` of held-out are, it is near 1, and only copies as
     exact as those are found. So ``copied_fraction`` of 0 means little if ``copied_threshold`` is
     above .99; at most 1 it always is. Another image of a tuning patient that differs from the first
-    by no more than a light jitter is taken for its copy: of X-ray phantoms, four in ten are.
+    by no more than a light jitter is taken for its copy: of X-ray phantoms, nearly half are.
 
     *Distances* of the embedder's vectors (``tgap.metrics.memorization``):
 

@@ -1,0 +1,93 @@
+"""Runs of several commands in one table."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tgap import cli
+from tgap.errors import ConfigError
+from tgap.groups import PlannedRun, RunRow
+from tgap.recorded import RESAMPLED, record_planned, recorded
+from tgap.tracking import Tracker
+
+URI = "http://127.0.0.1:9"  # nobody listens; the journal is all that is looked at
+
+
+def begin(home, method, seed, sweep=None, finish=True, experiment="tgap", size=100):
+    planned = PlannedRun(
+        method=method, method_key=method, size=size, seed=seed, settings={"protocol.class": "clean"}
+    )
+    key = f"{method}{size}{seed}"
+    params = {"method": method, "size": size, "seed": seed}
+    array = home / "resampled.npy"
+    np.save(array, np.random.default_rng(seed).uniform(0.7, 0.9, (100, 4)))
+    tracker = Tracker(home, URI, experiment, sweep)
+    try:
+        with tracker.run(key, key, params, {}) as log:
+            record_planned(log, planned, key)
+            log.metrics({"finetune/loss": 1.0}, step=5)
+            log.metrics({"tstr/auroc": 0.8 + seed / 100, "trts/auroc": 0.9, "fter": float("nan")})
+            if not finish:
+                raise KeyboardInterrupt
+            log.artifact(array, RESAMPLED)
+    except KeyboardInterrupt:
+        pass
+
+
+def test_runs_of_all_commands_are_found_and_unfinished_ones_are_missing(tmp_path):
+    begin(tmp_path, "a", 0, sweep="s1")
+    begin(tmp_path, "a", 1, sweep="s1", finish=False)
+    begin(tmp_path, "b", 0)
+    begin(tmp_path, "c", 0, experiment="other")
+    rows, missing = recorded(tmp_path, "tgap", {})
+    assert [(row.method, row.seed) for row in rows] == [("a", 0), ("b", 0)]
+    assert [(run.method, run.seed) for run in missing] == [("a", 1)]
+    assert not isinstance(missing[0], RunRow)
+    assert rows[0].metrics["tstr/auroc"] == 0.8
+    assert np.isnan(rows[0].metrics["fter"])
+    assert rows[0].resampled["tsts"].shape == (100,)
+    assert rows[0].settings == {"protocol.class": "clean"}
+
+
+def test_a_run_that_was_finished_later_is_no_longer_missing(tmp_path):
+    begin(tmp_path, "a", 0, finish=False)
+    begin(tmp_path, "a", 0)
+    rows, missing = recorded(tmp_path, "tgap", {})
+    assert (len(rows), len(missing)) == (1, 0)
+
+
+def test_runs_are_chosen_by_their_parameters(tmp_path):
+    for size in (100, 200):
+        begin(tmp_path, "a", 0, size=size)
+    rows, _ = recorded(tmp_path, "tgap", {"size": "200"})
+    assert [row.size for row in rows] == [200]
+    with pytest.raises(ConfigError, match=r"no run has a parameter 'siz'; did you mean 'size'"):
+        recorded(tmp_path, "tgap", {"siz": "200"})
+    with pytest.raises(ConfigError, match="no finished run of experiment 'tgap' is left"):
+        recorded(tmp_path, "tgap", {"size": "300"})
+    with pytest.raises(ConfigError, match="no run of experiment 'nope' was recorded"):
+        recorded(tmp_path, "nope", {})
+
+
+def test_the_command_prints_one_table(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path))
+    for seed in range(3):
+        begin(tmp_path, "a", seed, sweep="s1")
+        begin(tmp_path, "b", seed, sweep="s2")
+    begin(tmp_path, "b", 3, sweep="s2", finish=False)
+    assert cli.command(["compare"]) == 0
+    told = capsys.readouterr().out
+    assert "3 of 4" in told
+    assert "missing 3" in told
+    assert "underpowered" in told
+    assert cli.command(["compare", "--markdown", "size=100"]) == 0
+    assert capsys.readouterr().out.startswith("| method | size | seeds |")
+    assert cli.command(["compare", "size"]) == 2
+    assert "'size' must be name=value" in capsys.readouterr().err
+
+
+def test_what_is_written_before_a_run_is_plain_json(tmp_path):
+    begin(tmp_path, "a", 0)
+    (row,) = (tmp_path / "journal").glob("single/*/files/row.json")
+    assert json.loads(row.read_text())["method_key"] == "a"
