@@ -35,9 +35,9 @@ def folders(digits, tmp_path_factory):
     """Real images, a synthetic set (real images too), and what it was tuned on."""
     root = tmp_path_factory.mktemp("evaluate")
     rows = np.random.default_rng(0).permutation(len(digits))
-    real = write(root / "it's real, a=b", digits, rows[:300])
-    synthetic = write(root / "synthetic", digits, rows[300:500])
-    tuning = write(root / "tuning", digits, rows[500:620], labelled=False)
+    real = write(root / "it's real, a=b", digits, rows[:630])
+    synthetic = write(root / "synthetic", digits, rows[630:830])
+    tuning = write(root / "tuning", digits, rows[830:950], labelled=False)
     return real, synthetic, tuning
 
 
@@ -50,7 +50,7 @@ def recorded(home: Path) -> dict:
     found = {}
     for line in journal.read_text().splitlines():
         event = json.loads(line)
-        found |= event.get("values", {}) if event["event"] == "metrics" else {}
+        found |= {name: float(value) for name, value in event.get("values", {}).items()}
     return found
 
 
@@ -73,7 +73,7 @@ def test_two_folders_give_the_whole_evaluation(folders, home, capsys):
         "baseline/metadata_auroc",
     ):  # fmt: skip
         assert name in metrics
-    assert metrics["images/all"] == 300
+    assert metrics["images/all"] == 630
     # All are real digits, so nothing is copied and all are as good as real ones.
     assert metrics["memorization/copied_fraction"] < 0.1
     assert metrics["memorization/tuning_images"] == 120
@@ -115,9 +115,9 @@ def test_the_words_use_all_images(folders):
     most = max(len(list(folder.iterdir())) for folder in synthetic.iterdir())
     assert run.budget.train_per_label + run.budget.test_per_label == most
     assert run.budget.train_per_label == most * 2 // 3
-    assert (run.pool_size, run.train_size, run.test_size) == (100, 100, 100)
+    assert (run.pool_size, run.train_size, run.test_size) == (210, 210, 210)
     run = compose(*evaluation_overrides(real, synthetic, tuning, 32, "grey", ["train_size=50"]))
-    assert (run.pool_size, run.train_size, run.test_size) == (30, 50, 135)
+    assert (run.pool_size, run.train_size, run.test_size) == (63, 50, 283)
     assert run.generator.tuned_on.path == str(tuning)
 
 

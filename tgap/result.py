@@ -20,6 +20,9 @@ from tgap.seeding import rng_for
 from tgap.store import Artifact
 from tgap.types import Bools, Floats, Images, ImageSet, Indices, Scores, Selection, Split, Weights
 
+HELD_OUT_LEAST = 1000
+"""So many held-out images of each label are measured by, if there are: a threshold that 1 % of
+them may exceed needs some hundreds."""
 HELD_OUT_FACTOR = 2
 """A control gets so many times as many held-out images as it is asked for, if there are."""
 
@@ -150,8 +153,11 @@ class Result:
         return self.dataset().take(self.split().pool[np.unique(indices)])
 
     def held_out(self) -> ImageSet:
-        """What the real classifier was trained on, without patients of the tuning set."""
-        held_out, tuned = self.real_train(), self.tuned_on()
+        """Images of real_train, without patients of the tuning set: enough to measure by."""
+        data, side = self.dataset(), self.split().real_train
+        wanted = max(HELD_OUT_LEAST, self.run.budget.train_per_label)
+        rng = rng_for("evaluate", self.run.seed_of("evaluate"), "held_out")
+        held_out, tuned = data.take(patients_of(data, side, wanted, rng)), self.tuned_on()
         if tuned is None:
             return held_out
         if (

@@ -74,8 +74,8 @@ class Memorization(Evaluator):
     the nearest synthetic image.
 
     - ``memorization/mia_auroc``, ``memorization/mia_tpr_at_1_fpr``; ``mia_calibrated_...``: the
-      same of the score plus the distance to the nearest real_train image, so that images that lie
-      near everything are no longer taken for members (Watson et al. 2022, arXiv 2111.08440)
+      same of the score plus the distance to the nearest other held-out image, so that images that
+      lie near everything are no longer taken for members (Watson et al. 2022, arXiv 2111.08440)
     - ``memorization/mia_blind_auroc``, ``memorization/mia_blind_tpr_at_1_fpr``: of an attack that
       sees no synthetic image. ``memorization/mia_meaningful`` is 1 if its AUROC is no more than
       three standard errors above chance; if it is 0, members differ from non-members in themselves
@@ -95,7 +95,7 @@ class Memorization(Evaluator):
         mirror: Whether mirror images (left to right) count as copies.
     """
 
-    embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
+    embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(
         0.01, "share of held-out images taken for copies", low=0.0001, high=0.2
     )
@@ -120,7 +120,7 @@ class Memorization(Evaluator):
             held_out=self._vectors(evidence, [held_out]),
         )
         metrics |= _distances(vectors, testing)
-        metrics |= self._membership(evidence, tuning, held_out, vectors, matching)
+        metrics |= _membership(tuning, held_out, vectors, matching)
         metrics |= {"tuning_images": len(tuning), "held_out_images": len(held_out)}
         return Evaluation(
             {f"memorization/{name}": float(value) for name, value in metrics.items()},
@@ -156,36 +156,42 @@ class Memorization(Evaluator):
             "tuning_copied_fraction": UNKNOWN if np.isnan(limit) else copies_of,
         }, found
 
-    def _membership(
-        self,
-        evidence: Evidence,
-        tuning: ImageSet,
-        held_out: ImageSet,
-        vectors: _Vectors,
-        rng: np.random.Generator,
-    ) -> dict[str, float]:
-        of_tuning, of_held_out = _matched(tuning.labels, held_out.labels, rng)
-        members = np.arange(len(of_tuning) + len(of_held_out)) < len(of_tuning)
-        scores: dict[str, Doubles] = {}
-        if len(of_held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
-            asked = np.concatenate([vectors.tuning[of_tuning], vectors.held_out[of_held_out]])
-            patients = np.concatenate([tuning.patients[of_tuning], held_out.patients[of_held_out]])
-            reference = self._vectors(evidence, [evidence.real_train()])
-            nearness = -nearest(asked, vectors.synthetic)[0]
-            scores["mia"] = nearness
-            scores["mia_calibrated"] = nearness + nearest(asked, reference)[0]
-            blind_ones = blind_scores(asked, members, patients, rng)
-            if blind_ones is not None:
-                scores["mia_blind"] = blind_ones
-        found = {}
-        for name in ("mia", "mia_calibrated", "mia_blind"):
-            known = name in scores
-            found[f"{name}_auroc"] = auroc(scores[name], members) if known else UNKNOWN
-            found[f"{name}_tpr_at_1_fpr"] = tpr_at_fpr(scores[name], members) if known else UNKNOWN
-        blind = found["mia_blind_auroc"]
-        band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
-        found["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
-        return found
+
+def _membership(
+    tuning: ImageSet,
+    held_out: ImageSet,
+    vectors: _Vectors,
+    rng: np.random.Generator,
+) -> dict[str, float]:
+    labels = tuning.labels, held_out.labels
+    if tuning.label_names != held_out.label_names:  # those of the tuning images are not known
+        labels = np.ones((len(tuning), 1), bool), np.ones((len(held_out), 1), bool)
+    of_tuning, of_held_out = _matched(*labels, rng)
+    members = np.arange(len(of_tuning) + len(of_held_out)) < len(of_tuning)
+    scores: dict[str, Doubles] = {}
+    if len(of_held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
+        asked = np.concatenate([vectors.tuning[of_tuning], vectors.held_out[of_held_out]])
+        patients = np.concatenate([tuning.patients[of_tuning], held_out.patients[of_held_out]])
+        # No held-out image is its own neighbour: it would pass for one that lies near everything.
+        usual = [
+            nearest(vectors.tuning[of_tuning], vectors.held_out)[0],
+            nearest(vectors.held_out, vectors.held_out, among_itself=True)[0][of_held_out],
+        ]
+        nearness = -nearest(asked, vectors.synthetic)[0]
+        scores["mia"] = nearness
+        scores["mia_calibrated"] = nearness + np.concatenate(usual)
+        blind_ones = blind_scores(asked, members, patients, rng)
+        if blind_ones is not None:
+            scores["mia_blind"] = blind_ones
+    found = {}
+    for name in ("mia", "mia_calibrated", "mia_blind"):
+        known = name in scores
+        found[f"{name}_auroc"] = auroc(scores[name], members) if known else UNKNOWN
+        found[f"{name}_tpr_at_1_fpr"] = tpr_at_fpr(scores[name], members) if known else UNKNOWN
+    blind = found["mia_blind_auroc"]
+    band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
+    found["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
+    return found
 
 
 def _unless_nan(limit: float, of_images: Bools) -> float:
