@@ -14,7 +14,7 @@ from tgap.errors import ConfigError, ContractError
 from tgap.evaluators.base import LEGS
 from tgap.evaluators.findings import finding_aurocs
 from tgap.evaluators.naming import metric_names
-from tgap.evaluators.two_way import PATIENTS, SCALES, TwoWay
+from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, TwoWay, effective_images, image_freedom
 from tgap.types import ImageSet, Scores
 
 NAMES = ("odd", "even")
@@ -27,10 +27,14 @@ class Fake:
     scores: dict
     patients: np.ndarray | None = None
     findings: np.ndarray | None = None
+    key: str = "synthetic"
     finding_names: tuple = ()
 
     def legs(self):
         return self.scores
+
+    def synthetic_key(self):
+        return self.key
 
     def real_test(self, pixels=True):
         assert not pixels
@@ -124,7 +128,8 @@ def test_numbers_of_hand_made_legs():
         "t_gap": 0.25,
         "t_gap/easier_than_reality": 1 - trtr,
         "t_gap/utility_lost": trtr - 0.75,
-        PATIENTS: 6.0,
+        REAL: 3.0,
+        SYNTHETIC: 3.0,
     }
     assert tstr == 0.75
     assert trts == 1.0
@@ -264,8 +269,9 @@ def test_real_images_are_resampled_by_patient():
     by_label = np.where(truth, 0, 10) + np.arange(len(truth)) % 10  # 20 patients
     alone = found_in(legs)
     together = found_in(legs, patients=by_label.astype(np.int64))
-    assert alone.metrics[PATIENTS] == len(truth)
-    assert together.metrics[PATIENTS] < 21
+    assert alone.metrics[REAL] == min(truth.sum(), (~truth).sum())
+    assert together.metrics[REAL] < 11  # ten patients of each label
+    assert together.metrics[SYNTHETIC] == alone.metrics[SYNTHETIC]
     # The synthetic legs have no patients; the real ones are resampled by them.
     np.testing.assert_array_equal(
         together.arrays["resampled"][:, 1], alone.arrays["resampled"][:, 1]
@@ -281,9 +287,28 @@ def test_runs_that_share_a_test_set_draw_the_same_patients_from_it():
     second["trtr"] = first["trtr"]
     evaluator = TwoWay(resamples=100)
     a = evaluator.evaluate(Fake(first), np.random.default_rng(1)).arrays["resampled"]
-    b = evaluator.evaluate(Fake(second), np.random.default_rng(2)).arrays["resampled"]
+    b = evaluator.evaluate(Fake(second, key="other"), np.random.default_rng(2)).arrays["resampled"]
     np.testing.assert_array_equal(a[:, 2], b[:, 2])
     assert abs(np.corrcoef(a[:, 1], b[:, 1])[0, 1]) < 0.5
+
+
+def test_runs_that_share_a_synthetic_set_draw_the_same_images_from_it():
+    first, second = larger(0, QUALITY), larger(1, QUALITY)
+    second["trts"] = first["trts"]
+    a, b = found_in(first).arrays["resampled"], found_in(second).arrays["resampled"]
+    np.testing.assert_array_equal(a[:, 1], b[:, 1])
+
+
+def test_the_rarer_side_of_a_label_decides_how_much_the_test_images_tell():
+    labels = np.zeros((100, 2), bool)
+    labels[:4, 0] = labels[10:60, 1] = True
+    assert effective_images(labels) == 4
+    patients = np.arange(100)
+    patients[:4] = 0
+    assert effective_images(labels, patients) == 1
+    effective = {REAL: 5.0, SYNTHETIC: 9.0}
+    freedoms = [image_freedom(name, effective) for name in ("tstr/auroc", "trts/auroc", "fter")]
+    assert freedoms == [4, 8, 4]
 
 
 def test_delong_sees_a_difference_between_classifiers_of_the_same_images():

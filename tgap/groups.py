@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tgap.evaluators.two_way import PATIENTS, SCALES, numbers_with_intervals
+from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, image_freedom, numbers_with_intervals
 from tgap.metrics.classification import Doubles
 from tgap.metrics.intervals import Interval, Scale, interval
 
@@ -54,7 +54,7 @@ class RunRow(PlannedRun):
     """A run that was finished.
 
     Args:
-        evaluation_key: Key of the result: runs that share it are one result.
+        evaluation_key: Key of the scores: runs that share it are one result.
         metrics: Numbers by MLflow name.
         resampled: ``(B,)`` macro AUROCs on resampled test images, by leg; empty if there are none.
     """
@@ -83,10 +83,11 @@ class Group:
         settings: Their common settings.
         by_seed: Numbers of the seeds that are there, sorted.
         missing: Seeds that were asked for and are not there.
+        repeated: Seeds whose scores are those of another seed, which count once.
         numbers: Mean over the seeds that are there, by metric: all of ``SCALES`` with an interval
             where one is justified, others without. FTER is the mean of the seeds' ratios.
         fter_meaningful: Whether FTER means something for every seed.
-        image_freedom: Degrees of freedom of what test images add, from the number of patients.
+        image_freedom: Degrees of freedom of what test images add to TSTR's variance.
         is_control: As of ``PlannedRun``.
     """
 
@@ -96,6 +97,7 @@ class Group:
     settings: Settings
     by_seed: Mapping[int, Mapping[str, Sampled]] = field(repr=False)
     missing: tuple[int, ...]
+    repeated: tuple[int, ...]
     numbers: Mapping[str, Interval]
     fter_meaningful: bool
     image_freedom: float
@@ -138,7 +140,8 @@ def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tu
     """Average runs over their seeds.
 
     A group is a method (by key), a size and settings. Runs of one seed are averaged first, and
-    those with the same evaluation key count once; the interval over seeds is that of
+    those with the same evaluation key count once, also where they were asked for by several seeds
+    (``seeds.classify=0 seed=1,2``: nothing varies); the interval over seeds is that of
     ``tgap.metrics.intervals``.
 
     Args:
@@ -172,28 +175,37 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
 
 
 def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Group:
+    rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
     finished: dict[int, dict[str, RunRow]] = {}
-    for run in runs:
-        if isinstance(run, RunRow):
-            finished.setdefault(run.seed, {})[run.evaluation_key] = run
+    first_seed: dict[str, int] = {}
+    for row in rows:
+        seed = first_seed.setdefault(row.evaluation_key, row.seed)
+        finished.setdefault(seed, {})[row.evaluation_key] = row
+    repeated = {row.seed for row in rows} - finished.keys()
     by_seed = {seed: _sampled(list(finished[seed].values()), further) for seed in sorted(finished)}
     scales: dict[str, Scale] = SCALES | dict.fromkeys(further, "identity")
     first = runs[0]
     every = [row for its in finished.values() for row in its.values()]
-    freedom = min((row.metrics.get(PATIENTS, math.inf) for row in every), default=math.inf) - 1
+    effective = {
+        side: min((row.metrics.get(side, math.inf) for row in every), default=math.inf)
+        for side in (REAL, SYNTHETIC)
+    }
     return Group(
         method=label,
         method_key=first.method_key,
         size=first.size,
         settings=first.settings,
         by_seed=by_seed,
-        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys())),
+        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
+        repeated=tuple(sorted(repeated)),
         numbers={
-            name: mean_interval([its[name] for its in by_seed.values()], scale, freedom)
+            name: mean_interval(
+                [its[name] for its in by_seed.values()], scale, image_freedom(name, effective)
+            )
             for name, scale in scales.items()
         },
         fter_meaningful=all(row.metrics.get(MEANINGFUL, 1) != 0 for row in every),
-        image_freedom=freedom,
+        image_freedom=image_freedom("tstr/auroc", effective),
         is_control=first.is_control,
     )
 

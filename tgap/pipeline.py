@@ -272,7 +272,8 @@ class _Line:
         made = read_images(self._artifact("ready-made images")).with_channels(ours.images.shape[3])
         made = with_labels_of(made, ours)
         budget = self.run.budget
-        rng = rng_for("generate", self.run.seed_of("generate"), "ready_made")
+        # As the real split, the same for all seeds: there is one synthetic set and no other.
+        rng = rng_for("split", self.run.split_seed, "ready_made")
         train = share_per_label(
             made.labels,
             budget.train_per_label / (budget.train_per_label + budget.test_per_label),

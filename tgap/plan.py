@@ -170,6 +170,6 @@ def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
     identity = {
         "train_per_label": run.budget.train_per_label,
         "test_per_label": run.budget.test_per_label,
-        "seed": run.seed_of("generate"),
+        "seed": run.split_seed,
     }
     return Spec("synthetic", identity, _up(dataset=dataset, images=images))

@@ -92,7 +92,7 @@ class Recorder:
         params = params_of(run, label) | self._dataset_digest(its)
         with self._tracker(run).run(run_key_of(run, its), name, params, tags) as log:
             log.config(data_of(run))
-            record_planned(log, planned_of(run, label), its.result_key)
+            record_planned(log, planned_of(run, label), its.scores.key)
 
             def on_stage(stage: str, result: Result) -> None:
                 log_stage(log, stage, result)
@@ -246,7 +246,7 @@ def row_of(result: Result, label: str) -> RunRow:
     replicates = result.resampled()
     return RunRow(
         **vars(planned_of(result.run, label)),
-        evaluation_key=result.plan.result_key,
+        evaluation_key=result.plan.scores.key,
         metrics=result.metrics,
         resampled={} if replicates is None else dict(zip(LEGS, replicates.T, strict=True)),
     )

@@ -18,9 +18,9 @@ ROW, RESAMPLED = "row.json", "resampled.npy"
 """Files of a run's record that a table needs beside its metrics."""
 
 
-def record_planned(log: RunLog, planned: PlannedRun, result_key: str) -> None:
+def record_planned(log: RunLog, planned: PlannedRun, scores_key: str) -> None:
     """Write down what a table must know of a run, before the run begins."""
-    log.text(json.dumps(dataclasses.asdict(planned) | {"evaluation_key": result_key}), ROW)
+    log.text(json.dumps(dataclasses.asdict(planned) | {"evaluation_key": scores_key}), ROW)
 
 
 def recorded(
@@ -83,7 +83,7 @@ def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
         known = json.loads((files / ROW).read_text("utf-8"))
     except FileNotFoundError:
         return None
-    result_key = known.pop("evaluation_key")
+    scores_key = known.pop("evaluation_key")
     if not complete(list(events)):
         return PlannedRun(**known)
     metrics: dict[str, float] = {}
@@ -93,4 +93,4 @@ def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
     if (files / RESAMPLED).exists():
         replicates = np.load(files / RESAMPLED, allow_pickle=False)
         resampled = dict(zip(LEGS, replicates.T, strict=True))
-    return RunRow(**known, evaluation_key=result_key, metrics=metrics, resampled=resampled)
+    return RunRow(**known, evaluation_key=scores_key, metrics=metrics, resampled=resampled)

@@ -128,6 +128,10 @@ class Result:
         """Train and test part of the synthetic set."""
         return read_synthetic(self.artifacts["synthetic"])
 
+    def synthetic_key(self) -> str:
+        """Names the synthetic set, whatever was trained on it."""
+        return self.plan.synthetic.key
+
     def real_train(self, pixels: bool = True) -> ImageSet:
         """As many real images per label as the synthetic side has, or all there are."""
         return self._taken(self._real_train(), pixels)

@@ -41,6 +41,9 @@ class Evidence(Protocol):
     def synthetic(self) -> tuple[ImageSet, ImageSet]:
         """Train and test part of the synthetic set; TRTS and TSTS are on the test part."""
 
+    def synthetic_key(self) -> str:
+        """Names the synthetic set: runs that have the same one share its images."""
+
     def tuned_on(self) -> ImageSet | None:
         """The distinct real images that the generator was tuned on or given; ``None`` if none."""
 

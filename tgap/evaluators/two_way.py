@@ -1,5 +1,6 @@
 """The two-way evaluation: how well each leg tells the labels apart, and the gap between them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from tgap.metrics.gap import Value, fter_is_meaningful, gaps
 from tgap.metrics.intervals import Scale, interval
 from tgap.metrics.resampling import effective_clusters, resampled_macro_auroc
 from tgap.seeding import rng_for
-from tgap.types import Indices, Scores
+from tgap.types import Bools, Indices, Scores
 
 SCALES: dict[str, Scale] = {
     **{f"{leg}/auroc": "logit" for leg in LEGS},
@@ -28,8 +29,9 @@ SCALES: dict[str, Scale] = {
     "t_gap/utility_lost": "identity",
 }
 """Metrics that have an interval, and the scale on which it is symmetric."""
-PATIENTS = "images/effective_test_patients"
-"""How many patients with equally many images would say as much as those of real_test."""
+REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
+"""How many patients with equally many images would say as much, of the label, or of the images
+without it, that has fewest."""
 
 
 @dataclass(kw_only=True)
@@ -85,9 +87,10 @@ class TwoWay(Evaluator):
         metrics |= _gaps_per_label(legs)
         metrics |= _delong(legs, real.patients)
         metrics |= finding_metrics(legs, real)
-        resampled = self._resampled(legs, real.patients, rng)
-        metrics[PATIENTS] = effective_clusters(real.patients)
-        metrics |= _intervals(aurocs, resampled, metrics[PATIENTS] - 1)
+        resampled = self._resampled(legs, real.patients, evidence.synthetic_key())
+        metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
+        metrics[SYNTHETIC] = effective_images(legs["trts"].labels)
+        metrics |= _intervals(aurocs, resampled, metrics)
         closed = delta_interval_of_fter(
             (legs["tstr"].scores, legs["tstr"].labels),
             (legs["trts"].scores, legs["trts"].labels),
@@ -97,12 +100,13 @@ class TwoWay(Evaluator):
         return Evaluation(metrics, arrays={"resampled": resampled})
 
     def _resampled(
-        self, legs: Mapping[str, Scores], patients: Indices, rng: np.random.Generator
+        self, legs: Mapping[str, Scores], patients: Indices, synthetic_key: str
     ) -> Doubles:
         """``(resamples, 4)``: macro AUROCs of ``LEGS`` on resampled test images.
 
         Resample b draws the same patients of a real test set in every run, whatever its seed and
-        method, because what they have in common must not look like a difference between them.
+        method, because what they have in common must not look like a difference between them; and
+        the same images of a synthetic set in every run that has it.
         """
         columns = []
         for leg in LEGS:
@@ -110,7 +114,8 @@ class TwoWay(Evaluator):
             if leg.endswith("r"):
                 draw, clusters = rng_for("resample", 0), patients
             else:
-                draw, clusters = rng, np.arange(len(scores.labels), dtype=np.int64)
+                draw = rng_for("resample", 0, synthetic_key)
+                clusters = np.arange(len(scores.labels), dtype=np.int64)
             columns.append(
                 resampled_macro_auroc(scores.scores, scores.labels, clusters, self.resamples, draw)
             )
@@ -127,6 +132,33 @@ def _require_same_labels(legs: Mapping[str, Scores]) -> None:
             )
 
 
+def effective_images(labels: Bools, patients: Indices | None = None) -> float:
+    """``effective_clusters`` of the images with, or without, a label: of those that have fewest.
+
+    Args:
+        labels: ``(N, L)`` bool.
+        patients: ``(N,)`` int64; each image its own if not given.
+    """
+    clusters = np.arange(len(labels), dtype=np.int64) if patients is None else patients
+    sides = [side for column in labels.T for side in (column, ~column)]
+    return min(effective_clusters(clusters[side]) if side.any() else 0.0 for side in sides)
+
+
+def image_freedom(name: str, effective: Mapping[str, float]) -> float:
+    """Degrees of freedom of what test images add to a number's variance.
+
+    Args:
+        name: Of ``SCALES``.
+        effective: ``REAL`` and ``SYNTHETIC``; one that is missing counts as infinite.
+    """
+    real, synthetic = (effective.get(side, math.inf) for side in (REAL, SYNTHETIC))
+    if name.startswith(("trts", "tsts")):
+        return synthetic - 1
+    if name.startswith(("tstr", "trtr", "utility_ratio", "t_gap/utility_lost")):
+        return real - 1
+    return min(real, synthetic) - 1
+
+
 def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
     """All of ``SCALES``, from macro AUROCs by leg."""
     found = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
@@ -134,7 +166,7 @@ def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
 
 
 def _intervals(
-    aurocs: Mapping[str, float], resampled: Doubles, image_freedom: float
+    aurocs: Mapping[str, float], resampled: Doubles, effective: Mapping[str, float]
 ) -> dict[str, float]:
     values = numbers_with_intervals(aurocs)
     replicates = numbers_with_intervals(dict(zip(LEGS, resampled.T, strict=True)))
@@ -144,7 +176,7 @@ def _intervals(
             np.array([values[name]]),
             replicates[name][:, None],
             scale=scale,
-            image_freedom=image_freedom,
+            image_freedom=image_freedom(name, effective),
         )
         metrics |= {f"{name}/lo": found.lo, f"{name}/hi": found.hi}
     return metrics
