@@ -1,12 +1,13 @@
 """How often the intervals hold the truth, on simulated experiments whose truth is known.
 
-    python -m experiments.statistics.coverage [--repetitions 1000]        (about 10 minutes)
+    python -m experiments.statistics.coverage [--repetitions 1000]        (about 15 minutes)
 
 Scores are binormal: positives lie ``d + a_s`` above negatives, where ``a_s`` is seed s's luck, and
-their spread of 1 is made of the patient, the image (both the same for all seeds) and noise that
-each seed has of its own. The AUROC of seed s on endless test images is then
-``Phi((d + a_s) / sqrt 2)``, and the truth its mean over seeds. Real test images are shared by all
-seeds and come in patients of 1 to some 100 images; synthetic ones are fresh for each seed.
+their spread of 1 is made of the patient, the image (both the same for all seeds), what the image
+is to the method (the same for all seeds of one method) and noise that each seed has of its own.
+The AUROC of seed s on endless test images is then ``Phi((d + a_s) / sqrt 2)``, and the truth its
+mean over seeds. Real test images are shared by all seeds and by two methods, which are equally
+good, and come in patients of 1 to some 100 images; synthetic ones are fresh for each seed.
 """
 
 import argparse
@@ -18,14 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from tgap.metrics.classification import macro_auroc
-from tgap.metrics.delong import macro_auroc_influence
+from tgap.evaluators.two_way import effective_images
+from tgap.metrics.classification import auroc, macro_auroc
+from tgap.metrics.delong import auroc_influence, delong_test, macro_auroc_influence
 from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
-from tgap.metrics.resampling import effective_clusters, resampled_macro_auroc
+from tgap.metrics.resampling import resampled_macro_auroc
 
 Array = NDArray[np.float64]
-SCALES: dict[str, Scale] = {"TSTR": "logit", "FTER": "log", "T-Gap": "identity"}
-SEEDS = (3, 5, 8, 20)
+SCALES: dict[str, Scale] = {
+    "TSTR": "logit", "TRTS": "logit", "FTER": "log", "T-Gap": "identity",
+    "difference of two methods' TSTR": "identity",
+}  # fmt: skip
+SEEDS = (2, 3, 5, 8, 20)
 RESAMPLES = 400
 
 
@@ -41,7 +46,9 @@ class World:
         image: Standard deviation of what an image adds to its scores in all seeds.
         tstr: Separation d in TSTR.
         trts: Separation d in TRTS.
-        together: Correlation of the two legs' luck within a seed.
+        together: Correlation, within a seed, of TSTR's luck with TRTS's and the other method's.
+        method: Standard deviation of what an image adds to its scores in all seeds of one method.
+        collapse: How often a seed's synthetic-trained classifier learns nothing: d is 0.
     """
 
     name: str
@@ -52,6 +59,8 @@ class World:
     tstr: float = 1.0
     trts: float = 1.8
     together: float = 0.3
+    method: float = 0.0
+    collapse: float = 0.0
 
     def truth(self) -> dict[str, float]:
         """Expectation over seeds of each quantity on endless test images, by quadrature."""
@@ -59,32 +68,35 @@ class World:
         weights = np.outer(weights, weights) / weights.sum() ** 2
         luck, other = self.seed * nodes[:, None], self.seed * nodes[None, :]
         both = self.together * luck + math.sqrt(1 - self.together**2) * other
-        tstr = norm.cdf((self.tstr + luck) / math.sqrt(2))
+        tstr = norm.cdf((self.tstr + luck) / math.sqrt(2)) + 0 * both
+        tstr = (1 - self.collapse) * tstr + self.collapse * 0.5
         trts = norm.cdf((self.trts + both) / math.sqrt(2))
-        quantities = {"TSTR": tstr + 0 * trts, "FTER": tstr / trts, "T-Gap": trts - tstr}
-        return {name: float((weights * values).sum()) for name, values in quantities.items()}
+        values = (tstr, trts, tstr / trts, trts - tstr, 0 * tstr)
+        return {
+            name: float((weights * value).sum()) for name, value in zip(SCALES, values, strict=True)
+        }
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A test set: scores ``(S, N, 2)`` of S seeds, labels ``(N, 2)``, patients ``(N,)``."""
+    """A test set: scores ``(C, N, 2)`` of C classifiers, labels ``(N, 2)``, patients ``(N,)``."""
 
     scores: Array
     labels: NDArray[np.bool_]
     patients: NDArray[np.int64]
 
     def aurocs(self) -> Array:
-        """Macro AUROC of each seed."""
+        """Macro AUROC of each classifier."""
         return np.array([macro_auroc(scores, self.labels) for scores in self.scores])
 
     def influence(self) -> Array:
-        """``(patients, S)``: what each patient adds to the error of each seed's macro AUROC."""
+        """``(patients, C)``: what each patient adds to the error of each macro AUROC."""
         _, cluster = np.unique(self.patients, return_inverse=True)
         columns = [macro_auroc_influence(scores, self.labels) for scores in self.scores]
         return np.stack([np.bincount(cluster, column) for column in columns], axis=1)
 
     def resampled(self, resamples: int, seed: int) -> Array:
-        """``(resamples, S)``: macro AUROCs, the same patients drawn for all seeds."""
+        """``(resamples, C)``: macro AUROCs, the same patients drawn for all classifiers."""
         columns = [
             resampled_macro_auroc(
                 scores, self.labels, self.patients, resamples, np.random.default_rng(seed)
@@ -97,14 +109,16 @@ class Sample:
 def sample(
     world: World, separations: Array, patients: NDArray[np.int64], rng: np.random.Generator
 ) -> Sample:
-    """A test set of these patients, scored by a classifier for each separation."""
+    """A test set of these patients, scored by classifiers of separations ``(methods, S)``."""
     distinct, patient = np.unique(patients, return_inverse=True)
     often = rng.beta(1, 1, len(distinct))[patient]  # how often a patient's images are positive
     positive = rng.random(len(patients)) < often
     known = world.patient * rng.standard_normal(len(distinct))[patient]
     known = known + world.image * rng.standard_normal(len(patients))
-    noise = math.sqrt(1 - world.patient**2 - world.image**2)
-    latent = separations[:, None] * positive + known
+    of_method = world.method * rng.standard_normal((len(separations), 1, len(patients)))
+    noise = math.sqrt(1 - world.patient**2 - world.image**2 - world.method**2)
+    latent = separations[:, :, None] * positive + known + of_method
+    latent = latent.reshape(-1, len(patients))
     scores = np.stack([latent, -latent], axis=2)
     scores += noise * rng.standard_normal(scores.shape)
     return Sample(scores, np.stack([positive, ~positive], axis=1), patients)
@@ -117,13 +131,19 @@ def visits(images: int, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def experiment(world: World, seeds: int, rng: np.random.Generator) -> tuple[Sample, list[Sample]]:
-    """The real test set with all seeds' scores of TSTR, and each seed's synthetic one of TRTS."""
-    luck = rng.standard_normal((2, seeds))
-    other = world.together * luck[0] + math.sqrt(1 - world.together**2) * luck[1]
-    real = sample(world, world.tstr + world.seed * luck[0], visits(world.images, rng), rng)
+    """The real test set with two methods' TSTR of all seeds, and each seed's synthetic of TRTS.
+
+    TRTS is of the first method.
+    """
+    own = rng.standard_normal((3, seeds))
+    luck = world.together * own[0] + math.sqrt(1 - world.together**2) * own
+    luck[0] = own[0]
+    learned = rng.random((2, seeds)) >= world.collapse
+    tstr = np.where(learned, world.tstr + world.seed * luck[:2], 0.0)
+    real = sample(world, tstr, visits(world.images, rng), rng)
     each = np.arange(world.images)
     synthetic = [
-        sample(world, np.array([world.trts + world.seed * own]), each, rng) for own in other
+        sample(world, np.array([[world.trts + world.seed * its]]), each, rng) for its in luck[2]
     ]
     return real, synthetic
 
@@ -134,26 +154,39 @@ Found = dict[str, tuple[Array, Array]]
 
 def by_influence(real: Sample, synthetic: list[Sample], rng: np.random.Generator) -> Found:
     """Covariances in closed form."""
-    a, b = real.aurocs(), np.concatenate([part.aurocs() for part in synthetic])
-    influence = real.influence()
+    (a, other), b = np.split(real.aurocs(), 2), np.concatenate([p.aurocs() for p in synthetic])
+    influence, of_other = np.split(real.influence(), 2, axis=1)
     of_a = influence.T @ influence
     of_b = np.array([(part.influence() ** 2).sum() for part in synthetic])
-    return {
-        "TSTR": (a, of_a),
-        "FTER": (a / b, of_a / np.outer(b, b) + np.diag(of_b * a**2 / b**4)),
-        "T-Gap": (b - a, of_a + np.diag(of_b)),
-    }
+    difference = influence - of_other
+    found = (
+        (a, of_a),
+        (b, np.diag(of_b)),
+        (a / b, of_a / np.outer(b, b) + np.diag(of_b * a**2 / b**4)),
+        (b - a, of_a + np.diag(of_b)),
+        (a - other, difference.T @ difference),
+    )
+    return dict(zip(SCALES, found, strict=True))
 
 
 def by_bootstrap(real: Sample, synthetic: list[Sample], rng: np.random.Generator) -> Found:
     """Replicates by ``RESAMPLES`` resamples."""
-    a, b = real.aurocs(), np.concatenate([part.aurocs() for part in synthetic])
+    (a, other), b = np.split(real.aurocs(), 2), np.concatenate([p.aurocs() for p in synthetic])
     own = rng.integers(2**32, size=len(synthetic) + 1).tolist()
-    of_a = real.resampled(RESAMPLES, own.pop())
+    of_a, of_other = np.split(real.resampled(RESAMPLES, own.pop()), 2, axis=1)
     of_b = np.hstack(
         [part.resampled(RESAMPLES, seed) for part, seed in zip(synthetic, own, strict=True)]
     )
-    return {"TSTR": (a, of_a), "FTER": (a / b, of_a / of_b), "T-Gap": (b - a, of_b - of_a)}
+    found = ((a, of_a), (b, of_b), (a / b, of_a / of_b), (b - a, of_b - of_a))
+    return dict(zip(SCALES, (*found, (a - other, of_a - of_other)), strict=True))
+
+
+def freedoms(real: Sample, synthetic: list[Sample]) -> dict[str, float]:
+    """Degrees of freedom of what test images add to each quantity, as the evaluation has them."""
+    of_real = effective_images(real.labels, real.patients) - 1
+    of_synthetic = min(effective_images(part.labels) for part in synthetic) - 1
+    both = min(of_real, of_synthetic)
+    return dict(zip(SCALES, (of_real, of_synthetic, both, both, of_real), strict=True))
 
 
 def simulate(
@@ -165,12 +198,12 @@ def simulate(
     for repetition in range(repetitions):
         rng = np.random.default_rng(repetition)
         real, synthetic = experiment(world, max(seeds), rng)
-        freedom = effective_clusters(real.patients) - 1
+        freedom = freedoms(real, synthetic)
         for name, (values, spread) in method(real, synthetic, rng).items():
             for s in seeds:
                 part = spread[:, :s] if bootstrap else spread[:s, :s]
                 found[name, s].append(
-                    make(values[:s], part, scale=SCALES[name], image_freedom=freedom)
+                    make(values[:s], part, scale=SCALES[name], image_freedom=freedom[name])
                 )
     return found
 
@@ -210,15 +243,65 @@ def few_seeds(seeds: int, share: float, repetitions: int) -> tuple[float, float]
     return covered(ours, 0.0), covered(usual, 0.0)
 
 
+def few_positives(
+    positives: int, separation: float, repetitions: int, images: int = 500
+) -> tuple[float, float]:
+    """Coverage of one run's AUROC with few positives, and how often there is no interval."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(images) < positives
+    found = []
+    for _ in range(repetitions):
+        scores = rng.standard_normal(images) + separation * labels
+        variance = (auroc_influence(scores, labels) ** 2).sum()
+        found.append(
+            interval_of_covariance(
+                np.array([auroc(scores, labels)]),
+                np.array([[variance]]),
+                scale="logit",
+                image_freedom=positives - 1,
+            )
+        )
+    given = [one for one in found if not math.isnan(one.lo)]
+    truth = float(norm.cdf(separation / math.sqrt(2)))
+    return covered(given, truth) if given else math.nan, 1 - len(given) / repetitions
+
+
+def delong_rejections(patients: int, repetitions: int, images: int = 5) -> float:
+    """How often DeLong's test finds a difference where none is, at the level .05.
+
+    Each patient has so many images, all with the label or all without.
+    """
+    rng = np.random.default_rng(0)
+    patient = np.repeat(np.arange(patients), images)
+    labels = patient % 2 == 0
+    rejected = 0
+    for _ in range(repetitions):
+        a, b = (
+            labels
+            + 0.8 * rng.standard_normal(patients)[patient]
+            + 0.6 * rng.standard_normal(len(patient))
+            for _ in range(2)
+        )
+        rejected += delong_test(a, b, labels, patient).p_value <= 0.05
+    return rejected / repetitions
+
+
 REGIMES = tuple(
-    World(name, images, seed, patient, image)
+    World(name, images, seed, patient, image, method=method)
     for images in (250, 2_000)
-    for name, seed, patient, image in (
-        ("seeds", 0.30, 0.3, 0.3),
-        ("test images", 0.02, 0.5, 0.8),
-        ("both", 0.12, 0.4, 0.6),
-        ("images, each seed's own way", 0.05, 0.2, 0.2),
+    for name, seed, patient, image, method in (
+        ("seeds", 0.30, 0.3, 0.3, 0.0),
+        ("test images", 0.02, 0.5, 0.8, 0.0),
+        ("both", 0.12, 0.4, 0.6, 0.0),
+        ("each seed's own way with images", 0.05, 0.2, 0.2, 0.0),
+        ("each method's own way with images", 0.05, 0.2, 0.2, 0.6),
     )
+)
+FAILURES = (
+    World("patients, a few of whom have most images", 250, 0.05, 0.9, 0.2),
+    World("patients, a few of whom have most images", 1_000, 0.05, 0.9, 0.2),
+    World("one seed of ten collapses", 1_000, 0.12, 0.4, 0.6, collapse=0.1),
+    World("one seed of five collapses", 1_000, 0.12, 0.4, 0.6, collapse=0.2),
 )
 RESAMPLED = World("both", 500, 0.12, 0.4, 0.6)
 CONTROL = World("control", 10_000, 0.05, 0.2, 0.4, trts=1.0, together=0.0)
@@ -236,10 +319,10 @@ def head(cells: list[str]) -> None:
     row(["---"] * len(cells))
 
 
-def show_regimes(repetitions: int) -> None:
+def show_regimes(worlds: tuple[World, ...], repetitions: int) -> None:
     """Coverage and mean width, by the closed form."""
     head(["variance from", "test images", "of", *(f"{s} seeds" for s in SEEDS)])
-    for world in REGIMES:
+    for world in worlds:
         found, truth = simulate(world, SEEDS, repetitions), world.truth()
         for name in SCALES:
             cells = [f"{covered(found[name, s], truth[name]):.3f}" for s in SEEDS]
@@ -251,7 +334,7 @@ def show_regimes(repetitions: int) -> None:
 def show_bootstrap(repetitions: int) -> None:
     """The same experiments by resampling and by the closed form."""
     head(["of", "seeds", "resampling", "closed form", "standard errors, resampling / closed form"])
-    seeds, truth = SEEDS[:3], RESAMPLED.truth()
+    seeds, truth = (3, 5, 8), RESAMPLED.truth()
     resampled = simulate(RESAMPLED, seeds, repetitions, bootstrap=True)
     closed = simulate(RESAMPLED, seeds, repetitions)
     for name, s in closed:
@@ -280,10 +363,24 @@ def show_control(repetitions: int) -> None:
 def show_few_seeds(repetitions: int) -> None:
     """Why the degrees of freedom are not Satterthwaite's."""
     head(["seeds", "seeds' share of the variance", "covered", "with Satterthwaite's"])
-    for seeds in (3, 5):
+    for seeds in (2, 3, 5):
         for share in (0.1, 0.25, 0.5, 0.75, 0.9, 1.0):
             ours, usual = few_seeds(seeds, share, 20 * repetitions)
             row([f"{seeds}", f"{share:g}", f"{ours:.3f}", f"{usual:.3f}"])
+
+
+def show_few_images(repetitions: int) -> None:
+    """One run: few positives, and DeLong's test with few patients."""
+    head(["positives of 500", "AUROC", "covered", "no interval"])
+    for positives in (4, 5, 8, 15, 30):
+        for separation in (1.0, 2.0):
+            coverage, none = few_positives(positives, separation, 5 * repetitions)
+            truth = norm.cdf(separation / math.sqrt(2))
+            row([f"{positives}", f"{truth:.2f}", f"{coverage:.3f}", f"{none:.3f}"])
+    print()
+    head(["patients", "rejected by DeLong's test where nothing differs"])
+    for patients in (8, 12, 20, 40):
+        row([f"{patients}", f"{delong_rejections(patients, 3 * repetitions):.3f}"])
 
 
 def main() -> None:
@@ -291,7 +388,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--repetitions", type=int, default=1_000)
     repetitions = parser.parse_args().repetitions
-    for show in (show_regimes, show_bootstrap, show_control, show_few_seeds):
+    for worlds in (REGIMES, FAILURES):
+        show_regimes(worlds, repetitions)
+        print()
+    for show in (show_bootstrap, show_control, show_few_seeds, show_few_images):
         show(repetitions)
         print()
 

@@ -27,7 +27,8 @@ class DeLong:
         auroc_b: AUROC of the second.
         standard_error: Of ``auroc_a - auroc_b``.
         z: The difference over its standard error.
-        p_value: Two-sided, by the normal distribution.
+        p_value: Two-sided, by the normal distribution; where patients are told apart, by Student's
+            t with ``effective_clusters - 1`` degrees of freedom.
     """
 
     auroc_a: float
@@ -88,7 +89,8 @@ def macro_auroc_influence(scores: Reals, labels: Bools) -> Doubles:
 def delong_test(a: Reals, b: Reals, labels: Bools, clusters: Indices | None = None) -> DeLong:
     """Whether two scores of the same images have different AUROCs (DeLong et al. 1988).
 
-    For one label and one pair of trained models: it knows nothing of seeds.
+    For one label and one pair of trained models: it knows nothing of seeds, and several labels'
+    p-values are not corrected for their number.
 
     Args:
         a: ``(N,)`` real, larger for the positive side.
@@ -99,7 +101,8 @@ def delong_test(a: Reals, b: Reals, labels: Bools, clusters: Indices | None = No
     Returns:
         The test. Scores in the same order have p = 1. NaN for standard error, z and p unless there
         are two positives and two negatives; NaN for z and p where AUROCs differ with a variance of
-        0 (one separates perfectly, the other is constant), which the test cannot judge.
+        0 (one separates perfectly, the other is constant), which the test cannot judge; NaN for p
+        if there is one patient only.
 
     Raises:
         ContractError: If shapes or dtypes disagree, or a score is NaN.
@@ -110,7 +113,7 @@ def delong_test(a: Reals, b: Reals, labels: Bools, clusters: Indices | None = No
     >>> f"{found.auroc_a:.2f} {found.auroc_b:.2f} p = {found.p_value:.2f}"
     '0.90 0.70 p = 0.19'
     """
-    from scipy.stats import norm
+    from scipy.stats import t
 
     auroc_a, auroc_b = auroc(a, labels), auroc(b, labels)
     influence = auroc_influence(a, labels) - auroc_influence(b, labels)
@@ -118,7 +121,8 @@ def delong_test(a: Reals, b: Reals, labels: Bools, clusters: Indices | None = No
     z = (auroc_a - auroc_b) / error if error > ROUNDING else math.nan
     if error <= ROUNDING and abs(auroc_a - auroc_b) <= ROUNDING:
         z = 0.0
-    return DeLong(auroc_a, auroc_b, error, z, float(2 * norm.sf(abs(z))))
+    freedom = math.inf if clusters is None else effective_clusters(clusters) - 1
+    return DeLong(auroc_a, auroc_b, error, z, float(2 * t.sf(abs(z), freedom)))
 
 
 def delta_interval_of_fter(

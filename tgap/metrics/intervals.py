@@ -1,9 +1,8 @@
 """Intervals of a mean over seeds, from seeds and resampled test images together.
 
-A hierarchical bootstrap over seeds, patients and images, in the form of its variance components:
-drawing few seeds with replacement understates their spread (a percentile bootstrap over five seeds
-covers .85 where .95 is claimed), so the seeds' part is the sample variance and widened by t, and
-only the images' part comes from resampling.
+A t interval over seeds, with the test images' part of the variance from a bootstrap of patients.
+Seeds are not resampled: drawing few with replacement understates their spread (a percentile
+bootstrap over five seeds covers .85 where .95 is claimed).
 """
 
 import math
@@ -22,6 +21,9 @@ UNDEFINED = 0.05
 """Largest share of resamples that may be undefined, e.g. for want of positives."""
 ROUNDING = 1e-12
 """A standard error up to this is 0, but for rounding."""
+LEAST_FREEDOM = 4
+"""Fewer degrees of freedom of the images' part do not bear an interval: with 4 positives that of
+one run covered .74 to .85 where .95 is claimed."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,10 @@ def interval(
     scale: Scale = "identity",
     image_freedom: float = math.inf,
 ) -> Interval:
-    """Interval of the mean over seeds, for new seeds and new test images.
+    """Interval of the mean over seeds, for new seeds and new test images, given the split.
+
+    What another ``real_train`` or ``pool`` would have made of it is not in it: all seeds share
+    these.
 
     Seed s has ``y_s = mu + a_s + c + e_s``: what the seed adds, what the test images add to all
     seeds alike, and what they add to this one. The variance of ``y`` over seeds, ``s2``, holds a
@@ -62,10 +67,14 @@ def interval(
         variance of the mean = s2 / S + var(c)
 
     The degrees of freedom of the t quantile are the harmonic mean of ``S - 1`` and of the images'
-    own, weighted by their shares of the variance. Satterthwaite squares these shares; with three
-    seeds and a share of .9 his interval of 95 % covers .92, this one .94 (and at worst .96;
-    experiments/statistics). The ends are symmetric on the scale, where the standard error goes by
-    the delta method.
+    own, weighted by their shares of the variance::
+
+        freedom = variance / (s2 / S / (S - 1) + var(c) / image_freedom)
+
+    Satterthwaite squares these shares; with three seeds and a share of .9 his interval of 95 %
+    covers .92, this one .94, and .96 or less at any share (experiments/statistics). With two seeds
+    this one covers .90 to .93 where seeds make most of the variance. The ends are symmetric on the
+    scale, where the standard error goes by the delta method.
 
     With one seed the spread over seeds is unknown: the variance is var(Y), the degrees of freedom
     are the images', and the interval is that of the trained model at hand, for new test images
@@ -76,7 +85,7 @@ def interval(
         up to that, such rows are left out;
       - the variance is 0: perfect separation in each resample shows that the images are too few to
         see errors, not that there are none;
-      - there is one patient only (``image_freedom`` 0);
+      - ``image_freedom`` is below ``LEAST_FREEDOM``: the patients, or the positives, are too few;
       - the estimate is at or beyond the end of the scale: 0 or 1 (logit), 0 (log).
 
     Args:
@@ -144,7 +153,7 @@ def interval_of_covariance(
     of_seeds, of_images = _components(values, covariance)
     variance = of_seeds + of_images
     error = math.sqrt(variance)
-    if not (math.isfinite(estimate) and error > ROUNDING and image_freedom > 0):
+    if not (math.isfinite(estimate) and error > ROUNDING and image_freedom >= LEAST_FREEDOM):
         return Interval(estimate, math.nan, math.nan, math.nan, math.nan, seeds)
     per_freedom = of_seeds / max(1, seeds - 1) + of_images / image_freedom
     freedom = variance / per_freedom if per_freedom > 0 else math.inf

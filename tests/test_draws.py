@@ -1,0 +1,71 @@
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tgap.draws import draw_per_label, patients_of, share_per_label
+from tgap.types import ImageSet
+
+
+def data(labels, patients):
+    n = len(labels)
+    return ImageSet(
+        images=np.zeros((n, 1, 1, 1), np.uint8),
+        labels=labels,
+        label_names=("a", "b"),
+        findings=np.zeros((n, 0), bool),
+        finding_names=(),
+        patients=patients,
+    )
+
+
+ROWS = st.lists(st.tuples(st.booleans(), st.booleans(), st.integers(-3, 9)), max_size=40)
+
+
+def arrays(rows):
+    labels = np.array([row[:2] for row in rows], bool).reshape(len(rows), 2)
+    return labels, np.array([row[2] for row in rows], np.int64)
+
+
+@given(ROWS, st.integers(1, 8), st.integers(0, 99))
+def test_whole_patients_are_drawn_until_every_label_has_enough(rows, per_label, seed):
+    labels, patients = arrays(rows)
+    everything = np.arange(len(rows), dtype=np.int64)
+    chosen = patients_of(data(labels, patients), everything, per_label, np.random.default_rng(seed))
+    assert (np.diff(chosen) > 0).all()
+    drawn = set(patients[chosen].tolist())
+    assert set(np.flatnonzero(np.isin(patients, list(drawn))).tolist()) == set(chosen.tolist())
+    enough = (labels[chosen].sum(axis=0) >= per_label).all()
+    assert enough or len(chosen) == len(rows)
+
+
+def test_no_more_patients_are_drawn_than_needed():
+    labels = np.ones((100, 2), bool)
+    chosen = patients_of(
+        data(labels, np.arange(100) // 2), np.arange(100), 7, np.random.default_rng(0)
+    )
+    assert len(chosen) == 8
+
+
+def test_only_the_rows_given_are_drawn_from():
+    labels = np.ones((10, 2), bool)
+    rows = np.array([1, 4, 5])
+    chosen = patients_of(data(labels, np.arange(10)), rows, 99, np.random.default_rng(0))
+    assert chosen.tolist() == [1, 4, 5]
+
+
+@given(ROWS, st.floats(0, 1), st.integers(0, 99))
+def test_each_combination_of_labels_is_shared_out_alike(rows, share, seed):
+    labels, _ = arrays(rows)
+    chosen = share_per_label(labels, share, np.random.default_rng(seed))
+    for combination in np.unique(labels, axis=0):
+        members = (labels == combination).all(axis=1)
+        assert chosen[members].sum() == round(share * members.sum())
+
+
+@given(ROWS, st.integers(0, 9), st.integers(0, 99))
+def test_so_many_of_each_label_or_all(rows, count, seed):
+    labels, _ = arrays(rows)
+    chosen = draw_per_label(labels, count, np.random.default_rng(seed))
+    assert (np.diff(chosen) > 0).all()
+    assert (labels[chosen].sum(axis=0) >= np.minimum(count, labels.sum(axis=0))).all()
+    assert len(chosen) <= np.minimum(count, labels.sum(axis=0)).sum()
