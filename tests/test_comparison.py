@@ -177,6 +177,28 @@ def test_p_values_are_sign_flips_adjusted_over_all_pairs():
     )
 
 
+def test_the_p_value_for_new_images_is_of_the_interval_and_adjusted_too():
+    rng = np.random.default_rng(4)
+    rows = [
+        row(method, seed=seed, tstr=mean + 0.01 * rng.normal())
+        for method, mean in (("a", 0.7), ("b", 0.75), ("c", 0.71))
+        for seed in range(8)
+    ]
+    pairs = compare(rows).pairs
+    raw = [
+        2 * stats.t.sf(abs(its.estimate) / its.standard_error, its.degrees_of_freedom)
+        for its in (pair.difference for pair in pairs)
+    ]
+    factors = [4 - rank for rank in stats.rankdata(raw)]
+    assert sorted(factors) == [1, 2, 3]
+    expected = [min(1, factor * p) for factor, p in zip(factors, raw, strict=True)]
+    assert [pair.p_new_images for pair in pairs] == pytest.approx(expected)
+    (alone,) = compare([row(m, seed=s, tstr=t, resampled={}) for m, t in (("a", 0.7), ("b", 0.8))
+                        for s in range(8)]).pairs  # fmt: skip
+    assert alone.p_value == 2 / 2**8
+    assert math.isnan(alone.p_new_images)
+
+
 def test_what_two_methods_share_is_not_in_the_interval_of_their_difference():
     spread = (0.001, -0.001, 0.002, 0.0)
     rows = [row("a", seed=s, tstr=0.7 + 0.03 * s) for s in range(4)]
@@ -195,7 +217,7 @@ def test_fter_between_sizes_is_tested_for_equivalence():
     steep = [row("b", z, s, 0.6 + z / 500 + s / 500) for z in (20, 50, 90) for s in range(4)]
     same, different = compare(flat + steep + [row("none", None)]).size_effects
     assert [g.size for g in same.groups] == [20, 50]
-    assert same.p_value == 0  # all differences are 0
+    assert math.isnan(same.p_value)  # all differences are 0, which shows no spread
     assert [g.size for g in different.groups] == [20, 50, 90]
     assert different.p_value > 0.99
     # The pair of sizes that differs most decides: 20 and 90, by .1556.

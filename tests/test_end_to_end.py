@@ -29,10 +29,14 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
         yield folder / ".tgap"
 
 
-def runs_of(home: Path) -> list:
+def client_of(home: Path):
     from mlflow import MlflowClient
 
-    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+    return MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+
+
+def runs_of(home: Path) -> list:
+    client = client_of(home)
     experiment = client.get_experiment_by_name("tgap")
     return client.search_runs([experiment.experiment_id], max_results=100)
 
@@ -62,6 +66,37 @@ def test_mlflow_has_a_parent_and_its_children(swept: Path) -> None:
             assert run.data.metrics[f"reused/{stage}"] in (0.0, 1.0)
     sizes = sorted((r.data.params["size"], r.data.params["seed"]) for r in children)
     assert sizes == sorted(2 * [(s, k) for s in ("12", "24") for k in ("0", "1")])
+
+
+def test_a_sweep_has_each_group_s_interval_at_its_size(swept: Path) -> None:
+    (parent,) = [r for r in runs_of(swept) if "mlflow.parentRunId" not in r.data.tags]
+    client = client_of(swept)
+    for end in ("lo", "mean", "hi"):
+        history = client.get_metric_history(parent.info.run_id, f"fter/{end}/random-dreambooth")
+        assert sorted(metric.step for metric in history) == [12, 24]
+        (untuned,) = client.get_metric_history(parent.info.run_id, f"fter/{end}/none")
+        assert untuned.step == 0
+    assert parent.data.metrics["seeds/random-dreambooth"] == 2
+
+
+def test_a_run_s_verdicts_numbers_and_suspected_copies_are_in_mlflow(swept: Path) -> None:
+    children = [r for r in runs_of(swept) if "mlflow.parentRunId" in r.data.tags]
+    tuned = [r for r in children if r.data.params["finetuner"] == "dreambooth"]
+    for run in tuned:
+        assert "tgap.verdicts" in run.data.tags
+        for name in (
+            "fter/lo", "fter/hi", "t_gap/easier_than_reality", "t_gap/utility_lost",
+            "fidelity/frechet", "fidelity/kid", "fidelity/precision", "fidelity/recall",
+            "fidelity/density", "fidelity/coverage", "diversity/vendi",
+            "memorization/copied_fraction", "baseline/metadata_auroc",
+        ):  # fmt: skip
+            assert name in run.data.metrics, name
+        files = swept / "mlartifacts" / run.info.run_id / "artifacts"
+        for name in (
+            "summary.txt", "resampled.npy", "row.json",
+            "pictures/memorization_copies.png", "tables/memorization_copies.json",
+        ):  # fmt: skip
+            assert (files / name).exists(), name
 
 
 def test_work_is_shared(swept: Path) -> None:
@@ -127,6 +162,7 @@ def test_a_failing_run_is_told_and_the_others_go_on(
     assert run_command(words) == 1
     out = capsys.readouterr()
     assert "random+dreambooth" in out.out
+    assert "missing 0" in out.out  # not left out of the table
     assert "fine-tuning diverged" in out.err
     assert "Traceback" not in out.err
     (parent, *_) = [r for r in runs_of(swept) if "mlflow.parentRunId" not in r.data.tags]

@@ -15,10 +15,12 @@ from tgap.metrics.comparison import (
     equivalence,
     holm,
     in_words,
+    p_of_interval,
     power,
     sign_flip,
     smallest_p,
 )
+from tgap.metrics.intervals import interval_of_covariance
 
 whole = st.lists(st.integers(-4, 4), min_size=1, max_size=9)  # small integers: many ties
 
@@ -81,6 +83,32 @@ def test_sign_flip_where_nothing_differs_or_is_known():
         sign_flip(locked([]))
 
 
+differences = st.lists(st.floats(-0.1, 0.1).map(lambda x: round(x, 3)), min_size=3, max_size=8)
+
+
+@settings(deadline=None)
+@given(differences.filter(lambda d: len(set(d)) > 1))
+def test_the_p_value_of_an_interval_of_seeds_is_that_of_the_t_test(values):
+    seeds = len(values)
+    found = p_of_interval(interval_of_covariance(locked(values), np.zeros((seeds, seeds))))
+    assert found == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-9)
+
+
+@settings(deadline=None)
+@given(differences.filter(lambda d: len(set(d)) > 1), st.floats(0, 0.01))
+def test_the_p_value_of_an_interval_is_below_the_level_where_it_excludes_0(values, shared):
+    seeds = len(values)
+    interval = interval_of_covariance(
+        locked(values), np.full((seeds, seeds), shared), image_freedom=30
+    )
+    assert (p_of_interval(interval) < 0.05) == (not interval.lo <= 0 <= interval.hi)
+
+
+def test_without_an_interval_there_is_no_p_value_of_it():
+    undefined = interval_of_covariance(locked([0.1, 0.1]), np.zeros((2, 2)))
+    assert math.isnan(p_of_interval(undefined))
+
+
 def test_smallest_p_counts_comparisons():
     assert smallest_p(5, 3) == pytest.approx(0.1875)
     assert smallest_p(8, 6) < 0.05 < smallest_p(8, 7)
@@ -111,19 +139,23 @@ def test_holm_refuses_what_is_no_p_value():
 
 
 @settings(deadline=None)
-@given(st.lists(st.floats(-0.1, 0.1).map(lambda x: round(x, 3)), min_size=2, max_size=8))
+@given(differences)
 def test_equivalence_is_the_worse_of_two_one_sided_t_tests(values):
     if len(set(values)) == 1:
-        assert equivalence(locked(values), 0.02) == float(abs(values[0]) >= 0.02)
+        assert math.isnan(equivalence(locked(values), 0.02))
         return
     above = stats.ttest_1samp(values, -0.02, alternative="greater").pvalue
     below = stats.ttest_1samp(values, 0.02, alternative="less").pvalue
     assert equivalence(locked(values), 0.02) == pytest.approx(max(above, below), abs=1e-9)
 
 
-def test_equivalence_needs_two_seeds_and_a_margin():
-    assert math.isnan(equivalence(locked([0.0]), 0.02))
-    assert math.isnan(equivalence(locked([0.0, math.nan]), 0.02))
+def test_equivalence_needs_three_seeds_that_vary_and_a_margin():
+    assert math.isnan(equivalence(locked([0.0, 0.001]), 0.02))
+    assert math.isnan(equivalence(locked([0.0, math.nan, 0.001]), 0.02))
+    differ_by_rounding = [0.3 - 0.29, 0.2 - 0.19, 0.1 - 0.09]
+    assert len(set(differ_by_rounding)) > 1
+    assert math.isnan(equivalence(locked(differ_by_rounding), 0.02))
+    assert equivalence(locked([0.0, 0.001, 0.0]), 0.02) < 0.001
     with pytest.raises(ContractError, match="margin must be above 0, got 0"):
         equivalence(locked([0.0, 0.1]), 0)
 
@@ -165,10 +197,20 @@ def test_no_difference_is_found_by_too_few_seeds():
         (math.nan, 8, 1, "not defined"),
         # Others in the family had more seeds, so Holm asked less of this one than of the first.
         (0.0468, 8, 10, "differ: p = .047 (8 seeds, 10 comparisons, Holm)"),
+        (0.0625, 6, 10, "no difference shown: p = .062 (6 seeds, 10 comparisons, Holm)"),
+        (0.3125, 6, 10, "underpowered: 6 seeds, at best p = .31 (10 comparisons, Holm)"),
     ],
 )
 def test_words(p, seeds, comparisons, words):
-    assert in_words(p, seeds, comparisons) == words
+    assert in_words(p, 0.01, seeds, comparisons) == words
+
+
+@pytest.mark.parametrize("p_new_images", [0.051, 1.0, math.nan])
+def test_a_difference_is_claimed_of_other_test_images_only_where_their_p_value_agrees(p_new_images):
+    assert in_words(0.0078125, p_new_images, 8) == (
+        "differ on these test images: p = .008 (8 seeds); not shown for other test images"
+    )
+    assert in_words(0.5, p_new_images, 8) == "no difference shown: p = .50 (8 seeds)"
 
 
 def test_holm_keeps_the_family_wise_error():
@@ -186,6 +228,20 @@ def test_unadjusted_pairs_would_not_keep_it(monkeypatch):
         simulation.Family(10, 8, "normal"), 100, np.random.default_rng(0)
     )
     assert error > 0.3
+
+
+def test_on_new_test_images_the_sign_flip_errs_as_the_closed_form_says_and_both_tests_do_not():
+    pair, three = simulation.Family(2, 8, "normal"), simulation.Family(3, 8, "normal")
+    over_seeds, over_both, both = simulation.shares_of_error(
+        pair, 0.9, 400, np.random.default_rng(0)
+    )
+    expected = simulation.closed_form_of_error(0.9, 8)
+    assert expected == pytest.approx(0.48, abs=0.005)
+    assert over_seeds == pytest.approx(expected, abs=4 * math.sqrt(0.25 / 400))
+    assert both <= over_both <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
+    family = simulation.shares_of_error(three, 0.5, 400, np.random.default_rng(1))
+    assert family[0] > 0.09
+    assert family[2] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)
 
 
 def test_the_figure_and_tables_of_the_simulation(tmp_path):

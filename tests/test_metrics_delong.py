@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from MLstatkit import Delong_test
-from scipy.stats import t
+from scipy.stats import norm, t
 
+from experiments.statistics.coverage import delong_rejections
 from tgap.errors import ContractError
 from tgap.metrics.classification import macro_auroc
 from tgap.metrics.delong import (
@@ -106,6 +107,21 @@ def test_patients_of_one_image_each_change_nothing():
     patients = np.random.default_rng(0).permutation(200)
     with_patients = delong_test(a, b, labels, patients)
     assert with_patients.z == pytest.approx(delong_test(a, b, labels).z)
+
+
+def test_few_patients_are_judged_by_students_t():
+    a, b, labels = two_scores(60)
+    patients = np.arange(60) // 10
+    found = delong_test(a, b, labels, patients)
+    assert found.p_value == pytest.approx(2 * t.sf(abs(found.z), 5))
+    alone = delong_test(a, b, labels)
+    assert alone.p_value == pytest.approx(2 * norm.sf(abs(alone.z)))
+    assert math.isnan(delong_test(a, b, labels, np.zeros(60, np.int64)).p_value)
+
+
+def test_with_eight_patients_the_level_is_kept():
+    # Three standard errors are .02; by the normal distribution it is .10.
+    assert delong_rejections(8, 1_000) == pytest.approx(0.05, abs=0.02)
 
 
 def test_images_given_twice_are_no_evidence_when_they_are_one_patient():

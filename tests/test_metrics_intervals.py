@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from experiments.statistics.coverage import (
     by_influence,
     covered,
     experiment,
+    few_positives,
     few_seeds,
     simulate,
 )
@@ -171,9 +173,13 @@ def test_one_perfect_seed_among_others_is_fine():
     assert 0.85 < found.lo < 0.99 < found.hi < 1
 
 
-def test_one_patient_has_no_interval():
+@pytest.mark.parametrize("freedom", [0.0, 3.0, 3.99, math.nan])
+def test_few_patients_or_positives_have_no_interval(freedom):
     replicates = draws(VALUES, shared=0.02, own=0.01)
-    assert is_undefined(interval(VALUES, replicates, image_freedom=0.0))
+    found = interval(VALUES, replicates, image_freedom=freedom)
+    assert is_undefined(found)
+    assert found.estimate == VALUES.mean()
+    assert not is_undefined(interval(VALUES, replicates, image_freedom=4.0))
 
 
 def test_a_ratio_that_seeds_leave_open_has_an_open_interval():
@@ -221,6 +227,27 @@ def test_intervals_by_resampling_cover_the_truth():
         assert covered(intervals, truth[name]) >= 0.88, name  # three standard errors
 
 
+def test_a_difference_of_methods_is_covered_where_images_are_not_the_same_to_both():
+    world = World("", 250, 0.05, 0.2, 0.2, method=0.6)
+    (name,) = (name for name in SCALES if name.startswith("difference"))
+    intervals = simulate(world, (5,), 200)[name, 5]
+    assert 0.904 <= covered(intervals, 0.0) <= 0.996
+    blind = [i.estimate for i in intervals]
+    assert np.std(blind) > 0.02  # far beyond a seed's spread of .05 * .2 / 5 ** .5
+
+
+def test_seeds_that_collapse_are_beyond_the_intervals():
+    world = World("", 500, 0.05, 0.2, 0.2, collapse=0.1)
+    assert covered(simulate(world, (3,), 100)["TSTR", 3], world.truth()["TSTR"]) < 0.85
+
+
+def test_with_five_positives_an_interval_covers_and_with_four_there_is_none():
+    assert few_positives(4, 1.0, 10)[1] == 1
+    coverage, none = few_positives(5, 1.0, 500)
+    assert none == 0
+    assert coverage >= 0.92
+
+
 def test_truth_of_the_simulation_is_the_mean_of_many_seeds():
     world = World("", 1, 0.3, 0.3, 0.3)
     rng = np.random.default_rng(0)
@@ -228,6 +255,10 @@ def test_truth_of_the_simulation_is_the_mean_of_many_seeds():
     tstr = stats.norm.cdf((1.0 + 0.3 * luck[0]) / math.sqrt(2))
     trts = stats.norm.cdf((1.8 + 0.3 * (0.3 * luck[0] + math.sqrt(0.91) * luck[1])) / math.sqrt(2))
     truth = world.truth()
+    collapsing = replace(world, collapse=0.2).truth()
+    learned = np.where(rng.random(400_000) < 0.2, 0.5, tstr)
+    assert collapsing["FTER"] == pytest.approx((learned / trts).mean(), abs=1e-3)
+    assert truth["TRTS"] == collapsing["TRTS"] == pytest.approx(trts.mean(), abs=5e-4)
     assert truth["TSTR"] == pytest.approx(stats.norm.cdf(1 / math.sqrt(2.09)), abs=1e-9)
     assert truth["FTER"] == pytest.approx((tstr / trts).mean(), abs=5e-4)
     assert truth["T-Gap"] == pytest.approx((trts - tstr).mean(), abs=5e-4)

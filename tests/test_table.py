@@ -57,7 +57,8 @@ def test_a_mean_has_its_interval_below_it():
         ends = [float(end) for end in cell.split("-")]
         assert ends == pytest.approx([found[name].lo, found[name].hi], abs=5.1e-4)
         assert ranges.index(cell) + len(cell) in [m.end() for m in re.finditer(r"\S+", means)]
-    assert "hierarchical bootstrap over seeds, patients, images" in text_of(rows)
+    note = " ".join(text_of(rows).split())
+    assert "(t over seeds, bootstrap of patients), given the split: what another real_train" in note
     assert "One seed" not in text_of(rows)
 
 
@@ -72,13 +73,14 @@ def test_numbers_below_0_and_above_1_can_be_read():
 def test_one_seed_says_what_its_interval_lacks():
     text = text_of([row()])
     assert "of the test images only; another seed may lie outside" in text
-    assert "hierarchical" not in text
+    assert "over seeds" not in text
 
 
 def test_where_no_interval_is_justified_the_mean_stands_alone():
     text = text_of([row(resampled={})])
     assert lines(text, "random")[0][3] == ".700"
     assert "No interval where none is justified" in text
+    assert "a seed without resamples" in text
     assert "No interval" not in text_of([row()])
 
 
@@ -113,16 +115,27 @@ def test_few_seeds_are_underpowered_and_many_are_not():
     assert "underpowered" not in text
 
 
+def test_a_difference_is_claimed_of_these_test_images_where_there_is_no_interval():
+    better = {"a": 0.7, "b": 0.8}
+    rows = [row(m, seed=s, tstr=t + s / 500, resampled={}) for m, t in better.items()
+            for s in range(8)]  # fmt: skip
+    text = " ".join(text_of(rows).split())
+    assert "b - a at 100: +.100; differ on these test images: p = .008 (8 seeds); not" in text
+    assert "interval of each alone; sign-flip p adjusted for all" in text
+
+
 def test_sizes_are_tested_for_the_same_fter():
-    rows = [row(size=z, seed=s, tstr=0.7 + s / 500) for z in (20, 50) for s in range(4)]
+    rows = [row(size=z, seed=s, tstr=0.7 + s * z / 1e4) for z in (20, 50) for s in range(4)]
     rows += [row("b", z, s, 0.6 + z / 500 + s / 500) for z in (20, 50) for s in range(4)]
     text = text_of(rows)
-    assert "random+dreambooth at 20, 50: equal within .020: p < .001 (4 seeds)" in text
+    assert "random+dreambooth at 20, 50: equal within .020: p = .002 (4 seeds)" in text
     assert "b at 20, 50: not shown to be equal within .020: p = 1 (4 seeds)" in text
-    assert "a test needs 2 seeds in common, got 1" in text_of([row(size=20), row(size=50)])
+    rows = [row(size=z, seed=s) for z in (20, 50) for s in range(2)]
+    assert "a test needs 3 seeds in common, got 2" in text_of(rows)
     undefined = {**row().metrics, "fter": math.nan}
-    rows = [row(size=z, seed=s, metrics=undefined) for z in (20, 50) for s in range(2)]
-    assert "20, 50: FTER is not defined for every seed" in text_of(rows)
+    for changes in ({"metrics": undefined}, {}):
+        rows = [row(size=z, seed=s, **changes) for z in (20, 50) for s in range(3)]
+        assert "20, 50: no test: FTER is not defined for every seed, or its" in text_of(rows)
     chance = {**row().metrics, "fter/meaningful": 0.0}
     rows = [row(size=z, seed=s, metrics=chance) for z in (20, 50) for s in range(2)]
     assert "20, 50: FTER means nothing at one of the sizes" in text_of(rows)

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from tgap.component import Component
 from tgap.errors import ConfigError, ContractError
 from tgap.evaluators.base import LEGS
-from tgap.evaluators.findings import finding_aurocs
+from tgap.evaluators.findings import FEWEST, finding_aurocs
 from tgap.evaluators.naming import metric_names
 from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, TwoWay, effective_images, image_freedom
 from tgap.types import ImageSet, Scores
@@ -339,6 +339,22 @@ def test_findings_are_scored_against_the_images_of_other_labels():
     assert math.isnan(metrics["tstr/finding_auroc_three_3"])
     lost = metrics["trtr/finding_auroc_one"] - metrics["tstr/finding_auroc_one"]
     assert metrics["t_gap/utility_lost_finding_one"] == pytest.approx(lost)
+    counts = [metrics[f"images/finding_{name}"] for name in ("one", "two", "three_3")]
+    assert counts == [one.sum(), two.sum(), 0]
+
+
+def test_a_finding_of_few_images_has_a_count_and_no_auroc():
+    legs = larger(0, QUALITY)
+    odd, even = (np.flatnonzero(column) for column in legs["tstr"].labels.T)
+    findings = np.zeros((len(legs["tstr"].labels), 2), bool)
+    findings[odd[: FEWEST - 1], 0] = findings[odd[:FEWEST], 1] = True
+    findings[even[:3]] = True  # carried with the other label: these stand behind nothing
+    metrics = found_in(legs, findings=findings, finding_names=("few", "enough")).metrics
+    assert metrics["images/finding_few"] == FEWEST - 1
+    assert metrics["images/finding_enough"] == FEWEST
+    for name in ("tstr/finding_auroc", "trtr/finding_auroc", "t_gap/utility_lost_finding"):
+        assert math.isnan(metrics[f"{name}_few"])
+        assert math.isfinite(metrics[f"{name}_enough"])
 
 
 def test_a_finding_that_is_not_taught_stands_out():

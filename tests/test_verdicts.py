@@ -55,6 +55,10 @@ VERDICTS = {
 }
 
 
+def around(tstr: float, half: float) -> dict[str, float]:
+    return {"tstr/auroc": tstr, "tstr/auroc/lo": tstr - half, "tstr/auroc/hi": tstr + half}
+
+
 def codes(metrics: dict[str, float]) -> list[str]:
     return [verdict.code for verdict in verdicts(metrics)]
 
@@ -67,6 +71,8 @@ def sentence(metrics: dict[str, float], code: str) -> str:
 @pytest.mark.parametrize("name", CONTROLS)
 def test_controls_on_digits_get_their_verdicts(name):
     assert codes(CONTROLS[name]) == VERDICTS[name]
+    metrics = CONTROLS[name] | around(CONTROLS[name]["tstr/auroc"], 0.009)
+    assert codes(metrics) == VERDICTS[name]
 
 
 def test_nothing_is_said_of_nothing():
@@ -77,6 +83,7 @@ def test_nothing_is_said_of_nothing():
 ALL_NAMES = sorted(
     {
         *CONTROLS["noise"],
+        "tstr/auroc/lo", "tstr/auroc/hi",
         "t_gap/utility_lost/hi", "t_gap/easier_than_reality/lo", "t_gap/easier_than_reality/hi",
         "memorization/closer_than_held_out", "baseline/metadata_auroc",
     }
@@ -90,6 +97,12 @@ ANY_METRICS = st.fixed_dictionaries(
         for name in ALL_NAMES
     },
 )
+
+
+USEFULNESS = {
+    "real_no_better_than_chance", "as_useful_as_real", "partly_useful",
+    "hardly_better_than_chance", "no_better_than_chance", "worse_than_chance",
+}  # fmt: skip
 
 
 @given(ANY_METRICS)
@@ -109,13 +122,20 @@ def test_any_numbers_give_well_formed_sentences_without_nan(metrics):
 def test_contradictions_are_never_said_together(metrics):
     found = set(codes(metrics))
     for either in (
-        {"real_no_better_than_chance", "as_useful_as_real", "partly_useful",
-         "no_better_than_chance"},
+        USEFULNESS,
+        {"no_better_than_metadata", "no_better_than_chance", "worse_than_chance"},
         {"not_recognised", "wrong_labels", "easier_than_reality"},
         {"unrealistic", "collapsed", "less_varied"},
         {"copies", "closer_than_held_out"},
     ):  # fmt: skip
         assert len(found & either) <= 1
+
+
+@given(ANY_METRICS, st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=400, deadline=None)
+def test_something_is_said_of_every_tstr_beside_a_trtr(metrics, tstr, trtr):
+    found = set(codes(metrics | {"tstr/auroc": tstr, "trtr/auroc": trtr}))
+    assert len(found & USEFULNESS) == 1
 
 
 def test_every_code_is_reached_by_some_run():
@@ -124,6 +144,7 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"tstr/auroc": 0.58, "baseline/metadata_auroc": 0.583}))
     reached |= set(codes({"trts/auroc": 0.9, "trtr/auroc": 0.8}))
     reached |= set(codes({"memorization/closer_than_held_out": 0.8}))
+    reached |= set(codes(around(0.54, 0.01))) | set(codes(around(0.3, 0.05)))
     assert reached == set(RULES) == set(CODES)
 
 
@@ -149,6 +170,72 @@ def test_utility_is_judged_beside_trtr(tstr, code):
     assert codes(legs(tstr)) == [code]
 
 
+@pytest.mark.parametrize(
+    ("tstr", "half", "code"),
+    [
+        (0.541, 0.008, "hardly_better_than_chance"),  # 10,000 images per label
+        (0.541, 0.05, "no_better_than_chance"),
+        (0.6, 0.15, "no_better_than_chance"),
+        (0.6, 0.09, "partly_useful"),
+        (0.785, 0.05, "as_useful_as_real"),
+        (0.45, 0.06, "no_better_than_chance"),
+        (0.45, 0.04, "worse_than_chance"),
+    ],
+)
+def test_chance_is_judged_by_the_interval_where_it_is_known(tstr, half, code):
+    assert codes(legs(tstr) | around(tstr, half)) == [code]
+
+
+def test_what_is_near_chance_is_told_with_its_interval():
+    hardly = sentence(legs(0.541) | around(0.541, 0.008), "hardly_better_than_chance")
+    assert "is hardly better than chance on real ones (TSTR 0.541 [0.533, 0.549])" in hardly
+    few = legs(0.6) | around(0.6, 0.15)
+    assert sentence(few, "no_better_than_chance").endswith(
+        "on real ones, as far as the test images can tell (TSTR 0.600 [0.450, 0.750])"
+    )
+    assert "labels may be swapped between the synthetic and the real set" in sentence(
+        around(0.1, 0.05), "worse_than_chance"
+    )
+    none = legs(0.52) | around(0.52, math.nan)
+    assert sentence(none, "no_better_than_chance").endswith("(TSTR 0.520 without an interval)")
+
+
+def test_below_chance_is_luck_where_no_classifier_reads_the_labels():
+    noise = CONTROLS["noise"] | around(0.3, 0.05)
+    assert "so a TSTR of 0.300 is luck" in sentence(noise, "no_better_than_chance")
+    assert "worse_than_chance" not in codes(noise)
+    swapped = legs(0.1) | around(0.1, 0.05) | {"trts/auroc": 0.12, "tsts/auroc": 0.9}
+    assert "worse_than_chance" in codes(swapped)
+
+
+def test_little_may_be_lost_where_real_images_teach_little():
+    assert codes(legs(0.595, 0.6)) == ["as_useful_as_real"]
+    assert codes(legs(0.585, 0.6)) == ["partly_useful"]
+    assert codes(legs(0.97, 0.989)) == ["as_useful_as_real"]
+    assert "up to 0.015 may be lost" in sentence(
+        legs(0.595, 0.6) | {"t_gap/utility_lost/hi": 0.015}, "as_useful_as_real"
+    )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "code"),
+    [
+        (legs(0.64), "partly_useful"),
+        (legs(0.6, 0.6), "as_useful_as_real"),
+        (around(0.54, 0.01), "hardly_better_than_chance"),
+        (around(0.4, 0.01), "worse_than_chance"),
+    ],
+)
+def test_one_training_near_chance_is_told_to_be_one(metrics, code):
+    warning = (
+        "; this is one training: where nothing is learnt, trainings scatter by about .1, so run "
+        "several seeds"
+    )
+    assert sentence(metrics, code).endswith(warning)
+    assert warning not in sentence(legs(0.66), "partly_useful")
+    assert warning not in sentence(around(0.3, 0.01), "worse_than_chance")
+
+
 def test_a_useful_set_says_what_may_be_lost_all_the_same():
     assert sentence(legs(0.795), "as_useful_as_real") == (
         "Training on the synthetic images is as good as training on real ones (TSTR 0.795, TRTR "
@@ -160,6 +247,10 @@ def test_a_useful_set_says_what_may_be_lost_all_the_same():
     )
     sure = legs(0.795) | {"t_gap/utility_lost/hi": 0.015}
     assert "may be lost" not in sentence(sure, "as_useful_as_real")
+    unknown = legs(0.795) | {"t_gap/utility_lost/hi": math.nan}
+    assert sentence(unknown, "as_useful_as_real").endswith(
+        "; no interval is known of what may be lost"
+    )
 
 
 def test_a_partly_useful_set_says_how_much_of_what_real_images_teach():
@@ -190,6 +281,8 @@ def test_the_thesis_rows_beside_metadata():
     assert found(0.541) == ["no_better_than_chance"]
     assert found(0.587) == ["no_better_than_metadata"]
     assert found(0.637) == []
+    hardly = codes(around(0.541, 0.008) | {"baseline/metadata_auroc": 0.583})
+    assert hardly == ["hardly_better_than_chance", "no_better_than_metadata"]
 
 
 # What the images are like
@@ -200,6 +293,7 @@ def test_easier_than_reality_needs_more_than_chance_would_do():
     assert codes(easier) == ["easier_than_reality"]
     assert codes(easier | {"t_gap/easier_than_reality/lo": 0.1}) == ["easier_than_reality"]
     assert codes(easier | {"t_gap/easier_than_reality/lo": -0.01}) == []
+    assert codes(easier | {"t_gap/easier_than_reality/lo": math.nan}) == []
     assert codes({"trts/auroc": 0.81, "trtr/auroc": 0.8}) == []
 
 
@@ -211,6 +305,7 @@ def test_labels_are_not_recognised_below_three_quarters_of_what_real_ones_allow(
     assert found(0.72) == ["not_recognised"]
     assert found(0.72, **{"t_gap/easier_than_reality/hi": -0.01}) == ["not_recognised"]
     assert found(0.72, **{"t_gap/easier_than_reality/hi": 0.01}) == []
+    assert found(0.72, **{"t_gap/easier_than_reality/hi": math.nan}) == []
 
 
 def test_wrong_labels_are_those_that_are_not_recognised_in_pictures_that_look_real():
@@ -223,6 +318,7 @@ def test_wrong_labels_are_those_that_are_not_recognised_in_pictures_that_look_re
         assert "wrong_labels" not in codes(unknown)
         assert "not_recognised" in codes(unknown)
     assert "wrong_labels" not in codes(metrics | {"fidelity/coverage": 0.7})
+    assert "wrong_labels" not in codes(metrics | {"t_gap/easier_than_reality/hi": math.nan})
 
 
 def test_collapse_is_told_from_little_variation():

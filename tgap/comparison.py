@@ -20,7 +20,7 @@ from tgap.groups import (
     side_by_side,
     varied,
 )
-from tgap.metrics.comparison import equivalence, holm, sign_flip
+from tgap.metrics.comparison import equivalence, holm, p_of_interval, sign_flip
 from tgap.metrics.intervals import Interval
 from tgap.seeding import rng_for
 
@@ -40,8 +40,9 @@ class Pair:
         second: The subtrahend.
         seeds: In common.
         missing: Seeds of either, finished or not, that are not in common.
-        difference: Of TSTR, paired by seed and by resampled patient.
-        p_value: Of ``sign_flip``, adjusted by Holm; NaN if it is not defined.
+        difference: Of TSTR, paired by seed and by resampled patient; of this pair alone.
+        p_value: Of ``sign_flip``, on these test images, adjusted by Holm; NaN if it is not defined.
+        p_new_images: Of ``p_of_interval``, adjusted by Holm; NaN where there is no interval.
         comparisons: Pairs in the family: all of the sweep that have a p-value.
     """
 
@@ -51,6 +52,7 @@ class Pair:
     missing: tuple[int, ...]
     difference: Interval
     p_value: float
+    p_new_images: float
     comparisons: int
 
 
@@ -64,7 +66,8 @@ class SizeEffect:
         missing: Seeds of any, finished or not, that are not in common.
         margin: FTERs that differ by less count as equal.
         p_value: Of ``equivalence``, the largest over all pairs of sizes: the claim holds only if
-            it holds for each (Berger 1982). NaN if it is not defined, or FTER means nothing.
+            it holds for each (Berger 1982). Of several methods not corrected for their number.
+            NaN if it is not defined, or FTER means nothing.
     """
 
     groups: tuple[Group, ...]
@@ -157,18 +160,16 @@ def own_settings(group: Group, groups: Sequence[Group]) -> list[str]:
 def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
     pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
     differences = [_differences(*pair) for pair in pairs]
-    adjusted = holm(np.array([_sign_flip(its) for its in differences], np.float64))
-    comparisons = int(np.isfinite(adjusted).sum())
+    intervals = [
+        mean_interval(its, "identity", min(a.image_freedom, b.image_freedom))
+        for (a, b), its in zip(pairs, differences, strict=True)
+    ]
+    of_seeds = holm(np.array([_sign_flip(its) for its in differences], np.float64))
+    of_images = holm(np.array([p_of_interval(its) for its in intervals], np.float64))
+    comparisons = int(np.isfinite(of_seeds).sum())
     return tuple(
-        Pair(
-            a,
-            b,
-            *_common((a, b)),
-            mean_interval(its, "identity", min(a.image_freedom, b.image_freedom)),
-            float(p),
-            comparisons,
-        )
-        for (a, b), its, p in zip(pairs, differences, adjusted, strict=True)
+        Pair(a, b, *_common((a, b)), its, float(p), float(q), comparisons)
+        for (a, b), its, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
     )
 
 

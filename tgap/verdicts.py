@@ -1,14 +1,23 @@
 """What a run's numbers mean, in words: each verdict is a rule over metrics and a sentence."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 CHANCE = 0.5
 NEAR_CHANCE = 0.55
-"""AUROC that chance may reach: two standard errors above .5 with 250 images per label."""
+"""AUROC below which little is learnt. Chance may reach it with 250 images per label (two standard
+errors above .5), so where no interval is known, it is the border of chance too."""
 EQUAL = 0.02
 """AUROCs that differ by no more are the same for all practical purposes: another seed of the same
 classifier moves them as far."""
+EQUAL_SHARE = 0.1
+"""The same as a share of TRTR above chance: of a TRTR of .6, .02 is a fifth of all that real images
+teach."""
+SCATTER = 0.15
+"""AUROC above chance up to which one training proves little: where nothing is learnt, trainings
+scatter with a standard deviation of about .1."""
 RECOGNISED = 0.75
 """Share of TRTR's AUROC above chance that TRTS must have. If a share r of the labels is wrong (of
 two), 1 - 2r is left: so one wrong label in eight."""
@@ -51,6 +60,10 @@ class _Numbers(dict[str, float]):
     def __missing__(self, name: str) -> float:
         return float("nan")
 
+    def undefined(self, name: str) -> bool:
+        """Whether a metric was asked for and could not be known: NaN, and not missing."""
+        return name in self and math.isnan(self[name])
+
     def auroc(self, leg: str) -> float:
         return self[f"{leg}/auroc"]
 
@@ -82,10 +95,9 @@ def verdicts(metrics: Mapping[str, float]) -> list[Verdict]:
         In the order of ``CODES``: what the images are good for, what is wrong with them, and what
         to make of the numbers.
 
-    >>> for verdict in verdicts({"tstr/auroc": 0.541, "trts/auroc": 0.575, "fter": 0.941}):
-    ...     print(verdict.code)
-    no_better_than_chance
-    fter_meaningless
+    >>> legs = {"tstr/auroc": 0.541, "trts/auroc": 0.575, "fter": 0.941}
+    >>> [verdict.code for verdict in verdicts(legs)]
+    ['no_better_than_chance', 'fter_meaningless']
     """
     numbers = _Numbers(metrics)
     found = ((code, rule(numbers)) for code, rule in RULES.items())
@@ -108,49 +120,68 @@ def _real_no_better_than_chance(m: _Numbers) -> str | None:
 
 
 def _as_useful_as_real(m: _Numbers) -> str | None:
-    if not (_teaches(m) and _lost(m) <= EQUAL):
+    equal = _equal(m)
+    if not (_standing(m) == "above" and _lost(m) <= equal):
         return None
     sentence = (
         f"Training on the synthetic images is as good as training on real ones (TSTR "
         f"{m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f})"
     )
-    if m["t_gap/utility_lost/hi"] > EQUAL:
-        sentence += (
-            f", as far as the test images can tell: up to {m['t_gap/utility_lost/hi']:.3f} may be "
-            "lost"
-        )
-    return sentence
+    most = "t_gap/utility_lost/hi"
+    if m.undefined(most):
+        sentence += "; no interval is known of what may be lost"
+    elif m[most] > equal:
+        sentence += f", as far as the test images can tell: up to {m[most]:.3f} may be lost"
+    return sentence + _one_training(m)
 
 
 def _partly_useful(m: _Numbers) -> str | None:
-    if not (_teaches(m) and _lost(m) > EQUAL):
+    if not (_standing(m) == "above" and _lost(m) > _equal(m)):
         return None
     return (
         f"The synthetic images teach {_percent(m.skill('tstr') / m.skill('trtr'))} of what real "
-        f"ones teach beyond chance (TSTR {m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f})"
+        f"ones teach beyond chance ({_tstr(m)}, TRTR {m.auroc('trtr'):.3f}){_one_training(m)}"
+    )
+
+
+def _hardly_better_than_chance(m: _Numbers) -> str | None:
+    if _standing(m) != "hardly":
+        return None
+    return (
+        f"A classifier trained on the synthetic images is hardly better than chance on real ones "
+        f"({_tstr(m)}){_one_training(m)}"
     )
 
 
 def _no_better_than_chance(m: _Numbers) -> str | None:
-    if _real_at_chance(m):
-        return None
-    if m.auroc("tstr") < NEAR_CHANCE:
-        return (
-            f"A classifier trained on the synthetic images is no better than chance on real ones "
-            f"(TSTR {m.auroc('tstr'):.3f})"
-        )
-    if m.auroc("tstr") >= NEAR_CHANCE and _unreadable(m):
+    if _standing(m) == "luck":
         return (
             f"The labels cannot be read from the synthetic images, neither by the classifier "
             f"trained on real images nor by their own (TRTS {m.auroc('trts'):.3f}, TSTS "
-            f"{m.auroc('tsts'):.3f}), so a TSTR of {m.auroc('tstr'):.3f} is luck"
+            f"{m.auroc('tsts'):.3f}), so a TSTR of {m.auroc('tstr'):.3f} is luck, good or bad"
         )
-    return None
+    if _standing(m) != "at":
+        return None
+    known = ", as far as the test images can tell" if m["tstr/auroc/lo"] <= CHANCE else ""
+    return (
+        f"A classifier trained on the synthetic images is no better than chance on real ones"
+        f"{known} ({_tstr(m)})"
+    )
+
+
+def _worse_than_chance(m: _Numbers) -> str | None:
+    if _standing(m) != "below":
+        return None
+    return (
+        f"A classifier trained on the synthetic images is worse than chance on real ones "
+        f"({_tstr(m)}): labels may be swapped between the synthetic and the real set"
+        f"{_one_training(m)}"
+    )
 
 
 def _no_better_than_metadata(m: _Numbers) -> str | None:
     baseline = m["baseline/metadata_auroc"]
-    if not (_teaches(m) and m.auroc("tstr") <= baseline + EQUAL):
+    if not (_standing(m) in ("above", "hardly") and m.auroc("tstr") <= baseline + EQUAL):
         return None
     return (
         f"A classifier that sees metadata and no image is as good (AUROC {baseline:.3f}) as one "
@@ -163,8 +194,8 @@ def _no_better_than_metadata(m: _Numbers) -> str | None:
 
 
 def _easier_than_reality(m: _Numbers) -> str | None:
-    surplus = m.auroc("trts") - m.auroc("trtr")
-    if not surplus > EQUAL or m["t_gap/easier_than_reality/lo"] <= 0:
+    surplus, least = m.auroc("trts") - m.auroc("trtr"), "t_gap/easier_than_reality/lo"
+    if not surplus > EQUAL or m[least] <= 0 or m.undefined(least):
         return None
     return (
         f"The labels are easier to tell apart in synthetic images than in real ones (TRTS "
@@ -267,7 +298,9 @@ RULES: dict[str, Callable[[_Numbers], str | None]] = {
     "real_no_better_than_chance": _real_no_better_than_chance,
     "as_useful_as_real": _as_useful_as_real,
     "partly_useful": _partly_useful,
+    "hardly_better_than_chance": _hardly_better_than_chance,
     "no_better_than_chance": _no_better_than_chance,
+    "worse_than_chance": _worse_than_chance,
     "no_better_than_metadata": _no_better_than_metadata,
     "easier_than_reality": _easier_than_reality,
     "not_recognised": _not_recognised,
@@ -292,9 +325,26 @@ def _lost(m: _Numbers) -> float:
     return m.auroc("trtr") - m.auroc("tstr")
 
 
-def _teaches(m: _Numbers) -> bool:
-    """Whether TSTR is above chance, in earnest."""
-    return m.auroc("tstr") >= NEAR_CHANCE and not _real_at_chance(m) and not _unreadable(m)
+def _equal(m: _Numbers) -> float:
+    """How much may be lost where training on either side counts as equal."""
+    return min(EQUAL, EQUAL_SHARE * m.skill("trtr"))
+
+
+def _standing(m: _Numbers) -> Literal["unknown", "luck", "below", "at", "hardly", "above"]:
+    """Where TSTR stands to chance, by its interval, or by ``NEAR_CHANCE`` if that is not known.
+
+    ``luck`` is a TSTR wherever it stands, of images that no classifier reads the labels from.
+    """
+    tstr, lo = m.auroc("tstr"), m["tstr/auroc/lo"]
+    if math.isnan(tstr) or _real_at_chance(m):
+        return "unknown"
+    if _unreadable(m):
+        return "luck"
+    if m["tstr/auroc/hi"] < CHANCE:
+        return "below"
+    if lo <= CHANCE or (math.isnan(lo) and tstr < NEAR_CHANCE):
+        return "at"
+    return "hardly" if tstr < NEAR_CHANCE else "above"
 
 
 def _unreadable(m: _Numbers) -> bool:
@@ -307,7 +357,8 @@ def _unreadable(m: _Numbers) -> bool:
 
 
 def _unrecognised(m: _Numbers) -> bool:
-    sure = not m["t_gap/easier_than_reality/hi"] >= 0
+    most = "t_gap/easier_than_reality/hi"
+    sure = not (m[most] >= 0 or m.undefined(most))
     able = m.auroc("trtr") >= NEAR_CHANCE
     return able and sure and m.skill("trts") < RECOGNISED * m.skill("trtr")
 
@@ -327,6 +378,26 @@ def _is_collapsed(m: _Numbers) -> bool:
 def _are_copies(m: _Numbers) -> bool:
     share = m["memorization/copied_fraction"]
     return share >= FEWEST_COPIES and share >= COPIES * m["memorization/copied_false_alarms"]
+
+
+def _one_training(m: _Numbers) -> str:
+    """What is to be added to a TSTR that is not far from chance."""
+    if not abs(m.skill("tstr")) < SCATTER:
+        return ""
+    return (
+        "; this is one training: where nothing is learnt, trainings scatter by about .1, so run "
+        "several seeds"
+    )
+
+
+def _tstr(m: _Numbers) -> str:
+    """TSTR with its interval, as far as that is known."""
+    lo, hi = m["tstr/auroc/lo"], m["tstr/auroc/hi"]
+    if m.undefined("tstr/auroc/lo"):
+        interval = " without an interval"
+    else:
+        interval = f" [{lo:.3f}, {hi:.3f}]" if lo <= hi else ""
+    return f"TSTR {m.auroc('tstr'):.3f}{interval}"
 
 
 def _beside_floor(m: _Numbers, name: str) -> str:

@@ -209,13 +209,19 @@ def simulate(
 
 
 def covered(intervals: list[Interval], truth: float) -> float:
-    """Share of the intervals that hold the truth; an undefined one does not."""
-    return float(np.mean([i.lo <= truth <= i.hi for i in intervals]))
+    """Share of the intervals that hold the truth, of those that are given; NaN if none is."""
+    there = given(intervals)
+    return float(np.mean([i.lo <= truth <= i.hi for i in there])) if there else math.nan
 
 
 def width(intervals: list[Interval]) -> float:
-    """Mean width."""
-    return float(np.mean([i.hi - i.lo for i in intervals]))
+    """Mean width of those that are given."""
+    return float(np.mean([i.hi - i.lo for i in given(intervals)]))
+
+
+def given(intervals: list[Interval]) -> list[Interval]:
+    """Those that are defined."""
+    return [i for i in intervals if not math.isnan(i.lo)]
 
 
 def satterthwaite(found: Interval, seeds_share: float, level: float = 0.95) -> Interval:
@@ -261,9 +267,8 @@ def few_positives(
                 image_freedom=positives - 1,
             )
         )
-    given = [one for one in found if not math.isnan(one.lo)]
     truth = float(norm.cdf(separation / math.sqrt(2)))
-    return covered(given, truth) if given else math.nan, 1 - len(given) / repetitions
+    return covered(found, truth), 1 - len(given(found)) / repetitions
 
 
 def delong_rejections(patients: int, repetitions: int, images: int = 5) -> float:
@@ -321,14 +326,15 @@ def head(cells: list[str]) -> None:
 
 def show_regimes(worlds: tuple[World, ...], repetitions: int) -> None:
     """Coverage and mean width, by the closed form."""
-    head(["variance from", "test images", "of", *(f"{s} seeds" for s in SEEDS)])
+    head(["variance from", "test images", "of", *(f"{s} seeds" for s in SEEDS), "no interval"])
     for world in worlds:
         found, truth = simulate(world, SEEDS, repetitions), world.truth()
         for name in SCALES:
             cells = [f"{covered(found[name, s], truth[name]):.3f}" for s in SEEDS]
             widths = [f"({width(found[name, s]):.3f})" for s in SEEDS]
             both = [" ".join(pair) for pair in zip(cells, widths, strict=True)]
-            row([world.name, f"{world.images}", name, *both])
+            none = 1 - len(given(found[name, 3])) / repetitions
+            row([world.name, f"{world.images}", name, *both, f"{none:.3f}"])
 
 
 def show_bootstrap(repetitions: int) -> None:

@@ -1,9 +1,10 @@
 """How many seeds a comparison of methods needs: simulation of the sign-flip test with Holm.
 
-python -m experiments.statistics.power        (about 2 minutes on one core)
+python -m experiments.statistics.power        (about 3 minutes on one core)
 
 Prints Markdown tables and draws ``docs/power.png``: the family-wise error where no method differs,
-power against seeds, and the spread up to which 8 seeds find a true difference of .03.
+on a given test set and on a new one, power against seeds, and the spread up to which 8 seeds find a
+true difference of .03.
 """
 
 import argparse
@@ -16,8 +17,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
-from tgap.metrics.comparison import holm, power, sign_flip, smallest_p
+from tgap.metrics.comparison import holm, p_of_interval, power, sign_flip, smallest_p
+from tgap.metrics.intervals import interval_of_covariance
 
 Doubles = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, int]], Doubles]
@@ -107,6 +110,45 @@ def family_wise_error(family: Family, repetitions: int, rng: np.random.Generator
     equal = [0.0] * family.methods
     found = adjusted(equal, family.seeds, NOISES[family.noise], repetitions, rng)
     return float((found <= 0.05).any(axis=1).mean())
+
+
+def shares_of_error(
+    family: Family, share: float, repetitions: int, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """How often a pair is found to differ where methods are equally good on endless test images.
+
+    What the test images are to one method rather than another is the same in all seeds.
+
+    Args:
+        family: Methods; the noise of seeds is normal.
+        share: Of the variance of a mean difference, what comes from the test images.
+        repetitions: Experiments, each with test images of its own.
+        rng: Draws.
+
+    Returns:
+        Family-wise errors at the level .05: of the sign-flip test, of the intervals' p-values, and
+        of both at once, which a sweep's table calls "differ".
+    """
+    shape = (family.seeds, family.methods)
+    of_images = share / (1 - share) / family.seeds  # variance of what images are to a method
+    covariance = np.full((family.seeds, family.seeds), 2 * of_images)
+    found = []
+    for _ in range(repetitions):
+        values = gaussian(rng, shape) + np.sqrt(of_images) * rng.standard_normal(family.methods)
+        differences = [first - second for first, second in combinations(values.T, 2)]
+        over_seeds = [sign_flip(d) for d in differences]
+        over_both = [p_of_interval(interval_of_covariance(d, covariance)) for d in differences]
+        found.append((np.array(over_seeds), np.array(over_both)))
+    with spared_by_the_collector():
+        rejected = np.array([[holm(p) <= 0.05 for p in pair] for pair in found])
+    both = rejected.all(axis=1, keepdims=True)
+    errors = np.concatenate([rejected, both], axis=1).any(axis=2).mean(axis=0)
+    return float(errors[0]), float(errors[1]), float(errors[2])
+
+
+def closed_form_of_error(share: float, seeds: int) -> float:
+    """As the sign-flip test's error, for one pair, by the t test in its place."""
+    return float(2 * t.sf(t.ppf(0.975, seeds - 1) * np.sqrt(1 - share), seeds - 1))
 
 
 def power_of_holm(
@@ -201,6 +243,29 @@ def error_table(repetitions: int, rng: np.random.Generator) -> str:
     )  # fmt: skip
 
 
+def image_table(repetitions: int, rng: np.random.Generator) -> str:
+    """The family-wise error on a new test set, by the test images' share of the variance."""
+    rows = []
+    for methods, seeds in ((2, 8), (3, 8), (10, 12)):
+        family = Family(methods, seeds, "normal")
+        for share in (0.0, 0.2, 0.5, 0.8, 0.9):
+            errors = shares_of_error(family, share, repetitions, rng)
+            closed = f"{closed_form_of_error(share, seeds):.3f}" if methods == 2 else ""
+            rows.append(
+                [
+                    f"{methods} ({family.pairs})", str(seeds), f"{share:g}",
+                    *(f"{error:.3f}" for error in errors), closed,
+                ]
+            )  # fmt: skip
+    return table(
+        [
+            "methods (pairs)", "seeds", "test images' share", "sign-flip", "interval's p", "both",
+            "sign-flip, closed form",
+        ],
+        rows,
+    )  # fmt: skip
+
+
 def power_table(curves: Curves, seeds: Sequence[int]) -> str:
     """Power at a few numbers of seeds: of a single comparison / of one of three."""
     shown = [s for s in seeds if s in (5, 6, 8, 10, 12, 16, 20)]
@@ -228,11 +293,13 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, default=FIGURE)
     asked = parser.parse_args()
     rng = np.random.default_rng(SEED)
-    print("Family-wise error where no method differs (level .05)\n")
+    print("Family-wise error where no method differs on the given test set (level .05)\n")
     print(error_table(asked.repetitions, rng))
+    print("The same where none differs on endless test images\n")
+    print(image_table(asked.repetitions // 2, np.random.default_rng(SEED)))
     curves = power_curves(SEEDS, asked.repetitions, rng)
     draw(curves, SEEDS, asked.figure)
-    print("Power: a single comparison / one of three under Holm\n")
+    print("Power on a given test set: a single comparison / one of three under Holm\n")
     print(power_table(curves, SEEDS))
     for comparisons, words in ((1, "a single comparison"), (3, "one of 3 comparisons under Holm")):
         spread = largest_spread(0.03, 8, comparisons, 0.8, 10 * asked.repetitions)

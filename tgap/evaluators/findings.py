@@ -6,7 +6,11 @@ import numpy as np
 
 from tgap.evaluators.naming import metric_names
 from tgap.metrics.classification import Doubles, auroc
-from tgap.types import ImageSet, Scores
+from tgap.types import Bools, ImageSet, Scores
+
+FEWEST = 10
+"""Images that a finding's AUROC needs. With fewer, its standard error at chance, ``1 / sqrt(12 n)``,
+is above .09: as large as what findings differ by."""
 
 
 def finding_metrics(legs: Mapping[str, Scores], real: ImageSet) -> dict[str, float]:
@@ -18,8 +22,9 @@ def finding_metrics(legs: Mapping[str, Scores], real: ImageSet) -> dict[str, flo
 
     Returns:
         ``tstr/finding_auroc_{finding}``, ``trtr/finding_auroc_{finding}`` and
-        ``t_gap/utility_lost_finding_{finding}``; nothing where no findings are known, or where
-        they are the labels themselves.
+        ``t_gap/utility_lost_finding_{finding}``, and ``images/finding_{finding}``: how many test
+        images have the finding and its label, and so stand behind these, which are NaN below
+        ``FEWEST``. Nothing where no findings are known, or where they are the labels themselves.
     """
     if real.finding_names == real.label_names:
         return {}
@@ -30,6 +35,7 @@ def finding_metrics(legs: Mapping[str, Scores], real: ImageSet) -> dict[str, flo
             metrics[f"{leg}/finding_auroc_{name}"] = float(values[i])
         lost = float(aurocs["trtr"][i] - aurocs["tstr"][i])
         metrics[f"t_gap/utility_lost_finding_{name}"] = lost
+        metrics[f"images/finding_{name}"] = float(_carriers(real, i)[1].sum())
     return metrics
 
 
@@ -45,14 +51,19 @@ def finding_aurocs(leg: Scores, real: ImageSet) -> Doubles:
         real: Its labels and findings.
 
     Returns:
-        ``(F,)`` float64; NaN for a finding that no image has.
+        ``(F,)`` float64; NaN for a finding that fewer than ``FEWEST`` images have.
     """
     found = np.full(len(real.finding_names), np.nan)
-    for i, has in enumerate(real.findings.T):
-        if not has.any():
-            continue
-        label = int(real.labels[has].sum(axis=0).argmax())
-        carries = real.labels[:, label]
-        rows = (has & carries) | ~carries
-        found[i] = auroc(leg.scores[rows, label], carries[rows])
+    for i in range(len(found)):
+        label, positives = _carriers(real, i)
+        rows = positives | ~real.labels[:, label]
+        if positives.sum() >= FEWEST:
+            found[i] = auroc(leg.scores[rows, label], positives[rows])
     return found
+
+
+def _carriers(real: ImageSet, finding: int) -> tuple[int, Bools]:
+    """A finding's label, and ``(N,)``: the images that have both."""
+    has = real.findings[:, finding]
+    label = int(real.labels[has].sum(axis=0).argmax())
+    return label, has & real.labels[:, label]

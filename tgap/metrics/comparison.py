@@ -2,6 +2,10 @@
 
 A difference here is one method's value minus another's at the same seed. Runs of one seed share the
 split, the noise and the classifier's initialisation, so differences are less spread than values.
+
+All seeds also share the test images. What these are to one method rather than another is the same
+in every seed, so tests over seeds (``sign_flip``, ``equivalence``) speak of this test set;
+``p_of_interval`` speaks of new seeds and new test images.
 """
 
 from itertools import pairwise
@@ -10,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.errors import ContractError
+from tgap.metrics.intervals import ROUNDING, Interval
 
 Doubles = NDArray[np.float64]
 
@@ -17,19 +22,21 @@ EXACT_SEEDS = 30
 """Up to so many seeds, all sign patterns are counted; beyond, some are drawn."""
 DRAWS = 99_999
 """Sign patterns drawn beyond ``EXACT_SEEDS``, so that p-values are multiples of 1e-5."""
+EQUIVALENCE_SEEDS = 3
+"""Fewer say too little of a spread for a claim of equality."""
 _TIE = 1e-10
 """Means that differ by less than this share of the mean absolute difference count as equal."""
 
 
 def sign_flip(differences: Doubles, rng: np.random.Generator | None = None) -> float:
-    """Two-sided p-value of the paired sign-flip test of the mean difference.
+    """Two-sided p-value of the paired sign-flip test of the mean difference, on a given test set.
 
-    If two methods do not differ, each difference is as likely with either sign (Fisher 1935, The
-    Design of Experiments, section 21). The p-value is the share of the 2^S sign patterns whose
-    absolute mean is at least the observed one, ties included. It is exact up to ``EXACT_SEEDS``
-    seeds: the patterns of two halves of the seeds are counted against each other, not all listed.
-    Beyond, it is ``(1 + count) / (1 + DRAWS)`` over drawn patterns (Phipson and Smyth 2010, arXiv
-    1603.05766).
+    If two methods are exchangeable within each seed (the sharp null: not their means alone are
+    equal), each difference is as likely with either sign (Fisher 1935, The Design of Experiments,
+    section 21). The p-value is the share of the 2^S sign patterns whose absolute mean is at least
+    the observed one, ties included. It is exact up to ``EXACT_SEEDS`` seeds: the patterns of two
+    halves of the seeds are counted against each other, not all listed. Beyond, it is
+    ``(1 + count) / (1 + DRAWS)`` over drawn patterns (Phipson and Smyth 2010, arXiv 1603.05766).
 
     Args:
         differences: ``(S,)`` real, S >= 1.
@@ -88,6 +95,26 @@ def _draw_patterns(d: Doubles, threshold: float, rng: np.random.Generator) -> in
     )
 
 
+def p_of_interval(difference: Interval) -> float:
+    """Two-sided p-value of no difference, for new seeds and new test images.
+
+    Student's t with the standard error and degrees of freedom of the difference's interval: below
+    .05 where that interval, on the identity scale and at 95 %, does not hold 0.
+
+    Returns:
+        A value in [0, 1]; NaN where there is no interval.
+
+    >>> round(p_of_interval(Interval(0.02, -0.001, 0.041, 0.01, 20.0, 8)), 3)
+    0.059
+    """
+    if np.isnan(difference.lo):
+        return float("nan")
+    from scipy.stats import t
+
+    statistic = abs(difference.estimate) / difference.standard_error
+    return float(2 * t.sf(statistic, difference.degrees_of_freedom))
+
+
 def smallest_p(seeds: int, comparisons: int = 1) -> float:
     """The least p-value that ``sign_flip`` can give, times Holm's factor of the first comparison.
 
@@ -144,15 +171,17 @@ def equivalence(differences: Doubles, margin: float) -> float:
     """P-value of the claim that the mean difference is within ``margin`` of 0.
 
     Two one-sided paired t tests, the larger of their p-values (Schuirmann 1987); by statsmodels. A
-    difference that a test did not find is not shown to be absent; this shows it.
+    difference that a test did not find is not shown to be absent; this shows it, for new seeds on
+    the same test images.
 
     Args:
         differences: ``(S,)`` real.
         margin: Above 0; a mean difference that would not matter.
 
     Returns:
-        A value in [0, 1]; NaN with one seed or a value that is not finite. If all differences are
-        equal, 0 inside the margin, else 1.
+        A value in [0, 1]; NaN with fewer than ``EQUIVALENCE_SEEDS``, with a value that is not
+        finite, or where the differences do not vary: equal ones show no spread, not that there is
+        none.
 
     Raises:
         ContractError: If the shape is wrong or the margin is not above 0.
@@ -165,10 +194,8 @@ def equivalence(differences: Doubles, margin: float) -> float:
     d = _as_differences(differences)
     if not margin > 0:
         raise ContractError(f"the margin must be above 0, got {margin}")
-    if len(d) < 2 or not np.isfinite(d).all():
+    if len(d) < EQUIVALENCE_SEEDS or not np.isfinite(d).all() or np.ptp(d) <= ROUNDING:
         return float("nan")
-    if np.ptp(d) == 0:
-        return 0.0 if abs(d[0]) < margin else 1.0
     from statsmodels.stats.weightstats import DescrStatsW
 
     return float(DescrStatsW(d).ttost_mean(-margin, margin)[0])
@@ -184,7 +211,7 @@ def power(
     alpha: float = 0.05,
     repetitions: int = 2000,
 ) -> float:
-    """The chance that ``sign_flip`` finds a true difference, by simulation.
+    """The chance that ``sign_flip`` finds a true difference on a given test set, by simulation.
 
     Differences are normal. Of several comparisons, this one is taken to be the first of Holm's
     steps, ``comparisons * p <= alpha``; where others are found too, Holm asks less of it, so this
@@ -213,20 +240,25 @@ def power(
     return float(np.mean([comparisons * sign_flip(d, rng) <= alpha for d in drawn]))
 
 
-def in_words(p_value: float, seeds: int, comparisons: int = 1, alpha: float = 0.05) -> str:
+def in_words(
+    p_value: float, p_new_images: float, seeds: int, comparisons: int = 1, alpha: float = 0.05
+) -> str:
     """What a comparison shows, in words that claim no more than it can.
 
     Args:
         p_value: ``holm``'s adjusted p-value of ``sign_flip``; NaN if it is not defined.
+        p_new_images: ``holm``'s adjusted p-value of ``p_of_interval``; NaN if it is not defined.
         seeds: Seeds that both methods have.
         comparisons: Size of the family.
         alpha: Level.
 
-    >>> in_words(0.1875, seeds=5, comparisons=3)
+    >>> in_words(0.1875, 0.001, seeds=5, comparisons=3)
     'underpowered: 5 seeds, at best p = .19 (3 comparisons, Holm)'
-    >>> in_words(0.0234, seeds=8, comparisons=3)
+    >>> in_words(0.0234, 0.001, seeds=8, comparisons=3)
     'differ: p = .023 (8 seeds, 3 comparisons, Holm)'
-    >>> in_words(0.5, seeds=8)
+    >>> in_words(0.0234, 0.2, seeds=8)
+    'differ on these test images: p = .023 (8 seeds); not shown for other test images'
+    >>> in_words(0.5, 0.6, seeds=8)
     'no difference shown: p = .50 (8 seeds)'
     """
     family = f"{comparisons} comparisons, Holm" if comparisons > 1 else ""
@@ -234,12 +266,16 @@ def in_words(p_value: float, seeds: int, comparisons: int = 1, alpha: float = 0.
         return "not defined"
     best = smallest_p(seeds, comparisons)
     # Beside comparisons with more seeds, Holm can ask less than the first step's factor.
-    if best > alpha and p_value > alpha:
+    if p_value >= best > alpha:
         tail = f" ({family})" if family else ""
         return f"underpowered: {_seeds(seeds)}, at best {p_text(best)}{tail}"
     tail = ", ".join([_seeds(seeds), *([family] if family else [])])
-    found = "differ" if p_value <= alpha else "no difference shown"
-    return f"{found}: {p_text(p_value)} ({tail})"
+    result = f"{p_text(p_value)} ({tail})"
+    if p_value > alpha:
+        return f"no difference shown: {result}"
+    if p_new_images <= alpha:
+        return f"differ: {result}"
+    return f"differ on these test images: {result}; not shown for other test images"
 
 
 def p_text(p: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tgap.comparison import Comparison, Pair, SizeEffect, own_settings
 from tgap.groups import NAMED, Group, short, varied
-from tgap.metrics.comparison import in_words, p_text
+from tgap.metrics.comparison import EQUIVALENCE_SEEDS, in_words, p_text
 from tgap.metrics.intervals import Interval
 
 if TYPE_CHECKING:
@@ -151,8 +151,9 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     if max(counts, default=0) > 1:
         seeds = sorted({seed for group in groups for seed in group.seeds})
         notes.append(
-            f"Means over seeds ({_listed(seeds)}), 95 % intervals: hierarchical bootstrap over "
-            "seeds, patients, images."
+            f"Means over seeds ({_listed(seeds)}); 95 % intervals for new seeds and new test "
+            "images (t over seeds, bootstrap of patients), given the split: what another real_train "
+            "or pool would change is not in them."
         )
     if 1 in counts:
         notes.append(
@@ -160,7 +161,10 @@ def _notes(groups: Sequence[Group]) -> list[str]:
         )
     shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
     if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
-        notes.append("No interval where none is justified, e.g. of an AUROC of 1.")
+        notes.append(
+            "No interval where none is justified: an AUROC of 1, few positives or patients, a seed "
+            "without resamples."
+        )
     if len({group.seeds for group in groups}) > 1:
         notes.append("Rows differ in their seeds, so their means are no paired comparison.")
     if not all(group.fter_meaningful for group in groups):
@@ -173,8 +177,9 @@ def _findings(comparison: Comparison) -> dict[str, list[str]]:
     pairs = [_pair(pair, comparison.groups) for pair in comparison.pairs]
     effects = [_size_effect(effect, comparison.groups) for effect in comparison.size_effects]
     titled = {
-        "Difference of TSTR, paired by seed (95 % interval; sign-flip test):": pairs,
-        "FTER between sizes, paired by seed (TOST):": effects,
+        "Difference of TSTR, paired by seed (95 % interval of each alone; sign-flip p adjusted "
+        "for all):": pairs,
+        "FTER between sizes, paired by seed, on these test images (TOST, each alone):": effects,
     }
     return {title: sentences for title, sentences in titled.items() if sentences}
 
@@ -190,7 +195,7 @@ def _pair(pair: Pair, groups: Sequence[Group]) -> str:
     difference = _decimal(pair.difference.estimate, "+")
     if not math.isnan(pair.difference.lo):
         difference += f" ({_range(pair.difference, '+')})"
-    words = in_words(pair.p_value, len(pair.seeds), pair.comparisons)
+    words = in_words(pair.p_value, pair.p_new_images, len(pair.seeds), pair.comparisons)
     return f"{about}{difference}; {words}{_left_out(pair.missing, 'both')}"
 
 
@@ -204,10 +209,10 @@ def _size_effect(effect: SizeEffect, groups: Sequence[Group]) -> str:
     margin = f"within {_decimal(effect.margin)}"
     if not all(group.fter_meaningful for group in effect.groups):
         found = "FTER means nothing at one of the sizes"
-    elif len(effect.seeds) < 2:
-        found = f"a test needs 2 seeds in common, got {len(effect.seeds)}"
+    elif len(effect.seeds) < EQUIVALENCE_SEEDS:
+        found = f"a test needs {EQUIVALENCE_SEEDS} seeds in common, got {len(effect.seeds)}"
     elif math.isnan(effect.p_value):
-        found = "FTER is not defined for every seed"
+        found = "no test: FTER is not defined for every seed, or its difference does not vary"
     else:
         shown = "equal" if effect.p_value <= ALPHA else "not shown to be equal"
         found = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
