@@ -152,7 +152,7 @@ def test_equivalence_is_the_worse_of_two_one_sided_t_tests(values):
 def test_equivalence_needs_three_seeds_that_vary_and_a_margin():
     assert math.isnan(equivalence(locked([0.0, 0.001]), 0.02))
     assert math.isnan(equivalence(locked([0.0, math.nan, 0.001]), 0.02))
-    differ_by_rounding = [0.3 - 0.29, 0.2 - 0.19, 0.1 - 0.09]
+    differ_by_rounding = [0.01, 0.3 - 0.29, 0.02 - 0.01]
     assert len(set(differ_by_rounding)) > 1
     assert math.isnan(equivalence(locked(differ_by_rounding), 0.02))
     assert equivalence(locked([0.0, 0.001, 0.0]), 0.02) < 0.001

@@ -9,8 +9,8 @@ from tgap.metrics.classification import Doubles, auroc
 from tgap.types import Bools, ImageSet, Scores
 
 FEWEST = 10
-"""Images that a finding's AUROC needs. With fewer, its standard error at chance, ``1 / sqrt(12 n)``,
-is above .09: as large as what findings differ by."""
+"""Images that a finding's AUROC needs. With fewer, its standard error at chance,
+``1 / sqrt(12 n)``, is above .09: as large as what findings differ by."""
 
 
 def finding_metrics(legs: Mapping[str, Scores], real: ImageSet) -> dict[str, float]:

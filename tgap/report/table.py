@@ -162,9 +162,14 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
     if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
         notes.append(
-            "No interval where none is justified: an AUROC of 1, few positives or patients, a seed "
-            "without resamples."
+            "No interval where none is justified: AUROC of 1, few positives or patients, a seed not "
+            "resampled."
         )
+    repeated = [
+        f"{_listed(g.repeated)} of {_label(g, groups)} at {_size(g)}" for g in groups if g.repeated
+    ]
+    if repeated:
+        notes.append(f"Seeds with the scores of another seed count once: {'; '.join(repeated)}.")
     if len({group.seeds for group in groups}) > 1:
         notes.append("Rows differ in their seeds, so their means are no paired comparison.")
     if not all(group.fter_meaningful for group in groups):
