@@ -22,8 +22,8 @@ UNDEFINED = 0.05
 ROUNDING = 1e-12
 """A standard error up to this is 0, but for rounding."""
 LEAST_FREEDOM = 4
-"""Fewer degrees of freedom of the images' part do not bear an interval: with 4 positives that of
-one run covered .74 to .85 where .95 is claimed."""
+"""Fewer degrees of freedom of the images' part do not bear an interval: a variance estimated with
+3, from 4 positives say, is anywhere from .07 to 3.1 times the true one (chi-squared, 95 %)."""
 
 
 @dataclass(frozen=True)

@@ -152,8 +152,8 @@ def _notes(groups: Sequence[Group]) -> list[str]:
         seeds = sorted({seed for group in groups for seed in group.seeds})
         notes.append(
             f"Means over seeds ({_listed(seeds)}); 95 % intervals for new seeds and new test "
-            "images (t over seeds, bootstrap of patients), given the split: what another real_train "
-            "or pool would change is not in them."
+            "images (t over seeds, bootstrap of patients), given the split: what another "
+            "real_train or pool would change is not in them."
         )
     if 1 in counts:
         notes.append(
@@ -162,8 +162,8 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
     if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
         notes.append(
-            "No interval where none is justified: AUROC of 1, few positives or patients, a seed not "
-            "resampled."
+            "No interval where none is justified: AUROC of 1, few positives or patients, a seed "
+            "not resampled."
         )
     repeated = [
         f"{_listed(g.repeated)} of {_label(g, groups)} at {_size(g)}" for g in groups if g.repeated
