@@ -241,7 +241,11 @@ def test_equivalence_needs_seeds_in_common_and_an_fter_that_means_something():
 
 
 def test_metrics_for_mlflow_by_size():
-    rows = [row("random+dreambooth", z, s, 0.7 + s / 100) for z in (100, 500) for s in (0, 1)]
+    rows = [
+        row("random+dreambooth", z, s, 0.7 + s / 100, 0.9 + s / 100)
+        for z in (100, 500)
+        for s in (0, 1)
+    ]
     rows += [row("none", None, tstr=math.nan)]
     comparison = compare(rows, [planned("random+dreambooth", 500, 2)])
     found = metrics_of(comparison)

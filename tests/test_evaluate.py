@@ -115,7 +115,7 @@ def test_the_words_use_all_images(folders):
     most = max(len(list(folder.iterdir())) for folder in synthetic.iterdir())
     assert run.budget.train_per_label + run.budget.test_per_label == most
     assert run.budget.train_per_label == most * 2 // 3
-    assert (run.pool_size, run.train_size, run.test_size) == (210, 210, 210)
+    assert (run.pool_size, run.train_size, run.test_size) == (126, 252, 252)
     run = compose(*evaluation_overrides(real, synthetic, tuning, 32, "grey", ["train_size=50"]))
     assert (run.pool_size, run.train_size, run.test_size) == (63, 50, 283)
     assert run.generator.tuned_on.path == str(tuning)

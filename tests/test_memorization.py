@@ -35,8 +35,14 @@ class Made:
     def real_train(self, pixels=True):
         return self.train
 
+    def real_test(self, pixels=True):
+        return REAL_TEST
+
     def synthetic(self):
         return self.drawn
+
+    def tuning_is_known(self):
+        return True
 
 
 DIGITS = Digits().load()
@@ -45,6 +51,7 @@ TUNING, OTHERS, HELD_OUT, REAL_TRAIN = (
     DIGITS.take(part) for part in np.split(ORDER[:1100], [150, 450, 850])
 )
 FRESH = OTHERS.take(np.arange(200))
+REAL_TEST = DIGITS.take(ORDER[1100:1300])
 
 
 def locked(made):

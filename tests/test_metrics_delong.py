@@ -16,7 +16,7 @@ from tgap.metrics.delong import (
     delta_interval_of_fter,
     macro_auroc_influence,
 )
-from tgap.metrics.resampling import resampled_macro_auroc
+from tgap.metrics.resampling import effective_images, resampled_macro_auroc
 
 
 def two_scores(n=200, decimals=8, seed=0):
@@ -197,10 +197,22 @@ def test_the_interval_of_fter_by_hand():
     var_a = (np.bincount(patients, macro_auroc_influence(*tstr)) ** 2).sum() / a**2
     var_b = (macro_auroc_influence(*trts) ** 2).sum() / b**2
     found = delta_interval_of_fter(tstr, trts, patients, level=0.8)
-    sizes = np.bincount(patients)
-    half = t.ppf(0.9, sizes.sum() ** 2 / (sizes**2).sum() - 1) * math.sqrt(var_a + var_b)
+    alone = np.arange(len(trts[1]))
+    fewest = min(effective_images(tstr[1], patients), effective_images(trts[1], alone))
+    half = t.ppf(0.9, fewest - 1) * math.sqrt(var_a + var_b)
     assert math.log(found.hi) == pytest.approx(math.log(a / b) + half)
     assert math.log(found.lo) == pytest.approx(math.log(a / b) - half)
+
+
+def test_synthetic_images_that_go_together_make_the_interval_wider():
+    tstr, trts, patients = fter_inputs(1)
+    twice = tuple(np.repeat(part, 2, axis=0) for part in trts)
+    pairs = np.repeat(np.arange(len(trts[1])), 2)
+    alone = delta_interval_of_fter(tstr, twice, patients)
+    together = delta_interval_of_fter(tstr, twice, patients, pairs)
+    once = delta_interval_of_fter(tstr, trts, patients)
+    assert alone.hi - alone.lo < together.hi - together.lo
+    assert together.hi - together.lo == pytest.approx(once.hi - once.lo, rel=0.02)
 
 
 def test_the_interval_of_fter_is_undefined_where_a_leg_is():

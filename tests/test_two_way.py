@@ -1,6 +1,7 @@
 import math
 import re
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from tgap.errors import ConfigError, ContractError
 from tgap.evaluators.base import LEGS
 from tgap.evaluators.findings import FEWEST, finding_aurocs
 from tgap.evaluators.naming import metric_names
-from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, TwoWay, effective_images, image_freedom
+from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, TwoWay, image_freedom
+from tgap.metrics.resampling import effective_images
 from tgap.types import ImageSet, Scores
 
 NAMES = ("odd", "even")
@@ -28,10 +30,16 @@ class Fake:
     patients: np.ndarray | None = None
     findings: np.ndarray | None = None
     key: str = "synthetic"
+    drawn: np.ndarray | None = None
     finding_names: tuple = ()
 
     def legs(self):
         return self.scores
+
+    def synthetic(self):
+        n = len(self.scores["trts"].labels)
+        patients = np.arange(n) if self.drawn is None else self.drawn
+        return None, SimpleNamespace(patients=patients)
 
     def synthetic_key(self):
         return self.key
@@ -174,6 +182,7 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
     legs = hand_made()
     only_odd = legs["trts"]
     legs["trts"] = Scores(only_odd.scores[:3], only_odd.labels[:3], NAMES)
+    legs["tsts"] = Scores(legs["tsts"].scores[:3], legs["tsts"].labels[:3], NAMES)
     metrics = found_in(legs).metrics
     undefined = {name for name, value in metrics.items() if math.isnan(value)}
     both = {"", "_odd", "_even"}
@@ -184,7 +193,13 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
         "trts/accuracy_even",
         "trts/balanced_accuracy",
         *(f"{name}{label}" for name in gap for label in both),
-        *(f"{name}/{end}" for name in SCALES for end in ("lo", "hi")),  # of three images a label
+        # three images of a label are too few for any interval
+        *(f"{name}/{end}" for name in SCALES for end in ("lo", "hi")),
+        *(f"{leg}/auroc_{label}/{end}" for leg in LEGS for label in NAMES for end in ("lo", "hi")),
+        *(f"tsts/{name}{label}" for name in ("average_precision", "f1") for label in ("", "_even")),
+        *(f"tsts/auroc{label}" for label in ("", "_odd", "_even")),
+        "tsts/accuracy_even",
+        "tsts/balanced_accuracy",
         "fter/delta_lo",
         "fter/delta_hi",
     }  # fmt: skip
@@ -299,8 +314,8 @@ def test_runs_that_share_a_synthetic_set_draw_the_same_images_from_it():
 def test_the_rarer_side_of_a_label_decides_how_much_the_test_images_tell():
     labels = np.zeros((100, 2), bool)
     labels[:4, 0] = labels[10:60, 1] = True
-    assert effective_images(labels) == 4
     patients = np.arange(100)
+    assert effective_images(labels, patients) == 4
     patients[:4] = 0
     assert effective_images(labels, patients) == 1
     effective = {REAL: 5.0, SYNTHETIC: 9.0}

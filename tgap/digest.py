@@ -1,10 +1,14 @@
 """Digest of a folder's content, so that a folder counts by what is in it, not by its path."""
 
+import hashlib
 from pathlib import Path
+
+import numpy as np
 
 from tgap.errors import DataError
 from tgap.files import remembered_file_digest
 from tgap.spec import canonical_json, text_digest
+from tgap.types import Images
 
 
 def folder_digest(folder: Path) -> str:
@@ -51,3 +55,12 @@ def _counts(path: Path, root: Path) -> bool:
                 "copy the folder with its links resolved (cp -rL)"
             )
     return path.is_file()
+
+
+def image_digests(images: Images) -> list[bytes]:
+    """SHA-256 of each image's pixels: equal images have equal ones.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8; read one by one.
+    """
+    return [hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest() for image in images]

@@ -1,18 +1,25 @@
 """``tgap evaluate``: a run that scores a synthetic set made elsewhere, put into a run's words."""
 
 import logging
+import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from tgap.composition import compose_run, expand, hydra_ready
 from tgap.datasets import tables
 from tgap.datasets.image_folder import ImageFolder
+from tgap.errors import ConfigError
 from tgap.generators.ready_made import ReadyMade
 
 log = logging.getLogger(__name__)
 
-TRAIN_PARTS, ALL_PARTS = 2, 3
-"""Two of three synthetic images are trained on, the third is tested on."""
+TRAIN_SHARE = 2 / 3
+"""At most so many of the synthetic images are trained on, the others are tested on."""
+POOL, TUNING_POOL = 0.2, 0.1
+"""Shares of the real images that are the pool."""
+MIN_REAL = 20
+"""Fewer real images cannot be divided into three sets that have all labels."""
 OPTIONAL = {"patient_column": "patient", "findings_column": "findings"}
 """Columns that a table may have, by the setting that names them."""
 
@@ -32,8 +39,10 @@ def evaluation_overrides(
     table with the columns ``file``, ``label``, ``patient`` and ``findings``, of which the file only
     is needed. Where labels of either side are not known, they are not used.
 
-    A third of the real images is the pool, a third trains the real classifier and a third is
-    tested on; with ``tuning``, the pool is only a tenth. Of the synthetic images two thirds train.
+    A fifth of the real images is the pool, in which copies are looked for (a tenth with
+    ``tuning``, which takes its place); half of the rest trains the real classifier, half is tested
+    on. As many synthetic images of a label train as real ones do, two thirds at most; all others
+    are tested on.
 
     Args:
         real: Real images; ``None`` if the overrides choose a dataset.
@@ -69,10 +78,19 @@ def evaluation_overrides(
         words.append("dataset.domain=image")
     with hydra_ready(config_dir) as hydra:
         run = compose_run(hydra, expand(hydra, [*words, *overrides])[0])  # of a sweep, its first
+    real_train: float = math.inf
     if real is not None and isinstance(run.dataset, ImageFolder):
-        words += _split_sizes(len(run.dataset.annotations().files), tuning is not None)
+        said = run.dataset.annotations()
+        share = TUNING_POOL if tuning is not None else POOL
+        words += _split_sizes(len(said.files), share)
+        real_train = _most(said.labels) * (1 - share) / 2
     if isinstance(run.generator, ReadyMade) and isinstance(run.generator.images, ImageFolder):
-        words += _budget(run.generator.images)
+        words += _budget(_most(run.generator.images.annotations().labels), real_train)
+    if tuning is None:
+        log.warning(
+            "it is not known what the synthetic images' generator was tuned on (--tuning): copies "
+            "are looked for in the pool, a fifth of the real images, and may be of others"
+        )
     return [*words, *overrides]
 
 
@@ -105,15 +123,22 @@ def _is_labelled(path: Path) -> bool:
     return not visible or any(entry.is_dir() for entry in visible)
 
 
-def _split_sizes(images: int, tuning_is_known: bool) -> list[str]:
-    pool = images // 10 if tuning_is_known else images // 3
+def _split_sizes(images: int, pool_share: float) -> list[str]:
+    if images < MIN_REAL:
+        raise ConfigError(
+            [f"--real holds {images} images; pool, train and test set need at least {MIN_REAL}"]
+        )
+    pool = round(images * pool_share)
     side = (images - pool) // 2
     return [f"pool_size={pool}", f"train_size={side}", f"test_size={side}"]
 
 
-def _budget(synthetic: ImageFolder) -> list[str]:
-    """All synthetic images of the label that has most."""
-    rows = synthetic.annotations().labels
-    most = max(sum(name in row for row in rows) for name in {name for row in rows for name in row})
-    train = max(2, most * TRAIN_PARTS // ALL_PARTS)
+def _most(labels: Sequence[Sequence[str]]) -> int:
+    """Images of the label that has most."""
+    return max(Counter(name for row in labels for name in row).values(), default=0)
+
+
+def _budget(most: int, real_train: float) -> list[str]:
+    """All synthetic images, divided so that as many train as real ones do."""
+    train = max(2, int(min(most * TRAIN_SHARE, real_train)))
     return [f"budget.train_per_label={train}", f"budget.test_per_label={max(1, most - train)}"]

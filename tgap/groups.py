@@ -3,11 +3,18 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, image_freedom, numbers_with_intervals
+from tgap.evaluators.two_way import (
+    REAL,
+    SCALES,
+    SYNTHETIC,
+    image_freedom,
+    numbers_with_intervals,
+    undetermined,
+)
 from tgap.metrics.classification import Doubles
 from tgap.metrics.intervals import Interval, Scale, interval
 
@@ -190,6 +197,14 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Gr
         side: min((row.metrics.get(side, math.inf) for row in every), default=math.inf)
         for side in (REAL, SYNTHETIC)
     }
+    numbers = {
+        name: mean_interval(
+            [its[name] for its in by_seed.values()], scale, image_freedom(name, effective)
+        )
+        for name, scale in scales.items()
+    }
+    for name in undetermined({name: numbers[name] for name in SCALES}):
+        numbers[name] = replace(numbers[name], lo=math.nan, hi=math.nan)
     return Group(
         method=label,
         method_key=first.method_key,
@@ -198,12 +213,7 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Gr
         by_seed=by_seed,
         missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
         repeated=tuple(sorted(repeated)),
-        numbers={
-            name: mean_interval(
-                [its[name] for its in by_seed.values()], scale, image_freedom(name, effective)
-            )
-            for name, scale in scales.items()
-        },
+        numbers=numbers,
         fter_meaningful=all(row.metrics.get(MEANINGFUL, 1) != 0 for row in every),
         image_freedom=image_freedom("tstr/auroc", effective),
         is_control=first.is_control,

@@ -106,7 +106,7 @@ def _swept(
 ) -> Launched:
     """Launch a sweep inside its parent record."""
     recorder = Recorder(home_folder(), sweep_key_of(runs))
-    recorder.open_sweep(runs, list(overrides))
+    recorder.open_sweep(runs, planned, list(overrides))
     launched = Launched([], Comparison((), (), ()))
     status = "KILLED"
     try:

@@ -1,5 +1,6 @@
 """The stages of a run, in the order of the method: a straight line, one artifact after another."""
 
+import dataclasses
 import functools
 import logging
 import time
@@ -19,7 +20,7 @@ from tgap.artifacts import (
 )
 from tgap.config import Run
 from tgap.datasets.base import Dataset
-from tgap.draws import draw_per_label, share_per_label
+from tgap.draws import draw_per_label, share_per_label, source_patients
 from tgap.evaluators.base import LEGS, Evaluator
 from tgap.generators.base import Control, Model
 from tgap.plan import Plan, plan
@@ -287,6 +288,8 @@ class _Line:
             )
         ]
         rows = np.concatenate(kept)
+        if len(np.unique(made.patients)) == len(made):  # perhaps only because none is told
+            made = dataclasses.replace(made, patients=source_patients(made.images))
         write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(kept[0]))
 
     def _draw_synthetic(self, folder: Path) -> None:
@@ -306,13 +309,15 @@ class _Line:
             seeds += noise_seeds(run.seed_of("generate"), label, per_label)
         model = self._model(label_of)
         n = len(prompts)
+        images = draw(model, prompts, seeds, run.sampler, "synthetic set")
+        pool = data.take(self.result.split().pool) if run.is_control else None
         drawn = ImageSet(
-            images=draw(model, prompts, seeds, run.sampler, "synthetic set"),
+            images=images,
             labels=np.repeat(np.eye(n_labels, dtype=bool), per_label, axis=0),
             label_names=data.label_names,
             findings=findings,
             finding_names=data.finding_names if findings.shape[1] else (),
-            patients=np.arange(n, dtype=np.int64),  # each drawn from noise of its own
+            patients=source_patients(images, pool),
         )
         write_synthetic(folder, drawn, np.arange(n) % per_label < run.budget.train_per_label)
 

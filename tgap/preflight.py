@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tgap.artifacts import read_images, read_split
 from tgap.component import Component
 from tgap.config import Run
 from tgap.device import torch_device
+from tgap.digest import image_digests
 from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, TgapError
 from tgap.evaluators.base import Evaluator
@@ -225,7 +228,30 @@ def check_ready_made(its: Plan, pool: "_Pool", store: Store) -> list[str]:
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
             )
+        if name == "tuned_on" and not problems:
+            problems += _overlap(its, made, store)
     return problems
+
+
+def _overlap(its: Plan, tuned_on: ImageSet, store: Store) -> list[str]:
+    """Whether tuning images train or test classifiers."""
+    dataset, split = store.find(its.dataset), store.find(its.split)
+    if dataset is None or split is None:
+        return []
+    data, sides, tuned = (
+        read_images(dataset),
+        read_split(split),
+        set(image_digests(tuned_on.images)),
+    )
+    used = np.concatenate([sides.real_train, sides.real_test])
+    shared = sum(digest in tuned for digest in image_digests(data.images[used]))
+    if shared == 0:
+        return []
+    return [
+        f"{shared} of the {len(tuned_on)} images of generator.tuned_on (--tuning) are among the "
+        f"{len(used)} real images that train or test the classifiers; leave them out of the "
+        "dataset (--real), or nothing that is found could be trusted"
+    ]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tgap.groups import PlannedRun, RunRow
 from tgap.manifest import MANIFEST
 from tgap.pipeline import execute, prepare
 from tgap.plan import Plan, plan
-from tgap.recorded import RESAMPLED, record_planned
+from tgap.recorded import PLANNED, RESAMPLED, as_json, record_planned
 from tgap.registry import data_of
 from tgap.report.summary import summary
 from tgap.report.table import markdown
@@ -109,10 +109,14 @@ class Recorder:
         dataset = Store(self.home / "store").find(its.dataset)
         return {} if dataset is None else {"dataset.digest": content_digest(dataset)}
 
-    def open_sweep(self, runs: Sequence[Run], overrides: Sequence[str]) -> None:
-        """Open the sweep's parent run, unless it is there already."""
+    def open_sweep(
+        self, runs: Sequence[Run], planned: Sequence[PlannedRun], overrides: Sequence[str]
+    ) -> None:
+        """Open the sweep's parent run with all that is planned, unless it is there already."""
         words = " ".join(overrides)
-        self._tracker(runs[0]).open_sweep(f"sweep {words}"[:200], len(runs), {"overrides": words})
+        self._tracker(runs[0]).open_sweep(
+            f"sweep {words}"[:200], len(runs), {"overrides": words}, {PLANNED: as_json(planned)}
+        )
 
     def close_sweep(self, run: Run, comparison: Comparison, status: str) -> None:
         """Close the sweep's parent run with its table and the groups' numbers, by size."""

@@ -16,6 +16,13 @@ from tgap.tracking.journal import SWEEP, Event, Journal, complete
 
 ROW, RESAMPLED = "row.json", "resampled.npy"
 """Files of a run's record that a table needs beside its metrics."""
+PLANNED = "planned.json"
+"""File of a sweep's record: its runs, also those that may never begin."""
+
+
+def as_json(planned: Sequence[PlannedRun]) -> str:
+    """What a sweep writes down before its first run."""
+    return json.dumps([dataclasses.asdict(run) for run in planned])
 
 
 def record_planned(log: RunLog, planned: PlannedRun, scores_key: str) -> None:
@@ -34,20 +41,24 @@ def recorded(
         chosen: Values of parameters, as text; only runs that have all of them.
 
     Returns:
-        Rows of runs that were finished, and runs that were begun and not finished.
+        Rows of runs that were finished, and runs that were planned or begun and not finished.
 
     Raises:
         ConfigError: If no run is left, or no run has a parameter of that name.
     """
-    begun = []
-    for path in (home / "journal").glob("*/*/journal.jsonl"):
+    begun, missing = [], []
+    for path in sorted((home / "journal").glob("*/*/journal.jsonl")):
         journal = Journal(path.parent)
-        events = journal.events() if journal.run_key != SWEEP else []
-        if events and events[0].get("experiment") == experiment:
+        events = journal.events()
+        if not events or events[0].get("experiment") != experiment:
+            continue
+        if journal.run_key == SWEEP:
+            missing += _planned(journal, chosen)
+        else:
             begun.append((events[0]["time"], journal, events))
     begun.sort(key=lambda found: (found[0], found[1].folder.name))
     _check(chosen, [events[0]["params"] for _, _, events in begun], experiment)
-    rows, missing = [], []
+    rows = []
     for _, journal, events in begun:
         params = events[0]["params"]
         if any(params.get(name) != value for name, value in chosen.items()):
@@ -60,6 +71,21 @@ def recorded(
     if not rows:
         raise ConfigError([f"no finished run of experiment '{experiment}' is left to compare"])
     return rows, missing
+
+
+def _planned(journal: Journal, chosen: Mapping[str, str]) -> list[PlannedRun]:
+    """A sweep's planned runs; which of them are finished is found out by their seeds."""
+    file = journal.folder / "files" / PLANNED
+    if not file.exists():
+        return []
+    planned = [PlannedRun(**run) for run in json.loads(file.read_text("utf-8"))]
+    return [run for run in planned if all(_value(run, n) in (v, None) for n, v in chosen.items())]
+
+
+def _value(run: PlannedRun, name: str) -> str | None:
+    """A run's parameter as text, if a plan tells it."""
+    known = {"method": run.method, "size": run.size, "seed": run.seed} | dict(run.settings)
+    return None if known.get(name) is None else str(known[name])
 
 
 def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from tgap.artifacts import read_images, read_legs, read_selection, read_split, read_synthetic
 from tgap.classifiers.base import Classifier
 from tgap.config import Run
+from tgap.digest import image_digests
 from tgap.draws import draw_per_label, patients_of
 from tgap.errors import DataError
 from tgap.evaluators.base import LEGS
@@ -156,6 +157,10 @@ class Result:
         indices = read_selection(self.artifacts["selection"]).indices
         return self.dataset().take(self.split().pool[np.unique(indices)])
 
+    def tuning_is_known(self) -> bool:
+        """False for a synthetic set made elsewhere, unless its tuning set was named."""
+        return "ready-made images" not in self.artifacts or "ready-made tuned_on" in self.artifacts
+
     def held_out(self) -> ImageSet:
         """Images of real_train, without patients of the tuning set: enough to measure by."""
         data, side = self.dataset(), self.split().real_train
@@ -164,11 +169,10 @@ class Result:
         held_out, tuned = data.take(patients_of(data, side, wanted, rng)), self.tuned_on()
         if tuned is None:
             return held_out
-        if (
-            "ready-made tuned_on" in self.artifacts
-        ):  # patients of two datasets have no numbers in common
-            theirs = {image.tobytes() for image in tuned.images}
-            apart = np.array([image.tobytes() not in theirs for image in held_out.images], bool)
+        if "ready-made tuned_on" in self.artifacts:  # two datasets number patients each its way
+            theirs = set(image_digests(tuned.images))
+            ours = image_digests(held_out.images)
+            apart = np.array([digest not in theirs for digest in ours], bool)
         else:  # shared patients: only with protocol=thesis
             apart = ~np.isin(held_out.patients, tuned.patients)
         return held_out.take(np.flatnonzero(apart))

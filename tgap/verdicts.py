@@ -25,6 +25,8 @@ LIKE_REAL = 0.8
 """Share of the floor, which is what other real images reach, from which images look real."""
 SMALL = 0.1
 """Share of the floor below which next to nothing is left."""
+QUARTER = 0.25
+"""Share of the floor that one image per label may cover of some fifty."""
 HALF = 0.5
 """Share of the floor, or of real images' diversity, below which most is missing."""
 COPIES = 3.0
@@ -195,7 +197,7 @@ def _no_better_than_metadata(m: _Numbers) -> str | None:
 
 def _easier_than_reality(m: _Numbers) -> str | None:
     surplus, least = m.auroc("trts") - m.auroc("trtr"), "t_gap/easier_than_reality/lo"
-    if not surplus > EQUAL or m[least] <= 0 or m.undefined(least):
+    if not surplus > EQUAL or m[least] <= 0 or m.undefined(least) or _real_at_chance(m):
         return None
     return (
         f"The labels are easier to tell apart in synthetic images than in real ones (TRTS "
@@ -258,6 +260,16 @@ def _less_varied(m: _Numbers) -> str | None:
 # Whether they are new
 
 
+def _tested_on_synthetic(m: _Numbers) -> str | None:
+    share = m["memorization/in_real_test"]
+    if not share > 0:
+        return None
+    return (
+        f"{_percent(share)} of the synthetic images are images of the real test set: what was "
+        "trained on is tested on, so TSTR cannot be trusted"
+    )
+
+
 def _copies(m: _Numbers) -> str | None:
     if not _are_copies(m):
         return None
@@ -308,6 +320,7 @@ RULES: dict[str, Callable[[_Numbers], str | None]] = {
     "unrealistic": _unrealistic,
     "collapsed": _collapsed,
     "less_varied": _less_varied,
+    "tested_on_synthetic": _tested_on_synthetic,
     "copies": _copies,
     "closer_than_held_out": _closer_than_held_out,
     "fter_meaningless": _fter_meaningless,
@@ -372,7 +385,9 @@ def _looks_unreal(m: _Numbers) -> bool:
 
 
 def _is_collapsed(m: _Numbers) -> bool:
-    return m.of_floor("coverage") < SMALL and m.diversity() < HALF
+    # With few images one of them is near many real ones: coverage is then no small part.
+    covers_little = m.of_floor("coverage") < SMALL and m.diversity() < HALF
+    return covers_little or (m.of_floor("coverage") < QUARTER and m.diversity() < SMALL)
 
 
 def _are_copies(m: _Numbers) -> bool:

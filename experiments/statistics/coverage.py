@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from tgap.evaluators.two_way import effective_images
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.delong import auroc_influence, delong_test, macro_auroc_influence
 from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
-from tgap.metrics.resampling import resampled_macro_auroc
+from tgap.metrics.resampling import effective_images, resampled_macro_auroc
 
 Array = NDArray[np.float64]
 SCALES: dict[str, Scale] = {
@@ -185,7 +184,9 @@ def by_bootstrap(real: Sample, synthetic: list[Sample], rng: np.random.Generator
 def freedoms(real: Sample, synthetic: list[Sample]) -> dict[str, float]:
     """Degrees of freedom of what test images add to each quantity, as the evaluation has them."""
     of_real = effective_images(real.labels, real.patients) - 1
-    of_synthetic = min(effective_images(part.labels) for part in synthetic) - 1
+    of_synthetic = (
+        min(effective_images(part.labels, np.arange(len(part.labels))) for part in synthetic) - 1
+    )
     both = min(of_real, of_synthetic)
     return dict(zip(SCALES, (of_real, of_synthetic, both, both, of_real), strict=True))
 
@@ -346,7 +347,9 @@ def show_bootstrap(repetitions: int) -> None:
     closed = simulate(RESAMPLED, seeds, repetitions)
     for name, s in closed:
         pairs = zip(resampled[name, s], closed[name, s], strict=True)
-        ratios = np.array([a.standard_error / b.standard_error for a, b in pairs])
+        ratios = np.array(
+            [a.standard_error / b.standard_error for a, b in pairs if len(given([a, b])) == 2]
+        )
         row(
             [
                 name,

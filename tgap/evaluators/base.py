@@ -47,6 +47,9 @@ class Evidence(Protocol):
     def tuned_on(self) -> ImageSet | None:
         """The distinct real images that the generator was tuned on or given; ``None`` if none."""
 
+    def tuning_is_known(self) -> bool:
+        """Whether ``tuned_on`` is what the generator saw, and not only what it may have seen."""
+
     def held_out(self) -> ImageSet:
         """Real images of the same domain whose patients are neither in ``tuned_on`` nor in
         ``real_test``: what a generator that copies nothing is as far from as from ``tuned_on``.

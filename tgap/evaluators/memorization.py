@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tgap.component import option
+from tgap.digest import image_digests
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.matching import embedded
@@ -53,6 +54,8 @@ class Memorization(Evaluator):
       ``copied_threshold``, which ``false_alarms`` of one half of held-out (by patient) exceed
     - ``memorization/copied_false_alarms``: share of the other half that exceeds it; what
       ``copied_fraction`` is of a generator that copies nothing
+    - ``memorization/in_real_test``: synthetic images that equal an image of real_test: TSTR is then
+      tested on what was trained on
     - ``memorization/tuning_copied_fraction``: tuning images that a suspected copy was found of
 
     Images that are nearly equal in the real data (blank ones, films exported twice) raise the
@@ -114,13 +117,15 @@ class Memorization(Evaluator):
         synthetic, held_out = evidence.synthetic(), evidence.held_out()
         halving, matching, testing = rng.spawn(3)
         metrics, found = self._copies(synthetic, tuning, held_out, halving)
+        metrics["in_real_test"] = _share_equal(synthetic, evidence.real_test())
         vectors = _Vectors(
             tuning=self._vectors(evidence, [tuning]),
             synthetic=self._vectors(evidence, synthetic),
             held_out=self._vectors(evidence, [held_out]),
         )
-        metrics |= _distances(vectors, testing)
-        metrics |= _membership(tuning, held_out, vectors, matching)
+        if evidence.tuning_is_known():  # else held-out images may be tuning images too
+            metrics |= _distances(vectors, testing)
+            metrics |= _membership(tuning, held_out, vectors, matching)
         metrics |= {"tuning_images": len(tuning), "held_out_images": len(held_out)}
         return Evaluation(
             {f"memorization/{name}": float(value) for name, value in metrics.items()},
@@ -192,6 +197,13 @@ def _membership(
     band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
     found["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
     return found
+
+
+def _share_equal(synthetic: Sequence[ImageSet], real: ImageSet) -> float:
+    """Share of the synthetic images that equal one of the real ones, pixel by pixel."""
+    known = set(image_digests(real.images))
+    found = [digest in known for part in synthetic for digest in image_digests(part.images)]
+    return float(np.mean(found)) if found else UNKNOWN
 
 
 def _unless_nan(limit: float, of_images: Bools) -> float:

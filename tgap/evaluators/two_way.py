@@ -1,8 +1,8 @@
 """The two-way evaluation: how well each leg tells the labels apart, and the gap between them."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,10 +15,10 @@ from tgap.evaluators.naming import metric_names
 from tgap.metrics.classification import Doubles, auroc_per_label
 from tgap.metrics.delong import delong_test, delta_interval_of_fter
 from tgap.metrics.gap import Value, fter_is_meaningful, gaps
-from tgap.metrics.intervals import Scale, interval
-from tgap.metrics.resampling import effective_clusters, resampled_macro_auroc
+from tgap.metrics.intervals import Interval, Scale, interval
+from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
 from tgap.seeding import rng_for
-from tgap.types import Bools, Indices, Scores
+from tgap.types import Indices, Scores
 
 SCALES: dict[str, Scale] = {
     **{f"{leg}/auroc": "logit" for leg in LEGS},
@@ -29,6 +29,7 @@ SCALES: dict[str, Scale] = {
     "t_gap/utility_lost": "identity",
 }
 """Metrics that have an interval, and the scale on which it is symmetric."""
+ENDS = ("lo", "hi")
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
 without it, that has fewest."""
@@ -87,39 +88,40 @@ class TwoWay(Evaluator):
         metrics |= _gaps_per_label(legs)
         metrics |= _delong(legs, real.patients)
         metrics |= finding_metrics(legs, real)
-        resampled = self._resampled(legs, real.patients, evidence.synthetic_key())
+        _, synthetic = evidence.synthetic()
+        clusters = {"r": real.patients, "s": synthetic.patients}
+        resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
-        metrics[SYNTHETIC] = effective_images(legs["trts"].labels)
-        metrics |= _intervals(aurocs, resampled, metrics)
+        metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
+        per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
+        metrics |= _intervals(per_label, resampled, metrics, metric_names(real.label_names))
         closed = delta_interval_of_fter(
             (legs["tstr"].scores, legs["tstr"].labels),
             (legs["trts"].scores, legs["trts"].labels),
             real.patients,
+            synthetic.patients,
         )
         metrics |= {"fter/delta_lo": closed.lo, "fter/delta_hi": closed.hi}
-        return Evaluation(metrics, arrays={"resampled": resampled})
+        macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
+        return Evaluation(metrics, arrays={"resampled": macro})
 
     def _resampled(
-        self, legs: Mapping[str, Scores], patients: Indices, synthetic_key: str
-    ) -> Doubles:
-        """``(resamples, 4)``: macro AUROCs of ``LEGS`` on resampled test images.
+        self, legs: Mapping[str, Scores], clusters: Mapping[str, Indices], synthetic_key: str
+    ) -> dict[str, Doubles]:
+        """AUROCs of each leg by label, ``(resamples, L)``, on resampled test images.
 
         Resample b draws the same patients of a real test set in every run, whatever its seed and
         method, because what they have in common must not look like a difference between them; and
         the same images of a synthetic set in every run that has it.
         """
-        columns = []
+        found = {}
         for leg in LEGS:
-            scores = legs[leg]
-            if leg.endswith("r"):
-                draw, clusters = rng_for("resample", 0), patients
-            else:
-                draw = rng_for("resample", 0, synthetic_key)
-                clusters = np.arange(len(scores.labels), dtype=np.int64)
-            columns.append(
-                resampled_macro_auroc(scores.scores, scores.labels, clusters, self.resamples, draw)
+            side, scores = leg[3], legs[leg]
+            draw = rng_for("resample", 0) if side == "r" else rng_for("resample", 0, synthetic_key)
+            found[leg] = resampled_auroc_per_label(
+                scores.scores, scores.labels, clusters[side], self.resamples, draw
             )
-        return np.stack(columns, axis=1)
+        return found
 
 
 def _require_same_labels(legs: Mapping[str, Scores]) -> None:
@@ -130,18 +132,6 @@ def _require_same_labels(legs: Mapping[str, Scores]) -> None:
                 "all legs must have the same labels in the same order, got "
                 f"{LEGS[0]}: {', '.join(first)}; {leg}: {', '.join(legs[leg].label_names)}"
             )
-
-
-def effective_images(labels: Bools, patients: Indices | None = None) -> float:
-    """``effective_clusters`` of the images with, or without, a label: of those that have fewest.
-
-    Args:
-        labels: ``(N, L)`` bool.
-        patients: ``(N,)`` int64; each image its own if not given.
-    """
-    clusters = np.arange(len(labels), dtype=np.int64) if patients is None else patients
-    sides = [side for column in labels.T for side in (column, ~column)]
-    return min(effective_clusters(clusters[side]) if side.any() else 0.0 for side in sides)
 
 
 def image_freedom(name: str, effective: Mapping[str, float]) -> float:
@@ -165,21 +155,52 @@ def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
     return {name: found[name] for name in SCALES}
 
 
+def legs_of(name: str) -> tuple[str, ...]:
+    """The legs that a number of ``SCALES`` is made of."""
+    if name.endswith("/auroc"):
+        return (name.removesuffix("/auroc"),)
+    if name == "t_gap/easier_than_reality":
+        return ("trts", "trtr")
+    return ("tstr", "trts") if name in ("fter", "t_gap") else ("tstr", "trtr")
+
+
+def undetermined(intervals: Mapping[str, Interval]) -> list[str]:
+    """Numbers of which a leg has no interval, so that they have none themselves.
+
+    A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
+    """
+    return [
+        name
+        for name in intervals
+        if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in legs_of(name))
+    ]
+
+
 def _intervals(
-    aurocs: Mapping[str, float], resampled: Doubles, effective: Mapping[str, float]
+    aurocs: Mapping[str, Doubles],
+    resampled: Mapping[str, Doubles],
+    effective: Mapping[str, float],
+    names: Sequence[str],
 ) -> dict[str, float]:
-    values = numbers_with_intervals(aurocs)
-    replicates = numbers_with_intervals(dict(zip(LEGS, resampled.T, strict=True)))
-    metrics: dict[str, float] = {}
-    for name, scale in SCALES.items():
-        found = interval(
-            np.array([values[name]]),
-            replicates[name][:, None],
-            scale=scale,
-            image_freedom=image_freedom(name, effective),
-        )
-        metrics |= {f"{name}/lo": found.lo, f"{name}/hi": found.hi}
-    return metrics
+    """Ends of the intervals: of macro means, and of each label's AUROC."""
+    macro = {leg: float(values.mean()) for leg, values in aurocs.items()}
+    values = numbers_with_intervals(macro)
+    replicates = numbers_with_intervals({leg: r.mean(axis=1) for leg, r in resampled.items()})
+
+    def of_one(name: str, value: float, draws: Doubles, scale: Scale) -> Interval:
+        freedom = image_freedom(name, effective)
+        return interval(np.array([value]), draws[:, None], scale=scale, image_freedom=freedom)
+
+    found = {
+        name: of_one(name, values[name], replicates[name], scale) for name, scale in SCALES.items()
+    }
+    for name in undetermined(found):
+        found[name] = replace(found[name], lo=math.nan, hi=math.nan)
+    for leg, of_labels in aurocs.items():
+        for label, name in enumerate(names):
+            draws = resampled[leg][:, label]
+            found[f"{leg}/auroc_{name}"] = of_one(leg, float(of_labels[label]), draws, "logit")
+    return {f"{name}/{end}": getattr(its, end) for name, its in found.items() for end in ENDS}
 
 
 def _gaps_per_label(legs: Mapping[str, Scores]) -> dict[str, float]:

@@ -13,9 +13,10 @@ class ReadyMade(Generator):
     """Images that somebody else's generator drew: nothing is tuned, nothing is drawn.
 
     All its images are used, each with its own labels, up to ``budget.train_per_label`` and
-    ``budget.test_per_label`` of each label; which of them are trained on is drawn once, by
+    ``budget.test_per_label`` of each label. Which of them are trained on is drawn once, by
     ``split_seed``, in the ratio of these two numbers: seeds train anew on the same images, so that
-    an interval over them is that of this synthetic set, and of no other that its generator draws. Labels must be named as the dataset's are.
+    an interval over them is that of this synthetic set, and of no other that its generator draws.
+    Labels must be named as the dataset's are.
 
     Args:
         images: The synthetic set (``generator/images=image_folder generator.images.path=DIR``).

@@ -14,7 +14,7 @@ import numpy as np
 from tgap.errors import ContractError
 from tgap.metrics.classification import Doubles, Reals, auroc, check_scores, macro_auroc
 from tgap.metrics.intervals import ROUNDING, Interval, interval_of_covariance
-from tgap.metrics.resampling import effective_clusters
+from tgap.metrics.resampling import effective_clusters, effective_images
 from tgap.types import Bools, Indices
 
 
@@ -129,18 +129,22 @@ def delta_interval_of_fter(
     tstr: tuple[Reals, Bools],
     trts: tuple[Reals, Bools],
     patients: Indices,
+    synthetic_patients: Indices | None = None,
     level: float = 0.95,
 ) -> Interval:
     """Interval of one run's FTER over test images, by the delta method.
 
     ``var(FTER) = FTER^2 (var(TSTR) / TSTR^2 + var(TRTS) / TRTS^2)``, symmetric in log FTER; the
-    legs have no test image in common. The t quantile is for so many patients. It says nothing of
+    legs have no test image in common. The t quantile is for so many patients as
+    the rarest side of a label has. It says nothing of
     other seeds (``n_seeds`` is 1).
 
     Args:
         tstr: Scores ``(N, L)`` and labels ``(N, L)`` bool of real images; AUROCs are macro means.
-        trts: Scores ``(M, L)`` and labels ``(M, L)`` of synthetic images, each its own cluster.
+        trts: Scores ``(M, L)`` and labels ``(M, L)`` of synthetic images.
         patients: ``(N,)`` int64, of the real images.
+        synthetic_patients: ``(M,)`` int64, which synthetic images go together; each its own if not
+            given.
         level: Chance that the interval holds the truth.
 
     Returns:
@@ -152,9 +156,13 @@ def delta_interval_of_fter(
     a, b = macro_auroc(*tstr), macro_auroc(*trts)
     ratio = a / b if b > 0 else math.nan
     var_a = _variance(macro_auroc_influence(*tstr), patients)
-    var_b = _variance(macro_auroc_influence(*trts), None)
-    variance = (var_a + ratio**2 * var_b) / b**2 if b > 0 else math.nan
-    freedom = effective_clusters(patients) - 1
+    var_b = _variance(macro_auroc_influence(*trts), synthetic_patients)
+    known = b > 0 and min(var_a, var_b) > ROUNDING**2  # a leg without variance is not a known one
+    variance = (var_a + ratio**2 * var_b) / b**2 if known else math.nan
+    if synthetic_patients is None:
+        synthetic_patients = np.arange(len(trts[1]), dtype=np.int64)
+    of_legs = ((tstr[1], patients), (trts[1], synthetic_patients))
+    freedom = min(effective_images(*its) for its in of_legs) - 1
     return interval_of_covariance(np.array([ratio]), np.array([[variance]]), level, "log", freedom)
 
 

@@ -73,7 +73,7 @@ def interval(
 
     Satterthwaite squares these shares; with three seeds and a share of .9 his interval of 95 %
     covers .92, this one .94, and .96 or less at any share (experiments/statistics). With two seeds
-    this one covers .90 to .93 where seeds make most of the variance. The ends are symmetric on the
+    this one covers .91 to .93 where seeds make most of the variance. The ends are symmetric on the
     scale, where the standard error goes by the delta method.
 
     With one seed the spread over seeds is unknown: the variance is var(Y), the degrees of freedom

@@ -80,6 +80,17 @@ def effective_clusters(clusters: Indices) -> float:
     return float(len(clusters) ** 2 / (sizes**2).sum())
 
 
+def effective_images(labels: Bools, patients: Indices) -> float:
+    """``effective_clusters`` of the images with, or without, a label: of those that have fewest.
+
+    Args:
+        labels: ``(N, L)`` bool.
+        patients: ``(N,)`` int64.
+    """
+    sides = [side for column in labels.T for side in (column, ~column)]
+    return min(effective_clusters(patients[side]) if side.any() else 0.0 for side in sides)
+
+
 def resampled_auroc(scores: Reals, labels: Bools, weights: NDArray[np.generic]) -> Doubles:
     """``auroc`` with each image counted as often as its weight says, for many sets of weights.
 

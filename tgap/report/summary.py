@@ -28,6 +28,13 @@ def _floored(words: str, name: str) -> Line:
     return Line(words, f"fidelity/{name}", f"fidelity/{name}_floor")
 
 
+COUNTS = {
+    "Fidelity and diversity": ("fidelity/n", "images on each side"),
+    "Memorisation": ("memorization/held_out_images", "held-out images"),
+    "Baselines (AUROC on real_test)": ("images/real_test", "test images"),
+}
+"""How many images stand behind a section's numbers."""
+
 SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
     "Fidelity and diversity": (
         "other real images",
@@ -39,6 +46,7 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
             _floored("density", "density"),
             _floored("coverage", "coverage"),
             Line("Vendi score within a label", "diversity/vendi", "diversity/vendi_real"),
+            Line("distance of factors", "factors/distance", "factors/distance_floor"),
         ),
     ),
     "Memorisation": (
@@ -49,6 +57,7 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
             Line("closer to tuning images than these (.5)", "memorization/closer_than_held_out"),
             Line("authenticity", "memorization/authenticity", "memorization/authenticity_floor"),
             Line("data-copying test (z)", "memorization/c_t"),
+            Line("equal to an image of real_test", "memorization/in_real_test", percent=True),
         ),
     ),
     "Membership inference": (
@@ -80,6 +89,9 @@ def summary(metrics: Mapping[str, float]) -> str:
         known = [line for line in lines if line.metric in metrics]
         if known:
             columns = f"{'synthetic':>12}{reference:>26}" if reference else ""
+            metric, words = COUNTS.get(heading, ("", ""))
+            if metric in metrics:
+                heading += f" ({metrics[metric]:,.0f} {words})"
             parts.append(f"{heading:{WIDTH}}{columns}".rstrip())
             parts += [_line(line, metrics) for line in known]
             parts.append("")

@@ -36,13 +36,14 @@ def columns_of(groups: Sequence[Group]) -> dict[str, str]:
 def plain(comparison: Comparison, width: int | None = None) -> str:
     """The table as text without colour codes, at most ``width`` columns wide.
 
-    By default ``WIDTH``, and more where there are further columns.
+    By default ``WIDTH``, and more where numbers need more; long names are folded.
     """
     from rich.console import Console
 
     if width is None:
-        further = columns_of(comparison.groups).keys() - COLUMNS
-        width = WIDTH + sum(len(heading) + 8 for heading in further)
+        wide = Console(width=1000)
+        table = _table(*_layout(comparison.groups))
+        width = max(WIDTH, wide.measure(table, options=wide.options).minimum)
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
     _print(comparison, console)
@@ -142,7 +143,8 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     named = []
     for title, name in NAMED.items():
         values = [g.settings.get(name, "not recorded") for g in groups if g.has_setting(name)]
-        named.append(f"{title} {_listed(dict.fromkeys(values or ['not recorded']))}")
+        if values or not groups:
+            named.append(f"{title} {_listed(dict.fromkeys(values or ['not recorded']))}")
     notes = [
         "; ".join(named),
         "TSTR, TRTS, TRTR: macro AUROC. FTER = TSTR / TRTS, T-Gap = TRTS - TSTR.",
@@ -151,9 +153,9 @@ def _notes(groups: Sequence[Group]) -> list[str]:
     if max(counts, default=0) > 1:
         seeds = sorted({seed for group in groups for seed in group.seeds})
         notes.append(
-            f"Means over seeds ({_listed(seeds)}); 95 % intervals for new seeds and new test "
-            "images (t over seeds, bootstrap of patients), given the split: what another "
-            "real_train or pool would change is not in them."
+            f"Means over seeds ({_listed(seeds)}); 95 % intervals for new seeds and test images "
+            "(t over seeds, bootstrap of patients), given the split: another real_train or pool is "
+            "not in them."
         )
     if 1 in counts:
         notes.append(
@@ -249,14 +251,16 @@ def _table(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> "Ta
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for heading, is_text in headings.items():
+    for column, (heading, is_text) in enumerate(headings.items()):
         # Numbers stay whole; if the table is too wide, long names are folded.
+        longest = max((len(line) for row in cells for line in row[column]), default=0)
+        least = min(len(heading), 12) if is_text else max(len(heading), longest)
         table.add_column(
             Text(heading),
             justify="left" if is_text else "right",
             overflow="fold",
             no_wrap=not is_text,
-            min_width=min(len(heading), 12),
+            min_width=least,
         )
     for row in cells:
         table.add_row(*(Text("\n".join(cell)) for cell in row))

@@ -59,11 +59,19 @@ class Tracker:
                 raise
             run_log.close("FINISHED")
 
-    def open_sweep(self, name: str, n_runs: int, params: Mapping[str, object]) -> None:
+    def open_sweep(
+        self,
+        name: str,
+        n_runs: int,
+        params: Mapping[str, object],
+        texts: Mapping[str, str] | None = None,
+    ) -> None:
         """Open the sweep's parent run, unless it is there: the same sweep again, or continued."""
         with self._sweep_log() as sweep_log:
             tags = {"tgap.n_runs": str(n_runs)}
             sweep_log.open(self.experiment, name, {"n_runs": n_runs, **params}, tags)
+            for file, content in (texts or {}).items():
+                sweep_log.text(content, file)
 
     def close_sweep(
         self,
