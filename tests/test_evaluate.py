@@ -152,3 +152,33 @@ def test_wrong_words_are_told(folders, home, tmp_path, capsys):
     told = capsys.readouterr().err
     assert "generator.images must have the dataset's labels by name (even, odd)" in told
     assert "got cat, dog" in told
+
+
+def test_copies_of_the_real_test_set_are_told(folders, home, capsys):
+    real, _, _ = folders
+    assert evaluate("--real", real, "--synthetic", real, "--size", 32) == 0
+    out = capsys.readouterr().out
+    assert "are images of the real test set" in out
+    assert "TSTR cannot be trusted" in out
+    metrics = recorded(home)
+    assert 0.3 < metrics["memorization/in_real_test"] < 0.5
+    assert "memorization/mia_auroc" not in metrics  # the tuning set is not known
+    assert metrics["train_images/synthetic"] <= metrics["train_images/real"]
+
+
+def test_tuning_images_among_the_real_ones_are_refused(folders, home, capsys):
+    real, synthetic, _ = folders
+    assert evaluate("--real", real, "--synthetic", synthetic, "--tuning", real, "--size", 32) == 2
+    told = capsys.readouterr().err
+    assert "images of generator.tuned_on (--tuning) are among the" in told
+    assert "leave them out of the dataset" in told
+
+
+def test_too_few_real_images_are_told(tmp_path, folders, home, capsys):
+    few = tmp_path / "few"
+    for name in ("even", "odd"):
+        (few / name).mkdir(parents=True)
+        for i in range(4):
+            Image.new("L", (32, 32), i).save(few / name / f"{i}.png")
+    assert evaluate("--real", few, "--synthetic", folders[1], "--size", 32) == 2
+    assert "--real holds 8 images; pool, train and test set need" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 from tgap import cli
 from tgap.errors import ConfigError
 from tgap.groups import PlannedRun, RunRow
-from tgap.recorded import RESAMPLED, record_planned, recorded
+from tgap.recorded import PLANNED, RESAMPLED, as_json, record_planned, recorded
 from tgap.tracking import Tracker
 
 URI = "http://127.0.0.1:9"  # nobody listens; the journal is all that is looked at
@@ -91,3 +91,25 @@ def test_what_is_written_before_a_run_is_plain_json(tmp_path):
     begin(tmp_path, "a", 0)
     (row,) = (tmp_path / "journal").glob("single/*/files/row.json")
     assert json.loads(row.read_text())["method_key"] == "a"
+
+
+def test_runs_of_a_sweep_that_never_began_are_missing(tmp_path, monkeypatch, capsys):
+    runs = [
+        PlannedRun(method=m, method_key=m, size=100, seed=s, settings={"protocol.class": "clean"})
+        for m in ("a", "b")
+        for s in (0, 1)
+    ]
+    tracker = Tracker(tmp_path, URI, "tgap", "s1")
+    tracker.open_sweep("sweep", 4, {}, {PLANNED: as_json(runs)})
+    begin(tmp_path, "a", 0, sweep="s1")
+    begin(tmp_path, "a", 1, sweep="s1")
+    rows, missing = recorded(tmp_path, "tgap", {})
+    assert len(rows) == 2
+    assert missing == runs
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path))
+    assert cli.command(["compare"]) == 0
+    told = capsys.readouterr().out
+    assert "0 of 2" in told
+    assert "missing 0, 1" in told
+    _, of_method = recorded(tmp_path, "tgap", {"method": "a"})
+    assert [run.method for run in of_method] == ["a", "a"]
