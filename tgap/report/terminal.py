@@ -9,6 +9,9 @@ from tgap.comparison import Comparison
 from tgap.report.summary import summary
 from tgap.report.table import render
 
+SHOWN = 6
+"""Folders of pictures that are named."""
+
 
 def show_results(
     comparison: Comparison,
@@ -32,9 +35,12 @@ def show_results(
         render(comparison, console)
     if metrics is not None:
         console.print("\n" + summary(metrics), markup=False, end="")
-    for folder in dict.fromkeys(pictures):
+    folders = list(dict.fromkeys(pictures))
+    for folder in folders[:SHOWN]:
         names = ", ".join(sorted((path.name for path in folder.glob("*.png")), reverse=True))
         console.print(f"pictures: {shown(folder)}/{names}", markup=False)
+    if len(folders) > SHOWN:
+        console.print(f"and those of {len(folders) - SHOWN} more results, in MLflow", markup=False)
     if finished:
         # Only another folder than the one that `tgap ui` looks at by itself has to be named.
         variable = "" if home == Path(".tgap").absolute() else f"TGAP_HOME={home} "
