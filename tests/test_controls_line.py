@@ -51,7 +51,7 @@ def test_the_evaluation_reaches_the_expected_verdict(results, name):
 def test_real_images_get_no_bad_word(results):
     reached = {verdict.code for verdict in verdicts(results["held_out_real"])}
     assert reached == {"as_useful_as_real"}
-    assert results["held_out_real"]["fter/lo"] < 1 < results["held_out_real"]["fter/hi"] + 0.01
+    assert results["held_out_real"]["fter/lo"] < 1 < results["held_out_real"]["fter/hi"]
 
 
 def test_copies_are_found_and_real_images_are_not_taken_for_copies(results):
@@ -92,5 +92,7 @@ def test_metrics_that_are_asked_for_by_name_are_there(results):
         "fidelity/density", "fidelity/coverage", "diversity/vendi", "memorization/copied_fraction",
         "t_gap/easier_than_reality", "t_gap/utility_lost", "fter/lo", "fter/hi",
     ):  # fmt: skip
-        assert all(np.isfinite(metrics[name]) for metrics in results.values()), name
+        undefined = {control for control, its in results.items() if np.isnan(its[name])}
+        # TRTS is 1 there, and of a leg without errors nothing is known of what they are.
+        assert undefined <= ({"one_image_per_label"} if name.startswith("fter/") else set()), name
     assert all(np.isnan(metrics["baseline/metadata_auroc"]) for metrics in results.values())

@@ -11,7 +11,12 @@ from tgap.groups import PlannedRun, RunRow
 from tgap.recorded import PLANNED, RESAMPLED, as_json, record_planned, recorded
 from tgap.tracking import Tracker
 
-URI = "http://127.0.0.1:9"  # nobody listens; the journal is all that is looked at
+URI = "nowhere"
+
+
+@pytest.fixture(autouse=True)
+def journal_only(monkeypatch):
+    monkeypatch.setattr(Tracker, "push", lambda self, journal: None)
 
 
 def begin(home, method, seed, sweep=None, finish=True, experiment="tgap", size=100):

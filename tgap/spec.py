@@ -31,7 +31,7 @@ class Spec:
         ContractError: If the stage's name is not allowed or something is not a JSON value.
 
     >>> Spec("selection", {"size": 500}, {"split": "0a1b"}).key
-    '50f6ce91571db9dc6c03'
+    '47c96045569965d3a0e6'
     """
 
     stage: str

@@ -205,13 +205,16 @@ def calibration_error_per_label(scores: Reals, labels: Bools, bins: int = 15) ->
         raise ContractError(
             f"calibration is about scores between 0 and 1, got {scores.min():g} to {scores.max():g}"
         )
+    below_one = np.nextafter(1.0, 0.0)  # torchmetrics has a bin of its own for scores of 1
     import torch
     from torchmetrics.functional.classification import binary_calibration_error
 
     return np.array(
         [
             binary_calibration_error(
-                torch.from_numpy(s.astype(np.float64)), torch.from_numpy(t.astype(np.int64)), bins
+                torch.from_numpy(np.minimum(s.astype(np.float64), below_one)),
+                torch.from_numpy(t.astype(np.int64)),
+                bins,
             ).item()
             for s, t in zip(scores.T, labels.T, strict=True)
         ]
