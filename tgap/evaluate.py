@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tgap.composition import compose_run, expand, hydra_ready
+from tgap.config import Run
 from tgap.datasets import tables
 from tgap.datasets.image_folder import ImageFolder
 from tgap.errors import ConfigError
@@ -78,14 +79,7 @@ def evaluation_overrides(
         words.append("dataset.domain=image")
     with hydra_ready(config_dir) as hydra:
         run = compose_run(hydra, expand(hydra, [*words, *overrides])[0])  # of a sweep, its first
-    real_train: float = math.inf
-    if real is not None and isinstance(run.dataset, ImageFolder):
-        said = run.dataset.annotations()
-        share = TUNING_POOL if tuning is not None else POOL
-        words += _split_sizes(len(said.files), share)
-        real_train = _most(said.labels) * (1 - share) / 2
-    if isinstance(run.generator, ReadyMade) and isinstance(run.generator.images, ImageFolder):
-        words += _budget(_most(run.generator.images.annotations().labels), real_train)
+    words += _sizes(run, POOL if tuning is None else TUNING_POOL, divide=real is not None)
     if tuning is None:
         log.warning(
             "it is not known what the synthetic images' generator was tuned on (--tuning): copies "
@@ -121,6 +115,19 @@ def _is_labelled(path: Path) -> bool:
         return "label" in tables.read_table(path).columns
     visible = [entry for entry in path.iterdir() if entry.name[0] != "."] if path.is_dir() else []
     return not visible or any(entry.is_dir() for entry in visible)
+
+
+def _sizes(run: Run, pool_share: float, divide: bool) -> list[str]:
+    """How the real images are divided, if they are to be, and how many of the synthetic train."""
+    words: list[str] = []
+    real_train: float = math.inf
+    if divide and isinstance(run.dataset, ImageFolder):
+        said = run.dataset.annotations()
+        words += _split_sizes(len(said.files), pool_share)
+        real_train = _most(said.labels) * (1 - pool_share) / 2
+    if isinstance(run.generator, ReadyMade) and isinstance(run.generator.images, ImageFolder):
+        words += _budget(_most(run.generator.images.annotations().labels), real_train)
+    return words
 
 
 def _split_sizes(images: int, pool_share: float) -> list[str]:
