@@ -18,7 +18,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m tgap.run finetuner=none,dreambooth size=100,500 -m
 
 test: $(INSTALLED) check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -20,7 +20,7 @@ import numpy as np
 from tgap.datasets.digits import Digits
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.generators.jitter import KINDS, jittered
-from tgap.generators.latent_diffusion import LatentDiffusion
+from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.metrics.copies import resemblance, threshold
 from tgap.types import Images, ImageSet
 
@@ -102,7 +102,7 @@ def jitter(strength: float, *kinds: str) -> Change:
 
 def autoencoder(images: Images) -> Images:
     """Through the packaged diffusion model's autoencoder and back."""
-    model = LatentDiffusion(image_size=images.shape[1]).load()
+    model = StableDiffusion(image_size=images.shape[1]).load()
     return model.decode(model.moments(images)[:, 0])
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
 KINDS = {
     "selector": "herding",
-    "finetuner": "plain_unet",
+    "finetuner": "attention_only",
     "classifier": "nearest_mean",
     "dataset": "shapes",
 }
@@ -46,7 +46,7 @@ def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str])
     assert int(passed[1]) >= 40
     chosen = [f"{kind}={name}" for kind, name in KINDS.items()]
     table = call("-m", "tgap.run", *TINY, *chosen, *words, folder=folder, path=path)
-    assert "herding+plain_unet" in table
+    assert "herding+attention_only" in table
 
 
 def test_inside_the_package(tmp_path: Path) -> None:

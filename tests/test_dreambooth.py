@@ -3,60 +3,15 @@ import math
 import numpy as np
 import pytest
 import torch
-from diffusers import DDPMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
+from toy_models import ToyModel, toy_images, weights_of
 
-from tgap.errors import ConfigError, ContractError, DataError, TgapError
-from tgap.finetuners.base import PromptedImages
-from tgap.finetuners.dreambooth import Batch, Dreambooth, denoising_losses, shuffled_batches
+from tgap.errors import ConfigError, ContractError, TgapError
+from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.none import NoFinetuner
-from tgap.generators.base import LatentModel, Model
+from tgap.generators.base import Model
 from tgap.settings import Budget
-
-
-class ToyUNet(torch.nn.Module):
-    """Mixes channels, adds the time and the text; called as diffusers calls a UNet."""
-
-    def __init__(self):
-        super().__init__()
-        self.mix = torch.nn.Conv2d(2, 2, 1)
-        self.text = torch.nn.Linear(3, 2)
-
-    def forward(self, latents, timesteps, encoder_hidden_states, return_dict):
-        text = self.text(encoder_hidden_states.mean(dim=1)) * (timesteps / 1000)[:, None]
-        return (self.mix(latents) + text[:, :, None, None],)
-
-
-class ToyModel(LatentModel):
-    def __init__(self, unet=None, prediction_type="epsilon"):
-        if unet is None:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                unet = ToyUNet()
-        self.unet = unet
-        self.noise_scheduler = DDPMScheduler(prediction_type=prediction_type)
-        self.calls = {"moments": 0, "prompts": []}
-
-    def moments(self, images):
-        self.calls["moments"] += 1
-        mean = torch.tensor(images[..., 0] / 127.5 - 1, dtype=torch.float32)
-        mean = torch.stack([mean, -mean], dim=1)
-        return torch.stack([mean, torch.full_like(mean, 0.1)], dim=1)
-
-    def text_embeddings(self, prompts):
-        self.calls["prompts"] += prompts
-        values = [[len(p), p.count("a"), 1.0] for p in prompts]
-        return torch.tensor(values)[:, None, :].expand(-1, 4, -1)
-
-    def with_unet(self, unet):
-        return ToyModel(unet)
-
-    def sample(self, prompts, seeds, sampler, on_images=lambda done: None):
-        raise NotImplementedError
-
-    def save(self, folder):
-        raise NotImplementedError
 
 
 class NotLatent(Model):
@@ -66,14 +21,8 @@ class NotLatent(Model):
 NotLatent.__abstractmethods__ = frozenset()
 
 
-def images(count, prompts=("a", "bb"), seed=0, weights=None):
-    pixels = np.random.default_rng(seed).integers(0, 256, (count, 4, 4, 1)).astype(np.uint8)
-    texts = tuple(prompts[i % len(prompts)] for i in range(count))
-    return PromptedImages(pixels, texts, np.ones(count) if weights is None else weights)
-
-
-TUNING = images(6, weights=np.array([1, 2, 3, 1, 2, 3.0]))
-PRIOR = images(5, ("class",), seed=1)
+TUNING = toy_images(6, weights=np.array([1, 2, 3, 1, 2, 3.0]))
+PRIOR = toy_images(5, ("class",), seed=1)
 BUDGET = Budget(steps=7, batch_size=4, learning_rate=0.01)
 
 
@@ -88,10 +37,6 @@ def tune(finetuner, model, budget=BUDGET, seed=0, prior=PRIOR):
         lambda step, values: logged.append((step, values)),
     )
     return tuned, logged
-
-
-def weights_of(model):
-    return torch.cat([p.detach().flatten() for p in model.unet.parameters()])
 
 
 def reference_step(finetuner, model, rate):
@@ -109,15 +54,15 @@ def reference_step(finetuner, model, rate):
         latents = mean + deviation * torch.randn(mean.shape)
         noise = torch.randn(mean.shape)
         t = torch.randint(0, 1000, (len(mean),))
-    signal = model.noise_scheduler.alphas_cumprod[t][:, None, None, None]
+    signal = model.noising.scheduler.alphas_cumprod[t][:, None, None, None]
     noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
-    predicted = model.unet(noisy, t, model.text_embeddings(prompts), return_dict=False)[0]
+    parameters = [p.requires_grad_(True) for p in model.denoiser.parameters()]
+    predicted = model.predict(noisy, t, model.condition(prompts))
     per_image = (predicted - noise).square().mean(dim=(1, 2, 3))
     weights = torch.tensor(TUNING.weights[rows], dtype=torch.float32)
     tuning_loss = sum(weights * per_image[:4]) / 4
     prior_loss = sum(per_image[4:]) / size
     loss = tuning_loss + finetuner.prior_weight * prior_loss
-    parameters = list(model.unet.parameters())
     gradients = torch.autograd.grad(loss, parameters)
     norm = math.sqrt(sum(g.square().sum().item() for g in gradients))
     scale = min(1.0, finetuner.max_norm / norm)
@@ -145,33 +90,6 @@ def test_a_step_is_the_papers():
     assert values["learning_rate"] == 0.01
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
-def test_a_perfect_prediction_has_no_loss(prediction_type):
-    """The target is rebuilt from what the UNet is given, for images with known latents."""
-    schedule = DDPMScheduler(prediction_type=prediction_type)
-    latents = torch.randn(5, 2, 4, 4, generator=torch.Generator().manual_seed(0))
-
-    def unet(noisy, timesteps, encoder_hidden_states, return_dict):
-        signal = schedule.alphas_cumprod[timesteps][:, None, None, None]
-        noise = (noisy - signal.sqrt() * latents) / (1 - signal).sqrt()
-        velocity = signal.sqrt() * noise - (1 - signal).sqrt() * latents
-        return (noise if prediction_type == "epsilon" else velocity,)
-
-    moments = torch.stack([latents, torch.zeros_like(latents)], dim=1)
-    batch = Batch(moments, torch.zeros(5, 4, 3), torch.ones(5))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        (loss,) = denoising_losses(unet, schedule, [batch])
-    assert float(loss) < 1e-5
-
-
-def test_another_prediction_type_is_refused():
-    batch = Batch(torch.zeros(1, 2, 2, 4, 4), torch.zeros(1, 4, 3), torch.ones(1))
-    schedule = DDPMScheduler(prediction_type="sample")
-    with pytest.raises(DataError, match="epsilon or v_prediction, got 'sample'"):
-        denoising_losses(ToyUNet(), schedule, [batch])
-
-
 def test_without_prior_weight_there_is_no_prior():
     finetuner = Dreambooth(prior_weight=0)
     assert finetuner.prior_images() == 0
@@ -192,14 +110,14 @@ def test_prior_images_are_required_exactly_when_wanted():
 
 def test_the_input_model_and_all_random_states_stay_as_they_are():
     model = ToyModel()
-    before, training = weights_of(model).clone(), model.unet.training
+    before, training = weights_of(model).clone(), model.denoiser.training
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
     tuned, _ = tune(Dreambooth(), model)
     assert torch.equal(weights_of(model), before)
-    assert model.unet.training == training
+    assert model.denoiser.training == training
     assert not torch.equal(weights_of(tuned), before)
-    assert not tuned.unet.training
-    assert not any(p.requires_grad for p in tuned.unet.parameters())
+    assert not tuned.denoiser.training
+    assert not any(p.requires_grad for p in tuned.denoiser.parameters())
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (np.random.get_state()[1] == states[1]).all()
 
@@ -230,20 +148,10 @@ def test_training_lowers_the_loss():
     assert np.mean(losses[-30:]) < 0.8 * np.mean(losses[:10])
 
 
-def test_dropped_prompts_are_the_empty_one():
-    batch = Batch(torch.zeros(1000, 2, 1, 1, 1), torch.ones(1000, 4, 3), torch.ones(1000))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        dropped = batch.with_empty_prompts(torch.zeros(1, 4, 3), 0.3).embeddings
-    per_image = dropped.flatten(1)
-    assert bool((per_image == per_image[:, :1]).all()), "a prompt is dropped whole or not at all"
-    assert 0.25 < 1 - float(per_image[:, 0].mean()) < 0.35
-
-
 def test_a_divergence_names_the_step_and_the_remedy():
     model = ToyModel()
     with torch.no_grad():
-        model.unet.mix.weight.fill_(float("nan"))
+        model.denoiser.mix.weight.fill_(float("nan"))
     with pytest.raises(TgapError, match=r"diverged: at step 1 .* lower budget\.learning_rate"):
         tune(Dreambooth(), model)
 
@@ -274,16 +182,6 @@ def test_the_learning_rate_rises_then_falls_within_its_bounds(steps, warmup, fin
     assert rates[:rise] == sorted(rates[:rise])
     assert rates[rise:] == sorted(rates[rise:], reverse=True)
     assert max(rates) == pytest.approx(2.0)
-
-
-@given(count=st.integers(1, 12), batch_size=st.integers(1, 30), seed=st.integers(0, 99))
-def test_every_image_comes_once_per_epoch(count, batch_size, seed):
-    batches = shuffled_batches(count, batch_size, np.random.default_rng(seed))
-    taken = [next(batches) for _ in range(math.ceil(3 * count / batch_size))]
-    assert all(len(batch) == batch_size for batch in taken)
-    flat = np.concatenate(taken)
-    for epoch in range(3):
-        assert sorted(flat[epoch * count : (epoch + 1) * count]) == list(range(count))
 
 
 def test_no_finetuner_passes_the_model_through():

@@ -7,7 +7,7 @@ import torch
 from tgap.datasets.digits import Digits
 from tgap.errors import ContractError
 from tgap.generators.jitter import jittered
-from tgap.generators.latent_diffusion import LatentDiffusion
+from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.metrics.copies import distinct, resemblance, threshold
 
 LIGHT = 0.3
@@ -58,7 +58,7 @@ def test_light_jitter_is_found(digits):
 def test_an_autoencoders_round_trip_is_found(digits):
     tuning, _, _, limit = digits
     copies = jittered(tuning[:80], LIGHT, np.arange(80))
-    model = LatentDiffusion().load()
+    model = StableDiffusion().load()
     for images in (tuning[:80], copies):
         decoded = model.decode(model.moments(images)[:, 0])
         assert (resemblance(decoded, tuning).similarity > limit).mean() >= 0.93

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_latent_diffusion import write_pipeline
+from test_stable_diffusion import write_pipeline
 
 from tgap.cli import command, run_command
 from tgap.datasets.phantoms.writing import write_nih

@@ -71,10 +71,10 @@ def test_the_split_does_not_follow_the_runs_seed() -> None:
 def test_a_generator_counts_by_its_content(tmp_path) -> None:
     import shutil
 
-    from tgap.generators.latent_diffusion import LatentDiffusion
+    from tgap.generators.stable_diffusion import StableDiffusion
 
     packaged = tgap.compose().generator
-    assert isinstance(packaged, LatentDiffusion)
+    assert isinstance(packaged, StableDiffusion)
     from pathlib import Path
 
     assets = Path(tgap.__file__).parent / "assets" / "tiny_ldm"

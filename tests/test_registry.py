@@ -21,6 +21,7 @@ from tgap.settings import Sampler
 KNOWN = {
     "dataset": [
         "digits", "huggingface", "image_folder", "medmnist", "nih_chestxray14", "phantom_xray",
+        "textbook",
     ],
     "protocol": ["clean", "thesis"],
     "selector": ["clustered", "random", "whole"],
@@ -30,12 +31,21 @@ KNOWN = {
     "selector/pick": ["closest", "farthest_first", "random"],
     "prompts": ["template"],
     "generator": [
-        "copy_tuning_set", "copy_with_jitter", "held_out_real", "interpolate", "latent_diffusion",
-        "noise", "one_image_per_label", "ready_made", "wrong_labels",
+        "copy_tuning_set", "copy_with_jitter", "held_out_real", "interpolate", "noise",
+        "one_image_per_label", "ready_made", "stable_diffusion", "stable_diffusion_3",
+        "stable_diffusion_xl", "wrong_labels",
     ],
     "generator/images": ["digits", "image_folder"],
     "generator/tuned_on": ["digits", "image_folder"],
-    "finetuner": ["dreambooth", "none"],
+    "finetuner": [
+        "dreambooth", "dreambooth_lora", "none", "textual_inversion", "textual_projection",
+    ],
+    "finetuner/oracle": [
+        "boundary", "inverse", "none", "quantile", "random_skip", "similarity",
+    ],
+    "finetuner/oracle/score": ["generated", "loss", "one_step"],
+    "finetuner/oracle/score/embedder": ["clip", "pixels"],
+    "finetuner/oracle/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": [

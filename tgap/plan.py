@@ -137,6 +137,7 @@ def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | Non
         "finetuner": run.finetuner.identity(),
         "budget": {
             "steps": run.budget.steps,
+            "limit": run.budget.limit,
             "batch_size": run.budget.batch_size,
             "learning_rate": run.budget.learning_rate,
         },

@@ -27,6 +27,8 @@ from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, ContractError
 from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
+from tgap.finetuners.oracles.base import Oracle
+from tgap.finetuners.oracles.scores.base import Score
 from tgap.generators.base import Generator
 from tgap.prompts.base import Prompts
 from tgap.protocols.base import Protocol
@@ -62,6 +64,10 @@ GROUPS: dict[str, Group] = {
     "generator/images": Group("tgap.datasets", Dataset),
     "generator/tuned_on": Group("tgap.datasets", Dataset),
     "finetuner": Group("tgap.finetuners", Finetuner),
+    "finetuner/oracle": Group("tgap.finetuners.oracles", Oracle),
+    "finetuner/oracle/score": Group("tgap.finetuners.oracles.scores", Score),
+    "finetuner/oracle/score/embedder": Group("tgap.embedders", Embedder),
+    "finetuner/oracle/embedder": Group("tgap.embedders", Embedder),
     "classifier": Group("tgap.classifiers", Classifier),
     "classifier/embedder": Group("tgap.embedders", Embedder),
     "evaluator": Group("tgap.evaluators", Evaluator),

@@ -86,6 +86,7 @@ class Result:
                 for label, row in zip(selection.labels, data.findings[chosen], strict=True)
             ),
             weights=selection.weights,
+            labels=selection.labels,
         )
 
     def prior_set(self) -> PromptedImages | None:
@@ -94,7 +95,8 @@ class Result:
             return None
         images = self.artifacts["prior"].read_array("images.npy")
         prompt = self.run.prompts.text("prior", self.run.dataset.domain)
-        return PromptedImages(images, (prompt,) * len(images), np.ones(len(images)))
+        count = len(images)
+        return PromptedImages(images, (prompt,) * count, np.ones(count), np.zeros(count, np.int64))
 
     def prompt(self, use: str, data: ImageSet, label: int, findings: Bools) -> str:
         """The text for an image of a label, with a row of findings."""

@@ -10,11 +10,21 @@ from tgap.component import Checked, option
 SCHEDULERS = ("ddim", "ddpm", "dpm_solver", "euler", "pndm")
 
 
+LIMITS = ("steps", "work")
+
+
 @dataclass(kw_only=True)
 class Budget(Checked):
-    """How much work a run does; compared methods share it."""
+    """How much work a run does; compared methods share it.
+
+    Args:
+        limit: What ends fine-tuning: ``steps`` optimizer steps, or the ``work`` that as many steps
+            are without an oracle, counted in denoiser passes of single images (training on an
+            image is three), those that the oracle asks for included.
+    """
 
     steps: int = option(300, "optimizer steps of fine-tuning", low=1)
+    limit: str = option("steps", "what ends fine-tuning: steps, or their work", choices=LIMITS)
     batch_size: int = option(32, "tuning images per optimizer step", low=1)
     learning_rate: float = option(1e-3, "peak learning rate of fine-tuning", above=0)
     train_per_label: int = option(500, "images per label that train each classifier", low=2)

@@ -15,6 +15,7 @@ Images = NDArray[np.uint8]  # (N, H, W, C), C = 1 (grey) or 3 (RGB)
 Bools = NDArray[np.bool_]
 Indices = NDArray[np.int64]
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 Weights = dict[str, NDArray[Any]]  # a fitted classifier's arrays by name
 
 NewImages = Callable[[tuple[int, int, int, int]], Images]

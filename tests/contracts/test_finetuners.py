@@ -9,7 +9,7 @@ import torch
 from tgap import registry
 from tgap.errors import ContractError
 from tgap.finetuners.base import Finetuner, PromptedImages
-from tgap.generators.latent_diffusion import LatentDiffusion
+from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.settings import Budget, Sampler
 
 GROUP = "finetuner"
@@ -27,7 +27,7 @@ def prompted(count: int, *prompts: str) -> PromptedImages:
     pixels = np.random.default_rng(0).integers(0, 256, (count, 32, 32, 1), dtype=np.uint8)
     pixels.setflags(write=False)
     texts = tuple(prompts[i % len(prompts)] for i in range(count))
-    return PromptedImages(pixels, texts, np.ones(count))
+    return PromptedImages(pixels, texts, np.ones(count), np.arange(count) % len(prompts))
 
 
 TUNING = prompted(5, "an image of odd digit", "an image of even digit")
@@ -35,7 +35,7 @@ TUNING = prompted(5, "an image of odd digit", "an image of even digit")
 
 def tune(finetuner: Finetuner, seed: int = 0, log=lambda step, values: None):
     prior = prompted(3, "an image of digit") if finetuner.prior_images() else None
-    model = LatentDiffusion(device="cpu").load()
+    model = StableDiffusion(device="cpu").load()
     return finetuner.finetune(model, TUNING, prior, BUDGET, np.random.default_rng(seed), log)
 
 
@@ -58,11 +58,11 @@ def test_says_what_it_is(name):
 @each_finetuner
 def test_it_changes_the_model_exactly_if_it_tunes_and_never_the_one_given(name):
     finetuner = make(name)
-    before = draw(LatentDiffusion(device="cpu").load())
+    before = draw(StableDiffusion(device="cpu").load())
     fields = dataclasses.asdict(finetuner)
     tuned = tune(finetuner)
     assert (draw(tuned) != before).any() == finetuner.tunes
-    assert (draw(LatentDiffusion(device="cpu").load()) == before).all()
+    assert (draw(StableDiffusion(device="cpu").load()) == before).all()
     assert dataclasses.asdict(finetuner) == fields
 
 
@@ -86,7 +86,7 @@ def test_steps_are_logged_up_to_the_budget(name):
 def test_a_tuned_model_can_be_saved_and_loaded(name, tmp_path):
     tuned = tune(make(name))
     tuned.save(tmp_path)
-    again = LatentDiffusion(device="cpu").at(tmp_path)
+    again = StableDiffusion(device="cpu").at(tmp_path)
     assert again.check() == []
     assert (draw(again.load()) == draw(tuned)).all()
 
@@ -95,6 +95,6 @@ def test_a_tuned_model_can_be_saved_and_loaded(name, tmp_path):
 def test_prior_images_come_exactly_when_wanted(name):
     finetuner = make(name)
     unwanted = None if finetuner.prior_images() else prompted(3, "an image of digit")
-    model = LatentDiffusion(device="cpu").load()
+    model = StableDiffusion(device="cpu").load()
     with pytest.raises(ContractError, match="prior images"):
         finetuner.finetune(model, TUNING, unwanted, BUDGET, np.random.default_rng(0))

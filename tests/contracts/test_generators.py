@@ -15,7 +15,7 @@ from tgap.types import Images, ImageSet
 
 GROUP = "generator"
 KNOWN = {
-    "latent_diffusion", "held_out_real", "copy_tuning_set", "copy_with_jitter",
+    "stable_diffusion", "held_out_real", "copy_tuning_set", "copy_with_jitter",
     "one_image_per_label", "wrong_labels", "noise", "interpolate",
 }  # fmt: skip
 SAMPLER = Sampler(steps=4, batch_size=3)

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.component import Component
 from tgap.errors import ContractError
 from tgap.generators.base import Model
 from tgap.settings import Budget
-from tgap.types import Images
+from tgap.types import Doubles, Images, Indices
 
 Log = Callable[[int, dict[str, float]], None]
 """Told (optimizer step, values by name)."""
@@ -26,17 +25,20 @@ class PromptedImages:
         images: ``(N, H, W, C)`` uint8.
         prompts: N texts.
         weights: ``(N,)`` float64 > 0, weight of each image in the loss.
+        labels: ``(N,)`` int64 >= 0, position of each image's label.
     """
 
     images: Images
     prompts: tuple[str, ...]
-    weights: NDArray[np.float64]
+    weights: Doubles
+    labels: Indices
 
     def __post_init__(self) -> None:
-        if not len(self.images) == len(self.prompts) == len(self.weights):
+        counts = [len(part) for part in (self.images, self.prompts, self.weights, self.labels)]
+        if len(set(counts)) > 1:
             raise ContractError(
-                f"{len(self.images)} images, {len(self.prompts)} prompts and "
-                f"{len(self.weights)} weights must be equally many"
+                "images, prompts, weights and labels must be equally many, got "
+                + ", ".join(map(str, counts))
             )
 
     def __len__(self) -> int:

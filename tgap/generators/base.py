@@ -1,11 +1,10 @@
 """What makes the synthetic set: pretrained models, and controls whose truth is known."""
 
-import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -14,9 +13,6 @@ from tgap.device import DEVICES
 from tgap.errors import ContractError, DataError
 from tgap.settings import Sampler
 from tgap.types import Images, ImageSet
-
-if TYPE_CHECKING:
-    import torch
 
 
 class Model(ABC):
@@ -48,28 +44,6 @@ class Model(ABC):
         """Write the model into an empty folder, from which its generator can load it again."""
 
 
-class LatentModel(Model):
-    """A latent diffusion model, with the parts that finetuners work on."""
-
-    unet: "torch.nn.Module"
-    noise_scheduler: Any
-    """The training noise schedule: ``add_noise``, ``get_velocity``, ``config``."""
-
-    @abstractmethod
-    def moments(self, images: Images) -> "torch.Tensor":
-        """VAE posterior of images, ``(N, 2, c, h, w)`` float32: mean and standard deviation,
-        scaled as the UNet sees latents.
-        """
-
-    @abstractmethod
-    def text_embeddings(self, prompts: Sequence[str]) -> "torch.Tensor":
-        """``(N, tokens, d)`` float32, the text encoder's last hidden states."""
-
-    @abstractmethod
-    def with_unet(self, unet: "torch.nn.Module") -> Self:
-        """The same model around another UNet; this one is left as it is."""
-
-
 @dataclass(kw_only=True)
 class Generator(Component):
     """Where the synthetic set's images come from: a ``Pretrained`` model, a ``Control``, ..."""
@@ -99,16 +73,20 @@ class Pretrained(Generator):
 
     Args:
         path: Folder of the weights; ``null`` is the packaged one.
+        adapters: LoRA weights or learned words that are put onto it, in order: folders or files.
     """
 
     tunable: ClassVar[bool] = True
 
     path: str | None = option(None, "folder of the weights", in_key=False)  # digest() stands for it
+    adapters: list[str] = option([], "folders or files of adapters, in order", in_key=False)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 
+    @abstractmethod
     def at(self, folder: Path) -> Self:
-        """The same kind of generator with the weights of another folder."""
-        return dataclasses.replace(self, path=str(folder))
+        """The same kind of generator with what a tuned model was saved to: all of it, or an
+        adapter that is put onto this one.
+        """
 
     @abstractmethod
     def check(self) -> list[str]:

@@ -11,8 +11,8 @@ from tgap.errors import DataError
 from tgap.generators.base import Control, Draw, Examples
 from tgap.generators.dealing import cycled
 from tgap.generators.jitter import jittered
-from tgap.generators.latent_diffusion import PACKAGED, LatentDiffusion
-from tgap.generators.stable_diffusion.folder import vae_factor
+from tgap.generators.latent.folder import vae_factor
+from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
 from tgap.types import Images
 
 
@@ -40,11 +40,11 @@ class CopyWithJitter(Control):
 
     def check(self) -> list[str]:
         """Problems with the autoencoder's files, if it is wanted."""
-        return LatentDiffusion().check() if self.autoencoder else []
+        return StableDiffusion().check() if self.autoencoder else []
 
     def digest(self) -> str:
         """Hash of the autoencoder's files, if it is wanted."""
-        return LatentDiffusion().digest() if self.autoencoder else ""
+        return StableDiffusion().digest() if self.autoencoder else ""
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         images, dealt = examples.tuning.images, cycled(examples, rng)
@@ -58,7 +58,7 @@ class CopyWithJitter(Control):
         return draw
 
 
-def _autoencoder(images: Images) -> LatentDiffusion:
+def _autoencoder(images: Images) -> StableDiffusion:
     """The packaged model, for images of that size.
 
     Raises:
@@ -72,10 +72,10 @@ def _autoencoder(images: Images) -> LatentDiffusion:
             f"pixels, got {height} x {width}; set the dataset's size, where it has one, or "
             "generator.autoencoder=false"
         )
-    return LatentDiffusion(image_size=height)
+    return StableDiffusion(image_size=height)
 
 
-def _encoded_and_decoded(images: Images, autoencoder: LatentDiffusion) -> Images:
+def _encoded_and_decoded(images: Images, autoencoder: StableDiffusion) -> Images:
     n, height, width, channels = images.shape
     grey = images.transpose(0, 3, 1, 2).reshape(n * channels, height, width, 1)
     model = autoencoder.load()

@@ -1,14 +1,17 @@
 """A loaded latent diffusion model: drawing, and the parts that finetuners work on."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from tgap.errors import ContractError, DataError
-from tgap.generators.base import LatentModel
+from tgap.generators.latent.adapters import save_adapter
+from tgap.generators.latent.base import Conditioning, LatentModel
+from tgap.generators.latent.noising import Diffusion
 from tgap.settings import Sampler
 from tgap.types import Images
 
@@ -32,25 +35,29 @@ class StableDiffusionModel(LatentModel):
     """A ``StableDiffusionPipeline`` ready to draw; grey (1 channel) or RGB (3 channels).
 
     Args:
-        pipeline: Its modules are put into evaluation mode and frozen. Nothing here changes them
-            after that, so several models may share them.
+        pipeline: Nothing here changes its modules, so several models may share them.
         image_size: Height and width of its images; ``None`` is what the UNet was trained at.
+        words: Texts that are read instead of prompts: those with learned words in them.
     """
 
-    def __init__(self, pipeline: "StableDiffusionPipeline", image_size: int | None = None) -> None:
+    def __init__(
+        self,
+        pipeline: "StableDiffusionPipeline",
+        image_size: int | None = None,
+        words: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         from diffusers import DDPMScheduler
 
-        for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
-            part.eval().requires_grad_(False)
         for part in (pipeline, pipeline.vae, pipeline.unet):
             # Else the folder that it was loaded from is written into every folder it is saved to.
             part.register_to_config(_name_or_path="")
         pipeline.set_progress_bar_config(disable=True)
         self.pipeline = pipeline
-        self.unet = pipeline.unet
-        self.noise_scheduler = DDPMScheduler.from_config(_schedule(pipeline))
+        self.denoiser = pipeline.unet
+        self.text_encoders = (pipeline.text_encoder,)
+        self.noising = Diffusion(DDPMScheduler.from_config(_schedule(pipeline)))
         self.channels = int(pipeline.vae.config.in_channels)
-        self.image_size = image_size
+        self.image_size, self.words = image_size, words
         self.height, self.width = (
             image_size or side * pipeline.vae_scale_factor
             for side in _pair(pipeline.unet.config.sample_size)
@@ -85,10 +92,9 @@ class StableDiffusionModel(LatentModel):
         images = np.empty((len(prompts), self.height, self.width, self.channels), dtype=np.uint8)
         if not len(prompts):
             return images
-        embeddings = self.text_embeddings(prompts)
         for start in range(0, len(prompts), sampler.batch_size):
             stop = min(start + sampler.batch_size, len(prompts))
-            latents = self._latents(embeddings[start:stop], seeds[start:stop], sampler)
+            latents = self._latents(prompts[start:stop], seeds[start:stop], sampler)
             images[start:stop] = self.decode(latents)
             on_images(stop)
         return images
@@ -131,30 +137,59 @@ class StableDiffusionModel(LatentModel):
                 found.append(grey.permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(found)
 
-    def text_embeddings(self, prompts: Sequence[str]) -> "torch.Tensor":
-        """Last hidden states ``(N, tokens, d)``; each distinct prompt is encoded once.
+    def condition(self, prompts: Sequence[str]) -> Conditioning:
+        """``encoder_hidden_states`` ``(N, tokens, d)``, the text encoder's last hidden states.
 
         Raises:
             DataError: If a prompt has more tokens than the text encoder reads.
         """
         import torch
 
-        distinct = {prompt: row for row, prompt in enumerate(dict.fromkeys(prompts))}
+        texts = [self.words.get(prompt, prompt) for prompt in prompts]
+        distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         self._check_lengths(list(distinct))
-        with torch.no_grad():
-            embeddings, _ = self.pipeline.encode_prompt(
-                list(distinct), self.pipeline.device, 1, do_classifier_free_guidance=False
-            )
-        rows = torch.tensor([distinct[prompt] for prompt in prompts], device=embeddings.device)
-        return embeddings[rows]
+        encoded = self._encoded(list(distinct))
+        rows = torch.tensor([distinct[text] for text in texts], device=self.device)
+        return {name: tensor[rows] for name, tensor in encoded.items()}
 
-    def with_unet(self, unet: "torch.nn.Module") -> Self:
-        """The same model around another UNet; this one is left as it is."""
-        return type(self)(self._pipeline(unet=unet), self.image_size)
+    def _encoded(self, prompts: list[str]) -> Conditioning:
+        """Of distinct prompts that are not too long."""
+        embeddings, _ = self.pipeline.encode_prompt(
+            prompts, self.device, 1, do_classifier_free_guidance=False
+        )
+        return {"encoder_hidden_states": embeddings}
+
+    def predict(
+        self, noisy: "torch.Tensor", timesteps: "torch.Tensor", conditioning: Conditioning
+    ) -> "torch.Tensor":
+        """One pass of the UNet."""
+        predicted: torch.Tensor = self.denoiser(
+            noisy, timesteps, **conditioning, return_dict=False
+        )[0]
+        return predicted
+
+    @property
+    def device(self) -> "torch.device":
+        """Where the UNet is."""
+        device: torch.device = self.pipeline.device
+        return device
+
+    def with_parts(
+        self,
+        denoiser: "torch.nn.Module | None" = None,
+        text_encoders: "tuple[torch.nn.Module, ...] | None" = None,
+    ) -> Self:
+        """The same model around another UNet or text encoder; this one is left as it is."""
+        parts: dict[str, Any] = {} if denoiser is None else {"unet": denoiser}
+        if text_encoders is not None:
+            (parts["text_encoder"],) = text_encoders
+        return type(self)(self._pipeline(**parts), self.image_size, self.words)
 
     def save(self, folder: Path) -> None:
-        """Write an ordinary diffusers folder, weights as safetensors."""
+        """Write a diffusers folder, or an adapter in diffusers' format, as safetensors."""
         with quiet():
+            if save_adapter(self.pipeline, self.words, folder):
+                return
             self.pipeline.save_pretrained(folder, safe_serialization=True)
 
     def _pipeline(self, **replaced: Any) -> "StableDiffusionPipeline":
@@ -176,18 +211,16 @@ class StableDiffusionModel(LatentModel):
                 )
 
     def _latents(
-        self, embeddings: "torch.Tensor", seeds: Sequence[int], sampler: Sampler
+        self, prompts: Sequence[str], seeds: Sequence[int], sampler: Sampler
     ) -> "torch.Tensor":
         """Denoise one latent per seed, and refuse what diverged."""
         import torch
 
-        unconditional = None
-        if sampler.guidance > 1:
-            unconditional = self.text_embeddings([""]).expand_as(embeddings)
+        with torch.no_grad():
+            said = self._said(prompts, sampler.guidance > 1)
         pipeline = self._pipeline(scheduler=scheduler_named(sampler.scheduler, self.pipeline))
         latents = pipeline(
-            prompt_embeds=embeddings,
-            negative_prompt_embeds=unconditional,
+            **said,
             generator=[torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
             num_inference_steps=sampler.steps,
             guidance_scale=sampler.guidance,
@@ -204,6 +237,14 @@ class StableDiffusionModel(LatentModel):
                 "scheduler (ddim, ddpm), or look at the model's training losses"
             )
         return latents
+
+    def _said(self, prompts: Sequence[str], guided: bool) -> dict[str, Any]:
+        """What the pipeline is told instead of prompts."""
+        embeddings = self.condition(prompts)["encoder_hidden_states"]
+        negative = None
+        if guided:
+            negative = self.condition([""])["encoder_hidden_states"].expand_as(embeddings)
+        return {"prompt_embeds": embeddings, "negative_prompt_embeds": negative}
 
 
 def scheduler_named(name: str, pipeline: "StableDiffusionPipeline") -> Any:

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from tgap.errors import ContractError, DataError
-from tgap.generators.latent_diffusion import PACKAGED, LatentDiffusion
-from tgap.generators.stable_diffusion.model import StableDiffusionModel, scheduler_named
+from tgap.generators.latent.model import StableDiffusionModel, scheduler_named
+from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
 from tgap.settings import SCHEDULERS, Sampler
 
 PROMPTS = ["an a", "b", "an a", "odd", "b", "c", "odd"]
@@ -74,17 +74,17 @@ def broken(folder: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> StableDiffusionModel:
-    return LatentDiffusion(path=str(folder), device="cpu").load()
+    return StableDiffusion(path=str(folder), device="cpu").load()
 
 
 def only_problem(folder: Path) -> str:
-    (problem,) = LatentDiffusion(path=str(folder)).check()
+    (problem,) = StableDiffusion(path=str(folder)).check()
     return problem
 
 
 class TestCheck:
     def test_a_good_folder_has_no_problems(self, folder):
-        assert LatentDiffusion(path=str(folder)).check() == []
+        assert StableDiffusion(path=str(folder)).check() == []
 
     def test_a_missing_folder_is_told(self, tmp_path):
         assert "does not exist" in only_problem(tmp_path / "nowhere")
@@ -105,7 +105,7 @@ class TestCheck:
         (broken / "model_index.json").write_text(json.dumps(index))
         assert "got ['evil_package', 'UNet2DConditionModel']" in only_problem(broken)
         with pytest.raises(DataError, match="evil_package"):
-            LatentDiffusion(path=str(broken)).load()
+            StableDiffusion(path=str(broken)).load()
 
     @pytest.mark.parametrize(
         "name",
@@ -130,7 +130,7 @@ class TestCheck:
     def test_all_problems_are_told_together(self, broken):
         (broken / "vae" / "config.json").unlink()
         (broken / "unet" / WEIGHTS).unlink()
-        assert len(LatentDiffusion(path=str(broken)).check()) == 2
+        assert len(StableDiffusion(path=str(broken)).check()) == 2
 
     def test_a_bin_file_does_not_stand_for_safetensors(self, broken):
         (broken / "unet" / WEIGHTS).rename(broken / "unet" / "diffusion_pytorch_model.bin")
@@ -146,7 +146,7 @@ class TestCheck:
         assert f"should have {len(content)} bytes" in problem
         assert f"has {len(content) - 1000}" in problem
         with pytest.raises(DataError, match="should have"):
-            LatentDiffusion(path=str(broken)).load()
+            StableDiffusion(path=str(broken)).load()
 
     @pytest.mark.parametrize("kept", [0, 4, 8, 100])
     def test_a_file_cut_within_its_header_is_told(self, broken, kept):
@@ -160,35 +160,35 @@ class TestCheck:
 
     def test_checking_imports_no_torch(self, folder):
         code = (
-            "import sys; from tgap.generators.latent_diffusion import LatentDiffusion;"
-            f"g = LatentDiffusion(path={str(folder)!r}); assert not g.check(); g.digest();"
+            "import sys; from tgap.generators.stable_diffusion import StableDiffusion;"
+            f"g = StableDiffusion(path={str(folder)!r}); assert not g.check(); g.digest();"
             "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_digest_follows_the_content_not_the_place(folder, broken):
-    before = LatentDiffusion(path=str(folder)).digest()
-    assert LatentDiffusion(path=str(broken)).digest() == before
+    before = StableDiffusion(path=str(folder)).digest()
+    assert StableDiffusion(path=str(broken)).digest() == before
     path = broken / "unet" / "config.json"
     path.write_text(path.read_text() + " ")
-    assert LatentDiffusion(path=str(broken)).digest() != before
+    assert StableDiffusion(path=str(broken)).digest() != before
 
 
 class TestLoad:
     def test_loaded_models_are_shared(self, folder, model, broken):
-        assert LatentDiffusion(path=str(folder), device="cpu").load() is model
-        assert LatentDiffusion(path=str(broken), device="cpu").load() is model
+        assert StableDiffusion(path=str(folder), device="cpu").load() is model
+        assert StableDiffusion(path=str(broken), device="cpu").load() is model
 
     def test_weights_that_do_not_fit_are_told(self, broken):
         path = broken / "unet" / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "cross_attention_dim": 24}))
         with pytest.raises(DataError, match="cannot be loaded"):
-            LatentDiffusion(path=str(broken), device="cpu").load()
+            StableDiffusion(path=str(broken), device="cpu").load()
 
     def test_loading_and_saving_print_nothing(self, folder, broken, capfd):
         (broken / "note.txt").write_text("another digest")
-        LatentDiffusion(path=str(broken), device="cpu").load().save(broken / "saved")
+        StableDiffusion(path=str(broken), device="cpu").load().save(broken / "saved")
         assert capfd.readouterr() == ("", "")
 
 
@@ -302,7 +302,7 @@ class TestParts:
 
     def test_rgb_models_draw_rgb(self, tmp_path):
         write_pipeline(tmp_path, channels=3)
-        rgb = LatentDiffusion(path=str(tmp_path), device="cpu").load()
+        rgb = StableDiffusion(path=str(tmp_path), device="cpu").load()
         drawn = rgb.sample(["a", "b"], [0, 1], Sampler(steps=3))
         assert drawn.shape == (2, 16, 16, 3)
         assert rgb.moments(drawn).shape == (2, 2, 4, 4, 4)
@@ -319,7 +319,7 @@ class TestParts:
 
     def test_a_saved_model_draws_the_same(self, model, folder, tmp_path):
         model.save(tmp_path / "saved")
-        again = LatentDiffusion(path=str(tmp_path / "saved"), device="cpu")
+        again = StableDiffusion(path=str(tmp_path / "saved"), device="cpu")
         assert again.check() == []
         sampler = Sampler(steps=3)
         assert (again.load().sample(["a"], [7], sampler) == model.sample(["a"], [7], sampler)).all()
@@ -330,20 +330,20 @@ class TestParts:
 @pytest.mark.parametrize("guidance", [1.0, 3.0, 7.5])
 @pytest.mark.parametrize("scheduler", SCHEDULERS)
 def test_the_packaged_model_stays_in_range(scheduler, guidance):
-    model = LatentDiffusion(device="cpu").load()
+    model = StableDiffusion(device="cpu").load()
     embeddings = model.text_embeddings(["an image of even handwritten digit"] * 8)
     latents = model._latents(embeddings, range(8), Sampler(scheduler=scheduler, guidance=guidance))
     assert 0.5 <= latents.std() <= 2
 
 
 def test_the_packaged_model_is_small_and_whole():
-    assert LatentDiffusion().check() == []
+    assert StableDiffusion().check() == []
     assert sum(path.stat().st_size for path in PACKAGED.rglob("*")) < 10e6
 
 
 class TestImageSize:
     def test_images_of_another_size_are_drawn_encoded_and_tuned_on(self):
-        generator = LatentDiffusion(image_size=48, device="cpu")
+        generator = StableDiffusion(image_size=48, device="cpu")
         assert generator.check() == []
         assert generator.image_shape() == (48, 48, 1)
         model = generator.load()
@@ -353,10 +353,10 @@ class TestImageSize:
         assert model.with_unet(model.unet).image_size == 48
 
     def test_it_is_part_of_what_a_generator_is(self):
-        assert LatentDiffusion(image_size=64).identity() != LatentDiffusion().identity()
+        assert StableDiffusion(image_size=64).identity() != StableDiffusion().identity()
 
     def test_a_size_that_the_autoencoder_cannot_halve_is_told(self):
-        assert LatentDiffusion(image_size=50).check() == [
+        assert StableDiffusion(image_size=50).check() == [
             "generator.image_size must be a multiple of 4, by which the autoencoder reduces "
             "images, got 50"
         ]

@@ -1,16 +1,20 @@
 """A latent diffusion model in a diffusers folder, as Stable Diffusion 1.x and 2.x come."""
 
+import dataclasses
+import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tgap.component import option
 from tgap.device import torch_device
 from tgap.digest import folder_digest
 from tgap.errors import DataError
 from tgap.generators.base import Pretrained
-from tgap.generators.stable_diffusion.folder import folder_problems, image_shape, vae_factor
-from tgap.generators.stable_diffusion.model import StableDiffusionModel, quiet
+from tgap.generators.latent.adapters import adapter_digest, adapter_problems, is_adapter, put_on
+from tgap.generators.latent.folder import folder_problems, image_shape, vae_factor
+from tgap.generators.latent.model import StableDiffusionModel, quiet
 
 PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
 KEPT = 2  # loaded models that a process keeps: the untuned one and the last tuned one
@@ -19,7 +23,7 @@ _loaded: OrderedDict[tuple[str, str, int | None], StableDiffusionModel] = Ordere
 
 
 @dataclass(kw_only=True)
-class LatentDiffusion(Pretrained):
+class StableDiffusion(Pretrained):
     """Stable Diffusion (Rombach et al. 2022, arXiv 2112.10752), of any size.
 
     ``path`` is a folder that ``StableDiffusionPipeline.save_pretrained`` wrote or that was
@@ -40,9 +44,16 @@ class LatentDiffusion(Pretrained):
         """Where the weights are."""
         return PACKAGED if self.path is None else Path(self.path).expanduser()
 
+    def at(self, folder: Path) -> Self:
+        """The same generator with what a tuned model was saved to."""
+        if is_adapter(folder):
+            return dataclasses.replace(self, adapters=[*self.adapters, str(folder)])
+        return dataclasses.replace(self, path=str(folder), adapters=[])
+
     def check(self) -> list[str]:
         """Problems with the folder's files, as sentences; neither torch nor weights are loaded."""
-        return folder_problems(self.folder()) or self._size_problems()
+        problems = folder_problems(self.folder()) or self._size_problems()
+        return problems + adapter_problems(self.adapters)
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the folder's configs."""
@@ -56,7 +67,11 @@ class LatentDiffusion(Pretrained):
             DataError: If ``check`` finds problems.
         """
         self._require_good_folder()
-        return folder_digest(self.folder())
+        own = folder_digest(self.folder())
+        if not self.adapters:
+            return own
+        parts = [own, *map(adapter_digest, self.adapters)]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
 
     def load(self) -> StableDiffusionModel:
         """Load the folder; a process keeps the last few models, by content and device.
@@ -109,4 +124,7 @@ class LatentDiffusion(Pretrained):
             raise DataError(
                 f"generator folder '{self.folder()}' cannot be loaded: {error}"
             ) from error
-        return StableDiffusionModel(pipeline.to(device), self.image_size)
+        for part in (pipeline.vae, pipeline.unet, pipeline.text_encoder):
+            part.eval().requires_grad_(False)
+        words = put_on(pipeline, self.adapters)
+        return StableDiffusionModel(pipeline.to(device), self.image_size, words)

@@ -1,0 +1,1 @@
+"""Which tuning images are worth a gradient step; ``finetuner/oracle=...``."""

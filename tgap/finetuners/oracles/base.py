@@ -1,0 +1,231 @@
+"""Active data selection: which of the tuning images that come next are worth a gradient step."""
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from tgap.component import Component, option
+from tgap.errors import ContractError, TgapError
+from tgap.finetuners.base import PromptedImages
+from tgap.generators.latent.base import LatentModel
+from tgap.settings import Sampler
+from tgap.types import Bools, Doubles, Images, Indices
+
+if TYPE_CHECKING:
+    import torch
+
+UNITS = ("sample", "batch")
+
+
+@dataclass
+class Tuning:
+    """What an oracle can look at: the model in its present state, and the tuning images.
+
+    Args:
+        model: The model that is being tuned; it changes from step to step.
+        images: The tuning set.
+        moments: ``(N, 2, c, h, w)``, the tuning images' latents: mean and standard deviation.
+        steps: How many optimizer steps are planned.
+        step: How many were made.
+        passes: Denoiser passes of single images that the oracle asked for so far.
+    """
+
+    model: LatentModel
+    images: PromptedImages
+    moments: "torch.Tensor"
+    steps: int
+    step: int = 0
+    passes: int = 0
+
+    def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampler: Sampler) -> Images:
+        """Draw from the model as it is now, one image per prompt.
+
+        The random states are left as they are, whatever the scheduler does.
+        """
+        self.passes += len(prompts) * sampler.steps * (2 if sampler.guidance > 1 else 1)
+        return self.model.sample(prompts, seeds, sampler)
+
+    def predict(
+        self, rows: Indices, noisy: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """One pass of the denoiser, as it is now, over noisy latents of tuning images.
+
+        Args:
+            rows: Positions in the tuning set, ``(n,)``.
+            noisy: ``(n, c, h, w)``.
+            timesteps: ``(n,)``.
+        """
+        import torch
+
+        self.passes += len(rows)
+        with torch.no_grad():
+            conditioning = self.model.condition([self.images.prompts[row] for row in rows])
+            return self.model.predict(noisy, timesteps, conditioning).float()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What an oracle says of some tuning images.
+
+    Args:
+        keep: ``(n,)`` bool, which of them to train on.
+        scores: ``(n,)`` float64, what that was decided by; ``None`` if by nothing.
+    """
+
+    keep: Bools
+    scores: Doubles | None = None
+
+
+Judge = Callable[[Indices], Judgement]
+"""Judges tuning images by their positions in the tuning set; may remember what it saw."""
+
+
+@dataclass(kw_only=True)
+class Oracle(Component):
+    """Looks at each batch of tuning images before it is trained on, and leaves some out.
+
+    What is kept is gathered until it fills a batch, so that every optimizer step has equally many
+    images whatever the oracle. While it warms up everything is kept. Two guards: a label that is
+    kept much more rarely than the one kept most gets images all the same (``label_floor``), and
+    tuning stops, with advice, when an oracle has skipped everything for long (``patience``).
+
+    Args:
+        unit: Judge each ``sample``, or the ``batch`` as a whole (as the thesis does).
+        warmup: Share of the optimizer steps before anything is skipped.
+        label_floor: A label's share of kept images is held above this share of the largest
+            label's; 0 is off.
+        patience: Images of one label that may be skipped one after another.
+    """
+
+    selects: ClassVar[bool] = True
+    """False if it keeps everything and need not be asked."""
+
+    unit: str = option("sample", "what is judged: each sample, or the batch", choices=UNITS)
+    warmup: float = option(0.1, "share of steps before anything is skipped", low=0, high=1)
+    label_floor: float = option(0.25, "least kept share, over that of the label kept most", low=0,
+                                high=1)  # fmt: skip
+    patience: int = option(2000, "images of a label skipped in a row before it stops", low=1)
+
+    @abstractmethod
+    def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
+        """Begin with a tuning run.
+
+        Args:
+            tuning: Its ``step`` and its model change while the judge is in use.
+            rng: The only source of randomness.
+
+        Returns:
+            Judges positions in the tuning set, a batch at a time. With ``unit=batch`` it keeps all
+            of them or none.
+        """
+
+    def advice(self) -> str:
+        """What to do if it skips everything."""
+        return "use another oracle"
+
+
+class Gate:
+    """An oracle at work, with its guards and its counts.
+
+    Args:
+        oracle: Whose judgement counts.
+        tuning: What it judges.
+        rng: Its only source of randomness.
+    """
+
+    def __init__(self, oracle: Oracle, tuning: Tuning, rng: np.random.Generator) -> None:
+        self.oracle, self.tuning = oracle, tuning
+        self.judge = oracle.judge(tuning, rng)
+        labels = int(tuning.images.labels.max()) + 1 if len(tuning.images) else 0
+        self.seen, self.kept = (np.zeros(labels, np.int64) for _ in range(2))
+        self.judged, self.passed, self.in_a_row = (np.zeros(labels, np.int64) for _ in range(3))
+        self.forced = 0
+        self.seconds = 0.0
+        self.scores: Doubles | None = None
+
+    def keep(self, rows: Indices) -> Indices:
+        """Those of the next tuning images that are to be trained on, in their order.
+
+        Raises:
+            TgapError: If all images of a label were skipped for too long.
+        """
+        labels = self.tuning.images.labels[rows]
+        kept = np.ones(len(rows), bool)
+        if self.oracle.selects and self.tuning.step >= self._warm:
+            start = time.perf_counter()
+            said = self.judge(rows)
+            self.seconds += time.perf_counter() - start
+            self._check(said, len(rows))
+            self.scores = said.scores
+            kept = self._guarded(said.keep, labels)
+        np.add.at(self.seen, labels, 1)
+        np.add.at(self.kept, labels[kept], 1)
+        return rows[kept]
+
+    def counts(self) -> dict[str, float]:
+        """Totals so far, by name, for the log."""
+        found = {
+            "images_seen": float(self.seen.sum()),
+            "images_kept": float(self.kept.sum()),
+            "images_forced": float(self.forced),
+            "oracle_passes": float(self.tuning.passes),
+            "oracle_seconds": self.seconds,
+        }
+        if self.scores is not None and len(self.scores):
+            quantiles = np.quantile(self.scores, (0.1, 0.5, 0.9))
+            names = ("score_low", "score", "score_high")
+            found |= dict(zip(names, quantiles.tolist(), strict=True))
+        return found
+
+    @property
+    def _warm(self) -> int:
+        return math.ceil(self.oracle.warmup * self.tuning.steps)
+
+    def _guarded(self, keep: Bools, labels: Indices) -> Bools:
+        """What is kept after the guards, image by image in the order that they come."""
+        keep = keep.copy()
+        for i, label in enumerate(labels.tolist()):
+            shares = self.passed / np.maximum(self.judged, 1)
+            if not keep[i] and shares[label] < self.oracle.label_floor * shares.max():
+                keep[i] = True
+                self.forced += 1
+            self.judged[label] += 1
+            self.passed[label] += keep[i]
+            self.in_a_row[label] = 0 if keep[i] else self.in_a_row[label] + 1
+            if self.in_a_row[label] >= self.oracle.patience:
+                raise self._stopped(label)
+        return keep
+
+    def _stopped(self, label: int) -> TgapError:
+        prompts = self.tuning.images.prompts
+        prompt = prompts[int(np.flatnonzero(self.tuning.images.labels == label)[0])]
+        said = ""
+        if self.scores is not None:
+            said = f" (its last scores were {self.scores.min():.2f} to {self.scores.max():.2f})"
+        return TgapError(
+            f"active data selection stopped: oracle '{self.oracle.title()}' skipped the last "
+            f"{self.oracle.patience} images of '{prompt}' at step {self.tuning.step} of "
+            f"{self.tuning.steps}{said}, so that nothing is left to train on; "
+            f"{self.oracle.advice()}"
+        )
+
+    def _check(self, said: Judgement, count: int) -> None:
+        if said.keep.shape != (count,) or said.keep.dtype != np.bool_:
+            raise ContractError(
+                f"oracle {self.oracle.stem()} must judge {count} images, got {said.keep.shape} "
+                f"{said.keep.dtype}"
+            )
+        if said.scores is not None and (
+            said.scores.shape != (count,) or not np.isfinite(said.scores).all()
+        ):
+            raise TgapError(
+                f"oracle '{self.oracle.title()}' got scores that are not finite at step "
+                f"{self.tuning.step}: the model has diverged; lower budget.learning_rate"
+            )
+        if self.oracle.unit == "batch" and said.keep.any() != said.keep.all():
+            raise ContractError(f"oracle {self.oracle.stem()} must keep a whole batch or none")

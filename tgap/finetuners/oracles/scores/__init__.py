@@ -1,0 +1,1 @@
+"""How well a model can make a tuning image already; ``finetuner/oracle/score=...``."""

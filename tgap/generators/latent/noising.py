@@ -1,0 +1,82 @@
+"""Noise of denoising diffusion, by the schedule of a diffusers scheduler."""
+
+from typing import TYPE_CHECKING, Any
+
+from tgap.errors import DataError
+from tgap.generators.latent.base import Noising
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Diffusion(Noising):
+    """z_t = a_t x + s_t e with a_t^2 + s_t^2 = 1 (Ho et al. 2020, arXiv 2006.11239).
+
+    The target is the noise e, or the velocity a_t e - s_t x (Salimans & Ho 2022,
+    arXiv 2202.00512), as the scheduler's ``prediction_type`` says.
+
+    Args:
+        scheduler: A diffusers ``DDPMScheduler``.
+
+    Raises:
+        DataError: If it predicts something else.
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self.scheduler, self.kind = scheduler, scheduler.config.prediction_type
+        if self.kind not in ("epsilon", "v_prediction"):
+            raise DataError(
+                f"the generator's scheduler must predict epsilon or v_prediction, got '{self.kind}'"
+            )
+
+    def timesteps(self, count: int, device: "torch.device") -> "torch.Tensor":
+        """Uniform."""
+        import torch
+
+        return torch.randint(0, self.scheduler.config.num_train_timesteps, (count,), device=device)
+
+    def at(self, share: float, count: int, device: "torch.device") -> "torch.Tensor":
+        """The same timestep for all."""
+        import torch
+
+        last = self.scheduler.config.num_train_timesteps - 1
+        return torch.full((count,), round(share * last), dtype=torch.int64, device=device)
+
+    def noised(
+        self, latents: "torch.Tensor", noise: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """a_t x + s_t e."""
+        return self.scheduler.add_noise(latents, noise, timesteps)
+
+    def target(
+        self, latents: "torch.Tensor", noise: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """The noise, or the velocity."""
+        if self.kind == "epsilon":
+            return noise
+        return self.scheduler.get_velocity(latents, noise, timesteps)
+
+    def denoised(
+        self, noisy: "torch.Tensor", predicted: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """(z_t - s_t e) / a_t, or a_t z_t - s_t v."""
+        signal = self._signal(timesteps)[:, None, None, None]
+        root, rest = signal.sqrt(), (1 - signal).sqrt()
+        if self.kind == "epsilon":
+            return (noisy - rest * predicted) / root.clamp(min=1e-4)
+        return root * noisy - rest * predicted
+
+    def snr(self, timesteps: "torch.Tensor") -> "torch.Tensor":
+        """a_t^2 / s_t^2."""
+        signal = self._signal(timesteps)
+        return signal / (1 - signal)
+
+    def error_of_x0(self, timesteps: "torch.Tensor") -> "torch.Tensor":
+        """s_t^2 / a_t^2 for the noise, s_t^2 for the velocity."""
+        signal = self._signal(timesteps)
+        if self.kind == "epsilon":
+            return (1 - signal) / signal.clamp(min=1e-8)
+        return 1 - signal
+
+    def _signal(self, timesteps: "torch.Tensor") -> "torch.Tensor":
+        return self.scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
