@@ -81,6 +81,12 @@ class DenoisingFinetuner(Finetuner):
     gradient_checkpointing: bool = option(False, "less memory, more time", in_key=False)
     accumulation: int = option(1, "parts that a batch is computed in", low=1, in_key=False)
 
+    def title(self) -> str:
+        """The preset's name, or the class's stem and the oracle's if it selects."""
+        if self.name or not self.oracle.selects:
+            return super().title()
+        return f"{super().title()}+{self.oracle.title()}"
+
     def prior_images(self) -> int:
         """``prior_count``, or 0 if the prior loss has no weight."""
         return self.prior_count if self.prior_weight > 0 else 0

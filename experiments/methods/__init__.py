@@ -1,0 +1,1 @@
+"""Finetuners and oracles in one table; see README.md."""

@@ -1,0 +1,94 @@
+"""Prints the tables of README.md from what the runs recorded.
+
+Usage: ``python -m experiments.methods.table EXPERIMENT [...]``, with ``TGAP_HOME`` as for the
+runs. Each oracle is compared with ``random_skip`` at its own rate: the nearest one among the
+runs, by the share of images kept after the warm-up.
+"""
+
+import sys
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from tgap.comparison import Pair, compare
+from tgap.groups import Group, RunRow, group_runs
+from tgap.home import home_folder
+from tgap.metrics.comparison import holm
+from tgap.recorded import recorded
+
+COSTS = ("steps", "images_seen", "images_kept", "oracle_passes", "seconds")
+RANDOM = "+random_skip"
+
+
+def row_of(group: Group, rows: Sequence[RunRow]) -> str:
+    """A group's line of the table."""
+    cells = [group.method, str(len(group.seeds))]
+    for name in ("tstr/auroc", "trts/auroc", "fter"):
+        number = group.numbers[name]
+        ends = "" if np.isnan(number.lo) else f" {number.lo:.3f}-{number.hi:.3f}"
+        cells.append(f"{number.estimate:.3f}{ends}".replace("0.", "."))
+    for name in COSTS:
+        values = [row.metrics[f"cost/{name}"] for row in rows if f"cost/{name}" in row.metrics]
+        cells.append(f"{np.mean(values):,.0f}" if values else "-")
+    return f"| {' | '.join(cells)} |"
+
+
+def rate_of(rows: Sequence[RunRow]) -> float:
+    """Share of the images seen that were trained on."""
+    return float(
+        np.mean([row.metrics["cost/images_kept"] / row.metrics["cost/images_seen"] for row in rows])
+    )
+
+
+def is_active(rows: Sequence[RunRow]) -> bool:
+    """Whether anything was skipped, and not at random."""
+    return "cost/work" in rows[0].metrics and rate_of(rows) < 0.999 and RANDOM not in rows[0].method
+
+
+def compared(active: Sequence[RunRow], rival: Sequence[RunRow]) -> Pair | None:
+    """An oracle against random skipping."""
+    pairs = compare([*rival, *active]).pairs
+    return pairs[0] if pairs else None
+
+
+def tables(experiments: Sequence[str]) -> None:
+    """Print a table and the comparisons for each way to end fine-tuning."""
+    rows = [row for name in experiments for row in recorded(home_folder(), name, {})[0]]
+    key = lambda row: row.settings.get("budget.limit", "steps")  # noqa: E731
+    for limit, its in groupby(sorted(rows, key=key), key):
+        print(f"\nFine-tuning ends by {limit}\n")
+        print("| method | seeds | TSTR | TRTS | FTER | " + " | ".join(COSTS) + " |")
+        print("| --- |" + " ---: |" * (4 + len(COSTS)))
+        of_method: dict[str, list[RunRow]] = {}
+        for row in its:
+            of_method.setdefault(row.method_key, []).append(row)
+        for runs in of_method.values():
+            (group,) = group_runs(runs)
+            print(row_of(group, runs))
+        comparisons(list(of_method.values()))
+
+
+def comparisons(methods: Sequence[Sequence[RunRow]]) -> None:
+    """Print each oracle against random skipping at the nearest rate."""
+    rivals = [runs for runs in methods if RANDOM in runs[0].method]
+    found = []
+    for runs in methods:
+        if is_active(runs) and rivals:
+            rival = min(rivals, key=lambda other: abs(rate_of(other) - rate_of(runs)))
+            pair = compared(runs, rival)
+            if pair is not None:
+                found.append((pair, rate_of(runs), rate_of(rival)))
+    adjusted = holm(np.array([pair.p_new_images for pair, _, _ in found], np.float64))
+    print()
+    for (pair, rate, at), p in zip(found, adjusted, strict=True):
+        d = pair.difference
+        print(
+            f"- {pair.first.method} (kept {rate:.2f}) - {pair.second.method} (kept {at:.2f}): "
+            f"TSTR {d.estimate:+.3f} ({d.lo:+.3f} to {d.hi:+.3f}); p = {p:.2f} "
+            f"({len(pair.seeds)} seeds, {len(found)} comparisons, Holm)"
+        )
+
+
+if __name__ == "__main__":
+    tables(sys.argv[1:])
