@@ -26,6 +26,8 @@ HELD_OUT_LEAST = 1000
 them may exceed needs some hundreds."""
 HELD_OUT_FACTOR = 2
 """A control gets so many times as many held-out images as it is asked for, if there are."""
+TOTALS = ("images_seen", "images_kept", "images_forced", "oracle_passes", "oracle_seconds", "work")
+"""What a finetuner counts up from step to step."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,20 @@ class Result:
             prefix = "" if name == evaluator.stem() else f"{name}/"
             metrics = self.artifacts[f"evaluation {name}"].read_json("metrics.json")
             found |= {f"{prefix}{key}": value for key, value in metrics.items()}
+        return found | {f"cost/{name}": value for name, value in self.tuning_cost().items()}
+
+    def tuning_cost(self) -> dict[str, float]:
+        """What fine-tuning took, when it was made: its totals, ``steps`` and ``seconds``.
+
+        Empty if nothing was tuned.
+        """
+        made = self.artifacts.get("generator")
+        if made is None:
+            return {}
+        found = {"seconds": made.seconds}
+        for last in made.read_json("losses.json")[-1:]:
+            found["steps"] = float(last["step"])
+            found |= {name: float(last[name]) for name in TOTALS if name in last}
         return found
 
     def resampled(self) -> Doubles | None:
