@@ -23,6 +23,8 @@ KNOWN = {
         "digits", "huggingface", "image_folder", "medmnist", "nih_chestxray14", "phantom_xray",
         "textbook",
     ],
+    "dataset/tuning": ["image_folder"],
+    "dataset/real": ["nih_chestxray14", "phantom_xray"],
     "protocol": ["clean", "thesis"],
     "selector": ["clustered", "random", "whole"],
     "selector/embedder": ["classifier", "clip", "pixels"],

@@ -1,7 +1,6 @@
 import copy
 import json
 import shutil
-import string
 import subprocess
 import sys
 from pathlib import Path
@@ -9,54 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_pipelines import write_pipeline
 
-from tgap.errors import ContractError, DataError
+from tgap.errors import ConfigError, ContractError, DataError
+from tgap.finetuners.base import PromptedImages
+from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.latent.model import StableDiffusionModel, scheduler_named
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
-from tgap.settings import SCHEDULERS, Sampler
+from tgap.settings import SCHEDULERS_OF_DIFFUSION, Budget, Sampler
 
 PROMPTS = ["an a", "b", "an a", "odd", "b", "c", "odd"]
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-
-
-def write_pipeline(folder: Path, channels: int = 1) -> None:
-    """A pipeline in the real format with random weights: 16x16 images, 4x4 latents."""
-    from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline
-    from diffusers import UNet2DConditionModel as UNet
-    from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
-
-    letters = string.ascii_lowercase
-    tokens = [*letters, *(f"{c}</w>" for c in letters), "<|startoftext|>", "<|endoftext|>"]
-    vocabulary = {token: number for number, token in enumerate(tokens)}
-    start, end = len(tokens) - 2, len(tokens) - 1
-    text = CLIPTextConfig(
-        vocab_size=len(tokens), hidden_size=16, intermediate_size=32, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=16, bos_token_id=start, eos_token_id=end,
-        pad_token_id=end,
-    )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        vae = AutoencoderKL(
-            in_channels=channels, out_channels=channels, block_out_channels=(8, 8, 8),
-            down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-            norm_num_groups=4, sample_size=16, mid_block_add_attention=False,
-        )  # fmt: skip
-        unet = UNet(
-            sample_size=4, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
-            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), attention_head_dim=2,
-            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=16,
-        )  # fmt: skip
-        encoder = CLIPTextModel(text)
-    # An untrained UNet predicts about 0: as a velocity that keeps latents in range, as noise not.
-    schedule = DDIMScheduler(
-        beta_schedule="scaled_linear", prediction_type="v_prediction", set_alpha_to_one=False,
-        steps_offset=1, clip_sample=False,
-    )  # fmt: skip
-    StableDiffusionPipeline(
-        vae=vae, text_encoder=encoder, unet=unet, scheduler=schedule, safety_checker=None,
-        tokenizer=CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=16),
-        feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -183,18 +145,26 @@ class TestLoad:
     def test_weights_that_do_not_fit_are_told(self, broken):
         path = broken / "unet" / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "cross_attention_dim": 24}))
-        with pytest.raises(DataError, match="cannot be loaded"):
+        with pytest.raises(DataError, match="does not fit its config"):
+            StableDiffusion(path=str(broken), device="cpu").load()
+
+    def test_what_the_libraries_cannot_read_is_told_with_the_folder(self, broken):
+        path = broken / "vae" / "config.json"
+        config = json.loads(path.read_text())
+        path.write_text(json.dumps({**config, "down_block_types": ["NoSuchBlock"] * 3}))
+        with pytest.raises(DataError, match=rf"generator {broken} cannot be loaded: .*NoSuchBlock"):
             StableDiffusion(path=str(broken), device="cpu").load()
 
     def test_loading_and_saving_print_nothing(self, folder, broken, capfd):
-        (broken / "note.txt").write_text("another digest")
+        index = broken / "model_index.json"
+        index.write_text(index.read_text() + " ")  # another digest
         StableDiffusion(path=str(broken), device="cpu").load().save(broken / "saved")
         assert capfd.readouterr() == ("", "")
 
 
 class TestSample:
     @pytest.mark.parametrize("guidance", [1.0, 3.0])
-    @pytest.mark.parametrize("scheduler", SCHEDULERS)
+    @pytest.mark.parametrize("scheduler", SCHEDULERS_OF_DIFFUSION)
     def test_an_image_does_not_depend_on_its_batch(self, model, scheduler, guidance):
         drawn = [
             model.sample(
@@ -223,7 +193,9 @@ class TestSample:
 
     def test_without_guidance_there_is_one_pass_per_step(self, model):
         seen: list[int] = []
-        hook = model.unet.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
+        hook = model.denoiser.register_forward_pre_hook(
+            lambda module, args: seen.append(len(args[0]))
+        )
         try:
             for guidance in (1.0, 3.0):
                 model.sample(
@@ -233,12 +205,12 @@ class TestSample:
             hook.remove()
         assert seen == [7, 7, 14, 14]
 
-    def test_each_distinct_prompt_is_encoded_once(self, model):
+    def test_each_distinct_prompt_of_a_batch_is_encoded_once(self, model):
         seen: list[int] = []
         encoder = model.pipeline.text_encoder
         hook = encoder.register_forward_pre_hook(lambda module, args: seen.append(len(args[0])))
         try:
-            sampler = Sampler(scheduler="ddim", steps=1, guidance=1.0, batch_size=2)
+            sampler = Sampler(scheduler="ddim", steps=1, guidance=1.0)
             model.sample(PROMPTS, range(7), sampler)
         finally:
             hook.remove()
@@ -263,24 +235,108 @@ class TestSample:
 
     @pytest.mark.parametrize("factor", [1e3, float("nan")])
     def test_a_divergence_names_the_sampler(self, model, factor):
-        unet = copy.deepcopy(model.unet)
+        unet = copy.deepcopy(model.denoiser)
         unet.conv_out.weight.mul_(factor)
         with pytest.raises(DataError, match="scheduler ddim with 4 steps and guidance 3 gave"):
-            model.with_unet(unet).sample(["a"], [0], Sampler(scheduler="ddim", steps=4))
+            model.with_parts(unet).sample(["a"], [0], Sampler(scheduler="ddim", steps=4))
 
     def test_a_prompt_that_would_be_cut_is_refused(self, model):
         with pytest.raises(DataError, match="at most 16 tokens for this generator, got 30"):
-            model.text_embeddings(["a", "abcd" * 7])
+            model.condition(["a", "abcd" * 7])
 
     def test_schedulers_are_fresh_and_do_not_clip(self, model):
         # PNDM's configuration says nothing of clipping, and DDIM's default is to clip
         model = copy.copy(model)
         model.pipeline = model._pipeline(scheduler=scheduler_named("pndm", model.pipeline))
-        for name in SCHEDULERS:
+        for name in SCHEDULERS_OF_DIFFUSION:
             made = scheduler_named(name, model.pipeline)
             assert made is not scheduler_named(name, model.pipeline)
             assert made.config.get("clip_sample", False) is False
             assert made.config.prediction_type == "v_prediction"
+
+    def test_schedulers_of_another_kind_of_model_are_refused(self, model):
+        told = "sampler.scheduler must be one of ddim, .* for this generator, got 'flow_euler'"
+        with pytest.raises(ConfigError, match=told):
+            model.sample(["a"], [0], Sampler(scheduler="flow_euler"))
+        assert "flow_euler" not in StableDiffusion.schedulers
+
+
+class TestPrecision:
+    @pytest.fixture(params=["bfloat16", "float16"])
+    def half(self, request, folder):
+        return StableDiffusion(path=str(folder), precision=request.param, device="cpu").load()
+
+    def test_denoiser_and_text_encoder_are_half_and_the_autoencoder_is_not(self, half):
+        assert half.denoiser.dtype == half.text_encoders[0].dtype == half.precision
+        assert half.precision in (torch.bfloat16, torch.float16)
+        assert half.pipeline.vae.dtype == torch.float32
+
+    def test_it_draws_nearly_the_same(self, half, model):
+        for scheduler in SCHEDULERS_OF_DIFFUSION:
+            sampler = Sampler(scheduler=scheduler, steps=4)
+            drawn = [each.sample(["a", "b"], [1, 2], sampler).astype(int) for each in (model, half)]
+            assert np.abs(drawn[0] - drawn[1]).max() <= 8
+
+    def test_a_trained_float32_denoiser_draws_among_half_parts(self, half):
+        trained = half.with_parts(copy.deepcopy(half.denoiser).float())
+        assert trained.precision == half.precision
+        drawn = [each.sample(["a"], [1], Sampler(steps=3)).astype(int) for each in (half, trained)]
+        assert np.abs(drawn[0] - drawn[1]).max() <= 2
+
+    def test_what_finetuners_see_is_float32(self, half, model):
+        images = model.sample(["a", "b"], [1, 2], Sampler(steps=2))
+        assert half.moments(images).dtype == torch.float32
+        assert torch.equal(half.moments(images), model.moments(images))
+        said = half.condition(["a", "b"])
+        assert {tensor.dtype for tensor in said.values()} == {torch.float32}
+        noisy, timesteps = half.moments(images)[:, 0], torch.tensor([10, 900])
+        close = half.predict(noisy, timesteps, said)
+        assert close.dtype == torch.float32
+        expected = model.predict(noisy, timesteps, model.condition(["a", "b"]))
+        torch.testing.assert_close(close, expected, atol=0.03, rtol=0.05)
+
+    @pytest.mark.parametrize("autocast", [torch.bfloat16, torch.float16, None])
+    def test_gradients_reach_a_trained_copy_among_half_parts(self, half, autocast):
+        trained = half.with_parts(copy.deepcopy(half.denoiser).float().requires_grad_(True))
+        noisy = torch.randn(2, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+        said = half.condition(["a", "b"])
+        with torch.autocast("cpu", autocast or torch.bfloat16, enabled=autocast is not None):
+            predicted = trained.predict(noisy, torch.tensor([1, 500]), said)
+        predicted.square().mean().backward()
+        gradients = [p.grad for p in trained.denoiser.parameters() if p.grad is not None]
+        assert gradients
+        assert all(g.dtype == torch.float32 and g.isfinite().all() for g in gradients)
+
+    def test_dreambooth_tunes_it_and_it_is_saved_and_loaded(self, half, tmp_path):
+        tuned = tune(half)
+        assert tuned.denoiser.dtype == torch.float32
+        tuned.save(tmp_path / "tuned")
+        name = str(half.precision).removeprefix("torch.")
+        again = StableDiffusion(path=str(tmp_path / "tuned"), precision=name, device="cpu")
+        assert again.check() == []
+        drawn = [m.sample(["a"], [1], Sampler(steps=2)).astype(int) for m in (tuned, again.load())]
+        assert np.abs(drawn[0] - drawn[1]).max() <= 8  # rounded to half again
+
+    def test_auto_is_float32_on_the_cpu_and_half_on_cuda(self):
+        assert StableDiffusion()._precision("cpu") == torch.float32
+        assert StableDiffusion()._precision("cuda") == torch.float16
+        assert StableDiffusion(precision="float32")._precision("cuda") == torch.float32
+
+    def test_models_of_other_precision_are_not_shared(self, folder, model):
+        half = StableDiffusion(path=str(folder), precision="bfloat16", device="cpu")
+        assert half.load() is not model
+        assert half.load() is half.load()
+        assert half.identity() != StableDiffusion(path=str(folder)).identity()
+
+
+def tune(model: StableDiffusionModel) -> StableDiffusionModel:
+    """Two steps of DreamBooth on random images."""
+    shape = (4, model.height, model.width, model.channels)
+    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    tuning = PromptedImages(images, ("a", "b") * 2, np.ones(4), np.arange(4) % 2)
+    budget = Budget(steps=2, batch_size=2, learning_rate=1e-3)
+    finetuner = Dreambooth(prior_weight=0)
+    return finetuner.finetune(model, tuning, None, budget, np.random.default_rng(0))
 
 
 class TestParts:
@@ -310,10 +366,10 @@ class TestParts:
     def test_another_unet_leaves_this_model_as_it_is(self, model):
         sampler = Sampler(scheduler="ddim", steps=3)
         before = model.sample(["a"], [0], sampler)
-        unet = copy.deepcopy(model.unet)
+        unet = copy.deepcopy(model.denoiser)
         unet.conv_out.bias.add_(1.0)
-        other = model.with_unet(unet)
-        assert other.unet is unet
+        other = model.with_parts(unet)
+        assert other.denoiser is unet
         assert np.abs(other.sample(["a"], [0], sampler).astype(int) - before).max() > 1
         assert (model.sample(["a"], [0], sampler) == before).all()
 
@@ -328,11 +384,11 @@ class TestParts:
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0, 7.5])
-@pytest.mark.parametrize("scheduler", SCHEDULERS)
+@pytest.mark.parametrize("scheduler", SCHEDULERS_OF_DIFFUSION)
 def test_the_packaged_model_stays_in_range(scheduler, guidance):
     model = StableDiffusion(device="cpu").load()
-    embeddings = model.text_embeddings(["an image of even handwritten digit"] * 8)
-    latents = model._latents(embeddings, range(8), Sampler(scheduler=scheduler, guidance=guidance))
+    prompts = ["an image of even handwritten digit"] * 8
+    latents = model._latents(prompts, range(8), Sampler(scheduler=scheduler, guidance=guidance))
     assert 0.5 <= latents.std() <= 2
 
 
@@ -350,7 +406,7 @@ class TestImageSize:
         drawn = model.sample(["an image of a letter"], [3], Sampler(steps=3))
         assert drawn.shape == (1, 48, 48, 1)
         assert model.moments(drawn).shape[-2:] == (12, 12)
-        assert model.with_unet(model.unet).image_size == 48
+        assert model.with_parts(model.denoiser).image_size == 48
 
     def test_it_is_part_of_what_a_generator_is(self):
         assert StableDiffusion(image_size=64).identity() != StableDiffusion().identity()

@@ -15,6 +15,7 @@ from tgap.store import Artifact, write_array, write_json
 from tgap.types import Bools, Images, ImageSet, Resumable, Scores, Selection, Split
 
 SCRATCH = "scratch"
+OFFICIAL = ("official_test", "official_pool")
 
 
 class ImagesOnDisk(Resumable):
@@ -68,16 +69,18 @@ def write_images(folder: Path, data: ImageSet) -> None:
         path.unlink(missing_ok=True)
     for name in ("labels", "findings", "patients"):
         write_array(folder / f"{name}.npy", getattr(data, name))
-    if data.official_test is not None:
-        write_array(folder / "official_test.npy", data.official_test)
+    official = {name: getattr(data, name) for name in OFFICIAL}
+    for name, rows in official.items():
+        if rows is not None:
+            write_array(folder / f"{name}.npy", rows)
     for number, column in enumerate(data.metadata.values()):
         write_array(folder / f"metadata{number}.npy", column)
     names = {
         "labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata,
     }  # fmt: skip
     write_json(folder / "names.json", {key: list(value) for key, value in names.items()})
-    official = data.official_test is not None
-    write_json(folder / "notes.json", {**data.notes, "official_test": official})
+    known = {name: rows is not None for name, rows in official.items()}
+    write_json(folder / "notes.json", {**data.notes, **known})
 
 
 def _is_file_of(images: Images, path: Path) -> bool:
@@ -90,7 +93,7 @@ def _is_file_of(images: Images, path: Path) -> bool:
 def read_images(artifact: Artifact) -> ImageSet:
     """A dataset from the store; its images stay on disk until they are used."""
     names, notes = artifact.read_json("names.json"), artifact.read_json("notes.json")
-    official = notes.pop("official_test")
+    official = {name: notes.pop(name, False) for name in OFFICIAL}
     return ImageSet(
         images=artifact.read_array("images.npy", mmap=True),
         labels=artifact.read_array("labels.npy"),
@@ -102,8 +105,8 @@ def read_images(artifact: Artifact) -> ImageSet:
             name: artifact.read_array(f"metadata{number}.npy")
             for number, name in enumerate(names["metadata"])
         },
-        official_test=artifact.read_array("official_test.npy") if official else None,
         notes=notes,
+        **{name: artifact.read_array(f"{name}.npy") for name, known in official.items() if known},
     )
 
 

@@ -6,6 +6,7 @@
 import argparse
 import dataclasses
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ tgap: can a model be trained on what my fine-tuned generator makes?
   tgap compare [--experiment NAME] [name=value ...]  one table of all runs recorded so far
   tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
   tgap phantom --images N --size S --out DIR         draw X-ray phantoms in the layout of NIH's
+  tgap label --images DIR --out DIR [key=value ...]  label a folder (a textbook's) by a classifier
   tgap ui [--port 5000]                              MLflow's pages on this machine
   tgap sync                                          log to MLflow what could not be logged
   tgap completion bash|zsh|fish                      tab completion: eval "$(tgap completion bash)"
@@ -43,6 +45,8 @@ def command(words: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     if words and words[0] == "phantom":
         return guarded(lambda: phantom(words[1:]))
+    if words and words[0] == "label":
+        return guarded(lambda: label(words[1:]))
     if words and words[0] == "evaluate":
         return guarded(lambda: evaluate(words[1:]))
     if words and words[0] == "compare":
@@ -168,13 +172,52 @@ def phantom(words: Sequence[str]) -> int:
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--textbook", action="store_true", help="typical figures without labels instead"
+    )
     args = parser.parse_args(words)
-    from tgap.datasets.phantoms.writing import write_nih
+    from tgap.datasets.phantoms.writing import write_nih, write_textbook
 
     log_to_terminal()
+    if args.textbook:
+        write_textbook(args.out, args.images, args.size, args.seed)
+        print(f"{args.images:,} figures in {args.out / 'images'}; label them with: tgap label "
+              f"--images {args.out / 'images'} --out DIR dataset=phantom_xray "
+              f"dataset.size={args.size}")  # fmt: skip
+        return 0
     write_nih(args.out, args.images, args.size, args.seed)
     print(f"{args.images:,} phantoms in {args.out}; look at them with: tgap data "
           f"dataset=nih_chestxray14 dataset.path={args.out} dataset.size={args.size}")  # fmt: skip
+    return 0
+
+
+def label(words: Sequence[str]) -> int:
+    """Label the images of a folder by the run's classifier, trained outside real_test.
+
+    Images of which it is not sure are left out; a folder per label is not needed.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tgap label", description=label.__doc__, usage="tgap label --images DIR --out DIR "
+        "[--floor F] [--fit crop|squash|pad] [dataset=...] [classifier=...] [key=value ...]",
+    )  # fmt: skip
+    parser.add_argument("--images", type=Path, required=True, help="images without labels")
+    parser.add_argument("--out", type=Path, required=True, help="folder to make")
+    parser.add_argument("--floor", type=float, default=0.8, help="score that a label must reach")
+    parser.add_argument("--fit", choices=("crop", "squash", "pad"), default="crop")
+    parser.add_argument("--config-dir")
+    args, overrides = parser.parse_known_intermixed_args(words)
+    from tgap.composition import compose_run, hydra_ready
+    from tgap.label import label_folder, next_words, summary
+    from tgap.store import Store
+
+    log_to_terminal()
+    with hydra_ready(args.config_dir) as hydra:
+        run = compose_run(hydra, overrides)
+    store = Store(home_folder() / "store")
+    about = label_folder(run, store, args.images, args.out, args.floor, args.fit)
+    print(summary(about), end="")
+    print(f"look at {args.out / 'doubtful.png'}, then: tgap data "
+          f"{shlex.join(next_words(about, args.out, run.dataset, overrides))}")  # fmt: skip
     return 0
 
 
@@ -237,6 +280,7 @@ def _launch(args: argparse.Namespace) -> int:
                 [f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
                  "a folder of configs, and group=option to choose among them"]
             )  # fmt: skip
+    log_to_terminal()  # of the checks; when a run starts, Hydra sets logging up
     return _run(args.overrides, args.multirun, args.config_dir)
 
 

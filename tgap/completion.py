@@ -25,7 +25,8 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     ),
     "compare": ("--experiment", "--markdown"),
     "data": ("--config-dir",),
-    "phantom": ("--images", "--size", "--out", "--seed"),
+    "phantom": ("--images", "--size", "--out", "--seed", "--textbook"),
+    "label": ("--images", "--out", "--floor", "--fit", "--config-dir"),
     "ui": ("--port",),
     "sync": (),
     "completion": (),
@@ -37,6 +38,8 @@ _VALUES: dict[str, tuple[str, ...]] = {
     "--size": (),
     "--out": (),
     "--seed": (),
+    "--floor": (),
+    "--fit": ("crop", "pad", "squash"),
     "--cfg": ("job", "hydra", "all"),
     "--config-dir": (),
     "--port": (),
@@ -73,7 +76,7 @@ def completions(line: str) -> list[str]:
         return _starting(word, COMMANDS.get(command, ()))
     if command == "completion":
         return _starting(word, SCRIPTS) if not before else []
-    return _overrides(before, word) if command in ("run", "data") else []
+    return _overrides(before, word) if command in ("run", "data", "label") else []
 
 
 def completion_script(shell: str) -> str:

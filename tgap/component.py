@@ -30,6 +30,7 @@ def option(
     above: float | None = None,
     choices: Sequence[str] | None = None,
     in_key: bool = True,
+    shared: str | None = None,
 ) -> Any:
     """A hyper-parameter: its default, its allowed range, and whether it changes the result.
 
@@ -42,10 +43,12 @@ def option(
         choices: The allowed strings.
         in_key: False for fields that do not change the result (device, batch sizes, names), which
             then do not enter an artifact's key.
+        shared: Where in a composed run the default stands instead (``clip.model``), so that one
+            setting serves all components, and a profile can set it whichever are chosen.
     """
     metadata = {
         "help": help, "low": low, "high": high, "above": above,
-        "choices": None if choices is None else tuple(choices), "in_key": in_key,
+        "choices": None if choices is None else tuple(choices), "in_key": in_key, "shared": shared,
     }  # fmt: skip
     if isinstance(default, list | dict):
         return field(default_factory=lambda: default.copy(), metadata=metadata)

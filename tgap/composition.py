@@ -124,6 +124,22 @@ def build_run(config: "DictConfig") -> Run:
     return registry.build(Run, {key: value for key, value in data.items() if key != "hydra"})
 
 
+def sound_parts(hydra: "Hydra", overrides: Sequence[str]) -> dict[str, Any]:
+    """Of a run that cannot be built, the components and settings that can, by their names.
+
+    None if it cannot even be composed.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = _composed(hydra, list(overrides))
+        data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except (ConfigError, OmegaConfBaseException, _UnknownKeyError, _WrongValueError):
+        return {}
+    return registry.build_parts(Run, data)
+
+
 class _UnknownKeyError(Exception):
     def __init__(self, key: str) -> None:
         super().__init__(key)

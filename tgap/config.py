@@ -16,7 +16,7 @@ from tgap.prompts.base import Prompts
 from tgap.protocols.base import Protocol, sizes_per_label
 from tgap.seeding import rng_for, seed_for
 from tgap.selectors.base import Selector
-from tgap.settings import Budget, Sampler, Seeds, Splitting
+from tgap.settings import Budget, ClipWeights, Sampler, Seeds, Splitting, Storage
 from tgap.types import Bools
 
 
@@ -59,6 +59,8 @@ class Run(Splitting):
     prior_sampler: Sampler = field(default_factory=Sampler)
     budget: Budget = field(default_factory=Budget)
     seeds: Seeds = field(default_factory=Seeds)
+    storage: Storage = field(default_factory=Storage)
+    clip: ClipWeights = field(default_factory=ClipWeights)
     external: dict[str, Dataset] = field(
         default_factory=dict, metadata={"help": "further real test sets, by name"}
     )
@@ -100,8 +102,8 @@ class Run(Splitting):
         ]
 
     @property
-    def channels(self) -> int | None:
-        """Of the images that everything works on: colour for a generator of colour.
+    def tuning_channels(self) -> int | None:
+        """Of the images that the generator is tuned on: colour for a generator of colour.
 
         ``None`` is the dataset's own; a generator of grey images takes grey ones only.
         """

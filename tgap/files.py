@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError, StoreError
+from tgap.errors import ContractError, DataError, StoreError
 from tgap.spec import plain_json
 
 
@@ -89,6 +90,46 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def require_empty(out: Path) -> None:
+    """See that a folder is empty or not there yet.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} is not an empty folder; give the name of a new one")
+
+
+@contextmanager
+def whole_folder(out: Path, what: str) -> Iterator[Path]:
+    """A folder to fill, which becomes ``out`` at the end, so that ``out`` is complete or absent.
+
+    Args:
+        out: A folder that is empty or not there yet.
+        what: What errors call the content.
+
+    Raises:
+        DataError: If ``out`` holds something, or cannot be written.
+    """
+    try:
+        require_empty(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = out.parent / f".{out.name}.{os.getpid()}.part"
+        beside.mkdir()
+        try:
+            yield beside
+            if out.exists():
+                out.rmdir()
+            beside.rename(out)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {what} to {out}: {error.strerror or error}; free space there, or "
+            "give another folder"
+        ) from error
 
 
 @contextmanager

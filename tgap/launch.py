@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tgap.comparison import Comparison, compare
-from tgap.composition import CONFIG_NAME, build_run, compose_run, expand, hydra_ready
+from tgap.composition import (
+    CONFIG_NAME,
+    build_run,
+    compose_run,
+    expand,
+    hydra_ready,
+    sound_parts,
+)
 from tgap.config import Run
 from tgap.errors import ConfigError, StoreError, TgapError
 from tgap.groups import PlannedRun, RunRow
 from tgap.home import home_folder
-from tgap.preflight import check_runs
+from tgap.preflight import check_parts, check_runs
 from tgap.record import Recorder, method_label, planned_of, sweep_key_of
 
 if TYPE_CHECKING:
@@ -173,6 +180,7 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
             runs.append(compose_run(hydra, job))
         except ConfigError as error:
             problems += error.problems
+            problems += check_parts(sound_parts(hydra, job))
     problems += check_runs(runs, home_folder())
     if problems:
         raise ConfigError(list(dict.fromkeys(problems)))

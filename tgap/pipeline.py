@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import logging
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -24,14 +25,19 @@ from tgap.draws import draw_per_label, share_per_label, source_patients
 from tgap.evaluators.base import LEGS, Evaluator
 from tgap.generators.base import Control, Model
 from tgap.plan import Plan, plan
-from tgap.progress import progress
+from tgap.progress import Advance, progress
+from tgap.resize import resized
 from tgap.result import Result, StageRecord, shared_labels, with_labels_of
 from tgap.seeding import noise_seeds, rng_for, seed_for
 from tgap.settings import Sampler
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
 from tgap.types import Bools, Images, ImageSet
+from tgap.weights import DENOISERS, cast_weights, share_files
 
 log = logging.getLogger(__name__)
+
+BATCHES_AT_ONCE = 4
+"""So many batches of synthetic images are held as they are drawn, before they are reduced."""
 
 STAGES = ("prepare", "embed", "select", "finetune", "generate", "classify", "evaluate")
 
@@ -98,11 +104,9 @@ class _Line:
 
         def make(folder: Path) -> None:
             if embedder.uses_classifier:
-                images, features = self.result.dataset().images, self.result.real_features
-                vectors = embedder.embed(images, features)
-            else:  # as they are stored, so that vectors do not depend on the generator
-                stored = self._artifact("dataset").read_array("images.npy", mmap=True)
-                vectors = embedder.embed(stored)
+                vectors = embedder.embed(self.result.dataset().images, self.result.dataset_features)
+            else:
+                vectors = embedder.embed(self.result.dataset().images)
             write_array(folder / "vectors.npy", vectors)
 
         self._make("embedding", self.plan.embedding, make)
@@ -127,6 +131,7 @@ class _Line:
 
     def finetune(self) -> None:
         self._make("prior", self.plan.prior, self._draw_prior)
+        self._make("untuned", self.plan.untuned, self._keep_untuned)
         self._make("generator", self.plan.tuned, self._tune)
 
     def generate(self) -> None:
@@ -173,6 +178,13 @@ class _Line:
         images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images")
         write_array(folder / "images.npy", images)
 
+    def _keep_untuned(self, folder: Path) -> None:
+        """All of the untuned model but the denoiser, which tuning changes."""
+        self.run.pretrained.load().save(folder)
+        for denoiser in DENOISERS:
+            shutil.rmtree(folder / denoiser, ignore_errors=True)
+        cast_weights(folder, self.run.storage.weights)
+
     def _tune(self, folder: Path) -> None:
         run = self.run
         losses: list[dict[str, float]] = []
@@ -192,6 +204,9 @@ class _Line:
             )
         (folder / "model").mkdir()
         tuned.save(folder / "model")
+        if "untuned" in self.result.artifacts:
+            cast_weights(folder / "model", run.storage.weights)
+            share_files(folder / "model", self._artifact("untuned").folder)
         write_json(folder / "losses.json", losses)
 
     def _fit_real(self, folder: Path) -> None:
@@ -220,7 +235,7 @@ class _Line:
 
     def _score(self, folder: Path) -> None:
         data = self.result.dataset()
-        real_test = data.take(self.result.split().real_test)
+        real_test = self.result.real_test()
         _, synthetic_test = self.result.synthetic()
         write_json(folder / "label_names.json", list(data.label_names))
         for leg in LEGS:
@@ -234,7 +249,7 @@ class _Line:
     def _score_external(self, name: str, folder: Path) -> None:
         """Both classifiers on all of another dataset, by the labels that it shares."""
         ours = self.result.dataset()
-        data = read_images(self._artifact(f"external {name}")).with_channels(ours.images.shape[3])
+        data = self.result.shown(read_images(self._artifact(f"external {name}")))
         shared = shared_labels(ours.label_names, data.label_names)
         if len(shared) < len(ours.label_names):
             log.warning(
@@ -270,7 +285,7 @@ class _Line:
     def _take_ready_made(self, folder: Path) -> None:
         """A synthetic set made elsewhere, labels in the dataset's order, divided in two."""
         ours = self.result.dataset()
-        made = read_images(self._artifact("ready-made images")).with_channels(ours.images.shape[3])
+        made = self.result.shown(read_images(self._artifact("ready-made images")))
         made = with_labels_of(made, ours)
         budget = self.run.budget
         # As the real split, the same for all seeds: there is one synthetic set and no other.
@@ -307,19 +322,30 @@ class _Line:
             label_of |= dict.fromkeys(texts, label)
             prompts += texts
             seeds += noise_seeds(run.seed_of("generate"), label, per_label)
-        model = self._model(label_of)
-        n = len(prompts)
-        images = draw(model, prompts, seeds, run.sampler, "synthetic set")
-        pool = data.take(self.result.split().pool) if run.is_control else None
-        drawn = ImageSet(
+        model, n = self._model(label_of), len(prompts)
+        if run.is_control:  # its images may be real ones, which is told before they are reduced
+            drawn = draw(model, prompts, seeds, run.sampler, "synthetic set")
+            patients = source_patients(drawn, data.take(self.result.split().pool))
+            images = self._kept(drawn)
+        else:
+            images = draw(model, prompts, seeds, run.sampler, "synthetic set", self._kept)
+            patients = source_patients(images)
+        made = ImageSet(
             images=images,
             labels=np.repeat(np.eye(n_labels, dtype=bool), per_label, axis=0),
             label_names=data.label_names,
             findings=findings,
             finding_names=data.finding_names if findings.shape[1] else (),
-            patients=source_patients(images, pool),
+            patients=patients,
         )
-        write_synthetic(folder, drawn, np.arange(n) % per_label < run.budget.train_per_label)
+        write_synthetic(folder, made, np.arange(n) % per_label < run.budget.train_per_label)
+
+    def _kept(self, images: Images) -> Images:
+        """Drawn images as they are kept: in the dataset's channels, reduced if asked for."""
+        size, channels = self.run.storage.image_size, self.result.dataset().images.shape[3]
+        if size in (None, images.shape[1]) and images.shape[3] == channels:
+            return images
+        return resized(images, size, channels)
 
     def _picture(self, folder: Path) -> None:
         from tgap.report.figures import image_grid, roc_curves
@@ -386,7 +412,38 @@ def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -
     artifacts["split"] = store.get_or_make(its.split, divide)
 
 
-def draw(model: Model, prompts: list[str], seeds: list[int], sampler: Sampler, what: str) -> Images:
-    """Draw images with progress shown."""
+def _told(advance: Advance, before: int, done: int) -> None:
+    advance(before + done)
+
+
+def draw(
+    model: Model,
+    prompts: list[str],
+    seeds: list[int],
+    sampler: Sampler,
+    what: str,
+    kept: Callable[[Images], Images] | None = None,
+) -> Images:
+    """Draw images with progress shown.
+
+    Args:
+        model: Draws.
+        prompts: One per image.
+        seeds: One per image.
+        sampler: How.
+        what: What is drawn, in words.
+        kept: What is made of images as they come; all are drawn in one call otherwise.
+    """
     with progress(f"drawing {what}", len(prompts)) as advance:
-        return model.sample(prompts, seeds, sampler, advance)
+        if kept is None:
+            return model.sample(prompts, seeds, sampler, advance)
+        found = None
+        step = BATCHES_AT_ONCE * sampler.batch_size
+        for start in range(0, len(prompts), step):
+            part = slice(start, start + step)
+            told = functools.partial(_told, advance, start)
+            some = kept(model.sample(prompts[part], seeds[part], sampler, told))
+            if found is None:
+                found = np.empty((len(prompts), *some.shape[1:]), np.uint8)
+            found[part] = some
+        return np.empty((0, 1, 1, 1), np.uint8) if found is None else found

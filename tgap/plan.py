@@ -19,6 +19,7 @@ class Plan:
     embedding: Spec | None
     selection: Spec | None
     prior: Spec | None
+    untuned: Spec | None
     tuned: Spec | None
     synthetic: Spec
     synthetic_classifier: Spec
@@ -48,16 +49,14 @@ def plan(run: Run) -> Plan:
         "per_label": run.budget.train_per_label,
         "seed": run.seed_of("classify"),
     }
-    if (channels := run.channels) is not None:
-        # Grey images are repeated for a generator of colour, and so is what classifiers read.
-        classifier["channels"] = channels
+    classifier |= _kept_size(run)
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
-    embedding, selection, prior, tuned = None, None, None, None
+    embedding, selection, prior, untuned, tuned = None, None, None, None, None
     if run.selects:
         embedding = _embedding(run, dataset, on_real)
         selection = _selection(run, split, embedding)
     if run.finetuner.tunes and selection is not None:
-        prior = _prior(run, base)
+        prior, untuned = _prior(run, base), _untuned(run, base)
         tuned = _tuned(run, base, selection, prior)
     ready_made = {
         name: Spec("dataset", {"dataset": other.identity()})
@@ -91,13 +90,19 @@ def plan(run: Run) -> Plan:
     if run.tracking.pictures:
         pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
     return Plan(
-        dataset, split, embedding, selection, prior, tuned, synthetic,
+        dataset, split, embedding, selection, prior, untuned, tuned, synthetic,
         on_synthetic, on_real, scores, ready_made, external, external_scores, evaluations, pictures,
     )  # fmt: skip
 
 
 def _up(**specs: Spec | None) -> dict[str, str]:
     return {name: spec.key for name, spec in specs.items() if spec is not None}
+
+
+def _kept_size(run: Run) -> dict[str, object]:
+    """The size that synthetic images are kept at, and real ones reduced to, if it is set."""
+    size = run.storage.image_size
+    return {} if size is None else {"image_size": size}
 
 
 def _embedding(run: Run, dataset: Spec, on_real: Spec) -> Spec | None:
@@ -131,8 +136,18 @@ def _prior(run: Run, base: dict[str, object]) -> Spec | None:
     return Spec("prior", identity)
 
 
+def _untuned(run: Run, base: dict[str, object]) -> Spec | None:
+    """The untuned model as tuned ones are kept, whose unchanged files they share.
+
+    Only where models are kept in less precision, that is, where their size matters.
+    """
+    if run.storage.weights == "float32":
+        return None
+    return Spec("untuned", {"generator": base, "weights": run.storage.weights})
+
+
 def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | None) -> Spec:
-    identity = {
+    identity: dict[str, object] = {
         "generator": base,
         "finetuner": run.finetuner.identity(),
         "budget": {
@@ -145,6 +160,8 @@ def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | Non
         "domain": run.dataset.domain,
         "seed": run.seed_of("finetune"),
     }
+    if run.storage.weights != "float32":
+        identity["weights"] = run.storage.weights
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 
@@ -160,6 +177,9 @@ def _synthetic(
         "test_per_label": run.budget.test_per_label,
         "seed": run.seed_of("generate"),
     }
+    identity |= _kept_size(run)
+    if run.tuning_channels is not None:
+        identity["channels"] = "the dataset's"
     if source is None or run.is_control:
         identity["generator"] = base
     # Findings are taken from images of the pool.
@@ -168,9 +188,10 @@ def _synthetic(
 
 
 def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
-    identity = {
+    identity: dict[str, object] = {
         "train_per_label": run.budget.train_per_label,
         "test_per_label": run.budget.test_per_label,
         "seed": run.split_seed,
     }
+    identity |= _kept_size(run)
     return Spec("synthetic", identity, _up(dataset=dataset, images=images))

@@ -1,27 +1,58 @@
 """What can be known to go wrong before the first run starts."""
 
-from collections.abc import Sequence
+import logging
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tgap.artifacts import read_images, read_split
+from tgap.classifiers.base import Classifier
 from tgap.component import Component
 from tgap.config import Run
+from tgap.datasets.base import Dataset
 from tgap.device import torch_device
 from tgap.digest import image_digests
+from tgap.disk import (
+    GB,
+    MARGIN,
+    WORTH_TELLING,
+    all_needs,
+    dataset_bytes,
+    denoiser_numbers,
+    free_bytes,
+    shortage,
+    told,
+)
 from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, TgapError
 from tgap.evaluators.base import Evaluator
-from tgap.generators.base import Pretrained
+from tgap.generators.base import Generator, Pretrained
 from tgap.pipeline import prepare
 from tgap.plan import Plan, plan
 from tgap.result import shared_labels
-from tgap.spec import canonical_json
+from tgap.selectors.base import Selector
+from tgap.settings import Budget, Sampler
+from tgap.spec import Spec, canonical_json
 from tgap.store import Artifact, Store
 from tgap.suggest import nearest
 from tgap.types import ImageSet
+
+USUAL = (859_520_964, 512, 512)
+"""Parameters, height and width of Stable Diffusion 1.5."""
+FLOP = 803.3e9 / math.prod(USUAL)
+"""Of a denoiser's pass per parameter and pixel: Stable Diffusion 1.5's, counted."""
+CPU_FLOPS = 5e11
+"""What a fast CPU reaches in a denoiser, per second (an estimate)."""
+LONGEST = 7
+"""Days that a CPU may draw without being asked for by name."""
+ANY_SHAPE = (512, 512, 3)
+"""Of images, where only the weights are asked about: large enough for every network."""
+
+log = logging.getLogger(__name__)
 
 
 def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
@@ -37,16 +68,19 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         Problems as sentences, each once; none if all runs can start.
     """
     problems = check_files(runs)
-    if problems:
-        return problems
-    checked: dict[str, list[str]] = {}
+    store = None
     try:
         store = Store(home / "store")
-        problems = store.check_writable()
+        problems += store.check_writable()
     except TgapError as error:
-        return [str(error)]
+        problems.append(str(error))
+    if store is None or problems:
+        return problems + [text for run in runs for text in check_weights(vars(run))]
+    datasets = [each for run in runs for each in (run.dataset, *run.external.values())]
+    problems = [text for dataset in datasets for text in check_room_for_data(dataset, store)]
     if problems:
-        return problems
+        return list(dict.fromkeys(problems))
+    checked: dict[str, list[str]] = {}
     pools: dict[str, _Pool | str] = {}
     for run in runs:
         its = plan(run)
@@ -64,7 +98,8 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_shape(run, pool.shape)
         problems += check_external(its, pool, store)
         problems += check_ready_made(its, pool, store)
-        shape = (*pool.shape[:2], run.channels or pool.shape[2])
+        side = run.storage.image_size
+        shape = pool.shape if side is None else (side, side, pool.shape[2])
         asked = canonical_json([shape, *(part.identity() for part in _checking(run).values())])
         if asked not in checked:
             checked[asked] = run.classifier.check(shape)
@@ -72,7 +107,101 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
                 if isinstance(part, Embedder | Evaluator):
                     checked[asked] += [f"{name}: {text}" for text in part.check()]
         problems += checked[asked]
+    return list(dict.fromkeys(problems)) or check_disk(runs, store, home)
+
+
+def check_disk(runs: Sequence[Run], store: Store, home: Path) -> list[str]:
+    """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
+    found = all_needs(runs, [plan(run) for run in runs], store)
+    if problems := shortage(found, home):
+        return problems
+    if sum(need.size for need in found) > WORTH_TELLING:
+        log.info("%s", told(found, home, free_bytes(home)))
+    return []
+
+
+def check_room_for_data(dataset: Dataset, store: Store) -> list[str]:
+    """Whether a dataset's decoded images fit on the disk."""
+    try:
+        spec = Spec("dataset", {"dataset": dataset.identity()})
+    except TgapError as error:
+        return [str(error)]
+    if store.find(spec) is not None:
+        return []
+    size, free = dataset_bytes(dataset), free_bytes(store.root)
+    if size > WORTH_TELLING:
+        log.info(
+            "the decoded images of dataset '%s' take about %.1f GB in %s, once for all runs; %.1f "
+            "GB are free", dataset.title(), size / GB, store.root, free / GB,
+        )  # fmt: skip
+    if size * MARGIN <= free:
+        return []
+    return [
+        f"the decoded images of dataset '{dataset.title()}' need about {size / GB:.1f} GB in "
+        f"{store.root}, where {free / GB:.1f} GB are free; set TGAP_HOME to a folder on a larger "
+        "disk, free some space, or choose a smaller dataset.size"
+    ]
+
+
+def check_parts(parts: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the sound parts of a run that is not sound as a whole.
+
+    So that whoever lacks the data learns at once that weights and a GPU are missing too.
+
+    Args:
+        parts: Components and settings by their names in ``Run``.
+    """
+    problems: list[str] = []
+    generator = parts.get("generator")
+    if isinstance(generator, Generator):
+        problems += generator.check()
+        if isinstance(generator, Pretrained) and {"budget", "sampler"} <= parts.keys():
+            problems += check_work(generator, parts["budget"], parts["sampler"])
+    return problems + check_weights(parts)
+
+
+def check_weights(parts: Mapping[str, Any]) -> list[str]:
+    """What classifier, embedders and evaluators lack, whatever the data may be.
+
+    Args:
+        parts: Components and settings by their names in ``Run``.
+    """
+    problems: list[str] = []
+    if isinstance(classifier := parts.get("classifier"), Classifier):
+        problems += classifier.check(ANY_SHAPE)
+    embedders: list[Component | None] = []
+    if isinstance(selector := parts.get("selector"), Selector):
+        embedders.append(selector.embedder_used())
+    embedders += parts.get("evaluators", {}).values()
+    for part in embedders:
+        if isinstance(part, Embedder | Evaluator):
+            problems += part.check()
     return list(dict.fromkeys(problems))
+
+
+def check_work(generator: Pretrained, budget: Budget, sampler: Sampler) -> list[str]:
+    """Whether drawing the synthetic set would take a CPU longer than anybody wants to wait.
+
+    Only if the device is left to chance: whoever sets it may wait. Nothing is loaded for it, and
+    torch is imported only where it matters.
+    """
+    try:
+        numbers = denoiser_numbers(generator)
+        height, width, _ = generator.image_shape()
+    except TgapError:  # its own check tells; it may well be of the usual size
+        numbers, height, width = USUAL
+    images = 2 * (budget.train_per_label + budget.test_per_label)
+    passes = images * sampler.steps * (2 if sampler.guidance > 1 else 1)
+    days = passes * numbers * height * width * FLOP / CPU_FLOPS / 86_400
+    if days < LONGEST or generator.device != "auto" or torch_device("auto").type != "cpu":
+        return []
+    return [
+        f"there is no CUDA device here, and on a CPU generator '{generator.title()}' would take an "
+        f"estimated {days:,.0f} days or more to draw {images:,} images of {height} x {width} in "
+        f"{sampler.steps} steps; run it on a machine whose torch sees its GPU (python -c 'import "
+        "torch; print(torch.cuda.is_available())'), or set generator.device=cpu (or mps) if you "
+        "mean it, with budget.train_per_label, budget.test_per_label and sampler.steps cut down"
+    ]
 
 
 def _checking(run: Run) -> dict[str, Component]:
@@ -87,6 +216,9 @@ def _checking(run: Run) -> dict[str, Component]:
 def check_files(runs: Sequence[Run]) -> list[str]:
     """Problems with the generators' files, looked at without loading them."""
     problems = [problem for run in runs for problem in run.generator.check()]
+    for run in runs:
+        if isinstance(run.generator, Pretrained):
+            problems += check_work(run.generator, run.budget, run.sampler)
     return list(dict.fromkeys(problems)) + check_devices(runs)
 
 
@@ -169,7 +301,12 @@ def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
 
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     """Whether the dataset's images are such as the generator draws: classifiers see both."""
-    expected = run.generator.image_shape()
+    expected, kept = run.generator.image_shape(), run.storage.image_size
+    drawn = shape if expected is None else expected
+    if kept is not None and kept > min(drawn[:2]):
+        return [
+            f"storage.image_size must be at most {min(drawn[:2])}, as images are drawn, got {kept}"
+        ]
     if expected is None or fits(shape, expected):
         return []
     return [

@@ -6,6 +6,7 @@ tgap itself, from an installed entry point (group ``tgap.<group>``, e.g. ``tgap.
 from a package named in the environment variable ``TGAP_TRUSTED``.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib
@@ -53,6 +54,8 @@ class Group:
 
 GROUPS: dict[str, Group] = {
     "dataset": Group("tgap.datasets", Dataset),
+    "dataset/tuning": Group("tgap.datasets", Dataset),
+    "dataset/real": Group("tgap.datasets", Dataset),
     "protocol": Group("tgap.protocols", Protocol),
     "selector": Group("tgap.selectors", Selector),
     "selector/embedder": Group("tgap.embedders", Embedder),
@@ -227,6 +230,8 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
             if typing.get_origin(hint) is dict:
                 default_ = {"default_factory": functools.partial(_open, f, hint)}
                 hint = Any if f.name in _named_parts(cls) else hint
+            if shared := f.metadata.get("shared"):
+                default_ = {"default": f"${{{shared}}}"}
             fields.append((f.name, hint, dataclasses.field(**default_)))
     if issubclass(cls, Component):
         defaults += [
@@ -346,6 +351,20 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
         raise ConfigError(told) from error
     except TypeError as error:
         raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
+
+
+def build_parts(cls: type[Checked], data: Mapping[str, Any]) -> dict[str, Any]:
+    """The components and settings of a dataclass that are sound, whatever is wrong with others."""
+    found: dict[str, Any] = {}
+    for name, part in _parts(cls).items():
+        with contextlib.suppress(ConfigError):
+            found[name] = build(part, data[name], name)
+    for name, base in _named_parts(cls).items():
+        found[name] = {}
+        for own, part in data[name].items():
+            with contextlib.suppress(ConfigError):
+                found[name][own] = build(base, part, f"{name}.{own}")
+    return found
 
 
 def _is_chosen(part: Any) -> bool:

@@ -17,6 +17,7 @@ from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Examples, Pretrained
 from tgap.metrics.classification import Doubles
 from tgap.plan import Plan
+from tgap.resize import resized
 from tgap.seeding import rng_for
 from tgap.store import Artifact
 from tgap.types import Bools, Floats, Images, ImageSet, Indices, Scores, Selection, Split, Weights
@@ -26,6 +27,8 @@ HELD_OUT_LEAST = 1000
 them may exceed needs some hundreds."""
 HELD_OUT_FACTOR = 2
 """A control gets so many times as many held-out images as it is asked for, if there are."""
+REDUCED = 4096
+"""So many of a dataset's images are reduced at once where it may be larger than memory."""
 TOTALS = ("images_seen", "images_kept", "images_forced", "oracle_passes", "oracle_seconds", "work")
 """What a finetuner counts up from step to step."""
 
@@ -58,10 +61,26 @@ class Result:
     artifacts: dict[str, Artifact] = field(default_factory=dict)
 
     def dataset(self) -> ImageSet:
-        """All real images; in colour if the generator's are."""
-        data = read_images(self.artifacts["dataset"])
-        channels = self.run.channels
-        return data if channels is None else data.with_channels(channels)
+        """All real images, as they were read."""
+        return read_images(self.artifacts["dataset"])
+
+    def shown(self, data: ImageSet, rows: Indices | None = None) -> ImageSet:
+        """Some real images as classifiers and evaluators are shown them.
+
+        In the dataset's channels, and as large as synthetic images are kept (``storage``), reduced
+        one by one.
+
+        Args:
+            data: The dataset, or another one with images of its size.
+            rows: Positions in it, all by default.
+        """
+        size, channels = self.run.storage.image_size, self.dataset().images.shape[3]
+        if size is None or data.images.shape[1:3] == (size, size):
+            data = data.with_channels(channels)
+            return data if rows is None else data.take(rows)
+        images = resized(data.images, size, channels, rows)
+        rest = data.without_images() if rows is None else data.without_images().take(rows)
+        return replace(rest, images=images)
 
     def split(self) -> Split:
         """Which of them are pool, real_train and real_test."""
@@ -81,8 +100,9 @@ class Result:
         selection = read_selection(self.artifacts["selection"])
         data = self.dataset()
         chosen = self.split().pool[selection.indices]
+        channels = self.run.tuning_channels or data.images.shape[3]
         return PromptedImages(
-            images=data.images[chosen],
+            images=data.with_channels(channels).images[chosen],
             prompts=tuple(
                 self.prompt("tuning", data, label, row)
                 for label, row in zip(selection.labels, data.findings[chosen], strict=True)
@@ -152,14 +172,13 @@ class Result:
         otherwise the pool, which it may have been tuned on.
         """
         if "ready-made tuned_on" in self.artifacts:
-            tuned = read_images(self.artifacts["ready-made tuned_on"])
-            return tuned if self.run.channels is None else tuned.with_channels(self.run.channels)
+            return self.shown(read_images(self.artifacts["ready-made tuned_on"]))
         if "ready-made images" in self.artifacts:
-            return self.dataset().take(self.split().pool)
+            return self.shown(self.dataset(), self.split().pool)
         if "selection" not in self.artifacts:
             return None
         indices = read_selection(self.artifacts["selection"]).indices
-        return self.dataset().take(self.split().pool[np.unique(indices)])
+        return self.shown(self.dataset(), self.split().pool[np.unique(indices)])
 
     def tuning_is_known(self) -> bool:
         """False for a synthetic set made elsewhere, unless its tuning set was named."""
@@ -170,7 +189,8 @@ class Result:
         data, side = self.dataset(), self.split().real_train
         wanted = max(HELD_OUT_LEAST, self.run.budget.train_per_label)
         rng = rng_for("evaluate", self.run.seed_of("evaluate"), "held_out")
-        held_out, tuned = data.take(patients_of(data, side, wanted, rng)), self.tuned_on()
+        held_out = self.shown(data, patients_of(data, side, wanted, rng))
+        tuned = self.tuned_on()
         if tuned is None:
             return held_out
         if "ready-made tuned_on" in self.artifacts:  # two datasets number patients each its way
@@ -189,7 +209,7 @@ class Result:
 
     def _taken(self, rows: Indices, pixels: bool) -> ImageSet:
         data = self.dataset()
-        return (data if pixels else data.without_images()).take(rows)
+        return self.shown(data, rows) if pixels else data.without_images().take(rows)
 
     @property
     def classifier(self) -> Classifier:
@@ -203,6 +223,15 @@ class Result:
     def real_features(self, images: Images) -> Floats:
         """The real classifier's features of images, ``(N, d)``."""
         return self.run.classifier.features(self.fitted("real"), images)
+
+    def dataset_features(self, images: Images) -> Floats:
+        """The same of images as the dataset's, reduced some at a time to the size shown."""
+        size = self.run.storage.image_size
+        if size is None:
+            return self.real_features(images)
+        blocks = (images[at : at + REDUCED] for at in range(0, len(images), REDUCED))
+        reduced = (resized(block, size, block.shape[3]) for block in blocks)
+        return np.concatenate([self.real_features(block) for block in reduced])
 
     def read_metrics(self) -> dict[str, float]:
         """All evaluators' metrics; those of one with a name of its own stand below that name."""

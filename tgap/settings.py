@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tgap.component import Checked, option
 
-SCHEDULERS = ("ddim", "ddpm", "dpm_solver", "euler", "pndm")
+SCHEDULERS_OF_DIFFUSION = ("ddim", "ddpm", "dpm_solver", "euler", "pndm")
+SCHEDULERS = (*SCHEDULERS_OF_DIFFUSION, "flow_euler")
 
 
 LIMITS = ("steps", "work")
@@ -43,6 +44,31 @@ class Sampler(Checked):
     steps: int = option(20, "denoising steps", low=1, high=1000)
     guidance: float = option(3.0, "classifier-free guidance scale, 1 = off", low=1, high=100)
     batch_size: int = option(128, "images drawn at once", low=1, in_key=False)
+
+
+KEPT_WEIGHTS = ("float32", "float16", "bfloat16")
+
+
+@dataclass(kw_only=True)
+class Storage(Checked):
+    """How large it is what a run keeps.
+
+    Where synthetic images are kept smaller than they are drawn, real ones are reduced to the same
+    size wherever the two meet (classifiers, evaluators); tuning sees real images as they are.
+    """
+
+    image_size: int | None = option(
+        None, "height and width that synthetic images are kept at, null = as drawn", low=8
+    )
+    weights: str = option("float32", "precision of tuned models", choices=KEPT_WEIGHTS)
+
+
+@dataclass(kw_only=True)
+class ClipWeights(Checked):
+    """The CLIP model of every embedder ``clip`` that is not told another: see there."""
+
+    model: str = option("tiny", "tiny, open_clip's name, hf-hub:ID or local-dir:FOLDER")
+    pretrained: str | None = option(None, "tag or file of weights, for open_clip's names")
 
 
 @dataclass(kw_only=True)

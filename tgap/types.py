@@ -54,6 +54,8 @@ class ImageSet:
             ``file``): ``(N,)`` text or float64, NaN where unknown.
         official_test: ``(N,)`` bool, the test set that the source itself names; ``None`` if it
             names none.
+        official_pool: ``(N,)`` bool, the images that tuning images are to come from, where they
+            are a source of their own; ``None`` = any.
         notes: What should be reported of the reading, e.g. excluded files; JSON types only.
 
     Raises:
@@ -68,6 +70,7 @@ class ImageSet:
     patients: Indices
     metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     official_test: Bools | None = None
+    official_pool: Bools | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -97,11 +100,12 @@ class ImageSet:
                 f"metadata '{name}' must be ({n},) text or float64, "
                 f"got {column.shape} {column.dtype}",
             )
-        official = self.official_test
-        _require(
-            official is None or (official.shape == (n,) and official.dtype == np.bool_),
-            f"official_test must be ({n},) bool or None",
-        )
+        for name in ("official_test", "official_pool"):
+            official = getattr(self, name)
+            _require(
+                official is None or (official.shape == (n,) and official.dtype == np.bool_),
+                f"{name} must be ({n},) bool or None",
+            )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -117,6 +121,7 @@ class ImageSet:
             patients=self.patients[indices],
             metadata={name: column[indices] for name, column in self.metadata.items()},
             official_test=None if self.official_test is None else self.official_test[indices],
+            official_pool=None if self.official_pool is None else self.official_pool[indices],
             notes=self.notes,
         )
 

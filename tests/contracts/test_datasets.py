@@ -7,6 +7,7 @@ import pytest
 
 from tgap import registry
 from tgap.datasets.base import Dataset
+from tgap.datasets.phantom_xray import PhantomXray
 from tgap.types import ImageSet
 
 KNOWN = {"digits"}
@@ -23,10 +24,21 @@ def ready() -> list[str]:
 
 
 def make(name: str) -> Dataset:
-    """The dataset by its defaults, if it draws its images a few of them."""
+    """The dataset by its defaults, if it draws its images a few of them.
+
+    Its required parts, if it has some, are phantoms, each part others.
+    """
     cls = registry.component_class("dataset", name)
-    has_count = any(f.name == "images" for f in dataclasses.fields(cls))
-    return cls(images=400) if has_count else cls()
+    fields = dataclasses.fields(cls)
+    settings = {"images": 400} if any(f.name == "images" for f in fields) else {}
+    parts = [f.name for f in fields if required(f)]
+    return cls(
+        **settings, **{part: PhantomXray(images=100, seed=i) for i, part in enumerate(parts)}
+    )
+
+
+def required(field: dataclasses.Field) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 @pytest.fixture(scope="module", params=ready())

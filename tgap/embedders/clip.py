@@ -42,12 +42,17 @@ class Clip(Embedder):
         model: ``tiny`` (packaged), a name that open_clip knows (``ViT-B-32``), ``hf-hub:ID`` or
             ``local-dir:FOLDER`` (as open_clip saves it: ``open_clip_config.json`` and weights).
         pretrained: For a name that open_clip knows: a tag (``laion2b_s34b_b79k``) or a file of
-            weights. Never left to chance: without weights there is an error.
+            weights. Never left to chance: without weights there is an error. A run's ``clip.model``
+            and ``clip.pretrained`` are the defaults of all its CLIP embedders.
         device: Where it runs.
     """
 
-    model: str = option("tiny", "tiny, open_clip's name, hf-hub:ID or local-dir:FOLDER")
-    pretrained: str | None = option(None, "tag or file of weights, for open_clip's names")
+    model: str = option(
+        "tiny", "tiny, open_clip's name, hf-hub:ID or local-dir:FOLDER", shared="clip.model"
+    )
+    pretrained: str | None = option(
+        None, "tag or file of weights, for open_clip's names", shared="clip.pretrained"
+    )
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 
     def problems(self) -> list[str]:
@@ -63,8 +68,8 @@ class Clip(Embedder):
                 f"pretrained must be set for model '{self.model}' (a tag such as 'openai', or a "
                 "file of weights); model=tiny brings its own"
             ]
-        if self.model.startswith(_LOCAL) and not self._folder.is_dir():
-            return [f"model names a folder that does not exist: {self._folder}"]
+        if self.model.startswith(_LOCAL) and not self.folder.is_dir():
+            return [f"model names a folder that does not exist: {self.folder}"]
         if self._is_file and not Path(str(self.pretrained)).is_file():
             return [f"pretrained names a file that does not exist: {self.pretrained}"]
         return []
@@ -85,15 +90,16 @@ class Clip(Embedder):
         """Local weights count by their content, wherever they lie."""
         found = super().identity()
         if self.model == "tiny" or self.model.startswith(_LOCAL):
-            if not self._folder.is_dir():
-                raise DataError(f"the folder of CLIP model '{self.model}' is gone: {self._folder}")
-            found["model"] = folder_digest(self._folder)
+            if not self.folder.is_dir():
+                raise DataError(f"the folder of CLIP model '{self.model}' is gone: {self.folder}")
+            found["model"] = folder_digest(self.folder)
         if self._is_file:
             found["pretrained"] = remembered_file_digest(Path(str(self.pretrained)))
         return found
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """Where the packaged or a local model is."""
         return TINY if self.model == "tiny" else Path(self.model.removeprefix(_LOCAL))
 
     @property
@@ -141,7 +147,8 @@ def _loaded(
         weights = "" if pretrained is None else f" with weights '{pretrained}'"
         raise DataError(
             f"CLIP model '{name}'{weights} cannot be loaded: {_shortened(error, name)}; "
-            "open_clip.list_pretrained() lists the known names and tags"
+            "open_clip.list_pretrained() lists the known names and tags; without a network, set "
+            "clip.pretrained=FILE, or clip.model=local-dir:FOLDER and clip.pretrained=null"
         ) from error
     finally:
         logging.disable(before)

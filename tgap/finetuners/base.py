@@ -52,6 +52,9 @@ class Finetuner(Component):
     tunes: ClassVar[bool] = True
     """False if the generator is passed through: no tuning set is drawn then."""
 
+    whole_prompts: ClassVar[bool] = False
+    """True if it learns words for whole prompts, so that only tuning prompts can be drawn then."""
+
     def prior_images(self) -> int:
         """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""
         return 0

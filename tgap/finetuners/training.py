@@ -63,7 +63,8 @@ class Training:
         ]
         self.loss_weights = [1.0, how.prior_weight]
         self.images_per_step = sum(sizes)
-        tuning = Tuning(model, tuning_set, self.sources[0].moments, budget.steps)
+        moments = self.sources[0].moments
+        tuning = Tuning(model, tuning_set, moments, budget.steps, autocast=self._autocast)
         self.stream = _Stream(self.sources[0], how.oracle, tuning, judging)
         self.tuning = tuning
         self.record = _Record(log, how.title(), prior is not None, how.precision == "float16")
@@ -135,11 +136,10 @@ class Training:
         if self.how.unconditional:
             batches[0] = batches[0].with_empty_prompts(self.how.unconditional)
         noisy = noised(self.model.noising, batches, self.how.min_snr)
-        kind, precision = self.model.device.type, self._precision()
         losses = [torch.zeros((), device=self.model.device) for _ in batches]
         for part in range(self.how.accumulation):
             parts = [each.part(part, self.how.accumulation) for each in noisy]
-            with torch.autocast(kind, precision, enabled=precision != torch.float32):
+            with self._autocast():
                 found = denoising_losses(self.model, parts, self.texts)
             total = sum(w * loss for w, loss in zip(self.loss_weights, found, strict=False))
             scaler.scale(total).backward()
@@ -148,6 +148,12 @@ class Training:
 
     def _rows(self) -> list[Indices]:
         return [self.stream.next(), *(next(source.order) for source in self.sources[1:])]
+
+    def _autocast(self) -> Any:
+        import torch
+
+        kind, precision = self.model.device.type, self._precision()
+        return torch.autocast(kind, precision, enabled=precision != torch.float32)
 
     def _precision(self) -> "torch.dtype":
         import torch

@@ -11,7 +11,7 @@ import numpy as np
 from tgap.component import Component, option
 from tgap.device import DEVICES
 from tgap.errors import ContractError, DataError
-from tgap.settings import Sampler
+from tgap.settings import SCHEDULERS_OF_DIFFUSION, Sampler
 from tgap.types import Images, ImageSet
 
 
@@ -72,13 +72,18 @@ class Pretrained(Generator):
     """Names a pretrained text-to-image model; ``load`` makes it ready to draw.
 
     Args:
-        path: Folder of the weights; ``null`` is the packaged one.
+        path: Folder of the weights, or what else the generator can read; ``null`` is the packaged
+            model, where there is one.
         adapters: LoRA weights or learned words that are put onto it, in order: folders or files.
     """
 
     tunable: ClassVar[bool] = True
+    schedulers: ClassVar[tuple[str, ...]] = SCHEDULERS_OF_DIFFUSION
+    """What ``sampler.scheduler`` may be for it."""
 
-    path: str | None = option(None, "folder of the weights", in_key=False)  # digest() stands for it
+    path: str | None = option(
+        None, "folder, file or hub id of the weights, null = the packaged ones", in_key=False
+    )  # digest() stands for it
     adapters: list[str] = option([], "folders or files of adapters, in order", in_key=False)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 

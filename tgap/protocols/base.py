@@ -24,7 +24,7 @@ class Protocol(Component):
         """Draw a split.
 
         Args:
-            dataset: Only labels, patients and the official test set are looked at.
+            dataset: Only labels, patients and the official test set and pool are looked at.
             splitting: Sizes and seed.
 
         Returns:
@@ -82,6 +82,7 @@ def require_images(available: int, asked: Sequence[tuple[str, int]]) -> None:
     Raises:
         DataError: If they do not.
     """
+    asked = [(name, size) for name, size in asked if size]
     wanted = sum(size for _, size in asked)
     if wanted > available:
         words = " + ".join(f"{name.removesuffix('_size')} {size}" for name, size in asked)

@@ -20,6 +20,11 @@ class Clean(Protocol):
     Where the dataset names an official test set, real_test is drawn from it alone (all of it
     unless ``test_size`` is set), and pool and real_train from the rest.
 
+    Where it names an official pool (a textbook), the pool is all of it, or ``pool_size`` images if
+    it has more, and nothing else. real_train and real_test are then those that would be drawn of
+    the other images alone, so runs with and without a textbook are tested alike; what would be the
+    pool there is in no set, unless ``train_size`` takes it.
+
     Strata are the rows of labels that images have. Patients with several images, perhaps of
     several strata, are dealt first, those with most images before the others: for each side in
     turn, a patient goes there or to the rest, whichever lacks their images more. Patients with one
@@ -32,17 +37,23 @@ class Clean(Protocol):
 
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         rng = np.random.default_rng(splitting.split_seed)
+        own_pool = dataset.official_pool
+        others = np.ones(len(dataset), bool)
+        if own_pool is not None:
+            _check_official(dataset, own_pool, "pool")
+            others = ~own_pool
         if dataset.official_test is None:
-            sizes = _sizes(len(dataset), splitting)
-            everything = np.arange(len(dataset), dtype=np.int64)
-            test, train, pool = _drawn(dataset, everything, sizes, rng)
+            sizes = _sizes(int(others.sum()), splitting, own_pool is not None)
+            test, train, pool = _drawn(dataset, _rows(others), sizes, rng)
         else:
-            _check_official(dataset, dataset.official_test)
-            official = np.flatnonzero(dataset.official_test).astype(np.int64)
-            rest = np.flatnonzero(~dataset.official_test).astype(np.int64)
-            test_size, *others = _official_sizes(len(official), len(rest), splitting)
-            (test,) = _drawn(dataset, official, [test_size], rng)
-            train, pool = _drawn(dataset, rest, others, rng)
+            _check_official(dataset, dataset.official_test, "test set")
+            official = _rows(others & dataset.official_test)
+            rest = _rows(others & ~dataset.official_test)
+            sizes = _official_sizes(len(official), len(rest), splitting, own_pool is not None)
+            (test,) = _drawn(dataset, official, sizes[:1], rng)
+            train, pool = _drawn(dataset, rest, sizes[1:], rng)
+        if own_pool is not None:
+            pool = _drawn_pool(dataset, own_pool, splitting.pool_size, rng)
         for name, indices in (("test", test), ("train", train), ("pool", pool)):
             if len(indices) == 0:
                 raise DataError(
@@ -51,6 +62,18 @@ class Clean(Protocol):
                     f"raise {name}_size"
                 )
         return Split(pool=pool, real_train=train, real_test=test)
+
+
+def _rows(chosen: Bools) -> Indices:
+    return np.flatnonzero(chosen).astype(np.int64)
+
+
+def _drawn_pool(
+    dataset: ImageSet, own_pool: Bools, size: int | None, rng: np.random.Generator
+) -> Indices:
+    """The pool where it is a source of its own: all of it, or ``size`` images if it has more."""
+    rows = _rows(own_pool)
+    return _drawn(dataset, rows, [min(size or len(rows), len(rows))], rng)[0]
 
 
 def _drawn(
@@ -140,19 +163,23 @@ def _filled(stratum: Indices, wanted: NDArray[np.int64]) -> Indices:
     return np.concatenate(sides)
 
 
-def _sizes(n: int, splitting: Splitting) -> list[int]:
-    """Images of test, train and pool; test first, so that it does not change with the others."""
+def _sizes(n: int, splitting: Splitting, own_pool: bool) -> list[int]:
+    """Images of test, train and pool; test first, so that it does not change with the others.
+
+    None for the pool, if that is a source of its own.
+    """
     fifth = max(1, round(0.2 * n))
-    pool = splitting.pool_size or max(1, n - 2 * fifth)
+    pool = 0 if own_pool else splitting.pool_size or max(1, n - 2 * fifth)
     train, test = splitting.train_size or fifth, splitting.test_size or fifth
     require_images(n, (("pool_size", pool), ("train_size", train), ("test_size", test)))
     return [test, train, pool]
 
 
-def _official_sizes(official: int, rest: int, splitting: Splitting) -> list[int]:
+def _official_sizes(official: int, rest: int, splitting: Splitting, own_pool: bool) -> list[int]:
     """The same with an official test set; of the rest, a quarter trains unless set."""
     quarter = max(1, round(0.25 * rest))
-    pool = splitting.pool_size or max(1, rest - (splitting.train_size or quarter))
+    left = max(1, rest - (splitting.train_size or quarter))
+    pool = 0 if own_pool else splitting.pool_size or left
     train = splitting.train_size or min(quarter, max(1, rest - pool))
     require_images(rest, (("pool_size", pool), ("train_size", train)))
     test = splitting.test_size or official
@@ -160,16 +187,16 @@ def _official_sizes(official: int, rest: int, splitting: Splitting) -> list[int]
     return [test, train, pool]
 
 
-def _check_official(dataset: ImageSet, official: Bools) -> None:
+def _check_official(dataset: ImageSet, official: Bools, what: str) -> None:
     if not official.any() or official.all():
         raise DataError(
-            f"the official test set has {int(official.sum())} of the dataset's {len(dataset)} "
+            f"the official {what} has {int(official.sum())} of the dataset's {len(dataset)} "
             "images; it must leave some on both sides"
         )
     shared = np.intersect1d(dataset.patients[official], dataset.patients[~official])
     if len(shared):
         raise DataError(
-            f"{len(shared)} patients are both in the official test set and outside it; mend the "
+            f"{len(shared)} patients are both in the official {what} and outside it; mend the "
             "dataset's lists, so that nobody is tested on patients trained on"
         )
 
@@ -182,7 +209,7 @@ def _targets(in_stratum: Indices, sizes: Sequence[int]) -> NDArray[np.int64]:
     """
     left, columns = in_stratum.copy(), []
     for size in sizes:
-        share = size * left / left.sum()
+        share = size * left / max(1, left.sum())
         column = np.floor(share).astype(np.int64)
         most = np.argsort(column - share, kind="stable")
         column[most[: size - column.sum()]] += 1

@@ -7,7 +7,7 @@ import numpy as np
 
 from tgap.protocols.base import Protocol, require_images
 from tgap.settings import Splitting
-from tgap.types import ImageSet, Indices, Split
+from tgap.types import Bools, ImageSet, Indices, Split
 
 POOL = TEST = 10_000
 
@@ -23,12 +23,18 @@ class Thesis(Protocol):
     (``size_unit=label`` for the later ones). A dataset below 30,000 images is shared out 60 / 20 /
     20 % instead.
 
+    An official pool (the textbooks of section 4.7) is the pool, or ``pool_size`` images of it if it
+    has more, and all other images are real_train or real_test.
+
     Departure: the three sets never share an image, which the thesis does not say of its own.
     """
 
     size_unit: ClassVar[str] = "total"
 
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
+        rng = np.random.default_rng(splitting.split_seed)
+        if dataset.official_pool is not None:
+            return _beside(dataset.official_pool, splitting, rng)
         n = len(dataset)
         fifth = max(1, round(0.2 * n))
         large = n >= POOL + 2 * TEST
@@ -36,7 +42,7 @@ class Thesis(Protocol):
         pool = splitting.pool_size or (POOL if large else max(1, n - 2 * fifth))
         train = splitting.train_size or (max(1, n - test - pool) if large else fifth)
         require_images(n, (("pool_size", pool), ("train_size", train), ("test_size", test)))
-        order = np.random.default_rng(splitting.split_seed).permutation(n)
+        order = rng.permutation(n)
         ends = np.cumsum([test, pool, train])
 
         def part(begin: int, end: int) -> Indices:
@@ -47,3 +53,17 @@ class Thesis(Protocol):
             pool=part(ends[0], ends[1]),
             real_train=part(ends[1], ends[2]),
         )
+
+
+def _beside(own_pool: Bools, splitting: Splitting, rng: np.random.Generator) -> Split:
+    """Test and training images among those that are not in the pool's own source."""
+    others, given = rng.permutation(np.flatnonzero(~own_pool)), np.flatnonzero(own_pool)
+    n = len(others)
+    test = splitting.test_size or (TEST if n >= 2 * TEST else max(1, round(0.2 * n)))
+    train = splitting.train_size or max(1, n - test)
+    require_images(n, (("train_size", train), ("test_size", test)))
+    return Split(
+        pool=np.sort(rng.permutation(given)[: splitting.pool_size]),
+        real_train=np.sort(others[test : test + train]),
+        real_test=np.sort(others[:test]),
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.seeding import rng_for
+from tgap.seeding import rng_for, seed_for
 from tgap.types import Bools, Indices
 
 Reals = NDArray[np.float64]
@@ -95,6 +95,8 @@ _AGE_SICKNESS = 0.15
 _TEST_SHARE = 0.228
 """NIH's test list: 25,596 of 112,120 images."""
 _MOST_IMAGES = 184
+_PLAIN = 0.75
+"""Severity from which a textbook shows a finding."""
 _TAIL = 1.24
 
 
@@ -149,8 +151,39 @@ def draw_factors(images: int, seed: int) -> Factors:
     Returns:
         N rows; a longer table begins with the same ones.
     """
-    patient, follow_up, test = _patients(images, seed)
-    patients = int(patient[-1]) + 1
+    return _factors(*_patients(images, seed), seed)
+
+
+def draw_typical(images: int, seed: int) -> Factors:
+    """Draw the factors of images such as a textbook shows: half healthy, half with one finding.
+
+    Each image is of a patient of its own, who is none of those that ``draw_factors`` draws. All
+    findings are as frequent, and severe (from ``_PLAIN`` on). Anatomy varies half as much, views
+    are PA, and position, exposure and marks are as they should be, with little noise.
+
+    Args:
+        images: N, at least 1.
+        seed: In [0, 2**53).
+    """
+    own_seed = seed_for("phantom textbook", seed) % 2**53
+    none = np.zeros(images, np.int64)
+    columns = {**_factors(np.arange(images), none, none > 0, own_seed).columns}
+    columns["view"], columns["text"] = np.full(images, "PA"), np.full(images, "", dtype="<U8")
+    for name, (mean, _) in PATIENT_FACTORS.items():
+        columns[name] = (columns[name] + mean) / 2
+    for name, (mean, deviation) in IMAGE_FACTORS.items():
+        columns[name] = np.full(images, mean - 2.5 * deviation if name == "noise" else mean)
+    order = rng_for("phantom", own_seed, "order").permutation(images)
+    severity = _PLAIN + (1 - _PLAIN) * _uniform(own_seed, "image", "severity", images)
+    for number, finding in enumerate(FINDINGS):
+        shown = (order % 2 == 1) & (order // 2 % len(FINDINGS) == number)
+        columns[severity_of(finding)] = np.where(shown, severity, 0.0)
+    return Factors(columns)
+
+
+def _factors(patient: Indices, follow_up: Indices, test: Bools, seed: int) -> Factors:
+    """The factors of images whose patients are known."""
+    images, patients = len(patient), int(patient[-1]) + 1
 
     def lasting(name: str) -> Reals:
         return _normal(seed, "patient", name, patients)[patient]

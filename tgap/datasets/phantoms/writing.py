@@ -1,18 +1,17 @@
 """Phantoms on disk, in the exact layout of NIH's ChestX-ray14."""
 
 import csv
-import os
-import shutil
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors
+from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors, draw_typical
 from tgap.datasets.phantoms.picture import draw_all
 from tgap.errors import ConfigError, DataError
+from tgap.files import whole_folder
 from tgap.types import Images
 
 TABLE = "Data_Entry_2017_v2020.csv"
@@ -33,6 +32,13 @@ Chest X-ray phantoms: drawn, not taken. Nobody is shown, and no diagnosis can be
 
 {images} images of {patients} patients at {size} x {size} pixels, seed {seed}, in the layout of
 NIH's ChestX-ray14. factors.csv holds everything that the pictures were drawn from.
+"""
+_TEXTBOOK = """\
+Chest X-ray phantoms such as a textbook would show: drawn, not taken. Nobody is shown, and no
+diagnosis can be learnt from them.
+
+{images} images at {size} x {size} pixels, seed {seed}: half of them healthy, half with one severe
+finding, each of a patient of its own. truth.csv says which; images/ alone is what a labeller sees.
 """
 
 
@@ -63,24 +69,42 @@ def write_nih(
         DataError: If ``out`` holds something, or cannot be written.
     """
     _check(images, size, seed)
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise DataError(f"{out} is not an empty folder; give the name of a new one")
-        out.parent.mkdir(parents=True, exist_ok=True)
-        beside = out.parent / f".{out.name}.{os.getpid()}.part"
-        beside.mkdir()
-        try:
-            _write(beside, draw_factors(images, seed), size, quirks, workers)
-            if out.exists():
-                out.rmdir()
-            beside.rename(out)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-    except OSError as error:
-        raise DataError(
-            f"cannot write phantoms to {out}: {error.strerror or error}; free space there, or "
-            "give another folder"
-        ) from error
+    with whole_folder(out, "phantoms") as folder:
+        _write(folder, draw_factors(images, seed), size, quirks, workers)
+
+
+def write_textbook(out: Path, images: int, size: int, seed: int = 0) -> None:
+    """Write a textbook's figures: typical phantoms in a folder without labels.
+
+    ``images`` holds the figures; beside that folder, ``truth.csv`` holds what each shows, in the
+    words of ``dataset=phantom_xray``, and ``factors.csv`` what it was drawn from.
+
+    Args:
+        out: As for ``write_nih``.
+        images: 1 to 112,120.
+        size: Height and width, at least 16.
+        seed: Which phantoms.
+
+    Raises:
+        ConfigError: If a number is out of range.
+        DataError: If ``out`` holds something, or cannot be written.
+    """
+    _check(images, size, seed)
+    factors = draw_typical(images, seed)
+    names = [f"figure_{i + 1:06d}.png" for i in range(images)]
+    with whole_folder(out, "phantoms") as folder:
+        (folder / "images").mkdir()
+        _write_csv(folder / "truth.csv", "file,label,findings", _truth(factors, names))
+        _write_factors(folder / "factors.csv", factors, names)
+        about = _TEXTBOOK.format(images=images, size=size, seed=seed)
+        (folder / "README.txt").write_text(about, "utf-8")
+        draw_all(factors, size, lambda i, image: _save(image, folder / "images" / names[i], "L"))
+
+
+def _truth(factors: Factors, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    for name, present in zip(names, factors.findings(), strict=True):
+        label = "unhealthy" if present.any() else "no_finding"
+        yield name, label, "|".join(FINDINGS[f] for f in np.flatnonzero(present))
 
 
 def file_names(factors: Factors) -> list[str]:

@@ -3,16 +3,19 @@
 import math
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tgap.component import Component, option
+from tgap.embedders.base import Embedder
 from tgap.errors import ContractError, TgapError
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.latent.base import LatentModel
+from tgap.seeding import isolated
 from tgap.settings import Sampler
 from tgap.types import Bools, Doubles, Images, Indices
 
@@ -33,6 +36,7 @@ class Tuning:
         steps: How many optimizer steps are planned.
         step: How many were made.
         passes: Denoiser passes of single images that the oracle asked for so far.
+        autocast: Enters the training's mixed precision, in which the oracle's passes are too.
     """
 
     model: LatentModel
@@ -41,6 +45,13 @@ class Tuning:
     steps: int
     step: int = 0
     passes: int = 0
+    autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
+
+    def latents(self, rows: Indices) -> "torch.Tensor":
+        """Means of tuning images' latents, ``(n, c, h, w)``."""
+        import torch
+
+        return self.moments[torch.from_numpy(rows).to(self.moments.device), 0]
 
     def draw(self, prompts: Sequence[str], seeds: Sequence[int], sampler: Sampler) -> Images:
         """Draw from the model as it is now, one image per prompt.
@@ -48,7 +59,8 @@ class Tuning:
         The random states are left as they are, whatever the scheduler does.
         """
         self.passes += len(prompts) * sampler.steps * (2 if sampler.guidance > 1 else 1)
-        return self.model.sample(prompts, seeds, sampler)
+        with isolated(0), self._as_it_draws(), self.autocast():
+            return self.model.sample(prompts, seeds, sampler)
 
     def predict(
         self, rows: Indices, noisy: "torch.Tensor", timesteps: "torch.Tensor"
@@ -63,9 +75,22 @@ class Tuning:
         import torch
 
         self.passes += len(rows)
-        with torch.no_grad():
+        with torch.no_grad(), self._as_it_draws(), self.autocast():
             conditioning = self.model.condition([self.images.prompts[row] for row in rows])
             return self.model.predict(noisy, timesteps, conditioning).float()
+
+    @contextmanager
+    def _as_it_draws(self) -> Iterator[None]:
+        """Without dropout, which would judge another model and move torch's random state."""
+        parts = (self.model.denoiser, *self.model.text_encoders)
+        modes = [part.training for part in parts]
+        for part in parts:
+            part.eval()
+        try:
+            yield
+        finally:
+            for part, mode in zip(parts, modes, strict=True):
+                part.train(mode)
 
 
 @dataclass(frozen=True)
@@ -74,7 +99,7 @@ class Judgement:
 
     Args:
         keep: ``(n,)`` bool, which of them to train on.
-        scores: ``(n,)`` float64, what that was decided by; ``None`` if by nothing.
+        scores: ``(n,)`` float64, each image's own, by which that was decided; ``None`` if by none.
     """
 
     keep: Bools
@@ -105,11 +130,24 @@ class Oracle(Component):
     selects: ClassVar[bool] = True
     """False if it keeps everything and need not be asked."""
 
+    units: ClassVar[tuple[str, ...]] = UNITS
+    """What it can judge."""
+
     unit: str = option("sample", "what is judged: each sample, or the batch", choices=UNITS)
     warmup: float = option(0.1, "share of steps before anything is skipped", low=0, high=1)
     label_floor: float = option(0.25, "least kept share, over that of the label kept most", low=0,
                                 high=1)  # fmt: skip
     patience: int = option(2000, "images of a label skipped in a row before it stops", low=1)
+
+    def problems(self) -> list[str]:
+        """A unit that it cannot judge."""
+        if self.unit in self.units or self.unit not in UNITS:
+            return []
+        return [f"unit must be {' or '.join(self.units)} with {self.stem()}, got '{self.unit}'"]
+
+    def check(self) -> list[str]:
+        """What can be known to go wrong before it judges, as sentences."""
+        return []
 
     @abstractmethod
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
@@ -124,9 +162,19 @@ class Oracle(Component):
             of them or none.
         """
 
-    def advice(self) -> str:
-        """What to do if it skips everything."""
+    def advice(self, scores: Doubles | None) -> str:
+        """What to do if it skips everything, seeing the scores that it skipped last."""
         return "use another oracle"
+
+
+def embedder_problems(embedder: Embedder | None) -> list[str]:
+    """An embedder that oracles cannot use, as sentences."""
+    if embedder is None or not embedder.uses_classifier:
+        return []
+    return [
+        f"embedder '{embedder.title()}' takes the features of the run's classifier, which is "
+        "trained after fine-tuning; use another embedder"
+    ]
 
 
 class Gate:
@@ -198,20 +246,22 @@ class Gate:
             self.passed[label] += keep[i]
             self.in_a_row[label] = 0 if keep[i] else self.in_a_row[label] + 1
             if self.in_a_row[label] >= self.oracle.patience:
-                raise self._stopped(label)
+                raise self._stopped(label, labels)
         return keep
 
-    def _stopped(self, label: int) -> TgapError:
-        prompts = self.tuning.images.prompts
-        prompt = prompts[int(np.flatnonzero(self.tuning.images.labels == label)[0])]
+    def _stopped(self, label: int, labels: Indices) -> TgapError:
+        images, scores = self.tuning.images, self.scores
+        prompt = images.prompts[int(np.flatnonzero(images.labels == label)[0])]
         said = ""
-        if self.scores is not None:
-            said = f" (its last scores were {self.scores.min():.2f} to {self.scores.max():.2f})"
+        if scores is not None:
+            scores = scores if self.oracle.unit == "batch" else scores[labels == label]
+            low, mean, high = scores.min(), scores.mean(), scores.max()
+            said = f" (its last scores were {low:.2f} to {high:.2f}, {mean:.2f} in the mean)"
         return TgapError(
             f"active data selection stopped: oracle '{self.oracle.title()}' skipped the last "
             f"{self.oracle.patience} images of '{prompt}' at step {self.tuning.step} of "
-            f"{self.tuning.steps}{said}, so that nothing is left to train on; "
-            f"{self.oracle.advice()}"
+            f"{self.tuning.steps}{said}; "
+            f"{self.oracle.advice(scores)}"
         )
 
     def _check(self, said: Judgement, count: int) -> None:

@@ -13,13 +13,14 @@ from tgap.types import Indices
 class RandomSkip(Oracle):
     """Keeps each sample (or batch) with one probability, whatever it shows.
 
-    The control of every oracle that looks: with its rate, it skips as much for no reason.
+    The control of every oracle that looks: with its rate, it skips as much for no reason. Where a
+    rule's rate is not its ``keep``, it is images_kept / images_seen of that run.
 
     Args:
         keep: Probability that a sample is kept.
     """
 
-    keep: float = option(0.5, "share of samples that are kept", above=0, high=1)
+    keep: float = option(0.7, "share of samples that are kept", above=0, high=1)
 
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Throws a coin."""

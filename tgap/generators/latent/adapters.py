@@ -5,15 +5,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tgap.digest import folder_digest
+from tgap.errors import DataError
 from tgap.files import remembered_file_digest
+from tgap.generators.latent import lora, words
+from tgap.generators.latent.safetensors_header import shapes_in
+from tgap.seeding import isolated
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
+Shapes = Mapping[str, tuple[int, ...]]
 
-def adapter_problems(adapters: Sequence[str]) -> list[str]:
-    """What is wrong with adapters, as sentences, found without torch and without weights."""
-    return []
+WEIGHTS = (lora.WEIGHTS, words.WEIGHTS)
+PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+GET_IT_AGAIN = "copy or download the adapter again"
+
+
+def adapter_problems(adapters: Sequence[str], base: Path) -> list[str]:
+    """What is wrong with adapters, as sentences, found without torch and without weights.
+
+    Args:
+        adapters: Folders, or safetensors files.
+        base: Folder of the model that they are put onto. Where it says how large the model's
+            layers are, adapters for another architecture are found out; else ``put_on`` does.
+    """
+    problems = []
+    for adapter in adapters:
+        try:
+            file = _file(adapter)
+            shapes = shapes_in(file, GET_IT_AGAIN)
+            problem = _misfit(shapes, _base_shapes(base))
+        except DataError as error:
+            problems.append(str(error))
+        except OSError as error:
+            problems.append(f"'{adapter}' cannot be read ({error.strerror}); check its permissions")
+        else:
+            problems += [f"adapter '{file}' does not fit '{base}': {problem}"] if problem else []
+    return problems
 
 
 def adapter_digest(adapter: str) -> str:
@@ -24,14 +52,117 @@ def adapter_digest(adapter: str) -> str:
 
 def is_adapter(folder: Path) -> bool:
     """Whether a folder that a tuned model was saved to holds an adapter, and no whole model."""
-    return False
+    return any((folder / name).is_file() for name in WEIGHTS)
 
 
 def put_on(pipeline: "DiffusionPipeline", adapters: Sequence[str]) -> dict[str, str]:
-    """Put adapters onto a pipeline, in order; returns the texts that stand for prompts."""
-    return {}
+    """Put adapters onto a pipeline, in order; returns the texts that are read instead of prompts.
+
+    Raises:
+        DataError: If one does not fit, in whole or in part; the pipeline is then of no use.
+    """
+    texts: dict[str, str] = {}
+    with isolated(0):  # the libraries draw random numbers, which are then replaced
+        for adapter in adapters:
+            file = _file(adapter)
+            if _is_lora(shapes_in(file, GET_IT_AGAIN)):
+                lora.put_lora_on(pipeline, file)
+            else:
+                words.put_words_on(pipeline, file)
+                texts |= words.saved_texts(Path(adapter).expanduser())
+    return texts
 
 
-def save_adapter(pipeline: "DiffusionPipeline", words: Mapping[str, str], folder: Path) -> bool:
-    """Write what was learned beside the base model, if that is an adapter; whether it was."""
-    return False
+def _file(adapter: str) -> Path:
+    """The safetensors file of an adapter.
+
+    Raises:
+        DataError: If there is none.
+    """
+    path = Path(adapter).expanduser()
+    if not path.exists():
+        raise DataError(f"adapter '{adapter}' does not exist; give a folder or a safetensors file")
+    if path.is_file():
+        if path.suffix == ".safetensors":
+            return path
+        why = ", which can run code when it is read" if path.suffix in PICKLED else ""
+        raise DataError(f"adapter '{path}' must be a .safetensors file, got {path.suffix}{why}")
+    found = [path / name for name in WEIGHTS if (path / name).is_file()]
+    found = found or sorted(path.glob("*.safetensors"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(
+            f"adapter folder '{path}' holds {len(found)} safetensors files; name one of them: "
+            + ", ".join(file.name for file in found)
+        )
+    pickled = sorted(file.name for file in path.iterdir() if file.suffix in PICKLED)
+    why = f"; '{pickled[0]}' is not read, because it can run code" if pickled else ""
+    raise DataError(f"adapter folder '{path}' must hold {' or '.join(WEIGHTS)}{why}")
+
+
+def _is_lora(shapes: Shapes) -> bool:
+    return bool(shapes) and all("lora" in name for name in shapes)
+
+
+def _misfit(shapes: Shapes, base: Mapping[str, Shapes]) -> str:
+    """Why an adapter does not fit, "" if it does or nobody can know before it is loaded."""
+    if _is_lora(shapes):
+        told = (_lora_misfit(name, shape, base) for name, shape in shapes.items())
+        return next(filter(None, told), "")
+    widths = {shape[-1] for shape in shapes.values() if len(shape) in (1, 2)}
+    if len(widths) != 1 or any(len(shape) not in (1, 2) for shape in shapes.values()):
+        return "it holds neither LoRA weights (names with 'lora') nor embeddings of learned words"
+    return _words_misfit(shapes, widths.pop(), base)
+
+
+def _lora_misfit(name: str, shape: tuple[int, ...], base: Mapping[str, Shapes]) -> str:
+    """Of one tensor in peft's format, ``unet.<layer>.lora_A.weight``."""
+    part, _, rest = name.partition(".")
+    layer, found, tail = rest.partition(".lora_")
+    side = {"A.weight": 1, "B.weight": 0}.get(tail)
+    if not found or side is None:
+        return ""  # other tools' names; whether they fit is seen when they are loaded
+    if part not in base:
+        return f"it is for a '{part}', and the model has none" if base else ""
+    known = base[part].get(f"{_plain(layer)}.weight")
+    if known is None:
+        return f"it is for a layer '{layer}' in {part}, and the model has none of that name"
+    if shape[side] != known[side]:
+        way = "reads" if side else "gives"
+        return f"'{layer}' in {part} {way} {known[side]} features, and the adapter's {shape[side]}"
+    return ""
+
+
+def _words_misfit(shapes: Shapes, width: int, base: Mapping[str, Shapes]) -> str:
+    encoders = [part for part in base if part.startswith("text_encoder")]
+    if len(encoders) > 1:
+        return f"learned words are for one text encoder, and the model has {len(encoders)}"
+    for part in encoders:
+        rows = [s for name, s in base[part].items() if name.endswith("token_embedding.weight")]
+        if rows and rows[0][1] != width:
+            return (
+                f"its words have {width} numbers, and those of the model's text encoder "
+                f"{rows[0][1]}"
+            )
+    return ""
+
+
+def _base_shapes(base: Path) -> dict[str, Shapes]:
+    """Shapes of the weights of a base model's networks, by the network's and the tensor's name.
+
+    Nothing if one cannot be read, which is for the base's own check to say.
+    """
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    try:
+        for file in sorted(base.glob("*/*.safetensors")):
+            own = found.setdefault(file.parent.name, {})
+            own |= {_plain(name): shape for name, shape in shapes_in(file, "").items()}
+    except (DataError, OSError):
+        return {}
+    return found
+
+
+def _plain(name: str) -> str:
+    """A layer's name without the level that transformers dropped from text encoders."""
+    return name.removeprefix("text_model.")

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tgap.generators.base import Model
@@ -9,6 +10,7 @@ from tgap.types import Images
 
 if TYPE_CHECKING:
     import torch
+    from diffusers import DiffusionPipeline
 
 Conditioning = dict[str, "torch.Tensor"]
 """What a denoiser is told of each image besides its noisy latent: ``(N, ...)`` tensors by name."""
@@ -55,6 +57,14 @@ class Noising(ABC):
         """``(N,)``, by which a squared error of the target becomes one of the clean latents."""
 
 
+class Adapter(ABC):
+    """What a model learned beside its base model: LoRA weights, words."""
+
+    @abstractmethod
+    def save(self, pipeline: "DiffusionPipeline", folder: Path) -> None:
+        """Write it into an empty folder, in diffusers' format, as safetensors."""
+
+
 class LatentModel(Model):
     """A latent diffusion model, with the parts that finetuners work on."""
 
@@ -62,6 +72,9 @@ class LatentModel(Model):
     """The UNet or transformer that predicts."""
     text_encoders: tuple["torch.nn.Module", ...]
     noising: Noising
+    adapter: Adapter | None = None
+    """What it learned beside its base model, if it differs in nothing else: that is what is saved.
+    """
 
     @property
     @abstractmethod
@@ -101,3 +114,9 @@ class LatentModel(Model):
         text_encoders: "tuple[torch.nn.Module, ...] | None" = None,
     ) -> Self:
         """The same model around other parts; this one is left as it is."""
+
+    def with_adapter(self, adapter: Adapter) -> Self:
+        """The same model, which is saved as an adapter."""
+        made = self.with_parts()
+        made.adapter = adapter
+        return made

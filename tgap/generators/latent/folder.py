@@ -5,166 +5,207 @@ from pathlib import Path
 from typing import Any
 
 from tgap.errors import DataError
+from tgap.generators.latent.layouts import INDEX, VOCABULARIES, Layout, misfit
+from tgap.generators.latent.safetensors_header import shapes_in
 
-PIPELINE = "StableDiffusionPipeline"
 GET_IT_AGAIN = "copy or download the folder again"
 
-# Component -> its library, the classes it may have, its files without those of the tokenizer.
-# A model_index.json that names anything else is refused: diffusers would import what it names,
-# and a folder of weights is data.
-PARTS: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
-    "vae": (
-        "diffusers",
-        ("AutoencoderKL",),
-        ("config.json", "diffusion_pytorch_model.safetensors"),
-    ),
-    "unet": (
-        "diffusers",
-        ("UNet2DConditionModel",),
-        ("config.json", "diffusion_pytorch_model.safetensors"),
-    ),
-    "text_encoder": ("transformers", ("CLIPTextModel",), ("config.json", "model.safetensors")),
-    "tokenizer": (
-        "transformers",
-        ("CLIPTokenizer", "CLIPTokenizerFast"),
-        ("tokenizer_config.json",),
-    ),
-    "scheduler": (
-        "diffusers",
-        (
-            "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler",
-            "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
-            "DPMSolverMultistepScheduler",
-        ),
-        ("scheduler_config.json",),
-    ),
-}  # fmt: skip
 
-
-def folder_problems(folder: Path) -> list[str]:
-    """What is wrong with a folder that should hold a ``StableDiffusionPipeline``.
+def folder_problems(
+    folder: Path, layout: Layout, weights: bool = True, remedy: str = GET_IT_AGAIN
+) -> list[str]:
+    """What is wrong with a folder that should hold a pipeline.
 
     Args:
-        folder: As ``StableDiffusionPipeline.save_pretrained`` writes it.
+        folder: As diffusers' ``save_pretrained`` writes it; files may be links.
+        layout: What it should hold.
+        weights: Whether the weights are to be read from it, or its configs and tokenizer alone.
+        remedy: What to do about missing and broken files.
 
     Returns:
         One sentence per problem; none if it looks loadable.
     """
-    if not folder.is_dir():
-        return [
-            f"generator folder '{folder}' does not exist; "
-            f"path must be a local diffusers folder of a {PIPELINE}"
-        ]
     try:
-        index = _read_json(folder / "model_index.json")
+        index = _read_json(folder / INDEX, remedy)
     except DataError as error:
         return [str(error)]
-    if index.get("_class_name") != PIPELINE:
+    if index.get("_class_name") != layout.pipeline:
         return [
-            f"'{folder / 'model_index.json'}' must name the pipeline {PIPELINE}, "
+            f"'{folder / INDEX}' must name the pipeline {layout.pipeline}, "
             f"got {index.get('_class_name')!r}"
         ]
-    return [problem for part in PARTS for problem in _part_problems(folder, part, index.get(part))]
+    return [
+        problem
+        for part in layout.parts
+        for problem in _part_problems(folder, layout, part, index.get(part), weights, remedy)
+    ]
 
 
-def image_shape(folder: Path) -> tuple[int, int, int]:
+def parts_left_out(folder: Path, layout: Layout) -> list[str]:
+    """Optional components that a good folder has not."""
+    index = _read_json(folder / INDEX, GET_IT_AGAIN)
+    return [name for name in layout.parts if _is_none(index.get(name))]
+
+
+def names_in(folder: Path) -> list[str]:
+    """A folder's files and those one level below, relative to it; links count as files."""
+    found = [*folder.glob("*"), *folder.glob("*/*")]
+    return [path.relative_to(folder).as_posix() for path in found if path.is_file()]
+
+
+def image_shape(folder: Path, layout: Layout) -> tuple[int, int, int]:
     """Height, width and channels of the images that a good folder's model draws and is tuned on.
 
     Raises:
         DataError: If a config lacks what says so.
     """
-    vae, unet = (_read_json(folder / part / "config.json") for part in ("vae", "unet"))
+    vae, denoiser = (
+        _read_json(folder / part / "config.json", GET_IT_AGAIN) for part in ("vae", layout.denoiser)
+    )
     try:
-        size = unet["sample_size"] * vae_factor(folder)
+        size = denoiser["sample_size"] * vae_factor(folder)
         return (size, size, vae["in_channels"])
     except (KeyError, TypeError) as error:
         raise DataError(
-            f"the configs of vae and unet in '{folder}' do not say how large images are "
-            f"({error!r}); {GET_IT_AGAIN}"
+            f"the configs of vae and {layout.denoiser} in '{folder}' do not say how large images "
+            f"are ({error!r}); {GET_IT_AGAIN}"
         ) from error
 
 
 def vae_factor(folder: Path) -> int:
     """By how much a good folder's autoencoder reduces height and width."""
-    return int(2 ** (len(_read_json(folder / "vae" / "config.json")["block_out_channels"]) - 1))
+    config = _read_json(folder / "vae" / "config.json", GET_IT_AGAIN)
+    return int(2 ** (len(config["block_out_channels"]) - 1))
 
 
-def _part_problems(folder: Path, part: str, named: Any) -> list[str]:
-    library, classes, files = PARTS[part]
-    if not (isinstance(named, list) and len(named) == 2 and named[0] == library) or (
-        named[1] not in classes
+def denoiser_patch(folder: Path, layout: Layout) -> int:
+    """Side of the squares of latents that a good folder's transformer reads; 1 of a UNet."""
+    config = _read_json(folder / layout.denoiser / "config.json", GET_IT_AGAIN)
+    return int(config.get("patch_size", 1))
+
+
+def file_problems(file: Path, folder: Path, layout: Layout) -> list[str]:
+    """What is wrong with weights in one file, as the original release has them.
+
+    Args:
+        file: An existing safetensors file.
+        folder: A good folder with the configs.
+        layout: What it should hold.
+    """
+    remedy = "copy or download the file again"
+    try:
+        shapes = shapes_in(file, remedy)
+    except DataError as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"'{file}' cannot be read ({error.strerror}); check its permissions"]
+    problems = []
+    for name, part in layout.parts.items():
+        own = {key: shape for key, shape in shapes.items() if key.startswith(part.prefix)}
+        config = folder / name / part.config
+        if not part.stem:
+            continue
+        if not own:
+            problems.append(
+                f"'{file}' holds no {name}: no tensor's name begins with '{part.prefix}'; a "
+                "checkpoint of the original release in one file has it, and a component of a "
+                "diffusers folder is loaded with the folder, as generator.path"
+            )
+        elif found := misfit(part, own, _read_json(config, remedy)):
+            problems.append(
+                f"'{file}' does not fit its config '{config}': {found}; choose the generator.config"
+                " that belongs to the file"
+            )
+    return problems
+
+
+def _part_problems(
+    folder: Path, layout: Layout, name: str, named: Any, weights: bool, remedy: str
+) -> list[str]:
+    part = layout.parts[name]
+    if part.optional and _is_none(named):
+        return []
+    if not (isinstance(named, list) and len(named) == 2 and named[0] == part.library) or (
+        named[1] not in part.classes
     ):
         return [
-            f"'{folder / 'model_index.json'}' must name {part} as [{library}, "
-            f"{' or '.join(classes)}], got {named!r}"
+            f"'{folder / INDEX}' must name {name} as [{part.library}, "
+            f"{' or '.join(part.classes)}], got {named!r}"
         ]
-    problems = []
-    for name in files:
-        path = folder / part / name
-        try:
-            if path.suffix == ".json":
-                _read_json(path)
-            else:
-                _check_safetensors(path)
-        except DataError as error:
-            problems.append(str(error))
-        except OSError as error:
-            problems.append(f"'{path}' cannot be read ({error.strerror}); check its permissions")
-    if part == "tokenizer" and not any(
-        all((folder / part / name).is_file() for name in names)
-        for names in (("tokenizer.json",), ("vocab.json", "merges.txt"))
+    try:
+        config = _read_json(folder / name / part.config, remedy)
+    except DataError as error:
+        problems, config = [str(error)], {}
+    else:
+        problems = []
+    if part.stem and weights:
+        problems += _weights_problems(folder, layout, name, config, remedy)
+    if part.config == "tokenizer_config.json" and not any(
+        all((folder / name / file).is_file() for file in files) for files in VOCABULARIES
     ):
         problems.append(
-            f"'{folder / part}' has neither tokenizer.json nor vocab.json and merges.txt; "
-            f"{GET_IT_AGAIN}"
+            f"'{folder / name}' has neither tokenizer.json nor vocab.json and merges.txt; {remedy}"
         )
     return problems
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _weights_problems(
+    folder: Path, layout: Layout, name: str, config: dict[str, Any], remedy: str
+) -> list[str]:
+    part = layout.parts[name]
+    found = layout.weights(name, names_in(folder))
+    if not found:
+        return [_missing_weights(folder / name / f"{part.stem}.safetensors", remedy)]
+    shapes: dict[str, tuple[int, ...]] = {}
+    problems = []
+    for path in (folder / file for file in found):
+        try:
+            if path.suffix == ".json":
+                _require_shards(path, remedy)
+            else:
+                shapes |= shapes_in(path, remedy)
+        except DataError as error:
+            problems.append(str(error))
+        except OSError as error:
+            problems.append(f"'{path}' cannot be read ({error.strerror}); check its permissions")
+    if problems or not config:
+        return problems
+    told = misfit(part, shapes, config)
+    place = folder / found[0]
+    config_path = folder / name / part.config
+    return [f"'{place}' does not fit its config '{config_path}': {told}; {remedy}"] if told else []
+
+
+def _require_shards(index: Path, remedy: str) -> None:
+    named = _read_json(index, remedy).get("weight_map")
+    if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
+        raise DataError(f"'{index}' must say which file holds each tensor (weight_map); {remedy}")
+    for file in sorted(set(named.values())):
+        if not (index.parent / Path(file).name).is_file():
+            raise DataError(f"'{index.parent / Path(file).name}' is missing; {remedy}")
+
+
+def _missing_weights(path: Path, remedy: str) -> str:
+    others = sorted(other.name for other in path.parent.glob("*.bin"))
+    if others:
+        return (
+            f"'{path}' is missing; '{others[0]}' beside it is not loaded, because a .bin file can "
+            "run code: save the model again with safe_serialization=True"
+        )
+    return f"'{path}' is missing; {remedy}"
+
+
+def _is_none(named: Any) -> bool:
+    return named is None or named == [None, None]
+
+
+def _read_json(path: Path, remedy: str) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise DataError(f"'{path}' is missing; {GET_IT_AGAIN}") from None
+        raise DataError(f"'{path}' is missing; {remedy}") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"'{path}' cannot be read as JSON ({error}); {GET_IT_AGAIN}") from error
+        raise DataError(f"'{path}' cannot be read as JSON ({error}); {remedy}") from error
     if not isinstance(content, dict):
-        raise DataError(f"'{path}' must hold a JSON object; {GET_IT_AGAIN}")
+        raise DataError(f"'{path}' must hold a JSON object; {remedy}")
     return content
-
-
-def _check_safetensors(path: Path) -> None:
-    """Compare a safetensors file's length with what its header says.
-
-    The format: 8 bytes with the header's length n (little-endian), n bytes of JSON in which each
-    tensor has ``data_offsets`` [begin, end), then the data.
-    """
-    if not path.is_file():
-        others = sorted(p.name for p in path.parent.glob("*.bin"))
-        raise DataError(
-            f"'{path}' is missing"
-            + (
-                f"; '{others[0]}' beside it is not loaded, because a .bin file can run code: "
-                "save the model again with safe_serialization=True"
-                if others
-                else f"; {GET_IT_AGAIN}"
-            )
-        )
-    got = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if got < 8 or length > got - 8:
-            least = 8 + length if got >= 8 else 8
-            raise DataError(_wrong_length(path, f"at least {least}", got))
-        try:
-            header = json.loads(file.read(length))
-            ends = [entry["data_offsets"][1] for k, entry in header.items() if k != "__metadata__"]
-            expected = 8 + length + max(ends, default=0)
-        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
-            raise DataError(f"'{path}' is no safetensors file; {GET_IT_AGAIN}") from error
-    if got != expected:
-        raise DataError(_wrong_length(path, str(expected), got))
-
-
-def _wrong_length(path: Path, expected: str, got: int) -> str:
-    return f"'{path}' should have {expected} bytes by its header but has {got}; {GET_IT_AGAIN}"

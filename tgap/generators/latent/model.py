@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tgap.errors import ContractError, DataError
-from tgap.generators.latent.adapters import save_adapter
-from tgap.generators.latent.base import Conditioning, LatentModel
+from tgap.errors import ConfigError, ContractError, DataError
+from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.noising import Diffusion
+from tgap.generators.latent.words import save_texts
 from tgap.settings import Sampler
 from tgap.types import Images
 
 if TYPE_CHECKING:
     import torch
-    from diffusers import StableDiffusionPipeline
+    from diffusers import DiffusionPipeline
 
 SCHEDULER_CLASSES = {
     "ddim": "DDIMScheduler",
@@ -27,6 +27,7 @@ SCHEDULER_CLASSES = {
     "pndm": "PNDMScheduler",
 }
 DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
+MOST_NAMED = 10  # prompts in an error message
 VAE_BATCH = 256  # images per pass of the VAE at most, and
 VAE_PIXELS = 2**22  # so many pixels, which are 16 images of 512 x 512
 
@@ -38,29 +39,39 @@ class StableDiffusionModel(LatentModel):
         pipeline: Nothing here changes its modules, so several models may share them.
         image_size: Height and width of its images; ``None`` is what the UNet was trained at.
         words: Texts that are read instead of prompts: those with learned words in them.
+        precision: Of the passes of denoiser and text encoders when it draws; float32 if ``None``.
+            Latents, the sampler's arithmetic and the autoencoder are float32 whatever it is: the
+            autoencoder sets every pixel, and that of Stable Diffusion XL overflows in float16.
     """
+
+    denoiser_name: ClassVar[str] = "unet"
+    """Of the denoiser among the pipeline's components."""
+    said_as: ClassVar[Mapping[str, str]] = {"encoder_hidden_states": "prompt_embeds"}
+    """The pipeline's names of what ``condition`` returns."""
 
     def __init__(
         self,
-        pipeline: "StableDiffusionPipeline",
+        pipeline: "DiffusionPipeline",
         image_size: int | None = None,
         words: Mapping[str, str] = MappingProxyType({}),
+        precision: "torch.dtype | None" = None,
     ) -> None:
-        from diffusers import DDPMScheduler
+        import torch
 
-        for part in (pipeline, pipeline.vae, pipeline.unet):
+        self.denoiser = pipeline.components[self.denoiser_name]
+        for part in (pipeline, pipeline.vae, self.denoiser):
             # Else the folder that it was loaded from is written into every folder it is saved to.
             part.register_to_config(_name_or_path="")
         pipeline.set_progress_bar_config(disable=True)
         self.pipeline = pipeline
-        self.denoiser = pipeline.unet
-        self.text_encoders = (pipeline.text_encoder,)
-        self.noising = Diffusion(DDPMScheduler.from_config(_schedule(pipeline)))
+        self.text_encoders = tuple(pipeline.components[name] for name in self._encoder_names())
+        self.noising = self._noising()
         self.channels = int(pipeline.vae.config.in_channels)
         self.image_size, self.words = image_size, words
+        self.precision = precision or torch.float32
         self.height, self.width = (
             image_size or side * pipeline.vae_scale_factor
-            for side in _pair(pipeline.unet.config.sample_size)
+            for side in _pair(self.denoiser.config.sample_size)
         )
 
     def sample(
@@ -89,6 +100,7 @@ class StableDiffusionModel(LatentModel):
         """
         if len(prompts) != len(seeds):
             raise ContractError(f"{len(prompts)} prompts and {len(seeds)} seeds must be as many")
+        self._check_words(prompts)
         images = np.empty((len(prompts), self.height, self.width, self.channels), dtype=np.uint8)
         if not len(prompts):
             return images
@@ -114,25 +126,26 @@ class StableDiffusionModel(LatentModel):
                 f"{images.shape[1:]}; resize or convert the dataset's images, or choose another "
                 "generator"
             )
-        scale = self.pipeline.vae.config.scaling_factor
+        shift, scale = self._scaling()
         found = []
         with torch.no_grad():
             for batch in _batches(len(images), self.height * self.width):
                 pixels = torch.from_numpy(images[batch].astype(np.float32) / 127.5 - 1)
                 pixels = pixels.permute(0, 3, 1, 2).to(self.pipeline.device)
                 posterior = self.pipeline.vae.encode(pixels).latent_dist
-                found.append(torch.stack([posterior.mean, posterior.std], dim=1) * scale)
+                mean = posterior.mean - shift
+                found.append(torch.stack([mean, posterior.std], dim=1) * scale)
         return torch.cat(found)
 
     def decode(self, latents: "torch.Tensor") -> Images:
         """Images of ``(N, c, h, w)`` latents, scaled as the UNet sees them; ``moments`` back."""
         import torch
 
-        vae = self.pipeline.vae
+        shift, scale = self._scaling()
         found = []
         with torch.no_grad():
             for batch in _batches(len(latents), self.height * self.width):
-                pixels = vae.decode(latents[batch] / vae.config.scaling_factor).sample
+                pixels = self.pipeline.vae.decode(latents[batch] / scale + shift).sample
                 grey = ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
                 found.append(grey.permute(0, 2, 3, 1).cpu().numpy())
         return np.concatenate(found)
@@ -148,7 +161,7 @@ class StableDiffusionModel(LatentModel):
         texts = [self.words.get(prompt, prompt) for prompt in prompts]
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         self._check_lengths(list(distinct))
-        encoded = self._encoded(list(distinct))
+        encoded = {name: t.float() for name, t in self._encoded(list(distinct)).items()}
         rows = torch.tensor([distinct[text] for text in texts], device=self.device)
         return {name: tensor[rows] for name, tensor in encoded.items()}
 
@@ -162,11 +175,17 @@ class StableDiffusionModel(LatentModel):
     def predict(
         self, noisy: "torch.Tensor", timesteps: "torch.Tensor", conditioning: Conditioning
     ) -> "torch.Tensor":
-        """One pass of the UNet."""
+        """One pass of the denoiser in its own precision, or in autocast's; float32."""
+        dtype = self.denoiser.dtype
+        said = self._told({name: tensor.to(dtype) for name, tensor in conditioning.items()})
         predicted: torch.Tensor = self.denoiser(
-            noisy, timesteps, **conditioning, return_dict=False
+            noisy.to(dtype), timestep=timesteps, **said, return_dict=False
         )[0]
-        return predicted
+        return predicted.float()
+
+    def _told(self, conditioning: Conditioning) -> dict[str, Any]:
+        """A conditioning as the denoiser's arguments."""
+        return dict(conditioning)
 
     @property
     def device(self) -> "torch.device":
@@ -179,30 +198,88 @@ class StableDiffusionModel(LatentModel):
         denoiser: "torch.nn.Module | None" = None,
         text_encoders: "tuple[torch.nn.Module, ...] | None" = None,
     ) -> Self:
-        """The same model around another UNet or text encoder; this one is left as it is."""
-        parts: dict[str, Any] = {} if denoiser is None else {"unet": denoiser}
+        """The same model around another denoiser or text encoders; this one is left as it is."""
+        parts: dict[str, Any] = {} if denoiser is None else {self.denoiser_name: denoiser}
         if text_encoders is not None:
-            (parts["text_encoder"],) = text_encoders
-        return type(self)(self._pipeline(**parts), self.image_size, self.words)
+            parts |= zip(self._encoder_names(), text_encoders, strict=True)
+        return self._around(self._pipeline(**parts), self.words)
+
+    def with_words(
+        self, tokenizer: Any, text_encoder: "torch.nn.Module", words: Mapping[str, str]
+    ) -> Self:
+        """The same model with a tokenizer and text encoder that know further words.
+
+        Args:
+            tokenizer: Knows the words.
+            text_encoder: Has embeddings for them.
+            words: Texts that are read instead of prompts, besides those there are.
+        """
+        pipeline = self._pipeline(tokenizer=tokenizer, text_encoder=text_encoder)
+        return self._around(pipeline, {**self.words, **words})
 
     def save(self, folder: Path) -> None:
         """Write a diffusers folder, or an adapter in diffusers' format, as safetensors."""
         with quiet():
-            if save_adapter(self.pipeline, self.words, folder):
+            if self.adapter is not None:
+                self.adapter.save(self.pipeline, folder)
                 return
             self.pipeline.save_pretrained(folder, safe_serialization=True)
+        if self.words:
+            save_texts(self.words, folder)
 
-    def _pipeline(self, **replaced: Any) -> "StableDiffusionPipeline":
+    def _around(self, pipeline: "DiffusionPipeline", words: Mapping[str, str]) -> Self:
+        return type(self)(pipeline, self.image_size, words, self.precision)
+
+    def _encoder_names(self) -> list[str]:
+        """Names of the text encoders that the pipeline has."""
+        parts = self.pipeline.components
+        return sorted(n for n in parts if n.startswith("text_encoder") and parts[n] is not None)
+
+    def _pipeline(self, **replaced: Any) -> "DiffusionPipeline":
+        # its own settings too: they are saved with it, and some change what it draws
+        settings = {
+            name: value
+            for name, value in self.pipeline.config.items()
+            if not name.startswith("_") and name not in self.pipeline.components
+        }
         parts = {**self.pipeline.components, **replaced}
-        pipeline = type(self.pipeline)(**parts, requires_safety_checker=False)
+        pipeline = type(self.pipeline)(**parts, **settings)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
 
+    def _noising(self) -> Noising:
+        from diffusers import DDPMScheduler
+
+        return Diffusion(DDPMScheduler.from_config(_schedule(self.pipeline)))
+
+    def _scheduler(self, name: str) -> Any:
+        return scheduler_named(name, self.pipeline)
+
+    def _scaling(self) -> tuple[float, float]:
+        """What is taken from the VAE's latents, and what they are then multiplied by."""
+        config = self.pipeline.vae.config
+        return config.get("shift_factor") or 0.0, config.scaling_factor
+
+    def _check_words(self, prompts: Sequence[str]) -> None:
+        # Without its word a prompt would draw what the untuned model draws.
+        for prompt in prompts if self.words else ():
+            if prompt not in self.words and not any(w in prompt for w in self.words.values()):
+                raise DataError(
+                    f"this generator has learned words in place of whole prompts, and none for "
+                    f"'{prompt}'; prompts it can draw: "
+                    + "; ".join(f"'{known}'" for known in list(self.words)[:MOST_NAMED])
+                    + (f" and {more} more" if (more := len(self.words) - MOST_NAMED) > 0 else "")
+                )
+
     def _check_lengths(self, prompts: list[str]) -> None:
         # Cut off, two prompts that differ in their last word would silently become one.
-        most = self.pipeline.tokenizer.model_max_length
+        tokenizer = self.pipeline.tokenizer
+        most = tokenizer.model_max_length
+        # a learned word may be many tokens, where the pipeline can have such
+        written_out = getattr(self.pipeline, "maybe_convert_prompt", lambda texts, _: texts)
+        texts = written_out(prompts, tokenizer)
         for prompt, tokens in zip(
-            prompts, self.pipeline.tokenizer(prompts, truncation=False).input_ids, strict=True
+            prompts, tokenizer(texts, truncation=False).input_ids, strict=True
         ):
             if len(tokens) > most:
                 raise DataError(
@@ -216,18 +293,24 @@ class StableDiffusionModel(LatentModel):
         """Denoise one latent per seed, and refuse what diverged."""
         import torch
 
-        with torch.no_grad():
-            said = self._said(prompts, sampler.guidance > 1)
-        pipeline = self._pipeline(scheduler=scheduler_named(sampler.scheduler, self.pipeline))
-        latents = pipeline(
-            **said,
-            generator=[torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds],
-            num_inference_steps=sampler.steps,
-            guidance_scale=sampler.guidance,
-            height=self.height,
-            width=self.width,
-            output_type="latent",
-        ).images
+        shape = (self.denoiser.config.in_channels, *(
+            side // self.pipeline.vae_scale_factor for side in (self.height, self.width)
+        ))  # fmt: skip
+        generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
+        noise = torch.stack([torch.randn(shape, generator=each) for each in generators])
+        pipeline = self._pipeline(scheduler=self._scheduler(sampler.scheduler))
+        half = self.precision != torch.float32
+        with torch.no_grad(), torch.autocast(self.device.type, self.precision, enabled=half):
+            latents = pipeline(
+                **self._said(prompts, sampler.guidance > 1),
+                latents=noise.to(self.device),
+                generator=generators,
+                num_inference_steps=sampler.steps,
+                guidance_scale=sampler.guidance,
+                height=self.height,
+                width=self.width,
+                output_type="latent",
+            ).images.float()
         worst = float(latents.flatten(1).std(dim=1).max())
         if not worst < DIVERGED:  # NaN compares false, so it is refused too
             raise DataError(
@@ -240,21 +323,30 @@ class StableDiffusionModel(LatentModel):
 
     def _said(self, prompts: Sequence[str], guided: bool) -> dict[str, Any]:
         """What the pipeline is told instead of prompts."""
-        embeddings = self.condition(prompts)["encoder_hidden_states"]
-        negative = None
+        said = {self.said_as[name]: t for name, t in self.condition(prompts).items()}
         if guided:
-            negative = self.condition([""])["encoder_hidden_states"].expand_as(embeddings)
-        return {"prompt_embeds": embeddings, "negative_prompt_embeds": negative}
+            empty = self.condition([""])
+            said |= {
+                f"negative_{self.said_as[name]}": t.expand(len(prompts), *t.shape[1:])
+                for name, t in empty.items()
+            }
+        return said
 
 
-def scheduler_named(name: str, pipeline: "StableDiffusionPipeline") -> Any:
+def scheduler_named(name: str, pipeline: "DiffusionPipeline") -> Any:
     """A fresh scheduler of that kind on the model's own noise schedule.
 
     Args:
-        name: One of ``tgap.settings.SCHEDULERS``.
+        name: One of ``SCHEDULER_CLASSES``.
         pipeline: Whose scheduler's configuration is taken over.
+
+    Raises:
+        ConfigError: If it is for another kind of model.
     """
     import diffusers
+
+    if name not in SCHEDULER_CLASSES:
+        raise no_such_scheduler(name, tuple(SCHEDULER_CLASSES))
 
     config = _schedule(pipeline)
     if name == "dpm_solver" and config.get("beta_schedule") == "squaredcos_cap_v2":
@@ -267,7 +359,17 @@ def scheduler_named(name: str, pipeline: "StableDiffusionPipeline") -> Any:
     return getattr(diffusers, SCHEDULER_CLASSES[name]).from_config(config)
 
 
-def _schedule(pipeline: "StableDiffusionPipeline") -> dict[str, Any]:
+def no_such_scheduler(name: str, known: Sequence[str]) -> ConfigError:
+    """The error of a scheduler that a kind of model cannot be drawn from with."""
+    return ConfigError(
+        [
+            f"sampler.scheduler must be one of {', '.join(known)} for this generator, got '{name}' "
+            "(prior_sampler.scheduler too)"
+        ]
+    )
+
+
+def _schedule(pipeline: "DiffusionPipeline") -> dict[str, Any]:
     # Latents have no bounds to clip to, yet some schedulers clip when nothing is said.
     return {**pipeline.scheduler.config, "clip_sample": False}
 

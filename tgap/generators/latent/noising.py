@@ -1,4 +1,4 @@
-"""Noise of denoising diffusion, by the schedule of a diffusers scheduler."""
+"""How latents are noised, by the schedule of a diffusers scheduler: diffusion and flow matching."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -80,3 +80,68 @@ class Diffusion(Noising):
 
     def _signal(self, timesteps: "torch.Tensor") -> "torch.Tensor":
         return self.scheduler.alphas_cumprod.to(timesteps.device)[timesteps]
+
+
+class Flow(Noising):
+    """z = (1 - s) x + s e, whose velocity e - x is the target (rectified flow).
+
+    Esser et al. 2024 (arXiv 2403.03206), sections 2 and 3.1; a timestep is s times the scheduler's
+    number of training timesteps. Timesteps are drawn as diffusers' own training script of Stable
+    Diffusion 3 draws them: u is logit-normal, and s the scheduler's noise level at the share u of
+    its levels from the highest to the lowest, its shift included.
+
+    Args:
+        scheduler: A diffusers ``FlowMatchEulerDiscreteScheduler``.
+    """
+
+    def __init__(self, scheduler: Any) -> None:
+        self.scheduler = scheduler
+
+    def timesteps(self, count: int, device: "torch.device") -> "torch.Tensor":
+        """Logit-normal with location 0 and scale 1 over the scheduler's levels."""
+        import torch
+
+        levels = self.scheduler.timesteps.to(device)
+        share = torch.sigmoid(torch.randn(count, device=device))
+        drawn: torch.Tensor = levels[(share * len(levels)).long().clamp(max=len(levels) - 1)]
+        return drawn
+
+    def at(self, share: float, count: int, device: "torch.device") -> "torch.Tensor":
+        """The same timestep for all, s = ``share``."""
+        import torch
+
+        return torch.full((count,), share * self._count(), device=device)
+
+    def noised(
+        self, latents: "torch.Tensor", noise: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """(1 - s) x + s e."""
+        level = self._level(timesteps)[:, None, None, None]
+        return (1 - level) * latents + level * noise
+
+    def target(
+        self, latents: "torch.Tensor", noise: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """The velocity e - x."""
+        return noise - latents
+
+    def denoised(
+        self, noisy: "torch.Tensor", predicted: "torch.Tensor", timesteps: "torch.Tensor"
+    ) -> "torch.Tensor":
+        """The clean latents z - s v."""
+        return noisy - self._level(timesteps)[:, None, None, None] * predicted
+
+    def snr(self, timesteps: "torch.Tensor") -> "torch.Tensor":
+        """((1 - s) / s)^2."""
+        level = self._level(timesteps)
+        return ((1 - level) / level) ** 2
+
+    def error_of_x0(self, timesteps: "torch.Tensor") -> "torch.Tensor":
+        """s^2."""
+        return self._level(timesteps) ** 2
+
+    def _level(self, timesteps: "torch.Tensor") -> "torch.Tensor":
+        return timesteps / self._count()
+
+    def _count(self) -> int:
+        return int(self.scheduler.config.num_train_timesteps)

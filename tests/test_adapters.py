@@ -1,0 +1,268 @@
+"""What is put onto a base model is checked before it is loaded, and never half taken over."""
+
+import pickle
+import random
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from small_pipelines import write_pipeline, write_xl
+
+from tgap.errors import DataError
+from tgap.finetuners.base import PromptedImages
+from tgap.finetuners.dreambooth_lora import DreamboothLora
+from tgap.finetuners.textual_inversion import TextualInversion
+from tgap.generators.latent.adapters import adapter_digest, adapter_problems, is_adapter
+from tgap.generators.stable_diffusion import StableDiffusion
+from tgap.generators.stable_diffusion_xl import StableDiffusionXL
+from tgap.settings import Budget, Sampler
+
+LORA = "pytorch_lora_weights.safetensors"
+WORDS = "learned_embeds.safetensors"
+PROMPTS = ("an odd a", "an even b")
+LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
+
+
+def tune(finetuner, base, folder):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
+    images = PromptedImages(pixels, PROMPTS * 2, np.ones(4), np.arange(4) % 2)
+    budget = Budget(steps=3, batch_size=2, learning_rate=0.01)
+    tuned = finetuner.finetune(base.load(), images, None, budget, np.random.default_rng(0))
+    tuned.save(folder)
+    return tuned
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline")
+    write_pipeline(path)
+    return StableDiffusion(path=str(path), device="cpu")
+
+
+@pytest.fixture(scope="module")
+def lora(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lora")
+    finetuner = DreamboothLora(rank=2, prior_weight=0.0, text_encoder=True)
+    return tune(finetuner, base, folder), folder
+
+
+@pytest.fixture(scope="module")
+def words(base, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("words")
+    return tune(TextualInversion(vectors=2), base, folder), folder
+
+
+def draw(model):
+    return model.sample(PROMPTS, [1, 2], Sampler(scheduler="ddim", steps=3)).astype(int)
+
+
+def only_problem(adapter, base):
+    (problem,) = StableDiffusion(path=base.path, adapters=[str(adapter)]).check()
+    return problem
+
+
+def tensors(*shapes):
+    return {name: torch.zeros(shape) for name, shape in shapes}
+
+
+def test_plain_diffusers_draws_the_same_with_a_lora(base, lora):
+    from diffusers import DDIMScheduler, StableDiffusionPipeline
+
+    tuned, folder = lora
+    pipeline = StableDiffusionPipeline.from_pretrained(base.path)
+    pipeline.load_lora_weights(folder)
+    pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
+    pipeline.set_progress_bar_config(disable=True)
+    noise = [torch.randn(4, 4, 4, generator=torch.Generator().manual_seed(s)) for s in (1, 2)]
+    latents = pipeline(
+        list(PROMPTS), latents=torch.stack(noise), num_inference_steps=3, guidance_scale=3.0,
+        output_type="latent",
+    ).images  # fmt: skip
+    assert np.abs(tuned.decode(latents).astype(int) - draw(tuned)).max() <= 1
+    assert np.abs(draw(base.load()) - draw(tuned)).max() > 1
+
+
+def test_one_after_another(base, lora, words):
+    """LoRA and words of the same base: both change what is drawn, whichever comes first."""
+    both = base.at(lora[1]).at(words[1])
+    assert both.check() == []
+    swapped = base.at(words[1]).at(lora[1])
+    drawn = draw(both.load())
+    assert np.abs(draw(swapped.load()) - drawn).max() <= 1
+    for one in (base, base.at(lora[1]), base.at(words[1])):
+        assert (draw(one.load()) != drawn).any()
+    layer = both.load().denoiser.mid_block.attentions[0].transformer_blocks[0].attn2.to_k
+    assert type(layer) is torch.nn.Linear
+
+
+def test_loading_leaves_the_random_states_alone(base, lora, words):
+    from tgap.generators.latent import pretrained
+
+    pretrained._loaded.clear()
+    states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    base.at(lora[1]).at(words[1]).load()
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (np.random.get_state()[1] == states[1]).all()
+    assert random.getstate() == states[2]
+
+
+def test_a_file_counts_as_its_folder_but_for_the_prompts(base, lora, words):
+    tuned, folder = lora
+    by_file = StableDiffusion(path=base.path, device="cpu", adapters=[str(folder / LORA)])
+    assert by_file.check() == []
+    assert np.abs(draw(by_file.load()) - draw(tuned)).max() <= 1
+    by_word = StableDiffusion(path=base.path, device="cpu", adapters=[str(words[1] / WORDS)])
+    assert by_word.load().words == {}
+    assert by_word.load().sample(["an <tgap-1>"], [0], Sampler(steps=2)).shape == (1, 16, 16, 1)
+
+
+def test_adapters_change_the_digest_by_content_and_order(base, lora, words, tmp_path):
+    digests = {
+        base.digest(), base.at(lora[1]).digest(), base.at(words[1]).digest(),
+        base.at(lora[1]).at(words[1]).digest(), base.at(words[1]).at(lora[1]).digest(),
+    }  # fmt: skip
+    assert len(digests) == 5
+    (tmp_path / LORA).write_bytes((lora[1] / LORA).read_bytes())
+    assert adapter_digest(str(tmp_path)) == adapter_digest(str(lora[1]))
+
+
+def test_what_a_tuned_model_was_saved_to(base, lora, words):
+    assert is_adapter(lora[1])
+    assert is_adapter(words[1])
+    assert not is_adapter(base.source().folder)
+
+
+def test_a_missing_one(base, tmp_path):
+    assert "does not exist; give a folder or a safetensors" in only_problem(tmp_path / "no", base)
+
+
+@pytest.mark.parametrize("name", [LORA, WORDS])
+def test_a_truncated_one(base, lora, words, tmp_path, name):
+    whole = (lora if name == LORA else words)[1] / name
+    (tmp_path / name).write_bytes(whole.read_bytes()[:-10])
+    assert "bytes by its header but has" in only_problem(tmp_path, base)
+
+
+class Canary:
+    def __init__(self, file):
+        self.file = file
+
+    def __reduce__(self):
+        return (open, (self.file, "w"))
+
+
+@pytest.mark.parametrize("name", ["lora.bin", "lora.pt", "pytorch_lora_weights.ckpt"])
+def test_pickles_are_refused_and_never_read(base, tmp_path, name):
+    folder, canary = tmp_path / "adapter", tmp_path / "canary"
+    folder.mkdir()
+    (folder / name).write_bytes(pickle.dumps(Canary(str(canary))))
+    for adapter in (folder / name, folder):
+        assert "can run code" in only_problem(adapter, base)
+        with pytest.raises(DataError, match="can run code"):
+            StableDiffusion(path=base.path, device="cpu", adapters=[str(adapter)]).load()
+    assert not canary.exists()
+
+
+def test_a_folder_without_and_one_with_several(base, tmp_path):
+    assert f"must hold {LORA} or {WORDS}" in only_problem(tmp_path, base)
+    for name in ("a", "b"):
+        save_file(tensors(("<w>", (1, 16))), tmp_path / f"{name}.safetensors")
+    assert "holds 2 safetensors files; name one of them: a.safet" in only_problem(tmp_path, base)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ([("encoder.conv.weight", (4, 4, 3, 3))], "neither LoRA weights"),
+        ([("a", (2, 16)), ("b", (2, 17))], "neither LoRA weights"),
+        ([("<w>", (2, 768))], "words have 768 numbers, and those of the model's text encoder 16"),
+        ([(f"{LAYER}.lora_A.weight", (2, 768))], "reads 16 features, and the adapter's 768"),
+        ([(f"{LAYER}.lora_B.weight", (320, 2))], "gives 16 features, and the adapter's 320"),
+        ([("unet.no.such.lora_A.weight", (2, 16))], "a layer 'no.such' in unet, and the model has"),
+        ([("transformer.a.lora_A.weight", (2, 16))], "for a 'transformer', and the model has none"),
+    ],
+)
+def test_what_does_not_fit_is_found_without_loading(base, tmp_path, content, told):
+    file = tmp_path / "one.safetensors"
+    save_file(tensors(*content), file)
+    problem = only_problem(file, base)
+    assert told in problem
+    assert str(file) in problem
+    with pytest.raises(DataError, match="adapter"):
+        StableDiffusion(path=base.path, device="cpu", adapters=[str(file)]).load()
+
+
+def test_layers_of_text_encoders_have_two_names(base, lora, tmp_path):
+    """transformers dropped the level ``text_model``; older adapters have it."""
+    renamed = {
+        name.replace("text_encoder.", "text_encoder.text_model."): tensor
+        for name, tensor in load_file(lora[1] / LORA).items()
+    }
+    save_file(renamed, tmp_path / "old.safetensors")
+    old = StableDiffusion(
+        path=base.path, device="cpu", adapters=[str(tmp_path / "old.safetensors")]
+    )
+    assert old.check() == []
+    assert np.abs(draw(old.load()) - draw(lora[0])).max() <= 1
+
+
+def test_other_tools_names_are_judged_when_loaded(base, tmp_path):
+    """kohya's format, for a layer that this model has not: diffusers would only warn."""
+    file = tmp_path / "kohya.safetensors"
+    known = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
+    layer = known.replace("blocks_0_attn2", "blocks_7_attn2")
+    save_file(
+        {
+            f"{name}.{part}": torch.zeros(shape)
+            for name in (known, layer)
+            for part, shape in (
+                ("lora_down.weight", (2, 16)), ("lora_up.weight", (16, 2)), ("alpha", ()),
+            )
+        },
+        file,
+    )  # fmt: skip
+    generator = StableDiffusion(path=base.path, device="cpu", adapters=[str(file)])
+    assert generator.check() == []
+    with pytest.raises(DataError, match=r"2 of its 4 tensors have a place there|does not fit"):
+        generator.load()
+
+
+def test_lengths_of_dora_in_a_text_encoder_are_not_dropped_silently(base, tmp_path):
+    layer = "text_encoder.encoder.layers.0.self_attn.q_proj"
+    file = tmp_path / "dora.safetensors"
+    save_file(
+        {
+            f"{layer}.lora_A.weight": torch.ones(2, 16), f"{layer}.lora_B.weight": torch.ones(16, 2),
+            f"{layer}.lora_magnitude_vector": torch.full((16,), 5.0),
+        },
+        file,
+    )  # fmt: skip
+    with pytest.raises(DataError, match="lora_magnitude_vector' is not taken over by the lib"):
+        StableDiffusion(path=base.path, device="cpu", adapters=[str(file)]).load()
+
+
+def test_words_for_a_model_of_two_text_encoders(words, tmp_path):
+    write_xl(tmp_path)
+    (problem,) = StableDiffusionXL(path=str(tmp_path), adapters=[str(words[1])]).check()
+    assert "learned words are for one text encoder, and the model has 2" in problem
+
+
+def test_a_word_that_is_known_already(base, words):
+    twice = base.at(words[1]).at(words[1])
+    with pytest.raises(DataError, match="<tgap-0> already in tokenizer vocabulary"):
+        twice.load()
+
+
+def test_prompts_must_be_texts_by_prompt(base, words, tmp_path):
+    (tmp_path / WORDS).write_bytes((words[1] / WORDS).read_bytes())
+    (tmp_path / "prompts.json").write_text('["a"]')
+    with pytest.raises(DataError, match="must hold texts by prompt"):
+        base.at(tmp_path).load()
+
+
+def test_a_broken_base_is_not_the_adapters_fault(base, lora, tmp_path):
+    unet = tmp_path / "unet"
+    unet.mkdir()
+    (unet / "diffusion_pytorch_model.safetensors").write_bytes(b"short")
+    assert adapter_problems([str(lora[1])], tmp_path) == []

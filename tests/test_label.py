@@ -1,0 +1,464 @@
+"""``tgap label``, and what becomes of its folder: phantoms of a textbook, labelled and tuned on."""
+
+import csv
+import functools
+import json
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
+
+import tgap
+from tgap import label as module
+from tgap.artifacts import read_images, read_split
+from tgap.classifiers.base import Classifier
+from tgap.cli import command
+from tgap.completion import completions
+from tgap.datasets.image_folder import ImageFolder
+from tgap.datasets.phantoms.writing import write_textbook
+from tgap.digest import image_digests
+from tgap.errors import ConfigError, DataError
+from tgap.label import label_folder, labels_given, next_words
+from tgap.pipeline import prepare
+from tgap.plan import plan
+from tgap.result import Result
+from tgap.seeding import rng_for
+from tgap.store import Store
+from tgap.types import ImageSet, Split
+
+FIGURES, SIZE = 160, 32
+WORDS = (
+    "dataset=phantom_xray", "dataset.images=400", f"dataset.size={SIZE}",
+    "classifier=logistic_regression", "classifier.c_grid=[0.001]",
+)  # fmt: skip
+
+
+compose = functools.cache(tgap.compose)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def store_of(home: Path) -> Store:
+    return Store(home / "store")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home folder, beside which a textbook lies."""
+    folder = tmp_path_factory.mktemp("label")
+    write_textbook(folder / "book", FIGURES, SIZE)
+    return folder
+
+
+class Seen:
+    """What a classifier was shown."""
+
+    def __init__(self) -> None:
+        self.patients: set[int] = set()
+        self.pixels: set[bytes] = set()
+
+    def watch(self, patch: pytest.MonkeyPatch) -> None:
+        fit, score = Classifier.fit, Classifier.score
+
+        def seen_fit(classifier: Classifier, train: ImageSet, *args: Any) -> Any:
+            self.patients |= set(train.patients.tolist())
+            self.pixels |= set(image_digests(train.images))
+            return fit(classifier, train, *args)
+
+        def seen_score(classifier: Classifier, weights: Any, images: np.ndarray) -> Any:
+            self.pixels |= set(image_digests(images))
+            return score(classifier, weights, images)
+
+        patch.setattr(Classifier, "fit", seen_fit)
+        patch.setattr(Classifier, "score", seen_score)
+
+
+def prepared(home: Path, *words: str) -> tuple[ImageSet, Split]:
+    run, artifacts = compose(*words), {}
+    prepare(run, store_of(home), plan(run), artifacts)
+    return read_images(artifacts["dataset"]), read_split(artifacts["split"])
+
+
+@pytest.fixture(scope="module")
+def labelled(home: Path) -> tuple[Path, dict, Seen]:
+    seen = Seen()
+    with pytest.MonkeyPatch.context() as patch:
+        seen.watch(patch)
+        about = label_folder(
+            compose(*WORDS), store_of(home), home / "book" / "images", home / "out"
+        )
+    return home / "out", about, seen
+
+
+def test_the_labeller_sees_no_image_and_no_patient_of_real_test(
+    home: Path, labelled: tuple[Path, dict, Seen]
+) -> None:
+    data, split = prepared(home, *WORDS)
+    seen = labelled[2]
+    test_patients = set(data.patients[split.real_test].tolist())
+    assert not seen.patients & test_patients
+    others = np.append(split.pool, split.real_train)
+    assert not seen.pixels & set(image_digests(data.images[split.real_test]))
+    assert seen.pixels >= set(image_digests(data.images[others]))  # all others train or measure
+    counts = labelled[1]["measured"]
+    assert counts["trained_on"] + counts["measured_on"] == len(others)
+    measured = set(data.patients[others].tolist()) - seen.patients
+    assert counts["measured_on"] == np.isin(data.patients[others], list(measured)).sum()
+    assert 0.1 * len(others) <= counts["measured_on"] < 0.35 * len(others)  # of whole patients
+
+
+def test_patients_on_two_sides_are_not_learnt_from_with_the_thesis_s_protocol(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*WORDS, "protocol=thesis")
+    data, split = prepared(home, *words)
+    test_patients = set(data.patients[split.real_test].tolist())
+    assert set(data.patients[split.pool].tolist()) & test_patients
+    seen = Seen()
+    seen.watch(monkeypatch)
+    out = home / "thesis"
+    label_folder(compose(*words), store_of(home), home / "book" / "images", out, 0.5)
+    assert seen.patients
+    assert not seen.patients & test_patients
+    assert not seen.pixels & set(image_digests(data.images[split.real_test]))
+
+
+def test_the_tables_say_label_and_score_of_each_and_why_others_are_left_out(
+    labelled: tuple[Path, dict, Seen],
+) -> None:
+    out, about, _ = labelled
+    kept, left = rows_of(out / "images" / "labels.csv"), rows_of(out / "left_out.csv")
+    assert len(kept) + len(left) == about["images"] == FIGURES
+    assert len(left) == about["left_out"]["unsure"] > 0
+    for row in kept + left:
+        scores = {n: float(row[f"score_{n}"]) for n in ("no_finding", "unhealthy")}
+        likeliest = max(scores, key=scores.__getitem__)
+        assert float(row["confidence"]) == scores[likeliest]
+        if "reason" in row:
+            assert row["likeliest"] == likeliest
+            assert scores[likeliest] < 0.8
+        else:
+            assert row["label"] == likeliest
+            assert scores[likeliest] >= 0.8
+    assert {row["reason"] for row in left} == {"no label reaches the floor alone"}
+    labels = [row["label"] for row in kept]
+    assert about["kept"] == {name: labels.count(name) for name in ("no_finding", "unhealthy")}
+
+
+def test_labels_are_mostly_true(home: Path, labelled: tuple[Path, dict, Seen]) -> None:
+    truth = {row["file"]: row["label"] for row in rows_of(home / "book" / "truth.csv")}
+    kept = rows_of(labelled[0] / "images" / "labels.csv")
+    right = [truth[row["file"]] == row["label"] for row in kept]
+    assert np.mean(right) > 0.7
+
+
+def test_the_folder_holds_the_originals_and_is_read_as_it_is(
+    home: Path, labelled: tuple[Path, dict, Seen], caplog: pytest.LogCaptureFixture
+) -> None:
+    out = labelled[0]
+    assert {path.name for path in out.iterdir()} == {
+        "images", "left_out.csv", "doubtful.png", "label.json", "README.txt",
+    }  # fmt: skip
+    folder = ImageFolder(path=str(out / "images"), table="labels.csv", size=SIZE)
+    data = folder.load()
+    assert not caplog.records
+    assert data.notes == {}
+    assert data.label_names == ("no_finding", "unhealthy")
+    rows = rows_of(out / "images" / "labels.csv")
+    assert data.metadata["file"].tolist() == [row["file"] for row in rows]
+    assert np.allclose(data.metadata["confidence"], [float(row["confidence"]) for row in rows])
+    for row in rows:
+        copy, original = (f / row["file"] for f in (out / "images", home / "book" / "images"))
+        assert copy.read_bytes() == original.read_bytes()
+        assert copy.stat().st_mtime_ns == original.stat().st_mtime_ns
+
+
+def test_the_measured_numbers_are_scikit_learn_s(
+    home: Path, labelled: tuple[Path, dict, Seen]
+) -> None:
+    (folder,) = [
+        path.parent
+        for path in (home / "store" / "labeller").glob("*/images.json")
+        if json.loads(path.read_text())["trained_on"] == labelled[1]["measured"]["trained_on"]
+    ]
+    scores, truth = np.load(folder / "scores.npy"), np.load(folder / "labels.npy")
+    measured = labelled[1]["measured"]
+    assert len(scores) == measured["measured_on"]
+    said, real = scores.argmax(axis=1), truth.argmax(axis=1)
+    assert measured["accuracy"] == pytest.approx(accuracy_score(real, said))
+    assert measured["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(real, said))
+    assert measured["auroc"] == pytest.approx(roc_auc_score(truth, scores, average="macro"))
+    assert [row["floor"] for row in measured["floors"]] == [0.5, 0.8, 0.9, 0.95]
+    for row in measured["floors"]:
+        sure = scores.max(axis=1) >= row["floor"]
+        assert row["reached"] == pytest.approx(sure.mean())
+        right = (said == real)[sure].mean() if sure.any() else None
+        assert row["right"] == (None if right is None else pytest.approx(right))
+
+
+def test_where_it_came_from_is_told(home: Path, labelled: tuple[Path, dict, Seen]) -> None:
+    told = json.loads((labelled[0] / "label.json").read_text())
+    assert told == labelled[1]
+    assert (told["floor"], told["seed"], told["splitting"]["split_seed"]) == (0.8, 0, 0)
+    assert told["classifier"]["name"] == "logistic_regression"
+    assert len(told["dataset"]["digest"]) == 16
+    text = (labelled[0] / "README.txt").read_text()
+    assert "dataset=image_folder dataset.path=<this folder>/images dataset.table=labels.csv" in text
+    assert "Labels were given by a classifier: some are wrong." in text
+
+
+def test_the_picture_shows_the_doubtful_ones(
+    labelled: tuple[Path, dict, Seen], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Image.open(labelled[0] / "doubtful.png") as picture:
+        assert picture.size == (1280, 800)
+        assert len(picture.convert("L").getcolors()) > 100
+    from matplotlib.axes import Axes
+
+    drawn: list[str] = []
+    monkeypatch.setattr(Axes, "set_title", lambda self, text, **more: drawn.append(text))
+    confidence = np.array([0.95, 0.6, 0.85, 0.79, 0.5], np.float32)
+    images = np.zeros((5, 4, 4, 3), np.uint8)
+    kept = confidence >= 0.8
+    module.draw_doubtful(images, list("abcde"), confidence, kept, 0.8, tmp_path / "x.png")
+    assert drawn == ["c", "a", "d", "b", "e"]
+
+
+def test_another_floor_trains_nothing_and_the_same_again_is_the_same(
+    home: Path, labelled: tuple[Path, dict, Seen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Classifier, "fit", None)
+        run = compose(*WORDS)
+        lower = label_folder(
+            run, store_of(home), home / "book" / "images", home / "lower", floor=0.5
+        )
+    assert sum(lower["kept"].values()) > sum(labelled[1]["kept"].values())
+    shutil.rmtree(home / "store" / "labeller")
+    np.random.seed(1)
+    state = np.random.get_state()[1].copy()
+    label_folder(compose(*WORDS), store_of(home), home / "book" / "images", home / "again")
+    assert np.array_equal(np.random.get_state()[1], state)
+    for name in ("images/labels.csv", "left_out.csv", "label.json", "doubtful.png"):
+        assert (home / "again" / name).read_bytes() == (labelled[0] / name).read_bytes(), name
+
+
+# Through the command line, and on to a tuning set
+
+
+def test_from_a_textbook_s_figures_to_a_tuning_set(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TGAP_HOME", str(home))
+    out = home / "it's a book"
+    words = ["label", "--images", str(home / "book" / "images"), "--out", str(out), "--floor=.7"]
+    assert command([*words, *WORDS]) == 0
+    printed = capsys.readouterr().out
+    assert "real_test is not looked at" in printed
+    assert " <- this floor" in printed
+    following = shlex.split(printed.partition("then: tgap ")[2])
+    assert command(following) == 0
+    assert "no patient and no image stands on two sides" in capsys.readouterr().out
+    run = compose(*following[1:], "selector=whole", "finetuner=dreambooth")
+    artifacts = {}
+    its = plan(run)
+    prepare(run, store_of(home), its, artifacts)
+    data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
+    rows = rows_of(out / "images" / "labels.csv")
+    assert data.metadata["file"][split.pool].tolist() == [row["file"] for row in rows]
+    told = [data.label_names[i] for i in data.labels[split.pool].argmax(axis=1)]
+    assert told == [row["label"] for row in rows]
+    alone, sides = prepared(home, *WORDS)
+    assert np.array_equal(data.images[split.real_test], alone.images[sides.real_test])
+    assert np.array_equal(split.real_train, sides.real_train)
+    selection = run.selector.select(
+        data.take(split.pool), None, run.sizes(data.labels[split.pool]), rng_for("select", 0)
+    )
+    assert sorted(selection.indices) == list(range(len(rows)))
+    result = Result(run, its, artifacts=artifacts)
+    assert len(result.held_out()) > 0
+
+
+def test_the_next_words_make_the_dataset_the_real_part(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    real = ImageFolder(path=str(tmp_path), labels=["x y", "z"], domain="hand", size=9)
+    about = {"read_as": {"size": 9, "color": "grey", "fit": "pad"}}
+    words = next_words(about, Path("a/b c"), real, ["dataset=preset", "dataset.size=9", "seed=3"])
+    assert words == [
+        "dataset=textbook", "dataset/tuning=image_folder", "dataset.tuning.path='a/b c/images'",
+        "dataset.tuning.table=labels.csv", "dataset.tuning.size=9", "dataset.tuning.color=grey",
+        "dataset.tuning.fit=pad", "dataset/real=image_folder", "dataset.real.domain=hand",
+        f"dataset.real.path={tmp_path}", "dataset.real.labels=['x y',z]", "dataset.real.size=9",
+        "seed=3",
+    ]  # fmt: skip
+
+
+def test_the_command_is_completed() -> None:
+    assert completions("tgap la") == ["label"]
+    assert completions("tgap label --f") == ["--fit", "--floor"]
+    assert completions("tgap label --fit ") == ["crop", "pad", "squash"]
+    assert completions("tgap label classifier=lo") == ["classifier=logistic_regression"]
+
+
+# Several labels at once, odd files, and what is refused
+
+
+def halves(left: int, right: int, rng: np.random.Generator) -> np.ndarray:
+    """A picture with a bright left or right half, or both."""
+    image = rng.integers(0, 40, (8, 8), np.uint8)
+    image[:, :4] += np.uint8(150 * left)
+    image[:, 4:] += np.uint8(150 * right)
+    return image
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled images, of which some have two labels, and unlabelled ones of all kinds."""
+    folder, rng = tmp_path_factory.mktemp("several"), np.random.default_rng(0)
+    kinds = {"left": (1, 0), "right": (0, 1), "left|right": (1, 1)}
+    (folder / "real").mkdir()
+    lines = ["file,label"]
+    for i in range(120):
+        label = list(kinds)[i % 3]
+        Image.fromarray(halves(*kinds[label], rng)).save(folder / "real" / f"{i}.png")
+        lines.append(f"{i}.png,{label}")
+    (folder / "real" / "labels.csv").write_text("\n".join(lines))
+    (folder / "new" / "deep").mkdir(parents=True)
+    for name, kind in {**kinds, "none": (0, 0)}.items():
+        picture = Image.fromarray(halves(*kind, rng)).resize((31, 31)).convert("RGB")
+        picture.save(folder / "new" / "deep" / f"{name.replace('|', '_and_')}.jpg")
+    (folder / "new" / "broken.png").write_bytes(b"no image")
+    (folder / "new" / "notes.txt").write_text("page 3")
+    return folder
+
+
+def run_on(folder: Path, *words: str) -> Any:
+    return compose(
+        "dataset=image_folder", f"dataset.path={folder}", "dataset.domain=thing",
+        "dataset.size=8", "classifier=logistic_regression", *words,
+    )  # fmt: skip
+
+
+def test_images_may_get_several_labels_and_bad_files_are_told(several: Path) -> None:
+    run = run_on(several / "real", "dataset.table=labels.csv")
+    out = several / "out"
+    about = label_folder(run, store_of(several), several / "new", out, 0.5)
+    assert not about["exclusive"]
+    assert about["measured"]["accuracy"] is None
+    kept = {row["file"]: row["label"] for row in rows_of(out / "images" / "labels.csv")}
+    assert kept == {
+        "deep/left.jpg": "left", "deep/right.jpg": "right", "deep/left_and_right.jpg": "left|right",
+    }  # fmt: skip
+    reasons = {row["file"]: row["reason"] for row in rows_of(out / "left_out.csv")}
+    assert reasons == {
+        "deep/none.jpg": "no label reaches the floor alone",
+        "broken.png": "its content is none of PNG, JPEG, BMP, TIFF, WEBP, DICOM",
+    }
+    assert about["left_out"] == {"unsure": 1, "unreadable": 1}
+    data = ImageFolder(path=str(out / "images"), table="labels.csv", size=8, color="rgb").load()
+    assert data.labels.sum() == 4
+
+
+def test_scores_that_tie_decide_nothing() -> None:
+    scores = np.array([[0.9, 0.9], [0.9, 0.8], [0.8, 0.1]], np.float32)
+    assert labels_given(scores, 0.8, True).astype(int).tolist() == [[0, 0], [1, 0], [1, 0]]
+    assert labels_given(scores, 0.8, False).astype(int).tolist() == [[1, 1], [1, 1], [1, 0]]
+
+
+def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert command(["label", *words]) == 2
+    return capsys.readouterr().err
+
+
+def test_wrong_words_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["label", "--images", str(tmp_path), "--out", str(tmp_path / "x"), "--floor=1.5"]
+    assert command(words) == 2
+    told = capsys.readouterr().err
+    assert "--floor must be above 0 and at most 1, got 1.5" in told
+    assert "--out must not lie in --images" in told
+
+
+@pytest.mark.parametrize("floor", [0.0, float("nan")])
+def test_a_floor_out_of_range(floor: float, several: Path, tmp_path: Path) -> None:
+    run = run_on(several / "real", "dataset.table=labels.csv")
+    with pytest.raises(ConfigError, match="--floor must be above 0 and at most 1"):
+        label_folder(run, store_of(several), several / "new", tmp_path / "out", floor)
+
+
+def test_folders_that_cannot_be_used(several: Path, tmp_path: Path) -> None:
+    empty, full = tmp_path / "empty", tmp_path / "full"
+    empty.mkdir()
+    full.mkdir()
+    (full / "mine.txt").write_text("precious")
+    run, store = run_on(several / "real", "dataset.table=labels.csv"), store_of(tmp_path)
+    with pytest.raises(DataError, match=r"holds no image files; they must end with \.png"):
+        label_folder(run, store, empty, tmp_path / "out")
+    with pytest.raises(DataError, match="full is not an empty folder; give the name of a new one"):
+        label_folder(run, store, several / "new", full)
+    with pytest.raises(DataError, match="nowhere does not exist"):
+        label_folder(run, store, tmp_path / "nowhere", empty)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
+
+
+def test_datasets_that_cannot_be_learnt_from(several: Path, tmp_path: Path) -> None:
+    new, out, store = several / "new" / "deep", tmp_path / "out", store_of(several)
+    with pytest.raises(ConfigError, match="dataset must have labels to learn them fro"):
+        label_folder(run_on(several / "real", "dataset.labelled=false"), store, new, out)
+    book = compose(
+        "dataset=textbook", "dataset/tuning=phantom_xray", "dataset/real=phantom_xray",
+        "dataset.tuning.images=50", "dataset.real.images=100", "dataset.tuning.size=16",
+        "dataset.real.size=16", "dataset.tuning.seed=1",
+    )  # fmt: skip
+    with pytest.raises(ConfigError, match="a textbook's own labels may be a labeller"):
+        label_folder(book, store, new, out)
+    (tmp_path / "bad").mkdir()
+    shutil.copy(several / "new" / "broken.png", tmp_path / "bad")
+    run = run_on(several / "real", "dataset.table=labels.csv")
+    with pytest.raises(DataError, match="1 of 1 image files cannot be used"):
+        label_folder(run, store, tmp_path / "bad", out)
+    assert not out.exists()
+
+
+def test_too_few_images_to_learn_from(several: Path, tmp_path: Path) -> None:
+    rng, lines = np.random.default_rng(0), ["file,label,patient"]
+    for i in range(40):
+        Image.fromarray(halves(1, 0, rng)).save(tmp_path / f"{i}.png")
+        lines.append(f"{i}.png,{'b,one' if i < 15 else f'a,{i}'}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    run = run_on(  # draws images of one patient on all sides
+        tmp_path, "dataset.table=labels.csv", "dataset.patient_column=patient", "protocol=thesis"
+    )
+    told = r"label 'a' holds for 19 of the 19 images outside real_test .*: raise pool_size or"
+    with pytest.raises(DataError, match=told):
+        label_folder(run, store_of(tmp_path), several / "new", tmp_path / "out")
+
+
+def test_a_label_without_images_is_told_with_counts(several: Path, tmp_path: Path) -> None:
+    (tmp_path / "new").mkdir()
+    shutil.copy(several / "new" / "deep" / "left.jpg", tmp_path / "new")
+    run = run_on(several / "real", "dataset.table=labels.csv")
+    told = r"floor 0\.5 the 1 images get: left 1 \(largest score .*\), right 0 \(.*lower --floor"
+    with pytest.raises(DataError, match=told):
+        label_folder(run, store_of(several), tmp_path / "new", tmp_path / "out", 0.5)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_leaves_nothing(
+    several: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "draw_doubtful", full)
+    run = run_on(several / "real", "dataset.table=labels.csv")
+    with pytest.raises(DataError, match=r"cannot write labelled images to .*No space"):
+        label_folder(run, store_of(several), several / "new", tmp_path / "out", 0.5)
+    assert list(tmp_path.iterdir()) == []

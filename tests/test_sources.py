@@ -1,0 +1,443 @@
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from small_pipelines import write_pipeline, write_sd1
+
+from tgap.errors import DataError
+from tgap.generators.latent.layouts import STABLE_DIFFUSION, STABLE_DIFFUSION_3
+from tgap.generators.stable_diffusion import StableDiffusion
+from tgap.generators.stable_diffusion_xl import StableDiffusionXL
+from tgap.settings import Sampler
+
+HUB_ID = "somebody/small-diffusion"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline")
+    write_pipeline(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def sd1(tmp_path_factory):
+    """A folder in the layout of Stable Diffusion 1.x, and the same weights in one file."""
+    path = tmp_path_factory.mktemp("sd1")
+    write_sd1(path / "folder", path / "original.safetensors")
+    return path / "folder", path / "original.safetensors"
+
+
+@pytest.fixture
+def broken(folder, tmp_path):
+    """A copy to break."""
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """An empty cache of the hub."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "hub"
+
+
+def put_into_cache(cache, folder, without=()):
+    """As huggingface_hub lays it out: links in a commit's folder to blobs, and the branch."""
+    place = cache / f"models--{HUB_ID.replace('/', '--')}"
+    (place / "refs").mkdir(parents=True)
+    (place / "refs" / "main").write_text(COMMIT)
+    (place / "blobs").mkdir()
+    for number, path in enumerate(sorted(p for p in folder.rglob("*") if p.is_file())):
+        name = path.relative_to(folder)
+        if str(name) in without:
+            continue
+        blob = place / "blobs" / str(number)
+        shutil.copyfile(path, blob)
+        link = place / "snapshots" / COMMIT / name
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blob, link.parent))
+    return place / "snapshots" / COMMIT
+
+
+def only_problem(**fields):
+    (problem,) = StableDiffusion(device="cpu", **fields).check()
+    return problem
+
+
+class TestHubId:
+    def test_what_is_in_the_cache_is_found_by_branch_and_by_commit(self, folder, cache):
+        put_into_cache(cache, folder)
+        local = StableDiffusion(path=str(folder))
+        for revision in (None, "main", COMMIT):
+            generator = StableDiffusion(path=HUB_ID, revision=revision, device="cpu")
+            assert generator.check() == []
+            assert generator.image_shape() == (16, 16, 1)
+            assert generator.digest() == local.digest()
+        assert generator.source().said == f"{HUB_ID} at commit {COMMIT}"
+        assert generator.load().sample(["a"], [1], Sampler(steps=2)).shape == (1, 16, 16, 1)
+
+    def test_loading_logs_the_commit(self, folder, cache, caplog):
+        snapshot = put_into_cache(cache, folder)
+        note = snapshot / "scheduler" / "scheduler_config.json"
+        note.write_text(note.read_text() + " ")  # so that nobody has loaded it before
+        with caplog.at_level("INFO", logger="tgap"):
+            StableDiffusion(path=HUB_ID, device="cpu").load()
+        assert f"loading {HUB_ID} at commit {COMMIT}" in caplog.text
+
+    def test_what_is_not_in_the_cache_is_told_with_the_remedies(self, cache):
+        problem = only_problem(path=HUB_ID, revision="v1")
+        assert f"'{HUB_ID}' (generator.path) is no folder here" in problem
+        assert f"{HUB_ID} at revision v1 is not in the hub's cache {cache}" in problem
+        assert "generator.download=true" in problem
+        assert f"`hf download {HUB_ID} --revision v1`" in problem
+        assert "generator.path=<local folder>" in problem
+        with pytest.raises(DataError, match="is not in the hub's cache"):
+            StableDiffusion(path=HUB_ID).load()
+
+    def test_another_commit_than_that_in_the_cache_is_told(self, folder, cache):
+        put_into_cache(cache, folder)
+        assert "at revision " + "f" * 40 in only_problem(path=HUB_ID, revision="f" * 40)
+
+    def test_offline_nothing_is_fetched_even_if_told_so(self, cache, monkeypatch):
+        monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+        problem = only_problem(path=HUB_ID, download=True)
+        assert "HF_HUB_OFFLINE is set: nothing is fetched until it is unset" in problem
+        assert "generator.download=true" not in problem
+
+    def test_a_file_that_is_missing_in_the_cache_is_told_with_the_remedies(self, folder, cache):
+        put_into_cache(cache, folder, without=(f"unet/{WEIGHTS}",))
+        problem = only_problem(path=HUB_ID)
+        assert f"unet/{WEIGHTS}' is missing; get {HUB_ID} at revision main by" in problem
+        assert "generator.download=true" in problem
+
+    @pytest.mark.parametrize("path", ["no folder", "a/b/c", "../x", "/tmp/nowhere/x", "-a/b"])
+    def test_what_is_no_hub_id_is_told_as_a_missing_folder(self, path):
+        assert f"generator folder '{path}' does not exist" in only_problem(path=path)
+        assert "or a hub id (owner/name)" in only_problem(path=path)
+
+    def test_a_tuned_model_is_no_longer_of_the_hub(self, tmp_path):
+        generator = StableDiffusion(path=HUB_ID, revision=COMMIT, config="x/y").at(tmp_path)
+        assert (generator.path, generator.revision, generator.config) == (str(tmp_path), None, None)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub as downloads ask for."""
+
+    root: Path
+    asked: list[str]
+
+    def do_HEAD(self):
+        self.answer(body=False)
+
+    def do_GET(self):
+        self.answer(body=True)
+
+    def answer(self, body):
+        path = self.path.partition("?")[0]
+        files = sorted(p for p in self.root.rglob("*") if p.is_file())
+        names = [p.relative_to(self.root).as_posix() for p in files]
+        head = {"X-Repo-Commit": COMMIT}
+        if path == f"/api/models/{HUB_ID}/revision/main":
+            siblings = [{"rfilename": name} for name in names]
+            content = json.dumps({"id": HUB_ID, "sha": COMMIT, "siblings": siblings}).encode()
+        elif path.startswith(f"/api/models/{HUB_ID}/tree/"):
+            content = json.dumps(
+                [
+                    {"type": "file", "path": n, "size": p.stat().st_size, "oid": f"{i:040}"}
+                    for i, (n, p) in enumerate(zip(names, files, strict=True))
+                ]
+            ).encode()
+        elif path.startswith(f"/{HUB_ID}/resolve/"):
+            name = path.split("/", 5)[5]
+            self.asked.append(name)
+            content = (self.root / name).read_bytes()
+            head["ETag"] = f'"{names.index(name):040}"'
+        else:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        for key, value in {**head, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if body:
+            self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(broken):
+    """A hub whose repository also has what nobody needs."""
+    for name in (
+        "README.md", "v1-5-pruned.ckpt", "v1-5-pruned.safetensors", "safety_checker/config.json",
+        "safety_checker/model.safetensors", "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder/model.fp16.safetensors",
+        "unet/diffusion_pytorch_model.non_ema.safetensors", "vae/diffusion_pytorch_model.msgpack",
+    ):  # fmt: skip
+        (broken / name).parent.mkdir(exist_ok=True)
+        (broken / name).write_bytes(b"x")
+    handler = type("Handler", (Hub,), {"root": broken, "asked": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server, handler
+    server.shutdown()
+    server.server_close()
+
+
+def check_in_a_process(server, cache, **fields):
+    """Hub settings are read at import."""
+    code = (
+        "import json, sys; from tgap.generators.stable_diffusion import StableDiffusion;"
+        f"g = StableDiffusion(path={HUB_ID!r}, **{fields!r}); p = g.check();"
+        "print(json.dumps([p, '' if p else g.digest(), 'torch' in sys.modules]))"
+    )
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    env = {
+        **os.environ, "HF_ENDPOINT": address, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1", "no_proxy": "*", "NO_PROXY": "*", "HF_HUB_ETAG_TIMEOUT": "5",
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_what_is_needed_is_fetched_once_and_nothing_else(hub, folder, tmp_path):
+    server, handler = hub
+    problems, _, _ = check_in_a_process(server, tmp_path / "hub")
+    assert "generator.download=true" in problems[0]
+    assert handler.asked == []
+    problems, digest, torch_imported = check_in_a_process(server, tmp_path / "hub", download=True)
+    assert problems == []
+    assert not torch_imported
+    assert digest == StableDiffusion(path=str(folder)).digest()
+    needed = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
+    assert set(handler.asked) == needed
+    handler.asked.clear()
+    again = check_in_a_process(server, tmp_path / "hub", download=True)
+    assert again == [[], digest, False]
+    assert handler.asked == []
+
+
+def test_half_weights_are_fetched_where_there_are_no_others(hub, tmp_path):
+    server, handler = hub
+    (handler.root / "unet" / WEIGHTS).replace(
+        handler.root / "unet" / "diffusion_pytorch_model.fp16.safetensors"
+    )
+    (handler.root / "text_encoder" / "model.fp16.safetensors").unlink()
+    problems, _, _ = check_in_a_process(server, tmp_path / "hub", download=True)
+    assert problems == []
+    assert "unet/diffusion_pytorch_model.fp16.safetensors" in handler.asked
+    assert "text_encoder/model.safetensors" in handler.asked
+
+
+def test_a_repository_without_safetensors_is_told(hub, tmp_path):
+    server, handler = hub
+    for path in (handler.root / "unet").glob("*.safetensors"):
+        path.unlink()
+    problems, _, _ = check_in_a_process(server, tmp_path / "hub", download=True)
+    assert f"{HUB_ID} at revision main has no safetensors weights of its unet" in problems[0]
+    assert handler.asked == []
+
+
+def test_what_the_hub_has_not_is_told(hub, tmp_path):
+    server, _ = hub
+    problems, _, _ = check_in_a_process(server, tmp_path / "hub", download=True, revision="gone")
+    assert f"{HUB_ID} at revision gone cannot be fetched" in problems[0]
+    assert f"`hf download {HUB_ID} --revision gone`" in problems[0]
+
+
+class TestSingleFile:
+    def test_it_draws_what_the_folder_draws(self, sd1):
+        folder, file = sd1
+        whole = StableDiffusion(path=str(folder), device="cpu")
+        single = StableDiffusion(path=str(file), config=str(folder), device="cpu")
+        assert single.check() == []
+        assert single.image_shape() == whole.image_shape() == (64, 64, 3)
+        models = whole.load(), single.load()
+        for name in ("unet", "vae", "text_encoder"):
+            theirs, ours = (model.pipeline.components[name].state_dict() for model in models)
+            assert theirs.keys() == ours.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+        drawn = [model.sample(["ab"], [3], Sampler(steps=2)) for model in models]
+        assert (drawn[0] == drawn[1]).all()
+
+    def test_configs_come_from_the_hubs_cache_too_without_weights(self, sd1, cache):
+        folder, file = sd1
+        put_into_cache(cache, folder, without=(f"unet/{WEIGHTS}", f"vae/{WEIGHTS}"))
+        single = StableDiffusion(path=str(file), config=HUB_ID)
+        assert single.check() == []
+        assert single.digest() == StableDiffusion(path=str(file), config=str(folder)).digest()
+        assert COMMIT in single.source().said
+
+    def test_without_configs_the_remedy_is_told(self, sd1):
+        problem = only_problem(path=str(sd1[1]))
+        assert "holds weights only; set generator.config to a diffusers folder or hub id" in problem
+        assert "`hf download" in only_problem(path=str(sd1[1]), config=HUB_ID)
+
+    def test_its_digest_follows_weights_and_configs(self, sd1, tmp_path):
+        folder, file = sd1
+        before = StableDiffusion(path=str(file), config=str(folder)).digest()
+        copy = Path(shutil.copy(file, tmp_path / "renamed.safetensors"))
+        assert StableDiffusion(path=str(copy), config=str(folder)).digest() == before
+        tensors = load_file(copy)
+        tensors["model.diffusion_model.out.2.bias"] += 1
+        save_file(tensors, copy)
+        assert StableDiffusion(path=str(copy), config=str(folder)).digest() != before
+
+    def test_configs_of_another_architecture_are_told(self, sd1, folder):
+        problems = StableDiffusion(path=str(sd1[1]), config=str(folder)).check()
+        assert any(
+            "does not fit its config" in text and "the config says in_channels=1" in text
+            for text in problems
+        )
+
+    def test_a_file_of_another_kind_is_told(self, folder):
+        file = str(folder / "unet" / WEIGHTS)
+        problems = StableDiffusion(path=file, config=str(folder)).check()
+        assert any("holds no vae: no tensor's name begins with 'first_stage" in p for p in problems)
+
+    def test_a_truncated_file_is_told(self, sd1, tmp_path):
+        folder, file = sd1
+        cut = tmp_path / "cut.safetensors"
+        cut.write_bytes(file.read_bytes()[:-10])
+        assert "by its header but has" in only_problem(path=str(cut), config=str(folder))
+
+    @pytest.mark.parametrize("name", ["model.ckpt", "model.bin", "model.pt", "model.pth"])
+    def test_a_pickle_is_refused_unread(self, name, tmp_path):
+        (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
+        problem = only_problem(path=str(tmp_path / name))
+        assert "can run code" in problem
+        assert "convert it to safetensors" in problem
+        assert "can run code" in only_problem(path=f"{tmp_path}/gone_{name}")
+
+    def test_other_files_are_refused(self, tmp_path):
+        (tmp_path / "notes.txt").write_text("?")
+        assert "a folder or a .safetensors file" in only_problem(path=str(tmp_path / "notes.txt"))
+        assert "does not exist" in only_problem(path=str(tmp_path / "gone.safetensors"))
+        (problem,) = StableDiffusionXL(path=str(tmp_path / "notes.txt")).check()
+        assert "a diffusers folder or a hub id of a StableDiffusionXLPipeline, got the" in problem
+
+
+class TestFolder:
+    @pytest.mark.parametrize(
+        ("part", "field", "value"),
+        [
+            ("unet", "cross_attention_dim", 24), ("unet", "block_out_channels", [16, 16]),
+            ("unet", "in_channels", 9), ("vae", "in_channels", 3),
+            ("text_encoder", "hidden_size", 32), ("text_encoder", "vocab_size", 10),
+        ],
+    )  # fmt: skip
+    def test_weights_that_do_not_fit_their_config_are_told(self, broken, part, field, value):
+        path = broken / part / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+        problem = only_problem(path=str(broken))
+        assert f"does not fit its config '{path}'" in problem
+        assert f"the config says {field}={value}" in problem
+
+    def test_tensors_of_something_else_are_told(self, broken):
+        save_file({"bias": torch.zeros(3)}, broken / "unet" / WEIGHTS)
+        assert "no tensor whose name ends with conv_in.weight" in only_problem(path=str(broken))
+
+    def test_files_that_are_not_read_do_not_count(self, folder, broken):
+        (broken / "README.md").write_text("...")
+        (broken / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"x")
+        generator = StableDiffusion(path=str(broken))
+        assert generator.check() == []
+        assert generator.digest() == StableDiffusion(path=str(folder)).digest()
+
+    @pytest.mark.parametrize(
+        "name",
+        ["model_index.json", f"unet/{WEIGHTS}", "tokenizer/tokenizer.json", "scheduler/x", "vae/y"],
+    )
+    def test_files_that_are_read_count(self, folder, broken, name):
+        name = {
+            "scheduler/x": "scheduler/scheduler_config.json", "vae/y": "vae/config.json",
+        }.get(name, name)  # fmt: skip
+        path = broken / name
+        if path.suffix == ".json":
+            path.write_text(path.read_text() + " ")
+        else:
+            tensors = load_file(path)
+            tensors["conv_out.bias"] += 1
+            save_file(tensors, path)
+        assert (
+            StableDiffusion(path=str(broken)).digest() != StableDiffusion(path=str(folder)).digest()
+        )
+
+    def test_half_weights_alone_are_loaded(self, folder, broken):
+        for part, stem in (("unet", WEIGHTS), ("text_encoder", "model.safetensors")):
+            tensors = {k: v.half() for k, v in load_file(broken / part / stem).items()}
+            (broken / part / stem).unlink()
+            save_file(tensors, broken / part / stem.replace(".safe", ".fp16.safe"))
+        halved, whole = (StableDiffusion(path=str(path), device="cpu") for path in (broken, folder))
+        assert halved.check() == []
+        assert halved.load().denoiser.dtype == torch.float32
+        drawn = [g.load().sample(["a"], [1], Sampler(steps=2)).astype(int) for g in (halved, whole)]
+        assert abs(drawn[0] - drawn[1]).max() <= 2
+
+    def test_weights_in_shards_are_loaded_and_missing_shards_told(self, folder, broken):
+        from diffusers import UNet2DConditionModel
+
+        unet = UNet2DConditionModel.from_pretrained(broken / "unet")
+        (broken / "unet" / WEIGHTS).unlink()
+        unet.save_pretrained(broken / "unet", max_shard_size="100KB")
+        shards = sorted((broken / "unet").glob("*-of-*.safetensors"))
+        assert len(shards) >= 2
+        sharded, whole = (
+            StableDiffusion(path=str(path), device="cpu") for path in (broken, folder)
+        )
+        assert sharded.check() == []
+        drawn = [g.load().sample(["a"], [1], Sampler(steps=2)) for g in (sharded, whole)]
+        assert (drawn[0] == drawn[1]).all()
+        shards[-1].unlink()
+        assert f"{shards[-1].name}' is missing" in only_problem(path=str(broken))
+
+
+def test_the_published_layouts_files_are_chosen():
+    """Names as in the repositories of Stable Diffusion 1.5 and 3.5."""
+    names = [
+        "model_index.json", "README.md", "v1-5-pruned-emaonly.safetensors", "v1-5-pruned.ckpt",
+        "scheduler/scheduler_config.json", "safety_checker/model.safetensors",
+        "tokenizer/merges.txt", "tokenizer/vocab.json", "tokenizer/tokenizer_config.json",
+        "tokenizer/special_tokens_map.json", "text_encoder/config.json",
+        "text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors",
+        "text_encoder/pytorch_model.bin", "unet/config.json", f"unet/{WEIGHTS}",
+        "unet/diffusion_pytorch_model.non_ema.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors", "vae/config.json", f"vae/{WEIGHTS}",
+    ]  # fmt: skip
+    assert STABLE_DIFFUSION.used(names) == sorted(
+        [
+            "model_index.json", "scheduler/scheduler_config.json", "tokenizer/merges.txt",
+            "tokenizer/vocab.json", "tokenizer/tokenizer_config.json",
+            "tokenizer/special_tokens_map.json", "text_encoder/config.json",
+            "text_encoder/model.safetensors", "unet/config.json", f"unet/{WEIGHTS}",
+            "vae/config.json", f"vae/{WEIGHTS}",
+        ]
+    )  # fmt: skip
+    assert not any("safetensors" in name for name in STABLE_DIFFUSION.used(names, weights=False))
+    names = [
+        f"text_encoder_3/{name}"
+        for name in (
+            "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json", "model.fp16-00001-of-00002.safetensors",
+            "model.fp16-00002-of-00002.safetensors", "model.safetensors.index.fp16.json",
+        )
+    ]  # fmt: skip
+    assert STABLE_DIFFUSION_3.weights("text_encoder_3", names) == [
+        "text_encoder_3/model-00001-of-00002.safetensors",
+        "text_encoder_3/model-00002-of-00002.safetensors",
+        "text_encoder_3/model.safetensors.index.json",
+    ]

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+from small_pipelines import write_3, write_pipeline
+from toy_models import ToyModel, toy_images
+
+from tgap.errors import DataError
+from tgap.finetuners.base import PromptedImages
+from tgap.finetuners.textual_projection import TextualProjection
+from tgap.finetuners.training import Training
+from tgap.generators.stable_diffusion import StableDiffusion
+from tgap.generators.stable_diffusion_3 import StableDiffusion3
+from tgap.settings import Budget, Sampler
+
+PROMPTS = ("an odd a", "an even b")
+
+
+def images(side=16, channels=1):
+    pixels = np.random.default_rng(0).integers(0, 256, (4, side, side, channels), dtype=np.uint8)
+    return PromptedImages(pixels, PROMPTS * 2, np.ones(4), np.arange(4) % 2)
+
+
+def started(model):
+    return TextualProjection()._trainable(model, images(), np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipeline")
+    write_pipeline(path)
+    return StableDiffusion(path=str(path), device="cpu").load()
+
+
+def predicted(model, projection=None):
+    draw = torch.Generator().manual_seed(0)
+    latents, times = torch.randn(2, 4, 4, 4, generator=draw), torch.tensor([100, 900])
+    with torch.no_grad():
+        said = model.condition(PROMPTS)
+        if projection is not None:
+            said = {name: states @ projection.T for name, states in said.items()}
+        return model.predict(latents, times, said)
+
+
+def test_one_matrix_is_trained_and_it_starts_as_the_identity(model):
+    trained = [p for p in started(model).denoiser.parameters() if p.requires_grad]
+    assert [tuple(p.shape) for p in trained] == [(16, 16)]
+    torch.testing.assert_close(predicted(started(model)), predicted(model), atol=0, rtol=0)
+
+
+def test_the_optimizer_gets_the_shared_matrix_once(model):
+    rng = np.random.default_rng(0)
+    training = Training(
+        TextualProjection(), started(model), images(), None, Budget(), rng.spawn(2), rng,
+        lambda step, values: None,
+    )  # fmt: skip
+    assert len(training.parameters) == 1
+
+
+def test_what_is_handed_on_reads_projected_vectors_with_ordinary_layers(model):
+    trained = started(model)
+    (change,) = (p for p in trained.denoiser.parameters() if p.requires_grad)
+    with torch.no_grad():
+        change.copy_(torch.randn(16, 16, generator=torch.Generator().manual_seed(1)))
+    expected = predicted(model, torch.eye(16) + change.detach())
+    during = predicted(trained)
+    finished = TextualProjection()._finished(trained)
+    torch.testing.assert_close(during, expected)
+    torch.testing.assert_close(predicted(finished), expected)
+    assert finished.denoiser.state_dict().keys() == model.denoiser.state_dict().keys()
+    assert not any(p.requires_grad for p in finished.denoiser.parameters())
+    assert not torch.allclose(expected, predicted(model))
+
+
+def test_weight_decay_draws_to_the_identity(model):
+    def change(decay):
+        finetuner = TextualProjection(weight_decay=decay)
+        budget = Budget(steps=5, batch_size=2, learning_rate=0.01)
+        tuned = finetuner.finetune(model, images(), None, budget, np.random.default_rng(0))
+        name = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"
+        return (tuned.denoiser.state_dict()[name] - model.denoiser.state_dict()[name]).norm()
+
+    assert 0 < change(3.0) < change(0.0)
+
+
+def test_stable_diffusion_3_reads_texts_by_its_context_embedder(tmp_path):
+    write_3(tmp_path)
+    base = StableDiffusion3(path=str(tmp_path), device="cpu").load()
+    finetuner = TextualProjection()
+    budget = Budget(steps=2, batch_size=2, learning_rate=0.01)
+    tuned = finetuner.finetune(base, images(16, 3), None, budget, np.random.default_rng(0))
+    given, now = (m.denoiser.state_dict() for m in (base, tuned))
+    assert {k for k in given if not torch.equal(given[k], now[k])} == {"context_embedder.weight"}
+    drawn = tuned.sample(PROMPTS, [1, 2], Sampler(scheduler="flow_euler", steps=2))
+    assert drawn.shape == (2, 16, 16, 3)
+
+
+def test_a_denoiser_without_cross_attention_is_refused():
+    with pytest.raises(DataError, match="needs a denoiser with cross-attention .* ToyUNet has"):
+        TextualProjection()._trainable(ToyModel(), toy_images(2), np.random.default_rng(0))

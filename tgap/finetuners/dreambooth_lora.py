@@ -1,0 +1,74 @@
+"""DreamBooth by LoRA: the weights stay as they are, and low-rank changes to them are learned."""
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+
+from tgap.component import option
+from tgap.finetuners.base import PromptedImages
+from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.generators.latent.base import LatentModel
+from tgap.seeding import isolated
+
+ATTENTION = ["to_k", "to_q", "to_v", "to_out.0"]
+TEXT_ATTENTION = ["q_proj", "k_proj", "v_proj", "out_proj"]
+
+
+@dataclass(kw_only=True)
+class DreamboothLora(DenoisingFinetuner):
+    """LoRA (Hu et al. 2021, arXiv 2106.09685) with DreamBooth's loss.
+
+    A layer with weights W is computed as W + alpha/rank B A, with A ``(rank, in)`` drawn at random
+    and B ``(out, rank)`` zero at first; only A and B are trained, in float32 whatever the passes'
+    precision. With ``dora`` the length of each of W's output vectors is learned too, apart from
+    its direction (DoRA, Liu et al. 2024, arXiv 2402.09353). The loss is ``DenoisingFinetuner``'s.
+
+    The tuned model has the layers folded into W, so it draws as fast as the base model. It is saved
+    as diffusers' ``pytorch_lora_weights.safetensors``, a hundredth of the model.
+
+    Args:
+        rank: Of B A.
+        alpha: B A is scaled by alpha / rank; ``null`` is the rank, which tools agree upon.
+        dora: Learn lengths apart from directions.
+        targets: Endings of the names of layers that get it; the attention's projections by default,
+            and for example ``ff.net.0.proj``, ``ff.net.2``, ``conv1``, ``conv2`` besides.
+        text_encoder: Give it to the attention of CLIP text encoders too; there without ``dora``,
+            whose lengths transformers drops without a word when it loads an adapter.
+        dropout: Share of the layers' inputs that is zeroed in training.
+    """
+
+    rank: int = option(16, "rank of the learned changes", low=1)
+    alpha: float | None = option(None, "scale times rank, null = rank", above=0)
+    dora: bool = option(False, "learn lengths apart from directions (DoRA)")
+    targets: list[str] = option(ATTENTION, "endings of the names of layers that get it")
+    text_encoder: bool = option(False, "also in the text encoders' attention")
+    rate: float = option(5.0, "learning rate over budget.learning_rate", above=0)
+    dropout: float = option(0.0, "share of inputs zeroed in training", low=0, high=1)
+
+    def problems(self) -> list[str]:
+        """No targets."""
+        if not self.targets:
+            return [f"targets must name layers, such as {', '.join(ATTENTION)}, got none"]
+        return []
+
+    def _trainable(
+        self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
+    ) -> LatentModel:
+        from tgap.generators.latent.lora import add_lora
+
+        size = (self.rank, self.alpha or self.rank, self.dropout)
+        denoiser, encoders = copy.deepcopy(model.denoiser), None
+        with isolated(int(rng.integers(2**63))):
+            add_lora(denoiser, self.targets, *size, dora=self.dora)
+            if self.text_encoder:
+                encoders = tuple(copy.deepcopy(encoder) for encoder in model.text_encoders)
+                for encoder in encoders:
+                    if any(name.endswith("q_proj") for name, _ in encoder.named_modules()):
+                        add_lora(encoder, TEXT_ATTENTION, *size)
+        return model.with_parts(denoiser, encoders)
+
+    def _finished(self, trained: LatentModel) -> LatentModel:
+        from tgap.generators.latent.lora import with_lora_folded
+
+        return super()._finished(with_lora_folded(trained))

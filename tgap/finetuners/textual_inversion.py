@@ -1,0 +1,65 @@
+"""Textual inversion: the model stays as it is, and words for the new domain are learned."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tgap.component import option
+from tgap.finetuners.base import PromptedImages
+from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.generators.latent.base import LatentModel
+
+
+@dataclass(kw_only=True)
+class TextualInversion(DenoisingFinetuner):
+    """Textual inversion (Gal et al. 2022, arXiv 2208.01618).
+
+    Each distinct tuning prompt gets a word of ``vectors`` token embeddings, which is read in its
+    place; these embeddings are all that is trained, everything else stays bit for bit. At first a
+    word says what its prompt says: the prompt's own embeddings, averaged over ``vectors`` stretches
+    of it. Only prompts that it was tuned on can be drawn.
+
+    Saved as diffusers' ``learned_embeds.safetensors``, with ``prompts.json`` saying which word
+    stands for which prompt.
+
+    Departures from the paper: several vectors per word; the word replaces the whole prompt instead
+    of standing in templates ("a photo of S*"); no prior images (``prior_weight``) and no empty
+    prompts (``unconditional``), which the words could not change.
+
+    Args:
+        vectors: Token embeddings per word.
+    """
+
+    whole_prompts: ClassVar[bool] = True
+
+    vectors: int = option(4, "token embeddings per word", low=1)
+    rate: float = option(10.0, "learning rate over budget.learning_rate", above=0)
+    prior_weight: float = option(0.0, "weight of the prior loss, 0 = no prior images", low=0)
+    unconditional: float = option(0.0, "share of tuning prompts left empty", low=0, high=1)
+
+    def _trainable(
+        self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
+    ) -> LatentModel:
+        from torch.nn.utils import parametrize
+
+        from tgap.finetuners.parametrizations import NewRows
+        from tgap.generators.latent.words import with_new_words
+
+        prompts = sorted(set(tuning_set.prompts))
+        taught = with_new_words(model, prompts, self.vectors)
+        (encoder,) = taught.text_encoders
+        embedding = encoder.requires_grad_(False).get_input_embeddings()
+        first = embedding.num_embeddings - self.vectors * len(prompts)
+        rows = NewRows(embedding.weight, first)
+        parametrize.register_parametrization(embedding, "weight", rows, unsafe=True)
+        embedding.parametrizations.weight.original.requires_grad_(True)
+        return taught
+
+    def _finished(self, trained: LatentModel) -> LatentModel:
+        from tgap.finetuners.parametrizations import fold
+        from tgap.generators.latent.words import as_learned
+
+        (encoder,) = trained.text_encoders
+        fold(encoder)
+        return super()._finished(as_learned(trained))

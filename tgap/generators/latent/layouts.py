@@ -1,0 +1,256 @@
+"""What the diffusers folder of each architecture holds, by the names in its model_index.json."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+INDEX = "model_index.json"
+PROMPTS = "prompts.json"  # what is read instead of prompts, in a folder that knows learned words
+HALF = "fp16"  # weights that are published beside the full ones, or instead of them
+TOKENIZER_FILES = (
+    "tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model",
+    "special_tokens_map.json", "added_tokens.json",
+)  # fmt: skip
+VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """A tensor whose shape says whether weights and config belong together.
+
+    Args:
+        ends: How its name ends: in a diffusers folder, or in the original release.
+        axes: Field of the config that says how long an axis is; of a list, its first entry.
+        needed: Whether every model of the class has such a tensor.
+    """
+
+    ends: tuple[str, ...]
+    axes: Mapping[int, str]
+    needed: bool = True
+
+
+@dataclass(frozen=True)
+class Part:
+    """A component of a pipeline.
+
+    Args:
+        library: ``diffusers`` or ``transformers``.
+        classes: Classes that it may have.
+        config: Its main configuration file.
+        stem: Name of its weights without ending; "" if it has none.
+        sizes: Tensors to compare with its configuration.
+        optional: Whether the pipeline works without it.
+        prefix: Where its tensors are in a single file of the original release.
+    """
+
+    library: str
+    classes: tuple[str, ...]
+    config: str = "config.json"
+    stem: str = ""
+    sizes: tuple[Sizes, ...] = ()
+    optional: bool = False
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A pipeline's class and components.
+
+    Args:
+        pipeline: Class in diffusers.
+        parts: Components by name. A model_index.json that names another class is refused:
+            diffusers would import what it names, and a folder of weights is data.
+        denoiser: Which of them is the UNet or transformer.
+        single_file: Whether weights in one file can be read too.
+        without: Arguments by which diffusers leaves out what nobody needs here.
+    """
+
+    pipeline: str
+    parts: Mapping[str, Part]
+    denoiser: str = "unet"
+    single_file: bool = False
+    without: Mapping[str, object] = field(default_factory=dict)
+
+    def required_weights(self) -> list[str]:
+        """Names of the components that have weights and must be there."""
+        return [name for name, part in self.parts.items() if part.stem and not part.optional]
+
+    def variant(self, names: Iterable[str]) -> str | None:
+        """``fp16`` if a component has no other weights among these files.
+
+        diffusers then takes them of every component that has them.
+        """
+        names = set(names)
+        for name, part in self.parts.items():
+            plain, half = (_named(name, part, names, variant) for variant in (None, HALF))
+            if part.stem and half and not plain:
+                return HALF
+        return None
+
+    def used(self, names: Iterable[str], weights: bool = True) -> list[str]:
+        """Those of a folder's files that are read, sorted.
+
+        Args:
+            names: The folder's files, relative to it, with forward slashes.
+            weights: Whether weights are read from it.
+        """
+        names = set(names)
+        variant = self.variant(names)
+        found = {INDEX, PROMPTS} & names
+        for name, part in self.parts.items():
+            found |= {f"{name}/{part.config}"} & names
+            if part.stem and weights:
+                found |= set(_weights(name, part, names, variant))
+            if part.config == TOKENIZER_FILES[0]:
+                found |= {f"{name}/{file}" for file in TOKENIZER_FILES} & names
+        return sorted(found)
+
+    def weights(self, name: str, names: Iterable[str]) -> list[str]:
+        """A component's weights among a folder's files: one file, or an index and its shards."""
+        names = set(names)
+        return _weights(name, self.parts[name], names, self.variant(names))
+
+
+def _weights(name: str, part: Part, names: set[str], variant: str | None) -> list[str]:
+    found = _named(name, part, names, variant)
+    # of a component without the variant diffusers takes the plain ones
+    return found or (_named(name, part, names, None) if variant else [])
+
+
+def _named(name: str, part: Part, names: set[str], variant: str | None) -> list[str]:
+    start, tail = re.escape(f"{name}/{part.stem}"), rf"\.{variant}" if variant else ""
+    pattern = re.compile(
+        rf"{start}{tail}(-\d+-of-\d+)?\.safetensors|{start}\.safetensors\.index{tail}\.json"
+    )
+    return sorted(found for found in names if pattern.fullmatch(found))
+
+
+_DIFFUSERS = "diffusion_pytorch_model"
+_VAE = Part(
+    "diffusers", ("AutoencoderKL",), stem=_DIFFUSERS, prefix="first_stage_model.",
+    sizes=(
+        Sizes(("encoder.conv_in.weight",), {0: "block_out_channels", 1: "in_channels"}),
+        Sizes(("decoder.conv_out.weight",), {0: "out_channels", 1: "block_out_channels"}),
+    ),
+)  # fmt: skip
+_UNET = Part(
+    "diffusers", ("UNet2DConditionModel",), stem=_DIFFUSERS, prefix="model.diffusion_model.",
+    sizes=(
+        Sizes(
+            ("conv_in.weight", "input_blocks.0.0.weight"),
+            {0: "block_out_channels", 1: "in_channels"},
+        ),
+        Sizes((".attn2.to_k.weight",), {1: "cross_attention_dim"}, needed=False),
+    ),
+)  # fmt: skip
+_CLIP_SIZES = (Sizes(("token_embedding.weight",), {0: "vocab_size", 1: "hidden_size"}),)
+_CLIP = Part(
+    "transformers", ("CLIPTextModel",), stem="model", prefix="cond_stage_model.", sizes=_CLIP_SIZES
+)
+_CLIP_PROJECTED = Part(
+    "transformers", ("CLIPTextModelWithProjection",), stem="model", sizes=_CLIP_SIZES
+)
+_TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
+_SCHEDULER = Part(
+    "diffusers",
+    (
+        "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler",
+        "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+        "DPMSolverMultistepScheduler",
+    ),
+    "scheduler_config.json",
+)  # fmt: skip
+
+STABLE_DIFFUSION = Layout(
+    "StableDiffusionPipeline",
+    {
+        "vae": _VAE,
+        "unet": _UNET,
+        "text_encoder": _CLIP,
+        "tokenizer": _TOKENIZER,
+        "scheduler": _SCHEDULER,
+    },
+    single_file=True,
+    # the safety checker blacks out images that it misjudges
+    without={"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
+)
+STABLE_DIFFUSION_XL = Layout(
+    "StableDiffusionXLPipeline",
+    {
+        "vae": _VAE,
+        "unet": _UNET,
+        "text_encoder": _CLIP,
+        "text_encoder_2": _CLIP_PROJECTED,
+        "tokenizer": _TOKENIZER,
+        "tokenizer_2": _TOKENIZER,
+        "scheduler": _SCHEDULER,
+    },
+    without={"image_encoder": None, "feature_extractor": None, "add_watermarker": False},
+)
+STABLE_DIFFUSION_3 = Layout(
+    "StableDiffusion3Pipeline",
+    {
+        "vae": _VAE,
+        "transformer": Part(
+            "diffusers",
+            ("SD3Transformer2DModel",),
+            stem=_DIFFUSERS,
+            sizes=(
+                Sizes(("pos_embed.proj.weight",), {1: "in_channels", 2: "patch_size"}),
+                Sizes(("context_embedder.weight",), {1: "joint_attention_dim"}),
+            ),
+        ),
+        "text_encoder": _CLIP_PROJECTED,
+        "text_encoder_2": _CLIP_PROJECTED,
+        "text_encoder_3": Part(
+            "transformers",
+            ("T5EncoderModel",),
+            stem="model",
+            sizes=(
+                Sizes(
+                    ("shared.weight", "encoder.embed_tokens.weight"),
+                    {0: "vocab_size", 1: "d_model"},
+                ),
+            ),
+            optional=True,
+        ),
+        "tokenizer": _TOKENIZER,
+        "tokenizer_2": _TOKENIZER,
+        "tokenizer_3": Part(
+            "transformers",
+            ("T5TokenizerFast", "T5Tokenizer"),
+            TOKENIZER_FILES[0],
+            optional=True,
+        ),
+        "scheduler": Part(
+            "diffusers", ("FlowMatchEulerDiscreteScheduler",), "scheduler_config.json"
+        ),
+    },
+    denoiser="transformer",
+    without={"image_encoder": None, "feature_extractor": None},
+)
+
+
+def misfit(part: Part, shapes: Mapping[str, tuple[int, ...]], config: Mapping[str, object]) -> str:
+    """How a component's tensors differ from what its configuration says; "" if they fit.
+
+    Args:
+        part: The component.
+        shapes: Its tensors' shapes by name.
+        config: Its configuration; a field that is not in it is not compared.
+    """
+    for sizes in part.sizes:
+        name = next((name for name in shapes if name.endswith(sizes.ends)), None)
+        if name is None:
+            if sizes.needed:
+                return f"there is no tensor whose name ends with {sizes.ends[0]}"
+            continue
+        for axis, key in sizes.axes.items():
+            value = config.get(key)
+            expected = value[0] if isinstance(value, list) and value else value
+            shape = shapes[name]
+            got = shape[axis] if axis < len(shape) else None
+            if isinstance(expected, int) and got != expected:
+                measured = " x ".join(map(str, shape))
+                return f"{name} is {measured}, and the config says {key}={value}"
+    return ""

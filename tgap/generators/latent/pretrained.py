@@ -1,0 +1,234 @@
+"""What generators share that are latent diffusion models in diffusers' formats."""
+
+import dataclasses
+import hashlib
+import logging
+from abc import abstractmethod
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from tgap.component import option
+from tgap.device import torch_device
+from tgap.errors import DataError
+from tgap.generators.base import Pretrained
+from tgap.generators.latent.adapters import adapter_digest, adapter_problems, is_adapter, put_on
+from tgap.generators.latent.folder import (
+    denoiser_patch,
+    image_shape,
+    names_in,
+    parts_left_out,
+    vae_factor,
+)
+from tgap.generators.latent.layouts import Layout
+from tgap.generators.latent.source import Source, find
+from tgap.generators.latent.words import saved_texts
+
+if TYPE_CHECKING:
+    import torch
+
+    from tgap.generators.latent.model import StableDiffusionModel
+
+KEPT = 2  # loaded models that a process keeps: the untuned one and the last tuned one
+PRECISIONS = ("auto", "float32", "float16", "bfloat16")
+
+_loaded: "OrderedDict[tuple[object, ...], StableDiffusionModel]" = OrderedDict()
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class LatentGenerator(Pretrained):
+    """A latent diffusion model that diffusers has a pipeline for.
+
+    ``path`` is a folder as diffusers' ``save_pretrained`` writes it, a hub id ``owner/name``, or
+    for some a ``.safetensors`` file in the layout of the original release. Weights are read from
+    safetensors only, and of a model's files those that are needed.
+
+    Args:
+        revision: Branch, tag or commit of a hub id; a commit makes a run repeatable elsewhere.
+        config: A file holds weights only; configs and tokenizer come from here.
+        download: Nothing is fetched unless told so, and never if HF_HUB_OFFLINE is set.
+        precision: Of the denoiser and the text encoders; latents, the sampler's arithmetic and the
+            autoencoder are float32 throughout. ``auto`` is half precision on CUDA and float32
+            elsewhere.
+        image_size: Images may have another size than the model was trained at, because its networks
+            are convolutional or read positions; what it draws before it is tuned may then be out of
+            proportion.
+    """
+
+    layout: ClassVar[Layout]
+    half: ClassVar[str] = "float16"
+    """What ``auto`` is on CUDA."""
+
+    revision: str | None = option(
+        None, "branch, tag or commit of a hub id, null = main", in_key=False
+    )  # digest() stands for what these lead to
+    config: str | None = option(
+        None, "for a single file: folder or hub id with configs and tokenizer", in_key=False
+    )
+    download: bool = option(False, "fetch from the hub what is not in its cache", in_key=False)
+    precision: str = option("auto", "of the denoiser and text encoders", choices=PRECISIONS)
+    image_size: int | None = option(
+        None, "height and width of images, null = what the model was trained at", low=8
+    )
+
+    @abstractmethod
+    def _model(
+        self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
+    ) -> "StableDiffusionModel":
+        """The loaded model around a pipeline whose parts are frozen."""
+
+    def source(self) -> Source:
+        """Where the files are.
+
+        Raises:
+            DataError: If they are not there.
+        """
+        if self.path is None:
+            raise DataError(
+                f"generator.path must be set for generator '{self.title()}', of which none is "
+                f"packaged: a local diffusers folder of a {self.layout.pipeline} or a hub id "
+                "(owner/name)"
+            )
+        return find(self.path, self.revision, self.config, self.download, self.layout)
+
+    def at(self, folder: Path) -> Self:
+        """The same generator with what a tuned model was saved to."""
+        if is_adapter(folder):
+            return dataclasses.replace(self, adapters=[*self.adapters, str(folder)])
+        return dataclasses.replace(self, path=str(folder), revision=None, config=None, adapters=[])
+
+    def check(self) -> list[str]:
+        """Problems with the files, as sentences; neither torch nor weights are loaded.
+
+        With ``download`` what is not in the hub's cache is fetched here.
+        """
+        try:
+            source = self.source()
+        except DataError as error:
+            return [str(error)]
+        problems = source.problems() or self._size_problems(source.folder)
+        return problems + adapter_problems(self.adapters, source.folder)
+
+    def image_shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of its images, from the configs."""
+        height, width, channels = image_shape(self.source().folder, self.layout)
+        return (self.image_size or height, self.image_size or width, channels)
+
+    def digest(self) -> str:
+        """Hash of the content of the files that are used; their places do not count.
+
+        Raises:
+            DataError: If ``check`` finds problems.
+        """
+        self._require_no_problems()
+        own = self.source().digest()
+        if not self.adapters:
+            return own
+        parts = [own, *map(adapter_digest, self.adapters)]
+        return hashlib.sha256("".join(parts).encode()).hexdigest()
+
+    def load(self) -> "StableDiffusionModel":
+        """Load the model; a process keeps the last few, by content, device and precision.
+
+        Raises:
+            DataError: If a file is missing, truncated or does not fit.
+        """
+        device = torch_device(self.device)
+        precision = self._precision(device.type)
+        key = (self.stem(), self.digest(), str(device), str(precision), self.image_size)
+        if key not in _loaded:
+            _loaded[key] = self._read(device, precision)
+        _loaded.move_to_end(key)
+        while len(_loaded) > KEPT:
+            _loaded.popitem(last=False)
+        return _loaded[key]
+
+    def _precision(self, device: str) -> "torch.dtype":
+        import torch
+
+        auto = self.half if device == "cuda" else "float32"
+        dtype: torch.dtype = getattr(torch, auto if self.precision == "auto" else self.precision)
+        return dtype
+
+    def _size_problems(self, folder: Path) -> list[str]:
+        if self.image_size is None:
+            return []
+        factor = vae_factor(folder) * denoiser_patch(folder, self.layout)
+        if self.image_size % factor == 0:
+            return []
+        return [
+            f"generator.image_size must be a multiple of {factor}, by which the model reduces "
+            f"images, got {self.image_size}"
+        ]
+
+    def _require_no_problems(self) -> None:
+        problems = self.check()
+        if problems:
+            raise DataError("; ".join(problems))
+
+    def _read(self, device: "torch.device", precision: "torch.dtype") -> "StableDiffusionModel":
+        import torch
+
+        from tgap.generators.latent.model import quiet
+
+        source = self.source()
+        if source.commit:
+            log.info("loading %s", source.said)
+        try:
+            with quiet():
+                pipeline = _pipeline(source, precision)
+        # Whatever the libraries meet in files that passed the checks, the files are at fault.
+        except Exception as error:
+            raise DataError(f"generator {source.said} cannot be loaded: {error}") from error
+        for part in pipeline.components.values():
+            if isinstance(part, torch.nn.Module):
+                part.eval().requires_grad_(False)
+        words = {**saved_texts(source.folder), **put_on(pipeline, self.adapters)}
+        for part in pipeline.components.values():  # the pipeline's own `to` warns of float16
+            if isinstance(part, torch.nn.Module):
+                part.to(device)
+        return self._model(pipeline, words, precision)
+
+
+def _pipeline(source: Source, precision: "torch.dtype") -> Any:
+    """A diffusers pipeline on the CPU."""
+    import diffusers
+    import torch
+
+    pipeline, folder = getattr(diffusers, source.layout.pipeline), str(source.folder)
+    without = {
+        **source.layout.without,
+        **dict.fromkeys(parts_left_out(source.folder, source.layout)),
+    }
+    if source.file is None:
+        return pipeline.from_pretrained(
+            folder,
+            dtype={"default": precision, "vae": torch.float32},
+            variant=source.layout.variant(names_in(source.folder)),
+            use_safetensors=True,
+            local_files_only=True,
+            **without,
+        )
+    file, said = str(source.file), {"config": folder, "local_files_only": True}
+    with _without_casting_warnings():
+        vae = diffusers.AutoencoderKL.from_single_file(
+            file, subfolder="vae", dtype=torch.float32, **said
+        )
+        return pipeline.from_single_file(file, dtype=precision, vae=vae, **said, **without)
+
+
+@contextmanager
+def _without_casting_warnings() -> Iterator[None]:
+    """Diffusers warns of the way in which it sets the dtype of a single file itself."""
+    library = logging.getLogger("diffusers.models.modeling_utils")
+    level = library.level
+    library.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        library.setLevel(level)

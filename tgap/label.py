@@ -1,0 +1,383 @@
+"""``tgap label``: a folder of unlabelled images becomes a labelled one, by a classifier's scores.
+
+The classifier is the run's own, trained on real images outside real_test, so that the labels it
+gives (those of a textbook, say) know nothing of the test set.
+"""
+
+import csv
+import dataclasses
+import re
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tgap.artifacts import read_images, read_split
+from tgap.classifiers.base import held_back_patients
+from tgap.config import Run
+from tgap.datasets.base import Dataset
+from tgap.datasets.decoding import SUFFIXES, decode_all
+from tgap.datasets.listing import list_images
+from tgap.errors import ConfigError, DataError
+from tgap.evaluate import quoted
+from tgap.files import require_empty, whole_folder, write_array, write_arrays, write_json
+from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
+from tgap.pipeline import prepare
+from tgap.plan import plan
+from tgap.record import content_digest
+from tgap.report.doubtful import draw_doubtful
+from tgap.seeding import rng_for
+from tgap.store import Artifact, Spec, Store
+from tgap.types import Bools, Floats, Images, ImageSet, Split
+
+MEASURED = 0.1
+"""Share of the images, by patient, that the labeller is measured on instead of trained on."""
+FLOORS = (0.5, 0.8, 0.9, 0.95)
+"""Floors that the labeller is measured at, beside the one asked for."""
+TABLE = "labels.csv"
+SEPARATOR = "|"
+"""Between several labels in a cell, as ``dataset=image_folder`` reads it."""
+_README = """\
+{summary}
+images/ holds the labelled images as they were found, and {table}: label and score of each. Read:
+  dataset=image_folder dataset.path=<this folder>/images dataset.table={table}
+left_out.csv names the others and says why, doubtful.png shows the least sure on both sides of the
+floor, label.json says which classifier, dataset and split this came from.
+Labels were given by a classifier: some are wrong.
+"""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Images of the folder and what the classifier says of them.
+
+    Args:
+        files: M paths below the folder.
+        images: ``(M, H, W, C)`` uint8, as the classifier sees them.
+        scores: ``(M, L)``.
+        given: ``(M, L)`` bool, the labels that each gets; an image without one is left out.
+        label_names: L names.
+        unreadable: Reason by file of those that could not be read.
+    """
+
+    files: list[str]
+    images: Images
+    scores: Floats
+    given: Bools
+    label_names: tuple[str, ...]
+    unreadable: Mapping[str, str]
+
+    @property
+    def kept(self) -> Bools:
+        """``(M,)`` bool."""
+        return np.asarray(self.given.any(axis=1))
+
+    @property
+    def confidence(self) -> Floats:
+        """``(M,)``, the largest score."""
+        found: Floats = self.scores.max(axis=1)
+        return found
+
+    def likeliest(self, row: int) -> str:
+        """The label with the largest score."""
+        return self.label_names[int(self.scores[row].argmax())]
+
+
+def label_folder(
+    run: Run, store: Store, images: Path, out: Path, floor: float = 0.8, fit: str = "crop"
+) -> dict[str, Any]:
+    """Label the images of a folder by the run's classifier, and write those it is sure of.
+
+    The classifier is trained on pool and real_train of the run's dataset, without a tenth of the
+    patients, on whom it is measured; real_test and its patients are not looked at. It is kept in
+    the store, so another floor trains nothing.
+
+    Where labels exclude each other, an image gets the label of the largest score, if that reaches
+    the floor and no other equals it; otherwise every label whose score does. Scores are the
+    classifier's own; how often labels of a floor are right is measured, and told.
+
+    Args:
+        run: Its dataset, protocol, split, classifier and seed are used.
+        store: Where dataset, split and labeller are kept.
+        images: Folder of image files, at any depth.
+        out: A folder that is empty or not there yet.
+        floor: Score that a label must reach, above 0 and at most 1.
+        fit: How images become squares; see ``tgap.datasets.decoding.decode``.
+
+    Returns:
+        What ``label.json`` holds.
+
+    Raises:
+        ConfigError: If the floor, ``out`` or the dataset cannot be used for this.
+        DataError: If there are no images, or none of a label is left.
+    """
+    _check(run, images, out, floor)
+    require_empty(out)
+    files = list(list_images(images).files)
+    if not files:
+        raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
+    its, artifacts = plan(run), dict[str, Artifact]()
+    prepare(run, store, its, artifacts)
+    data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
+    _check_labels(data)
+    size, color = data.images.shape[1], "grey" if data.images.shape[3] == 1 else "rgb"
+    decoded = decode_all(
+        [images / name for name in files], files, size, color, fit, bad_files="exclude"
+    )
+    identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
+    labeller = store.get_or_make(
+        Spec("labeller", identity, {"split": its.split.key}),
+        lambda folder: _train(run, data, split, folder),
+    )
+    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), decoded.images)
+    exclusive = bool((data.labels.sum(axis=1) == 1).all())
+    given = labels_given(scores, floor, exclusive)
+    names = [files[row] for row in decoded.kept]
+    found = Scored(names, decoded.images, scores, given, data.label_names, decoded.bad)
+    _require_every_label(found, floor)
+    about = {
+        "tgap": version("tgap"),
+        "floor": floor,
+        "exclusive": exclusive,
+        "kept": {n: int(c) for n, c in zip(data.label_names, given.sum(axis=0), strict=True)},
+        "images": len(files),
+        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(decoded.bad)},
+        "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
+        "classifier": {"name": run.classifier.title(), **run.classifier.identity()},
+        "dataset": {"name": run.dataset.title(), "digest": content_digest(artifacts["dataset"])},
+        "protocol": run.protocol.title(),
+        "splitting": run.splitting.identity(),
+        "seed": run.seed,
+        "read_as": {"size": size, "color": color, "fit": fit},
+    }
+    with whole_folder(out, "labelled images") as folder:
+        _write(folder, images, found, about)
+    return about
+
+
+def labels_given(scores: Floats, floor: float, exclusive: bool) -> Bools:
+    """Which labels images get.
+
+    Args:
+        scores: ``(N, L)``.
+        floor: Score that a label must reach.
+        exclusive: Whether an image has one label only.
+
+    Returns:
+        ``(N, L)`` bool.
+
+    >>> scores = np.array([[0.9, 0.2], [0.85, 0.95], [0.6, 0.7]], np.float32)
+    >>> labels_given(scores, 0.8, exclusive=True).astype(int).tolist()
+    [[1, 0], [0, 1], [0, 0]]
+    >>> labels_given(scores, 0.8, exclusive=False).astype(int).tolist()
+    [[1, 0], [1, 1], [0, 0]]
+    """
+    reached: Bools = scores >= floor
+    if not exclusive:
+        return reached
+    largest = scores == scores.max(axis=1, keepdims=True)
+    reached &= largest & (largest.sum(axis=1, keepdims=True) == 1)
+    return reached
+
+
+def summary(about: Mapping[str, Any]) -> str:
+    """What came of it, in lines for people."""
+    measured, kept = about["measured"], about["kept"]
+    lines = [
+        f"labeller: {about['classifier']['name']}, trained on {measured['trained_on']:,} images of "
+        f"{about['dataset']['name']}, measured on {measured['measured_on']:,} of other patients "
+        "(real_test is not looked at):",
+        f"  AUROC {_number(measured['auroc'])}, accuracy {_percent(measured['accuracy'])}, "
+        f"balanced {_percent(measured['balanced_accuracy'])}",
+        "  floor   labels given   right",
+    ]
+    for row in measured["floors"]:
+        mark = " <- this floor" if row["floor"] == about["floor"] else ""
+        given, right = _percent(row["reached"]), _percent(row["right"])
+        lines.append(f"  {row['floor']:5.2f}   {given:>12}   {right:>5}{mark}")
+    left = about["left_out"]
+    lines.append(
+        f"{about['images']:,} images: labelled "
+        f"{about['images'] - left['unsure'] - left['unreadable']:,} "
+        f"({', '.join(f'{name} {count:,}' for name, count in kept.items())}); left out "
+        f"{left['unsure']:,} below the floor, {left['unreadable']:,} that cannot be read"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def next_words(
+    about: Mapping[str, Any], out: Path, real: Dataset, overrides: Sequence[str]
+) -> list[str]:
+    """The words of a run whose tuning images are the labelled ones.
+
+    Args:
+        about: What ``label_folder`` returned.
+        out: The folder that it wrote.
+        real: The dataset that the labeller learned from.
+        overrides: The words that chose it; those of other groups are kept.
+    """
+    tuning = {"path": str(out / "images"), "table": TABLE, **about["read_as"]}
+    known = {f.name: getattr(real, f.name) for f in dataclasses.fields(real) if f.name != "name"}
+    default = {f.name: f.default for f in dataclasses.fields(real)}
+    changed = {k: v for k, v in known.items() if v not in (default[k], None, [])}
+    return [
+        "dataset=textbook",
+        "dataset/tuning=image_folder",
+        *(f"dataset.tuning.{key}={_word(value)}" for key, value in tuning.items()),
+        f"dataset/real={real.stem()}",
+        *(f"dataset.real.{key}={_word(value)}" for key, value in changed.items()),
+        *(word for word in overrides if not word.startswith(("dataset=", "dataset."))),
+    ]
+
+
+def _word(value: Any) -> str:
+    """A value as Hydra reads it back, quoted only where it must be."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_word, value))}]"
+    if not isinstance(value, str):
+        return str(value).lower()
+    return value if re.fullmatch(r"[A-Za-z./][\w./-]*", value, re.ASCII) else quoted(value)
+
+
+def _check(run: Run, images: Path, out: Path, floor: float) -> None:
+    problems = []
+    if not 0 < floor <= 1:
+        problems.append(f"--floor must be above 0 and at most 1, got {floor}")
+    if not run.dataset.is_labelled():
+        problems.append("dataset must have labels to learn them from, got labelled=false")
+    if out.resolve().is_relative_to(images.resolve()):
+        problems.append(f"--out must not lie in --images, got {out}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _check_labels(data: ImageSet) -> None:
+    if data.official_pool is not None:
+        raise ConfigError(
+            ["dataset must be the real images that the labeller learns from; a textbook's own "
+             "labels may be a labeller's: choose its real part"]
+        )  # fmt: skip
+    if any(SEPARATOR in name for name in data.label_names):
+        raise DataError(
+            f"labels must not contain '{SEPARATOR}', which parts them in a table, got "
+            f"{', '.join(data.label_names)}"
+        )
+
+
+def _train(run: Run, data: ImageSet, split: Split, folder: Path) -> None:
+    """Fit the labeller, and score the patients that it has not seen."""
+    rows = np.concatenate([split.pool, split.real_train])
+    # One patient may be on two sides with protocol=thesis only.
+    rows = rows[~np.isin(data.patients[rows], data.patients[split.real_test])]
+    rng = rng_for("label", run.seed, "patients")
+    known = data.without_images().take(rows)
+    held_back = held_back_patients(known, MEASURED, rng)
+    seen = known.take(np.flatnonzero(~held_back))
+    for name, count in seen.label_counts().items():
+        if count in (0, len(seen)):
+            raise DataError(
+                f"label '{name}' holds for {count} of the {len(seen)} images outside real_test "
+                "that train the labeller; it needs images with and without every label: raise "
+                "pool_size or train_size"
+            )
+    train, test = (data.take(rows[side]) for side in (~held_back, held_back))
+    weights = run.classifier.fit(train, rng_for("label", run.seed, "fit"))
+    write_arrays(folder / "weights.safetensors", weights)
+    write_array(folder / "scores.npy", run.classifier.score(weights, test.images))
+    write_array(folder / "labels.npy", test.labels)
+    write_json(folder / "images.json", {"trained_on": len(train), "measured_on": len(test)})
+
+
+def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> dict[str, Any]:
+    """How good the labeller is on patients that it has not seen, undefined numbers as None."""
+    scores, labels = labeller.read_array("scores.npy"), labeller.read_array("labels.npy")
+    rows = []
+    for floor in floors:
+        given = labels_given(scores, floor, exclusive)
+        right = float((given & labels).sum() / given.sum()) if given.any() else None
+        reached = float(given.any(axis=1).mean())
+        rows.append({"floor": floor, "reached": reached, "right": right})
+    found = {
+        "auroc": macro_auroc(scores, labels),
+        "accuracy": accuracy(scores, labels),
+        "balanced_accuracy": balanced_accuracy(scores, labels),
+    }
+    known = {name: None if np.isnan(value) else value for name, value in found.items()}
+    return {**labeller.read_json("images.json"), **known, "floors": rows}
+
+
+def _require_every_label(found: Scored, floor: float) -> None:
+    counts = found.given.sum(axis=0)
+    if counts.all():
+        return
+    told = ", ".join(
+        f"{name} {count} (largest score {top:.3f})"
+        for name, count, top in zip(
+            found.label_names, counts, found.scores.max(axis=0), strict=True
+        )
+    )
+    raise DataError(
+        f"every label must have an image, but with the floor {floor:g} the {len(found.files)} "
+        f"images get: {told}; lower --floor, or add images of it"
+    )
+
+
+def _write(folder: Path, source: Path, found: Scored, about: Mapping[str, Any]) -> None:
+    """Fill the folder: images, tables, picture, and what they came from."""
+    (folder / "images").mkdir()
+    kept, score_names = found.kept, [f"score_{name}" for name in found.label_names]
+    given, left = np.flatnonzero(kept).tolist(), np.flatnonzero(~kept).tolist()
+    for row in given:
+        copy = folder / "images" / found.files[row]
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / found.files[row], copy)  # with its time, by which it is recognised
+
+    def scored(row: int) -> list[str]:
+        return [f"{score:.6f}" for score in (found.confidence[row], *found.scores[row])]
+
+    def labels(row: int) -> str:
+        held = np.flatnonzero(found.given[row])
+        return SEPARATOR.join(found.label_names[label] for label in held)
+
+    _write_csv(
+        folder / "images" / TABLE,
+        ["file", "label", "confidence", *score_names],
+        ([found.files[row], labels(row), *scored(row)] for row in given),
+    )
+    unsure = [
+        [found.files[row], "no label reaches the floor alone", found.likeliest(row), *scored(row)]
+        for row in left
+    ]
+    empty = [""] * (2 + len(score_names))
+    unreadable = [[name, reason, *empty] for name, reason in found.unreadable.items()]
+    _write_csv(
+        folder / "left_out.csv",
+        ["file", "reason", "likeliest", "confidence", *score_names],
+        [*unsure, *unreadable],
+    )
+    captions = [
+        f"{found.likeliest(row)} {found.confidence[row]:.2f}" for row in range(len(found.files))
+    ]
+    draw_doubtful(
+        found.images, captions, found.confidence, kept, about["floor"], folder / "doubtful.png"
+    )
+    write_json(folder / "label.json", about)
+    text = _README.format(summary=summary(about), table=TABLE)
+    (folder / "README.txt").write_text(text, "utf-8")
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
+
+
+def _percent(share: float | None) -> str:
+    return "n/a" if share is None else f"{100 * share:.1f} %"
+
+
+def _number(value: float | None) -> str:
+    return "n/a" if value is None else f"{value:.3f}"
