@@ -233,7 +233,8 @@ def test_lengths_of_dora_in_a_text_encoder_are_not_dropped_silently(base, tmp_pa
     file = tmp_path / "dora.safetensors"
     save_file(
         {
-            f"{layer}.lora_A.weight": torch.ones(2, 16), f"{layer}.lora_B.weight": torch.ones(16, 2),
+            f"{layer}.lora_A.weight": torch.ones(2, 16),
+            f"{layer}.lora_B.weight": torch.ones(16, 2),
             f"{layer}.lora_magnitude_vector": torch.full((16,), 5.0),
         },
         file,

@@ -11,6 +11,7 @@ import tgap
 from tgap import registry
 from tgap.composition import compose_run, conf_folder, hydra_ready, options
 from tgap.config import Run
+from tgap.datasets.phantoms.writing import write_nih
 from tgap.errors import ConfigError
 from tgap.selectors.base import Selector
 from tgap.selectors.clustered import Clustered
@@ -75,13 +76,22 @@ def test_a_component_is_documented_and_its_options_have_help(group: str, name: s
         assert f.metadata.get("help"), f"{cls.__name__}.{f.name} has no help"
 
 
+@pytest.fixture(scope="module")
+def xrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for presets of data that are not packaged."""
+    folder = tmp_path_factory.mktemp("data") / "nih"
+    write_nih(folder, 4, 16)
+    return folder
+
+
 @pytest.mark.parametrize(
     ("group", "file"),
     [(g, f.stem) for g in registry.GROUPS for f in (conf_folder() / g).glob("*.yaml")],
 )
-def test_every_preset_composes_and_says_what_it_is(group: str, file: str) -> None:
+def test_every_preset_composes_and_says_what_it_is(group: str, file: str, xrays: Path) -> None:
+    words = [f"dataset.path={xrays}"] if file == "nih_512" else []
     with hydra_ready() as hydra:
-        run = compose_run(hydra, [f"{group}={file}"])
+        run = compose_run(hydra, [f"{group}={file}", *words])
     assert getattr(run, group).title() == file
     header = (conf_folder() / group / f"{file}.yaml").read_text().split("defaults:")[0]
     assert "Command: python -m tgap.run" in header

@@ -95,5 +95,5 @@ def test_stable_diffusion_3_reads_texts_by_its_context_embedder(tmp_path):
 
 
 def test_a_denoiser_without_cross_attention_is_refused():
-    with pytest.raises(DataError, match="needs a denoiser with cross-attention .* ToyUNet has"):
+    with pytest.raises(DataError, match=r"needs a denoiser with cross-attention .* ToyUNet has"):
         TextualProjection()._trainable(ToyModel(), toy_images(2), np.random.default_rng(0))

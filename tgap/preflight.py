@@ -30,6 +30,7 @@ from tgap.disk import (
 from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, TgapError
 from tgap.evaluators.base import Evaluator
+from tgap.finetuners.base import Finetuner
 from tgap.generators.base import Generator, Pretrained
 from tgap.pipeline import prepare
 from tgap.plan import Plan, plan
@@ -104,7 +105,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         if asked not in checked:
             checked[asked] = run.classifier.check(shape)
             for name, part in _checking(run).items():
-                if isinstance(part, Embedder | Evaluator):
+                if isinstance(part, Embedder | Evaluator | Finetuner):
                     checked[asked] += [f"{name}: {text}" for text in part.check()]
         problems += checked[asked]
     return list(dict.fromkeys(problems)) or check_disk(runs, store, home)
@@ -169,12 +170,12 @@ def check_weights(parts: Mapping[str, Any]) -> list[str]:
     problems: list[str] = []
     if isinstance(classifier := parts.get("classifier"), Classifier):
         problems += classifier.check(ANY_SHAPE)
-    embedders: list[Component | None] = []
+    others: list[Component | None] = [parts.get("finetuner")]
     if isinstance(selector := parts.get("selector"), Selector):
-        embedders.append(selector.embedder_used())
-    embedders += parts.get("evaluators", {}).values()
-    for part in embedders:
-        if isinstance(part, Embedder | Evaluator):
+        others.append(selector.embedder_used())
+    others += parts.get("evaluators", {}).values()
+    for part in others:
+        if isinstance(part, Embedder | Evaluator | Finetuner):
             problems += part.check()
     return list(dict.fromkeys(problems))
 
@@ -210,6 +211,8 @@ def _checking(run: Run) -> dict[str, Component]:
     embedder = run.selector.embedder_used() if run.selects else None
     if embedder is not None:
         parts["selector.embedder"] = embedder
+    if run.finetuner.tunes:
+        parts["finetuner"] = run.finetuner
     return parts | {f"evaluators.{name}": part for name, part in run.evaluators.items()}
 
 

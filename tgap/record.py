@@ -215,7 +215,7 @@ def settings_of(run: Run) -> dict[str, str]:
     found["dataset.domain"] = run.dataset.domain
     if run.generator.tunable:  # a control is a method, not a setting that methods share
         found["generator.digest"] = run.generator.digest()[:16]
-    for node in ("sampler", "prior_sampler", "budget"):
+    for node in ("sampler", "prior_sampler", "budget", "storage"):
         found |= _flat(node, getattr(run, node).identity())
     overridden = {k: v for k, v in run.seeds.identity().items() if v is not None}
     found |= _flat("seeds", overridden)

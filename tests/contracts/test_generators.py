@@ -1,25 +1,31 @@
 """What every generator must keep, whichever it is."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_pipelines import write_3, write_xl
 
 from tgap import registry, verdicts
-from tgap.errors import ContractError, DataError
-from tgap.generators.base import Control, Examples, Generator, LatentModel, Pretrained
-from tgap.settings import Sampler
+from tgap.errors import ConfigError, ContractError, DataError
+from tgap.generators.base import Control, Examples, Generator, Pretrained
+from tgap.generators.latent.base import LatentModel
+from tgap.generators.latent.pretrained import LatentGenerator
+from tgap.settings import SCHEDULERS, Sampler
 from tgap.types import Images, ImageSet
 
 GROUP = "generator"
 KNOWN = {
-    "stable_diffusion", "held_out_real", "copy_tuning_set", "copy_with_jitter",
-    "one_image_per_label", "wrong_labels", "noise", "interpolate",
+    "stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3", "held_out_real",
+    "copy_tuning_set", "copy_with_jitter", "one_image_per_label", "wrong_labels", "noise",
+    "interpolate",
 }  # fmt: skip
-SAMPLER = Sampler(steps=4, batch_size=3)
-PROMPTS = ("an image of odd digit", "an image of even digit", "an image of odd digit")
+WRITERS = {"stable_diffusion_xl": write_xl, "stable_diffusion_3": write_3}
+PROMPTS = ("an odd one", "an even one", "an odd one")
 
 
 def names_of(base: type[Generator]) -> list[str]:
@@ -32,8 +38,24 @@ each_pretrained = pytest.mark.parametrize("name", names_of(Pretrained))
 each_control = pytest.mark.parametrize("name", names_of(Control))
 
 
-def make(stem: str, **fields: object) -> Pretrained:
-    return registry.component_class(GROUP, stem)(device="cpu", **fields)
+@pytest.fixture(scope="module")
+def make(tmp_path_factory):
+    """Makes a generator of packaged weights, or of small ones where none are packaged."""
+    written: dict[str, str] = {}
+
+    def made(stem: str, **fields: object) -> Pretrained:
+        if stem in WRITERS and stem not in written:
+            folder = tmp_path_factory.mktemp(stem)
+            WRITERS[stem](folder)
+            written[stem] = str(folder)
+        fields = {"path": written.get(stem), **fields}
+        return registry.component_class(GROUP, stem)(device="cpu", **fields)
+
+    return made
+
+
+def sampler(generator: Pretrained, steps: int = 4, batch_size: int = 3) -> Sampler:
+    return Sampler(scheduler=generator.schedulers[0], steps=steps, batch_size=batch_size)
 
 
 def control(stem: str) -> Control:
@@ -59,78 +81,130 @@ def test_says_what_it_is(name):
 
 
 @each_pretrained
-def test_the_packaged_weights_are_in_order(name):
+def test_good_weights_are_in_order(name, make):
     assert make(name).check() == []
     assert make(name).digest() == make(name).digest()
+    assert len(make(name).image_shape()) == 3
 
 
 @each_pretrained
-def test_a_missing_folder_is_a_problem_and_cannot_be_loaded(name, tmp_path):
+def test_a_missing_folder_is_a_problem_and_cannot_be_loaded(name, make, tmp_path):
     generator = make(name, path=str(tmp_path / "nowhere"))
     assert any("nowhere" in problem for problem in generator.check())
     with pytest.raises(DataError, match="nowhere"):
         generator.load()
 
 
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_where_no_weights_are_packaged_a_path_is_asked_for(name, make):
+    (problem,) = make(name, path=None).check()
+    assert f"generator.path must be set for generator '{name}'" in problem
+
+
 @each_pretrained
-def test_images_follow_prompt_and_seed_alone(name):
-    model = make(name).load()
-    whole = model.sample(PROMPTS, (1, 2, 3), SAMPLER)
-    assert whole.shape[0] == 3
-    assert whole.ndim == 4
-    assert whole.shape[3] in (1, 3)
+def test_its_schedulers_are_those_that_it_draws_with(name, make):
+    generator = make(name)
+    assert generator.schedulers
+    assert set(generator.schedulers) <= set(SCHEDULERS)
+    for scheduler in SCHEDULERS:
+        how = Sampler(scheduler=scheduler, steps=2)
+        if scheduler in generator.schedulers:
+            assert len(generator.load().sample(PROMPTS[:1], (1,), how)) == 1
+        else:
+            with pytest.raises(ConfigError, match=f"for this generator, got '{scheduler}'"):
+                generator.load().sample(PROMPTS[:1], (1,), how)
+
+
+@each_pretrained
+def test_images_follow_prompt_and_seed_alone(name, make):
+    generator = make(name)
+    model, how = generator.load(), sampler(generator)
+    whole = model.sample(PROMPTS, (1, 2, 3), how)
+    assert whole.shape == (3, *generator.image_shape())
     assert whole.dtype == np.uint8
     for i in (2, 0):
-        alone = model.sample(PROMPTS[i : i + 1], (i + 1,), SAMPLER)
+        alone = model.sample(PROMPTS[i : i + 1], (i + 1,), how)
         assert np.abs(alone[0].astype(int) - whole[i]).max() <= 1
     assert (whole[0] != whole[2]).any(), "the seed must change the image"
-    assert (model.sample(PROMPTS[1:2], (1,), SAMPLER)[0] != whole[0]).any(), "so must the prompt"
+    assert (model.sample(PROMPTS[1:2], (1,), how)[0] != whole[0]).any(), "so must the prompt"
 
 
 @each_pretrained
-def test_progress_ends_at_the_number_of_images(name):
+def test_progress_ends_at_the_number_of_images(name, make):
     done: list[int] = []
-    make(name).load().sample(PROMPTS, (1, 2, 3), Sampler(steps=1, batch_size=2), done.append)
+    generator = make(name)
+    generator.load().sample(PROMPTS, (1, 2, 3), sampler(generator, 1, 2), done.append)
     assert done == sorted(done)
     assert done[-1] == 3
 
 
 @each_pretrained
-def test_no_random_state_moves(name):
+def test_no_random_state_moves(name, make):
+    generator = make(name)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()
-    make(name).load().sample(PROMPTS[:1], (1,), SAMPLER)
+    generator.load().sample(PROMPTS[:1], (1,), sampler(generator))
     assert torch.equal(torch.get_rng_state(), states[0])
     assert (np.random.get_state()[1] == states[1]).all()
 
 
 @each_pretrained
-def test_a_saved_model_is_a_generator_of_the_same_kind(name, tmp_path):
+def test_a_saved_model_is_a_generator_of_the_same_kind(name, make, tmp_path):
     generator = make(name)
     generator.load().save(tmp_path)
     again = generator.at(tmp_path)
     assert again.check() == []
-    drawn = [g.load().sample(PROMPTS[:1], (1,), SAMPLER) for g in (generator, again)]
+    drawn = [g.load().sample(PROMPTS[:1], (1,), sampler(g)) for g in (generator, again)]
     assert (drawn[0] == drawn[1]).all()
 
 
 @each_pretrained
-def test_latent_models_encode_what_they_draw(name):
-    model = make(name).load()
+def test_latent_models_encode_what_they_draw(name, make):
+    generator = make(name)
+    model = generator.load()
     if not isinstance(model, LatentModel):
         pytest.skip("not a latent model")
-    images = model.sample(PROMPTS, (1, 2, 3), SAMPLER)
+    images = model.sample(PROMPTS, (1, 2, 3), sampler(generator))
     moments = model.moments(images)
     assert moments.shape[:2] == (3, 2)
     assert moments.dtype == torch.float32
     assert bool((moments[:, 1] > 0).all())
-    embeddings = model.text_embeddings(PROMPTS)
-    assert embeddings.ndim == 3
-    assert torch.equal(embeddings[0], embeddings[2])
-    assert not torch.equal(embeddings[0], embeddings[1])
+    said = model.condition(PROMPTS)
+    for tensor in said.values():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor[0], tensor[2])
+    assert any(not torch.equal(tensor[0], tensor[1]) for tensor in said.values())
+    timesteps = model.noising.at(0.5, 3, model.device)
+    predicted = model.predict(moments[:, 0], timesteps, said)
+    assert predicted.shape == moments[:, 0].shape
+    assert predicted.dtype == torch.float32
+
+
+@each_pretrained
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_half_precision_draws_nearly_the_same(name, make, precision):
+    if not issubclass(registry.component_class(GROUP, name), LatentGenerator):
+        pytest.skip("no latent model of diffusers")
+    whole, half = make(name), make(name, precision=precision)
+    assert half.load().denoiser.dtype == getattr(torch, precision)
+    drawn = [g.load().sample(PROMPTS, (1, 2, 3), sampler(g)).astype(int) for g in (whole, half)]
+    assert np.abs(drawn[0] - drawn[1]).mean() <= 2
+
+
+@each_pretrained
+def test_checking_imports_no_torch(name, make):
+    generator = make(name)
+    module, cls = type(generator).__module__, type(generator).__name__
+    code = (
+        f"import sys; from {module} import {cls}; g = {cls}(path={generator.path!r});"
+        "assert not g.check(); g.digest(); g.image_shape();"
+        "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 # Controls
 
+ANY = Sampler(steps=4, batch_size=3)
 PER_LABEL = 6
 ASKED = ("odd", "even", "odd", "an even one", "even", "odd", "an even one", "odd")
 SEEDS = tuple(range(100, 100 + len(ASKED)))
@@ -162,7 +236,7 @@ def examples(**labels: list[int]) -> Examples:
 
 
 def draw(stem: str, given: Examples, seed: int = 0) -> Images:
-    return control(stem).given(given, np.random.default_rng(seed)).sample(ASKED, SEEDS, SAMPLER)
+    return control(stem).given(given, np.random.default_rng(seed)).sample(ASKED, SEEDS, ANY)
 
 
 @each_control
@@ -187,11 +261,11 @@ def test_a_control_draws_images_like_the_datasets(name):
 def test_a_control_draws_the_same_again_and_follows_its_random_generator(name):
     given = examples()
     model = control(name).given(given, np.random.default_rng(0))
-    first = model.sample(ASKED, SEEDS, SAMPLER)
-    assert (model.sample(ASKED, SEEDS, SAMPLER) == first).all()
+    first = model.sample(ASKED, SEEDS, ANY)
+    assert (model.sample(ASKED, SEEDS, ANY) == first).all()
     assert (draw(name, given) == first).all()
     others = [draw(name, given, seed) for seed in range(1, 5)]
-    others += [model.sample(ASKED, tuple(range(len(ASKED))), SAMPLER)]
+    others += [model.sample(ASKED, tuple(range(len(ASKED))), ANY)]
     assert any((other != first).any() for other in others)
 
 
@@ -213,7 +287,7 @@ def test_a_control_leaves_everything_as_it_is(name):
     given = examples()  # its arrays are locked
     before = repr(control(name)), torch.get_rng_state(), np.random.get_state()[1].copy()
     chosen = control(name)
-    chosen.given(given, np.random.default_rng(0)).sample(ASKED, SEEDS, SAMPLER)
+    chosen.given(given, np.random.default_rng(0)).sample(ASKED, SEEDS, ANY)
     assert repr(chosen) == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
     assert (np.random.get_state()[1] == before[2]).all()
@@ -223,10 +297,10 @@ def test_a_control_leaves_everything_as_it_is(name):
 def test_a_control_tells_how_far_it_is(name):
     done: list[int] = []
     model = control(name).given(examples(), np.random.default_rng(0))
-    model.sample(ASKED, SEEDS, SAMPLER, done.append)
+    model.sample(ASKED, SEEDS, ANY, done.append)
     assert done == sorted(done)
     assert done[-1] == len(ASKED)
-    assert model.sample((), (), SAMPLER).shape == (0, 12, 12, 3)
+    assert model.sample((), (), ANY).shape == (0, 12, 12, 3)
 
 
 @each_control
@@ -245,11 +319,11 @@ def test_a_control_refuses_a_label_without_images(name):
 def test_a_control_refuses_what_was_not_announced(name, tmp_path: Path):
     model = control(name).given(examples(), np.random.default_rng(0))
     with pytest.raises(ContractError, match=f"'{name}' does not know prompt 'a cat'"):
-        model.sample(("odd", "a cat"), (1, 2), SAMPLER)
+        model.sample(("odd", "a cat"), (1, 2), ANY)
     with pytest.raises(ContractError, match="2 prompts and 1 seeds must be as many"):
-        model.sample(("odd", "even"), (1,), SAMPLER)
+        model.sample(("odd", "even"), (1,), ANY)
     with pytest.raises(ContractError, match="to draw 6 images per label, asked for 7"):
-        model.sample(("odd",) * 7, range(7), SAMPLER)
+        model.sample(("odd",) * 7, range(7), ANY)
     with pytest.raises(ContractError, match=f"'{name}' is a control: it has nothing to save"):
         model.save(tmp_path)
 

@@ -55,6 +55,10 @@ class Finetuner(Component):
     whole_prompts: ClassVar[bool] = False
     """True if it learns words for whole prompts, so that only tuning prompts can be drawn then."""
 
+    def check(self) -> list[str]:
+        """What can be known to go wrong before it tunes, as sentences."""
+        return []
+
     def prior_images(self) -> int:
         """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""
         return 0

@@ -87,6 +87,10 @@ class DenoisingFinetuner(Finetuner):
             return super().title()
         return f"{super().title()}+{self.oracle.title()}"
 
+    def check(self) -> list[str]:
+        """What is wrong with the oracle."""
+        return [f"oracle: {text}" for text in self.oracle.check()]
+
     def prior_images(self) -> int:
         """``prior_count``, or 0 if the prior loss has no weight."""
         return self.prior_count if self.prior_weight > 0 else 0

@@ -58,11 +58,11 @@ class DreamboothLora(DenoisingFinetuner):
         from tgap.generators.latent.lora import add_lora
 
         size = (self.rank, self.alpha or self.rank, self.dropout)
-        denoiser, encoders = copy.deepcopy(model.denoiser), None
+        denoiser, encoders = copy.deepcopy(model.denoiser).float(), None
         with isolated(int(rng.integers(2**63))):
             add_lora(denoiser, self.targets, *size, dora=self.dora)
             if self.text_encoder:
-                encoders = tuple(copy.deepcopy(encoder) for encoder in model.text_encoders)
+                encoders = tuple(copy.deepcopy(encoder).float() for encoder in model.text_encoders)
                 for encoder in encoders:
                     if any(name.endswith("q_proj") for name, _ in encoder.named_modules()):
                         add_lora(encoder, TEXT_ATTENTION, *size)

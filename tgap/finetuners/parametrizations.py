@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 
-class NewRows(nn.Module):
+class NewRows(nn.Module):  # type: ignore[misc]
     """An embedding of which only the rows from ``first`` on are a parameter."""
 
     def __init__(self, weight: torch.Tensor, first: int) -> None:
@@ -22,7 +22,7 @@ class NewRows(nn.Module):
         return torch.cat([self.old, new])
 
 
-class Projected(nn.Module):
+class Projected(nn.Module):  # type: ignore[misc]
     """Weights ``V`` that read projected inputs: V (I + D), with D zero at first."""
 
     def __init__(self, width: int, device: torch.device) -> None:

@@ -39,7 +39,7 @@ class TextualProjection(DenoisingFinetuner):
 
         from tgap.finetuners.parametrizations import Projected
 
-        denoiser = copy.deepcopy(model.denoiser).requires_grad_(False)
+        denoiser = copy.deepcopy(model.denoiser).float().requires_grad_(False)
         readers = [m for name, m in denoiser.named_modules() if name.endswith(READERS)]
         if not readers:
             raise DataError(

@@ -70,6 +70,8 @@ def put_on(pipeline: "DiffusionPipeline", adapters: Sequence[str]) -> dict[str, 
             else:
                 words.put_words_on(pipeline, file)
                 texts |= words.saved_texts(Path(adapter).expanduser())
+    for name in lora.part_names(pipeline):
+        getattr(pipeline, name).eval().requires_grad_(False)
     return texts
 
 
@@ -148,7 +150,7 @@ def _words_misfit(shapes: Shapes, width: int, base: Mapping[str, Shapes]) -> str
     return ""
 
 
-def _base_shapes(base: Path) -> dict[str, Shapes]:
+def _base_shapes(base: Path) -> Mapping[str, Shapes]:
     """Shapes of the weights of a base model's networks, by the network's and the tensor's name.
 
     Nothing if one cannot be read, which is for the base's own check to say.

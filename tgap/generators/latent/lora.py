@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tgap.errors import DataError
 from tgap.generators.latent.base import Adapter, LatentModel
@@ -89,10 +89,10 @@ def add_lora(
         if not any(name == target or name.endswith(f".{target}") for name in names):
             raise DataError(
                 f"targets must be endings of the names of layers, and '{target}' ends none of "
-                f"those of {type(part).__name__}; allowed are for example to_q, to_k, to_v, to_out.0"
+                f"those of {type(part).__name__}; allowed are for example to_q and to_out.0"
             )
     settings = LoraConfig(
-        r=rank, lora_alpha=alpha, use_dora=dora, lora_dropout=dropout,
+        r=rank, lora_alpha=cast("int", alpha), use_dora=dora, lora_dropout=dropout,
         target_modules=sorted(targets),
     )  # fmt: skip
     try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
 
+    from tgap.generators.latent.model import StableDiffusionModel
+
 WEIGHTS = "learned_embeds.safetensors"
 
 
@@ -78,13 +80,10 @@ def with_new_words(model: LatentModel, prompts: Sequence[str], vectors: int) -> 
     Raises:
         DataError: If the model has several text encoders.
     """
-    if len(model.text_encoders) != 1:
-        raise DataError(
-            f"words are learned in one text encoder, and this generator has "
-            f"{len(model.text_encoders)}; use finetuner=dreambooth_lora, or a generator with one"
-        )
-    pipeline = model.pipeline
-    tokenizer, encoder = (copy.deepcopy(p) for p in (pipeline.tokenizer, pipeline.text_encoder))
+    base = _with_one_encoder(model)
+    pipeline = base.pipeline
+    tokenizer = copy.deepcopy(pipeline.tokenizer)
+    encoder = copy.deepcopy(pipeline.text_encoder).float()
     known = encoder.get_input_embeddings().weight.detach()
     taken, number = tokenizer.get_vocab(), 0
     embeddings, texts = {}, {}
@@ -95,7 +94,18 @@ def with_new_words(model: LatentModel, prompts: Sequence[str], vectors: int) -> 
         ids = tokenizer(prompt, add_special_tokens=False).input_ids
         embeddings[word], texts[prompt] = _stretches(known[ids], vectors), word
     _teach(pipeline, tokenizer, encoder, embeddings)
-    return model.with_words(tokenizer, encoder, texts).with_adapter(LearnedWords(embeddings, texts))
+    return base.with_words(tokenizer, encoder, texts).with_adapter(LearnedWords(embeddings, texts))
+
+
+def _with_one_encoder(model: LatentModel) -> "StableDiffusionModel":
+    from tgap.generators.latent.model import StableDiffusionModel
+
+    if not isinstance(model, StableDiffusionModel) or len(model.text_encoders) != 1:
+        raise DataError(
+            "words are learned in one text encoder, and this generator has "
+            f"{len(model.text_encoders)}; use finetuner=dreambooth_lora, or a generator with one"
+        )
+    return model
 
 
 def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
@@ -110,7 +120,8 @@ def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
 def as_learned(model: LatentModel) -> LatentModel:
     """The model whose words have the embeddings that they have now."""
     assert isinstance(model.adapter, LearnedWords)
-    tokenizer, rows = model.pipeline.tokenizer, model.text_encoders[0].get_input_embeddings().weight
+    pipeline = _with_one_encoder(model).pipeline
+    tokenizer, rows = pipeline.tokenizer, pipeline.text_encoder.get_input_embeddings().weight
     embeddings = {}
     for word, given in model.adapter.embeddings.items():
         first = tokenizer.convert_tokens_to_ids(word)
