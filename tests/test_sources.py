@@ -272,7 +272,8 @@ class TestSingleFile:
             assert theirs.keys() == ours.keys()
             assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
         drawn = [model.sample(["ab"], [3], Sampler(steps=2)) for model in models]
-        assert (drawn[0] == drawn[1]).all()
+        # equal weights may lie otherwise in memory, which changes the last bits of sums
+        assert abs(drawn[0].astype(int) - drawn[1]).max() <= 1
 
     def test_configs_come_from_the_hubs_cache_too_without_weights(self, sd1, cache):
         folder, file = sd1

@@ -413,6 +413,6 @@ class TestImageSize:
 
     def test_a_size_that_the_autoencoder_cannot_halve_is_told(self):
         assert StableDiffusion(image_size=50).check() == [
-            "generator.image_size must be a multiple of 4, by which the autoencoder reduces "
+            "generator.image_size must be a multiple of 4, by which the model reduces "
             "images, got 50"
         ]

@@ -79,7 +79,7 @@ class Run(Splitting):
                 f"finetuner '{self.finetuner.title()}' cannot tune generator "
                 f"'{self.generator.title()}'; choose finetuner=none or another generator"
             )
-        found += self._evaluator_problems()
+        found += self._scheduler_problems() + self._prompt_problems() + self._evaluator_problems()
         if not self.dataset.domain:
             found.append("dataset.domain must name what the images show, for the prompts; got ''")
         embedder = self.selector.embedder_used()
@@ -89,6 +89,34 @@ class Run(Splitting):
                 f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
             )
         return found
+
+    def _scheduler_problems(self) -> list[str]:
+        """Samplers that the generator cannot be drawn from with."""
+        if not isinstance(self.generator, Pretrained):
+            return []
+        allowed, samplers = self.generator.schedulers, {"sampler": self.sampler}
+        if self.finetuner.prior_images():
+            samplers["prior_sampler"] = self.prior_sampler
+        return [
+            f"{name}.scheduler must be {' or '.join(allowed)} with generator "
+            f"'{self.generator.title()}', got '{sampler.scheduler}'"
+            for name, sampler in samplers.items()
+            if sampler.scheduler not in allowed
+        ]
+
+    def _prompt_problems(self) -> list[str]:
+        """Prompts that a finetuner which learns whole prompts would not know when drawing."""
+        if not self.finetuner.whole_prompts:
+            return []
+        uses = ("tuning", "generation")
+        told = [self.prompts.text(use, "domain", "label") for use in uses]
+        if told[0] == told[1] and not any(self.prompts.names_findings(use) for use in uses):
+            return []
+        return [
+            f"finetuner '{self.finetuner.title()}' learns a word for each tuning prompt and can "
+            "draw those only: prompts.generation must equal prompts.tuning, and neither may name "
+            "findings; choose prompts=template, or another finetuner"
+        ]
 
     def _evaluator_problems(self) -> list[str]:
         """Evaluators whose embedder takes features that the classifier has not."""
