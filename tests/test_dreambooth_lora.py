@@ -7,7 +7,7 @@ from safetensors import safe_open
 from small_pipelines import write_3, write_pipeline, write_xl
 from toy_models import ToyModel, toy_images
 
-from tgap.errors import ConfigError, DataError
+from tgap.errors import ConfigError, ContractError, DataError
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.generators.stable_diffusion import StableDiffusion
@@ -168,3 +168,8 @@ def test_targets_of_another_kind_are_refused(folder):
     model = StableDiffusion(path=str(folder), device="cpu").load()
     with pytest.raises(DataError, match=r"targets norm1 cannot be given LoRA: .*supported"):
         started(DreamboothLora(targets=["norm1"]), model)
+
+
+def test_a_model_without_lora_layers_has_none_to_fold():
+    with pytest.raises(ContractError, match="no LoRA layers in the denoiser"):
+        ToyModel().with_lora_folded()

@@ -89,7 +89,9 @@ def xrays(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [(g, f.stem) for g in registry.GROUPS for f in (conf_folder() / g).glob("*.yaml")],
 )
 def test_every_preset_composes_and_says_what_it_is(group: str, file: str, xrays: Path) -> None:
-    words = [f"dataset.path={xrays}"] if file == "nih_512" else []
+    flow = [f"{node}.scheduler=flow_euler" for node in ("sampler", "prior_sampler")]
+    needed = {"nih_512": [f"dataset.path={xrays}"], "stable_diffusion_35_medium": flow}
+    words = needed.get(file, [])
     with hydra_ready() as hydra:
         run = compose_run(hydra, [f"{group}={file}", *words])
     assert getattr(run, group).title() == file

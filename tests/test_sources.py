@@ -405,6 +405,9 @@ class TestFolder:
         assert (drawn[0] == drawn[1]).all()
         shards[-1].unlink()
         assert f"{shards[-1].name}' is missing" in only_problem(path=str(broken))
+        (index,) = (broken / "unet").glob("*.index.json")
+        index.write_text(index.read_text().replace(shards[-1].name, "../../x.safetensors"))
+        assert "'../../x.safetensors', which is not beside it" in only_problem(path=str(broken))
 
 
 def test_the_published_layouts_files_are_chosen():

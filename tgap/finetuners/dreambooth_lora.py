@@ -1,15 +1,21 @@
 """DreamBooth by LoRA: the weights stay as they are, and low-rank changes to them are learned."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from tgap.component import option
+from tgap.errors import DataError
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel
 from tgap.seeding import isolated
+
+if TYPE_CHECKING:
+    import torch
 
 ATTENTION = ["to_k", "to_q", "to_v", "to_out.0"]
 TEXT_ATTENTION = ["q_proj", "k_proj", "v_proj", "out_proj"]
@@ -55,20 +61,59 @@ class DreamboothLora(DenoisingFinetuner):
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
     ) -> LatentModel:
-        from tgap.generators.latent.lora import add_lora
-
         size = (self.rank, self.alpha or self.rank, self.dropout)
         denoiser, encoders = copy.deepcopy(model.denoiser).float(), None
         with isolated(int(rng.integers(2**63))):
-            add_lora(denoiser, self.targets, *size, dora=self.dora)
+            _add_lora(denoiser, self.targets, *size, dora=self.dora)
             if self.text_encoder:
                 encoders = tuple(copy.deepcopy(encoder).float() for encoder in model.text_encoders)
                 for encoder in encoders:
                     if any(name.endswith("q_proj") for name, _ in encoder.named_modules()):
-                        add_lora(encoder, TEXT_ATTENTION, *size)
+                        _add_lora(encoder, TEXT_ATTENTION, *size)
         return model.with_parts(denoiser, encoders)
 
     def _finished(self, trained: LatentModel) -> LatentModel:
-        from tgap.generators.latent.lora import with_lora_folded
+        return super()._finished(trained.with_lora_folded())
 
-        return super()._finished(with_lora_folded(trained))
+
+def _add_lora(
+    part: "torch.nn.Module",
+    targets: Sequence[str],
+    rank: int,
+    alpha: float,
+    dropout: float,
+    dora: bool = False,
+) -> None:
+    """Add LoRA layers to a network; they alone require gradients then, in float32.
+
+    Args:
+        part: Changed in place.
+        targets: Endings of the names of linear or convolutional layers.
+        rank: Of the layers.
+        alpha: The layers' outputs are scaled by alpha / rank.
+        dropout: Share of the layers' inputs that is zeroed in training.
+        dora: Whether the length of each of a weight's output vectors is learned apart (DoRA).
+
+    Raises:
+        DataError: If no layer has such a name, or a layer is of another kind.
+    """
+    from diffusers.training_utils import cast_training_params
+    from peft import LoraConfig, inject_adapter_in_model
+
+    part.requires_grad_(False)
+    names = [name for name, _ in part.named_modules()]
+    for target in targets:
+        if not any(name == target or name.endswith(f".{target}") for name in names):
+            raise DataError(
+                f"targets must be endings of the names of layers, and '{target}' ends none of "
+                f"those of {type(part).__name__}; allowed are for example to_q and to_out.0"
+            )
+    settings = LoraConfig(
+        r=rank, lora_alpha=cast("int", alpha), use_dora=dora, lora_dropout=dropout,
+        target_modules=sorted(targets),
+    )  # fmt: skip
+    try:
+        inject_adapter_in_model(settings, part)
+    except ValueError as error:  # peft's, of a layer that it cannot wrap
+        raise DataError(f"targets {', '.join(targets)} cannot be given LoRA: {error}") from error
+    cast_training_params(part)

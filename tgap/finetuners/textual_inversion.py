@@ -44,10 +44,9 @@ class TextualInversion(DenoisingFinetuner):
         from torch.nn.utils import parametrize
 
         from tgap.finetuners.parametrizations import NewRows
-        from tgap.generators.latent.words import with_new_words
 
         prompts = sorted(set(tuning_set.prompts))
-        taught = with_new_words(model, prompts, self.vectors)
+        taught = model.with_new_words(prompts, self.vectors)
         (encoder,) = taught.text_encoders
         embedding = encoder.requires_grad_(False).get_input_embeddings()
         first = embedding.num_embeddings - self.vectors * len(prompts)
@@ -58,8 +57,7 @@ class TextualInversion(DenoisingFinetuner):
 
     def _finished(self, trained: LatentModel) -> LatentModel:
         from tgap.finetuners.parametrizations import fold
-        from tgap.generators.latent.words import as_learned
 
         (encoder,) = trained.text_encoders
         fold(encoder)
-        return super()._finished(as_learned(trained))
+        return super()._finished(trained.with_words_learned())

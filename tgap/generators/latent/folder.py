@@ -181,8 +181,10 @@ def _require_shards(index: Path, remedy: str) -> None:
     if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
         raise DataError(f"'{index}' must say which file holds each tensor (weight_map); {remedy}")
     for file in sorted(set(named.values())):
-        if not (index.parent / Path(file).name).is_file():
-            raise DataError(f"'{index.parent / Path(file).name}' is missing; {remedy}")
+        if Path(file).name != file:
+            raise DataError(f"'{index}' names '{file}', which is not beside it; {remedy}")
+        if not (index.parent / file).is_file():
+            raise DataError(f"'{index.parent / file}' is missing; {remedy}")
 
 
 def _missing_weights(path: Path, remedy: str) -> str:

@@ -1,11 +1,11 @@
 """LoRA layers of a loaded model: added, folded in, saved in diffusers' format, put on again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from tgap.errors import DataError
+from tgap.errors import ContractError, DataError
 from tgap.generators.latent.base import Adapter, LatentModel
 from tgap.generators.latent.silence import errors_raised_only
 
@@ -59,49 +59,6 @@ def part_names(pipeline: "DiffusionPipeline") -> list[str]:
     return ["unet" if "unet" in parts else "transformer", *encoders]
 
 
-def add_lora(
-    part: "torch.nn.Module",
-    targets: Sequence[str],
-    rank: int,
-    alpha: float,
-    dropout: float,
-    dora: bool = False,
-) -> None:
-    """Add LoRA layers to a network; they alone require gradients then, in float32.
-
-    Args:
-        part: Changed in place.
-        targets: Endings of the names of linear or convolutional layers.
-        rank: Of the layers.
-        alpha: The layers' outputs are scaled by alpha / rank.
-        dropout: Share of the layers' inputs that is zeroed in training.
-        dora: Whether the length of each of a weight's output vectors is learned apart (DoRA).
-
-    Raises:
-        DataError: If no layer has such a name, or a layer is of another kind.
-    """
-    from diffusers.training_utils import cast_training_params
-    from peft import LoraConfig, inject_adapter_in_model
-
-    part.requires_grad_(False)
-    names = [name for name, _ in part.named_modules()]
-    for target in targets:
-        if not any(name == target or name.endswith(f".{target}") for name in names):
-            raise DataError(
-                f"targets must be endings of the names of layers, and '{target}' ends none of "
-                f"those of {type(part).__name__}; allowed are for example to_q and to_out.0"
-            )
-    settings = LoraConfig(
-        r=rank, lora_alpha=cast("int", alpha), use_dora=dora, lora_dropout=dropout,
-        target_modules=sorted(targets),
-    )  # fmt: skip
-    try:
-        inject_adapter_in_model(settings, part)
-    except ValueError as error:  # peft's, of a layer that it cannot wrap
-        raise DataError(f"targets {', '.join(targets)} cannot be given LoRA: {error}") from error
-    cast_training_params(part)
-
-
 def folded(part: "torch.nn.Module") -> LoraLayers | None:
     """Add a network's LoRA layers into its weights, in place; returns what they were, if any."""
     from diffusers.utils.peft_utils import recurse_remove_peft_layers
@@ -127,12 +84,12 @@ def folded(part: "torch.nn.Module") -> LoraLayers | None:
     return LoraLayers(tensors, kept | {"target_modules": sorted(config.target_modules)})
 
 
-def with_lora_folded(trained: LatentModel) -> LatentModel:
-    """The model with its LoRA layers folded in place, which is saved as those layers alone."""
-    denoiser = folded(trained.denoiser)
-    assert denoiser is not None
-    encoders = tuple(folded(encoder) for encoder in trained.text_encoders)
-    return trained.with_adapter(Lora(denoiser, encoders))
+def folded_in(model: LatentModel) -> Lora:
+    """Fold a model's LoRA layers into its weights, in place; returns what they were."""
+    denoiser = folded(model.denoiser)
+    if denoiser is None:
+        raise ContractError("there are no LoRA layers in the denoiser to fold in")
+    return Lora(denoiser, tuple(folded(encoder) for encoder in model.text_encoders))
 
 
 def put_lora_on(pipeline: "DiffusionPipeline", file: Path) -> None:

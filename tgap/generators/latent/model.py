@@ -11,7 +11,12 @@ import numpy as np
 from tgap.errors import ConfigError, ContractError, DataError
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.noising import Diffusion
-from tgap.generators.latent.words import save_texts
+from tgap.generators.latent.words import (
+    LearnedWords,
+    as_learned,
+    save_texts,
+    with_new_words,
+)
 from tgap.settings import Sampler
 from tgap.types import Images
 
@@ -216,6 +221,22 @@ class StableDiffusionModel(LatentModel):
         """
         pipeline = self._pipeline(tokenizer=tokenizer, text_encoder=text_encoder)
         return self._around(pipeline, {**self.words, **words})
+
+    def with_new_words(self, prompts: Sequence[str], vectors: int) -> Self:
+        """A copy in which each prompt is read as a new word of several token embeddings.
+
+        Raises:
+            DataError: If there is more than one text encoder.
+        """
+        if len(self.text_encoders) != 1:
+            return super().with_new_words(prompts, vectors)
+        return with_new_words(self, prompts, vectors)
+
+    def with_words_learned(self) -> Self:
+        """The same model, the new words' embeddings as they are now kept as its adapter."""
+        if not isinstance(self.adapter, LearnedWords):
+            return super().with_words_learned()
+        return self.with_adapter(as_learned(self, self.adapter))
 
     def save(self, folder: Path) -> None:
         """Write a diffusers folder, or an adapter in diffusers' format, as safetensors."""

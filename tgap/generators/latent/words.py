@@ -5,11 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tgap.errors import DataError
 from tgap.files import write_json
-from tgap.generators.latent.base import Adapter, LatentModel
+from tgap.generators.latent.base import Adapter
 from tgap.generators.latent.layouts import PROMPTS
 from tgap.generators.latent.silence import errors_raised_only
 from tgap.seeding import isolated
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tgap.generators.latent.model import StableDiffusionModel
 
+M = TypeVar("M", bound="StableDiffusionModel")
 WEIGHTS = "learned_embeds.safetensors"
 
 
@@ -66,7 +67,7 @@ def saved_texts(folder: Path) -> dict[str, str]:
     return texts
 
 
-def with_new_words(model: LatentModel, prompts: Sequence[str], vectors: int) -> LatentModel:
+def with_new_words(model: M, prompts: Sequence[str], vectors: int) -> M:
     """A copy of a model in which each prompt is read as a new word of several token embeddings.
 
     The prompt's own token embeddings are cut into as many stretches as the word has embeddings,
@@ -76,12 +77,8 @@ def with_new_words(model: LatentModel, prompts: Sequence[str], vectors: int) -> 
         model: Left as it is; its tokenizer and its one text encoder are copied.
         prompts: Distinct texts.
         vectors: Embeddings per word.
-
-    Raises:
-        DataError: If the model has several text encoders.
     """
-    base = _with_one_encoder(model)
-    pipeline = base.pipeline
+    pipeline = model.pipeline
     tokenizer = copy.deepcopy(pipeline.tokenizer)
     encoder = copy.deepcopy(pipeline.text_encoder).float()
     known = encoder.get_input_embeddings().weight.detach()
@@ -94,18 +91,7 @@ def with_new_words(model: LatentModel, prompts: Sequence[str], vectors: int) -> 
         ids = tokenizer(prompt, add_special_tokens=False).input_ids
         embeddings[word], texts[prompt] = _stretches(known[ids], vectors), word
     _teach(pipeline, tokenizer, encoder, embeddings)
-    return base.with_words(tokenizer, encoder, texts).with_adapter(LearnedWords(embeddings, texts))
-
-
-def _with_one_encoder(model: LatentModel) -> "StableDiffusionModel":
-    from tgap.generators.latent.model import StableDiffusionModel
-
-    if not isinstance(model, StableDiffusionModel) or len(model.text_encoders) != 1:
-        raise DataError(
-            "words are learned in one text encoder, and this generator has "
-            f"{len(model.text_encoders)}; use finetuner=dreambooth_lora, or a generator with one"
-        )
-    return model
+    return model.with_words(tokenizer, encoder, texts).with_adapter(LearnedWords(embeddings, texts))
 
 
 def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
@@ -117,16 +103,15 @@ def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
     return torch.stack([embeddings[start:stop].mean(dim=0) for start, stop in cuts])
 
 
-def as_learned(model: LatentModel) -> LatentModel:
-    """The model whose words have the embeddings that they have now."""
-    assert isinstance(model.adapter, LearnedWords)
-    pipeline = _with_one_encoder(model).pipeline
+def as_learned(model: "StableDiffusionModel", words: LearnedWords) -> LearnedWords:
+    """Words with the embeddings that they have now."""
+    pipeline = model.pipeline
     tokenizer, rows = pipeline.tokenizer, pipeline.text_encoder.get_input_embeddings().weight
     embeddings = {}
-    for word, given in model.adapter.embeddings.items():
+    for word, given in words.embeddings.items():
         first = tokenizer.convert_tokens_to_ids(word)
         embeddings[word] = rows[first : first + len(given)].detach().cpu().clone()
-    return model.with_adapter(LearnedWords(embeddings, model.adapter.texts))
+    return LearnedWords(embeddings, words.texts)
 
 
 def put_words_on(pipeline: "DiffusionPipeline", file: Path) -> None:

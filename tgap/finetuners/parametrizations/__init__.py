@@ -1,4 +1,7 @@
-"""Weights that are computed from what is trained."""
+"""Weights that are computed from what is trained.
+
+A package of its own: it imports torch, and the modules beside the components must be cheap.
+"""
 
 import torch
 from torch import nn
