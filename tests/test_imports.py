@@ -14,7 +14,7 @@ LIBRARIES = ("tgap.generators.latent",)
 PACKAGES = sorted({ROOT.parent / group.package.replace(".", "/") for group in GROUPS.values()})
 LEAVES = {
     "types", "errors", "seeding", "settings", "component", "device", "digest", "progress",
-    "suggest", "files",
+    "suggest", "files", "spec",
 }  # fmt: skip
 
 
