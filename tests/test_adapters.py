@@ -6,8 +6,8 @@ import random
 import numpy as np
 import pytest
 import torch
+from contracts.small_pipelines import write_pipeline, write_xl
 from safetensors.torch import load_file, save_file
-from small_pipelines import write_pipeline, write_xl
 
 from tgap.errors import DataError
 from tgap.finetuners.base import PromptedImages

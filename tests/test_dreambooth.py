@@ -3,9 +3,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from contracts.toy_models import ToyModel, toy_images, weights_of
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_models import ToyModel, toy_images, weights_of
 
 from tgap.errors import ConfigError, ContractError, TgapError
 from tgap.finetuners.dreambooth import Dreambooth

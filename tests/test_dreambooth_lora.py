@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from contracts.small_pipelines import write_3, write_pipeline, write_xl
+from contracts.toy_models import ToyModel, toy_images
 from safetensors import safe_open
-from small_pipelines import write_3, write_pipeline, write_xl
-from toy_models import ToyModel, toy_images
 
 from tgap.errors import ConfigError, ContractError, DataError
 from tgap.finetuners.base import PromptedImages

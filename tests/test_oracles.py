@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
+from contracts.toy_models import ToyModel, ToyUNet, toy_images
 from hypothesis import given
 from hypothesis import strategies as st
-from toy_models import ToyModel, ToyUNet, toy_images
 
 import tgap
 from tgap.composition import compose_run, expand, hydra_ready

@@ -10,8 +10,8 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
+from contracts.small_pipelines import write_pipeline, write_sd1
 from safetensors.torch import load_file, save_file
-from small_pipelines import write_pipeline, write_sd1
 
 from tgap.errors import DataError
 from tgap.generators.latent.layouts import STABLE_DIFFUSION, STABLE_DIFFUSION_3

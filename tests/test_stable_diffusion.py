@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_pipelines import write_pipeline
+from contracts.small_pipelines import write_pipeline
 
 from tgap.errors import ConfigError, ContractError, DataError
 from tgap.finetuners.base import PromptedImages

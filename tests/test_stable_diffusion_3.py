@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from contracts.small_pipelines import write_3
 from diffusers import FlowMatchEulerDiscreteScheduler, StableDiffusion3Pipeline
 from hypothesis import given
 from hypothesis import strategies as st
-from small_pipelines import write_3
 from test_stable_diffusion_xl import tuned
 
 from tgap.errors import DataError

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from contracts.small_pipelines import write_xl
 from diffusers import StableDiffusionXLPipeline
-from small_pipelines import write_xl
 
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth

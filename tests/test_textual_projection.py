@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from small_pipelines import write_3, write_pipeline
-from toy_models import ToyModel, toy_images
+from contracts.small_pipelines import write_3, write_pipeline
+from contracts.toy_models import ToyModel, toy_images
 
 from tgap.errors import DataError
 from tgap.finetuners.base import PromptedImages

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_pipelines import write_3, write_xl
 
 from tgap import registry, verdicts
 from tgap.errors import ConfigError, ContractError, DataError
@@ -17,6 +16,8 @@ from tgap.generators.latent.base import LatentModel
 from tgap.generators.latent.pretrained import LatentGenerator
 from tgap.settings import SCHEDULERS, Sampler
 from tgap.types import Images, ImageSet
+
+from .small_pipelines import write_3, write_xl
 
 GROUP = "generator"
 KNOWN = {

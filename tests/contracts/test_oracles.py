@@ -6,7 +6,6 @@ import random
 import numpy as np
 import pytest
 import torch
-from toy_models import ToyModel, toy_images, weights_of
 
 from tgap import registry
 from tgap.embedders.pixels import Pixels
@@ -14,6 +13,8 @@ from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.base import Gate, Oracle, Tuning
 from tgap.finetuners.oracles.scores.base import Score
 from tgap.settings import Budget
+
+from .toy_models import ToyModel, toy_images, weights_of
 
 GROUP = "finetuner/oracle"
 KNOWN = {"boundary", "inverse", "none", "quantile", "random_skip", "similarity"}
