@@ -13,7 +13,8 @@ from contracts.small_pipelines import write_pipeline
 from tgap.errors import ConfigError, ContractError, DataError
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
-from tgap.generators.latent.model import StableDiffusionModel, scheduler_named
+from tgap.generators.latent.model import StableDiffusionModel
+from tgap.generators.latent.schedulers import scheduler_named
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
 from tgap.settings import SCHEDULERS_OF_DIFFUSION, Budget, Sampler
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgap.errors import DataError
+from tgap.finetuners.batches import Batch, noised, shuffled_batches
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.random_skip import RandomSkip
-from tgap.finetuners.training import Batch, noised, shuffled_batches
 from tgap.generators.latent.noising import Diffusion
 from tgap.settings import Budget
 

@@ -1,6 +1,7 @@
 """How much room runs will take in the store, known before they start and without their weights."""
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from tgap.config import Run
 from tgap.datasets.base import Dataset
 from tgap.embedders.clip import Clip
 from tgap.embedders.pixels import Pixels
+from tgap.errors import TgapError
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.base import Pretrained
@@ -40,6 +42,8 @@ DENSENET_BYTES = 28_400_000
 """CheXNet's weights; what other networks take is guessed by it."""
 OTHER_FILES = 250_000
 """Manifests, metrics, tables and plots of a run."""
+
+log = logging.getLogger(__name__)
 
 Shapes = dict[str, dict[str, tuple[int, ...]]]
 """Of each network of a model, its tensors by name."""
@@ -286,3 +290,36 @@ def all_needs(runs: Sequence[Run], plans: Sequence[Plan], store: Store) -> list[
     return distinct(
         [need for run, its in zip(runs, plans, strict=True) for need in needs(run, its, store)]
     )
+
+
+def check_disk(runs: Sequence[Run], plans: Sequence[Plan], store: Store, home: Path) -> list[str]:
+    """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
+    found = all_needs(runs, plans, store)
+    if problems := shortage(found, home):
+        return problems
+    if sum(need.size for need in found) > WORTH_TELLING:
+        log.info("%s", told(found, home, free_bytes(home)))
+    return []
+
+
+def check_room_for_data(dataset: Dataset, store: Store) -> list[str]:
+    """Whether a dataset's decoded images fit on the disk."""
+    try:
+        spec = Spec("dataset", {"dataset": dataset.identity()})
+    except TgapError as error:
+        return [str(error)]
+    if store.find(spec) is not None:
+        return []
+    size, free = dataset_bytes(dataset), free_bytes(store.root)
+    if size > WORTH_TELLING:
+        log.info(
+            "the decoded images of dataset '%s' take about %.1f GB in %s, once for all runs; %.1f "
+            "GB are free", dataset.title(), size / GB, store.root, free / GB,
+        )  # fmt: skip
+    if size * MARGIN <= free:
+        return []
+    return [
+        f"the decoded images of dataset '{dataset.title()}' need about {size / GB:.1f} GB in "
+        f"{store.root}, where {free / GB:.1f} GB are free; set TGAP_HOME to a folder on a larger "
+        "disk, free some space, or choose a smaller dataset.size"
+    ]

@@ -21,23 +21,20 @@ from tgap.artifacts import (
 )
 from tgap.config import Run
 from tgap.datasets.base import Dataset
+from tgap.drawing import draw, findings_to_draw
 from tgap.draws import draw_per_label, share_per_label, source_patients
 from tgap.evaluators.base import LEGS, Evaluator
 from tgap.generators.base import Control, Model
 from tgap.plan import Plan, plan
-from tgap.progress import Advance, progress
+from tgap.progress import progress
 from tgap.resize import resized
 from tgap.result import Result, StageRecord, shared_labels, with_labels_of
 from tgap.seeding import noise_seeds, rng_for, seed_for
-from tgap.settings import Sampler
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
-from tgap.types import Bools, Images, ImageSet
+from tgap.types import Images, ImageSet
 from tgap.weights import DENOISERS, cast_weights, share_files
 
 log = logging.getLogger(__name__)
-
-BATCHES_AT_ONCE = 4
-"""So many batches of synthetic images are held as they are drawn, before they are reduced."""
 
 STAGES = ("prepare", "embed", "select", "finetune", "generate", "classify", "evaluate")
 
@@ -312,7 +309,7 @@ class _Line:
         run, data = self.run, self.result.dataset()
         per_label = run.budget.train_per_label + run.budget.test_per_label
         n_labels = len(data.label_names)
-        findings = self._findings_to_draw(data, per_label)
+        findings = findings_to_draw(run, data, self.result.split().pool)
         prompts: list[str] = []
         seeds: list[int] = []
         label_of: dict[str, int] = {}
@@ -355,22 +352,6 @@ class _Line:
         if legs := self.result.legs():
             roc_curves(legs, folder / "roc.png")
 
-    def _findings_to_draw(self, data: ImageSet, per_label: int) -> Bools:
-        """Findings of each synthetic image: those of random pool images of its label.
-
-        Of no columns if the prompts do not speak of findings.
-        """
-        labels = range(len(data.label_names))
-        if not self.run.prompts.names_findings("generation"):
-            return np.zeros((per_label * len(labels), 0), dtype=bool)
-        pool = self.result.split().pool
-        rows = []
-        for label in labels:
-            rng = rng_for("generate", self.run.seed_of("generate"), "findings", label)
-            members = pool[data.labels[pool, label]]
-            rows.append(data.findings[members[rng.integers(len(members), size=per_label)]])
-        return np.concatenate(rows)
-
 
 class _Timed:
     """Records a stage's seconds and whether all that it left was there already."""
@@ -410,40 +391,3 @@ def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -
             make = functools.partial(read, others[name])
             artifacts[f"{kind} {name}"] = store.get_or_make(spec, make, resumable=True)
     artifacts["split"] = store.get_or_make(its.split, divide)
-
-
-def _told(advance: Advance, before: int, done: int) -> None:
-    advance(before + done)
-
-
-def draw(
-    model: Model,
-    prompts: list[str],
-    seeds: list[int],
-    sampler: Sampler,
-    what: str,
-    kept: Callable[[Images], Images] | None = None,
-) -> Images:
-    """Draw images with progress shown.
-
-    Args:
-        model: Draws.
-        prompts: One per image.
-        seeds: One per image.
-        sampler: How.
-        what: What is drawn, in words.
-        kept: What is made of images as they come; all are drawn in one call otherwise.
-    """
-    with progress(f"drawing {what}", len(prompts)) as advance:
-        if kept is None:
-            return model.sample(prompts, seeds, sampler, advance)
-        found = None
-        step = BATCHES_AT_ONCE * sampler.batch_size
-        for start in range(0, len(prompts), step):
-            part = slice(start, start + step)
-            told = functools.partial(_told, advance, start)
-            some = kept(model.sample(prompts[part], seeds[part], sampler, told))
-            if found is None:
-                found = np.empty((len(prompts), *some.shape[1:]), np.uint8)
-            found[part] = some
-        return np.empty((0, 1, 1, 1), np.uint8) if found is None else found

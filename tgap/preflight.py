@@ -1,6 +1,5 @@
 """What can be known to go wrong before the first run starts."""
 
-import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,20 +12,9 @@ from tgap.artifacts import read_images, read_split
 from tgap.classifiers.base import Classifier
 from tgap.component import Component
 from tgap.config import Run
-from tgap.datasets.base import Dataset
 from tgap.device import torch_device
 from tgap.digest import image_digests
-from tgap.disk import (
-    GB,
-    MARGIN,
-    WORTH_TELLING,
-    all_needs,
-    dataset_bytes,
-    denoiser_numbers,
-    free_bytes,
-    shortage,
-    told,
-)
+from tgap.disk import check_disk, check_room_for_data, denoiser_numbers
 from tgap.embedders.base import Embedder
 from tgap.errors import ConfigError, TgapError
 from tgap.evaluators.base import Evaluator
@@ -37,7 +25,7 @@ from tgap.plan import Plan, plan
 from tgap.result import shared_labels
 from tgap.selectors.base import Selector
 from tgap.settings import Budget, Sampler
-from tgap.spec import Spec, canonical_json
+from tgap.spec import canonical_json
 from tgap.store import Artifact, Store
 from tgap.suggest import nearest
 from tgap.types import ImageSet
@@ -52,8 +40,6 @@ LONGEST = 7
 """Days that a CPU may draw without being asked for by name."""
 ANY_SHAPE = (512, 512, 3)
 """Of images, where only the weights are asked about: large enough for every network."""
-
-log = logging.getLogger(__name__)
 
 
 def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
@@ -108,40 +94,9 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
                 if isinstance(part, Embedder | Evaluator | Finetuner):
                     checked[asked] += [f"{name}: {text}" for text in part.check()]
         problems += checked[asked]
-    return list(dict.fromkeys(problems)) or check_disk(runs, store, home)
-
-
-def check_disk(runs: Sequence[Run], store: Store, home: Path) -> list[str]:
-    """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
-    found = all_needs(runs, [plan(run) for run in runs], store)
-    if problems := shortage(found, home):
-        return problems
-    if sum(need.size for need in found) > WORTH_TELLING:
-        log.info("%s", told(found, home, free_bytes(home)))
-    return []
-
-
-def check_room_for_data(dataset: Dataset, store: Store) -> list[str]:
-    """Whether a dataset's decoded images fit on the disk."""
-    try:
-        spec = Spec("dataset", {"dataset": dataset.identity()})
-    except TgapError as error:
-        return [str(error)]
-    if store.find(spec) is not None:
-        return []
-    size, free = dataset_bytes(dataset), free_bytes(store.root)
-    if size > WORTH_TELLING:
-        log.info(
-            "the decoded images of dataset '%s' take about %.1f GB in %s, once for all runs; %.1f "
-            "GB are free", dataset.title(), size / GB, store.root, free / GB,
-        )  # fmt: skip
-    if size * MARGIN <= free:
-        return []
-    return [
-        f"the decoded images of dataset '{dataset.title()}' need about {size / GB:.1f} GB in "
-        f"{store.root}, where {free / GB:.1f} GB are free; set TGAP_HOME to a folder on a larger "
-        "disk, free some space, or choose a smaller dataset.size"
-    ]
+    return list(dict.fromkeys(problems)) or check_disk(
+        runs, [plan(run) for run in runs], store, home
+    )
 
 
 def check_parts(parts: Mapping[str, Any]) -> list[str]:

@@ -6,8 +6,8 @@ runs, by the share of images kept after the warm-up.
 """
 
 import sys
-from collections.abc import Sequence
-from itertools import groupby
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -41,6 +41,18 @@ def rate_of(rows: Sequence[RunRow]) -> float:
     )
 
 
+def under(limit: str) -> Callable[[RunRow], RunRow | None]:
+    """A run as one that ended by a limit: without an oracle's passes both limits are the same."""
+
+    def seen(row: RunRow) -> RunRow | None:
+        same = row.metrics.get("cost/oracle_passes", 0) == 0
+        if not same and row.settings["budget.limit"] != limit:
+            return None
+        return replace(row, settings=dict(row.settings) | {"budget.limit": limit})
+
+    return seen
+
+
 def is_active(rows: Sequence[RunRow]) -> bool:
     """Whether anything was skipped, and not at random."""
     return "cost/work" in rows[0].metrics and rate_of(rows) < 0.999 and RANDOM not in rows[0].method
@@ -55,8 +67,8 @@ def compared(active: Sequence[RunRow], rival: Sequence[RunRow]) -> Pair | None:
 def tables(experiments: Sequence[str]) -> None:
     """Print a table and the comparisons for each way to end fine-tuning."""
     rows = [row for name in experiments for row in recorded(home_folder(), name, {})[0]]
-    key = lambda row: row.settings.get("budget.limit", "steps")  # noqa: E731
-    for limit, its in groupby(sorted(rows, key=key), key):
+    for limit in ("steps", "work"):
+        its = [row for row in map(under(limit), rows) if row is not None]
         print(f"\nFine-tuning ends by {limit}\n")
         print("| method | seeds | TSTR | TRTS | FTER | " + " | ".join(COSTS) + " |")
         print("| --- |" + " ---: |" * (4 + len(COSTS)))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tgap.errors import ConfigError, ContractError, DataError
+from tgap.errors import ContractError, DataError
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.noising import Diffusion
+from tgap.generators.latent.schedulers import schedule_of, scheduler_named
 from tgap.generators.latent.words import (
     LearnedWords,
     as_learned,
@@ -24,13 +25,6 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
 
-SCHEDULER_CLASSES = {
-    "ddim": "DDIMScheduler",
-    "ddpm": "DDPMScheduler",
-    "dpm_solver": "DPMSolverMultistepScheduler",
-    "euler": "EulerDiscreteScheduler",
-    "pndm": "PNDMScheduler",
-}
 DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
 MOST_NAMED = 10  # prompts in an error message
 VAE_BATCH = 256  # images per pass of the VAE at most, and
@@ -271,7 +265,7 @@ class StableDiffusionModel(LatentModel):
     def _noising(self) -> Noising:
         from diffusers import DDPMScheduler
 
-        return Diffusion(DDPMScheduler.from_config(_schedule(self.pipeline)))
+        return Diffusion(DDPMScheduler.from_config(schedule_of(self.pipeline)))
 
     def _scheduler(self, name: str) -> Any:
         return scheduler_named(name, self.pipeline)
@@ -352,47 +346,6 @@ class StableDiffusionModel(LatentModel):
                 for name, t in empty.items()
             }
         return said
-
-
-def scheduler_named(name: str, pipeline: "DiffusionPipeline") -> Any:
-    """A fresh scheduler of that kind on the model's own noise schedule.
-
-    Args:
-        name: One of ``SCHEDULER_CLASSES``.
-        pipeline: Whose scheduler's configuration is taken over.
-
-    Raises:
-        ConfigError: If it is for another kind of model.
-    """
-    import diffusers
-
-    if name not in SCHEDULER_CLASSES:
-        raise no_such_scheduler(name, tuple(SCHEDULER_CLASSES))
-
-    config = _schedule(pipeline)
-    if name == "dpm_solver" and config.get("beta_schedule") == "squaredcos_cap_v2":
-        # On the squared-cosine schedule the first steps' log-SNR is so low that the solver
-        # diverges; its authors clip it at -5.1 (Lu et al. 2022, arXiv 2211.01095, their code).
-        config["lambda_min_clipped"] = -5.1
-    if name == "pndm":
-        # Else its first three steps take twelve passes, which Stable Diffusion's own PNDM skips.
-        config = {"skip_prk_steps": True, **config}
-    return getattr(diffusers, SCHEDULER_CLASSES[name]).from_config(config)
-
-
-def no_such_scheduler(name: str, known: Sequence[str]) -> ConfigError:
-    """The error of a scheduler that a kind of model cannot be drawn from with."""
-    return ConfigError(
-        [
-            f"sampler.scheduler must be one of {', '.join(known)} for this generator, got '{name}' "
-            "(prior_sampler.scheduler too)"
-        ]
-    )
-
-
-def _schedule(pipeline: "DiffusionPipeline") -> dict[str, Any]:
-    # Latents have no bounds to clip to, yet some schedulers clip when nothing is said.
-    return {**pipeline.scheduler.config, "clip_sample": False}
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

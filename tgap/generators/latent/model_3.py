@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tgap.generators.latent.base import Conditioning, Noising
-from tgap.generators.latent.model import StableDiffusionModel, no_such_scheduler
+from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.noising import Flow
+from tgap.generators.latent.schedulers import no_such_scheduler
 
 SCHEDULERS = ("flow_euler",)
 
