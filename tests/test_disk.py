@@ -121,7 +121,7 @@ def test_much_is_told_before_it_is_made(
     runs = [tgap.compose(*CUT), tgap.compose(*CUT, "seed=1")]
     assert preflight.check_runs(runs, store.root.parent) == []
     assert "will be needed" not in caplog.text
-    monkeypatch.setattr(preflight, "WORTH_TELLING", 1e6)
+    monkeypatch.setattr(disk, "WORTH_TELLING", 1e6)
     assert preflight.check_runs(runs, store.root.parent) == []
     assert "tuned models 2 x 0.01 GB" in caplog.text
 
@@ -142,7 +142,7 @@ def test_decoded_images_are_counted_before_they_are_decoded(
     words.append("dataset.bad_files=exclude")
     dataset = tgap.compose("dataset=image_folder", *words).dataset
     assert disk.dataset_bytes(dataset) == 2 * 10 * 32 * 32
-    monkeypatch.setattr(preflight, "free_bytes", lambda folder: 1000)
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 1000)
     assert run_command(["dataset=image_folder", *words]) == 2
     assert "choose a smaller dataset.size" in capsys.readouterr().err
     assert not (store.root / "dataset").exists()
