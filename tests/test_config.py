@@ -21,6 +21,12 @@ def test_a_sampler_goes_with_the_generators_noise() -> None:
     assert len(error.value.problems) == 2, "the prior's sampler too"
 
 
+def test_an_oracles_sampler_goes_with_it_too() -> None:
+    words = ["finetuner/oracle=quantile", "finetuner.oracle.score.scheduler=flow_euler"]
+    with pytest.raises(ConfigError, match=r"^finetuner\.oracle\.score\.scheduler must be ddim"):
+        tgap.compose(*words)
+
+
 def test_an_oracle_is_part_of_the_methods_name() -> None:
     run = tgap.compose("finetuner/oracle=quantile", "finetuner/oracle/score=one_step")
     assert run.method == "random+dreambooth+quantile"

@@ -18,10 +18,11 @@ from tgap.embedders.pixels import Pixels
 from tgap.errors import ConfigError, ContractError, DataError, TgapError
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
-from tgap.finetuners.oracles.base import Gate, Judgement, Oracle, Tuning
+from tgap.finetuners.oracles.base import ENOUGH, Gate, Judgement, Oracle, Tuning
 from tgap.finetuners.oracles.boundary import Boundary, boundary_distances, nearest_share
 from tgap.finetuners.oracles.inverse import Inverse
 from tgap.finetuners.oracles.quantile import Quantile
+from tgap.finetuners.oracles.random_skip import RandomSkip
 from tgap.finetuners.oracles.scores.base import Score
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.finetuners.oracles.scores.loss import Loss
@@ -223,10 +224,13 @@ def gate_of(oracle, labels, steps=10):
 
 def test_nothing_is_skipped_while_it_warms_up():
     gate = gate_of(Says(warmup=0.25), [0, 0], steps=10)
-    for gate.tuning.step in range(3):
+    before = gate.counts()["oracle_seconds"]
+    for step in range(3):
+        gate.tuning.progress = step / 10
         assert len(gate.keep(np.array([0, 1]))) == 2
-    assert gate.counts()["oracle_seconds"] == 0
-    gate.tuning.step = 3
+    assert gate.counts()["oracle_seconds"] == before
+    assert gate.counts()["kept_rate"] == 0, "of what was judged, which is nothing so far"
+    gate.tuning.progress = 0.3
     assert len(gate.keep(np.array([0, 1]))) == 0
 
 
@@ -237,7 +241,8 @@ def test_no_label_starves(floor):
     kept = np.concatenate([gate.keep(rows) for rows in np.split(np.arange(400), 25)])
     assert np.isin(np.arange(0, 400, 2), kept).all()
     share = np.isin(np.arange(1, 400, 2), kept).mean()
-    assert floor - 0.01 <= share <= floor + 0.02
+    # the first images of a label are too few to call it starved
+    assert floor * (1 - ENOUGH / 200) - 0.01 <= share <= floor + 0.02
     assert gate.counts()["images_forced"] == share * 200
 
 
@@ -250,8 +255,26 @@ def test_a_floor_forces_nothing_where_all_are_skipped_alike():
 def test_a_starved_label_stops_the_run_and_is_named():
     gate = gate_of(Says(keeps=(0,), warmup=0.0, label_floor=0.0, patience=30), np.arange(80) % 2)
     gate.keep(np.arange(58))
-    with pytest.raises(TgapError, match="the last 30 images of 'an image of label 1' at step 0 of"):
+    with pytest.raises(
+        TgapError, match="the last 30 images of 'an image of label 1', and kept 30 of"
+    ):
         gate.keep(np.arange(58, 80))
+
+
+def test_an_oracle_that_keeps_next_to_nothing_stops_the_run():
+    oracle = RandomSkip(keep=0.004, warmup=0.0, patience=1000)
+    gate = gate_of(oracle, [0] * 10)
+    with pytest.raises(TgapError, match=r"stopped: .* and kept \d of \d{4} in all"):
+        list(map(gate.keep, [np.arange(10)] * 1000))
+
+
+def test_a_starved_label_gets_the_whole_batch():
+    oracle = Says(keeps=(0,), warmup=0.0, label_floor=0.5, unit="batch")
+    gate = gate_of(oracle, np.arange(400) // 208)
+    kept = [len(gate.keep(rows)) for rows in np.split(np.arange(400), 25)]
+    assert set(kept) == {0, 16}, "a batch is never kept in part"
+    assert kept[:13] == [16] * 13
+    assert 0.3 < np.mean(kept[13:]) / 16 < 0.6
 
 
 def test_patience_begins_anew_with_each_image_that_is_kept():

@@ -94,14 +94,14 @@ class Run(Splitting):
         """Samplers that the generator cannot be drawn from with."""
         if not isinstance(self.generator, Pretrained):
             return []
-        allowed, samplers = self.generator.schedulers, {"sampler": self.sampler}
+        allowed, told = self.generator.schedulers, {"sampler.scheduler": self.sampler.scheduler}
         if self.finetuner.prior_images():
-            samplers["prior_sampler"] = self.prior_sampler
+            told["prior_sampler.scheduler"] = self.prior_sampler.scheduler
         return [
-            f"{name}.scheduler must be {' or '.join(allowed)} with generator "
-            f"'{self.generator.title()}', got '{sampler.scheduler}'"
-            for name, sampler in samplers.items()
-            if sampler.scheduler not in allowed
+            f"{name} must be {' or '.join(allowed)} with generator '{self.generator.title()}', "
+            f"got '{scheduler}'"
+            for name, scheduler in (told | self.finetuner.schedulers()).items()
+            if scheduler not in allowed
         ]
 
     def _prompt_problems(self) -> list[str]:

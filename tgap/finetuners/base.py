@@ -55,9 +55,16 @@ class Finetuner(Component):
     whole_prompts: ClassVar[bool] = False
     """True if it learns words for whole prompts, so that only tuning prompts can be drawn then."""
 
+    saves_adapter: ClassVar[bool] = False
+    """True if its models are saved as what they learned beside the base model, not as a whole."""
+
     def check(self) -> list[str]:
         """What can be known to go wrong before it tunes, as sentences."""
         return []
+
+    def schedulers(self) -> dict[str, str]:
+        """Schedulers that it draws with while it tunes, by the names of the settings."""
+        return {}
 
     def prior_images(self) -> int:
         """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""

@@ -13,6 +13,7 @@ from tgap.types import Indices
 if TYPE_CHECKING:
     import torch
 
+ENCODED = 64  # prompts in one pass of the text encoders
 EMPTY = 0  # position of the empty prompt among a training's prompts
 
 
@@ -136,13 +137,21 @@ class Texts:
         self.encoded: Conditioning | None = None
         if not trained:
             with torch.no_grad():
-                self.encoded = model.condition(self.prompts)
+                parts = [
+                    model.condition(self.prompts[start : start + ENCODED])
+                    for start in range(0, len(self.prompts), ENCODED)
+                ]
+            self.encoded = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def rows(self, prompts: Sequence[str]) -> "torch.Tensor":
         """Positions of prompts, ``(n,)`` int64."""
         import torch
 
         return torch.tensor([self.row[prompt] for prompt in prompts], device=self.model.device)
+
+    def of(self, prompts: Sequence[str]) -> Conditioning:
+        """What the text encoders make of prompts of this training."""
+        return self.conditioning(self.rows(prompts))
 
     def conditioning(self, rows: "torch.Tensor") -> Conditioning:
         """What the text encoders make of the prompts at these positions."""

@@ -69,7 +69,7 @@ class DenoisingFinetuner(Finetuner):
     prior_weight: float = option(0.3, "weight of the prior loss, 0 = no prior images", low=0)
     prior_count: int = option(200, "prior images the untuned model draws", low=1)
     prior_share: float = option(0.25, "prior images per tuning image of a step", above=0, high=1)
-    unconditional: float = option(0.1, "share of tuning prompts left empty", low=0, high=1)
+    unconditional: float = option(0.1, "share of tuning prompts left empty", low=0, high=0.99)
     schedule: str = option("cosine", "how the learning rate falls", choices=SCHEDULES)
     warmup: float = option(0.05, "share of steps with rising learning rate", low=0, high=1)
     final_rate: float = option(0.1, "last learning rate over peak", low=0, high=1)
@@ -90,6 +90,11 @@ class DenoisingFinetuner(Finetuner):
     def check(self) -> list[str]:
         """What is wrong with the oracle."""
         return [f"oracle: {text}" for text in self.oracle.check()]
+
+    def schedulers(self) -> dict[str, str]:
+        """That of the oracle's score, where one is set."""
+        set_one = getattr(getattr(self.oracle, "score", None), "scheduler", None)
+        return {} if set_one is None else {"finetuner.oracle.score.scheduler": set_one}
 
     def prior_images(self) -> int:
         """``prior_count``, or 0 if the prior loss has no weight."""

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
@@ -44,13 +44,15 @@ class DreamboothLora(DenoisingFinetuner):
         dropout: Share of the layers' inputs that is zeroed in training.
     """
 
+    saves_adapter: ClassVar[bool] = True
+
     rank: int = option(16, "rank of the learned changes", low=1)
     alpha: float | None = option(None, "scale times rank, null = rank", above=0)
     dora: bool = option(False, "learn lengths apart from directions (DoRA)")
     targets: list[str] = option(ATTENTION, "endings of the names of layers that get it")
     text_encoder: bool = option(False, "also in the text encoders' attention")
     rate: float = option(5.0, "learning rate over budget.learning_rate", above=0)
-    dropout: float = option(0.0, "share of inputs zeroed in training", low=0, high=1)
+    dropout: float = option(0.0, "share of inputs zeroed in training", low=0, high=0.9)
 
     def problems(self) -> list[str]:
         """No targets."""
@@ -66,11 +68,20 @@ class DreamboothLora(DenoisingFinetuner):
         with isolated(int(rng.integers(2**63))):
             _add_lora(denoiser, self.targets, *size, dora=self.dora)
             if self.text_encoder:
-                encoders = tuple(copy.deepcopy(encoder).float() for encoder in model.text_encoders)
-                for encoder in encoders:
-                    if any(name.endswith("q_proj") for name, _ in encoder.named_modules()):
-                        _add_lora(encoder, TEXT_ATTENTION, *size)
+                encoders = tuple(
+                    self._encoder_with_lora(encoder, size) for encoder in model.text_encoders
+                )
         return model.with_parts(denoiser, encoders)
+
+    def _encoder_with_lora(
+        self, encoder: "torch.nn.Module", size: tuple[int, float, float]
+    ) -> "torch.nn.Module":
+        """A copy with LoRA layers, or the one given if it is no CLIP text encoder."""
+        if not any(name.endswith("q_proj") for name, _ in encoder.named_modules()):
+            return encoder
+        made = copy.deepcopy(encoder).float()
+        _add_lora(made, TEXT_ATTENTION, *size)
+        return made
 
     def _finished(self, trained: LatentModel) -> LatentModel:
         return super()._finished(trained.with_lora_folded())

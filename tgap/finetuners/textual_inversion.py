@@ -1,5 +1,6 @@
 """Textual inversion: the model stays as it is, and words for the new domain are learned."""
 
+import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,19 +33,33 @@ class TextualInversion(DenoisingFinetuner):
     """
 
     whole_prompts: ClassVar[bool] = True
+    saves_adapter: ClassVar[bool] = True
 
     vectors: int = option(4, "token embeddings per word", low=1)
     rate: float = option(10.0, "learning rate over budget.learning_rate", above=0)
     prior_weight: float = option(0.0, "weight of the prior loss, 0 = no prior images", low=0)
-    unconditional: float = option(0.0, "share of tuning prompts left empty", low=0, high=1)
+    unconditional: float = option(0.0, "share of tuning prompts left empty", low=0, high=0.99)
+
+    def problems(self) -> list[str]:
+        """Prior images, which the words have no part in."""
+        if self.prior_weight > 0:
+            return [
+                f"prior_weight must be 0 with {self.stem()}, whose words the class prompt does not "
+                f"have, got {self.prior_weight:g}"
+            ]
+        return []
 
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
     ) -> LatentModel:
+        import torch
         from torch.nn.utils import parametrize
 
         from tgap.finetuners.parametrizations import NewRows
 
+        if next(model.denoiser.parameters()).dtype != torch.float32:
+            # Gradients pass through all of it, and are too small for float16.
+            model = model.with_parts(copy.deepcopy(model.denoiser).float())
         prompts = sorted(set(tuning_set.prompts))
         taught = model.with_new_words(prompts, self.vectors)
         (encoder,) = taught.text_encoders

@@ -10,7 +10,7 @@ import numpy as np
 from tgap.errors import TgapError
 from tgap.finetuners.base import Log, PromptedImages
 from tgap.finetuners.batches import Source, Texts, denoising_losses, noised
-from tgap.finetuners.oracles.base import Gate, Oracle, Tuning
+from tgap.finetuners.oracles.base import Gate, Tuning
 from tgap.generators.latent.base import LatentModel
 from tgap.seeding import isolated
 from tgap.settings import Budget
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tgap.finetuners.denoising import DenoisingFinetuner
 
 LOG_EVERY = 10  # steps between two readings of the losses, each of which waits for a GPU
+LEFT_OUT = 30  # steps in a row whose gradients may be infinite while the loss scale is found
 TRAINED = 3  # denoiser passes that training on an image takes: one forward, backward is two
 
 
@@ -62,10 +63,12 @@ class Training:
         ]
         self.loss_weights = [1.0, how.prior_weight]
         self.images_per_step = sum(sizes)
-        moments = self.sources[0].moments
-        tuning = Tuning(model, tuning_set, moments, budget.steps, autocast=self._autocast)
-        self.stream = _Stream(self.sources[0], how.oracle, tuning, judging)
-        self.tuning = tuning
+        self.tuning = Tuning(
+            model, tuning_set, self.sources[0].moments, budget.steps,
+            autocast=self._autocast, encode=self.texts.of,
+        )  # fmt: skip
+        self.gate = Gate(how.oracle, self.tuning, judging)
+        self.waiting: Indices = np.empty(0, np.int64)  # kept, and not yet trained on
         self.record = _Record(log, how.title(), prior is not None, how.precision == "float16")
 
     def run(self, seed: int) -> None:
@@ -91,12 +94,13 @@ class Training:
         )  # fmt: skip
         scaler = torch.amp.GradScaler(kind, enabled=self.how.precision == "float16")
         average = EMAModel(self.parameters, decay=self.how.ema) if self.how.ema else None
-        while (at := self._position()) is not None:
+        while (rows := self._next_rows()) is not None:
+            at = min(int(self.tuning.progress * self.budget.steps), self.budget.steps - 1)
             rate = self.how.learning_rate(at, self.budget)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
-            losses = self._losses(scaler)
+            losses = self._losses(rows, scaler)
             scaler.unscale_(optimizer)
             norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.how.max_norm)
             scaler.step(optimizer)
@@ -110,43 +114,55 @@ class Training:
         if average is not None:
             average.copy_to(self.parameters)
 
-    def _position(self) -> int | None:
-        """Where the run is in its budget, in steps; ``None`` at its end."""
-        steps = self.budget.steps
+    def _next_rows(self) -> list[Indices] | None:
+        """Positions of each source's images in the next step; ``None`` if the budget is spent.
+
+        A step that was begun is made, however much its oracle asks for.
+        """
+        if self._progress() >= 1:
+            return None
+        size = self.budget.batch_size
+        while len(self.waiting) < size:
+            kept = self.gate.keep(next(self.sources[0].order))
+            self.waiting = np.concatenate([self.waiting, kept])
+            self._progress()
+        rows, self.waiting = self.waiting[:size], self.waiting[size:]
+        return [rows, *(next(source.order) for source in self.sources[1:])]
+
+    def _progress(self) -> float:
+        """How much of the budget is spent, noted for the oracle."""
         if self.budget.limit == "steps":
-            return self.tuning.step if self.tuning.step < steps else None
-        spent = self._work() / (TRAINED * self.images_per_step)
-        return int(spent) if spent < steps else None
+            self.tuning.progress = self.tuning.step / self.budget.steps
+        else:
+            planned = TRAINED * self.images_per_step * self.budget.steps
+            self.tuning.progress = self._work() / planned
+        return self.tuning.progress
 
     def _work(self) -> int:
         """Denoiser passes of single images so far, the oracle's and the prior's included."""
         return TRAINED * self.images_per_step * self.tuning.step + self.tuning.passes
 
     def _counts(self) -> dict[str, float]:
-        return self.stream.gate.counts() | {"work": float(self._work())}
+        return self.gate.counts() | {"work": float(self._work())}
 
-    def _losses(self, scaler: Any) -> list["torch.Tensor"]:
+    def _losses(self, rows: Sequence[Indices], scaler: Any) -> list["torch.Tensor"]:
         """Each source's loss in one step, its gradient left at the parameters."""
         import torch
 
-        batches = [
-            source.batch(rows) for source, rows in zip(self.sources, self._rows(), strict=True)
-        ]
+        batches = [source.batch(its) for source, its in zip(self.sources, rows, strict=True)]
         if self.how.unconditional:
             batches[0] = batches[0].with_empty_prompts(self.how.unconditional)
         noisy = noised(self.model.noising, batches, self.how.min_snr)
         losses = [torch.zeros((), device=self.model.device) for _ in batches]
-        for part in range(self.how.accumulation):
-            parts = [each.part(part, self.how.accumulation) for each in noisy]
+        count = min(self.how.accumulation, self.budget.batch_size)  # none of them empty
+        for part in range(count):
+            parts = [each.part(part, count) for each in noisy]
             with self._autocast():
                 found = denoising_losses(self.model, parts, self.texts)
             total = sum(w * loss for w, loss in zip(self.loss_weights, found, strict=False))
             scaler.scale(total).backward()
             losses = [loss + more.detach() for loss, more in zip(losses, found, strict=True)]
         return losses
-
-    def _rows(self) -> list[Indices]:
-        return [self.stream.next(), *(next(source.order) for source in self.sources[1:])]
 
     def _autocast(self) -> Any:
         import torch
@@ -163,40 +179,29 @@ class Training:
         return dtype
 
 
-class _Stream:
-    """Batches of the tuning images that an oracle keeps, always full."""
-
-    def __init__(
-        self, source: Source, oracle: Oracle, tuning: Tuning, rng: np.random.Generator
-    ) -> None:
-        self.source, self.gate = source, Gate(oracle, tuning, rng)
-        self.waiting: Indices = np.empty(0, np.int64)
-
-    def next(self) -> Indices:
-        """Positions of the next batch's images."""
-        size = self.source.batch_size
-        while len(self.waiting) < size:
-            kept = self.gate.keep(next(self.source.order))
-            self.waiting = np.concatenate([self.waiting, kept])
-        batch, self.waiting = self.waiting[:size], self.waiting[size:]
-        return batch
-
-
 @contextmanager
 def _in_training(model: LatentModel, checkpointing: bool) -> Iterator[None]:
     """Training mode, with gradient checkpointing if asked for."""
     parts = (model.denoiser, *model.text_encoders)
+    trained = [
+        encoder for encoder in model.text_encoders
+        if any(p.requires_grad for p in encoder.parameters())
+    ]  # fmt: skip
     for part in parts:
         part.train()
-        if checkpointing and hasattr(part, "enable_gradient_checkpointing"):
-            part.enable_gradient_checkpointing()
+    if checkpointing:
+        model.denoiser.enable_gradient_checkpointing()
+        for encoder in trained:  # transformers' name for it
+            encoder.gradient_checkpointing_enable()
     try:
         yield
     finally:
         for part in parts:
             part.eval()
-            if checkpointing and hasattr(part, "disable_gradient_checkpointing"):
-                part.disable_gradient_checkpointing()
+        if checkpointing:
+            model.denoiser.disable_gradient_checkpointing()
+            for encoder in trained:
+                encoder.gradient_checkpointing_disable()
 
 
 class _Record:
@@ -207,13 +212,14 @@ class _Record:
         title: The finetuner's, for the error.
         with_prior: Whether there is a prior loss.
         scaled: With loss scaling a norm may be infinite: that step is left out, and the scale
-            falls.
+            falls until it is not.
     """
 
     def __init__(self, log: Log, title: str, with_prior: bool, scaled: bool) -> None:
         self.log, self.title, self.scaled = log, title, scaled
         self.names = ["loss", "tuning_loss", *(["prior_loss"] if with_prior else []), "norm"]
         self.waiting: list[tuple[int, torch.Tensor, Mapping[str, float]]] = []
+        self.left_out = 0  # steps in a row
 
     def add(
         self,
@@ -242,7 +248,8 @@ class _Record:
             return
         rows = torch.stack([values for _, values, _ in self.waiting]).tolist()
         for (step, _, told), row in zip(self.waiting, rows, strict=True):
-            checked = row[:-1] if self.scaled else row
+            self.left_out = 0 if math.isfinite(row[-1]) else self.left_out + 1
+            checked = row[:-1] if self.scaled and self.left_out <= LEFT_OUT else row
             if not all(math.isfinite(value) for value in checked):
                 raise TgapError(
                     f"fine-tuning diverged: at step {step} of {self.title} loss and gradient norm "

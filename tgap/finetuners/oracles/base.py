@@ -1,6 +1,5 @@
 """Active data selection: which of the tuning images that come next are worth a gradient step."""
 
-import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from tgap.component import Component, option
 from tgap.embedders.base import Embedder
 from tgap.errors import ContractError, TgapError
 from tgap.finetuners.base import PromptedImages
-from tgap.generators.latent.base import LatentModel
+from tgap.generators.latent.base import Conditioning, LatentModel
 from tgap.seeding import isolated
 from tgap.settings import Sampler
 from tgap.types import Bools, Doubles, Images, Indices
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
     import torch
 
 UNITS = ("sample", "batch")
+ENOUGH = 16
+"""So many images of a label are judged before it can count as starved."""
+LEAST_KEPT = 0.01
+"""An oracle that keeps a smaller share, over ``patience`` images per label, would never be done."""
 
 
 @dataclass
@@ -35,8 +38,11 @@ class Tuning:
         moments: ``(N, 2, c, h, w)``, the tuning images' latents: mean and standard deviation.
         steps: How many optimizer steps are planned.
         step: How many were made.
+        progress: How much of the budget is spent, in [0, 1]: of its steps, or of their work.
         passes: Denoiser passes of single images that the oracle asked for so far.
-        autocast: Enters the training's mixed precision, in which the oracle's passes are too.
+        autocast: Enters the training's mixed precision, in which ``predict`` is too; drawing has
+            the generator's own.
+        encode: What the text encoders make of prompts, if that is known already.
     """
 
     model: LatentModel
@@ -44,8 +50,10 @@ class Tuning:
     moments: "torch.Tensor"
     steps: int
     step: int = 0
+    progress: float = 0.0
     passes: int = 0
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
+    encode: Callable[[Sequence[str]], Conditioning] | None = None
 
     def latents(self, rows: Indices) -> "torch.Tensor":
         """Means of tuning images' latents, ``(n, c, h, w)``."""
@@ -59,7 +67,7 @@ class Tuning:
         The random states are left as they are, whatever the scheduler does.
         """
         self.passes += len(prompts) * sampler.steps * (2 if sampler.guidance > 1 else 1)
-        with isolated(0), self._as_it_draws(), self.autocast():
+        with isolated(0), self._as_it_draws():
             return self.model.sample(prompts, seeds, sampler)
 
     def predict(
@@ -76,7 +84,8 @@ class Tuning:
 
         self.passes += len(rows)
         with torch.no_grad(), self._as_it_draws(), self.autocast():
-            conditioning = self.model.condition([self.images.prompts[row] for row in rows])
+            prompts = [self.images.prompts[row] for row in rows]
+            conditioning = (self.encode or self.model.condition)(prompts)
             return self.model.predict(noisy, timesteps, conditioning).float()
 
     @contextmanager
@@ -117,11 +126,12 @@ class Oracle(Component):
     What is kept is gathered until it fills a batch, so that every optimizer step has equally many
     images whatever the oracle. While it warms up everything is kept. Two guards: a label that is
     kept much more rarely than the one kept most gets images all the same (``label_floor``), and
-    tuning stops, with advice, when an oracle has skipped everything for long (``patience``).
+    tuning stops, with advice, when an oracle has skipped everything for long (``patience``), or
+    nearly everything from the start.
 
     Args:
         unit: Judge each ``sample``, or the ``batch`` as a whole (as the thesis does).
-        warmup: Share of the optimizer steps before anything is skipped.
+        warmup: Share of the budget that is spent before anything is skipped.
         label_floor: A label's share of kept images is held above this share of the largest
             label's; 0 is off.
         patience: Images of one label that may be skipped one after another.
@@ -134,7 +144,7 @@ class Oracle(Component):
     """What it can judge."""
 
     unit: str = option("sample", "what is judged: each sample, or the batch", choices=UNITS)
-    warmup: float = option(0.1, "share of steps before anything is skipped", low=0, high=1)
+    warmup: float = option(0.1, "share of the budget before anything is skipped", low=0, high=1)
     label_floor: float = option(0.25, "least kept share, over that of the label kept most", low=0,
                                 high=1)  # fmt: skip
     patience: int = option(2000, "images of a label skipped in a row before it stops", low=1)
@@ -188,12 +198,13 @@ class Gate:
 
     def __init__(self, oracle: Oracle, tuning: Tuning, rng: np.random.Generator) -> None:
         self.oracle, self.tuning = oracle, tuning
+        start = time.perf_counter()
         self.judge = oracle.judge(tuning, rng)
+        self.seconds = time.perf_counter() - start if oracle.selects else 0.0
         labels = int(tuning.images.labels.max()) + 1 if len(tuning.images) else 0
         self.seen, self.kept = (np.zeros(labels, np.int64) for _ in range(2))
         self.judged, self.passed, self.in_a_row = (np.zeros(labels, np.int64) for _ in range(3))
         self.forced = 0
-        self.seconds = 0.0
         self.scores: Doubles | None = None
 
     def keep(self, rows: Indices) -> Indices:
@@ -204,7 +215,8 @@ class Gate:
         """
         labels = self.tuning.images.labels[rows]
         kept = np.ones(len(rows), bool)
-        if self.oracle.selects and self.tuning.step >= self._warm:
+        if self.oracle.selects and self.tuning.progress >= self.oracle.warmup:
+            _wait_for(self.tuning.model)  # else the training's time would count as the oracle's
             start = time.perf_counter()
             said = self.judge(rows)
             self.seconds += time.perf_counter() - start
@@ -221,6 +233,7 @@ class Gate:
             "images_seen": float(self.seen.sum()),
             "images_kept": float(self.kept.sum()),
             "images_forced": float(self.forced),
+            "kept_rate": float(self.passed.sum() / max(1, self.judged.sum())),
             "oracle_passes": float(self.tuning.passes),
             "oracle_seconds": self.seconds,
         }
@@ -230,16 +243,14 @@ class Gate:
             found |= dict(zip(names, quantiles.tolist(), strict=True))
         return found
 
-    @property
-    def _warm(self) -> int:
-        return math.ceil(self.oracle.warmup * self.tuning.steps)
-
     def _guarded(self, keep: Bools, labels: Indices) -> Bools:
         """What is kept after the guards, image by image in the order that they come."""
-        keep = keep.copy()
+        keep, whole = keep.copy(), self.oracle.unit == "batch"
+        if whole and not keep.all() and any(self._starved(label) for label in np.unique(labels)):
+            keep[:] = True
+            self.forced += len(keep)
         for i, label in enumerate(labels.tolist()):
-            shares = self.passed / np.maximum(self.judged, 1)
-            if not keep[i] and shares[label] < self.oracle.label_floor * shares.max():
+            if not whole and not keep[i] and self._starved(label):
                 keep[i] = True
                 self.forced += 1
             self.judged[label] += 1
@@ -247,7 +258,17 @@ class Gate:
             self.in_a_row[label] = 0 if keep[i] else self.in_a_row[label] + 1
             if self.in_a_row[label] >= self.oracle.patience:
                 raise self._stopped(label, labels)
+        judged, enough = self.judged.sum(), self.oracle.patience * len(self.judged)
+        if judged >= enough and self.passed.sum() < LEAST_KEPT * judged:
+            raise self._stopped(int(labels[-1]), labels)
         return keep
+
+    def _starved(self, label: int) -> bool:
+        """Whether a label is kept much more rarely than the one kept most."""
+        if self.judged[label] < ENOUGH:
+            return False
+        shares = self.passed / np.maximum(self.judged, 1)
+        return bool(shares[label] < self.oracle.label_floor * shares.max())
 
     def _stopped(self, label: int, labels: Indices) -> TgapError:
         images, scores = self.tuning.images, self.scores
@@ -259,7 +280,8 @@ class Gate:
             said = f" (its last scores were {low:.2f} to {high:.2f}, {mean:.2f} in the mean)"
         return TgapError(
             f"active data selection stopped: oracle '{self.oracle.title()}' skipped the last "
-            f"{self.oracle.patience} images of '{prompt}' at step {self.tuning.step} of "
+            f"{self.in_a_row[label]} images of '{prompt}', and kept {int(self.passed.sum())} of "
+            f"{int(self.judged.sum())} in all, at step {self.tuning.step} of "
             f"{self.tuning.steps}{said}; "
             f"{self.oracle.advice(scores)}"
         )
@@ -279,3 +301,11 @@ class Gate:
             )
         if self.oracle.unit == "batch" and said.keep.any() != said.keep.all():
             raise ContractError(f"oracle {self.oracle.stem()} must keep a whole batch or none")
+
+
+def _wait_for(model: LatentModel) -> None:
+    """Wait until a GPU has done what it was told."""
+    if model.device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(model.device)

@@ -33,10 +33,13 @@ class Similarity(Scored):
         if scores is not None:
             seen = float(np.mean(scores))
             ways.append(f"finetuner.oracle.threshold above {seen:.2f}, the mean of these scores")
-        return (
-            "embeddings of one domain all point one way, so that as the model learns its images "
-            f"soon exceed a fixed threshold; use {', or '.join(ways)}"
-        )
+        why = "a fixed threshold may lie below every score"
+        if getattr(self.score, "center", None) is False:
+            why = (
+                "embeddings of one domain all point one way, so that as the model learns its "
+                "images soon exceed a fixed threshold"
+            )
+        return f"{why}; use {', or '.join(ways)}"
 
     def _rule(self) -> Rule:
         return lambda scores, labels: scores <= self.threshold

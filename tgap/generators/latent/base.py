@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from tgap.errors import ContractError, DataError
 from tgap.generators.base import Model
@@ -68,6 +68,9 @@ class Adapter(ABC):
 
 class LatentModel(Model):
     """A latent diffusion model, with the parts that finetuners work on."""
+
+    usual_scheduler: ClassVar[str] = "dpm_solver"
+    """What it is drawn from with unless told otherwise."""
 
     denoiser: "torch.nn.Module"
     """The UNet or transformer that predicts."""

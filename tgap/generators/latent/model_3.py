@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tgap.generators.latent.base import Conditioning, Noising
+from tgap.generators.latent.layouts import T5_TOKENS
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.noising import Flow
 from tgap.generators.latent.schedulers import no_such_scheduler
@@ -14,11 +15,14 @@ SCHEDULERS = ("flow_euler",)
 class StableDiffusion3Model(StableDiffusionModel):
     """A ``StableDiffusion3Pipeline`` ready to draw: a transformer trained by flow matching."""
 
+    usual_scheduler: ClassVar[str] = "flow_euler"
+
     denoiser_name: ClassVar[str] = "transformer"
     said_as: ClassVar[Mapping[str, str]] = {
         "encoder_hidden_states": "prompt_embeds",
         "pooled_projections": "pooled_prompt_embeds",
     }
+    tokens_read: ClassVar[Mapping[str, int]] = {"tokenizer_3": T5_TOKENS}
 
     def _encoded(self, prompts: list[str]) -> Conditioning:
         """Hidden states of all text encoders one after another, and both pooled CLIP vectors.

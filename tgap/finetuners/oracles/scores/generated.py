@@ -35,7 +35,7 @@ class Generated(Score):
         samples: Images drawn per prompt.
         every: Optimizer steps after which a prompt's images are drawn anew; 0: for every batch
             that is judged.
-        scheduler: Of the drawing.
+        scheduler: Of the drawing; ``null`` is one that suits the generator.
         steps: Of the drawing.
         guidance: Of the drawing; 1 is off and costs half.
         reduce: ``mean`` of the cosines with the prompt's images, or their ``max``: whether one of
@@ -49,9 +49,12 @@ class Generated(Score):
     )
     samples: int = option(16, "images drawn per prompt", low=1)
     every: int = option(25, "steps before images are drawn anew, 0 = for every batch", low=0)
-    scheduler: str = option("dpm_solver", "of the drawing", choices=SCHEDULERS)
+    scheduler: str | None = option(
+        None, "of the drawing, null = one that suits the generator", choices=SCHEDULERS
+    )
     steps: int = option(10, "of the drawing", low=1, high=1000)
     guidance: float = option(1.0, "of the drawing, 1 = off", low=1, high=100)
+    batch_size: int = option(16, "images drawn at once", low=1, in_key=False)
     reduce: str = option("mean", "over a prompt's images", choices=("mean", "max"))
     center: bool = option(True, "subtract the tuning set's mean vector")
 
@@ -127,7 +130,10 @@ class _Drawn:
         embed: Callable[[Images], Vectors],
     ) -> None:
         self.how, self.tuning, self.rng, self.embed = how, tuning, rng, embed
-        self.sampler = Sampler(scheduler=how.scheduler, steps=how.steps, guidance=how.guidance)
+        self.sampler = Sampler(
+            scheduler=how.scheduler or tuning.model.usual_scheduler,
+            steps=how.steps, guidance=how.guidance, batch_size=how.batch_size,
+        )  # fmt: skip
         self.vectors: dict[str, Vectors] = {}
         self.drawn_at: dict[str, int] = {}
 
