@@ -29,8 +29,11 @@ HELD_OUT_FACTOR = 2
 """A control gets so many times as many held-out images as it is asked for, if there are."""
 REDUCED = 4096
 """So many of a dataset's images are reduced at once where it may be larger than memory."""
-TOTALS = ("images_seen", "images_kept", "images_forced", "oracle_passes", "oracle_seconds", "work")
-"""What a finetuner counts up from step to step."""
+TOTALS = (
+    "images_seen", "images_kept", "images_forced", "kept_rate", "oracle_passes", "oracle_seconds",
+    "work",
+)  # fmt: skip
+"""What a finetuner counts from step to step."""
 
 
 @dataclass(frozen=True)

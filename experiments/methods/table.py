@@ -35,10 +35,8 @@ def row_of(group: Group, rows: Sequence[RunRow]) -> str:
 
 
 def rate_of(rows: Sequence[RunRow]) -> float:
-    """Share of the images seen that were trained on."""
-    return float(
-        np.mean([row.metrics["cost/images_kept"] / row.metrics["cost/images_seen"] for row in rows])
-    )
+    """Share kept of what was judged."""
+    return float(np.mean([row.metrics["cost/kept_rate"] for row in rows]))
 
 
 def under(limit: str) -> Callable[[RunRow], RunRow | None]:
@@ -48,14 +46,16 @@ def under(limit: str) -> Callable[[RunRow], RunRow | None]:
         same = row.metrics.get("cost/oracle_passes", 0) == 0
         if not same and row.settings["budget.limit"] != limit:
             return None
-        return replace(row, settings=dict(row.settings) | {"budget.limit": limit})
+        settings = dict(row.settings) | {"budget.limit": limit}
+        return replace(row, settings=settings)
 
     return seen
 
 
 def is_active(rows: Sequence[RunRow]) -> bool:
     """Whether anything was skipped, and not at random."""
-    return "cost/work" in rows[0].metrics and rate_of(rows) < 0.999 and RANDOM not in rows[0].method
+    kept, seen = (rows[0].metrics.get(f"cost/images_{name}", 0) for name in ("kept", "seen"))
+    return kept < seen and RANDOM not in rows[0].method
 
 
 def compared(active: Sequence[RunRow], rival: Sequence[RunRow]) -> Pair | None:
