@@ -129,7 +129,8 @@ def overrides(folder: Path, size: int, per_label: int, steps: int, device: str) 
     kept = min(224, size // 2)
     return [
         "profile=xray", f"dataset.path={folder / 'nih'}", f"dataset.size={size}",
-        f"generator.path={folder / 'pipeline'}", f"generator.device={device}",
+        f"generator.path={folder / 'pipeline'}", "generator.revision=null",
+        f"generator.device={device}",
         "clip.model=tiny", "clip.pretrained=null",
         "classifier.weights=null", f"classifier.image_size={kept}", "classifier.epochs=1",
         f"storage.image_size={kept}", "pool_size=null", "train_size=null", "test_size=null",

@@ -2,6 +2,7 @@
 
 import pickle
 import random
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +15,10 @@ from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.latent.adapters import adapter_digest, adapter_problems, is_adapter
+from tgap.generators.latent.layouts import STABLE_DIFFUSION
+from tgap.generators.latent.source import Source
 from tgap.generators.stable_diffusion import StableDiffusion
+from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 from tgap.settings import Budget, Sampler
 
@@ -266,4 +270,65 @@ def test_a_broken_base_is_not_the_adapters_fault(base, lora, tmp_path):
     unet = tmp_path / "unet"
     unet.mkdir()
     (unet / "diffusion_pytorch_model.safetensors").write_bytes(b"short")
-    assert adapter_problems([str(lora[1])], tmp_path) == []
+    source = Source(STABLE_DIFFUSION, tmp_path, None, str(tmp_path), "")
+    assert adapter_problems([str(lora[1])], source) == []
+
+
+@pytest.mark.parametrize(("kept", "lacking"), [("lora_A", "lora_B"), ("lora_B", "lora_A")])
+def test_half_of_a_lora_is_told_before_it_is_loaded(base, lora, tmp_path, kept, lacking):
+    halved = {name: t for name, t in load_file(lora[1] / LORA).items() if kept in name}
+    save_file(halved, tmp_path / LORA)
+    problem = only_problem(tmp_path, base)
+    assert re.search(
+        rf"it has '\S+{kept}\.weight' without '\S+{lacking}\.weight'; get the", problem
+    )
+
+
+@pytest.mark.parametrize(
+    ("down", "up", "told"),
+    [
+        ((2, 768), (16, 2), "reads 16 features, and the adapter's 768"),
+        ((2, 16), (320, 2), "gives 16 features, and the adapter's 320"),
+        ((2, 16), None, "lora_down.weight' without 'lora_unet_mid"),
+    ],
+)
+def test_kohyas_names_are_compared_too(base, tmp_path, down, up, told):
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
+    content = [(f"{layer}.lora_down.weight", down)]
+    content += [(f"{layer}.lora_up.weight", up)] if up else []
+    save_file(tensors(*content), tmp_path / "kohya.safetensors")
+    problem = only_problem(tmp_path / "kohya.safetensors", base)
+    assert told in problem
+    assert "one that was made for this model" in problem
+
+
+def test_what_the_libraries_say_while_loading_is_told_in_one_line(base, tmp_path, monkeypatch):
+    """Where the base's shapes are not known before, as in a single file."""
+    layer = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k"
+    content = [(f"{layer}.lora_down.weight", (2, 768)), (f"{layer}.lora_up.weight", (16, 2))]
+    save_file(tensors(*content), tmp_path / "kohya.safetensors")
+    generator = StableDiffusion(
+        path=base.path, device="cpu", adapters=[str(tmp_path / "kohya.safetensors")]
+    )
+    monkeypatch.setattr("tgap.generators.latent.adapters._base_shapes", lambda source: {})
+    with pytest.raises(DataError, match=r"does not fit its base model \(size mismatch") as caught:
+        generator.load()
+    assert "\n" not in str(caught.value)
+    assert "one that was made for this model" in str(caught.value)
+
+
+def test_a_lora_with_nan_is_told(base, lora, tmp_path):
+    broken = load_file(lora[1] / LORA)
+    next(iter(broken.values()))[0] = float("nan")
+    save_file(broken, tmp_path / LORA)
+    with pytest.raises(DataError, match="has NaN or infinite numbers in"):
+        base.at(tmp_path).load()
+
+
+def test_on_cuda_a_lora_is_folded_into_float16():
+    plain = StableDiffusion3(path="x")
+    adapted = StableDiffusion3(path="x", adapters=["y"])
+    assert [g._precision("cuda") for g in (plain, adapted)] == [torch.bfloat16, torch.float16]
+    assert adapted._precision("cpu") == torch.float32
+    said = StableDiffusion3(path="x", adapters=["y"], precision="bfloat16")
+    assert said._precision("cuda") == torch.bfloat16

@@ -10,16 +10,21 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import tgap
-from tgap import disk, preflight
+from tgap import disk, preflight, weights
 from tgap.cli import run_command
+from tgap.datasets.base import Dataset
 from tgap.datasets.decoding import decode
+from tgap.datasets.image_folder import ImageFolder
+from tgap.datasets.phantom_xray import PhantomXray
+from tgap.datasets.textbook import Textbook
 from tgap.disk import Need, distinct, needs, shortage, told
-from tgap.errors import TgapError
+from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.generators.latent.base import LatentModel
 from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.pipeline import execute, prepare
+from tgap.pipeline import _Line, execute, prepare
 from tgap.plan import plan
 from tgap.resize import resized
-from tgap.store import Spec, Store
+from tgap.store import Artifact, Spec, Store
 from tgap.weights import cast_weights, share_files
 
 CUT = (
@@ -62,18 +67,12 @@ STAGES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ["selector=clip_kmeans", "selector.cluster.n_clusters=2", "storage.weights=float16"],
-        ["selector=pixel_kmeans", "selector.cluster.n_clusters=2", "storage.image_size=24"],
-    ],
-)
-def test_artifacts_are_as_large_as_predicted(store: Store, words: list[str]) -> None:
+def test_artifacts_are_as_large_as_predicted(store: Store) -> None:
+    words = ["selector=pixel_kmeans", "selector.cluster.n_clusters=2", "storage.image_size=24",
+             "storage.weights=float16"]  # fmt: skip
     found = predicted(store, *words)
     execute(tgap.compose(*CUT, *words), store)
-    assert set(STAGES) < set(found)
-    stages = STAGES | ({"untuned parts": "untuned"} if "storage.weights=float16" in words else {})
+    stages = STAGES | {"untuned parts": "untuned"}
     for what, stage in stages.items():
         assert found[what].size == pytest.approx(on_disk(store, stage, found[what].key), rel=0.15)
     rest = [size_of(store.root / stage) for stage in ("scores", "evaluation", "pictures")]
@@ -83,6 +82,15 @@ def test_artifacts_are_as_large_as_predicted(store: Store, words: list[str]) -> 
     assert "embedding" not in again
     assert "prior images" not in again
     assert "tuned models" in again
+
+
+def test_a_whole_models_and_clip_vectors_sizes_are_predicted(store: Store) -> None:
+    words = ["selector=clip_kmeans", "selector.cluster.n_clusters=2", "finetuner.prior_weight=0"]
+    found = predicted(store, *words)
+    tune(store, *words[:2])
+    for what in ("embedding", "tuned models"):
+        size = on_disk(store, STAGES[what], found[what].key)
+        assert found[what].size == pytest.approx(size, rel=0.15)
 
 
 def test_what_runs_share_counts_once() -> None:
@@ -138,14 +146,44 @@ def test_decoded_images_are_counted_before_they_are_decoded(
             Image.new("L", (8, 8), 20 * number).save(tmp_path / "data" / name / f"{number}.png")
     words = [f"dataset.path={tmp_path / 'data'}", "dataset.domain=x", "dataset.size=32"]
     dataset = tgap.compose("dataset=image_folder", *words).dataset
-    assert disk.dataset_bytes(dataset) == 10 * 32 * 32
-    words.append("dataset.bad_files=exclude")
-    dataset = tgap.compose("dataset=image_folder", *words).dataset
-    assert disk.dataset_bytes(dataset) == 2 * 10 * 32 * 32
+    assert dataset.stored_bytes() == 10 * 32 * 32
+    assert tgap.compose(
+        "dataset=image_folder", *words, "dataset.color=rgb"
+    ).dataset.stored_bytes() == (3 * 10 * 32 * 32)
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 1000)
     assert run_command(["dataset=image_folder", *words]) == 2
     assert "choose a smaller dataset.size" in capsys.readouterr().err
     assert not (store.root / "dataset").exists()
+
+
+@pytest.mark.parametrize("sources", [("textbook",), ("phantom_xray",)])
+def test_what_a_dataset_says_of_its_size_is_what_it_takes(
+    tmp_path: Path, sources: tuple[str]
+) -> None:
+    phantoms: Dataset = PhantomXray(images=60, size=32)
+    for number, name in enumerate(["no_finding", "unhealthy"]):
+        (tmp_path / name).mkdir()
+        Image.new("L", (8, 8), 9 + number).save(tmp_path / name / "0.png")
+    folder = ImageFolder(path=str(tmp_path), domain="chest X-ray", size=32)
+    dataset = phantoms if sources == ("phantom_xray",) else Textbook(tuning=folder, real=phantoms)
+    assert dataset.stored_bytes() == dataset.load().images.nbytes
+
+
+def test_datasets_of_all_runs_are_counted_together(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [PhantomXray(images=100, size=100), PhantomXray(images=100, size=100, seed=1)]
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 1_500_000)
+    assert disk.check_room_for_data([some[0], some[0], tgap.compose().dataset], store) == []
+    (problem,) = disk.check_room_for_data(some, store)
+    assert "'phantom_xray', 'phantom_xray'" in problem
+    assert "twice that while broken images are left out" in problem
+
+
+def test_room_for_a_while_is_asked_for_once() -> None:
+    found = [Need("tuned models", key, 1e9, passing=2e9) for key in "ab"]
+    assert disk.total_of(found) == 4e9
+    assert "for a while 2.00 GB more" in told(found, Path("home"), 0)
 
 
 # Reducing images and weights
@@ -203,14 +241,87 @@ def test_models_share_what_tuning_leaves_as_it_was(tmp_path: Path) -> None:
     assert (tmp_path / "one" / "vae" / "w").read_bytes() == b"the same"
 
 
-def test_weights_beyond_half_precision_are_refused(tmp_path: Path) -> None:
-    save_file({"a": torch.tensor([1.0, 1e6]), "n": torch.tensor([3])}, tmp_path / "w.safetensors")
-    with pytest.raises(
-        TgapError, match=r"'a' .* beyond the range of float16 .*bfloat16 or float32"
-    ):
-        cast_weights(tmp_path, "float16")
+def test_weights_beyond_half_precision_stay_as_they_are_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    large = {"a": torch.tensor([1.0, 1e6]), "n": torch.tensor([3])}
+    save_file(large, tmp_path / "w.safetensors", {"format": "pt"})
+    save_file({"a": torch.tensor([1.0, float("inf")])}, tmp_path / "v.safetensors")
+    cast_weights(tmp_path, "float16")
+    assert "'a' of the model is beyond the range of float16" in caplog.text
+    assert torch.equal(load_file(tmp_path / "w.safetensors")["a"], large["a"])
+    assert load_file(tmp_path / "v.safetensors")["a"].dtype == torch.float16
     cast_weights(tmp_path, "bfloat16")
-    assert load_file(tmp_path / "w.safetensors")["n"].dtype == torch.int64
+    found = load_file(tmp_path / "w.safetensors")
+    assert (found["a"].dtype, found["n"].dtype) == (torch.bfloat16, torch.int64)
+
+
+def test_a_tuned_model_beyond_half_precision_is_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    finished = DenoisingFinetuner._finished
+
+    def diverging(self: DenoisingFinetuner, trained: LatentModel) -> LatentModel:
+        next(trained.denoiser.parameters()).data.fill_(1e6)
+        return finished(self, trained)
+
+    monkeypatch.setattr(DenoisingFinetuner, "_finished", diverging)
+    tuned = tune(store, "storage.weights=float16")
+    assert "beyond the range of float16" in caplog.text
+    unet = load_file(tuned.folder / "model/unet/diffusion_pytorch_model.safetensors")
+    assert {weight.dtype for weight in unet.values()} == {torch.float32}
+    text = load_file(tuned.folder / "model/text_encoder/model.safetensors")
+    assert {w.dtype for w in text.values() if w.is_floating_point()} == {torch.float16}
+
+
+def test_no_tuned_part_is_saved_larger_than_it_is_kept(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cast, seen = weights.cast_weights, {}
+
+    def watched(folder: Path, precision: str) -> None:
+        seen.setdefault(folder.parent.parent.name + folder.name, size_of(folder))
+        cast(folder, precision)
+
+    monkeypatch.setattr(weights, "cast_weights", watched)
+    run = tgap.compose(*CUT, "storage.weights=float16")
+    found = predicted(store, "storage.weights=float16")
+    before = {n: w.clone() for n, w in run.pretrained.load().denoiser.state_dict().items()}
+    tuned = tune(store, "storage.weights=float16")
+    need = found["tuned models"]
+    peak = max(size for name, size in seen.items() if name.endswith("model"))
+    assert peak <= 1.15 * (need.size + need.passing)
+    assert size_of(tuned.folder / "model" / "unet") < 0.55 * sum(
+        4 * w.numel() for w in before.values()
+    )
+    # The untuned model, which the process keeps, is left in its own precision.
+    after = run.pretrained.load().denoiser.state_dict()
+    assert all(w.dtype == torch.float32 and torch.equal(w, before[n]) for n, w in after.items())
+
+
+@pytest.mark.parametrize("finetuner", ["dreambooth_lora", "textual_inversion"])
+def test_adapters_share_no_parts_with_the_untuned_model(finetuner: str) -> None:
+    words = ["storage.weights=float16", f"finetuner={finetuner}"]
+    assert plan(tgap.compose(*words)).untuned is None
+    assert plan(tgap.compose("storage.weights=float16", "finetuner=dreambooth")).untuned is not None
+
+
+@pytest.mark.parametrize("finetuner", ["dreambooth_lora", "textual_inversion"])
+def test_an_adapter_is_cast_and_nothing_else_is_kept(store: Store, finetuner: str) -> None:
+    tuned = tune(store, "storage.weights=float16", f"finetuner={finetuner}")
+    (file,) = tuned.folder.rglob("*.safetensors")
+    assert {weight.dtype for weight in load_file(file).values()} == {torch.float16}
+    assert not (store.root / "untuned").exists()
+
+
+def tune(store: Store, *words: str) -> Artifact:
+    run = tgap.compose(*CUT, "finetuner.prior_weight=0", *words)
+    its, line = plan(run), _Line(run, store, plan(run))
+    for stage in ("prepare", "embed", "select", "finetune"):
+        getattr(line, stage)()
+    found = store.find(its.tuned)
+    assert found is not None
+    return found
 
 
 def test_free_space_is_that_of_the_nearest_folder_there_is(tmp_path: Path) -> None:

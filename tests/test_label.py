@@ -1,6 +1,7 @@
 """``tgap label``, and what becomes of its folder: phantoms of a textbook, labelled and tuned on."""
 
 import csv
+import dataclasses
 import functools
 import json
 import shlex
@@ -17,15 +18,17 @@ import tgap
 from tgap import label as module
 from tgap.artifacts import read_images, read_split
 from tgap.classifiers.base import Classifier
+from tgap.classifiers.logistic_regression import LogisticRegression
 from tgap.cli import command
 from tgap.completion import completions
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantoms.writing import write_textbook
 from tgap.digest import image_digests
 from tgap.errors import ConfigError, DataError
-from tgap.label import label_folder, labels_given, next_words
+from tgap.label import label_folder, labels_given, learnable, next_words
 from tgap.pipeline import prepare
 from tgap.plan import plan
+from tgap.preflight import check_runs
 from tgap.result import Result
 from tgap.seeding import rng_for
 from tgap.store import Store
@@ -105,7 +108,8 @@ def test_the_labeller_sees_no_image_and_no_patient_of_real_test(
     seen = labelled[2]
     test_patients = set(data.patients[split.real_test].tolist())
     assert not seen.patients & test_patients
-    others = np.append(split.pool, split.real_train)
+    others = np.flatnonzero(~data.official_test)
+    assert len(others) == len(split.pool) + len(split.real_train)
     assert not seen.pixels & set(image_digests(data.images[split.real_test]))
     assert seen.pixels >= set(image_digests(data.images[others]))  # all others train or measure
     counts = labelled[1]["measured"]
@@ -118,7 +122,7 @@ def test_the_labeller_sees_no_image_and_no_patient_of_real_test(
 def test_patients_on_two_sides_are_not_learnt_from_with_the_thesis_s_protocol(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = (*WORDS, "protocol=thesis")
+    words = (*WORDS, "protocol=thesis", "split_seed=1", "seed=1")
     data, split = prepared(home, *words)
     test_patients = set(data.patients[split.real_test].tolist())
     assert set(data.patients[split.pool].tolist()) & test_patients
@@ -264,10 +268,13 @@ def test_from_a_textbook_s_figures_to_a_tuning_set(
     printed = capsys.readouterr().out
     assert "real_test is not looked at" in printed
     assert " <- this floor" in printed
-    following = shlex.split(printed.partition("then: tgap ")[2])
-    assert command(following) == 0
+    line, note = printed.partition("then: tgap ")[2].splitlines()
+    assert note.startswith("with the height and width that the run's generator draws for SIZE")
+    following = shlex.split(line.replace("SIZE", str(SIZE)))
+    assert command(["data", *following[1:]]) == 0
     assert "no patient and no image stands on two sides" in capsys.readouterr().out
-    run = compose(*following[1:], "selector=whole", "finetuner=dreambooth")
+    run = compose(*following[1:], "finetuner=dreambooth")
+    assert check_runs([run], home) == []
     artifacts = {}
     its = plan(run)
     prepare(run, store_of(home), its, artifacts)
@@ -291,14 +298,148 @@ def test_the_next_words_make_the_dataset_the_real_part(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     real = ImageFolder(path=str(tmp_path), labels=["x y", "z"], domain="hand", size=9)
     about = {"read_as": {"size": 9, "color": "grey", "fit": "pad"}}
-    words = next_words(about, Path("a/b c"), real, ["dataset=preset", "dataset.size=9", "seed=3"])
+    run = dataclasses.replace(compose(*WORDS), dataset=real)
+    told = ["dataset=preset", "dataset.size=9", "seed=3"]
+    words, unsized = next_words(about, Path("a/b c"), run, told)
+    assert unsized
     assert words == [
         "dataset=textbook", "dataset/tuning=image_folder", "dataset.tuning.path='a/b c/images'",
-        "dataset.tuning.table=labels.csv", "dataset.tuning.size=9", "dataset.tuning.color=grey",
+        "dataset.tuning.table=labels.csv", "dataset.tuning.size=SIZE", "dataset.tuning.color=grey",
         "dataset.tuning.fit=pad", "dataset/real=image_folder", "dataset.real.domain=hand",
-        f"dataset.real.path={tmp_path}", "dataset.real.labels=['x y',z]", "dataset.real.size=9",
-        "seed=3",
+        f"dataset.real.path={tmp_path}", "dataset.real.labels=['x y',z]", "dataset.real.size=SIZE",
+        "seed=3", "selector=whole",
     ]  # fmt: skip
+
+
+def test_the_next_words_take_the_size_that_the_generator_draws() -> None:
+    about = {"read_as": {"size": 16, "color": "grey", "fit": "pad"}}
+    words, unsized = next_words(about, Path("x"), compose(*WORDS), ["generator=tiny_ldm"])
+    assert not unsized
+    assert {"dataset.tuning.size=32", "dataset.real.size=32"} <= set(words)
+    of_digits, unsized = next_words(about, Path("x"), compose("dataset=digits"), ["selector=a"])
+    assert not unsized  # digits have one size
+    assert "dataset.tuning.size=16" in of_digits
+    assert not any(text.startswith("dataset.real.size") for text in of_digits)
+    assert "selector=whole" not in of_digits
+
+
+# Runs whose test set the labeller knows
+
+BOOK = (
+    "dataset=textbook", "dataset/tuning=image_folder", "dataset.tuning.table=labels.csv",
+    "dataset/real=phantom_xray", "dataset.real.images=400", "selector=whole", "generator=noise",
+)  # fmt: skip
+
+
+def problems_of(home: Path, out: Path, *words: str, size: int = SIZE) -> list[str]:
+    sizes = (f"dataset.tuning.size={size}", f"dataset.real.size={size}")
+    path = f"dataset.tuning.path={out / 'images'}"
+    return check_runs([compose(*BOOK, *sizes, path, *words)], home)
+
+
+@pytest.fixture(scope="module")
+def by_thesis(home: Path) -> Path:
+    """Labelled by a labeller that left out a random real_test."""
+    words = (*WORDS, "protocol=thesis", "split_seed=1")
+    label_folder(compose(*words), store_of(home), home / "book" / "images", home / "by_thesis", 0.5)
+    return home / "by_thesis"
+
+
+def known_images(home: Path, *words: str) -> tuple[int, int]:
+    """Of real_test and of its patients' other images, how many ``by_thesis``'s labeller knows."""
+    data, told = prepared(home, *WORDS, "protocol=thesis", "split_seed=1")
+    rows = set(learnable(data, told).tolist())
+    split = prepared(home, *WORDS, *words)[1]
+    tested = set(split.real_test.tolist())
+    theirs = np.flatnonzero(np.isin(data.patients, data.patients[split.real_test])).tolist()
+    return len(rows & tested), len(rows & set(theirs) - tested)
+
+
+@pytest.mark.parametrize("size", [SIZE, 16])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("protocol=thesis", "split_seed=1"),
+        ("protocol=thesis", "split_seed=1", "pool_size=60"),
+        ("protocol=clean", "split_seed=2"),  # the official test set is never learned from
+    ],
+)
+def test_a_run_whose_real_test_the_labeller_does_not_know_is_accepted(
+    home: Path, by_thesis: Path, size: int, words: tuple[str, ...]
+) -> None:
+    assert problems_of(home, by_thesis, *words, size=size) == []
+
+
+@pytest.mark.parametrize("size", [SIZE, 16])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("protocol=thesis", "split_seed=2"),
+        ("protocol=thesis", "split_seed=1", "test_size=150", "pool_size=100"),
+    ],
+)
+def test_a_run_whose_real_test_the_labeller_knows_is_refused(
+    home: Path, by_thesis: Path, words: tuple[str, ...], size: int
+) -> None:
+    tested, others = known_images(home, *words)
+    assert tested > 0
+    (told,) = problems_of(home, by_thesis, *words, size=size)
+    assert f"knows {tested} of the" in told
+    assert f"images of real_test and {others} others of their patients" in told
+    assert "as their pixels show" in told if size == SIZE else "by the names of their" in told
+    assert "dataset=phantom_xray dataset.images=400 dataset.size=" in told
+    again = told.partition("--out DIR ")[2]
+    assert all(word in again.split() for word in words if "pool_size" not in word)
+
+
+def test_labels_from_the_official_training_images_are_accepted_by_every_clean_run(
+    home: Path, labelled: tuple[Path, dict, Seen]
+) -> None:
+    for words in (("split_seed=5", "test_size=50"), ("pool_size=40", "train_size=150")):
+        assert problems_of(home, labelled[0], *words) == []
+    (told,) = problems_of(home, labelled[0], "protocol=thesis")
+    assert "label again with the run's own words" in told
+
+
+def test_pixels_decide_over_names(
+    home: Path, by_thesis: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    words = ("protocol=thesis", "split_seed=2", "dataset.real.seed=9")  # others, of the same names
+    assert problems_of(home, by_thesis, *words) == []
+    assert "have file names of images that the labeller" in caplog.text
+    (told,) = problems_of(home, by_thesis, *words, size=16)
+    assert "if others have the same names, label at this size: then pixels decide" in told
+
+
+def test_what_cannot_be_compared_is_said(
+    home: Path, by_thesis: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    shutil.copytree(by_thesis, tmp_path / "copy")
+    file = tmp_path / "copy" / "images" / "labeller.json"
+    words = ("protocol=thesis", "split_seed=2")
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"files": None}))
+    assert problems_of(home, tmp_path / "copy", *words, size=16) == []
+    assert "learned from real_test cannot be told" in caplog.text
+    assert len(problems_of(home, tmp_path / "copy", *words)) == 1  # pixels are known
+    file.write_text('{"files": []')
+    (told,) = problems_of(home, tmp_path / "copy", *words)
+    assert "labeller.json, which says what the labeller learned from: " in told
+    file.unlink()
+    assert problems_of(home, tmp_path / "copy", *words) == []
+    assert "nothing is known of who labelled dataset.tuning" in caplog.text
+
+
+def test_sizes_of_pool_and_train_do_not_limit_what_is_learned_from(
+    home: Path, labelled: tuple[Path, dict, Seen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Classifier, "fit", None)  # the very same labeller: nothing is trained
+    run = compose(*WORDS, "pool_size=30", "train_size=30", "test_size=20")
+    about = label_folder(run, store_of(home), home / "book" / "images", home / "small")
+    counts = about["measured"]
+    assert counts == labelled[1]["measured"]
+    data, split = prepared(home, *WORDS, "pool_size=30", "train_size=30", "test_size=20")
+    assert counts["trained_on"] + counts["measured_on"] == len(learnable(data, split)) > 200
 
 
 def test_the_command_is_completed() -> None:
@@ -347,7 +488,9 @@ def run_on(folder: Path, *words: str) -> Any:
     )  # fmt: skip
 
 
-def test_images_may_get_several_labels_and_bad_files_are_told(several: Path) -> None:
+def test_images_may_get_several_labels_and_bad_files_are_told(
+    several: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run = run_on(several / "real", "dataset.table=labels.csv")
     out = several / "out"
     about = label_folder(run, store_of(several), several / "new", out, 0.5)
@@ -363,6 +506,8 @@ def test_images_may_get_several_labels_and_bad_files_are_told(several: Path) -> 
         "broken.png": "its content is none of PNG, JPEG, BMP, TIFF, WEBP, DICOM",
     }
     assert about["left_out"] == {"unsure": 1, "unreadable": 1}
+    assert "1 of 5 files cannot be read: they are left out, see left_out.csv" in caplog.text
+    assert "bad_files" not in caplog.text
     data = ImageFolder(path=str(out / "images"), table="labels.csv", size=8, color="rgb").load()
     assert data.labels.sum() == 4
 
@@ -373,15 +518,52 @@ def test_scores_that_tie_decide_nothing() -> None:
     assert labels_given(scores, 0.8, False).astype(int).tolist() == [[1, 1], [1, 1], [1, 0]]
 
 
+class Blind(LogisticRegression):
+    """A classifier that lacks something."""
+
+    def check(self, image_shape: tuple[int, ...]) -> list[str]:
+        return [f"needs a lens for {image_shape}"]
+
+
 def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
     assert command(["label", *words]) == 2
     return capsys.readouterr().err
 
 
+def test_the_real_images_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--images", str(tmp_path), "--out", str(tmp_path / "x"), "classifier=chexnet"]
+    told = refused(words, capsys)
+    assert "dataset= must name the real images that the labeller learns from" in told
+
+
+def test_unknown_flags_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--images", str(tmp_path), "--out", str(tmp_path / "x"), "dataset=digits"]
+    told = refused([*words, "--flor", "0.5"], capsys)
+    assert "unknown flag --flor; did you mean '--floor'?" in told
+    assert "unknown flag --flor;" in refused([*words, "--flor=0.5"], capsys)
+
+
+def test_what_is_missing_is_told_before_anything_is_decoded(
+    several: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "prepare", None)
+    monkeypatch.setattr(module, "free_bytes", lambda folder: 10)
+    run = run_on(several / "real", "dataset.table=labels.csv", "classifier=small_cnn")
+    run = dataclasses.replace(run, classifier=Blind(device="mps"))
+    with pytest.raises(ConfigError) as caught:
+        label_folder(run, store_of(tmp_path), several / "new", tmp_path / "out")
+    told = str(caught.value)
+    assert "needs a lens for (8, 8, 3)" in told
+    assert "mps" in told
+    assert "--out gets a copy of the images that are labelled" in told
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="file cannot be written"):
+        label_folder(run, store_of(tmp_path), several / "new", tmp_path / "file" / "out")
+
+
 def test_wrong_words_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["label", "--images", str(tmp_path), "--out", str(tmp_path / "x"), "--floor=1.5"]
-    assert command(words) == 2
-    told = capsys.readouterr().err
+    words = ["--images", str(tmp_path), "--out", str(tmp_path / "x"), "--floor=1.5"]
+    told = refused([*words, "dataset=digits"], capsys)
     assert "--floor must be above 0 and at most 1, got 1.5" in told
     assert "--out must not lie in --images" in told
 
@@ -436,7 +618,7 @@ def test_too_few_images_to_learn_from(several: Path, tmp_path: Path) -> None:
     run = run_on(  # draws images of one patient on all sides
         tmp_path, "dataset.table=labels.csv", "dataset.patient_column=patient", "protocol=thesis"
     )
-    told = r"label 'a' holds for 19 of the 19 images outside real_test .*: raise pool_size or"
+    told = r"label 'a' holds for (\d+) of the \1 images that train the labeller.*: lower test_size"
     with pytest.raises(DataError, match=told):
         label_folder(run, store_of(tmp_path), several / "new", tmp_path / "out")
 

@@ -10,12 +10,13 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
-from contracts.small_pipelines import write_pipeline, write_sd1
+from contracts.small_pipelines import write_3, write_pipeline, write_sd1, write_xl
 from safetensors.torch import load_file, save_file
 
 from tgap.errors import DataError
 from tgap.generators.latent.layouts import STABLE_DIFFUSION, STABLE_DIFFUSION_3
 from tgap.generators.stable_diffusion import StableDiffusion
+from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 from tgap.settings import Sampler
 
@@ -101,7 +102,7 @@ class TestHubId:
         assert f"{HUB_ID} at revision v1 is not in the hub's cache {cache}" in problem
         assert "generator.download=true" in problem
         assert f"`hf download {HUB_ID} --revision v1`" in problem
-        assert "generator.path=<local folder>" in problem
+        assert "generator.path=<local folder> generator.revision=null" in problem
         with pytest.raises(DataError, match="is not in the hub's cache"):
             StableDiffusion(path=HUB_ID).load()
 
@@ -408,6 +409,204 @@ class TestFolder:
         (index,) = (broken / "unet").glob("*.index.json")
         index.write_text(index.read_text().replace(shards[-1].name, "../../x.safetensors"))
         assert "'../../x.safetensors', which is not beside it" in only_problem(path=str(broken))
+
+
+def changed(path, change):
+    tensors = load_file(path)
+    change(tensors)
+    save_file(tensors, path, {"format": "pt"})
+
+
+def without(start):
+    def change(tensors):
+        for name in [name for name in tensors if name.startswith(start)]:
+            del tensors[name]
+
+    return change
+
+
+class TestTensors:
+    @pytest.mark.parametrize(
+        ("part", "field", "value", "layer"),
+        [
+            ("text_encoder", "num_hidden_layers", 3, "encoder.layers.1."),
+            ("text_encoder", "num_hidden_layers", 1, "encoder.layers.1."),
+            ("unet", "layers_per_block", 1, "down_blocks.0.resnets.1."),
+            ("unet", "down_block_types", ["DownBlock2D"], "down_blocks.3."),
+            ("vae", "layers_per_block", 3, "encoder.down_blocks.0.resnets.1."),
+            ("vae", "up_block_types", ["UpDecoderBlock2D"], "decoder.up_blocks.3."),
+        ],
+    )
+    def test_another_number_of_layers_is_told_before_a_run(
+        self, sd1, tmp_path, part, field, value, layer
+    ):
+        folder = Path(shutil.copytree(sd1[0], tmp_path / "copy"))
+        path = folder / part / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+        problem = only_problem(path=str(folder))
+        assert f"does not fit its config '{path}': it has" in problem
+        assert f"layers such as '{layer}', and the config says {field}={value}" in problem
+
+    def test_the_text_encoders_layers_are_counted_in_a_single_file_too(self, sd1, tmp_path):
+        config = Path(shutil.copytree(sd1[0], tmp_path / "config"))
+        path = config / "text_encoder" / "config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "num_hidden_layers": 3}))
+        problem = only_problem(path=str(sd1[1]), config=str(config))
+        assert "the config says num_hidden_layers=3; choose the generator.config" in problem
+
+    @pytest.mark.parametrize(
+        ("file", "change", "told"),
+        [
+            (f"unet/{WEIGHTS}", without("mid_block."), r"they lack \d+ tensors, e\.g\. 'mid_block"),
+            (
+                f"vae/{WEIGHTS}",
+                without("decoder.conv_norm_out.bias"),
+                r"they lack 1 tensor, e\.g\. 'decoder\.conv_norm_out\.bias'; copy or download",
+            ),
+            (
+                "text_encoder/model.safetensors",
+                lambda tensors: tensors.update(novel=torch.zeros(2)),
+                r"they have, unknown to the config, 1 tensor, e\.g\. 'novel'",
+            ),
+            (
+                f"unet/{WEIGHTS}",
+                lambda tensors: tensors.update({"conv_out.bias": torch.zeros(5)}),
+                r"they have of other shapes 1 tensor, e\.g\. 'conv_out\.bias'",
+            ),
+            (
+                f"unet/{WEIGHTS}",
+                lambda tensors: tensors["conv_in.weight"].fill_(float("nan")),
+                r"weights of unet in \S+ are not finite in float32: 'conv_in\.weight' has NaN",
+            ),
+        ],
+        ids=["lacking", "lacking-one", "unknown", "shape", "nan"],
+    )
+    def test_what_does_not_fit_is_told_when_it_is_loaded(self, broken, file, change, told):
+        changed(broken / file, change)
+        generator = StableDiffusion(path=str(broken), device="cpu")
+        assert generator.check() == []
+        with pytest.raises(DataError, match=told):
+            generator.load()
+
+    @pytest.mark.parametrize(
+        ("start", "told"),
+        [
+            (
+                "cond_stage_model.transformer.text_model.final_layer_norm",
+                r"of text_encoder in .+ lack 2 tensors, e\.g\. 'final_layer_norm\.weight'; copy",
+            ),
+            ("model.diffusion_model.out.2.bias", "of unet in .+ lack 1 tensor; copy or download"),
+            ("first_stage_model.decoder.mid.attn_1", "of vae in .+ lack 10 tensors; copy or down"),
+        ],
+        ids=["text_encoder", "unet", "vae"],
+    )
+    def test_a_single_file_that_lacks_tensors_is_told(self, sd1, tmp_path, start, told):
+        folder, file = sd1
+        cut = Path(shutil.copy(file, tmp_path / "cut.safetensors"))
+        changed(cut, without(start))
+        generator = StableDiffusion(path=str(cut), config=str(folder), device="cpu")
+        with pytest.raises(DataError, match=told):
+            generator.load()
+
+    def test_names_of_older_libraries_fit(self, sd1, tmp_path):
+        """As Stable Diffusion 1.5 is published."""
+        folder = Path(shutil.copytree(sd1[0], tmp_path / "old"))
+        old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+        attention = "mid_block.attentions.0."
+
+        def rename_attention(tensors):
+            for name in [name for name in tensors if attention in name]:
+                tensor = tensors.pop(name)
+                for new, known in old.items():
+                    name = name.replace(f"{attention}{new}.", f"{attention}{known}.")
+                tensors[name] = tensor
+
+        def add_level_and_positions(tensors):
+            for name in list(tensors):
+                tensors[f"text_model.{name.removeprefix('text_model.')}"] = tensors.pop(name)
+            tensors["text_model.embeddings.position_ids"] = torch.arange(16)[None]
+
+        changed(folder / "vae" / WEIGHTS, rename_attention)
+        changed(folder / "text_encoder" / "model.safetensors", add_level_and_positions)
+        assert "encoder.mid_block.attentions.0.proj_attn.bias" in load_file(
+            folder / "vae" / WEIGHTS
+        )
+        models = [StableDiffusion(path=str(p), device="cpu").load() for p in (folder, sd1[0])]
+        for part in ("vae", "text_encoder"):
+            theirs, ours = (model.pipeline.components[part].state_dict() for model in models)
+            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+class TestPrompts:
+    LONG = "abcd " * 7
+
+    @pytest.mark.parametrize(
+        ("cls", "write"),
+        [
+            (StableDiffusion, write_pipeline), (StableDiffusionXL, write_xl),
+            (StableDiffusion3, lambda folder: write_3(folder, t5=True)),
+        ],
+    )  # fmt: skip
+    def test_those_that_are_too_long_are_told_once(self, cls, write, tmp_path, caplog):
+        write(tmp_path)
+        generator = cls(path=str(tmp_path))
+        with caplog.at_level("WARNING"):
+            problems = generator.check_prompts(["ab", self.LONG, "abcdefghijklmn", self.LONG])
+        assert problems == [
+            f"prompt must have at most 16 tokens for this generator, got 30: '{self.LONG}'; "
+            "shorten the prompt template or the domain"
+        ]
+        assert not caplog.records
+        with pytest.raises(DataError) as caught:
+            cls(path=str(tmp_path), device="cpu").load().condition([self.LONG])
+        assert str(caught.value) == problems[0]
+
+    def test_the_second_tokenizer_may_read_fewer(self, tmp_path):
+        write_xl(tmp_path)
+        path = tmp_path / "tokenizer_2" / "tokenizer_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "model_max_length": 8}))
+        generator = StableDiffusionXL(path=str(tmp_path), device="cpu")
+        (problem,) = generator.check_prompts(["abcdefghi"])
+        assert "at most 8 tokens" in problem
+        with pytest.raises(DataError, match="at most 8 tokens"):
+            generator.load().condition(["abcdefghi"])
+
+    def test_of_t5_so_many_count_as_the_pipeline_hands_on(self, tmp_path):
+        write_3(tmp_path, t5=True)
+        for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
+            path = tmp_path / name / "tokenizer_config.json"
+            path.write_text(json.dumps({**json.loads(path.read_text()), "model_max_length": 512}))
+        (problem,) = StableDiffusion3(path=str(tmp_path)).check_prompts(["a" * 400])
+        assert "at most 256 tokens" in problem
+
+    def test_no_torch_is_imported(self, folder):
+        code = (
+            "import sys; from tgap.generators.stable_diffusion import StableDiffusion;"
+            f"g = StableDiffusion(path={str(folder)!r}); assert not g.check_prompts(['a']);"
+            "assert 'transformers' not in sys.modules;"
+            f"assert g.check_prompts([{self.LONG!r}]); assert 'torch' not in sys.modules"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestSettingsThatDoNotApply:
+    def test_a_revision_of_a_local_folder_is_told(self, folder):
+        problem = only_problem(path=str(folder), revision="v1")
+        assert f"revision is for hub ids, and generator.path '{folder}' is a local f" in problem
+        assert "generator.revision=null" in problem
+
+    def test_a_revision_of_a_files_local_config_is_told(self, sd1):
+        problem = only_problem(path=str(sd1[1]), config=str(sd1[0]), revision="v1")
+        assert f"and generator.config '{sd1[0]}' is a local folder" in problem
+
+    @pytest.mark.parametrize("path", [None, HUB_ID])
+    def test_a_config_of_what_has_its_own_is_told(self, path, folder, cache):
+        put_into_cache(cache, folder)
+        problem = only_problem(path=path, config=str(folder))
+        assert "generator.config is for a single file" in problem
+
+    def test_the_packaged_model_has_no_revision(self):
+        assert "generator.revision is for hub ids" in only_problem(revision="v1")
 
 
 def test_the_published_layouts_files_are_chosen():

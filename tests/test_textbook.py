@@ -314,8 +314,23 @@ def test_thesis_tunes_on_the_textbook_and_draws_the_rest_at_random() -> None:
     assert [len(small.pool), len(small.real_train), len(small.real_test)] == [10, 50, 60]
     assert data.official_pool[small.pool].all()
     assert not data.official_pool[np.append(small.real_train, small.real_test)].any()
-    large = book_of(20_000)
-    assert len(Thesis().split(large, Splitting()).real_test) == 10_000
+
+
+@pytest.mark.parametrize(("n", "tested"), [(200, 40), (25_000, 5_000), (30_000, 10_000)])
+def test_thesis_tests_on_the_same_images_as_without_the_textbook(n: int, tested: int) -> None:
+    data = without_pixels(n)
+    for sizes in ({}, {"test_size": 70, "pool_size": 50}, {"pool_size": 30, "train_size": 60}):
+        split = Thesis().split(data, Splitting(split_seed=3, **sizes))
+        alone = Thesis().split(real_alone(data), Splitting(split_seed=3, **sizes))
+        assert np.array_equal(split.real_test, alone.real_test)
+        assert len(split.real_test) == sizes.get("test_size", tested)
+        assert data.official_pool[split.pool].all()
+
+
+def without_pixels(n_real: int, n_tuning: int = 40) -> ImageSet:
+    n = n_real + n_tuning
+    black = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (n, 1, 1, 1))
+    return dataclasses.replace(made(n), images=black, official_pool=np.arange(n) >= n_real)
 
 
 # On the command line

@@ -25,7 +25,7 @@ tgap: can a model be trained on what my fine-tuned generator makes?
   tgap compare [--experiment NAME] [name=value ...]  one table of all runs recorded so far
   tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
   tgap phantom --images N --size S --out DIR         draw X-ray phantoms in the layout of NIH's
-  tgap label --images DIR --out DIR [key=value ...]  label a folder (a textbook's) by a classifier
+  tgap label --images DIR --out DIR dataset=...      label a folder (a textbook's) by a classifier
   tgap ui [--port 5000]                              MLflow's pages on this machine
   tgap sync                                          log to MLflow what could not be logged
   tgap completion bash|zsh|fish                      tab completion: eval "$(tgap completion bash)"
@@ -198,7 +198,7 @@ def label(words: Sequence[str]) -> int:
     """
     parser = argparse.ArgumentParser(
         prog="tgap label", description=label.__doc__, usage="tgap label --images DIR --out DIR "
-        "[--floor F] [--fit crop|squash|pad] [dataset=...] [classifier=...] [key=value ...]",
+        "dataset=... [--floor F] [--fit crop|squash|pad] [classifier=...] [key=value ...]",
     )  # fmt: skip
     parser.add_argument("--images", type=Path, required=True, help="images without labels")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
@@ -206,8 +206,9 @@ def label(words: Sequence[str]) -> int:
     parser.add_argument("--fit", choices=("crop", "squash", "pad"), default="crop")
     parser.add_argument("--config-dir")
     args, overrides = parser.parse_known_intermixed_args(words)
+    _check_label_words(overrides)
     from tgap.composition import compose_run, hydra_ready
-    from tgap.label import label_folder, next_words, summary
+    from tgap.label import SIZE, label_folder, next_words, summary
     from tgap.store import Store
 
     log_to_terminal()
@@ -216,9 +217,30 @@ def label(words: Sequence[str]) -> int:
     store = Store(home_folder() / "store")
     about = label_folder(run, store, args.images, args.out, args.floor, args.fit)
     print(summary(about), end="")
-    print(f"look at {args.out / 'doubtful.png'}, then: tgap data "
-          f"{shlex.join(next_words(about, args.out, run.dataset, overrides))}")  # fmt: skip
+    following, unsized = next_words(about, args.out, run, overrides)
+    if args.config_dir is not None:
+        following = ["--config-dir", args.config_dir, *following]
+    print(f"look at {args.out / 'doubtful.png'}, then: tgap run {shlex.join(following)}")
+    if unsized:
+        print(f"with the height and width that the run's generator draws for {SIZE} (generator= "
+              "among the words above fills it in); the labeller read "
+              f"{about['read_as']['size']}")  # fmt: skip
     return 0
+
+
+def _check_label_words(overrides: Sequence[str]) -> None:
+    from tgap.suggest import nearest
+
+    flags = ["--images", "--out", "--floor", "--fit", "--config-dir"]
+    unknown = [text.partition("=")[0] for text in overrides if text.startswith("-")]
+    if unknown:
+        raise ConfigError([f"unknown flag {flag}{nearest(flag, flags)}" for flag in unknown])
+    if not any(text.startswith(("dataset=", "profile=")) for text in overrides):
+        raise ConfigError(
+            ["dataset= must name the real images that the labeller learns from, such as "
+             "dataset=nih_chestxray14 dataset.path=DIR dataset.size=224 (or profile=, which "
+             "chooses one)"]
+        )  # fmt: skip
 
 
 def log_to_terminal() -> None:

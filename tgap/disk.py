@@ -57,11 +57,13 @@ class Need:
         what: Its kind, in words.
         key: Its key.
         size: Bytes, as far as they can be known.
+        passing: Bytes that are needed besides while it is made.
     """
 
     what: str
     key: str
     size: float
+    passing: float = 0.0
 
 
 def needs(run: Run, its: Plan, store: Store) -> list[Need]:
@@ -91,7 +93,7 @@ def needs(run: Run, its: Plan, store: Store) -> list[Need]:
         ("scores, evaluations, pictures", its.scores, partial(_found, run, data, n_test)),
     ]
     return [
-        Need(what, spec.key, size())
+        Need(what, spec.key, size(), _passing(run, what, its))
         for what, spec, size in asked
         if spec is not None and store.find(spec) is None
     ]
@@ -104,11 +106,18 @@ def told(found: Sequence[Need], home: Path, free: int) -> str:
         sizes = [need.size for need in found if need.what == what]
         number = f"{len(sizes)} x " if len(sizes) > 1 else ""
         parts.append(f"{what} {number}{np.mean(sizes) / GB:.2f} GB")
-    total = sum(need.size for need in found)
+    passing = max((need.passing for need in found), default=0.0)
+    if passing > WORTH_TELLING / 100:
+        parts.append(f"for a while {passing / GB:.2f} GB more")
     return (
-        f"about {total / GB:.1f} GB will be needed in {home} ({', '.join(parts)}); "
+        f"about {total_of(found) / GB:.1f} GB will be needed in {home} ({', '.join(parts)}); "
         f"{free / GB:.1f} GB are free"
     )
+
+
+def total_of(found: Sequence[Need]) -> float:
+    """Bytes that are needed at once, if one artifact is made after another."""
+    return sum(need.size for need in found) + max((need.passing for need in found), default=0.0)
 
 
 def distinct(found: Sequence[Need]) -> list[Need]:
@@ -125,8 +134,8 @@ def free_bytes(folder: Path) -> int:
 
 def shortage(found: Sequence[Need], home: Path) -> list[str]:
     """What is wrong if the free space is less than the needs and a little more."""
-    total, free = sum(need.size for need in found), free_bytes(home)
-    if total * MARGIN <= free:
+    free = free_bytes(home)
+    if total_of(found) * MARGIN <= free:
         return []
     return [
         f"{told(found, home, free)}: too little; set TGAP_HOME to a folder on a larger disk, free "
@@ -138,24 +147,6 @@ def shortage(found: Sequence[Need], home: Path) -> list[str]:
 def image_bytes(shape: Sequence[int]) -> int:
     """Bytes of one image of a shape, or of a set of them."""
     return int(np.prod(shape, dtype=np.int64))
-
-
-def dataset_bytes(dataset: Dataset) -> float:
-    """Of the array that a dataset of image files is decoded into, at most; 0 if nobody knows.
-
-    A copy is made while files are left out, so room for two is needed then.
-    """
-    from tgap.datasets.listing import list_images
-
-    parts = [part for part in vars(dataset).values() if isinstance(part, Dataset)]
-    if parts:
-        return sum(2 * dataset_bytes(part) for part in parts)  # each apart, and then together
-    path, side = getattr(dataset, "path", None), getattr(dataset, "size", None)
-    if not isinstance(path, str) or not isinstance(side, int) or not Path(path).is_dir():
-        return 0.0
-    channels = 3 if getattr(dataset, "color", "grey") == "rgb" else 1
-    copies = 2 if getattr(dataset, "bad_files", "error") == "exclude" else 1
-    return float(copies * len(list_images(Path(path)).files) * side * side * channels)
 
 
 def shapes_of(generator: Pretrained) -> Shapes:
@@ -196,10 +187,24 @@ def _numbers(shapes: dict[str, tuple[int, ...]]) -> int:
     return sum(image_bytes(shape) for shape in shapes.values())
 
 
+def _kept_parts(run: Run) -> list[int]:
+    """Numbers in each part of the model but the denoiser."""
+    shapes = shapes_of(run.pretrained)
+    return [_numbers(part) for name, part in shapes.items() if name not in DENOISERS]
+
+
+def _passing(run: Run, what: str, its: Plan) -> float:
+    """What lies on the disk for a while: parts are saved in float32, cast, and then shared."""
+    if its.untuned is None or what not in ("untuned parts", "tuned models"):
+        return 0.0
+    numbers = _kept_parts(run)
+    at_once = sum(numbers) if what == "tuned models" else max(numbers, default=0)
+    return float(NUMBER_BYTES["float32"] * at_once)
+
+
 def _untuned(run: Run) -> float:
     """All but the denoiser."""
-    shapes = shapes_of(run.pretrained)
-    kept = sum(_numbers(part) for name, part in shapes.items() if name not in DENOISERS)
+    kept = sum(_kept_parts(run))
     tokenizers = 0
     if isinstance(run.generator, LatentGenerator):
         files = run.generator.source().folder.glob("tokenizer*/*")
@@ -297,29 +302,45 @@ def check_disk(runs: Sequence[Run], plans: Sequence[Plan], store: Store, home: P
     found = all_needs(runs, plans, store)
     if problems := shortage(found, home):
         return problems
-    if sum(need.size for need in found) > WORTH_TELLING:
+    if total_of(found) > WORTH_TELLING:
         log.info("%s", told(found, home, free_bytes(home)))
     return []
 
 
-def check_room_for_data(dataset: Dataset, store: Store) -> list[str]:
-    """Whether a dataset's decoded images fit on the disk."""
+def _different(datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Each once: to identify one, all its files are listed."""
+    found: list[Dataset] = []
+    for dataset in datasets:
+        if dataset not in found:
+            found.append(dataset)
+    return found
+
+
+def check_room_for_data(datasets: Sequence[Dataset], store: Store) -> list[str]:
+    """Whether the images of datasets that are not in the store yet fit on the disk, all together.
+
+    Those of a dataset that cannot tell its size beforehand are not counted.
+    """
+    new: dict[str, Dataset] = {}
     try:
-        spec = Spec("dataset", {"dataset": dataset.identity()})
+        for dataset in _different(datasets):
+            spec = Spec("dataset", {"dataset": dataset.identity()})
+            if store.find(spec) is None:
+                new[spec.key] = dataset
+        sizes = [dataset.stored_bytes() for dataset in new.values()]
     except TgapError as error:
         return [str(error)]
-    if store.find(spec) is not None:
-        return []
-    size, free = dataset_bytes(dataset), free_bytes(store.root)
-    if size > WORTH_TELLING:
-        log.info(
-            "the decoded images of dataset '%s' take about %.1f GB in %s, once for all runs; %.1f "
-            "GB are free", dataset.title(), size / GB, store.root, free / GB,
-        )  # fmt: skip
-    if size * MARGIN <= free:
-        return []
-    return [
-        f"the decoded images of dataset '{dataset.title()}' need about {size / GB:.1f} GB in "
-        f"{store.root}, where {free / GB:.1f} GB are free; set TGAP_HOME to a folder on a larger "
-        "disk, free some space, or choose a smaller dataset.size"
-    ]
+    total, free = sum(size or 0 for size in sizes), free_bytes(store.root)
+    text = (
+        f"the decoded images of {', '.join(repr(each.title()) for each in new.values())} take "
+        f"about {total / GB:.1f} GB in {store.root}, once for all runs (twice that while broken "
+        f"images are left out); {free / GB:.1f} GB are free"
+    )
+    if total * MARGIN > free:
+        return [
+            f"{text}: too little; set TGAP_HOME to a folder on a larger disk, free some space, or "
+            "choose a smaller dataset.size"
+        ]
+    if total > WORTH_TELLING:
+        log.info("%s", text)
+    return []

@@ -5,10 +5,12 @@ gives (those of a textbook, say) know nothing of the test set.
 """
 
 import csv
-import dataclasses
-import re
+import hashlib
+import logging
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,26 +21,31 @@ import numpy as np
 from tgap.artifacts import read_images, read_split
 from tgap.classifiers.base import held_back_patients
 from tgap.config import Run
-from tgap.datasets.base import Dataset
-from tgap.datasets.decoding import SUFFIXES, decode_all
+from tgap.datasets.decoding import SUFFIXES, decode, refuse_or_warn
 from tgap.datasets.listing import list_images
-from tgap.errors import ConfigError, DataError
-from tgap.evaluate import quoted
+from tgap.disk import GB, MARGIN, check_room_for_data, free_bytes
+from tgap.errors import ConfigError, DataError, TgapError
 from tgap.files import require_empty, whole_folder, write_array, write_arrays, write_json
+from tgap.learned import FILE, word, words_of, write_learned
 from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
 from tgap.pipeline import prepare
-from tgap.plan import plan
+from tgap.plan import plan_data
+from tgap.preflight import check_devices, shape_before
 from tgap.record import content_digest
 from tgap.report.doubtful import draw_doubtful
 from tgap.seeding import rng_for
 from tgap.store import Artifact, Spec, Store
-from tgap.types import Bools, Floats, Images, ImageSet, Split
+from tgap.types import Bools, Floats, Images, ImageSet, Indices, Split
+
+log = logging.getLogger(__name__)
 
 MEASURED = 0.1
 """Share of the images, by patient, that the labeller is measured on instead of trained on."""
 FLOORS = (0.5, 0.8, 0.9, 0.95)
 """Floors that the labeller is measured at, beside the one asked for."""
 TABLE = "labels.csv"
+SIZE = "SIZE"
+"""Stands for a size that only the run's generator knows."""
 SEPARATOR = "|"
 """Between several labels in a cell, as ``dataset=image_folder`` reads it."""
 _README = """\
@@ -46,7 +53,8 @@ _README = """\
 images/ holds the labelled images as they were found, and {table}: label and score of each. Read:
   dataset=image_folder dataset.path=<this folder>/images dataset.table={table}
 left_out.csv names the others and says why, doubtful.png shows the least sure on both sides of the
-floor, label.json says which classifier, dataset and split this came from.
+floor, label.json says which classifier, dataset and split this came from, images/{learned} which
+real images the classifier learned from: a run whose real_test holds one of them is refused.
 Labels were given by a classifier: some are wrong.
 """
 
@@ -92,9 +100,10 @@ def label_folder(
 ) -> dict[str, Any]:
     """Label the images of a folder by the run's classifier, and write those it is sure of.
 
-    The classifier is trained on pool and real_train of the run's dataset, without a tenth of the
-    patients, on whom it is measured; real_test and its patients are not looked at. It is kept in
-    the store, so another floor trains nothing.
+    The classifier is trained on all images of the run's dataset but those of real_test, of its
+    patients and of an official test set, without a tenth of the patients, on whom it is measured.
+    It is kept in the store, so another floor trains nothing. Which images it knows is written
+    beside those it labelled; see ``tgap.learned``.
 
     Where labels exclude each other, an image gets the label of the largest score, if that reaches
     the floor and no other equals it; otherwise every label whose score does. Scores are the
@@ -112,32 +121,34 @@ def label_folder(
         What ``label.json`` holds.
 
     Raises:
-        ConfigError: If the floor, ``out`` or the dataset cannot be used for this.
+        ConfigError: If the floor, ``out``, the classifier or the dataset cannot be used for this,
+            or there is no room for what will be written.
         DataError: If there are no images, or none of a label is left.
     """
     _check(run, images, out, floor)
     require_empty(out)
-    files = list(list_images(images).files)
+    found_files = list_images(images).files
+    files = list(found_files)
     if not files:
         raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
-    its, artifacts = plan(run), dict[str, Artifact]()
+    _check_means(run, store, out, sum(size for size, _ in found_files.values()))
+    its, artifacts = plan_data(run), dict[str, Artifact]()
     prepare(run, store, its, artifacts)
     data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
     _check_labels(data)
     size, color = data.images.shape[1], "grey" if data.images.shape[3] == 1 else "rgb"
-    decoded = decode_all(
-        [images / name for name in files], files, size, color, fit, bad_files="exclude"
-    )
+    names, figures, unreadable = _read(images, files, size, color, fit)
+    rows = learnable(data, split)
     identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
+    identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
     labeller = store.get_or_make(
-        Spec("labeller", identity, {"split": its.split.key}),
-        lambda folder: _train(run, data, split, folder),
+        Spec("labeller", identity, {"dataset": its.dataset.key}),
+        lambda folder: _train(run, data, rows, folder),
     )
-    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), decoded.images)
+    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), figures)
     exclusive = bool((data.labels.sum(axis=1) == 1).all())
     given = labels_given(scores, floor, exclusive)
-    names = [files[row] for row in decoded.kept]
-    found = Scored(names, decoded.images, scores, given, data.label_names, decoded.bad)
+    found = Scored(names, figures, scores, given, data.label_names, unreadable)
     _require_every_label(found, floor)
     about = {
         "tgap": version("tgap"),
@@ -145,7 +156,7 @@ def label_folder(
         "exclusive": exclusive,
         "kept": {n: int(c) for n, c in zip(data.label_names, given.sum(axis=0), strict=True)},
         "images": len(files),
-        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(decoded.bad)},
+        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(unreadable)},
         "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
         "classifier": {"name": run.classifier.title(), **run.classifier.identity()},
         "dataset": {"name": run.dataset.title(), "digest": content_digest(artifacts["dataset"])},
@@ -156,7 +167,24 @@ def label_folder(
     }
     with whole_folder(out, "labelled images") as folder:
         _write(folder, images, found, about)
+        told = {key: about[key] for key in ("dataset", "protocol", "splitting")}
+        write_learned(folder / "images", run.dataset, data, rows, told)
     return about
+
+
+def learnable(data: ImageSet, split: Split) -> Indices:
+    """The images that a labeller may know: none of real_test, its patients, or an official test.
+
+    >>> data = ImageSet(np.zeros((5, 1, 1, 1), np.uint8), np.ones((5, 1), bool), ("a",),
+    ...                 np.ones((5, 0), bool), (), patients=np.array([7, 7, 8, 9, 10]),
+    ...                 official_test=np.array([True, True, False, True, False]))
+    >>> learnable(data, Split(*map(np.array, ([2], [4], [0])))).tolist()
+    [2, 4]
+    """
+    kept: Bools = ~np.isin(data.patients, data.patients[split.real_test])
+    if data.official_test is not None:
+        kept &= ~data.official_test
+    return np.flatnonzero(kept).astype(np.int64)
 
 
 def labels_given(scores: Floats, floor: float, exclusive: bool) -> Bools:
@@ -210,37 +238,49 @@ def summary(about: Mapping[str, Any]) -> str:
 
 
 def next_words(
-    about: Mapping[str, Any], out: Path, real: Dataset, overrides: Sequence[str]
-) -> list[str]:
+    about: Mapping[str, Any], out: Path, run: Run, overrides: Sequence[str]
+) -> tuple[list[str], bool]:
     """The words of a run whose tuning images are the labelled ones.
+
+    Both sources are read at the size that the run's generator draws, which may be another one than
+    the labeller's.
 
     Args:
         about: What ``label_folder`` returned.
         out: The folder that it wrote.
-        real: The dataset that the labeller learned from.
-        overrides: The words that chose it; those of other groups are kept.
+        run: That the labeller learned from.
+        overrides: The words that chose it; those of groups other than the dataset are kept.
+
+    Returns:
+        The words, and whether the size is still to be put in place of ``SIZE``.
     """
-    tuning = {"path": str(out / "images"), "table": TABLE, **about["read_as"]}
-    known = {f.name: getattr(real, f.name) for f in dataclasses.fields(real) if f.name != "name"}
-    default = {f.name: f.default for f in dataclasses.fields(real)}
-    changed = {k: v for k, v in known.items() if v not in (default[k], None, [])}
-    return [
+    size = _drawn_size(run, overrides)
+    if not hasattr(run.dataset, "size"):  # its images have the size that they have
+        size = about["read_as"]["size"]
+    asked = SIZE if size is None else size
+    tuning = {"path": str(out / "images"), "table": TABLE, **about["read_as"], "size": asked}
+    words = [
         "dataset=textbook",
         "dataset/tuning=image_folder",
-        *(f"dataset.tuning.{key}={_word(value)}" for key, value in tuning.items()),
-        f"dataset/real={real.stem()}",
-        *(f"dataset.real.{key}={_word(value)}" for key, value in changed.items()),
-        *(word for word in overrides if not word.startswith(("dataset=", "dataset."))),
+        *(f"dataset.tuning.{key}={word(value)}" for key, value in tuning.items()),
+        *words_of(run.dataset, "dataset.real", ["size"]),
+        *([f"dataset.real.size={asked}"] if hasattr(run.dataset, "size") else []),
+        *(text for text in overrides if not text.startswith(("dataset=", "dataset."))),
     ]
+    if not any(text.startswith("selector=") for text in overrides):
+        words.append("selector=whole")
+    return words, size is None
 
 
-def _word(value: Any) -> str:
-    """A value as Hydra reads it back, quoted only where it must be."""
-    if isinstance(value, list):
-        return f"[{','.join(map(_word, value))}]"
-    if not isinstance(value, str):
-        return str(value).lower()
-    return value if re.fullmatch(r"[A-Za-z./][\w./-]*", value, re.ASCII) else quoted(value)
+def _drawn_size(run: Run, overrides: Sequence[str]) -> int | None:
+    """Height of the images that the generator draws, if the words choose one and it is known."""
+    if not any(text.startswith(("generator=", "profile=")) for text in overrides):
+        return None
+    try:
+        shape = run.generator.image_shape()
+    except TgapError:  # its weights are elsewhere
+        return None
+    return None if shape is None else shape[0]
 
 
 def _check(run: Run, images: Path, out: Path, floor: float) -> None:
@@ -253,6 +293,57 @@ def _check(run: Run, images: Path, out: Path, floor: float) -> None:
         problems.append(f"--out must not lie in --images, got {out}")
     if problems:
         raise ConfigError(problems)
+
+
+def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
+    """See that classifier, device, store and disk will do, before anything is decoded.
+
+    Args:
+        run: See ``label_folder``.
+        store: The same.
+        out: The same.
+        size: Bytes of the images that may be copied there.
+    """
+    problems = run.classifier.check(shape_before({"dataset": run.dataset}))
+    problems += check_devices([run])
+    problems += store.check_writable() or check_room_for_data([run.dataset], store)
+    parent = out.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        problems.append(f"--out must be a folder that can be made, but {parent} cannot be written")
+    elif size * MARGIN > free_bytes(parent):
+        problems.append(
+            f"--out gets a copy of the images that are labelled, up to {size / GB:.1f} GB, but "
+            f"{parent} has {free_bytes(parent) / GB:.1f} GB free; name a folder on another disk"
+        )
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _read(
+    folder: Path, files: Sequence[str], size: int, color: str, fit: str
+) -> tuple[list[str], Images, dict[str, str]]:
+    """The files that can be read, their images, and the others with the reason."""
+
+    def read(name: str) -> Images | str:
+        try:
+            return decode(folder / name, size, color, fit)
+        except DataError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        read_files = dict(zip(files, pool.map(read, files), strict=True))
+    images = {name: found for name, found in read_files.items() if not isinstance(found, str)}
+    bad = {name: found for name, found in read_files.items() if isinstance(found, str)}
+    if not images:
+        refuse_or_warn(bad, len(files), "error")
+    if bad:
+        log.warning(
+            "%d of %d files cannot be read: they are left out, see left_out.csv", len(bad),
+            len(files),
+        )  # fmt: skip
+    return list(images), np.stack(list(images.values())), bad
 
 
 def _check_labels(data: ImageSet) -> None:
@@ -268,11 +359,8 @@ def _check_labels(data: ImageSet) -> None:
         )
 
 
-def _train(run: Run, data: ImageSet, split: Split, folder: Path) -> None:
+def _train(run: Run, data: ImageSet, rows: Indices, folder: Path) -> None:
     """Fit the labeller, and score the patients that it has not seen."""
-    rows = np.concatenate([split.pool, split.real_train])
-    # One patient may be on two sides with protocol=thesis only.
-    rows = rows[~np.isin(data.patients[rows], data.patients[split.real_test])]
     rng = rng_for("label", run.seed, "patients")
     known = data.without_images().take(rows)
     held_back = held_back_patients(known, MEASURED, rng)
@@ -280,9 +368,9 @@ def _train(run: Run, data: ImageSet, split: Split, folder: Path) -> None:
     for name, count in seen.label_counts().items():
         if count in (0, len(seen)):
             raise DataError(
-                f"label '{name}' holds for {count} of the {len(seen)} images outside real_test "
-                "that train the labeller; it needs images with and without every label: raise "
-                "pool_size or train_size"
+                f"label '{name}' holds for {count} of the {len(seen)} images that train the "
+                "labeller, which are those of patients outside real_test; it needs images with and "
+                "without every label: lower test_size, or choose another split_seed"
             )
     train, test = (data.take(rows[side]) for side in (~held_back, held_back))
     weights = run.classifier.fit(train, rng_for("label", run.seed, "fit"))
@@ -366,7 +454,7 @@ def _write(folder: Path, source: Path, found: Scored, about: Mapping[str, Any]) 
         found.images, captions, found.confidence, kept, about["floor"], folder / "doubtful.png"
     )
     write_json(folder / "label.json", about)
-    text = _README.format(summary=summary(about), table=TABLE)
+    text = _README.format(summary=summary(about), table=TABLE, learned=FILE)
     (folder / "README.txt").write_text(text, "utf-8")
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import logging
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,14 +24,14 @@ from tgap.drawing import draw, findings_to_draw
 from tgap.draws import draw_per_label, share_per_label, source_patients
 from tgap.evaluators.base import LEGS, Evaluator
 from tgap.generators.base import Control, Model
-from tgap.plan import Plan, plan
+from tgap.plan import DataPlan, Plan, plan
 from tgap.progress import progress
 from tgap.resize import resized
 from tgap.result import Result, StageRecord, shared_labels, with_labels_of
 from tgap.seeding import noise_seeds, rng_for, seed_for
 from tgap.store import Artifact, Spec, Store, write_array, write_arrays, write_json
 from tgap.types import Images, ImageSet
-from tgap.weights import DENOISERS, cast_weights, share_files
+from tgap.weights import save_tuned, save_untuned, share_files
 
 log = logging.getLogger(__name__)
 
@@ -177,13 +176,10 @@ class _Line:
 
     def _keep_untuned(self, folder: Path) -> None:
         """All of the untuned model but the denoiser, which tuning changes."""
-        self.run.pretrained.load().save(folder)
-        for denoiser in DENOISERS:
-            shutil.rmtree(folder / denoiser, ignore_errors=True)
-        cast_weights(folder, self.run.storage.weights)
+        save_untuned(self.run.pretrained.load(), folder, self.run.storage.weights)
 
     def _tune(self, folder: Path) -> None:
-        run = self.run
+        run, untuned = self.run, self.run.pretrained.load()
         losses: list[dict[str, float]] = []
         with progress("fine-tuning", run.budget.steps) as advance:
 
@@ -192,7 +188,7 @@ class _Line:
                 advance(step)
 
             tuned = run.finetuner.finetune(
-                run.pretrained.load(),
+                untuned,
                 self.result.tuning_set(),
                 self.result.prior_set(),
                 run.budget,
@@ -200,9 +196,11 @@ class _Line:
                 record,
             )
         (folder / "model").mkdir()
-        tuned.save(folder / "model")
+        if run.storage.weights == "float32":
+            tuned.save(folder / "model")
+        else:
+            save_tuned(tuned, untuned, folder / "model", run.storage.weights)
         if "untuned" in self.result.artifacts:
-            cast_weights(folder / "model", run.storage.weights)
             share_files(folder / "model", self._artifact("untuned").folder)
         write_json(folder / "losses.json", losses)
 
@@ -371,7 +369,7 @@ class _Timed:
             self.result.stages[self.stage] = StageRecord(seconds, reused)
 
 
-def prepare(run: Run, store: Store, its: Plan, artifacts: dict[str, Artifact]) -> None:
+def prepare(run: Run, store: Store, its: DataPlan, artifacts: dict[str, Artifact]) -> None:
     """Read the dataset into the store once, and split it."""
 
     def read(dataset: Dataset, folder: Path) -> None:

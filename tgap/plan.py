@@ -7,15 +7,24 @@ and a finished run is recognised without loading anything.
 from dataclasses import dataclass
 
 from tgap.config import Run
+from tgap.datasets.base import Dataset
 from tgap.store import Spec
 
 
-@dataclass(frozen=True)
-class Plan:
-    """The artifacts of one run, in the order of the stages; ``None`` where there is none."""
+@dataclass(frozen=True, kw_only=True)
+class DataPlan:
+    """Real images, and those made elsewhere: what is read before anything is made."""
 
     dataset: Spec
     split: Spec
+    ready_made: dict[str, Spec]
+    external: dict[str, Spec]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(DataPlan):
+    """The artifacts of one run, in the order of the stages; ``None`` where there is none."""
+
     embedding: Spec | None
     selection: Spec | None
     prior: Spec | None
@@ -25,8 +34,6 @@ class Plan:
     synthetic_classifier: Spec
     real_classifier: Spec
     scores: Spec
-    ready_made: dict[str, Spec]
-    external: dict[str, Spec]
     external_scores: dict[str, Spec]
     evaluations: dict[str, Spec]
     pictures: Spec | None
@@ -38,11 +45,22 @@ class Plan:
         return Spec("result", {"parts": [self.scores.key, *parts]}).key
 
 
+def plan_data(run: Run) -> DataPlan:
+    """Specify what is read: it takes no generator to look at the data."""
+    dataset = _read(run.dataset)
+    splitting = {"splitting": run.splitting.identity(), "protocol": run.protocol.identity()}
+    return DataPlan(
+        dataset=dataset,
+        split=Spec("split", splitting, {"dataset": dataset.key}),
+        ready_made={name: _read(other) for name, other in run.ready_made().items()},
+        external={name: _read(other) for name, other in run.external.items()},
+    )
+
+
 def plan(run: Run) -> Plan:
     """Specify every artifact of a run; nothing is computed but the digest of the generator."""
-    dataset = Spec("dataset", {"dataset": run.dataset.identity()})
-    splitting = {"splitting": run.splitting.identity(), "protocol": run.protocol.identity()}
-    split = Spec("split", splitting, {"dataset": dataset.key})
+    data = plan_data(run)
+    dataset, split = data.dataset, data.split
     base: dict[str, object] = {"class": run.generator.identity(), "digest": run.generator.digest()}
     classifier: dict[str, object] = {
         "classifier": run.classifier.identity(),
@@ -58,25 +76,18 @@ def plan(run: Run) -> Plan:
     if run.finetuner.tunes and selection is not None:
         prior, untuned = _prior(run, base), _untuned(run, base)
         tuned = _tuned(run, base, selection, prior)
-    ready_made = {
-        name: Spec("dataset", {"dataset": other.identity()})
-        for name, other in run.ready_made().items()
-    }
-    if ready_made:
-        synthetic = _ready_made(run, ready_made["images"], dataset)
+    if data.ready_made:
+        synthetic = _ready_made(run, data.ready_made["images"], dataset)
     else:
         synthetic = _synthetic(run, base, tuned or selection, dataset, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
-    external = {
-        name: Spec("dataset", {"dataset": other.identity()}) for name, other in run.external.items()
-    }
     external_scores = {
         name: Spec("external_scores", {}, _up(s=on_synthetic, r=on_real, dataset=other))
-        for name, other in external.items()
+        for name, other in data.external.items()
     }
     further = {f"external/{name}": spec.key for name, spec in external_scores.items()}
-    tuned_on = ready_made.get("tuned_on", selection)
+    tuned_on = data.ready_made.get("tuned_on", selection)
     looked_at = _up(scores=scores, synthetic=synthetic, tuned_on=tuned_on) | further
     evaluations = {
         name: Spec(
@@ -90,9 +101,15 @@ def plan(run: Run) -> Plan:
     if run.tracking.pictures:
         pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
     return Plan(
-        dataset, split, embedding, selection, prior, untuned, tuned, synthetic,
-        on_synthetic, on_real, scores, ready_made, external, external_scores, evaluations, pictures,
+        **vars(data), embedding=embedding, selection=selection, prior=prior, untuned=untuned,
+        tuned=tuned, synthetic=synthetic, synthetic_classifier=on_synthetic,
+        real_classifier=on_real, scores=scores, external_scores=external_scores,
+        evaluations=evaluations, pictures=pictures,
     )  # fmt: skip
+
+
+def _read(dataset: Dataset) -> Spec:
+    return Spec("dataset", {"dataset": dataset.identity()})
 
 
 def _up(**specs: Spec | None) -> dict[str, str]:
@@ -139,9 +156,9 @@ def _prior(run: Run, base: dict[str, object]) -> Spec | None:
 def _untuned(run: Run, base: dict[str, object]) -> Spec | None:
     """The untuned model as tuned ones are kept, whose unchanged files they share.
 
-    Only where models are kept in less precision, that is, where their size matters.
+    Only where whole models are kept, in less precision, that is, where their size matters.
     """
-    if run.storage.weights == "float32":
+    if run.storage.weights == "float32" or run.finetuner.saves_adapter:
         return None
     return Spec("untuned", {"generator": base, "weights": run.storage.weights})
 

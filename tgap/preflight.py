@@ -20,6 +20,7 @@ from tgap.errors import ConfigError, TgapError
 from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
 from tgap.generators.base import Generator, Pretrained
+from tgap.learned import problems_with_learned
 from tgap.pipeline import prepare
 from tgap.plan import Plan, plan
 from tgap.result import shared_labels
@@ -45,7 +46,8 @@ ANY_SHAPE = (512, 512, 3)
 def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
     """Check runs against the store, the generators' files and the data.
 
-    Each dataset is read and split once (into the store, where the runs find it).
+    Files, weights, devices and room for the data come first, all told together. Then each dataset
+    is read and split once (into the store, where the runs find it).
 
     Args:
         runs: Runs whose configurations are sound in themselves.
@@ -55,17 +57,17 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         Problems as sentences, each once; none if all runs can start.
     """
     problems = check_files(runs)
-    store = None
+    datasets = [
+        each
+        for run in runs
+        for each in (run.dataset, *run.external.values(), *run.ready_made().values())
+    ]
     try:
         store = Store(home / "store")
-        problems += store.check_writable()
+        problems += store.check_writable() or check_room_for_data(datasets, store)
     except TgapError as error:
-        problems.append(str(error))
-    if store is None or problems:
-        return problems + [text for run in runs for text in check_weights(vars(run))]
-    datasets = [each for run in runs for each in (run.dataset, *run.external.values())]
-    problems = [text for dataset in datasets for text in check_room_for_data(dataset, store)]
-    if problems:
+        return [*problems, str(error), *check_all_weights(runs)]
+    if problems := [*problems, *check_all_weights(runs)]:
         return list(dict.fromkeys(problems))
     checked: dict[str, list[str]] = {}
     pools: dict[str, _Pool | str] = {}
@@ -87,12 +89,9 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
         problems += check_ready_made(its, pool, store)
         side = run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
-        asked = canonical_json([shape, *(part.identity() for part in _checking(run).values())])
+        asked = canonical_json([shape, run.classifier.identity()])
         if asked not in checked:
             checked[asked] = run.classifier.check(shape)
-            for name, part in _checking(run).items():
-                if isinstance(part, Embedder | Evaluator | Finetuner):
-                    checked[asked] += [f"{name}: {text}" for text in part.check()]
         problems += checked[asked]
     return list(dict.fromkeys(problems)) or check_disk(
         runs, [plan(run) for run in runs], store, home
@@ -116,15 +115,28 @@ def check_parts(parts: Mapping[str, Any]) -> list[str]:
     return problems + check_weights(parts)
 
 
+def check_all_weights(runs: Sequence[Run]) -> list[str]:
+    """What the components of runs lack, each asked once."""
+    checked: dict[str, list[str]] = {}
+    for run in runs:
+        parts = {
+            name: part for name, part in vars(run).items() if run.selects or name != "selector"
+        }
+        asked = canonical_json([part.identity() for part in _checking(run).values()])
+        if asked not in checked:
+            checked[asked] = check_weights(parts)
+    return list(dict.fromkeys(text for found in checked.values() for text in found))
+
+
 def check_weights(parts: Mapping[str, Any]) -> list[str]:
-    """What classifier, embedders and evaluators lack, whatever the data may be.
+    """What classifier, embedders, evaluators and finetuner lack, before any image is read.
 
     Args:
         parts: Components and settings by their names in ``Run``.
     """
     problems: list[str] = []
     if isinstance(classifier := parts.get("classifier"), Classifier):
-        problems += classifier.check(ANY_SHAPE)
+        problems += classifier.check(shape_before(parts))
     others: list[Component | None] = [parts.get("finetuner")]
     if isinstance(selector := parts.get("selector"), Selector):
         others.append(selector.embedder_used())
@@ -133,6 +145,25 @@ def check_weights(parts: Mapping[str, Any]) -> list[str]:
         if isinstance(part, Embedder | Evaluator | Finetuner):
             problems += part.check()
     return list(dict.fromkeys(problems))
+
+
+def shape_before(parts: Mapping[str, Any]) -> tuple[int, int, int]:
+    """Of the images that the classifier will get, as far as settings tell it.
+
+    Args:
+        parts: Components and settings by their names in ``Run``.
+    """
+    storage, generator, dataset = (parts.get(name) for name in ("storage", "generator", "dataset"))
+    if (kept := getattr(storage, "image_size", None)) is not None:
+        return (kept, kept, 3)
+    try:
+        drawn = generator.image_shape() if isinstance(generator, Generator) else None
+    except TgapError:  # its own check tells
+        drawn = None
+    if drawn is not None:
+        return drawn
+    side = getattr(dataset, "image_size", None) or getattr(dataset, "size", None)
+    return ANY_SHAPE if side is None else (side, side, 3)
 
 
 def check_work(generator: Pretrained, budget: Budget, sampler: Sampler) -> list[str]:
@@ -230,6 +261,7 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
             problems.append(
                 f"prompts.{use} names findings, but dataset '{run.dataset.title()}' knows none"
             )
+    problems += run.generator.check_prompts(_texts(run, pool.label_names))
     if run.finetuner.prior_images() == 0:
         return problems
     prior = run.prompts.text("prior", run.dataset.domain)
@@ -240,6 +272,15 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
                 f"'{name}' ({prior!r}): it would be trained back to the untuned model"
             )
     return problems
+
+
+def _texts(run: Run, label_names: Sequence[str]) -> list[str]:
+    """All prompts that the generator is asked for or tuned on, but for what findings add."""
+    domain, uses = run.dataset.domain, ["generation"]
+    if run.finetuner.tunes:
+        uses.append("tuning")
+    texts = [run.prompts.text(use, domain, name) for use in uses for name in label_names]
+    return texts + ([run.prompts.text("prior", domain)] if run.finetuner.prior_images() else [])
 
 
 def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
@@ -364,5 +405,12 @@ def _pool(run: Run, store: Store, its: Plan) -> _Pool | str:
         prepare(run, store, its, artifacts)
     except TgapError as error:
         return str(error)
-    data, pool = read_images(artifacts["dataset"]), read_split(artifacts["split"]).pool
-    return _Pool(data.without_images().take(pool), data.images.shape[1:])
+    data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
+    words = [f"protocol={run.protocol.stem()}", f"split_seed={run.split_seed}"]
+    words += [] if run.test_size is None else [f"test_size={run.test_size}"]
+    try:
+        if problems := problems_with_learned(run.dataset, data, split, words):
+            return problems[0]
+    except TgapError as error:
+        return str(error)
+    return _Pool(data.without_images().take(split.pool), data.images.shape[1:])

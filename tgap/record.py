@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tgap.artifacts import read_images, read_split
 from tgap.comparison import Comparison, metrics_of
 from tgap.component import Component
 from tgap.config import Run
@@ -13,7 +14,7 @@ from tgap.evaluators.base import LEGS
 from tgap.groups import PlannedRun, RunRow
 from tgap.manifest import MANIFEST
 from tgap.pipeline import execute, prepare
-from tgap.plan import Plan, plan
+from tgap.plan import Plan, plan, plan_data
 from tgap.recorded import PLANNED, RESAMPLED, as_json, record_planned
 from tgap.registry import data_of
 from tgap.report.summary import summary
@@ -180,14 +181,13 @@ def content_digest(artifact: Artifact) -> str:
 
 def described(run: Run, store: Store) -> tuple[Description, Artifact, Path]:
     """A run's dataset: its description, its artifact, and its contact sheet."""
-    its = plan(run)
+    its = plan_data(run)
     artifacts: dict[str, Artifact] = {}
     prepare(run, store, its, artifacts)
-    result = Result(run, its, artifacts=artifacts)
 
     def make(folder: Path) -> None:
-        data = result.dataset()
-        write_json(folder / "description.json", describe(data, result.split()).as_json())
+        data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
+        write_json(folder / "description.json", describe(data, split).as_json())
         contact_sheet(data, folder / "contact_sheet.png")
 
     upstream = {"dataset": its.dataset.key, "split": its.split.key}

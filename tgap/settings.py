@@ -20,8 +20,9 @@ class Budget(Checked):
 
     Args:
         limit: What ends fine-tuning: ``steps`` optimizer steps, or the ``work`` that as many steps
-            are without an oracle, counted in denoiser passes of single images (training on an
-            image is three), those that the oracle asks for included.
+            are without an oracle, counted in denoiser passes of single images, those that the
+            oracle asks for included. Training on an image counts as three, whatever is trained:
+            where the denoiser's own weights are not (LoRA, words), its backward pass costs less.
     """
 
     steps: int = option(300, "optimizer steps of fine-tuning", low=1)

@@ -37,6 +37,14 @@ class Dataset(Component):
         """Whether labels are known; if not, every image has one and the same."""
         return True
 
+    def stored_bytes(self) -> int | None:
+        """Bytes of the array that the images are read into, at most; ``None`` if not known before.
+
+        Raises:
+            DataError: If the files cannot be listed.
+        """
+        return None
+
     def load(self, new_images: NewImages = in_memory) -> ImageSet:
         """Read all images, in an order that never changes.
 

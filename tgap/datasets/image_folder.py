@@ -140,6 +140,11 @@ class ImageFolder(Dataset):
                 raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
         return found
 
+    def stored_bytes(self) -> int:
+        """Of all image files, named by a table or not."""
+        channels = 3 if self.color == "rgb" else 1
+        return len(list_images(self._root).files) * self.size * self.size * channels
+
     @property
     def _root(self) -> Path:
         return Path(self.path).expanduser()

@@ -104,6 +104,10 @@ class NihChestxray14(Dataset):
             },
         }
 
+    def stored_bytes(self) -> int:
+        """Of all image files, used or not."""
+        return len(list_images(self._root).files) * self.size * self.size
+
     @property
     def _root(self) -> Path:
         return Path(self.path).expanduser()

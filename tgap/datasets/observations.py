@@ -232,6 +232,10 @@ class ObservedRadiographs(Dataset):
             raise DataError(f"cannot read the tables in {self._root}: {error}") from error
         return super().identity() | {"files": list_images(self._root).digest(), "tables": digests}
 
+    def stored_bytes(self) -> int:
+        """Of all image files, used or not."""
+        return len(list_images(self._root).files) * self.size * self.size
+
     @property
     def _root(self) -> Path:
         """The folder that holds the tables."""

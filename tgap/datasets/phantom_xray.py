@@ -33,6 +33,10 @@ class PhantomXray(Dataset):
     size: int = option(64, "height and width", low=SMALLEST_SIZE, high=4096)
     seed: int = option(0, "which phantoms", low=0, high=2**53)
 
+    def stored_bytes(self) -> int:
+        """Of all images."""
+        return self.images * self.size * self.size
+
     def _load(self, new_images: NewImages) -> ImageSet:
         factors = draw_factors(self.images, self.seed)
         images = new_images((self.images, self.size, self.size, 1))

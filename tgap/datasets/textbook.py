@@ -56,6 +56,11 @@ class Textbook(Dataset):
                 )
         return problems
 
+    def stored_bytes(self) -> int | None:
+        """Of both sources, if both know."""
+        tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()
+        return None if tuning is None or real is None else tuning + real
+
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.
         tuning = self.tuning.load(lambda shape: new_images(shape))

@@ -55,6 +55,10 @@ class Generator(Component):
         """Problems with its files, as sentences, found without loading weights or torch."""
         return []
 
+    def check_prompts(self, texts: Sequence[str]) -> list[str]:
+        """Texts that it cannot be asked for, as sentences, found without weights or torch."""
+        return []
+
     def image_shape(self) -> tuple[int, int, int] | None:
         """Height, width and channels of its images, found without loading weights or torch.
 

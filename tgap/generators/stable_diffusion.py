@@ -30,7 +30,7 @@ class StableDiffusion(LatentGenerator):
     def source(self) -> Source:
         """Where the files are."""
         if self.path is None:
-            return find(str(PACKAGED), None, None, False, self.layout)
+            return find(str(PACKAGED), self.revision, self.config, False, self.layout)
         return super().source()
 
     def _model(

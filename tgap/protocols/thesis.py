@@ -7,7 +7,7 @@ import numpy as np
 
 from tgap.protocols.base import Protocol, require_images
 from tgap.settings import Splitting
-from tgap.types import Bools, ImageSet, Indices, Split
+from tgap.types import ImageSet, Split
 
 POOL = TEST = 10_000
 
@@ -24,7 +24,8 @@ class Thesis(Protocol):
     20 % instead.
 
     An official pool (the textbooks of section 4.7) is the pool, or ``pool_size`` images of it if it
-    has more, and all other images are real_train or real_test.
+    has more; real_test is the one that would be drawn of the other images alone, and all that are
+    left are real_train.
 
     Departure: the three sets never share an image, which the thesis does not say of its own.
     """
@@ -33,37 +34,24 @@ class Thesis(Protocol):
 
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         rng = np.random.default_rng(splitting.split_seed)
-        if dataset.official_pool is not None:
-            return _beside(dataset.official_pool, splitting, rng)
-        n = len(dataset)
-        fifth = max(1, round(0.2 * n))
-        large = n >= POOL + 2 * TEST
-        test = splitting.test_size or (TEST if large else fifth)
-        pool = splitting.pool_size or (POOL if large else max(1, n - 2 * fifth))
-        train = splitting.train_size or (max(1, n - test - pool) if large else fifth)
-        require_images(n, (("pool_size", pool), ("train_size", train), ("test_size", test)))
-        order = rng.permutation(n)
-        ends = np.cumsum([test, pool, train])
-
-        def part(begin: int, end: int) -> Indices:
-            return np.sort(order[begin:end]).astype(np.int64)
-
-        return Split(
-            real_test=part(0, ends[0]),
-            pool=part(ends[0], ends[1]),
-            real_train=part(ends[1], ends[2]),
-        )
+        own_pool = dataset.official_pool
+        others = np.arange(len(dataset)) if own_pool is None else np.flatnonzero(~own_pool)
+        test, pool, train = _sizes(len(others), splitting, own_pool is not None)
+        order = rng.permutation(others)
+        sides = np.split(order, np.cumsum([test, pool, train]))
+        if own_pool is not None:
+            sides[1] = rng.permutation(np.flatnonzero(own_pool))[: splitting.pool_size]
+        real_test, pool_rows, real_train = (np.sort(side).astype(np.int64) for side in sides[:3])
+        return Split(pool=pool_rows, real_train=real_train, real_test=real_test)
 
 
-def _beside(own_pool: Bools, splitting: Splitting, rng: np.random.Generator) -> Split:
-    """Test and training images among those that are not in the pool's own source."""
-    others, given = rng.permutation(np.flatnonzero(~own_pool)), np.flatnonzero(own_pool)
-    n = len(others)
-    test = splitting.test_size or (TEST if n >= 2 * TEST else max(1, round(0.2 * n)))
-    train = splitting.train_size or max(1, n - test)
-    require_images(n, (("train_size", train), ("test_size", test)))
-    return Split(
-        pool=np.sort(rng.permutation(given)[: splitting.pool_size]),
-        real_train=np.sort(others[test : test + train]),
-        real_test=np.sort(others[:test]),
-    )
+def _sizes(n: int, splitting: Splitting, own_pool: bool) -> tuple[int, int, int]:
+    """Images of test, pool and train among n; none for the pool, if that is a source of its own."""
+    fifth = max(1, round(0.2 * n))
+    large = n >= POOL + 2 * TEST
+    test = splitting.test_size or (TEST if large else fifth)
+    pool = 0 if own_pool else splitting.pool_size or (POOL if large else max(1, n - 2 * fifth))
+    rest = max(1, n - test - pool)
+    train = splitting.train_size or (rest if large or own_pool else fifth)
+    require_images(n, (("pool_size", pool), ("train_size", train), ("test_size", test)))
+    return test, pool, train

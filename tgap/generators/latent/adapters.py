@@ -8,26 +8,30 @@ from tgap.digest import folder_digest
 from tgap.errors import DataError
 from tgap.files import remembered_file_digest
 from tgap.generators.latent import lora, words
-from tgap.generators.latent.safetensors_header import shapes_in
+from tgap.generators.latent.safetensors_header import PICKLES, Shapes, shapes_in
+from tgap.generators.latent.source import Source
 from tgap.seeding import isolated
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
-Shapes = Mapping[str, tuple[int, ...]]
-
 WEIGHTS = (lora.WEIGHTS, words.WEIGHTS)
-PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+KOHYA = {
+    "lora_unet_": "unet", "lora_te_": "text_encoder", "lora_te1_": "text_encoder",
+    "lora_te2_": "text_encoder_2",
+}  # fmt: skip
+"""How names begin in kohya's format, by network."""
+HALVES = ((".lora_A.", ".lora_B."), (".lora_down.", ".lora_up."), (".lora.down.", ".lora.up."))
 GET_IT_AGAIN = "copy or download the adapter again"
 
 
-def adapter_problems(adapters: Sequence[str], base: Path) -> list[str]:
+def adapter_problems(adapters: Sequence[str], base: Source) -> list[str]:
     """What is wrong with adapters, as sentences, found without torch and without weights.
 
     Args:
         adapters: Folders, or safetensors files.
-        base: Folder of the model that they are put onto. Where it says how large the model's
-            layers are, adapters for another architecture are found out; else ``put_on`` does.
+        base: The model that they are put onto. Where its files say how large its layers are,
+            adapters for another architecture are found out; else ``put_on`` does.
     """
     problems = []
     for adapter in adapters:
@@ -40,7 +44,10 @@ def adapter_problems(adapters: Sequence[str], base: Path) -> list[str]:
         except OSError as error:
             problems.append(f"'{adapter}' cannot be read ({error.strerror}); check its permissions")
         else:
-            problems += [f"adapter '{file}' does not fit '{base}': {problem}"] if problem else []
+            if problem:
+                problems.append(
+                    f"adapter '{file}' does not fit {base.said}: {problem}; {lora.GET_ANOTHER}"
+                )
     return problems
 
 
@@ -87,7 +94,7 @@ def _file(adapter: str) -> Path:
     if path.is_file():
         if path.suffix == ".safetensors":
             return path
-        why = ", which can run code when it is read" if path.suffix in PICKLED else ""
+        why = ", which can run code when it is read" if path.suffix in PICKLES else ""
         raise DataError(f"adapter '{path}' must be a .safetensors file, got {path.suffix}{why}")
     found = [path / name for name in WEIGHTS if (path / name).is_file()]
     found = found or sorted(path.glob("*.safetensors"))
@@ -98,7 +105,7 @@ def _file(adapter: str) -> Path:
             f"adapter folder '{path}' holds {len(found)} safetensors files; name one of them: "
             + ", ".join(file.name for file in found)
         )
-    pickled = sorted(file.name for file in path.iterdir() if file.suffix in PICKLED)
+    pickled = sorted(file.name for file in path.iterdir() if file.suffix in PICKLES)
     why = f"; '{pickled[0]}' is not read, because it can run code" if pickled else ""
     raise DataError(f"adapter folder '{path}' must hold {' or '.join(WEIGHTS)}{why}")
 
@@ -110,7 +117,10 @@ def _is_lora(shapes: Shapes) -> bool:
 def _misfit(shapes: Shapes, base: Mapping[str, Shapes]) -> str:
     """Why an adapter does not fit, "" if it does or nobody can know before it is loaded."""
     if _is_lora(shapes):
-        told = (_lora_misfit(name, shape, base) for name, shape in shapes.items())
+        told = [_lora_misfit(name, shape, base) for name, shape in shapes.items()]
+        underscored = {part: _underscored(own) for part, own in base.items()}
+        told += [_kohya_misfit(name, shape, underscored) for name, shape in shapes.items()]
+        told += [_half_missing(name, shapes) for name in shapes]
         return next(filter(None, told), "")
     widths = {shape[-1] for shape in shapes.values() if len(shape) in (1, 2)}
     if len(widths) != 1 or any(len(shape) not in (1, 2) for shape in shapes.values()):
@@ -130,9 +140,45 @@ def _lora_misfit(name: str, shape: tuple[int, ...], base: Mapping[str, Shapes]) 
     known = base[part].get(f"{_plain(layer)}.weight")
     if known is None:
         return f"it is for a layer '{layer}' in {part}, and the model has none of that name"
-    if shape[side] != known[side]:
-        way = "reads" if side else "gives"
-        return f"'{layer}' in {part} {way} {known[side]} features, and the adapter's {shape[side]}"
+    return _sides_misfit(part, layer, shape, known, side)
+
+
+def _kohya_misfit(name: str, shape: tuple[int, ...], base: Mapping[str, Shapes]) -> str:
+    """Of one tensor in kohya's format, ``lora_unet_<layer with underscores>.lora_down.weight``.
+
+    Layers that go by other names are judged when they are loaded.
+    """
+    layer, _, tail = name.partition(".")
+    side = {"lora_down.weight": 1, "lora_up.weight": 0}.get(tail)
+    start = next((start for start in KOHYA if layer.startswith(start)), "")
+    if side is None or not start:
+        return ""
+    layer = layer.removeprefix(start).removeprefix("text_model_")
+    known = base.get(KOHYA[start], {}).get(layer)
+    return _sides_misfit(KOHYA[start], layer, shape, known, side) if known else ""
+
+
+def _underscored(shapes: Shapes) -> Shapes:
+    """A network's weights by kohya's names of its layers."""
+    return {n.removesuffix(".weight").replace(".", "_"): shape for n, shape in shapes.items()}
+
+
+def _sides_misfit(
+    part: str, layer: str, shape: tuple[int, ...], known: tuple[int, ...], side: int
+) -> str:
+    got = shape[side] if len(shape) > 1 else 0
+    if got == known[side]:
+        return ""
+    way = "reads" if side else "gives"
+    return f"'{layer}' in {part} {way} {known[side]} features, and the adapter's {got}"
+
+
+def _half_missing(name: str, shapes: Shapes) -> str:
+    """LoRA is a product of two matrices, and an adapter must have both."""
+    for down, up in HALVES:
+        for one, other in ((down, up), (up, down)):
+            if one in name and name.replace(one, other) not in shapes:
+                return f"it has '{name}' without '{name.replace(one, other)}'"
     return ""
 
 
@@ -150,19 +196,19 @@ def _words_misfit(shapes: Shapes, width: int, base: Mapping[str, Shapes]) -> str
     return ""
 
 
-def _base_shapes(base: Path) -> Mapping[str, Shapes]:
+def _base_shapes(base: Source) -> Mapping[str, Shapes]:
     """Shapes of the weights of a base model's networks, by the network's and the tensor's name.
 
-    Nothing if one cannot be read, which is for the base's own check to say.
+    Nothing if one cannot be read, which is for the base's own check to say, or if they are in one
+    file, where layers have other names.
     """
-    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    if base.file is not None:
+        return {}
     try:
-        for file in sorted(base.glob("*/*.safetensors")):
-            own = found.setdefault(file.parent.name, {})
-            own |= {_plain(name): shape for name, shape in shapes_in(file, "").items()}
+        found = base.shapes()
     except (DataError, OSError):
         return {}
-    return found
+    return {part: {_plain(n): shape for n, shape in own.items()} for part, own in found.items()}
 
 
 def _plain(name: str) -> str:

@@ -1,6 +1,7 @@
 """Checks of a diffusers folder that need neither torch nor the weights in memory."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,23 @@ def parts_left_out(folder: Path, layout: Layout) -> list[str]:
     """Optional components that a good folder has not."""
     index = _read_json(folder / INDEX, GET_IT_AGAIN)
     return [name for name in layout.parts if _is_none(index.get(name))]
+
+
+def class_names(folder: Path) -> dict[str, tuple[str, str]]:
+    """Library and class of each component that a good folder has."""
+    index = _read_json(folder / INDEX, GET_IT_AGAIN)
+    return {
+        name: (named[0], named[1])
+        for name, named in index.items()
+        if isinstance(named, list) and not _is_none(named)
+    }
+
+
+def tokens_read(folder: Path, layout: Layout, tokenizer: str) -> int:
+    """How many tokens of a prompt a good folder's text encoder reads, start and end counted."""
+    part = layout.parts[tokenizer]
+    config = _read_json(folder / tokenizer / part.config, GET_IT_AGAIN)
+    return min(int(config.get("model_max_length", sys.maxsize)), part.reads or sys.maxsize)
 
 
 def names_in(folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 INDEX = "model_index.json"
 PROMPTS = "prompts.json"  # what is read instead of prompts, in a folder that knows learned words
+T5_TOKENS = 256  # that StableDiffusion3Pipeline hands to its T5, which could read more
 HALF = "fp16"  # weights that are published beside the full ones, or instead of them
 TOKENIZER_FILES = (
     "tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model",
@@ -30,6 +31,21 @@ class Sizes:
 
 
 @dataclass(frozen=True)
+class Layers:
+    """Numbered layers, of which the config says how many there are.
+
+    Args:
+        names: Regular expression that finds them in a diffusers folder, the number as its group.
+        count: Field of the config.
+        listed: Whether the field lists them instead of counting them.
+    """
+
+    names: str
+    count: str
+    listed: bool = False
+
+
+@dataclass(frozen=True)
 class Part:
     """A component of a pipeline.
 
@@ -39,8 +55,10 @@ class Part:
         config: Its main configuration file.
         stem: Name of its weights without ending; "" if it has none.
         sizes: Tensors to compare with its configuration.
+        layers: Layers to count and compare with its configuration.
         optional: Whether the pipeline works without it.
         prefix: Where its tensors are in a single file of the original release.
+        reads: Of a tokenizer: most tokens that the pipeline hands on, if fewer than it says itself.
     """
 
     library: str
@@ -48,8 +66,10 @@ class Part:
     config: str = "config.json"
     stem: str = ""
     sizes: tuple[Sizes, ...] = ()
+    layers: tuple[Layers, ...] = ()
     optional: bool = False
     prefix: str = ""
+    reads: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +94,10 @@ class Layout:
     def required_weights(self) -> list[str]:
         """Names of the components that have weights and must be there."""
         return [name for name, part in self.parts.items() if part.stem and not part.optional]
+
+    def tokenizers(self) -> list[str]:
+        """Names of the tokenizers."""
+        return [name for name, part in self.parts.items() if part.config == TOKENIZER_FILES[0]]
 
     def variant(self, names: Iterable[str]) -> str | None:
         """``fp16`` if a component has no other weights among these files.
@@ -132,6 +156,11 @@ _VAE = Part(
         Sizes(("encoder.conv_in.weight",), {0: "block_out_channels", 1: "in_channels"}),
         Sizes(("decoder.conv_out.weight",), {0: "out_channels", 1: "block_out_channels"}),
     ),
+    layers=(
+        Layers(r"encoder\.down_blocks\.(\d+)\.", "down_block_types", listed=True),
+        Layers(r"encoder\.down_blocks\.0\.resnets\.(\d+)\.", "layers_per_block"),
+        Layers(r"decoder\.up_blocks\.(\d+)\.", "up_block_types", listed=True),
+    ),
 )  # fmt: skip
 _UNET = Part(
     "diffusers", ("UNet2DConditionModel",), stem=_DIFFUSERS, prefix="model.diffusion_model.",
@@ -142,14 +171,22 @@ _UNET = Part(
         ),
         Sizes((".attn2.to_k.weight",), {1: "cross_attention_dim"}, needed=False),
     ),
+    layers=(
+        Layers(r"^down_blocks\.(\d+)\.", "down_block_types", listed=True),
+        Layers(r"^down_blocks\.0\.resnets\.(\d+)\.", "layers_per_block"),
+        Layers(r"^up_blocks\.(\d+)\.", "up_block_types", listed=True),
+    ),
 )  # fmt: skip
 _CLIP_SIZES = (Sizes(("token_embedding.weight",), {0: "vocab_size", 1: "hidden_size"}),)
+_CLIP_LAYERS = (Layers(r"\bencoder\.layers\.(\d+)\.", "num_hidden_layers"),)
 _CLIP = Part(
-    "transformers", ("CLIPTextModel",), stem="model", prefix="cond_stage_model.", sizes=_CLIP_SIZES
-)
+    "transformers", ("CLIPTextModel",), stem="model", prefix="cond_stage_model.",
+    sizes=_CLIP_SIZES, layers=_CLIP_LAYERS,
+)  # fmt: skip
 _CLIP_PROJECTED = Part(
-    "transformers", ("CLIPTextModelWithProjection",), stem="model", sizes=_CLIP_SIZES
-)
+    "transformers", ("CLIPTextModelWithProjection",), stem="model", sizes=_CLIP_SIZES,
+    layers=_CLIP_LAYERS,
+)  # fmt: skip
 _TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
 _SCHEDULER = Part(
     "diffusers",
@@ -199,6 +236,7 @@ STABLE_DIFFUSION_3 = Layout(
                 Sizes(("pos_embed.proj.weight",), {1: "in_channels", 2: "patch_size"}),
                 Sizes(("context_embedder.weight",), {1: "joint_attention_dim"}),
             ),
+            layers=(Layers(r"^transformer_blocks\.(\d+)\.", "num_layers"),),
         ),
         "text_encoder": _CLIP_PROJECTED,
         "text_encoder_2": _CLIP_PROJECTED,
@@ -212,6 +250,7 @@ STABLE_DIFFUSION_3 = Layout(
                     {0: "vocab_size", 1: "d_model"},
                 ),
             ),
+            layers=(Layers(r"^encoder\.block\.(\d+)\.", "num_layers"),),
             optional=True,
         ),
         "tokenizer": _TOKENIZER,
@@ -221,6 +260,7 @@ STABLE_DIFFUSION_3 = Layout(
             ("T5TokenizerFast", "T5Tokenizer"),
             TOKENIZER_FILES[0],
             optional=True,
+            reads=T5_TOKENS,
         ),
         "scheduler": Part(
             "diffusers", ("FlowMatchEulerDiscreteScheduler",), "scheduler_config.json"
@@ -253,4 +293,19 @@ def misfit(part: Part, shapes: Mapping[str, tuple[int, ...]], config: Mapping[st
             if isinstance(expected, int) and got != expected:
                 measured = " x ".join(map(str, shape))
                 return f"{name} is {measured}, and the config says {key}={value}"
-    return ""
+    return next(filter(None, (_miscounted(layers, shapes, config) for layers in part.layers)), "")
+
+
+def _miscounted(
+    layers: Layers, shapes: Mapping[str, tuple[int, ...]], config: Mapping[str, object]
+) -> str:
+    matches = (re.search(layers.names, name) for name in shapes)
+    got = {match[1]: match[0] for match in matches if match}
+    value = config.get(layers.count)
+    said = len(value) if layers.listed and isinstance(value, list) else value
+    if not got or not isinstance(said, int) or len(got) == said:
+        return ""
+    return (
+        f"it has {len(got)} layers such as '{max(got.values())}', and the config says "
+        f"{layers.count}={value}"
+    )

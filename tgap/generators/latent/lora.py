@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
+GET_ANOTHER = "get the adapter again, or one that was made for this model"
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,11 @@ def put_lora_on(pipeline: "DiffusionPipeline", file: Path) -> None:
             pipeline.load_lora_weights(file, use_safetensors=True, local_files_only=True)
     # Whatever the libraries meet in a file that passed the checks, the file is at fault.
     except Exception as error:
-        raise DataError(f"adapter '{file}' does not fit its base model: {error}") from error
+        lines = str(error).splitlines() or [type(error).__name__]
+        told = next((line for line in lines if "size mismatch" in line), lines[0]).strip()
+        raise DataError(
+            f"adapter '{file}' does not fit its base model ({told}); {GET_ANOTHER}"
+        ) from error
     loaded = {
         f"{name}.{key.removeprefix('text_model.')}": tensor
         for name in part_names(pipeline)
@@ -119,9 +124,14 @@ def put_lora_on(pipeline: "DiffusionPipeline", file: Path) -> None:
     if len(loaded) != len(tensors):
         raise DataError(
             f"adapter '{file}' does not fit its base model: {len(loaded)} of its {len(tensors)} "
-            "tensors have a place there; it was made for another architecture"
+            "tensors have a place there; {GET_ANOTHER}"
         )
     for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise DataError(
+                f"adapter '{file}' has NaN or infinite numbers in '{name}'; copy or download it "
+                "again, or train it again with a lower learning rate"
+            )
         own = loaded.get(name.replace(".text_model.", "."))
         if own is not None and not torch.equal(own, tensor.to(own.dtype)):
             raise DataError(

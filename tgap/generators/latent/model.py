@@ -1,5 +1,6 @@
 """A loaded latent diffusion model: drawing, and the parts that finetuners work on."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from tgap.errors import ContractError, DataError
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.noising import Diffusion
 from tgap.generators.latent.schedulers import schedule_of, scheduler_named
+from tgap.generators.latent.tokens import too_long
 from tgap.generators.latent.words import (
     LearnedWords,
     as_learned,
@@ -47,6 +49,8 @@ class StableDiffusionModel(LatentModel):
     """Of the denoiser among the pipeline's components."""
     said_as: ClassVar[Mapping[str, str]] = {"encoder_hidden_states": "prompt_embeds"}
     """The pipeline's names of what ``condition`` returns."""
+    tokens_read: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """Most tokens that the pipeline hands on, by tokenizer, if fewer than it says itself."""
 
     def __init__(
         self,
@@ -127,7 +131,7 @@ class StableDiffusionModel(LatentModel):
             )
         shift, scale = self._scaling()
         found = []
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             for batch in _batches(len(images), self.height * self.width):
                 pixels = torch.from_numpy(images[batch].astype(np.float32) / 127.5 - 1)
                 pixels = pixels.permute(0, 3, 1, 2).to(self.pipeline.device)
@@ -142,7 +146,7 @@ class StableDiffusionModel(LatentModel):
 
         shift, scale = self._scaling()
         found = []
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             for batch in _batches(len(latents), self.height * self.width):
                 pixels = self.pipeline.vae.decode(latents[batch] / scale + shift).sample
                 grey = ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
@@ -287,20 +291,15 @@ class StableDiffusionModel(LatentModel):
                 )
 
     def _check_lengths(self, prompts: list[str]) -> None:
-        # Cut off, two prompts that differ in their last word would silently become one.
-        tokenizer = self.pipeline.tokenizer
-        most = tokenizer.model_max_length
         # a learned word may be many tokens, where the pipeline can have such
         written_out = getattr(self.pipeline, "maybe_convert_prompt", lambda texts, _: texts)
-        texts = written_out(prompts, tokenizer)
-        for prompt, tokens in zip(
-            prompts, tokenizer(texts, truncation=False).input_ids, strict=True
-        ):
-            if len(tokens) > most:
-                raise DataError(
-                    f"prompt must have at most {most} tokens for this generator, got "
-                    f"{len(tokens)}: '{prompt}'; shorten the prompt template or the domain"
-                )
+        for encoder in self._encoder_names():
+            name = encoder.replace("text_encoder", "tokenizer")
+            tokenizer = self.pipeline.components[name]
+            most = min(tokenizer.model_max_length, self.tokens_read.get(name, sys.maxsize))
+            texts = dict(zip(prompts, written_out(prompts, tokenizer), strict=True))
+            for problem in too_long(tokenizer, texts, most):
+                raise DataError(problem)
 
     def _latents(
         self, prompts: Sequence[str], seeds: Sequence[int], sampler: Sampler

@@ -5,7 +5,7 @@ import hashlib
 import logging
 from abc import abstractmethod
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from tgap.generators.latent.folder import (
 )
 from tgap.generators.latent.layouts import Layout
 from tgap.generators.latent.source import Source, find
+from tgap.generators.latent.tokens import prompt_problems
 from tgap.generators.latent.words import saved_texts
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class LatentGenerator(Pretrained):
         download: Nothing is fetched unless told so, and never if HF_HUB_OFFLINE is set.
         precision: Of the denoiser and the text encoders; latents, the sampler's arithmetic and the
             autoencoder are float32 throughout. ``auto`` is half precision on CUDA and float32
-            elsewhere.
+            elsewhere, so what it draws differs a little between devices, and a run's key does not:
+            set it where machines with and without CUDA share a store.
         image_size: Images may have another size than the model was trained at, because its networks
             are convolutional or read positions; what it draws before it is tuned may then be out of
             proportion.
@@ -112,7 +114,19 @@ class LatentGenerator(Pretrained):
         except DataError as error:
             return [str(error)]
         problems = source.problems() or self._size_problems(source.folder)
-        return problems + adapter_problems(self.adapters, source.folder)
+        return problems + adapter_problems(self.adapters, source)
+
+    def check_prompts(self, texts: Sequence[str]) -> list[str]:
+        """Texts that are too long for a text encoder, as sentences.
+
+        Raises:
+            DataError: If ``check`` finds problems.
+        """
+        source = self.source()
+        folders = [source.folder, *(Path(adapter).expanduser() for adapter in self.adapters)]
+        words = {text for folder in folders for text in saved_texts(folder)}
+        read = [text for text in texts if text not in words]  # in whose place words are read
+        return prompt_problems(read, source.folder, self.layout)
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the configs."""
@@ -151,7 +165,10 @@ class LatentGenerator(Pretrained):
     def _precision(self, device: str) -> "torch.dtype":
         import torch
 
-        auto = self.half if device == "cuda" else "float32"
+        # Learned changes are small beside the weights that they are folded into: the 8 bits of
+        # bfloat16 round them far more than the 11 of float16 do.
+        half = "float16" if self.adapters else self.half
+        auto = half if device == "cuda" else "float32"
         dtype: torch.dtype = getattr(torch, auto if self.precision == "auto" else self.precision)
         return dtype
 
@@ -174,6 +191,7 @@ class LatentGenerator(Pretrained):
     def _read(self, device: "torch.device", precision: "torch.dtype") -> "StableDiffusionModel":
         import torch
 
+        from tgap.generators.latent.fit import require_all_tensors, require_loaded
         from tgap.generators.latent.model import quiet
 
         source = self.source()
@@ -181,7 +199,11 @@ class LatentGenerator(Pretrained):
             log.info("loading %s", source.said)
         try:
             with quiet():
+                require_all_tensors(source)
                 pipeline = _pipeline(source, precision)
+            require_loaded(pipeline, source)
+        except DataError:
+            raise
         # Whatever the libraries meet in files that passed the checks, the files are at fault.
         except Exception as error:
             raise DataError(f"generator {source.said} cannot be loaded: {error}") from error

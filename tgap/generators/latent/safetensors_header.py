@@ -1,10 +1,17 @@
 """The header of a safetensors file, read without torch and without the weights."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tgap.errors import DataError
+
+Shapes = Mapping[str, tuple[int, ...]]
+"""Of tensors, by name."""
+
+PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
+"""Files that people publish instead of safetensors, and that can run code when they are read."""
 
 
 def shapes_in(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:

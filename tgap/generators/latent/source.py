@@ -14,9 +14,9 @@ from tgap.generators.latent.folder import (
     names_in,
 )
 from tgap.generators.latent.layouts import Layout
+from tgap.generators.latent.safetensors_header import PICKLES, Shapes, shapes_in
 from tgap.spec import canonical_json, text_digest
 
-PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 HUB_DEFAULT = "main"
 READ = 60  # seconds that the hub may take to answer a question
@@ -50,6 +50,26 @@ class Source:
         if self.file is not None and not found:
             found = file_problems(self.file, self.folder, self.layout)
         return found
+
+    def shapes(self) -> dict[str, Shapes]:
+        """Shapes of the weights that are read, by component and name.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        if self.file is not None:
+            tensors = shapes_in(self.file, self.remedy)
+            return {
+                name: {key: size for key, size in tensors.items() if key.startswith(part.prefix)}
+                for name, part in self.layout.parts.items()
+                if part.prefix
+            }
+        found: dict[str, dict[str, tuple[int, ...]]] = {}
+        for file in self.layout.used(names_in(self.folder)):
+            if file.endswith(".safetensors"):
+                own = found.setdefault(file.partition("/")[0], {})
+                own |= shapes_in(self.folder / file, self.remedy)
+        return dict(found)
 
     def digest(self) -> str:
         """Hash of the content of the files that are read, by their names; places do not count."""
@@ -87,6 +107,11 @@ def find(
         )
     if place.is_file() or place.suffix == ".safetensors":
         return _single_file(path, place, revision, config, download, layout)
+    if config is not None:
+        raise DataError(
+            f"generator.config is for a single file, and generator.path '{path}' is none: it has "
+            "its own configs; set generator.config=null"
+        )
     found = _folder(path, revision, True, download, layout, "generator.path")
     return Source(layout, found.folder, None, found.said, found.remedy, found.commit)
 
@@ -134,6 +159,12 @@ def _folder(
 ) -> "_Found":
     place = Path(named).expanduser()
     if place.is_dir():
+        if revision is not None:
+            raise DataError(
+                f"generator.revision is for hub ids, and {key} '{named}' is a local folder; set "
+                "generator.revision=null (a preset sets it to a commit of its own hub id), or "
+                "rename the folder if you meant the hub's"
+            )
         return _Found(place, named, GET_IT_AGAIN)
     if not HUB_ID.fullmatch(named):
         raise DataError(
@@ -142,16 +173,17 @@ def _folder(
             + (", a .safetensors file" if layout.single_file and weights else "")
             + " or a hub id (owner/name)"
         )
-    return _snapshot(named, revision or HUB_DEFAULT, weights, download, layout, key)
+    local = f"{key}=<local folder>" + (" generator.revision=null" if revision else "")
+    return _snapshot(named, revision or HUB_DEFAULT, weights, download, layout, key, local)
 
 
 def _snapshot(
-    hub_id: str, revision: str, weights: bool, download: bool, layout: Layout, key: str
+    hub_id: str, revision: str, weights: bool, download: bool, layout: Layout, key: str, local: str
 ) -> "_Found":
     from huggingface_hub import constants
 
     asked = f"{hub_id} at revision {revision}"
-    by_hand = f"`hf download {hub_id} --revision {revision}`, or {key}=<local folder>"
+    by_hand = f"`hf download {hub_id} --revision {revision}`, or {local}"
     remedies = by_hand if download else f"generator.download=true, {by_hand}"
     offline = constants.HF_HUB_OFFLINE
     if offline:

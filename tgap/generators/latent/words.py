@@ -77,9 +77,17 @@ def with_new_words(model: M, prompts: Sequence[str], vectors: int) -> M:
         model: Left as it is; its tokenizer and its one text encoder are copied.
         prompts: Distinct texts.
         vectors: Embeddings per word.
+
+    Raises:
+        DataError: If the text encoder does not read so many.
     """
     pipeline = model.pipeline
     tokenizer = copy.deepcopy(pipeline.tokenizer)
+    if vectors > (most := tokenizer.model_max_length - 2):  # besides begin and end
+        raise DataError(
+            f"finetuner.vectors must be at most {most}, which is what this generator's text "
+            f"encoder reads, got {vectors}"
+        )
     encoder = copy.deepcopy(pipeline.text_encoder).float()
     known = encoder.get_input_embeddings().weight.detach()
     taken, number = tokenizer.get_vocab(), 0
