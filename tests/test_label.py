@@ -25,7 +25,8 @@ from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantoms.writing import write_textbook
 from tgap.digest import image_digests
 from tgap.errors import ConfigError, DataError
-from tgap.label import label_folder, labels_given, learnable, next_words
+from tgap.label import label_folder, learnable, next_words
+from tgap.labelled import labels_given
 from tgap.pipeline import prepare
 from tgap.plan import plan
 from tgap.preflight import check_runs

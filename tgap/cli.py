@@ -208,7 +208,8 @@ def label(words: Sequence[str]) -> int:
     args, overrides = parser.parse_known_intermixed_args(words)
     _check_label_words(overrides)
     from tgap.composition import compose_run, hydra_ready
-    from tgap.label import SIZE, label_folder, next_words, summary
+    from tgap.label import SIZE, label_folder, next_words
+    from tgap.labelled import summary
     from tgap.store import Store
 
     log_to_terminal()

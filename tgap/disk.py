@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,9 +21,7 @@ from tgap.errors import TgapError
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.base import Pretrained
-from tgap.generators.latent.folder import names_in
 from tgap.generators.latent.pretrained import LatentGenerator
-from tgap.generators.latent.safetensors_header import shapes_in
 from tgap.plan import Plan
 from tgap.store import Spec, Store
 from tgap.types import ImageSet
@@ -45,7 +43,7 @@ OTHER_FILES = 250_000
 
 log = logging.getLogger(__name__)
 
-Shapes = dict[str, dict[str, tuple[int, ...]]]
+Shapes = Mapping[str, Mapping[str, tuple[int, ...]]]
 """Of each network of a model, its tensors by name."""
 
 
@@ -155,21 +153,7 @@ def shapes_of(generator: Pretrained) -> Shapes:
     Raises:
         DataError: If a file is missing or broken.
     """
-    if not isinstance(generator, LatentGenerator):
-        return {}
-    source, found = generator.source(), {}
-    if source.file is not None:
-        of_file = shapes_in(source.file, source.remedy)
-        for name, part in source.layout.parts.items():
-            if part.prefix:
-                own = {key: shape for key, shape in of_file.items() if key.startswith(part.prefix)}
-                found[name] = own
-        return found
-    for file in source.layout.used(names_in(source.folder)):
-        if file.endswith(".safetensors"):
-            of_part = found.setdefault(file.partition("/")[0], {})
-            of_part |= shapes_in(source.folder / file, source.remedy)
-    return found
+    return generator.source().shapes() if isinstance(generator, LatentGenerator) else {}
 
 
 def denoiser_numbers(generator: Pretrained) -> int:
@@ -183,7 +167,7 @@ def denoiser_numbers(generator: Pretrained) -> int:
     return _numbers(shapes_of(generator).get(generator.layout.denoiser, {}))
 
 
-def _numbers(shapes: dict[str, tuple[int, ...]]) -> int:
+def _numbers(shapes: Mapping[str, tuple[int, ...]]) -> int:
     return sum(image_bytes(shape) for shape in shapes.values())
 
 
@@ -233,7 +217,7 @@ def _tuned(run: Run, data: ImageSet) -> float:
     return losses + width * sum(map(_numbers, shapes.values()))
 
 
-def _lora_numbers(layers: dict[str, tuple[int, ...]], finetuner: DreamboothLora) -> int:
+def _lora_numbers(layers: Mapping[str, tuple[int, ...]], finetuner: DreamboothLora) -> int:
     """Of the two factors of each layer that gets them."""
     found = 0
     for name, shape in layers.items():
