@@ -30,6 +30,7 @@ from tgap.labelled import labels_given
 from tgap.pipeline import prepare
 from tgap.plan import plan
 from tgap.preflight import check_runs
+from tgap.report.doubtful import draw_doubtful
 from tgap.result import Result
 from tgap.seeding import rng_for
 from tgap.store import Store
@@ -233,7 +234,7 @@ def test_the_picture_shows_the_doubtful_ones(
     confidence = np.array([0.95, 0.6, 0.85, 0.79, 0.5], np.float32)
     images = np.zeros((5, 4, 4, 3), np.uint8)
     kept = confidence >= 0.8
-    module.draw_doubtful(images, list("abcde"), confidence, kept, 0.8, tmp_path / "x.png")
+    draw_doubtful(images, list("abcde"), confidence, kept, 0.8, tmp_path / "x.png")
     assert drawn == ["c", "a", "d", "b", "e"]
 
 
@@ -640,7 +641,7 @@ def test_a_failure_leaves_nothing(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module, "draw_doubtful", full)
+    monkeypatch.setattr("tgap.labelled.draw_doubtful", full)
     run = run_on(several / "real", "dataset.table=labels.csv")
     with pytest.raises(DataError, match=r"cannot write labelled images to .*No space"):
         label_folder(run, store_of(several), several / "new", tmp_path / "out", 0.5)

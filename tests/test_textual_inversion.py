@@ -141,7 +141,7 @@ def test_words_can_be_learned_on_top_of_words(base, tuned, tmp_path):
 
 
 def test_a_word_that_does_not_fit_into_the_text_encoder_is_refused(base):
-    with pytest.raises(DataError, match=r"prompt must have at most 16 tokens .* got 22"):
+    with pytest.raises(DataError, match=r"finetuner\.vectors must be at most 14, .* got 20"):
         tune(TextualInversion(vectors=20), base.load())
 
 
