@@ -97,8 +97,8 @@ def comparisons(methods: Sequence[Sequence[RunRow]]) -> None:
         d = pair.difference
         print(
             f"- {pair.first.method} (kept {rate:.2f}) - {pair.second.method} (kept {at:.2f}): "
-            f"TSTR {d.estimate:+.3f} ({d.lo:+.3f} to {d.hi:+.3f}); p = {p:.2f} "
-            f"({len(pair.seeds)} seeds, {len(found)} comparisons, Holm)"
+            f"TSTR {d.estimate:+.3f} ({d.lo:+.3f} to {d.hi:+.3f}); p = {p:.2f} (Holm, "
+            f"{len(found)} comparisons), sign-flip p = {pair.p_value:.2f} ({len(pair.seeds)} seeds)"
         )
 
 
