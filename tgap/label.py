@@ -107,18 +107,11 @@ def label_folder(
     found = Scored(names, figures, scores, given, data.label_names, unreadable)
     require_every_label(found, floor)
     about = {
-        "tgap": version("tgap"),
         "floor": floor,
         "exclusive": exclusive,
-        "kept": {n: int(c) for n, c in zip(data.label_names, given.sum(axis=0), strict=True)},
-        "images": len(files),
-        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(unreadable)},
+        **_counted(found),
         "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
-        "classifier": {"name": run.classifier.title(), **run.classifier.identity()},
-        "dataset": {"name": run.dataset.title(), "digest": content_digest(artifacts["dataset"])},
-        "protocol": run.protocol.title(),
-        "splitting": run.splitting.identity(),
-        "seed": run.seed,
+        **_learned_from(run, artifacts["dataset"]),
         "read_as": {"size": size, "color": color, "fit": fit},
     }
     with whole_folder(out, "labelled images") as folder:
@@ -302,3 +295,25 @@ def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> d
     }
     known = {name: None if np.isnan(value) else value for name, value in found.items()}
     return {**labeller.read_json("images.json"), **known, "floors": rows}
+
+
+def _counted(found: Scored) -> dict[str, Any]:
+    """How many images got which label, and how many none."""
+    given = found.given.sum(axis=0)
+    return {
+        "kept": {n: int(count) for n, count in zip(found.label_names, given, strict=True)},
+        "images": len(found.kept) + len(found.unreadable),
+        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(found.unreadable)},
+    }
+
+
+def _learned_from(run: Run, dataset: Artifact) -> dict[str, Any]:
+    """Which classifier gave the labels, and what it was trained on."""
+    return {
+        "tgap": version("tgap"),
+        "classifier": {"name": run.classifier.title(), **run.classifier.identity()},
+        "dataset": {"name": run.dataset.title(), "digest": content_digest(dataset)},
+        "protocol": run.protocol.title(),
+        "splitting": run.splitting.identity(),
+        "seed": run.seed,
+    }
