@@ -185,6 +185,14 @@ def test_the_same_work_is_the_same_steps_without_an_oracle():
     assert torch.equal(weights_of(plain), weights_of(work))
 
 
+@pytest.mark.parametrize("limit", ["steps", "work"])
+def test_each_step_has_its_own_learning_rate(limit):
+    finetuner, budget = Dreambooth(), Budget(steps=100, batch_size=2, limit=limit)
+    _, logged = tune(finetuner, budget)
+    rates = [values["learning_rate"] for _, values in logged]
+    assert rates == [finetuner.learning_rate(step, budget) for step in range(100)]
+
+
 def test_dropped_prompts_are_the_empty_one():
     batch = Batch(torch.zeros(1000, 2, 1, 1, 1), torch.full((1000,), 3), torch.ones(1000))
     with torch.random.fork_rng(devices=[]):

@@ -95,7 +95,8 @@ class Training:
         scaler = torch.amp.GradScaler(kind, enabled=self.how.precision == "float16")
         average = EMAModel(self.parameters, decay=self.how.ema) if self.how.ema else None
         while (rows := self._next_rows()) is not None:
-            at = min(int(self.tuning.progress * self.budget.steps), self.budget.steps - 1)
+            # A little more, because 29 / 100 * 100 is less than 29 in floating point.
+            at = int(self.tuning.progress * self.budget.steps + 1e-6)
             rate = self.how.learning_rate(at, self.budget)
             for group in optimizer.param_groups:
                 group["lr"] = rate
