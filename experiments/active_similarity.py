@@ -17,18 +17,23 @@ from pathlib import Path
 
 import numpy as np
 
+from tgap.core.settings import Budget, Sampler
+from tgap.core.types import Doubles, Indices
 from tgap.datasets.digits import Digits
 from tgap.embedders.clip import Clip
 from tgap.embedders.pixels import Pixels
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
-from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
-from tgap.finetuners.oracles.scores.cosine import cosines
+from tgap.finetuners.oracles.base import (
+    Judge,
+    Judgement,
+    Oracle,
+    Tuning,
+)
+from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.generators.base import Model
 from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.settings import Budget, Sampler
-from tgap.types import Doubles, Indices
 
 FIGURE = Path(__file__).parents[1] / "docs" / "active_similarity.png"
 THRESHOLD = 0.3

@@ -89,7 +89,7 @@ def decoding() -> None:
     """1024 x 1024 grey PNG files to 256 x 256, against one thread of Pillow."""
     from PIL import Image
 
-    from tgap.datasets.decoding import decode_all
+    from tgap.datasets.reading.decoding import decode_all
 
     count = 80
     rng = np.random.default_rng(0)
@@ -123,7 +123,7 @@ def chexnet() -> None:
     import logging
 
     from tgap.classifiers.chexnet import Chexnet
-    from tgap.types import ImageSet
+    from tgap.core.types import ImageSet
 
     logging.disable(logging.WARNING)
     rng = np.random.default_rng(0)
@@ -152,10 +152,10 @@ def nih_metadata() -> None:
     import gzip
     import importlib.util
 
-    from tgap.datasets.nih_metadata import parse
+    from tgap.core.settings import Splitting
+    from tgap.core.types import ImageSet
+    from tgap.datasets.radiographs.nih_table import parse
     from tgap.protocols.clean import Clean
-    from tgap.settings import Splitting
-    from tgap.types import ImageSet
 
     found = importlib.util.find_spec("torchxrayvision")
     if found is None or found.origin is None:
@@ -210,7 +210,7 @@ def preparing() -> None:
             environment = dict(os.environ, TGAP_HOME=str(folder / ".tgap"))
             start = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-c", "from tgap.cli import main; main()", "data", *words],
+                [sys.executable, "-c", "from tgap.cli.main import main; main()", "data", *words],
                 env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             )  # fmt: skip
             took = time.perf_counter() - start
@@ -259,7 +259,7 @@ def evaluating() -> None:
         words = ["--real", f"{name}/real", "--synthetic", f"{name}/synthetic", "--size", "32"]
         start = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-c", "from tgap.cli import main; main()", "evaluate", *words],
+            [sys.executable, "-c", "from tgap.cli.main import main; main()", "evaluate", *words],
             cwd=name, env=dict(os.environ, TGAP_HOME=f"{name}/.tgap"), check=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip

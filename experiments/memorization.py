@@ -17,12 +17,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tgap.core.types import Images, ImageSet
 from tgap.datasets.digits import Digits
 from tgap.datasets.phantom_xray import PhantomXray
-from tgap.generators.jitter import KINDS, jittered
+from tgap.generators.controls.jitter import KINDS, jittered
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.metrics.copies import resemblance, threshold
-from tgap.types import Images, ImageSet
 
 FIGURE = Path(__file__).parents[1] / "docs" / "recall.png"
 STRENGTHS = (0.0, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0)

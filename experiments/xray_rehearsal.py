@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 import tgap
-from tgap.cli import command
-from tgap.disk import needs
-from tgap.plan import Plan, plan
+from tgap.cli.main import command
+from tgap.pipeline.plan import Plan, plan
+from tgap.pipeline.preflight.disk import needs
 from tgap.store import Artifact, Store
 
 METHODS = {

@@ -10,17 +10,16 @@ import torch
 from contracts.small_pipelines import write_pipeline, write_xl
 from safetensors.torch import load_file, save_file
 
-from tgap.errors import DataError
+from tgap.core.errors import DataError
+from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.finetuners.textual_inversion import TextualInversion
-from tgap.generators.latent.adapters import adapter_digest, adapter_problems, is_adapter
-from tgap.generators.latent.layouts import STABLE_DIFFUSION
-from tgap.generators.latent.source import Source
-from tgap.generators.stable_diffusion import StableDiffusion
+from tgap.generators.latent.adapters.loading import adapter_digest, adapter_problems, is_adapter
+from tgap.generators.latent.files.source import Source
+from tgap.generators.stable_diffusion import STABLE_DIFFUSION, StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
-from tgap.settings import Budget, Sampler
 
 LORA = "pytorch_lora_weights.safetensors"
 WORDS = "learned_embeds.safetensors"
@@ -310,7 +309,7 @@ def test_what_the_libraries_say_while_loading_is_told_in_one_line(base, tmp_path
     generator = StableDiffusion(
         path=base.path, device="cpu", adapters=[str(tmp_path / "kohya.safetensors")]
     )
-    monkeypatch.setattr("tgap.generators.latent.adapters._base_shapes", lambda source: {})
+    monkeypatch.setattr("tgap.generators.latent.adapters.loading._base_shapes", lambda source: {})
     with pytest.raises(DataError, match=r"does not fit its base model \(size mismatch") as caught:
         generator.load()
     assert "\n" not in str(caught.value)

@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression as SklearnRegression
 
 from tgap.classifiers.logistic_regression import LogisticRegression, moved_line
 from tgap.classifiers.small_cnn import SmallCnn
+from tgap.core.types import ImageSet
 from tgap.metrics.classification import macro_auroc
-from tgap.types import ImageSet
 
 
 def discs(count, seed, background=0, ink=120):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.errors import ConfigError, ContractError
+from tgap.core.errors import ConfigError, ContractError
+from tgap.selectors.allocations.base import highest_averages
 from tgap.selectors.allocations.equal import Equal
-from tgap.selectors.allocations.highest_averages import highest_averages
 from tgap.selectors.allocations.proportional import Proportional
 from tgap.selectors.allocations.temperature import Temperature
 from tgap.selectors.allocations.water_filling import WaterFilling

@@ -6,10 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tgap.classifiers.base import Classifier
-from tgap.errors import ConfigError
-from tgap.evaluators.augmentation import Augmentation, Nested, joined, ranks
+from tgap.core.errors import ConfigError
+from tgap.core.types import ImageSet, Scores
+from tgap.evaluators.augmentation import (
+    Augmentation,
+    Nested,
+    joined,
+    ranks,
+)
 from tgap.metrics.classification import macro_auroc
-from tgap.types import ImageSet, Scores
 
 
 @dataclasses.dataclass(kw_only=True)

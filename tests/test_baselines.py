@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression as SklearnRegression
 
 from tgap.classifiers.base import Classifier
-from tgap.datasets.nih_metadata import parse
+from tgap.core.types import ImageSet, Scores
+from tgap.datasets.radiographs.nih_table import parse
 from tgap.evaluators.baselines import Baselines, brightness
-from tgap.evaluators.metadata_baseline import scores_from_columns
 from tgap.metrics.classification import auroc, macro_auroc
-from tgap.types import ImageSet, Scores
+from tgap.metrics.metadata import scores_from_columns
 
 LEGS = ("tstr", "trts", "trtr", "tsts")
 

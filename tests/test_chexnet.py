@@ -13,10 +13,10 @@ from torchvision import transforms
 from torchvision.models import DenseNet121_Weights, densenet121
 
 from tgap.classifiers.chexnet import Chexnet
-from tgap.classifiers.schedules import Plateau
-from tgap.errors import ConfigError, DataError
-from tgap.seeding import isolated
-from tgap.types import ImageSet
+from tgap.classifiers.networks.schedules import Plateau
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.seeding import isolated
+from tgap.core.types import ImageSet
 
 
 def findings(count=5, size=(32, 32), labels=14):

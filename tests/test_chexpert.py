@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.datasets import observations
+from tgap.core.errors import ConfigError, DataError
 from tgap.datasets.chexpert import Chexpert
-from tgap.datasets.observations import OBSERVATIONS, PATHOLOGIES, label
-from tgap.errors import ConfigError, DataError
+from tgap.datasets.radiographs import observations
+from tgap.datasets.radiographs.observations import OBSERVATIONS, PATHOLOGIES, label
 
 HEADER = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS)
 NAME = "CheXpert-v1.0-small"

@@ -10,9 +10,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from tgap.core.errors import ConfigError, DataError
 from tgap.embedders import clip
 from tgap.embedders.clip import Clip, batch_preprocess
-from tgap.errors import ConfigError, DataError
 
 MODEL = {
     "embed_dim": 16,

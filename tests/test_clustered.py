@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tgap.core.errors import ConfigError, ContractError, DataError
+from tgap.core.types import ImageSet
 from tgap.embedders.base import Embedder
-from tgap.errors import ConfigError, ContractError, DataError
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.allocations.equal import Equal
 from tgap.selectors.allocations.water_filling import WaterFilling
@@ -17,7 +18,6 @@ from tgap.selectors.clusterers.base import Clusterer, Clusters
 from tgap.selectors.clusterers.spectral import Spectral
 from tgap.selectors.picks.base import Pick
 from tgap.selectors.picks.random import Random
-from tgap.types import ImageSet
 
 
 @dataclass(kw_only=True)

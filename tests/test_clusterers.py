@@ -7,12 +7,12 @@ from sklearn.cluster import KMeans as TheirKMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
-from tgap.errors import ConfigError, ContractError, DataError
+from tgap.core.errors import ConfigError, ContractError, DataError
+from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
-from tgap.selectors.clusterers.checks import check_found
+from tgap.selectors.clusterers.base import check_found
 from tgap.selectors.clusterers.findings import Findings
 from tgap.selectors.clusterers.kmeans import Kmeans
-from tgap.selectors.vectors import unit_length
 
 
 def with_vectors(vectors: np.ndarray | None) -> Candidates:

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 import tgap
-from tgap.cli import command, run_command
+from tgap.cli.main import command
+from tgap.cli.run import run_command
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +181,7 @@ def test_code_from_a_config_is_refused(tmp_path: Path, capsys: pytest.CaptureFix
     (folder / "evil.yaml").write_text("_target_: os.system\ncommand: touch owned\n")
     text = refused(f"--config-dir={tmp_path / 'more'} selector=evil", capsys)
     assert "the package 'os' is not trusted" in text
-    (folder / "evil.yaml").write_text("_target_: tgap.composition.conf_folder\n")
+    (folder / "evil.yaml").write_text("_target_: tgap.composition.registry.conf_folder\n")
     assert "only components are built" in refused(
         f"--config-dir={tmp_path / 'more'} selector=evil", capsys
     )

@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tgap.comparison import compare, metrics_of
-from tgap.evaluators.two_way import SCALES, numbers_with_intervals
-from tgap.groups import PlannedRun, RunRow
+from tgap.analysis.comparison import compare, metrics_of
+from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.metrics.intervals import interval
+from tgap.metrics.legs import SCALES, numbers_with_intervals
 
 SETTINGS = {"generator.class": "tiny_ldm", "sampler.guidance": "3.0"}
 RESAMPLES = 200

@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tgap import cli
-from tgap.completion import COMMANDS, SCRIPTS, completion_script, completions
-from tgap.composition import options
-from tgap.errors import ConfigError
-from tgap.settings import SCHEDULERS
+from tgap.cli.completion import (
+    COMMANDS,
+    SCRIPTS,
+    completion_script,
+    completions,
+)
+from tgap.cli.terminal import USAGE
+from tgap.composition.registry import options
+from tgap.core.errors import ConfigError
+from tgap.core.settings import SCHEDULERS
 
 
 @pytest.mark.parametrize(
@@ -106,14 +111,14 @@ def test_groups_are_offered_although_another_word_is_wrong() -> None:
 
 
 def test_every_sub_command_of_the_usage_is_offered() -> None:
-    shown = {line.split()[1] for line in cli.USAGE.splitlines() if line.startswith("  tgap ")}
+    shown = {line.split()[1] for line in USAGE.splitlines() if line.startswith("  tgap ")}
     assert shown
     assert shown <= set(COMMANDS)
 
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from tgap.completion import completions;"
+        "import sys; from tgap.cli.completion import completions;"
         "print(completions('tgap run selector=clip_spectral selector.cluster.affinity=k'),"
         "[m for m in ('torch','mlflow','sklearn','scipy','PIL','pandas') if m in sys.modules])"
     )
@@ -133,7 +138,7 @@ def tgap(tmp_path: Path) -> Path:
     command.write_text(
         f"#!{sys.executable}\n"
         "import sys\n"
-        "from tgap.completion import completions\n"
+        "from tgap.cli.completion import completions\n"
         "assert sys.argv[1:4] == ['completion', 'query', '--'], sys.argv\n"
         "[line] = sys.argv[4:]\n"
         "print(*completions(line), sep='\\n')\n"

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.seeding import noise_seeds
+from tgap.core.settings import Sampler, Splitting
+from tgap.core.types import Images, ImageSet
 from tgap.datasets.digits import Digits
-from tgap.errors import ConfigError, DataError
-from tgap.generators.base import Control, Examples
+from tgap.generators.controls.base import Control, Examples
+from tgap.generators.controls.jitter import jittered
 from tgap.generators.copy_tuning_set import CopyTuningSet
 from tgap.generators.copy_with_jitter import CopyWithJitter
 from tgap.generators.held_out_real import HeldOutReal
 from tgap.generators.interpolate import Interpolate
-from tgap.generators.jitter import jittered
 from tgap.generators.noise import Noise
 from tgap.generators.one_image_per_label import OneImagePerLabel
 from tgap.generators.wrong_labels import WrongLabels
 from tgap.protocols.clean import Clean
-from tgap.seeding import noise_seeds
-from tgap.settings import Sampler, Splitting
-from tgap.types import Images, ImageSet
 
 SIZE = 200
 PER_LABEL = 300

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import tgap
-from tgap import registry
-from tgap.generators.base import Control
-from tgap.verdicts import verdicts
+from tgap.analysis.verdicts import verdicts
+from tgap.composition import registry
+from tgap.generators.controls.base import Control
 
 CONTROLS = [
     name

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.errors import ContractError
-from tgap.report.curves import STYLES, augmentation_curves
+from tgap.core.errors import ContractError
+from tgap.report.figures import ARM_STYLES, augmentation_curves
 
 
 def rows(**changed):
     made = []
-    for arm in STYLES:
+    for arm in ARM_STYLES:
         for n, auroc in ((10, 0.6), (100, 0.8), (500, 0.9)):
             side = "synthetic" if arm == "synthetic" else "real"
             made.append(
@@ -27,14 +27,18 @@ def test_each_arm_is_drawn_in_its_colour_and_the_bytes_repeat(tmp_path):
     for name in ("first.png", "again.png"):
         augmentation_curves(rows(), tmp_path / name)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()
-    assert {colour for colour, _, _ in STYLES.values()} <= colours(tmp_path / "first.png")
+    assert {colour for colour, _, _ in ARM_STYLES.values()} <= colours(tmp_path / "first.png")
 
 
 def test_an_arm_that_is_absent_is_left_out(tmp_path):
     given = [row for row in rows() if row["arm"] != "pretrained"]
     augmentation_curves(given, tmp_path / "three.png")
     found = colours(tmp_path / "three.png")
-    assert {arm for arm in STYLES if STYLES[arm][0] in found} == {"real", "mixed", "synthetic"}
+    assert {arm for arm in ARM_STYLES if ARM_STYLES[arm][0] in found} == {
+        "real",
+        "mixed",
+        "synthetic",
+    }
 
 
 @pytest.mark.parametrize("auroc", [None, float("nan")])

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tgap.datasets import decoding
+from tgap.core.errors import DataError
 from tgap.datasets.base import in_memory
-from tgap.datasets.decoding import decode, decode_all
-from tgap.errors import DataError
+from tgap.datasets.reading import decoding
+from tgap.datasets.reading.decoding import decode, decode_all
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
 PICTURE.setflags(write=False)

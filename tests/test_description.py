@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from tgap.cli import command
-from tgap.description import contact_sheet, describe
-from tgap.report.description import show_description, warnings
-from tgap.types import ImageSet, Split
+from tgap.cli.main import command
+from tgap.core.types import ImageSet, Split
+from tgap.report.dataset import contact_sheet, describe, show_description, warnings
 
 
 def dataset(n: int = 60) -> ImageSet:

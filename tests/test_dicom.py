@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tgap.datasets.decoding import decode, decode_all
+from tgap.core.errors import DataError
 from tgap.datasets.image_folder import ImageFolder
-from tgap.errors import DataError
+from tgap.datasets.reading.decoding import decode, decode_all
 
 pydicom = pytest.importorskip("pydicom", reason="the extra 'dicom' is not installed")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from tgap.core.types import ImageSet
 from tgap.datasets.digits import Digits
-from tgap.types import ImageSet
 
 
 @pytest.fixture(scope="module")

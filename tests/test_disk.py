@@ -10,22 +10,30 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import tgap
-from tgap import disk, preflight, weights
-from tgap.cli import run_command
+from tgap.cli.run import run_command
 from tgap.datasets.base import Dataset
-from tgap.datasets.decoding import decode
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantom_xray import PhantomXray
+from tgap.datasets.reading.decoding import decode
 from tgap.datasets.textbook import Textbook
-from tgap.disk import Need, distinct, needs, shortage, told
-from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.finetuners.training.denoising import DenoisingFinetuner
+from tgap.generators.latent import saving as weights
 from tgap.generators.latent.base import LatentModel
+from tgap.generators.latent.saving import cast_weights, share_files
 from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.pipeline import _Line, execute, prepare
-from tgap.plan import plan
-from tgap.resize import resized
+from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight import disk
+from tgap.pipeline.preflight import runs as preflight
+from tgap.pipeline.preflight.disk import (
+    Need,
+    distinct,
+    needs,
+    shortage,
+    told,
+)
+from tgap.pipeline.resizing import resized
+from tgap.pipeline.stages import _Line, execute, prepare
 from tgap.store import Artifact, Spec, Store
-from tgap.weights import cast_weights, share_files
 
 CUT = (
     "sampler.steps=1 prior_sampler.steps=1 budget.steps=2 budget.batch_size=4 size=4 "

@@ -2,8 +2,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.draws import draw_per_label, patients_of, share_per_label
-from tgap.types import ImageSet
+from tgap.core.types import ImageSet
+from tgap.pipeline.subsets import draw_per_label, patients_of, share_per_label
 
 
 def data(labels, patients):

@@ -7,11 +7,11 @@ from contracts.toy_models import ToyModel, toy_images, weights_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.errors import ConfigError, ContractError, TgapError
+from tgap.core.errors import ConfigError, ContractError, TgapError
+from tgap.core.settings import Budget
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.none import NoFinetuner
 from tgap.generators.base import Model
-from tgap.settings import Budget
 
 
 class NotLatent(Model):

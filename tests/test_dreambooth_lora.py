@@ -7,13 +7,13 @@ from contracts.small_pipelines import write_3, write_pipeline, write_xl
 from contracts.toy_models import ToyModel, toy_images
 from safetensors import safe_open
 
-from tgap.errors import ConfigError, ContractError, DataError
+from tgap.core.errors import ConfigError, ContractError, DataError
+from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
-from tgap.settings import Budget, Sampler
 
 PROMPTS = ("an odd a", "an even b")
 BUDGET = Budget(steps=3, batch_size=2, learning_rate=0.01)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap import cli, compose
+from tgap import compose
+from tgap.cli.evaluate import evaluation_overrides
+from tgap.cli.main import command
+from tgap.core.words import quoted
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
-from tgap.evaluate import evaluation_overrides, quoted
 from tgap.generators.ready_made import ReadyMade
 
 FAST = ("classifier.epochs=2", "evaluators.two_way.resamples=100", "tracking.pictures=false")
@@ -42,7 +44,7 @@ def folders(digits, tmp_path_factory):
 
 
 def evaluate(*words: object) -> int:
-    return cli.command(["evaluate", *map(str, words), *FAST])
+    return command(["evaluate", *map(str, words), *FAST])
 
 
 def recorded(home: Path) -> dict:

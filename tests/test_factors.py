@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 from sklearn.linear_model import RidgeCV
 
+from tgap.core.errors import ConfigError
+from tgap.core.types import ImageSet
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.embedders.base import Embedder
 from tgap.embedders.pixels import Pixels
-from tgap.errors import ConfigError
 from tgap.evaluators.factors import Factors
-from tgap.evaluators.probes import Probe, fit_probes
-from tgap.types import ImageSet
+from tgap.metrics.probes import Probe, fit_probes
 
 
 @functools.cache

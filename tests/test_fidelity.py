@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from tgap import registry
+from tgap.composition import building, registry
+from tgap.core.errors import ConfigError
+from tgap.core.types import ImageSet
 from tgap.embedders.base import Embedder
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.pixels import Pixels
-from tgap.errors import ConfigError
 from tgap.evaluators.fidelity import Fidelity
-from tgap.evaluators.matching import common_count, draw_images
+from tgap.evaluators.parts.matching import common_count, draw_images
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.neighbours import prdc
-from tgap.types import ImageSet
 
 NAMES = ("even", "odd")
 DISTANCES = ("frechet", "kid", "precision", "recall", "density", "coverage")
@@ -242,4 +242,4 @@ def test_is_found_by_its_name_and_wants_an_embedder_and_a_neighbour():
         Fidelity(embedder=Pixels(), k=0)
     data = {"_target_": "tgap.evaluators.fidelity.Fidelity", "embedder": None}
     with pytest.raises(ConfigError, match="embedder must be chosen or left as it is, got None"):
-        registry.build(Fidelity, data, "evaluators.fidelity")
+        building.build(Fidelity, data, "evaluators.fidelity")

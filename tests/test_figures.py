@@ -5,9 +5,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.errors import ContractError
-from tgap.report.figures import BETWEEN_LABELS, GAP, image_grid, roc_curves
-from tgap.types import Scores
+from tgap.core.errors import ContractError
+from tgap.core.types import Scores
+from tgap.report.figures import (
+    BETWEEN_LABELS,
+    GAP,
+    image_grid,
+    roc_curves,
+)
 
 
 def flat_images(values, size=4, channels=1):
@@ -122,7 +127,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from tgap.report.figures import roc_curves
-from tgap.types import Scores
+from tgap.core.types import Scores
 leg = Scores(np.float32([[0], [1]]), np.array([[False], [True]]), ("a",))
 roc_curves(dict.fromkeys(("tstr", "trts", "trtr", "tsts"), leg), Path({str(tmp_path / "x.png")!r}))
 sys.exit("matplotlib.pyplot" in sys.modules)

@@ -14,8 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from tgap.datasets.huggingface import Huggingface, found_in_order, names_in, official_test
-from tgap.errors import ConfigError, DataError
+from tgap.core.errors import ConfigError, DataError
+from tgap.datasets.huggingface import (
+    Huggingface,
+    found_in_order,
+    names_in,
+    official_test,
+)
 
 ROWS = 6
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap import registry
+from tgap.composition import building
+from tgap.core.errors import ConfigError, DataError
 from tgap.datasets.base import Dataset, in_memory
 from tgap.datasets.image_folder import ImageFolder
-from tgap.errors import ConfigError, DataError
 
 LEVELS = {"cat/1.png": 10, "cat/deep/2.png": 20, "dog/3.jpg": 30, "dog/4.PNG": 40}
 
@@ -141,10 +141,10 @@ def test_hidden_files_do_not_count(folder):
 
 def test_it_is_built_from_plain_data(folder):
     data = {"_target_": "tgap.datasets.image_folder.ImageFolder", "path": str(folder)}
-    built = registry.build(Dataset, data, "dataset")
+    built = building.build(Dataset, data, "dataset")
     assert built.load().label_counts() == {"cat": 2, "dog": 2}
     with pytest.raises(ConfigError, match=r"^dataset.path must name a folder of images, got ''"):
-        registry.build(Dataset, data | {"path": ""}, "dataset")
+        building.build(Dataset, data | {"path": ""}, "dataset")
 
 
 def test_making_one_and_its_identity_import_nothing_heavy(folder):

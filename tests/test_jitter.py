@@ -4,9 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tgap.errors import ContractError
-from tgap.generators.jitter import KINDS, _resampled, jittered
-from tgap.types import Images
+from tgap.core.errors import ContractError
+from tgap.core.types import Images
+from tgap.generators.controls.jitter import KINDS, _resampled, jittered
 
 SEEDS = range(400)
 
@@ -136,7 +136,7 @@ def test_a_kind_does_not_depend_on_which_others_there_are(pictures):
 
 def test_large_images_are_done_in_batches_with_the_same_result(pictures, monkeypatch):
     whole = jittered(pictures, 0.5, SEEDS, KINDS)
-    monkeypatch.setattr("tgap.generators.jitter.BATCH_PIXELS", 3000)
+    monkeypatch.setattr("tgap.generators.controls.jitter.BATCH_PIXELS", 3000)
     assert (jittered(pictures, 0.5, SEEDS, KINDS) == whole).all()
 
 

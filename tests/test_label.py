@@ -15,26 +15,27 @@ from PIL import Image
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 import tgap
-from tgap import label as module
-from tgap.artifacts import read_images, read_split
 from tgap.classifiers.base import Classifier
 from tgap.classifiers.logistic_regression import LogisticRegression
-from tgap.cli import command
-from tgap.completion import completions
+from tgap.cli.completion import completions
+from tgap.cli.label import next_words
+from tgap.cli.main import command
+from tgap.core.digest import image_digests
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.seeding import rng_for
+from tgap.core.types import ImageSet, Split
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantoms.writing import write_textbook
-from tgap.digest import image_digests
-from tgap.errors import ConfigError, DataError
-from tgap.label import label_folder, learnable, next_words
-from tgap.labelled import labels_given
-from tgap.pipeline import prepare
-from tgap.plan import plan
-from tgap.preflight import check_runs
-from tgap.report.doubtful import draw_doubtful
-from tgap.result import Result
-from tgap.seeding import rng_for
+from tgap.labelling import labeller as module
+from tgap.labelling.folder import labels_given
+from tgap.labelling.labeller import label_folder, learnable
+from tgap.pipeline.artifacts import read_images, read_split
+from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight.runs import check_runs
+from tgap.pipeline.result import Result
+from tgap.pipeline.stages import prepare
+from tgap.report.figures import draw_doubtful
 from tgap.store import Store
-from tgap.types import ImageSet, Split
 
 FIGURES, SIZE = 160, 32
 WORDS = (
@@ -641,7 +642,7 @@ def test_a_failure_leaves_nothing(
     def full(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("tgap.labelled.draw_doubtful", full)
+    monkeypatch.setattr("tgap.labelling.folder.draw_doubtful", full)
     run = run_on(several / "real", "dataset.table=labels.csv")
     with pytest.raises(DataError, match=r"cannot write labelled images to .*No space"):
         label_folder(run, store_of(several), several / "new", tmp_path / "out", 0.5)

@@ -9,9 +9,9 @@ from sklearn.preprocessing import StandardScaler
 
 from tgap.classifiers.base import held_back_patients
 from tgap.classifiers.logistic_regression import LogisticRegression
+from tgap.core.errors import ConfigError, ContractError
+from tgap.core.types import ImageSet
 from tgap.embedders.base import Embedder
-from tgap.errors import ConfigError, ContractError
-from tgap.types import ImageSet
 
 
 @dataclasses.dataclass(kw_only=True)

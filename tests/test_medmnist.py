@@ -17,9 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tgap.core.errors import ConfigError, DataError
 from tgap.datasets import medmnist
 from tgap.datasets.medmnist import Medmnist, labels_of
-from tgap.errors import ConfigError, DataError
 
 COUNTS = {"train": 7, "val": 3, "test": 5}
 LABEL = {"0": "normal", "1": "pneumonia"}

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from mlflow.utils.validation import _validate_metric_name
 
+from tgap.core.types import ImageSet
 from tgap.datasets.digits import Digits
 from tgap.embedders.pixels import Pixels
 from tgap.evaluators.memorization import Memorization
-from tgap.evaluators.pairs import picture_of_pairs
-from tgap.types import ImageSet
+from tgap.evaluators.parts.pairs import picture_of_pairs
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.statistics import power as simulation
-from tgap.errors import ContractError
-from tgap.metrics import comparison
-from tgap.metrics.comparison import (
+from tgap.core.errors import ContractError
+from tgap.metrics import significance as comparison
+from tgap.metrics.intervals import interval_of_covariance
+from tgap.metrics.significance import (
     EXACT_SEEDS,
     equivalence,
     holm,
@@ -20,7 +21,6 @@ from tgap.metrics.comparison import (
     sign_flip,
     smallest_p,
 )
-from tgap.metrics.intervals import interval_of_covariance
 
 whole = st.lists(st.integers(-4, 4), min_size=1, max_size=9)  # small integers: many ties
 

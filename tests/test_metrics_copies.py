@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from tgap.core.errors import ContractError
 from tgap.datasets.digits import Digits
-from tgap.errors import ContractError
-from tgap.generators.jitter import jittered
+from tgap.generators.controls.jitter import jittered
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.metrics.copies import distinct, resemblance, threshold
 

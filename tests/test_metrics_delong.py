@@ -8,7 +8,7 @@ from MLstatkit import Delong_test
 from scipy.stats import norm, t
 
 from experiments.statistics.coverage import delong_rejections
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.metrics.classification import macro_auroc
 from tgap.metrics.delong import (
     auroc_influence,

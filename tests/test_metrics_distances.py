@@ -15,7 +15,7 @@ from scipy.linalg import sqrtm
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.neighbours import Prdc, prdc
 

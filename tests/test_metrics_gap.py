@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.metrics.gap import (
     chance_corrected_fter,
     easier_than_reality,

@@ -19,7 +19,7 @@ from experiments.statistics.coverage import (
     few_seeds,
     simulate,
 )
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.metrics.intervals import interval, interval_of_covariance
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tgap.core.errors import ConfigError, DataError
 from tgap.datasets.mimic_cxr import MimicCxr
-from tgap.datasets.observations import OBSERVATIONS, PATHOLOGIES
-from tgap.errors import ConfigError, DataError
+from tgap.datasets.radiographs.observations import OBSERVATIONS, PATHOLOGIES
 
 ALPHABETICAL = sorted(OBSERVATIONS)
 CHEXPERT, METADATA, SPLIT = (f"mimic-cxr-2.0.0-{n}.csv" for n in ("chexpert", "metadata", "split"))

@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgap.classifiers.network import Network, shifted
-from tgap.classifiers.schedules import OneCycle, Plateau
-from tgap.errors import ConfigError, ContractError, TgapError
-from tgap.types import ImageSet
+from tgap.classifiers.networks.network import Network, shifted
+from tgap.classifiers.networks.schedules import OneCycle, Plateau
+from tgap.core.errors import ConfigError, ContractError, TgapError
+from tgap.core.types import ImageSet
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -12,19 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tgap import registry
-from tgap.artifacts import ImagesOnDisk, read_images, write_images
-from tgap.datasets import decoding
+from tgap.composition import building
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.settings import Splitting
+from tgap.core.types import ImageSet
 from tgap.datasets.base import Dataset, in_memory
 from tgap.datasets.nih_chestxray14 import NihChestxray14
-from tgap.datasets.nih_metadata import FINDINGS, Metadata, parse
-from tgap.datasets.nih_quality import doubtful
-from tgap.errors import ConfigError, DataError
+from tgap.datasets.radiographs.nih_table import FINDINGS, Metadata, parse
+from tgap.datasets.radiographs.quality import doubtful
+from tgap.datasets.reading import decoding
+from tgap.pipeline.artifacts import ImagesOnDisk, read_images, write_images
 from tgap.protocols.clean import Clean
-from tgap.settings import Splitting
-from tgap.spec import Spec
-from tgap.store import Store
-from tgap.types import ImageSet
+from tgap.store import Spec, Store
 
 HEADER_2020 = (
     "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
@@ -442,7 +441,7 @@ def test_every_kind_of_png_reads_the_same(nih, tmp_path):
 
 def test_it_is_built_from_plain_data(nih):
     data = {"_target_": "tgap.datasets.nih_chestxray14.NihChestxray14", "path": str(nih)}
-    assert len(registry.build(Dataset, data, "dataset").load()) == 6
+    assert len(building.build(Dataset, data, "dataset").load()) == 6
 
 
 def test_loading_twice_gives_the_same_and_leaves_global_random_state(nih):
@@ -768,7 +767,7 @@ def test_an_image_is_judged_alike_in_small_and_large_blocks(monkeypatch):
     images = np.stack([chest(number, 16) for number in range(9)])[..., None]
     images[4] = 255 - images[4]
     whole = doubtful(images, 2.0, -0.5)
-    monkeypatch.setattr("tgap.datasets.nih_quality._BLOCK_VALUES", 600)
+    monkeypatch.setattr("tgap.datasets.radiographs.quality._BLOCK_VALUES", 600)
     assert doubtful(images, 2.0, -0.5) == whole
     assert set(whole["inverted"]) == {4}
 

@@ -7,9 +7,10 @@ import pytest
 from PIL import Image
 from test_stable_diffusion import write_pipeline
 
-from tgap.cli import command, run_command
+from tgap.cli.main import command
+from tgap.cli.run import run_command
+from tgap.core.types import ImageSet
 from tgap.datasets.phantoms.writing import write_nih
-from tgap.types import ImageSet
 
 TINY = (
     "dataset=nih_chestxray14 dataset.size=32 sampler.steps=2 budget.steps=2 budget.batch_size=4 "

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics.pairwise import cosine_similarity
 
+from tgap.core.errors import ConfigError
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.pixels import Pixels
-from tgap.errors import ConfigError
 from tgap.finetuners.oracles.base import Tuning
-from tgap.finetuners.oracles.scores.cosine import cosines
+from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.finetuners.oracles.scores.loss import Loss
 from tgap.finetuners.oracles.scores.one_step import OneStep

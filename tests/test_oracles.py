@@ -11,14 +11,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tgap
-from tgap.composition import compose_run, expand, hydra_ready
+from tgap.composition.compose import compose_run, expand, hydra_ready
+from tgap.core.errors import (
+    ConfigError,
+    ContractError,
+    DataError,
+    TgapError,
+)
+from tgap.core.settings import Budget
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.clip import Clip
 from tgap.embedders.pixels import Pixels
-from tgap.errors import ConfigError, ContractError, DataError, TgapError
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
-from tgap.finetuners.oracles.base import ENOUGH, Gate, Judgement, Oracle, Tuning
+from tgap.finetuners.oracles.base import Judgement, Oracle, Tuning
 from tgap.finetuners.oracles.boundary import Boundary, boundary_distances, nearest_share
 from tgap.finetuners.oracles.inverse import Inverse
 from tgap.finetuners.oracles.quantile import Quantile
@@ -28,7 +34,7 @@ from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.finetuners.oracles.scores.loss import Loss
 from tgap.finetuners.oracles.scores.one_step import OneStep
 from tgap.finetuners.oracles.similarity import Similarity
-from tgap.settings import Budget
+from tgap.finetuners.training.gate import ENOUGH, Gate
 
 
 @dataclass(kw_only=True)

@@ -7,11 +7,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
+from tgap.core.types import Images
 from tgap.datasets.phantoms.anatomy import draw_chest, shape_of
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors, severity_of
 from tgap.datasets.phantoms.findings import deform, strength
 from tgap.datasets.phantoms.picture import draw, draw_all
-from tgap.types import Images
 
 SIZE = 64
 Row = dict[str, Any]

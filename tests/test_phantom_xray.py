@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.datasets.decoding import decode
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.types import ImageSet
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.datasets.phantoms import writing
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors
 from tgap.datasets.phantoms.picture import draw
 from tgap.datasets.phantoms.writing import read_factors, write_nih
-from tgap.errors import ConfigError, DataError
-from tgap.types import ImageSet
+from tgap.datasets.reading.decoding import decode
 
 COUNT, SIZE, SEED = 120, 32, 4
 

@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 import tgap
-from tgap.plan import plan
-from tgap.record import method_label, run_key_of, sweep_key_of
+from tgap.pipeline.plan import plan
+from tgap.sweep.identity import method_label, run_key_of, sweep_key_of
 
 
 def keys(*overrides: str) -> dict[str, str | None]:

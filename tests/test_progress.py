@@ -2,8 +2,8 @@ import logging
 
 import pytest
 
-from tgap import progress as module
-from tgap.progress import _lines, progress
+from tgap.core import progress as module
+from tgap.core.progress import _lines, progress
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 
 
 def test_lines_come_at_most_once_per_interval_and_at_the_end(caplog):
-    caplog.set_level(logging.INFO, logger="tgap.progress")
+    caplog.set_level(logging.INFO, logger="tgap.core.progress")
     clock = Clock()
     advance = _lines("drawing", 100, interval=10, clock=clock)
     for done in range(1, 101):
@@ -28,7 +28,7 @@ def test_lines_come_at_most_once_per_interval_and_at_the_end(caplog):
 
 
 def test_nothing_done_tells_nothing(caplog):
-    caplog.set_level(logging.INFO, logger="tgap.progress")
+    caplog.set_level(logging.INFO, logger="tgap.core.progress")
     clock = Clock()
     advance = _lines("drawing", 0, interval=10, clock=clock)
     clock.now += 100
@@ -37,7 +37,7 @@ def test_nothing_done_tells_nothing(caplog):
 
 
 def test_without_a_terminal_there_are_log_lines_only(caplog, capfd, monkeypatch):
-    caplog.set_level(logging.INFO, logger="tgap.progress")
+    caplog.set_level(logging.INFO, logger="tgap.core.progress")
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: False, raising=False)
     with progress("fitting", 3) as advance:
         advance(3)
@@ -46,7 +46,7 @@ def test_without_a_terminal_there_are_log_lines_only(caplog, capfd, monkeypatch)
 
 
 def test_on_a_terminal_there_is_a_bar(capsys, caplog, monkeypatch):
-    caplog.set_level(logging.INFO, logger="tgap.progress")
+    caplog.set_level(logging.INFO, logger="tgap.core.progress")
     monkeypatch.setattr(module.sys.stderr, "isatty", lambda: True, raising=False)
     with progress("fitting", 3) as advance:
         advance(2)

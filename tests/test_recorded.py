@@ -5,10 +5,16 @@ import json
 import numpy as np
 import pytest
 
-from tgap import cli
-from tgap.errors import ConfigError
-from tgap.groups import PlannedRun, RunRow
-from tgap.recorded import PLANNED, RESAMPLED, as_json, record_planned, recorded
+from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.cli.main import command
+from tgap.core.errors import ConfigError
+from tgap.sweep.history import (
+    PLANNED,
+    RESAMPLED,
+    as_json,
+    record_planned,
+    recorded,
+)
 from tgap.tracking import Tracker
 
 URI = "nowhere"
@@ -81,14 +87,14 @@ def test_the_command_prints_one_table(tmp_path, monkeypatch, capsys):
         begin(tmp_path, "a", seed, sweep="s1")
         begin(tmp_path, "b", seed, sweep="s2")
     begin(tmp_path, "b", 3, sweep="s2", finish=False)
-    assert cli.command(["compare"]) == 0
+    assert command(["compare"]) == 0
     told = capsys.readouterr().out
     assert "3 of 4" in told
     assert "missing 3" in told
     assert "underpowered" in told
-    assert cli.command(["compare", "--markdown", "size=100"]) == 0
+    assert command(["compare", "--markdown", "size=100"]) == 0
     assert capsys.readouterr().out.startswith("| method | size | seeds |")
-    assert cli.command(["compare", "size"]) == 2
+    assert command(["compare", "size"]) == 2
     assert "'size' must be name=value" in capsys.readouterr().err
 
 
@@ -112,7 +118,7 @@ def test_runs_of_a_sweep_that_never_began_are_missing(tmp_path, monkeypatch, cap
     assert len(rows) == 2
     assert missing == runs
     monkeypatch.setenv("TGAP_HOME", str(tmp_path))
-    assert cli.command(["compare"]) == 0
+    assert command(["compare"]) == 0
     told = capsys.readouterr().out
     assert "0 of 2" in told
     assert "missing 0, 1" in told

@@ -8,16 +8,17 @@ from typing import Any
 import pytest
 
 import tgap
-from tgap import registry
-from tgap.composition import compose_run, conf_folder, hydra_ready, options
-from tgap.config import Run
+from tgap.composition import building, registry, schema
+from tgap.composition.compose import compose_run, hydra_ready
+from tgap.composition.config import Run
+from tgap.composition.registry import conf_folder, options
+from tgap.core.errors import ConfigError
+from tgap.core.settings import Sampler
 from tgap.datasets.phantoms.writing import write_nih
-from tgap.errors import ConfigError
 from tgap.selectors.base import Selector
 from tgap.selectors.clustered import Clustered
 from tgap.selectors.clusterers.spectral import Spectral
 from tgap.selectors.random import Random
-from tgap.settings import Sampler
 
 KNOWN = {
     "dataset": [
@@ -119,13 +120,13 @@ def test_parts_are_overridden_as_groups() -> None:
 
 def test_a_saved_config_builds_the_same_run_by_itself() -> None:
     run = tgap.compose("selector=clip_spectral", "size=7", "prompts=findings")
-    data = json.loads(json.dumps(registry.data_of(run)))
+    data = json.loads(json.dumps(schema.data_of(run)))
     assert data["selector"]["cluster"]["_target_"].endswith("spectral.Spectral")
-    assert registry.build(Run, data) == run
+    assert building.build(Run, data) == run
 
 
 def built(data: dict[str, Any]) -> Any:
-    return registry.build(Selector, data, "selector")
+    return building.build(Selector, data, "selector")
 
 
 @pytest.mark.parametrize(
@@ -133,7 +134,7 @@ def built(data: dict[str, Any]) -> Any:
     [
         ("os.system", "the package 'os' is not trusted"),
         ("torch.load", "the package 'torch' is not trusted"),
-        ("tgap.seeding.seed_for", "only components are built"),
+        ("tgap.core.seeding.seed_for", "only components are built"),
         ("tgap.datasets.digits.Digits", "is no Selector"),
         ("tgap.selectors.base.Selector", "is no Selector"),
         ("tgap.nowhere.Thing", "cannot be imported"),
@@ -190,13 +191,13 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (info / "entry_points.txt").write_text("\n".join(["[tgap.selector]", *lines]))
         (tmp_path / "their_code.py").write_text(code)
         monkeypatch.syspath_prepend(tmp_path)
-        registry._installed.cache_clear()
+        registry.installed_components.cache_clear()
         registry._loaded.cache_clear()
 
     yield install
     sys.modules.pop("their_code", None)
     monkeypatch.undo()
-    registry._installed.cache_clear()
+    registry.installed_components.cache_clear()
     registry._loaded.cache_clear()
 
 

@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.artifacts import ImagesOnDisk, read_images, write_images
+from tgap.core.errors import DataError, StoreError
+from tgap.core.types import Images
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
-from tgap.errors import DataError, StoreError
+from tgap.pipeline.artifacts import ImagesOnDisk, read_images, write_images
 from tgap.store import Spec, Store
-from tgap.types import Images
 
 SPEC = Spec("dataset", {"a": 1})
 
@@ -110,8 +110,8 @@ def test_a_view_of_an_array_on_disk_is_written_out(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 from pathlib import Path
-from tgap.artifacts import ImagesOnDisk, write_images
-from tgap.datasets import decoding
+from tgap.pipeline.artifacts import ImagesOnDisk, write_images
+from tgap.datasets.reading import decoding
 from tgap.datasets.image_folder import ImageFolder
 from tgap.store import Spec, Store
 plain = decoding.decode

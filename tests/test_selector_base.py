@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import tgap
-from tgap.errors import ConfigError, ContractError, DataError
+from tgap.core.errors import ConfigError, ContractError, DataError
+from tgap.core.types import ImageSet, Selection
 from tgap.selectors.allocations.equal import Equal
 from tgap.selectors.allocations.proportional import Proportional
 from tgap.selectors.allocations.water_filling import WaterFilling
@@ -17,7 +18,6 @@ from tgap.selectors.clustered import Clustered
 from tgap.selectors.clusterers.findings import Findings
 from tgap.selectors.random import Random
 from tgap.selectors.whole import Whole
-from tgap.types import ImageSet, Selection
 
 
 def pool(patients: list[int], labels: list[list[bool]] | None = None, findings=None) -> ImageSet:

@@ -7,8 +7,8 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
 from tgap.classifiers.small_cnn import SmallCnn, channel_moments
-from tgap.errors import ConfigError, ContractError, TgapError
-from tgap.types import ImageSet
+from tgap.core.errors import ConfigError, ContractError, TgapError
+from tgap.core.types import ImageSet
 
 
 def squares(count, size=(20, 24), channels=1, seed=0):

@@ -13,12 +13,11 @@ import torch
 from contracts.small_pipelines import write_3, write_pipeline, write_sd1, write_xl
 from safetensors.torch import load_file, save_file
 
-from tgap.errors import DataError
-from tgap.generators.latent.layouts import STABLE_DIFFUSION, STABLE_DIFFUSION_3
-from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.generators.stable_diffusion_3 import StableDiffusion3
+from tgap.core.errors import DataError
+from tgap.core.settings import Sampler
+from tgap.generators.stable_diffusion import STABLE_DIFFUSION, StableDiffusion
+from tgap.generators.stable_diffusion_3 import STABLE_DIFFUSION_3, StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
-from tgap.settings import Sampler
 
 HUB_ID = "somebody/small-diffusion"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

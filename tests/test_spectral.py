@@ -6,10 +6,15 @@ from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
-from tgap.errors import ConfigError, ContractError, DataError
+from tgap.core.errors import ConfigError, ContractError, DataError
 from tgap.selectors.base import Candidates
-from tgap.selectors.clusterers.affinity import joined, knn_graph, rbf_graph
-from tgap.selectors.clusterers.spectral import Spectral, spectral_labels
+from tgap.selectors.clusterers.spectral import (
+    Spectral,
+    joined,
+    knn_graph,
+    rbf_graph,
+    spectral_labels,
+)
 
 
 def candidates(vectors: np.ndarray | None) -> Candidates:

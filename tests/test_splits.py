@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgap.errors import ConfigError, DataError
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.settings import Splitting
+from tgap.core.types import ImageSet, Split
 from tgap.protocols.base import sizes_per_label
 from tgap.protocols.clean import Clean
 from tgap.protocols.thesis import Thesis
-from tgap.settings import Splitting
-from tgap.types import ImageSet, Split
 
 split = Clean().split
 

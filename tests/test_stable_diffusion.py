@@ -10,13 +10,13 @@ import pytest
 import torch
 from contracts.small_pipelines import write_pipeline
 
-from tgap.errors import ConfigError, ContractError, DataError
+from tgap.core.errors import ConfigError, ContractError, DataError
+from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.schedulers import scheduler_named
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
-from tgap.settings import SCHEDULERS_OF_DIFFUSION, Budget, Sampler
 
 PROMPTS = ["an a", "b", "an a", "odd", "b", "c", "odd"]
 WEIGHTS = "diffusion_pytorch_model.safetensors"

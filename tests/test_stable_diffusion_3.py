@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_stable_diffusion_xl import tuned
 
-from tgap.errors import DataError
+from tgap.core.errors import DataError
+from tgap.core.settings import Sampler
 from tgap.generators.latent.noising import Flow
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
-from tgap.settings import Sampler
 
 SAMPLER = Sampler(scheduler="flow_euler", steps=3)
 FLOW = Flow(FlowMatchEulerDiscreteScheduler(shift=3.0))

@@ -8,10 +8,10 @@ import torch
 from contracts.small_pipelines import write_xl
 from diffusers import StableDiffusionXLPipeline
 
+from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
-from tgap.settings import Budget, Sampler
 
 SAMPLER = Sampler(scheduler="ddim", steps=3)
 

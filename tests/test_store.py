@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tgap.manifest
-import tgap.store
-from tgap.digest import folder_digest
-from tgap.errors import ContractError, DataError, StoreError
-from tgap.spec import canonical_json
-from tgap.store import Spec, Store, write_array, write_arrays, write_json
+import tgap.store.manifest
+import tgap.store.store
+from tgap.core.digest import canonical_json, folder_digest
+from tgap.core.errors import ContractError, DataError, StoreError
+from tgap.core.files import write_array, write_arrays, write_json
+from tgap.store import Spec, Store
 
 SPEC = Spec("selection", {"size": 500, "rate": 0.1}, {"split": "0a1b"})
 
@@ -52,7 +52,7 @@ def start(script, root):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=Path(tgap.store.__file__).parents[1],
+        cwd=Path(tgap.store.store.__file__).parents[1],
     )
 
 
@@ -289,7 +289,7 @@ def test_an_exception_in_make_leaves_nothing(store, error):
 SLOW = """
 import sys, time
 from pathlib import Path
-from tgap.store import Spec, Store
+from tgap.store.store import Spec, Store
 def slow(folder):
     (folder / "half.bin").write_bytes(bytes(1000))
     print("half", flush=True)
@@ -326,7 +326,7 @@ def test_left_overs_of_other_hosts_are_let_be(store):
 RACE = """
 import sys, time
 from pathlib import Path
-from tgap.store import Spec, Store
+from tgap.store.store import Spec, Store
 def count(folder):
     print("making", flush=True)
     time.sleep(0.5)
@@ -388,7 +388,7 @@ def test_a_damaged_artifact_is_never_read_and_made_again(store, caplog, damage, 
 
 
 def test_large_files_are_hashed_by_verify_only(store, monkeypatch):
-    monkeypatch.setattr(tgap.manifest, "SMALL_BYTES", 10)
+    monkeypatch.setattr(tgap.store.manifest, "SMALL_BYTES", 10)
     artifact = store.get_or_make(SPEC, make)
     rewrite(artifact.path("notes.json"), b'{\n "a": 2\n}\n')
     found = store.find(SPEC)
@@ -503,7 +503,7 @@ def test_check_writable_finds_problems_before_work_starts(store, below_a_file, m
     assert list(store.root.iterdir()) == []
     (problem,) = below_a_file.check_writable()
     assert f"cannot write the store in {below_a_file.root}: Not a directory" in problem
-    monkeypatch.setattr(tgap.store, "MIN_FREE_MB", 10**12)
+    monkeypatch.setattr(tgap.store.store, "MIN_FREE_MB", 10**12)
     (problem,) = store.check_writable()
     assert "MB of free space, it needs at least 1000000000000 MB: free some space" in problem
 

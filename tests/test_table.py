@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tgap.comparison import compare
-from tgap.evaluators.two_way import numbers_with_intervals
-from tgap.groups import PlannedRun, RunRow
-from tgap.report.table import COLUMNS, markdown, plain, render
+from tgap.analysis.comparison import compare
+from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.metrics.legs import numbers_with_intervals
+from tgap.report.table import (
+    COLUMNS,
+    markdown,
+    plain,
+    render,
+)
 
 SETTINGS = {
     "generator.class": "tiny_ldm", "sampler.guidance": "3.0", "sampler.steps": "20",

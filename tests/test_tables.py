@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.datasets.tables import read_table
-from tgap.errors import DataError
+from tgap.core.errors import DataError
+from tgap.datasets.reading.tables import read_table
 
 
 def written(folder, text, name="t.csv"):

@@ -9,24 +9,29 @@ import pytest
 from PIL import Image
 
 import tgap
-from tgap.artifacts import ImagesOnDisk, read_images, write_images
-from tgap.cli import command
-from tgap.completion import completions
-from tgap.composition import options
+from tgap.cli.completion import completions
+from tgap.cli.main import command
+from tgap.composition.registry import options
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.settings import Splitting
+from tgap.core.types import ImageSet, NewImages
 from tgap.datasets.base import Dataset
-from tgap.datasets.decoding import decode
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantom_xray import PhantomXray
-from tgap.datasets.phantoms.factors import FINDINGS, IMAGE_FACTORS, draw_factors, draw_typical
+from tgap.datasets.phantoms.factors import (
+    FINDINGS,
+    IMAGE_FACTORS,
+    draw_factors,
+    draw_typical,
+)
 from tgap.datasets.phantoms.writing import write_textbook
+from tgap.datasets.reading.decoding import decode
 from tgap.datasets.textbook import Textbook
-from tgap.errors import ConfigError, DataError
+from tgap.pipeline.artifacts import ImagesOnDisk, read_images, write_images
 from tgap.protocols.clean import Clean
 from tgap.protocols.thesis import Thesis
-from tgap.settings import Splitting
 from tgap.store import Spec, Store
-from tgap.types import ImageSet, NewImages
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -232,7 +237,7 @@ def test_the_real_images_of_an_interrupted_process_are_not_read_again(
         read.append(Path(source).parts[-3])
         return decode(source, *args)
 
-    monkeypatch.setattr("tgap.datasets.decoding.decode", counted)
+    monkeypatch.setattr("tgap.datasets.reading.decoding.decode", counted)
     again = book.load(ImagesOnDisk(target))
     assert set(read) == {"tuning"}
     assert np.array_equal(again.images, first)

@@ -6,13 +6,13 @@ import torch
 from contracts.small_pipelines import write_pipeline, write_xl
 from safetensors.torch import load_file
 
-from tgap.errors import DataError
+from tgap.core.errors import DataError
+from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
-from tgap.settings import Budget, Sampler
 
 PROMPTS = ("an odd a", "an even b")
 SAMPLER = Sampler(scheduler="ddim", steps=3)

@@ -4,13 +4,13 @@ import torch
 from contracts.small_pipelines import write_3, write_pipeline
 from contracts.toy_models import ToyModel, toy_images
 
-from tgap.errors import DataError
+from tgap.core.errors import DataError
+from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.textual_projection import TextualProjection
-from tgap.finetuners.training import Training
+from tgap.finetuners.training.loop import Training
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
-from tgap.settings import Budget, Sampler
 
 PROMPTS = ("an odd a", "an even b")
 

@@ -8,9 +8,9 @@ from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 
 from tgap.classifiers.timm import Timm
-from tgap.errors import ConfigError, DataError
-from tgap.seeding import isolated
-from tgap.types import ImageSet
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.seeding import isolated
+from tgap.core.types import ImageSet
 
 
 def squares(count, size=32, seed=0):

@@ -13,9 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.errors import ContractError, StoreError, TgapError
-from tgap.tracking import Journal, Tracker, resolve_uri, serve_ui, sync, ui_command
-from tgap.tracking.mlflow_store import connect, on_network_disk
+from tgap.core.errors import ContractError, StoreError, TgapError
+from tgap.tracking import (
+    Journal,
+    Tracker,
+    resolve_uri,
+    serve_ui,
+    sync,
+    ui_command,
+)
+from tgap.tracking.push import connect, on_network_disk
 from tgap.tracking.run_log import _check_names
 from tgap.tracking.server import without_password
 

@@ -10,12 +10,12 @@ from diffusers import DDPMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.errors import DataError, TgapError
-from tgap.finetuners.batches import Batch, noised, shuffled_batches
+from tgap.core.errors import DataError, TgapError
+from tgap.core.settings import Budget
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.random_skip import RandomSkip
+from tgap.finetuners.training.batches import Batch, noised, shuffled_batches
 from tgap.generators.latent.noising import Diffusion
-from tgap.settings import Budget
 
 TUNING = toy_images(12)
 PRIOR = toy_images(5, ("class",), seed=1)

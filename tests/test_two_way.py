@@ -10,14 +10,20 @@ from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 from sklearn.metrics import roc_auc_score
 
-from tgap.component import Component
-from tgap.errors import ConfigError, ContractError
-from tgap.evaluators.base import LEGS
-from tgap.evaluators.findings import FEWEST, finding_aurocs
-from tgap.evaluators.naming import metric_names
-from tgap.evaluators.two_way import REAL, SCALES, SYNTHETIC, TwoWay, image_freedom
+from tgap.core.component import Component
+from tgap.core.errors import ConfigError, ContractError
+from tgap.core.types import ImageSet, Scores
+from tgap.evaluators.two_way import TwoWay
+from tgap.metrics.findings import FEWEST, finding_aurocs
+from tgap.metrics.legs import (
+    LEGS,
+    REAL,
+    SCALES,
+    SYNTHETIC,
+    image_freedom,
+)
+from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images
-from tgap.types import ImageSet, Scores
 
 NAMES = ("odd", "even")
 

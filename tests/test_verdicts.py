@@ -5,7 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgap.verdicts import CODES, RULES, Verdict, verdicts
+from tgap.analysis.verdicts import (
+    CODES,
+    RULES,
+    Verdict,
+    verdicts,
+)
 
 FLOOR = {
     "fidelity/precision_floor": 0.95,

@@ -8,15 +8,17 @@ import pytest
 
 import tgap
 from experiments.xray_rehearsal import WIDTHS, overrides, prepare, rehearse
-from tgap import disk, preflight
 from tgap.classifiers.chexnet import Chexnet
-from tgap.cli import command, run_command
-from tgap.disk import needs
+from tgap.cli.main import command
+from tgap.cli.run import run_command
+from tgap.core.errors import DataError
 from tgap.embedders.clip import Clip
-from tgap.errors import DataError
-from tgap.pipeline import execute
-from tgap.pipeline import prepare as prepare_data
-from tgap.plan import plan
+from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight import disk
+from tgap.pipeline.preflight import weights as preflight
+from tgap.pipeline.preflight.disk import needs
+from tgap.pipeline.stages import execute
+from tgap.pipeline.stages import prepare as prepare_data
 from tgap.store import Store
 
 

@@ -11,8 +11,8 @@ In Python, as on the command line:
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tgap.config import Run
-    from tgap.result import Result
+    from tgap.composition.config import Run
+    from tgap.pipeline.result import Result
 
 
 def compose(*overrides: str) -> "Run":
@@ -21,7 +21,7 @@ def compose(*overrides: str) -> "Run":
     Raises:
         ConfigError: With all wrong values together.
     """
-    from tgap.composition import compose_run, hydra_ready
+    from tgap.composition.compose import compose_run, hydra_ready
 
     with hydra_ready() as hydra:
         return compose_run(hydra, overrides)
@@ -41,12 +41,12 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     Raises:
         TgapError: If it cannot start or a stage fails.
     """
-    from tgap.errors import ConfigError
-    from tgap.home import home_folder
-    from tgap.pipeline import execute
-    from tgap.preflight import check_runs
-    from tgap.record import Recorder
+    from tgap.core.errors import ConfigError
+    from tgap.core.files import home_folder
+    from tgap.pipeline.preflight.runs import check_runs
+    from tgap.pipeline.stages import execute
     from tgap.store import Store
+    from tgap.sweep.recorder import Recorder
 
     if run is None or isinstance(run, str):
         overrides = overrides if run is None else (run, *overrides)

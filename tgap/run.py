@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import tgap
-from tgap.cli import run_command
+from tgap.cli.run import run_command
 
 
 def main() -> None:

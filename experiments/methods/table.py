@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from tgap.comparison import Pair, compare
-from tgap.groups import Group, RunRow, group_runs
-from tgap.home import home_folder
-from tgap.metrics.comparison import holm
-from tgap.recorded import recorded
+from tgap.analysis.comparison import Pair, compare
+from tgap.analysis.groups import Group, group_runs
+from tgap.analysis.rows import RunRow
+from tgap.core.files import home_folder
+from tgap.metrics.significance import holm
+from tgap.sweep.history import recorded
 
 COSTS = ("steps", "images_seen", "images_kept", "oracle_passes", "seconds")
 RANDOM = "+random_skip"

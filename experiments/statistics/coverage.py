@@ -21,7 +21,12 @@ from scipy.stats import norm, t
 
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.delong import auroc_influence, delong_test, macro_auroc_influence
-from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
+from tgap.metrics.intervals import (
+    Interval,
+    Scale,
+    interval,
+    interval_of_covariance,
+)
 from tgap.metrics.resampling import effective_images, resampled_macro_auroc
 
 Array = NDArray[np.float64]

@@ -19,8 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t
 
-from tgap.metrics.comparison import holm, p_of_interval, power, sign_flip, smallest_p
 from tgap.metrics.intervals import interval_of_covariance
+from tgap.metrics.significance import (
+    holm,
+    p_of_interval,
+    power,
+    sign_flip,
+    smallest_p,
+)
 
 Doubles = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, int]], Doubles]

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from tgap import registry
-from tgap.classifiers import network
 from tgap.classifiers.base import Classifier
-from tgap.errors import ContractError
-from tgap.types import ImageSet, Weights
+from tgap.classifiers.networks import network
+from tgap.composition import registry
+from tgap.core.errors import ContractError
+from tgap.core.types import ImageSet, Weights
 
 GROUP = "classifier"
 KNOWN = {"small_cnn", "chexnet", "timm", "logistic_regression"}

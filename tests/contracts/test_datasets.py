@@ -5,10 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from tgap import registry
+from tgap.composition import registry
+from tgap.core.types import ImageSet
 from tgap.datasets.base import Dataset
 from tgap.datasets.phantom_xray import PhantomXray
-from tgap.types import ImageSet
 
 KNOWN = {"digits"}
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tgap import registry
+from tgap.composition import registry
+from tgap.core.errors import ContractError
+from tgap.core.types import Floats, Images
 from tgap.embedders.base import Embedder
-from tgap.errors import ContractError
-from tgap.types import Floats, Images
 
 GROUP = "selector/embedder"
 KNOWN = {"clip", "pixels", "classifier"}

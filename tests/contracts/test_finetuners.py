@@ -9,13 +9,13 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from tgap import registry
-from tgap.errors import ContractError
+from tgap.composition import registry
+from tgap.core.errors import ContractError
+from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import Finetuner, PromptedImages
-from tgap.finetuners.training import Training
-from tgap.generators.latent.adapters import is_adapter
+from tgap.finetuners.training.loop import Training
+from tgap.generators.latent.adapters.loading import is_adapter
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
-from tgap.settings import Budget, Sampler
 
 GROUP = "finetuner"
 KNOWN = {"none", "dreambooth", "dreambooth_lora", "textual_inversion", "textual_projection"}

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from tgap import registry, verdicts
-from tgap.errors import ConfigError, ContractError, DataError
-from tgap.generators.base import Control, Examples, Generator, Pretrained
+from tgap.analysis import verdicts
+from tgap.composition import registry
+from tgap.core.errors import ConfigError, ContractError, DataError
+from tgap.core.settings import SCHEDULERS, Sampler
+from tgap.core.types import Images, ImageSet
+from tgap.generators.base import Generator, Pretrained
+from tgap.generators.controls.base import Control, Examples
 from tgap.generators.latent.base import LatentModel
 from tgap.generators.latent.pretrained import LatentGenerator
-from tgap.settings import SCHEDULERS, Sampler
-from tgap.types import Images, ImageSet
 
 from .small_pipelines import write_3, write_xl
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from tgap import registry
+from tgap.composition import registry
+from tgap.core.settings import Budget
 from tgap.embedders.pixels import Pixels
 from tgap.finetuners.dreambooth import Dreambooth
-from tgap.finetuners.oracles.base import Gate, Oracle, Tuning
+from tgap.finetuners.oracles.base import Oracle, Tuning
 from tgap.finetuners.oracles.scores.base import Score
-from tgap.settings import Budget
+from tgap.finetuners.training.gate import Gate
 
 from .toy_models import ToyModel, toy_images, weights_of
 

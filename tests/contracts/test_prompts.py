@@ -2,7 +2,7 @@
 
 import pytest
 
-from tgap import registry
+from tgap.composition import registry
 from tgap.prompts.base import USES, Prompts
 
 GROUP = "prompts"

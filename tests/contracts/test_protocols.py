@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from tgap import registry
-from tgap.errors import DataError
+from tgap.composition import registry
+from tgap.core.errors import DataError
+from tgap.core.settings import Splitting
+from tgap.core.types import ImageSet
 from tgap.protocols.base import Protocol
-from tgap.settings import Splitting
-from tgap.types import ImageSet
 
 GROUP = "protocol"
 KNOWN = {"clean", "thesis"}

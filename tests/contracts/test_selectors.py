@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tgap import registry
-from tgap.component import Component
+from tgap.composition import registry
+from tgap.core.component import Component
+from tgap.core.errors import ContractError, TgapError
+from tgap.core.types import Floats, ImageSet, Selection
 from tgap.embedders.base import Embedder
-from tgap.errors import ContractError, TgapError
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.base import Candidates, Selector
 from tgap.selectors.clustered import Clustered
 from tgap.selectors.clusterers.base import Clusterer
 from tgap.selectors.picks.base import Pick
-from tgap.types import Floats, ImageSet, Selection
 
 SELECTORS, CLUSTERERS, ALLOCATIONS, PICKS = (
     registry.names(group)

@@ -7,10 +7,17 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import Component, option
-from tgap.device import DEVICES
-from tgap.errors import ConfigError, ContractError
-from tgap.types import Bools, Floats, Images, ImageSet, Indices, Weights
+from tgap.core.component import Component, option
+from tgap.core.device import DEVICES
+from tgap.core.errors import ConfigError, ContractError
+from tgap.core.types import (
+    Bools,
+    Floats,
+    Images,
+    ImageSet,
+    Indices,
+    Weights,
+)
 
 Log = Callable[[int, dict[str, float]], None]
 """Told (epoch, values by name)."""

@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tgap.classifiers.base import Classifier, Log
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.errors import ContractError
+from tgap.core.types import (
+    Bools,
+    Floats,
+    Images,
+    ImageSet,
+    Weights,
+)
 from tgap.embedders.base import Embedder
-from tgap.errors import ContractError
-from tgap.types import Bools, Floats, Images, ImageSet, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

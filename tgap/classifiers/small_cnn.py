@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from tgap.classifiers.network import Network
-from tgap.types import Images, Weights
+from tgap.classifiers.networks.network import Network
+from tgap.core.types import Images, Weights
 
 if TYPE_CHECKING:
     import torch

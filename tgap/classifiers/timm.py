@@ -5,10 +5,10 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tgap.classifiers.pretrained import Pretrained, State, rgb_scaling
-from tgap.component import option
-from tgap.errors import DataError
-from tgap.types import Images, Weights
+from tgap.classifiers.networks.pretrained import Pretrained, State, rgb_scaling
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.types import Images, Weights
 
 if TYPE_CHECKING:
     import torch

@@ -6,9 +6,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.component import Component, option
-from tgap.errors import DataError
-from tgap.types import Images, ImageSet, NewImages
+from tgap.core.component import Component, option
+from tgap.core.errors import DataError
+from tgap.core.types import Images, ImageSet, NewImages
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:

@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.datasets.csv_files import find_csv, read_csv
-from tgap.datasets.labelling import metadata_column
-from tgap.datasets.listing import Listing
-from tgap.datasets.observations import (
+from tgap.core.errors import DataError
+from tgap.datasets.radiographs.observations import (
     OBSERVATIONS,
     ObservedRadiographs,
     Records,
@@ -17,8 +15,9 @@ from tgap.datasets.observations import (
     refuse,
     refuse_repeats,
 )
-from tgap.datasets.tables import Table
-from tgap.errors import DataError
+from tgap.datasets.reading.cells import metadata_column
+from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.tables import Table, find_csv, read_csv
 
 _TABLES = ("train.csv", "valid.csv", "test.csv")
 _COLUMNS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS)
@@ -41,8 +40,9 @@ class Chexpert(ObservedRadiographs):
     calls so.
 
     Findings are the 12 pathologies. How labels are made of them, and what ``uncertain`` does, is
-    said at ``tgap.datasets.observations.label``. Metadata are ``file``, ``view`` (``AP``, ``PA``,
-    ..., ``Lateral`` where nothing finer is given), ``sex`` (``M``, ``F`` or empty) and ``age``.
+    said at ``tgap.datasets.radiographs.observations.label``. Metadata are ``file``, ``view``
+    (``AP``, ``PA``, ..., ``Lateral`` where nothing finer is given), ``sex`` (``M``, ``F`` or empty)
+    and ``age``.
     The notes count what is left out, as for ``nih_chestxray14``.
     """
 

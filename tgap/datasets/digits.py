@@ -6,9 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import (
+    Images,
+    ImageSet,
+    Indices,
+    NewImages,
+)
 from tgap.datasets.base import Dataset
-from tgap.types import Images, ImageSet, Indices, NewImages
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 """In letters, because the tiny generator has read no figures."""

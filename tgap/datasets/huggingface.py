@@ -11,14 +11,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import option
-from tgap.datasets import decoding
+from tgap.core.component import option
+from tgap.core.digest import folder_digest
+from tgap.core.errors import DataError, nearest
+from tgap.core.types import (
+    Bools,
+    ImageSet,
+    Indices,
+    NewImages,
+)
 from tgap.datasets.base import Dataset
-from tgap.datasets.labelling import found_names, label_names, membership
-from tgap.digest import folder_digest
-from tgap.errors import DataError
-from tgap.suggest import nearest
-from tgap.types import Bools, ImageSet, Indices, NewImages
+from tgap.datasets.reading import decoding
+from tgap.datasets.reading.cells import found_names, label_names, membership
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +41,9 @@ class Huggingface(Dataset):
     or booleans, or lists of these for labels that may hold together. Splits follow each other in
     the order of ``splits``, or of the dataset; images of the split ``test`` are the
     ``official_test``, if there are other splits too. Other columns of numbers and short text
-    become metadata. How pixels are read is said at ``tgap.datasets.decoding.decode``; images that
-    cannot be are told or left out (``bad_files``), and named in the notes (``excluded``).
+    become metadata. How pixels are read is said at ``tgap.datasets.reading.decoding.decode``;
+    images that cannot be are told or left out (``bad_files``), and named in the notes
+    (``excluded``).
 
     A folder counts by its content, which is read once for each process. What a hub name stands
     for may move: name a commit as ``revision``, or a change of it is not noticed.

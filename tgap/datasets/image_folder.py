@@ -7,14 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from tgap.component import option
-from tgap.datasets import decoding, tables
-from tgap.datasets.annotations import Annotations, Columns, from_folders, from_table, without_labels
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.types import ImageSet, NewImages
 from tgap.datasets.base import Dataset
-from tgap.datasets.labelling import found_names, label_names, membership, metadata_column
-from tgap.datasets.listing import list_images
-from tgap.errors import DataError
-from tgap.types import ImageSet, NewImages
+from tgap.datasets.reading import decoding, tables
+from tgap.datasets.reading.annotations import (
+    Annotations,
+    Columns,
+    from_folders,
+    from_table,
+    without_labels,
+)
+from tgap.datasets.reading.cells import (
+    found_names,
+    label_names,
+    membership,
+    metadata_column,
+)
+from tgap.datasets.reading.listing import list_images
 
 
 @dataclass(kw_only=True)
@@ -29,7 +40,8 @@ class ImageFolder(Dataset):
     ``labelled=false`` labels are not known: all images, at any depth, have the one label ``image``,
     which is enough for fidelity, diversity and memorisation.
 
-    How pixels are read is said at ``tgap.datasets.decoding.decode``. Hidden files do not count.
+    How pixels are read is said at ``tgap.datasets.reading.decoding.decode``. Hidden files do not
+    count.
     What is left out is counted in the notes: ``excluded`` (names of files that are ``missing`` or
     ``unreadable``, with ``bad_files=exclude``), ``unlisted`` (image files that the table does not
     name), ``other_files`` (no images by the end of their name), ``duplicate_rows``.

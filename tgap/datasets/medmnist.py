@@ -13,12 +13,16 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.digest import remembered_file_digest
+from tgap.core.errors import DataError, nearest
+from tgap.core.types import (
+    Bools,
+    Images,
+    ImageSet,
+    NewImages,
+)
 from tgap.datasets.base import Dataset
-from tgap.errors import DataError
-from tgap.files import remembered_file_digest
-from tgap.suggest import nearest
-from tgap.types import Bools, Images, ImageSet, NewImages
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.datasets.csv_files import find_csv, read_csv
-from tgap.datasets.listing import Listing
-from tgap.datasets.observations import (
+from tgap.core.errors import DataError
+from tgap.core.types import Indices
+from tgap.datasets.radiographs.observations import (
     OBSERVATIONS,
     ObservedRadiographs,
     Records,
@@ -18,9 +18,8 @@ from tgap.datasets.observations import (
     refuse,
     refuse_repeats,
 )
-from tgap.datasets.tables import Table
-from tgap.errors import DataError
-from tgap.types import Indices
+from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.tables import Table, find_csv, read_csv
 
 _IDS = ("subject_id", "study_id")
 _TABLES = {
@@ -50,9 +49,9 @@ class MimicCxr(ObservedRadiographs):
     out.
 
     Findings are the 12 pathologies. How labels are made of them, and what ``uncertain`` does, is
-    said at ``tgap.datasets.observations.label``. Metadata are ``file``, ``view`` and ``study``;
-    age and sex are in tables of MIMIC-IV that are not read. The notes count what is left out, as
-    for ``nih_chestxray14``.
+    said at ``tgap.datasets.radiographs.observations.label``. Metadata are ``file``, ``view`` and
+    ``study``; age and sex are in tables of MIMIC-IV that are not read. The notes count what is left
+    out, as for ``nih_chestxray14``.
     """
 
     def _tables(self) -> dict[str, Path]:

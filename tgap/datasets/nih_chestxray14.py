@@ -9,14 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from tgap.component import option
-from tgap.datasets import decoding, nih_layout
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.types import (
+    Bools,
+    Images,
+    ImageSet,
+    Indices,
+    NewImages,
+)
 from tgap.datasets.base import Dataset
-from tgap.datasets.listing import Listing, list_images
-from tgap.datasets.nih_metadata import FINDINGS, Metadata, first, parse
-from tgap.datasets.nih_quality import doubtful
-from tgap.errors import DataError
-from tgap.types import Bools, Images, ImageSet, Indices, NewImages
+from tgap.datasets.radiographs import nih_folder as nih_layout
+from tgap.datasets.radiographs.nih_table import (
+    FINDINGS,
+    Metadata,
+    first,
+    parse,
+)
+from tgap.datasets.radiographs.quality import doubtful
+from tgap.datasets.reading import decoding
+from tgap.datasets.reading.listing import Listing, list_images
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +55,8 @@ class NihChestxray14(Dataset):
     either way; metadata are ``file``, ``view``, ``sex``, ``age`` (years) and ``follow_up``.
 
     Besides files that are missing or cannot be decoded, images that are near-empty or inverted
-    count as bad (see ``tgap.datasets.nih_quality.doubtful``). The notes name the first 100 files
-    that were left out of each kind under ``excluded`` and count all of them under
+    count as bad (see ``tgap.datasets.radiographs.quality.doubtful``). The notes name the first 100
+    files that were left out of each kind under ``excluded`` and count all of them under
     ``excluded_counts``; they also count ``unlisted`` images (not in the table, or not in these
     folders), ``duplicate_rows`` and ``ages_above_120``, which become unknown.
     """

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import Images, ImageSet, NewImages
 from tgap.datasets.base import Dataset
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors
 from tgap.datasets.phantoms.picture import draw_all
 from tgap.datasets.phantoms.writing import LARGEST, SMALLEST_SIZE, file_names
-from tgap.types import Images, ImageSet, NewImages
 
 _NOT_METADATA = ("seed", "image", "patient", "official_test")
 

@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.digest import image_digests
+from tgap.core.errors import DataError
+from tgap.core.types import (
+    Bools,
+    Images,
+    ImageSet,
+    Indices,
+    NewImages,
+    Resumable,
+)
 from tgap.datasets.base import Dataset
-from tgap.digest import image_digests
-from tgap.errors import DataError
-from tgap.types import Bools, Images, ImageSet, Indices, NewImages, Resumable
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import Component, option
-from tgap.errors import ContractError
-from tgap.types import Floats, Images
+from tgap.core.component import Component, option
+from tgap.core.errors import ContractError
+from tgap.core.types import Floats, Images
 
 Features = Callable[[Images], Floats]
 """A fitted classifier's features of images."""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
+from tgap.core.types import Floats, Images
 from tgap.embedders.base import Embedder, Features
-from tgap.types import Floats, Images
 
 
 @dataclass(kw_only=True)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.component import option
-from tgap.device import DEVICES, torch_device
-from tgap.digest import folder_digest
+from tgap.core.component import option
+from tgap.core.device import DEVICES, torch_device
+from tgap.core.digest import folder_digest, remembered_file_digest
+from tgap.core.errors import ConfigError, DataError, nearest
+from tgap.core.types import Floats, Images
 from tgap.embedders.base import Embedder, Features
-from tgap.errors import ConfigError, DataError
-from tgap.files import remembered_file_digest
-from tgap.suggest import nearest
-from tgap.types import Floats, Images
 
 if TYPE_CHECKING:
     import torch

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import Floats, Images
 from tgap.embedders.base import Embedder, Features
-from tgap.types import Floats, Images
 
 
 @dataclass(kw_only=True)

@@ -7,11 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.seeding import rng_for
+from tgap.core.types import (
+    Bools,
+    ImageSet,
+    Indices,
+    Weights,
+)
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import macro_auroc
-from tgap.seeding import rng_for
-from tgap.types import Bools, ImageSet, Indices, Weights
 
 log = logging.getLogger(__name__)
 

@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.classifiers.base import Classifier
-from tgap.component import Component
-from tgap.errors import ContractError
-from tgap.types import Floats, Images, ImageSet, Scores, Weights
-
-LEGS = ("tstr", "trts", "trtr", "tsts")
-"""Train on Synthetic or Real, test on Real or Synthetic."""
+from tgap.core.component import Component
+from tgap.core.errors import ContractError
+from tgap.core.types import (
+    Floats,
+    Images,
+    ImageSet,
+    Scores,
+    Weights,
+)
+from tgap.metrics.legs import LEGS
 
 
 class Evidence(Protocol):

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import (
+    Bools,
+    Floats,
+    Images,
+    ImageSet,
+)
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.evaluators.metadata_baseline import scores_from_columns
-from tgap.evaluators.naming import metric_names
 from tgap.metrics.classification import auroc_per_label
-from tgap.types import Bools, Floats, Images, ImageSet
+from tgap.metrics.metadata import scores_from_columns
+from tgap.metrics.naming import metric_names
 
 
 @dataclass(kw_only=True)

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import (
+    Bools,
+    Floats,
+    ImageSet,
+    Indices,
+)
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.evaluators.matching import common_count, draw_images, embedded
-from tgap.evaluators.naming import metric_names
-from tgap.evaluators.probes import Probe, fit_probes
-from tgap.types import Bools, Floats, ImageSet, Indices
+from tgap.evaluators.parts.matching import common_count, draw_images, embedded
+from tgap.metrics.naming import metric_names
+from tgap.metrics.probes import Probe, fit_probes
 
 Distances = Mapping[str, list[float]]
 """Of each label, for ``distance`` and ``floor``."""

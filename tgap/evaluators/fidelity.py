@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import Floats, ImageSet
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.evaluators.matching import common_count, draw_images, embedded
-from tgap.evaluators.naming import metric_names
+from tgap.evaluators.parts.matching import common_count, draw_images, embedded
 from tgap.metrics.distances import frechet, kid, vendi
+from tgap.metrics.naming import metric_names
 from tgap.metrics.neighbours import prdc
-from tgap.types import Floats, ImageSet
 
 
 @dataclass(kw_only=True)

@@ -6,14 +6,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tgap.component import option
-from tgap.digest import image_digests
+from tgap.core.component import option
+from tgap.core.digest import image_digests
+from tgap.core.types import (
+    Bools,
+    Floats,
+    ImageSet,
+    Indices,
+)
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.evaluators.matching import embedded
-from tgap.evaluators.pairs import picture_of_pairs
+from tgap.evaluators.parts.matching import embedded
+from tgap.evaluators.parts.pairs import picture_of_pairs
 from tgap.metrics.classification import auroc
-from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
+from tgap.metrics.copies import (
+    Resemblance,
+    distinct,
+    resemblance,
+    threshold,
+)
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
     Doubles,
@@ -25,7 +36,6 @@ from tgap.metrics.memorization import (
     nearest,
     tpr_at_fpr,
 )
-from tgap.types import Bools, Floats, ImageSet, Indices
 
 ROWS = 200
 PAIRS = 32

@@ -6,33 +6,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tgap.component import option
-from tgap.errors import ContractError
-from tgap.evaluators.base import LEGS, Evaluation, Evaluator, Evidence
-from tgap.evaluators.findings import finding_metrics
-from tgap.evaluators.leg import leg_metrics
-from tgap.evaluators.naming import metric_names
+from tgap.core.component import option
+from tgap.core.errors import ContractError
+from tgap.core.seeding import rng_for
+from tgap.core.types import Indices, Scores
+from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import Doubles, auroc_per_label
 from tgap.metrics.delong import delong_test, delta_interval_of_fter
-from tgap.metrics.gap import Value, fter_is_meaningful, gaps
+from tgap.metrics.findings import finding_metrics
+from tgap.metrics.gap import fter_is_meaningful, gaps
 from tgap.metrics.intervals import Interval, Scale, interval
+from tgap.metrics.legs import (
+    LEGS,
+    REAL,
+    SCALES,
+    SYNTHETIC,
+    image_freedom,
+    leg_metrics,
+    numbers_with_intervals,
+    undetermined,
+)
+from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
-from tgap.seeding import rng_for
-from tgap.types import Indices, Scores
 
-SCALES: dict[str, Scale] = {
-    **{f"{leg}/auroc": "logit" for leg in LEGS},
-    "fter": "log",
-    "utility_ratio": "log",
-    "t_gap": "identity",
-    "t_gap/easier_than_reality": "identity",
-    "t_gap/utility_lost": "identity",
-}
-"""Metrics that have an interval, and the scale on which it is symmetric."""
 ENDS = ("lo", "hi")
-REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
-"""How many patients with equally many images would say as much, of the label, or of the images
-without it, that has fewest."""
 
 
 @dataclass(kw_only=True)
@@ -132,48 +129,6 @@ def _require_same_labels(legs: Mapping[str, Scores]) -> None:
                 "all legs must have the same labels in the same order, got "
                 f"{LEGS[0]}: {', '.join(first)}; {leg}: {', '.join(legs[leg].label_names)}"
             )
-
-
-def image_freedom(name: str, effective: Mapping[str, float]) -> float:
-    """Degrees of freedom of what test images add to a number's variance.
-
-    Args:
-        name: Of ``SCALES``.
-        effective: ``REAL`` and ``SYNTHETIC``; one that is missing counts as infinite.
-    """
-    real, synthetic = (effective.get(side, math.inf) for side in (REAL, SYNTHETIC))
-    if name.startswith(("trts", "tsts")):
-        return synthetic - 1
-    if name.startswith(("tstr", "trtr", "utility_ratio", "t_gap/utility_lost")):
-        return real - 1
-    return min(real, synthetic) - 1
-
-
-def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
-    """All of ``SCALES``, from macro AUROCs by leg."""
-    found = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
-    return {name: found[name] for name in SCALES}
-
-
-def legs_of(name: str) -> tuple[str, ...]:
-    """The legs that a number of ``SCALES`` is made of."""
-    if name.endswith("/auroc"):
-        return (name.removesuffix("/auroc"),)
-    if name == "t_gap/easier_than_reality":
-        return ("trts", "trtr")
-    return ("tstr", "trts") if name in ("fter", "t_gap") else ("tstr", "trtr")
-
-
-def undetermined(intervals: Mapping[str, Interval]) -> list[str]:
-    """Numbers of which a leg has no interval, so that they have none themselves.
-
-    A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
-    """
-    return [
-        name
-        for name in intervals
-        if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in legs_of(name))
-    ]
 
 
 def _intervals(

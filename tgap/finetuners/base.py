@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import Component
-from tgap.errors import ContractError
+from tgap.core.component import Component
+from tgap.core.errors import ContractError
+from tgap.core.settings import Budget
+from tgap.core.types import Doubles, Images, Indices
 from tgap.generators.base import Model
-from tgap.settings import Budget
-from tgap.types import Doubles, Images, Indices
 
 Log = Callable[[int, dict[str, float]], None]
 """Told (optimizer step, values by name)."""

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
 from tgap.finetuners.base import PromptedImages
-from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
-from tgap.component import option
-from tgap.errors import DataError
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.seeding import isolated
 from tgap.finetuners.base import PromptedImages
-from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel
-from tgap.seeding import isolated
 
 if TYPE_CHECKING:
     import torch

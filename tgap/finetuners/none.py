@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core.settings import Budget
 from tgap.finetuners.base import Finetuner, Log, PromptedImages
 from tgap.generators.base import Model
-from tgap.settings import Budget
 
 
 @dataclass(kw_only=True)

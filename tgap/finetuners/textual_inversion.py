@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
 from tgap.finetuners.base import PromptedImages
-from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel
 
 
@@ -55,7 +55,7 @@ class TextualInversion(DenoisingFinetuner):
         import torch
         from torch.nn.utils import parametrize
 
-        from tgap.finetuners.parametrizations import NewRows
+        from tgap.finetuners.training.parametrizations import NewRows
 
         if next(model.denoiser.parameters()).dtype != torch.float32:
             # Gradients pass through all of it, and are too small for float16.
@@ -71,7 +71,7 @@ class TextualInversion(DenoisingFinetuner):
         return taught
 
     def _finished(self, trained: LatentModel) -> LatentModel:
-        from tgap.finetuners.parametrizations import fold
+        from tgap.finetuners.training.parametrizations import fold
 
         (encoder,) = trained.text_encoders
         fold(encoder)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
-from tgap.errors import DataError
+from tgap.core.component import option
+from tgap.core.errors import DataError
 from tgap.finetuners.base import PromptedImages
-from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel
 
 READERS = (".attn2.to_k", ".attn2.to_v", "context_embedder")
@@ -37,7 +37,7 @@ class TextualProjection(DenoisingFinetuner):
     ) -> LatentModel:
         from torch.nn.utils import parametrize
 
-        from tgap.finetuners.parametrizations import Projected
+        from tgap.finetuners.training.parametrizations import Projected
 
         denoiser = copy.deepcopy(model.denoiser).float().requires_grad_(False)
         readers = [m for name, m in denoiser.named_modules() if name.endswith(READERS)]
@@ -52,7 +52,7 @@ class TextualProjection(DenoisingFinetuner):
         return model.with_parts(denoiser)
 
     def _finished(self, trained: LatentModel) -> LatentModel:
-        from tgap.finetuners.parametrizations import fold
+        from tgap.finetuners.training.parametrizations import fold
 
         fold(trained.denoiser)
         return super()._finished(trained)

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.generators.base import Control, Draw, Examples
-from tgap.generators.dealing import cycled
+from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.dealing import cycled
 
 
 @dataclass(kw_only=True)

@@ -6,14 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
-from tgap.errors import DataError
-from tgap.generators.base import Control, Draw, Examples
-from tgap.generators.dealing import cycled
-from tgap.generators.jitter import jittered
-from tgap.generators.latent.folder import vae_factor
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.types import Images
+from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.dealing import cycled
+from tgap.generators.controls.jitter import jittered
+from tgap.generators.latent.files.folder import vae_factor
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
-from tgap.types import Images
 
 
 @dataclass(kw_only=True)
@@ -21,8 +21,8 @@ class CopyWithJitter(Control):
     """A generator that learnt its tuning set by heart, but not to the pixel.
 
     Images as of ``copy_tuning_set``, each shifted, zoomed and changed in contrast by its own noise
-    seed (``tgap.generators.jitter``), so that no pixel need be equal: a search for copies must find
-    them all the same.
+    seed (``tgap.generators.controls.jitter``), so that no pixel need be equal: a search for copies
+    must find them all the same.
 
     Args:
         strength: At 0.3, up to 6 % of the width, 6 % zoom and 20 % contrast and brightness.

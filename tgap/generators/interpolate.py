@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.errors import DataError
-from tgap.generators.base import Control, Draw, Examples
+from tgap.core.errors import DataError
+from tgap.core.types import Images, Indices
+from tgap.generators.controls.base import Control, Draw, Examples
 from tgap.metrics.copies import distinct
-from tgap.types import Images, Indices
 
 
 @dataclass(kw_only=True)

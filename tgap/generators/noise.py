@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.generators.base import Control, Draw, Examples
-from tgap.types import Images
+from tgap.core.types import Images
+from tgap.generators.controls.base import Control, Draw, Examples
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.generators.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Examples
 
 
 @dataclass(kw_only=True)

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tgap.generators.latent.layouts import STABLE_DIFFUSION, Layout
+from tgap.generators.latent.files.layouts import _CLIP, _SCHEDULER, _TOKENIZER, _UNET, _VAE, Layout
+from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.pretrained import LatentGenerator
-from tgap.generators.latent.source import Source, find
 
 if TYPE_CHECKING:
     import torch
@@ -14,6 +14,21 @@ if TYPE_CHECKING:
     from tgap.generators.latent.model import StableDiffusionModel
 
 PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
+
+
+STABLE_DIFFUSION = Layout(
+    "StableDiffusionPipeline",
+    {
+        "vae": _VAE,
+        "unet": _UNET,
+        "text_encoder": _CLIP,
+        "tokenizer": _TOKENIZER,
+        "scheduler": _SCHEDULER,
+    },
+    single_file=True,
+    # the safety checker blacks out images that it misjudges
+    without={"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
+)
 
 
 @dataclass(kw_only=True)

@@ -1,15 +1,80 @@
 """Stable Diffusion 3 and 3.5."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tgap.generators.latent.layouts import STABLE_DIFFUSION_3, Layout
+from tgap.generators.latent.base import Conditioning, Noising
+from tgap.generators.latent.files.layouts import (
+    _CLIP_PROJECTED,
+    _DIFFUSERS,
+    _TOKENIZER,
+    _VAE,
+    TOKENIZER_FILES,
+    Layers,
+    Layout,
+    Part,
+    Sizes,
+)
+from tgap.generators.latent.model import StableDiffusionModel
+from tgap.generators.latent.noising import Flow
 from tgap.generators.latent.pretrained import LatentGenerator
+from tgap.generators.latent.schedulers import no_such_scheduler
 
 if TYPE_CHECKING:
     import torch
 
-    from tgap.generators.latent.model_3 import StableDiffusion3Model
+T5_TOKENS = 256  # that StableDiffusion3Pipeline hands to its T5, which could read more
+
+
+STABLE_DIFFUSION_3 = Layout(
+    "StableDiffusion3Pipeline",
+    {
+        "vae": _VAE,
+        "transformer": Part(
+            "diffusers",
+            ("SD3Transformer2DModel",),
+            stem=_DIFFUSERS,
+            sizes=(
+                Sizes(("pos_embed.proj.weight",), {1: "in_channels", 2: "patch_size"}),
+                Sizes(("context_embedder.weight",), {1: "joint_attention_dim"}),
+            ),
+            layers=(Layers(r"^transformer_blocks\.(\d+)\.", "num_layers"),),
+        ),
+        "text_encoder": _CLIP_PROJECTED,
+        "text_encoder_2": _CLIP_PROJECTED,
+        "text_encoder_3": Part(
+            "transformers",
+            ("T5EncoderModel",),
+            stem="model",
+            sizes=(
+                Sizes(
+                    ("shared.weight", "encoder.embed_tokens.weight"),
+                    {0: "vocab_size", 1: "d_model"},
+                ),
+            ),
+            layers=(Layers(r"^encoder\.block\.(\d+)\.", "num_layers"),),
+            optional=True,
+        ),
+        "tokenizer": _TOKENIZER,
+        "tokenizer_2": _TOKENIZER,
+        "tokenizer_3": Part(
+            "transformers",
+            ("T5TokenizerFast", "T5Tokenizer"),
+            TOKENIZER_FILES[0],
+            optional=True,
+            reads=T5_TOKENS,
+        ),
+        "scheduler": Part(
+            "diffusers", ("FlowMatchEulerDiscreteScheduler",), "scheduler_config.json"
+        ),
+    },
+    denoiser="transformer",
+    without={"image_encoder": None, "feature_extractor": None},
+)
+
+
+SCHEDULERS = ("flow_euler",)
 
 
 @dataclass(kw_only=True)
@@ -33,6 +98,38 @@ class StableDiffusion3(LatentGenerator):
     def _model(
         self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
     ) -> "StableDiffusion3Model":
-        from tgap.generators.latent.model_3 import StableDiffusion3Model
 
         return StableDiffusion3Model(pipeline, self.image_size, words, precision)
+
+
+class StableDiffusion3Model(StableDiffusionModel):
+    """A ``StableDiffusion3Pipeline`` ready to draw: a transformer trained by flow matching."""
+
+    usual_scheduler: ClassVar[str] = "flow_euler"
+
+    denoiser_name: ClassVar[str] = "transformer"
+    said_as: ClassVar[Mapping[str, str]] = {
+        "encoder_hidden_states": "prompt_embeds",
+        "pooled_projections": "pooled_prompt_embeds",
+    }
+    tokens_read: ClassVar[Mapping[str, int]] = {"tokenizer_3": T5_TOKENS}
+
+    def _encoded(self, prompts: list[str]) -> Conditioning:
+        """Hidden states of all text encoders one after another, and both pooled CLIP vectors.
+
+        In place of a T5 encoder that the pipeline has not there are zeros.
+        """
+        states, _, pooled, _ = self.pipeline.encode_prompt(
+            prompts, None, None, device=self.device, do_classifier_free_guidance=False
+        )
+        return {"encoder_hidden_states": states, "pooled_projections": pooled}
+
+    def _noising(self) -> Noising:
+        return Flow(self._scheduler("flow_euler"))
+
+    def _scheduler(self, name: str) -> Any:
+        from diffusers import FlowMatchEulerDiscreteScheduler
+
+        if name not in SCHEDULERS:
+            raise no_such_scheduler(name, SCHEDULERS)
+        return FlowMatchEulerDiscreteScheduler.from_config(self.pipeline.scheduler.config)

@@ -1,15 +1,38 @@
 """Stable Diffusion XL."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tgap.generators.latent.layouts import STABLE_DIFFUSION_XL, Layout
+from tgap.generators.latent.base import Conditioning
+from tgap.generators.latent.files.layouts import (
+    _CLIP,
+    _CLIP_PROJECTED,
+    _SCHEDULER,
+    _TOKENIZER,
+    _UNET,
+    _VAE,
+    Layout,
+)
+from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.pretrained import LatentGenerator
 
 if TYPE_CHECKING:
     import torch
 
-    from tgap.generators.latent.model_xl import StableDiffusionXLModel
+STABLE_DIFFUSION_XL = Layout(
+    "StableDiffusionXLPipeline",
+    {
+        "vae": _VAE,
+        "unet": _UNET,
+        "text_encoder": _CLIP,
+        "text_encoder_2": _CLIP_PROJECTED,
+        "tokenizer": _TOKENIZER,
+        "tokenizer_2": _TOKENIZER,
+        "scheduler": _SCHEDULER,
+    },
+    without={"image_encoder": None, "feature_extractor": None, "add_watermarker": False},
+)
 
 
 @dataclass(kw_only=True)
@@ -24,6 +47,43 @@ class StableDiffusionXL(LatentGenerator):
     def _model(
         self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
     ) -> "StableDiffusionXLModel":
-        from tgap.generators.latent.model_xl import StableDiffusionXLModel
 
         return StableDiffusionXLModel(pipeline, self.image_size, words, precision)
+
+
+class StableDiffusionXLModel(StableDiffusionModel):
+    """A ``StableDiffusionXLPipeline`` ready to draw.
+
+    The UNet is also told an image's original size, crop and target size (Podell et al. 2023, arXiv
+    2307.01952, section 2.2). All images, those it is tuned on too, count as uncropped and as of the
+    size that they have.
+    """
+
+    said_as: ClassVar[Mapping[str, str]] = {
+        "encoder_hidden_states": "prompt_embeds",
+        "text_embeds": "pooled_prompt_embeds",
+    }
+
+    def _encoded(self, prompts: list[str]) -> Conditioning:
+        """Next-to-last hidden states of both text encoders, and the second one's pooled vector.
+
+        The empty prompt is zeros where the pipeline's settings say that the UNet was trained so.
+        """
+        import torch
+
+        states, _, pooled, _ = self.pipeline.encode_prompt(
+            prompts, device=self.device, do_classifier_free_guidance=False
+        )
+        if self.pipeline.config.force_zeros_for_empty_prompt:
+            said = torch.tensor([prompt != "" for prompt in prompts], device=states.device)
+            states, pooled = states * said[:, None, None], pooled * said[:, None]
+        return {"encoder_hidden_states": states, "text_embeds": pooled}
+
+    def _told(self, conditioning: Conditioning) -> dict[str, Any]:
+        states, pooled = conditioning["encoder_hidden_states"], conditioning["text_embeds"]
+        size = (self.height, self.width)
+        sizes = states.new_tensor([*size, 0, 0, *size]).expand(len(states), -1)
+        return {
+            "encoder_hidden_states": states,
+            "added_cond_kwargs": {"text_embeds": pooled, "time_ids": sizes},
+        }

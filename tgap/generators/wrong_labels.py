@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
-from tgap.errors import DataError
-from tgap.generators.base import Control, Draw, Examples
-from tgap.generators.dealing import by_patient
-from tgap.types import ImageSet, Indices
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.types import ImageSet, Indices
+from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.dealing import by_patient
 
 
 @dataclass(kw_only=True)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
-from tgap.types import Bools
+from tgap.core.errors import ContractError
+from tgap.core.types import Bools
 
 Reals = NDArray[Any]
 """Scores of any real dtype; they are compared as they are, so float32 ties stay ties."""

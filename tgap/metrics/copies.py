@@ -10,8 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
-from tgap.types import Bools, Floats, Images, Indices
+from tgap.core.errors import ContractError
+from tgap.core.types import (
+    Bools,
+    Floats,
+    Images,
+    Indices,
+)
 
 if TYPE_CHECKING:
     import torch

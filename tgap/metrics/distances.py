@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 
 Vectors = NDArray[Any]
 """``(N, d)`` of any real dtype; computed with in float64."""

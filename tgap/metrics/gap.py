@@ -11,7 +11,7 @@ from typing import TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 
 Value = TypeVar("Value", float, NDArray[np.float64])
 

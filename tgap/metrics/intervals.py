@@ -12,7 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.metrics.classification import Doubles
 
 Scale = Literal["identity", "logit", "log"]

@@ -7,9 +7,9 @@ patients and of the same distribution (held-out), say what a generator that copi
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
+from tgap.core.types import Bools, Floats, Indices
 from tgap.metrics.classification import auroc, roc_curve
-from tgap.types import Bools, Floats, Indices
 
 Doubles = NDArray[np.float64]
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.metrics.distances import Doubles, Vectors, as_pair
 
 _BLOCK = 1024

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
+from tgap.core.types import Bools, Indices
 from tgap.metrics.classification import Doubles, Reals, check_scores
-from tgap.types import Bools, Indices
 
 Counts = NDArray[np.uint16]
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import Component
-from tgap.errors import ContractError, DataError
-from tgap.settings import Splitting
-from tgap.types import Bools, ImageSet, Split
+from tgap.core.component import Component
+from tgap.core.errors import ContractError, DataError
+from tgap.core.settings import Splitting
+from tgap.core.types import Bools, ImageSet, Split
 
 
 @dataclass(kw_only=True)

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.errors import DataError
+from tgap.core.errors import DataError
+from tgap.core.settings import Splitting
+from tgap.core.types import (
+    Bools,
+    ImageSet,
+    Indices,
+    Split,
+)
 from tgap.protocols.base import Protocol, require_images
-from tgap.settings import Splitting
-from tgap.types import Bools, ImageSet, Indices, Split
 
 
 @dataclass(kw_only=True)

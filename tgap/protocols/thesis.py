@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core.settings import Splitting
+from tgap.core.types import ImageSet, Split
 from tgap.protocols.base import Protocol, require_images
-from tgap.settings import Splitting
-from tgap.types import ImageSet, Split
 
 POOL = TEST = 10_000
 

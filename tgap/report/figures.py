@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.errors import ContractError
-from tgap.evaluators.base import LEGS
+from tgap.core.errors import ContractError
+from tgap.core.types import Bools, Floats, Images, Scores
 from tgap.metrics.classification import auroc, roc_curve
-from tgap.types import Bools, Images, Scores
+from tgap.metrics.legs import LEGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,9 +22,27 @@ STYLES = {
     "trtr": ("#009E73", "-."),
     "tsts": ("#CC79A7", ":"),
 }
+
+
 GAP = 2
 """Pixels between images."""
 BETWEEN_LABELS = 10
+
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+# Okabe & Ito's colours; real and synthetic as the legs TRTR and TSTR have them.
+ARM_STYLES = {
+    "real": ("#009E73", "-.", "real alone"),
+    "mixed": ("#56B4E9", "--", "real and synthetic mixed"),
+    "pretrained": ("#E69F00", "-", "synthetic, then real"),
+    "synthetic": ("#D55E00", ":", "synthetic alone"),
+}
+
+
+ROWS, COLUMNS = 2, 8
+"""Of each of the two blocks."""
 
 
 def image_grid(
@@ -154,3 +172,107 @@ def _font(size: int) -> "ImageFont.FreeTypeFont":
 
     folder = Path(matplotlib.get_data_path())
     return ImageFont.truetype(str(folder / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+
+def augmentation_curves(rows: Rows, path: Path) -> None:
+    """Draw macro AUROC on real_test against the numbers of real and of synthetic images.
+
+    Args:
+        rows: The table ``curves``: ``arm``, ``real_per_label``, ``synthetic_per_label``,
+            ``auroc``; an AUROC that is not known (NaN or null) has no point.
+        path: PNG file to write.
+
+    Raises:
+        ContractError: If there is no row, or one of an arm that is not known.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    unknown = sorted({row["arm"] for row in rows} - ARM_STYLES.keys())
+    if not rows or unknown:
+        raise ContractError(
+            f"curves need rows of the arms {', '.join(ARM_STYLES)}; "
+            f"got {', '.join(unknown) or 'no rows'}"
+        )
+    figure = Figure(figsize=(9, 4.2), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for arm in ARM_STYLES:
+        side = "synthetic" if arm == "synthetic" else "real"
+        points = [(row[f"{side}_per_label"], row["auroc"]) for row in rows if row["arm"] == arm]
+        if points:
+            _curve(right if side == "synthetic" else left, arm, sorted(points))
+            if arm == "synthetic":  # what it reaches without any real image
+                _level(left, arm, max(points)[1])
+    left.set(ylabel="macro AUROC on real images")
+    for panel, side in ((left, "real"), (right, "synthetic")):
+        numbers = sorted({row[f"{side}_per_label"] for row in rows} - {0})
+        panel.set(xscale="log", xlabel=f"{side} training images per label")
+        panel.set_xticks(numbers, [str(n) for n in numbers])
+        panel.minorticks_off()
+        panel.set_xlim(min(numbers) / 1.2, max(numbers) * 1.2)
+        panel.axhline(0.5, color="0.8", linewidth=1, zorder=0)
+        panel.legend(loc="lower right", frameon=False)
+    # Without the version of matplotlib, which would change the bytes.
+    figure.savefig(path, format="png", metadata={"Software": None})
+
+
+def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) -> None:
+    colour, dashes, text = ARM_STYLES[arm]
+    numbers, aurocs = np.array(points, dtype=np.float64).T
+    panel.plot(
+        numbers, aurocs, color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=4,
+        label=text,
+    )  # fmt: skip
+
+
+def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
+    """A line at one height, for an arm that does not depend on the panel's number."""
+    colour, dashes, text = ARM_STYLES[arm]
+    panel.axhline(
+        np.nan if auroc is None else auroc, color=colour, linestyle=dashes, linewidth=1.4,
+        label=text,
+    )  # fmt: skip
+
+
+def draw_doubtful(
+    images: Images,
+    captions: Sequence[str],
+    confidence: Floats,
+    kept: Bools,
+    floor: float,
+    path: Path,
+) -> None:
+    """Draw the least sure of the images kept, and below them the surest of those left out.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8, C = 1 or 3.
+        captions: N texts.
+        confidence: ``(N,)``.
+        kept: ``(N,)`` bool.
+        floor: That the kept ones reach.
+        path: PNG file to write.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    order = np.argsort(confidence, kind="stable")
+    blocks = {
+        f"kept, the least sure (floor {floor:g})": order[kept[order]],
+        "left out, the surest": order[~kept[order]][::-1],
+    }
+    figure = Figure(figsize=(1.6 * COLUMNS, 2 * 2 * ROWS), dpi=100, layout="constrained")
+    FigureCanvasAgg(figure)
+    parts = np.asarray(figure.subfigures(2, 1))
+    for part, (title, rows) in zip(parts, blocks.items(), strict=True):
+        part.suptitle(title if len(rows) else f"{title}: none")
+        for number, panel in enumerate(part.subplots(ROWS, COLUMNS).ravel()):
+            panel.set_axis_off()
+            if number < len(rows):
+                row = rows[number]
+                grey = images.shape[3] == 1
+                shown = images[row, ..., 0] if grey else images[row]
+                panel.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=255)
+                panel.set_title(captions[row], fontsize=9, parse_math=False)
+    # Without the version of matplotlib, which would change the bytes.
+    figure.savefig(path, format="png", metadata={"Software": None})

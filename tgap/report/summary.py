@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tgap.verdicts import verdicts
+from tgap.analysis.verdicts import verdicts
 
 
 @dataclass(frozen=True)

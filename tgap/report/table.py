@@ -6,10 +6,20 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tgap.comparison import Comparison, Pair, SizeEffect, own_settings
-from tgap.groups import NAMED, Group, short, varied
-from tgap.metrics.comparison import EQUIVALENCE_SEEDS, in_words, p_text
+from tgap.analysis.comparison import (
+    Comparison,
+    Pair,
+    SizeEffect,
+    own_settings,
+)
+from tgap.analysis.groups import (
+    NAMED,
+    Group,
+    short,
+    varied,
+)
 from tgap.metrics.intervals import Interval
+from tgap.metrics.significance import EQUIVALENCE_SEEDS, in_words, p_text
 
 if TYPE_CHECKING:
     from rich.console import Console

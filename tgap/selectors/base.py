@@ -8,10 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import Component, option
+from tgap.core.component import Component, option
+from tgap.core.errors import ContractError
+from tgap.core.types import (
+    Bools,
+    Floats,
+    ImageSet,
+    Indices,
+    Selection,
+)
 from tgap.embedders.base import Embedder
-from tgap.errors import ContractError
-from tgap.types import Bools, Floats, ImageSet, Indices, Selection
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from typing import Any
 
 import filelock
 
-from tgap.errors import StoreError
-from tgap.files import sync, writing
+from tgap.core.errors import StoreError
+from tgap.core.files import sync, writing
 
 SWEEP = "sweep"
 """Run key of a sweep's own journal: its parent run in MLflow."""

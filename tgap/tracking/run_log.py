@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tgap.errors import ContractError
+from tgap.core.errors import ContractError
 from tgap.tracking.journal import Event, Journal, complete
 
 PARAM_LENGTH = 6000

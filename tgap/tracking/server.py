@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
-from tgap.errors import TgapError
+from tgap.core.errors import TgapError
 
 SQLITE = "sqlite:///"
 HOST = "127.0.0.1"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import filelock
 
-from tgap.errors import ContractError, StoreError, TgapError
+from tgap.core.errors import ContractError, StoreError, TgapError
 from tgap.tracking.journal import SINGLE, SWEEP, Journal
 from tgap.tracking.run_log import RunLog
 from tgap.tracking.server import sqlite_file, without_password
@@ -105,7 +105,7 @@ class Tracker:
         """Bring MLflow up to a journal; the first failure is told, and it is not tried again."""
         if self._away or _is_pushed(journal, self.uri):
             return
-        from tgap.tracking.mlflow_store import push
+        from tgap.tracking.push import push
 
         try:
             push(journal, self.home, self.uri)
@@ -157,7 +157,7 @@ def sync(home: Path, uri: str) -> int:
 
 
 def _replay(journal: Journal, home: Path, uri: str) -> bool:
-    from tgap.tracking.mlflow_store import push
+    from tgap.tracking.push import push
 
     try:
         return push(journal, home.absolute(), uri) > 0

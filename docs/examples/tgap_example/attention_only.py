@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core import option
 from tgap.finetuners.base import PromptedImages
-from tgap.finetuners.denoising import DenoisingFinetuner
+from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel
 
 

@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core import ContractError, option
 from tgap.embedders.base import Embedder
-from tgap.errors import ContractError
 from tgap.selectors.base import Candidates, Picks, Selector
 
 

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.classifiers.base import Classifier, Log
-from tgap.types import Floats, Images, ImageSet, Weights
+from tgap.core import (
+    Floats,
+    Images,
+    ImageSet,
+    Weights,
+)
 
 
 @dataclass(kw_only=True)

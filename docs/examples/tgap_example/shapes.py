@@ -5,9 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core import ImageSet, NewImages, option
 from tgap.datasets.base import Dataset
-from tgap.types import ImageSet, NewImages
 
 SIDE = 32
 

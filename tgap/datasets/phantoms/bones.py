@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tgap.core.types import Floats
 from tgap.datasets.phantoms.anatomy import Chest, Row, step
-from tgap.types import Floats
 
 
 def draw_bones(row: Row, chest: Chest) -> None:

@@ -5,10 +5,15 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tgap.datasets.phantoms.anatomy import SIDES, Chest, Row, Shape
+from tgap.core.types import Floats
+from tgap.datasets.phantoms.anatomy import (
+    SIDES,
+    Chest,
+    Row,
+    Shape,
+)
 from tgap.datasets.phantoms.factors import FINDINGS, severity_of
 from tgap.datasets.phantoms.noise import smooth_noise
-from tgap.types import Floats
 
 _FLOOR = 0.4
 """Strength of the mildest finding that a reader would still name."""

@@ -7,14 +7,19 @@ from functools import lru_cache
 
 import numpy as np
 
-from tgap.datasets.phantoms.anatomy import Chest, Row, draw_chest, shape_of
+from tgap.core.progress import progress
+from tgap.core.seeding import rng_for
+from tgap.core.types import Floats, Images
+from tgap.datasets.phantoms.anatomy import (
+    Chest,
+    Row,
+    draw_chest,
+    shape_of,
+)
 from tgap.datasets.phantoms.bones import draw_bones
 from tgap.datasets.phantoms.factors import Factors
 from tgap.datasets.phantoms.findings import add_findings, deform, vessel_mask
 from tgap.datasets.phantoms.vessels import draw_vessels
-from tgap.progress import progress
-from tgap.seeding import rng_for
-from tgap.types import Floats, Images
 
 _FONT_SIZE = 64
 _BLOCK = 32

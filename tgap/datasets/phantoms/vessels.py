@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.core.types import Floats
 from tgap.datasets.phantoms.anatomy import SIDES, Chest, Row
-from tgap.types import Floats
 
 _TRUNKS = 8
 _GENERATIONS = 5

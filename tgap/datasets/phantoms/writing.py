@@ -8,11 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors, draw_typical
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.files import whole_folder
+from tgap.core.types import Images
+from tgap.datasets.phantoms.factors import (
+    FINDINGS,
+    Factors,
+    draw_factors,
+    draw_typical,
+)
 from tgap.datasets.phantoms.picture import draw_all
-from tgap.errors import ConfigError, DataError
-from tgap.files import whole_folder
-from tgap.types import Images
 
 TABLE = "Data_Entry_2017_v2020.csv"
 HEADER = (

@@ -5,11 +5,22 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.errors import DataError
+from tgap.core.types import (
+    Bools,
+    Doubles,
+    Floats,
+    Indices,
+)
 from tgap.embedders.base import Embedder
-from tgap.errors import DataError
-from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning, embedder_problems
-from tgap.types import Bools, Doubles, Floats, Indices
+from tgap.finetuners.oracles.base import (
+    Judge,
+    Judgement,
+    Oracle,
+    Tuning,
+    embedder_problems,
+)
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
+from tgap.finetuners.oracles.base import (
+    Judge,
+    Judgement,
+    Oracle,
+    Tuning,
+)
 
 
 @dataclass(kw_only=True)

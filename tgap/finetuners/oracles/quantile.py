@@ -6,9 +6,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import option
-from tgap.finetuners.oracles.scored import Rule, Scored
-from tgap.types import Bools, Doubles, Indices
+from tgap.core.component import option
+from tgap.core.types import Bools, Doubles, Indices
+from tgap.finetuners.oracles.parts.scored import Rule, Scored
 
 
 @dataclass(kw_only=True)

@@ -4,9 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
-from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
-from tgap.types import Indices
+from tgap.core.component import option
+from tgap.core.types import Indices
+from tgap.finetuners.oracles.base import (
+    Judge,
+    Judgement,
+    Oracle,
+    Tuning,
+)
 
 
 @dataclass(kw_only=True)

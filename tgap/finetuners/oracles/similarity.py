@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
-from tgap.finetuners.oracles.scored import Rule, Scored
-from tgap.types import Doubles
+from tgap.core.component import option
+from tgap.core.types import Doubles
+from tgap.finetuners.oracles.parts.scored import Rule, Scored
 
 
 @dataclass(kw_only=True)

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from tgap.errors import ContractError, DataError
+from tgap.core.errors import ContractError, DataError
+from tgap.core.types import Images
 from tgap.generators.base import Model
-from tgap.types import Images
 
 if TYPE_CHECKING:
     import torch
@@ -131,7 +131,7 @@ class LatentModel(Model):
         Raises:
             ContractError: If its denoiser has none.
         """
-        from tgap.generators.latent.lora import folded_in
+        from tgap.generators.latent.adapters.lora import folded_in
 
         return self.with_adapter(folded_in(self))
 

@@ -2,34 +2,36 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tgap.errors import ContractError, DataError
+from tgap.core.errors import ContractError, DataError
+from tgap.core.settings import Sampler
+from tgap.core.types import Images
+from tgap.generators.latent.adapters.words import LearnedWords, as_learned, with_new_words
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
+from tgap.generators.latent.files.folder import save_texts
+from tgap.generators.latent.files.tokens import too_long
 from tgap.generators.latent.noising import Diffusion
 from tgap.generators.latent.schedulers import schedule_of, scheduler_named
-from tgap.generators.latent.tokens import too_long
-from tgap.generators.latent.words import (
-    LearnedWords,
-    as_learned,
-    save_texts,
-    with_new_words,
-)
-from tgap.settings import Sampler
-from tgap.types import Images
+from tgap.generators.latent.silence import quiet
 
 if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
 
 DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
+
+
 MOST_NAMED = 10  # prompts in an error message
+
+
 VAE_BATCH = 256  # images per pass of the VAE at most, and
+
+
 VAE_PIXELS = 2**22  # so many pixels, which are 16 images of 512 x 512
 
 
@@ -354,20 +356,3 @@ def _pair(size: int | Sequence[int]) -> tuple[int, int]:
 def _batches(count: int, pixels: int) -> Iterator[slice]:
     step = max(1, min(VAE_BATCH, VAE_PIXELS // pixels))
     return (slice(start, min(start + step, count)) for start in range(0, count, step))
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep diffusers and transformers from drawing bars while they load and save."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    libraries = (diffusers_logging, transformers_logging)
-    shown = [library for library in libraries if library.is_progress_bar_enabled()]
-    for library in shown:
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library in shown:
-            library.enable_progress_bar()

@@ -11,22 +11,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tgap.component import option
-from tgap.device import torch_device
-from tgap.errors import DataError
+from tgap.core.component import option
+from tgap.core.device import torch_device
+from tgap.core.errors import DataError
 from tgap.generators.base import Pretrained
-from tgap.generators.latent.adapters import adapter_digest, adapter_problems, is_adapter, put_on
-from tgap.generators.latent.folder import (
+from tgap.generators.latent.adapters.loading import (
+    adapter_digest,
+    adapter_problems,
+    is_adapter,
+    put_on,
+)
+from tgap.generators.latent.files.folder import (
     denoiser_patch,
     image_shape,
     names_in,
     parts_left_out,
+    saved_texts,
     vae_factor,
 )
-from tgap.generators.latent.layouts import Layout
-from tgap.generators.latent.source import Source, find
-from tgap.generators.latent.tokens import prompt_problems
-from tgap.generators.latent.words import saved_texts
+from tgap.generators.latent.files.layouts import Layout
+from tgap.generators.latent.files.source import Source, find
+from tgap.generators.latent.files.tokens import prompt_problems
 
 if TYPE_CHECKING:
     import torch
@@ -191,8 +196,8 @@ class LatentGenerator(Pretrained):
     def _read(self, device: "torch.device", precision: "torch.dtype") -> "StableDiffusionModel":
         import torch
 
-        from tgap.generators.latent.fit import require_all_tensors, require_loaded
-        from tgap.generators.latent.model import quiet
+        from tgap.generators.latent.files.fit import require_all_tensors, require_loaded
+        from tgap.generators.latent.silence import quiet
 
         source = self.source()
         if source.commit:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tgap.core.types import Indices
 from tgap.selectors.allocations.base import Allocation
-from tgap.types import Indices
 
 
 @dataclass(kw_only=True)

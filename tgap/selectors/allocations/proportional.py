@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.selectors.allocations.base import Allocation
-from tgap.selectors.allocations.highest_averages import highest_averages
-from tgap.types import Indices
+from tgap.core.types import Indices
+from tgap.selectors.allocations.base import Allocation, highest_averages
 
 
 @dataclass(kw_only=True)

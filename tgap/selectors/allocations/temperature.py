@@ -4,10 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
-from tgap.selectors.allocations.base import Allocation
-from tgap.selectors.allocations.highest_averages import highest_averages
-from tgap.types import Indices
+from tgap.core.component import option
+from tgap.core.types import Indices
+from tgap.selectors.allocations.base import Allocation, highest_averages
 
 
 @dataclass(kw_only=True)

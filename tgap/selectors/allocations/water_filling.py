@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import Indices
 from tgap.selectors.allocations.base import Allocation
-from tgap.types import Indices
 
 
 @dataclass(kw_only=True)

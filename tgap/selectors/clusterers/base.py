@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.component import Component
-from tgap.errors import ContractError
+from tgap.core.component import Component
+from tgap.core.errors import ContractError, DataError
+from tgap.core.types import Floats, Indices
 from tgap.selectors.base import Candidates
-from tgap.types import Indices
+
+_ROUNDING = 1e-6
+"""Vectors that differ in length alone are this close once they have been scaled to length 1."""
 
 
 @dataclass(frozen=True)
@@ -69,3 +72,43 @@ class Clusterer(Component):
 
     @abstractmethod
     def _cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters: ...
+
+
+def check_count(images: int, n_clusters: int) -> list[str]:
+    """A sentence if there are fewer images than clusters."""
+    if n_clusters <= images:
+        return []
+    return [
+        f"selector.cluster.n_clusters must be at most {images}, the number of candidates, "
+        f"got {n_clusters}"
+    ]
+
+
+def check_distinct(vectors: Floats, n_clusters: int) -> None:
+    """Refuse ``(n, d)`` unit vectors with fewer than ``n_clusters`` distinct ones.
+
+    Raises:
+        DataError: If there are fewer.
+    """
+    constant = np.ptp(vectors, axis=0).max() < _ROUNDING
+    distinct = 1 if constant else len(np.unique(vectors, axis=0))
+    if distinct < n_clusters:
+        raise DataError(
+            f"n_clusters must be at most {distinct}, the number of images with different "
+            f"vectors among the {len(vectors)} of a label, got {n_clusters}; "
+            "lower n_clusters or take a larger pool"
+        )
+
+
+def check_found(labels: Indices, n_clusters: int) -> None:
+    """Refuse ``(n,)`` labels in which fewer than ``n_clusters`` clusters occur.
+
+    Raises:
+        DataError: If there are fewer.
+    """
+    found = len(np.unique(labels))
+    if found < n_clusters:
+        raise DataError(
+            f"k-means found {found} clusters instead of n_clusters={n_clusters} among "
+            f"{len(labels)} images: too many of them are alike; lower n_clusters"
+        )

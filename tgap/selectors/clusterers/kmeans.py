@@ -5,12 +5,17 @@ from typing import cast
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import Floats
+from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
-from tgap.selectors.clusterers.base import Clusterer, Clusters
-from tgap.selectors.clusterers.checks import check_count, check_distinct, check_found
-from tgap.selectors.vectors import unit_length
-from tgap.types import Floats
+from tgap.selectors.clusterers.base import (
+    Clusterer,
+    Clusters,
+    check_count,
+    check_distinct,
+    check_found,
+)
 
 
 @dataclass(kw_only=True)

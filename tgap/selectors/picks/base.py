@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.component import Component
-from tgap.errors import ContractError
+from tgap.core.component import Component
+from tgap.core.errors import ContractError
+from tgap.core.types import Indices
 from tgap.selectors.base import Candidates
-from tgap.types import Indices
 
 
 @dataclass(kw_only=True)

@@ -5,10 +5,10 @@ from typing import ClassVar, cast
 
 import numpy as np
 
+from tgap.core.types import Floats, Indices
+from tgap.metrics.vectors import squared_distances, squared_distances_to_mean, unit_length
 from tgap.selectors.base import Candidates
 from tgap.selectors.picks.base import Pick
-from tgap.selectors.vectors import squared_distances, squared_distances_to_mean, unit_length
-from tgap.types import Floats, Indices
 
 
 @dataclass(kw_only=True)

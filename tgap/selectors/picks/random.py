@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core.types import Indices
 from tgap.selectors.base import Candidates
 from tgap.selectors.picks.base import Pick
-from tgap.types import Indices
 
 
 @dataclass(kw_only=True)

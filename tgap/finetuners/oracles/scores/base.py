@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import Component
+from tgap.core.component import Component
+from tgap.core.types import Doubles, Indices
 from tgap.finetuners.oracles.base import Tuning
-from tgap.types import Doubles, Indices
 
 Scorer = Callable[[Indices], Doubles]
 """Scores of tuning images by their positions in the tuning set: ``(n,)`` float64."""

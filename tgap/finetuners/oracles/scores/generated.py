@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.settings import SCHEDULERS, Sampler
+from tgap.core.types import Doubles, Images, Indices
 from tgap.embedders.base import Embedder
 from tgap.finetuners.oracles.base import Tuning, embedder_problems
+from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.base import Score, Scorer
-from tgap.finetuners.oracles.scores.cosine import cosines
-from tgap.settings import SCHEDULERS, Sampler
-from tgap.types import Doubles, Images, Indices
 
 if TYPE_CHECKING:
     import torch

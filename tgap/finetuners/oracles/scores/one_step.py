@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.component import option
+from tgap.core.component import option
+from tgap.core.types import Doubles, Indices
 from tgap.finetuners.oracles.base import Tuning
+from tgap.finetuners.oracles.parts.cosine import unit
+from tgap.finetuners.oracles.parts.noise import prober
 from tgap.finetuners.oracles.scores.base import Score, Scorer
-from tgap.finetuners.oracles.scores.cosine import unit
-from tgap.finetuners.oracles.scores.noise import prober
-from tgap.types import Doubles, Indices
 
 
 @dataclass(kw_only=True)

@@ -1,0 +1,1 @@
+"""Many runs: grouped, compared, and read in words."""

@@ -1,0 +1,239 @@
+"""What a sweep found: its groups of runs, which of them differ, and what MLflow shows of them."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from tgap.analysis.groups import (
+    Group,
+    Sampled,
+    group_runs,
+    mean_interval,
+    short,
+    side_by_side,
+    varied,
+)
+from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.core.seeding import rng_for
+from tgap.metrics.intervals import Interval
+from tgap.metrics.legs import SCALES
+from tgap.metrics.significance import (
+    equivalence,
+    holm,
+    p_of_interval,
+    sign_flip,
+)
+
+PRIMARY = "tstr/auroc"
+"""What methods are compared by."""
+
+
+FTER = "fter"
+
+
+MARGIN = 0.02
+"""FTERs that differ by less count as equal."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two groups compared by TSTR, over the seeds that both have.
+
+    Args:
+        first: The minuend, the later one of the table.
+        second: The subtrahend.
+        seeds: In common.
+        missing: Seeds of either, finished or not, that are not in common.
+        difference: Of TSTR, paired by seed and by resampled patient; of this pair alone.
+        p_value: Of ``sign_flip``, on these test images, adjusted by Holm; NaN if it is not defined.
+        p_new_images: Of ``p_of_interval``, adjusted by Holm; NaN where there is no interval.
+        comparisons: Pairs in the family: all of the sweep that have a p-value.
+    """
+
+    first: Group
+    second: Group
+    seeds: tuple[int, ...]
+    missing: tuple[int, ...]
+    difference: Interval
+    p_value: float
+    p_new_images: float
+    comparisons: int
+
+
+@dataclass(frozen=True)
+class SizeEffect:
+    """Whether a method's FTER is the same at all sizes.
+
+    Args:
+        groups: One per size, ascending, at least two.
+        seeds: In common.
+        missing: Seeds of any, finished or not, that are not in common.
+        margin: FTERs that differ by less count as equal.
+        p_value: Of ``equivalence``, the largest over all pairs of sizes: the claim holds only if
+            it holds for each (Berger 1982). Of several methods not corrected for their number.
+            NaN if it is not defined, or FTER means nothing.
+    """
+
+    groups: tuple[Group, ...]
+    seeds: tuple[int, ...]
+    missing: tuple[int, ...]
+    margin: float
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a sweep found.
+
+    Args:
+        groups: In the order in which their methods came, then by size.
+        pairs: Of groups that share size and settings.
+        size_effects: Of methods with more than one size.
+    """
+
+    groups: tuple[Group, ...]
+    pairs: tuple[Pair, ...]
+    size_effects: tuple[SizeEffect, ...]
+
+
+def compare(
+    rows: Sequence[RunRow], missing: Sequence[PlannedRun] = (), margin: float = MARGIN
+) -> Comparison:
+    """Group a sweep's runs and compare the groups.
+
+    Groups are compared where size and settings agree; a method that tunes nothing has no size and
+    is compared with every size. Controls are not compared: that copies of real images beat noise is
+    no question, and each further pair costs the others power (Holm). What is missing is never
+    averaged away: groups and pairs name it.
+
+    Args:
+        rows: One per finished run.
+        missing: Runs that were asked for and did not finish.
+        margin: FTERs that differ by less count as equal between sizes.
+    """
+    groups = group_runs(rows, missing)
+    return Comparison(groups, _pairs(groups), _size_effects(groups, margin))
+
+
+def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
+    """Metrics of the sweep's parent run in MLflow, by step: the size, 0 where nothing is tuned.
+
+    For each metric of ``SCALES`` and each group ``{metric}/mean/{group}``, ``.../lo/{group}`` and
+    ``.../hi/{group}``, e.g. ``fter/lo/random-dreambooth``, so that MLflow draws intervals over
+    sizes; ``fter/of_means/{group}``, and ``seeds/{group}`` and ``seeds_missing/{group}``. A group
+    is named by its method and the settings that vary (``random-dreambooth-guidance-3.0``), other
+    characters than letters, digits, ``_`` and ``.`` becoming ``-``. What is not defined is left
+    out.
+    """
+    names = _names(comparison.groups)
+    found: dict[int, dict[str, float]] = {}
+    for group, name in zip(comparison.groups, names, strict=True):
+        values = {f"fter/of_means/{name}": group.fter_of_means}
+        for metric in SCALES:
+            number = group.numbers[metric]
+            ends = {"mean": number.estimate, "lo": number.lo, "hi": number.hi}
+            values |= {f"{metric}/{end}/{name}": value for end, value in ends.items()}
+        values |= {f"seeds/{name}": len(group.seeds), f"seeds_missing/{name}": len(group.missing)}
+        defined = {key: float(value) for key, value in values.items() if not math.isnan(value)}
+        found.setdefault(group.size or 0, {}).update(defined)
+    return found
+
+
+def _names(groups: Sequence[Group]) -> list[str]:
+    """A part of metric names for each group: the same for a method's sizes, different otherwise."""
+    owners: dict[str, tuple[str, ...]] = {}
+    found = []
+    for group in groups:
+        words = [group.method, *own_settings(group, groups)]
+        identity = (group.method_key, *words)
+        plain = re.sub(r"[^\w.]+", "-", " ".join(words)).strip("-.")[:150] or "method"
+        name, number = plain, 1
+        while owners.setdefault(name, identity) != identity:
+            number += 1
+            name = f"{plain}-{number}"
+        found.append(name)
+    return found
+
+
+def own_settings(group: Group, groups: Sequence[Group]) -> list[str]:
+    """What tells a group from others of its method, e.g. ``["guidance 3.0"]``."""
+    names = varied([other for other in groups if other.method_key == group.method_key])
+    return [f"{short(name)} {group.settings.get(name, 'default')}" for name in names]
+
+
+def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
+    pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
+    differences = [_differences(*pair) for pair in pairs]
+    intervals = [
+        mean_interval(its, "identity", min(a.image_freedom, b.image_freedom))
+        for (a, b), its in zip(pairs, differences, strict=True)
+    ]
+    of_seeds = holm(np.array([_sign_flip(its) for its in differences], np.float64))
+    of_images = holm(np.array([p_of_interval(its) for its in intervals], np.float64))
+    comparisons = int(np.isfinite(of_seeds).sum())
+    return tuple(
+        Pair(a, b, *_common((a, b)), its, float(p), float(q), comparisons)
+        for (a, b), its, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
+    )
+
+
+def _comparable(a: Group, b: Group) -> bool:
+    """Whether two groups are no controls, and differ in their method only."""
+    names = a.settings.keys() | b.settings.keys()
+    return (
+        a.method_key != b.method_key
+        and not (a.is_control or b.is_control)
+        and (a.size == b.size or None in (a.size, b.size))
+        and all(
+            a.settings.get(name) == b.settings.get(name)
+            for name in names
+            if a.has_setting(name) and b.has_setting(name)
+        )
+    )
+
+
+def _differences(first: Group, second: Group) -> list[Sampled]:
+    """Of TSTR by seed: what both have in common, seed or patients, is not in them."""
+    found = []
+    for seed in _common((first, second))[0]:
+        a, b = first.by_seed[seed][PRIMARY], second.by_seed[seed][PRIMARY]
+        resampled = side_by_side([a.resampled, b.resampled])
+        found.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
+    return found
+
+
+def _sign_flip(differences: Sequence[Sampled]) -> float:
+    if not differences:
+        return math.nan
+    return sign_flip(np.array([its.value for its in differences]), rng_for("sign flip", 0))
+
+
+def _common(groups: Sequence[Group]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Seeds that all groups have, and those that some lack."""
+    common = set.intersection(*(set(group.seeds) for group in groups))
+    every = {seed for group in groups for seed in (*group.seeds, *group.missing)}
+    return tuple(sorted(common)), tuple(sorted(every - common))
+
+
+def _size_effects(groups: Sequence[Group], margin: float) -> tuple[SizeEffect, ...]:
+    of_method: dict[tuple[object, ...], list[Group]] = {}
+    for group in groups:
+        if group.size is not None:
+            key = (group.method_key, tuple(sorted(group.settings.items())))
+            of_method.setdefault(key, []).append(group)
+    several = [tuple(its) for its in of_method.values() if len(its) > 1]
+    return tuple(SizeEffect(its, *_common(its), margin, _same_fter(its, margin)) for its in several)
+
+
+def _same_fter(groups: Sequence[Group], margin: float) -> float:
+    if not all(group.fter_meaningful for group in groups):
+        return math.nan
+    seeds, _ = _common(groups)
+    fters = [np.array([group.by_seed[s][FTER].value for s in seeds]) for group in groups]
+    if not seeds:
+        return math.nan
+    return float(np.max([equivalence(a - b, margin) for a, b in combinations(fters, 2)]))

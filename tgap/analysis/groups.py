@@ -1,0 +1,217 @@
+"""A sweep's runs by method, size and settings: means over seeds, with intervals."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from tgap.analysis.rows import PlannedRun, RunRow, Settings
+from tgap.metrics.classification import Doubles
+from tgap.metrics.intervals import Interval, Scale, interval
+from tgap.metrics.legs import (
+    REAL,
+    SCALES,
+    SYNTHETIC,
+    image_freedom,
+    numbers_with_intervals,
+    undetermined,
+)
+
+MEANINGFUL = "fter/meaningful"
+
+
+FURTHER = re.compile(
+    r"external/.+/(tstr|trtr)/auroc|memorization/copied_fraction|fidelity/coverage"
+)
+"""Metrics that are averaged beside those of ``SCALES``, without an interval."""
+
+
+NAMED = {
+    "generator": "generator.class",
+    "guidance": "sampler.guidance",
+    "protocol": "protocol.class",
+}
+"""Settings that every table names, varied or not."""
+
+
+NOT_RESAMPLED = np.full(2, np.nan)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A number of one seed, and what it is on resampled test images, ``(B,)``."""
+
+    value: float
+    resampled: Doubles
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in their seed only.
+
+    Args:
+        method: Label; with the start of its key where two methods have the same label.
+        method_key: Of what the method is.
+        size: Tuning images, as of ``PlannedRun``.
+        settings: Their common settings.
+        by_seed: Numbers of the seeds that are there, sorted.
+        missing: Seeds that were asked for and are not there.
+        repeated: Seeds whose scores are those of another seed, which count once.
+        numbers: Mean over the seeds that are there, by metric: all of ``SCALES`` with an interval
+            where one is justified, others without. FTER is the mean of the seeds' ratios.
+        fter_meaningful: Whether FTER means something for every seed.
+        image_freedom: Degrees of freedom of what test images add to TSTR's variance.
+        is_control: As of ``PlannedRun``.
+    """
+
+    method: str
+    method_key: str
+    size: int | None
+    settings: Settings
+    by_seed: Mapping[int, Mapping[str, Sampled]] = field(repr=False)
+    missing: tuple[int, ...]
+    repeated: tuple[int, ...]
+    numbers: Mapping[str, Interval]
+    fter_meaningful: bool
+    image_freedom: float
+    is_control: bool
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that are there."""
+        return tuple(self.by_seed)
+
+    def has_setting(self, name: str) -> bool:
+        """Whether a setting concerns it: a control is a method in the place of a generator."""
+        return "generator.class" in self.settings or not name.startswith("generator.")
+
+    @property
+    def fter_of_means(self) -> float:
+        """Mean TSTR over mean TRTS: the other way to average FTER; NaN if it is not defined."""
+        tstr, trts = (self.numbers[f"{leg}/auroc"].estimate for leg in ("tstr", "trts"))
+        return tstr / trts if trts > 0 else math.nan
+
+
+def varied(groups: Sequence[Group]) -> list[str]:
+    """Settings in which groups differ; one for those that vary together, best a ``NAMED`` one."""
+    names = dict.fromkeys([*NAMED.values(), *(name for group in groups for name in group.settings)])
+    found: dict[tuple[int, ...], str] = {}
+    for name in names:
+        values = [group.settings.get(name) for group in groups if group.has_setting(name)]
+        pattern = tuple(values.index(value) for value in values)
+        if any(pattern):
+            found.setdefault(pattern, name)
+    return list(found.values())
+
+
+def short(setting: str) -> str:
+    """``guidance`` for ``sampler.guidance``, ``generator`` for ``generator.class``."""
+    return setting.removesuffix(".class").rpartition(".")[2]
+
+
+def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[Group, ...]:
+    """Average runs over their seeds.
+
+    A group is a method (by key), a size and settings. Runs of one seed are averaged first, and
+    those with the same evaluation key count once, also where they were asked for by several seeds
+    (``seeds.classify=0 seed=1,2``: nothing varies); the interval over seeds is that of
+    ``tgap.metrics.intervals``.
+
+    Args:
+        rows: One per finished run.
+        missing: Runs that were asked for and did not finish.
+
+    Returns:
+        Groups in the order in which their methods came, then by size.
+    """
+    asked: dict[tuple[object, ...], list[PlannedRun]] = {}
+    for run in (*rows, *missing):
+        key = (run.method_key, run.size, tuple(sorted(run.settings.items())))
+        asked.setdefault(key, []).append(run)
+    order = list(dict.fromkeys(run.method_key for run in (*rows, *missing)))
+    labels = _labels((*rows, *missing))
+    further = sorted({name for row in rows for name in row.metrics if FURTHER.fullmatch(name)})
+    ordered = sorted(
+        asked.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
+    )
+    return tuple(_group(runs, labels[runs[0].method_key], further) for runs in ordered)
+
+
+def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
+    """A label per method key; methods that share one get the start of their key."""
+    labels = {run.method_key: run.method for run in reversed(runs)}
+    shared = list(labels.values())
+    return {
+        key: f"{label} #{key[:6]}" if shared.count(label) > 1 else label
+        for key, label in labels.items()
+    }
+
+
+def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Group:
+    rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
+    finished: dict[int, dict[str, RunRow]] = {}
+    first_seed: dict[str, int] = {}
+    for row in rows:
+        seed = first_seed.setdefault(row.evaluation_key, row.seed)
+        finished.setdefault(seed, {})[row.evaluation_key] = row
+    repeated = {row.seed for row in rows} - finished.keys()
+    by_seed = {seed: _sampled(list(finished[seed].values()), further) for seed in sorted(finished)}
+    scales: dict[str, Scale] = SCALES | dict.fromkeys(further, "identity")
+    first = runs[0]
+    every = [row for its in finished.values() for row in its.values()]
+    effective = {
+        side: min((row.metrics.get(side, math.inf) for row in every), default=math.inf)
+        for side in (REAL, SYNTHETIC)
+    }
+    numbers = {
+        name: mean_interval(
+            [its[name] for its in by_seed.values()], scale, image_freedom(name, effective)
+        )
+        for name, scale in scales.items()
+    }
+    for name in undetermined({name: numbers[name] for name in SCALES}):
+        numbers[name] = replace(numbers[name], lo=math.nan, hi=math.nan)
+    return Group(
+        method=label,
+        method_key=first.method_key,
+        size=first.size,
+        settings=first.settings,
+        by_seed=by_seed,
+        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
+        repeated=tuple(sorted(repeated)),
+        numbers=numbers,
+        fter_meaningful=all(row.metrics.get(MEANINGFUL, 1) != 0 for row in every),
+        image_freedom=image_freedom("tstr/auroc", effective),
+        is_control=first.is_control,
+    )
+
+
+def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> dict[str, Sampled]:
+    """The numbers of one seed, averaged over its results."""
+    resampled = [numbers_with_intervals(row.resampled) if row.resampled else {} for row in results]
+    return {
+        name: Sampled(
+            math.fsum(row.metrics.get(name, math.nan) for row in results) / len(results),
+            side_by_side([its.get(name, NOT_RESAMPLED) for its in resampled]).mean(axis=1),
+        )
+        for name in (*SCALES, *further)
+    }
+
+
+def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
+    """Replicates side by side; of more resamples, the first are the same as of fewer."""
+    least = min(len(one) for one in replicates)
+    return np.stack([one[:least] for one in replicates], axis=1)
+
+
+def mean_interval(
+    sampled: Sequence[Sampled], scale: Scale, image_freedom: float = math.inf
+) -> Interval:
+    """The mean over seeds; NaN if there are none."""
+    if not sampled:
+        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+    values = np.array([one.value for one in sampled])
+    resampled = side_by_side([one.resampled for one in sampled])
+    return interval(values, resampled, scale=scale, image_freedom=image_freedom)

@@ -1,0 +1,169 @@
+"""What numbers mean, one reading at a time; verdicts put them into sentences."""
+
+import math
+from typing import Literal
+
+CHANCE = 0.5
+
+
+NEAR_CHANCE = 0.55
+"""AUROC below which little is learnt. Chance may reach it with 250 images per label (two standard
+errors above .5), so where no interval is known, it is the border of chance too."""
+
+
+EQUAL = 0.02
+"""AUROCs that differ by no more are the same for all practical purposes: another seed of the same
+classifier moves them as far."""
+
+
+EQUAL_SHARE = 0.1
+"""The same as a share of TRTR above chance: of a TRTR of .6, .02 is a fifth of all that real images
+teach."""
+
+
+SCATTER = 0.15
+"""AUROC above chance up to which one training proves little: where nothing is learnt, trainings
+scatter with a standard deviation of about .1."""
+
+
+RECOGNISED = 0.75
+"""Share of TRTR's AUROC above chance that TRTS must have. If a share r of the labels is wrong (of
+two), 1 - 2r is left: so one wrong label in eight."""
+
+
+LIKE_REAL = 0.8
+"""Share of the floor, which is what other real images reach, from which images look real."""
+
+
+SMALL = 0.1
+"""Share of the floor below which next to nothing is left."""
+
+
+QUARTER = 0.25
+"""Share of the floor that one image per label may cover of some fifty."""
+
+
+HALF = 0.5
+"""Share of the floor, or of real images' diversity, below which most is missing."""
+
+
+COPIES = 3.0
+"""A detector that is wrong on 1 % of real images is known to be so within about 0.6 %, from 250 of
+them: three times its false alarms are no error of it."""
+
+
+FEWEST_COPIES = 0.03
+"""Share of copies that counts even where not one false alarm was seen."""
+
+
+CLOSER = 0.6
+"""Of a probability that is .5 where nothing is copied; real images of other patients come within
+.01 of that."""
+
+
+class Numbers(dict[str, float]):
+    """Metrics, NaN where one is missing.
+
+    A comparison with NaN is false. So a rule asks for what speaks for its verdict, and is silent
+    where that is not known.
+    """
+
+    def __missing__(self, name: str) -> float:
+        return float("nan")
+
+    def undefined(self, name: str) -> bool:
+        """Whether a metric was asked for and could not be known: NaN, and not missing."""
+        return name in self and math.isnan(self[name])
+
+    def auroc(self, leg: str) -> float:
+        """Macro AUROC of a leg."""
+        return self[f"{leg}/auroc"]
+
+    def skill(self, leg: str) -> float:
+        """AUROC above chance."""
+        return self.auroc(leg) - CHANCE
+
+    def of_floor(self, name: str) -> float:
+        """A fidelity metric as a share of what other real images reach."""
+        return ratio(self[f"fidelity/{name}"], self[f"fidelity/{name}_floor"])
+
+    def diversity(self) -> float:
+        """Vendi score beyond 1, which images that are all alike have, as a share of real ones'."""
+        return ratio(self["diversity/vendi"] - 1, self["diversity/vendi_real"] - 1)
+
+
+def ratio(value: float, reference: float) -> float:
+    """``value / reference``; NaN where there is nothing to compare with."""
+    return value / reference if reference > 0 else float("nan")
+
+
+def real_at_chance(m: Numbers) -> bool:
+    """Whether real images themselves teach next to nothing."""
+    return m.auroc("trtr") < NEAR_CHANCE
+
+
+def utility_lost(m: Numbers) -> float:
+    """TRTR - TSTR."""
+    return m.auroc("trtr") - m.auroc("tstr")
+
+
+def practical_tie(m: Numbers) -> float:
+    """How much may be lost where training on either side counts as equal."""
+    return min(EQUAL, EQUAL_SHARE * m.skill("trtr"))
+
+
+def standing(m: Numbers) -> Literal["unknown", "luck", "below", "at", "hardly", "above"]:
+    """Where TSTR stands to chance, by its interval, or by ``NEAR_CHANCE`` if that is not known.
+
+    ``luck`` is a TSTR wherever it stands, of images that no classifier reads the labels from.
+    """
+    tstr, lo = m.auroc("tstr"), m["tstr/auroc/lo"]
+    if math.isnan(tstr) or real_at_chance(m):
+        return "unknown"
+    if unreadable(m):
+        return "luck"
+    if m["tstr/auroc/hi"] < CHANCE:
+        return "below"
+    if lo <= CHANCE or (math.isnan(lo) and tstr < NEAR_CHANCE):
+        return "at"
+    return "hardly" if tstr < NEAR_CHANCE else "above"
+
+
+def unreadable(m: Numbers) -> bool:
+    """Whether no classifier reads the labels from synthetic images.
+
+    Then TSTR is that of an arbitrary function of the image, which may be far from .5: five
+    classifiers that were trained on noise had .33 to .56 on digits.
+    """
+    return m.auroc("tsts") < NEAR_CHANCE and m.auroc("trts") < NEAR_CHANCE
+
+
+def unrecognised(m: Numbers) -> bool:
+    """Whether the real classifier does not see in synthetic images what they are to show."""
+    most = "t_gap/easier_than_reality/hi"
+    sure = not (m[most] >= 0 or m.undefined(most))
+    able = m.auroc("trtr") >= NEAR_CHANCE
+    return able and sure and m.skill("trts") < RECOGNISED * m.skill("trtr")
+
+
+def looks_real(m: Numbers) -> bool:
+    """Whether images lie among real ones nearly as other real ones do."""
+    return m.of_floor("precision") >= LIKE_REAL and m.of_floor("coverage") >= LIKE_REAL
+
+
+def looks_unreal(m: Numbers) -> bool:
+    """Whether hardly any image lies among real ones."""
+    return m.of_floor("density") < SMALL and m.of_floor("precision") < HALF
+
+
+def is_collapsed(m: Numbers) -> bool:
+    """Whether images are nearly all alike."""
+    # With few images one of them is near many real ones: coverage is then no small part.
+    covers_little = m.of_floor("coverage") < SMALL and m.diversity() < HALF
+    return covers_little or (m.of_floor("coverage") < QUARTER and m.diversity() < SMALL)
+
+
+def are_copies(m: Numbers) -> bool:
+    """Whether more images are near-copies of tuning images than errors of the search explain."""
+    share = m["memorization/copied_fraction"]
+    return share >= FEWEST_COPIES and share >= COPIES * m["memorization/copied_false_alarms"]

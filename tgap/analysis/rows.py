@@ -1,0 +1,45 @@
+"""A run as a row of a table: planned, or finished."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tgap.metrics.classification import Doubles
+
+Settings = Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedRun:
+    """A run that was asked for.
+
+    Args:
+        method: Label of the method.
+        method_key: Hash of what the method is; runs are grouped by it, not by the label.
+        size: Tuning images, per label unless the setting ``size_unit`` is ``total``; ``None`` if
+            nothing was tuned.
+        seed: The run's seed.
+        settings: What is neither method, size nor seed, e.g. ``sampler.guidance``, as text.
+        is_control: Whether the truth about it is known, so that it is shown and not compared.
+    """
+
+    method: str
+    method_key: str
+    size: int | None
+    seed: int
+    settings: Settings
+    is_control: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow(PlannedRun):
+    """A run that was finished.
+
+    Args:
+        evaluation_key: Key of the scores: runs that share it are one result.
+        metrics: Numbers by MLflow name.
+        resampled: ``(B,)`` macro AUROCs on resampled test images, by leg; empty if there are none.
+    """
+
+    evaluation_key: str
+    metrics: Mapping[str, float]
+    resampled: Mapping[str, Doubles] = field(default_factory=dict)

@@ -1,0 +1,318 @@
+"""What a run's numbers mean, in words: each verdict is a rule over metrics and a sentence."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tgap.analysis.readings import (
+    CHANCE,
+    CLOSER,
+    EQUAL,
+    HALF,
+    NEAR_CHANCE,
+    SCATTER,
+    Numbers,
+    are_copies,
+    is_collapsed,
+    looks_real,
+    looks_unreal,
+    practical_tie,
+    real_at_chance,
+    standing,
+    unrecognised,
+    utility_lost,
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A finding about a run.
+
+    Args:
+        code: One of ``CODES``.
+        sentence: The numbers, and what they mean.
+    """
+
+    code: str
+    sentence: str
+
+
+def verdicts(metrics: Mapping[str, float]) -> list[Verdict]:
+    """All verdicts that a run's metrics support.
+
+    Args:
+        metrics: By name, as evaluators give them. Any may be missing or NaN: what cannot be known
+            without it is left unsaid.
+
+    Returns:
+        In the order of ``CODES``: what the images are good for, what is wrong with them, and what
+        to make of the numbers.
+
+    >>> legs = {"tstr/auroc": 0.541, "trts/auroc": 0.575, "fter": 0.941}
+    >>> [verdict.code for verdict in verdicts(legs)]
+    ['no_better_than_chance', 'fter_meaningless']
+    """
+    numbers = Numbers(metrics)
+    found = ((code, rule(numbers)) for code, rule in RULES.items())
+    return [Verdict(code, sentence) for code, sentence in found if sentence is not None]
+
+
+# What may be said of the real data, without which little may be said of synthetic ones
+
+
+def _real_no_better_than_chance(m: Numbers) -> str | None:
+    if not real_at_chance(m):
+        return None
+    return (
+        f"Even the classifier trained on real images is near chance (TRTR {m.auroc('trtr'):.3f}), "
+        "so nothing can be said about synthetic ones: take more real images, or a better classifier"
+    )
+
+
+# What the synthetic images are good for
+
+
+def _as_useful_as_real(m: Numbers) -> str | None:
+    equal = practical_tie(m)
+    if not (standing(m) == "above" and utility_lost(m) <= equal):
+        return None
+    sentence = (
+        f"Training on the synthetic images is as good as training on real ones (TSTR "
+        f"{m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f})"
+    )
+    most = "t_gap/utility_lost/hi"
+    if m.undefined(most):
+        sentence += "; no interval is known of what may be lost"
+    elif m[most] > equal:
+        sentence += f", as far as the test images can tell: up to {m[most]:.3f} may be lost"
+    return sentence + _one_training(m)
+
+
+def _partly_useful(m: Numbers) -> str | None:
+    if not (standing(m) == "above" and utility_lost(m) > practical_tie(m)):
+        return None
+    return (
+        f"The synthetic images teach {_percent(m.skill('tstr') / m.skill('trtr'))} of what real "
+        f"ones teach beyond chance ({_tstr(m)}, TRTR {m.auroc('trtr'):.3f}){_one_training(m)}"
+    )
+
+
+def _hardly_better_than_chance(m: Numbers) -> str | None:
+    if standing(m) != "hardly":
+        return None
+    return (
+        f"A classifier trained on the synthetic images is hardly better than chance on real ones "
+        f"({_tstr(m)}){_one_training(m)}"
+    )
+
+
+def _no_better_than_chance(m: Numbers) -> str | None:
+    if standing(m) == "luck":
+        return (
+            f"The labels cannot be read from the synthetic images, neither by the classifier "
+            f"trained on real images nor by their own (TRTS {m.auroc('trts'):.3f}, TSTS "
+            f"{m.auroc('tsts'):.3f}), so a TSTR of {m.auroc('tstr'):.3f} is luck, good or bad"
+        )
+    if standing(m) != "at":
+        return None
+    known = ", as far as the test images can tell" if m["tstr/auroc/lo"] <= CHANCE else ""
+    return (
+        f"A classifier trained on the synthetic images is no better than chance on real ones"
+        f"{known} ({_tstr(m)})"
+    )
+
+
+def _worse_than_chance(m: Numbers) -> str | None:
+    if standing(m) != "below":
+        return None
+    return (
+        f"A classifier trained on the synthetic images is worse than chance on real ones "
+        f"({_tstr(m)}): labels may be swapped between the synthetic and the real set"
+        f"{_one_training(m)}"
+    )
+
+
+def _no_better_than_metadata(m: Numbers) -> str | None:
+    baseline = m["baseline/metadata_auroc"]
+    if not (standing(m) in ("above", "hardly") and m.auroc("tstr") <= baseline + EQUAL):
+        return None
+    return (
+        f"A classifier that sees metadata and no image is as good (AUROC {baseline:.3f}) as one "
+        f"trained on the synthetic images (TSTR {m.auroc('tstr'):.3f}): what these teach may be "
+        "no more than who is on them"
+    )
+
+
+# What the images are like
+
+
+def _easier_than_reality(m: Numbers) -> str | None:
+    surplus, least = m.auroc("trts") - m.auroc("trtr"), "t_gap/easier_than_reality/lo"
+    if not surplus > EQUAL or m[least] <= 0 or m.undefined(least) or real_at_chance(m):
+        return None
+    return (
+        f"The labels are easier to tell apart in synthetic images than in real ones (TRTS "
+        f"{m.auroc('trts'):.3f}, TRTR {m.auroc('trtr'):.3f}): they show typical cases and "
+        "leave out the difficult ones"
+    )
+
+
+def _not_recognised(m: Numbers) -> str | None:
+    if not unrecognised(m) or looks_real(m):
+        return None
+    return (
+        f"The classifier trained on real images does not see the labels in the synthetic ones "
+        f"(TRTS {m.auroc('trts'):.3f}, TRTR {m.auroc('trtr'):.3f}): they look different from real "
+        "images, or do not show what they are labelled as"
+    )
+
+
+def _wrong_labels(m: Numbers) -> str | None:
+    if not (unrecognised(m) and looks_real(m)):
+        return None
+    return (
+        f"Many synthetic images do not show what they are labelled as: they look real (precision "
+        f"{_beside_floor(m, 'precision')}; coverage {_beside_floor(m, 'coverage')}), yet the "
+        f"classifier trained on real images does not see their labels (TRTS "
+        f"{m.auroc('trts'):.3f}, TRTR {m.auroc('trtr'):.3f})"
+    )
+
+
+def _unrealistic(m: Numbers) -> str | None:
+    if not looks_unreal(m):
+        return None
+    return (
+        f"The synthetic images do not look like real ones (density {_beside_floor(m, 'density')}; "
+        f"precision {_beside_floor(m, 'precision')})"
+    )
+
+
+def _collapsed(m: Numbers) -> str | None:
+    if looks_unreal(m) or not is_collapsed(m):
+        return None
+    return (
+        f"The generator draws few different images (coverage {_beside_floor(m, 'coverage')}; "
+        f"{_vendi_beside_real(m)}): each may "
+        "look right, but together they leave out almost all of what real images show"
+    )
+
+
+def _less_varied(m: Numbers) -> str | None:
+    if looks_unreal(m) or is_collapsed(m):
+        return None
+    less = []
+    if m.of_floor("recall") < HALF:
+        less.append(f"recall {_beside_floor(m, 'recall')}")
+    if m.diversity() < HALF:
+        less.append(_vendi_beside_real(m))
+    return f"The synthetic images vary less than real ones ({'; '.join(less)})" if less else None
+
+
+# Whether they are new
+
+
+def _tested_on_synthetic(m: Numbers) -> str | None:
+    share = m["memorization/in_real_test"]
+    if not share > 0:
+        return None
+    return (
+        f"{_percent(share)} of the synthetic images are images of the real test set: what was "
+        "trained on is tested on, so TSTR cannot be trusted"
+    )
+
+
+def _copies(m: Numbers) -> str | None:
+    if not are_copies(m):
+        return None
+    return (
+        f"{_percent(m['memorization/copied_fraction'])} of the synthetic images are copies of "
+        f"tuning images (held-out real images taken for copies: "
+        f"{_percent(m['memorization/copied_false_alarms'])}): they hold no further patients, and "
+        "giving them away gives the tuning images away"
+    )
+
+
+def _closer_than_held_out(m: Numbers) -> str | None:
+    closer = m["memorization/closer_than_held_out"]
+    if not closer > CLOSER or are_copies(m):
+        return None
+    return (
+        f"In {_percent(closer)} of comparisons a synthetic image is closer to the tuning images "
+        "than a held-out real one is (50 % where nothing is copied): the generator draws "
+        "blends or details of them, or only typical images"
+    )
+
+
+# What to make of the numbers
+
+
+def _fter_meaningless(m: Numbers) -> str | None:
+    near = [leg for leg in ("tstr", "trts") if m.auroc(leg) < NEAR_CHANCE]
+    if not near or not m["fter"] >= 0:
+        return None
+    legs = " and ".join(f"{leg.upper()} is {m.auroc(leg):.3f}" for leg in near)
+    return (
+        f"FTER ({m['fter']:.3f}) means nothing here: {legs}, and the ratio of two legs that are "
+        "near chance tends to 1 however bad the images are"
+    )
+
+
+RULES: dict[str, Callable[[Numbers], str | None]] = {
+    "real_no_better_than_chance": _real_no_better_than_chance,
+    "as_useful_as_real": _as_useful_as_real,
+    "partly_useful": _partly_useful,
+    "hardly_better_than_chance": _hardly_better_than_chance,
+    "no_better_than_chance": _no_better_than_chance,
+    "worse_than_chance": _worse_than_chance,
+    "no_better_than_metadata": _no_better_than_metadata,
+    "easier_than_reality": _easier_than_reality,
+    "not_recognised": _not_recognised,
+    "wrong_labels": _wrong_labels,
+    "unrealistic": _unrealistic,
+    "collapsed": _collapsed,
+    "less_varied": _less_varied,
+    "tested_on_synthetic": _tested_on_synthetic,
+    "copies": _copies,
+    "closer_than_held_out": _closer_than_held_out,
+    "fter_meaningless": _fter_meaningless,
+}
+"""The sentence of a code, or nothing where it does not hold or cannot be known."""
+
+
+CODES = tuple(RULES)
+
+
+def _one_training(m: Numbers) -> str:
+    """What is to be added to a TSTR that is not far from chance."""
+    if not abs(m.skill("tstr")) < SCATTER:
+        return ""
+    return (
+        "; this is one training: where nothing is learnt, trainings scatter by about .1, so run "
+        "several seeds"
+    )
+
+
+def _tstr(m: Numbers) -> str:
+    """TSTR with its interval, as far as that is known."""
+    lo, hi = m["tstr/auroc/lo"], m["tstr/auroc/hi"]
+    if m.undefined("tstr/auroc/lo"):
+        interval = " without an interval"
+    else:
+        interval = f" [{lo:.3f}, {hi:.3f}]" if lo <= hi else ""
+    return f"TSTR {m.auroc('tstr'):.3f}{interval}"
+
+
+def _beside_floor(m: Numbers, name: str) -> str:
+    return f"{m[f'fidelity/{name}']:.2f}, real images {m[f'fidelity/{name}_floor']:.2f}"
+
+
+def _vendi_beside_real(m: Numbers) -> str:
+    return f"Vendi score {m['diversity/vendi']:.1f}, real images {m['diversity/vendi_real']:.1f}"
+
+
+def _percent(share: float) -> str:
+    """In whole percent, in tenths below 10 %.
+
+    >>> _percent(0.984), _percent(0.012)
+    ('98 %', '1.2 %')
+    """
+    return f"{100 * share:.0f} %" if share >= 0.0995 else f"{100 * share:.1f} %"

@@ -1,0 +1,196 @@
+"""What networks share whose weights may come from elsewhere."""
+
+import pickle
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from tgap.classifiers.networks.network import Network
+from tgap.core.component import option
+from tgap.core.digest import remembered_file_digest
+from tgap.core.errors import DataError
+from tgap.core.types import Weights
+
+if TYPE_CHECKING:
+    import torch
+
+State = Mapping[str, "torch.Tensor"]
+
+
+SUFFIXES = (".pt", ".pth", ".safetensors")
+
+
+TOLD = 5
+"""Names of arrays told in an error."""
+
+
+@dataclass(kw_only=True)
+class Pretrained(Network):
+    """A network for RGB images that can start from published weights; grey ones are repeated.
+
+    Weights are never left to chance: from scratch is a choice (``weights=null``), and weights that
+    are missing or do not fit are an error.
+
+    Args:
+        weights: null (from scratch), the word for the published weights, or a file of them
+            (``.pth`` or ``.pt``, read without running code, or ``.safetensors``). Their last,
+            linear layer is left out.
+        image_size: Images are resized to so many pixels a side, bilinearly with antialiasing;
+            null leaves them as they are.
+        flip: Half of the training images are mirrored left to right.
+    """
+
+    published: ClassVar[str]
+    """The value of ``weights`` that stands for the published ones."""
+    smallest: ClassVar[int] = 32
+
+    shift: int = option(0, "random shift in pixels", low=0)
+    weights: str | None = option(None, "null = from scratch, published weights, or a file")
+    image_size: int | None = option(None, "pixels a side to resize to; null = as they are", low=32)
+    flip: bool = option(True, "mirror half of the training images")
+
+    @abstractmethod
+    def _published_state(self) -> State:
+        """The published weights."""
+
+    @abstractmethod
+    def _backbone_state(self, state: State) -> State:
+        """Of someone's weights those of ``network.features.backbone``, under its names."""
+
+    def problems(self) -> list[str]:
+        """Weights that are not there or of no known kind."""
+        if not self._is_file:
+            return []
+        allowed = (
+            f"give '{self.published}' (the published weights), null (from scratch) or a file "
+            f"({', '.join(SUFFIXES)})"
+        )
+        if not self._file.is_file():
+            return [f"weights names a file that does not exist: {self.weights}; {allowed}"]
+        if self._file.suffix not in SUFFIXES:
+            return [f"weights names a file of an unknown kind: {self.weights}; {allowed}"]
+        return []
+
+    def identity(self) -> dict[str, Any]:
+        """A file of weights counts by its content, wherever it lies."""
+        found = super().identity()
+        if self._is_file:
+            try:
+                found["weights"] = remembered_file_digest(self._file)
+            except OSError as error:
+                raise DataError(f"cannot read the weights {self._file}: {error}") from error
+        return found
+
+    def check(self, image_shape: tuple[int, ...]) -> list[str]:
+        """Images too small for the network, and published weights that cannot be had.
+
+        These are downloaded now, and not when the classifier's turn comes, hours later perhaps.
+        """
+        problems = []
+        if self.image_size is None:
+            problems += [f"{text}; set image_size" for text in super().check(image_shape)]
+        if self.weights == self.published:
+            try:
+                self._published_state()
+            except DataError as error:
+                problems.append(str(error))
+        return problems
+
+    @property
+    def _is_file(self) -> bool:
+        return self.weights not in (None, self.published)
+
+    @property
+    def _file(self) -> Path:
+        return Path(str(self.weights))
+
+    def _load_pretrained(self, network: "torch.nn.Module") -> None:
+        if self.weights is None:
+            return
+        state = read_state(self._file) if self._is_file else self._published_state()
+        own = network.features.backbone.state_dict()
+        found = self._backbone_state(state)
+        # Files older than batch norm's counters lack them; they start at 0 and change nothing.
+        missing = sorted(k for k in own.keys() - found.keys() if "num_batches_tracked" not in k)
+        unexpected = sorted(found.keys() - own.keys())
+        shapes = sorted(
+            f"{key} is {tuple(found[key].shape)} instead of {tuple(own[key].shape)}"
+            for key in own.keys() & found.keys()
+            if own[key].shape != found[key].shape
+        )
+        faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
+        if any(names for _, names in faults):
+            told = "; ".join(f"{what}: {_listed(names)}" for what, names in faults if names)
+            raise DataError(f"weights '{self.weights}' do not fit {self.title()}: {told}")
+        network.features.backbone.load_state_dict(found, strict=False)
+
+    def _augmented(self, batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
+        import torch
+
+        batch = super()._augmented(batch, rng)
+        if not self.flip:
+            return batch
+        mirrored = torch.from_numpy(rng.random(len(batch)) < 0.5).to(batch.device)
+        return torch.where(mirrored[:, None, None, None], batch.flip(2), batch)
+
+    def _input(self, batch: "torch.Tensor", scaling: Weights) -> "torch.Tensor":
+        import torch
+        from torch.nn.functional import interpolate
+
+        if self.image_size is not None and batch.shape[1:3] != (self.image_size, self.image_size):
+            pixels = interpolate(
+                batch.permute(0, 3, 1, 2).to(torch.float32), size=[self.image_size] * 2,
+                mode="bilinear", antialias=True,
+            )  # fmt: skip
+            batch = pixels.permute(0, 2, 3, 1)
+        return super()._input(batch, scaling)
+
+
+def rgb_scaling(mean: tuple[float, ...], std: tuple[float, ...]) -> Weights:
+    """``input_mean`` and ``input_std`` on the scale of uint8, from those of pixels in [0, 1]."""
+    return {
+        "input_mean": np.array(mean, dtype=np.float32) * 255,
+        "input_std": np.array(std, dtype=np.float32) * 255,
+    }
+
+
+def read_state(path: Path) -> State:
+    """Arrays by name from a file of weights; no code in it is run.
+
+    Args:
+        path: A ``.safetensors`` file, or a ``.pth`` or ``.pt`` file of a state dict.
+
+    Raises:
+        DataError: If the file is broken, or holds anything but arrays by name.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        if path.suffix == ".safetensors":
+            state = load_file(path)
+        else:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"weights {path} hold more than arrays, which could run code, and are not loaded: save "
+            "the state dict alone (torch.save(model.state_dict(), path))"
+        ) from error
+    except (EOFError, OSError, RuntimeError, SafetensorError, ValueError) as error:
+        raise DataError(f"cannot read the weights {path}: {error}") from error
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise DataError(
+            f"weights {path} must be a state dict, that is arrays by name; save it by "
+            "torch.save(model.state_dict(), path)"
+        )
+    return state
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(names[:TOLD]) + more

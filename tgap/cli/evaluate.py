@@ -1,0 +1,184 @@
+"""``tgap evaluate``: a run that scores a synthetic set made elsewhere, put into a run's words."""
+
+import argparse
+import logging
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from tgap.cli.run import run_overrides
+from tgap.cli.terminal import log_to_terminal
+from tgap.composition.compose import compose_run, expand, hydra_ready
+from tgap.composition.config import Run
+from tgap.core.errors import ConfigError
+from tgap.core.words import quoted
+from tgap.datasets.image_folder import ImageFolder
+from tgap.datasets.reading import tables
+from tgap.generators.ready_made import ReadyMade
+
+log = logging.getLogger(__name__)
+
+
+TRAIN_SHARE = 2 / 3
+"""At most so many of the synthetic images are trained on, the others are tested on."""
+
+
+POOL, TUNING_POOL = 0.2, 0.1
+"""Shares of the real images that are the pool."""
+
+
+MIN_REAL = 20
+"""Fewer real images cannot be divided into three sets that have all labels."""
+
+
+OPTIONAL = {"patient_column": "patient", "findings_column": "findings"}
+"""Columns that a table may have, by the setting that names them."""
+
+
+def evaluation_overrides(
+    real: Path | None,
+    synthetic: Path,
+    tuning: Path | None,
+    size: int,
+    color: str,
+    overrides: Sequence[str],
+    config_dir: str | None = None,
+) -> list[str]:
+    """The words of a run that evaluates a synthetic set.
+
+    A folder has a sub-folder per label, or, given as a CSV or JSONL file beside its images, a
+    table with the columns ``file``, ``label``, ``patient`` and ``findings``, of which the file only
+    is needed. Where labels of either side are not known, they are not used.
+
+    A fifth of the real images is the pool, in which copies are looked for (a tenth with
+    ``tuning``, which takes its place); half of the rest trains the real classifier, half is tested
+    on. As many synthetic images of a label train as real ones do, two thirds at most; all others
+    are tested on.
+
+    Args:
+        real: Real images; ``None`` if the overrides choose a dataset.
+        synthetic: The synthetic set.
+        tuning: The images that its generator was tuned on, if they are known.
+        size: Height and width that all images are brought to.
+        color: ``grey`` or ``rgb``.
+        overrides: Further words; they win.
+        config_dir: Folder of further configs.
+
+    Raises:
+        ConfigError: If a folder is not such a folder.
+    """
+    folders = {"generator.images": synthetic}
+    if real is not None:
+        folders["dataset"] = real
+    if tuning is not None:
+        folders["generator.tuned_on"] = tuning
+    labelled = all(_is_labelled(path) for node, path in folders.items() if node in _WITH_LABELS)
+    if not labelled:
+        log.warning(
+            "labels are not known of all images, so only fidelity, diversity and memorisation are "
+            "evaluated; for the rest, put images into a folder per label, or give a table"
+        )
+    words = ["generator=ready_made", f"generator.name={quoted(synthetic.stem)}"]
+    for node, path in folders.items():
+        words.append(f"{node.replace('.', '/')}=image_folder")
+        known = labelled and node in _WITH_LABELS
+        settings = {"size": size, "color": color, "labelled": str(known).lower()}
+        settings |= {key: quoted(value) for key, value in _place(path).items()}
+        words += [f"{node}.{key}={value}" for key, value in settings.items()]
+    if real is not None:
+        words.append("dataset.domain=image")
+    with hydra_ready(config_dir) as hydra:
+        run = compose_run(hydra, expand(hydra, [*words, *overrides])[0])  # of a sweep, its first
+    words += _sizes(run, POOL if tuning is None else TUNING_POOL, divide=real is not None)
+    if tuning is None:
+        log.warning(
+            "it is not known what the synthetic images' generator was tuned on (--tuning): copies "
+            "are looked for in the pool, a fifth of the real images, and may be of others"
+        )
+    return [*words, *overrides]
+
+
+_WITH_LABELS = ("dataset", "generator.images")
+
+
+def _place(path: Path) -> dict[str, str]:
+    """Where images lie and what names their columns."""
+    if path.suffix.lower() not in tables.SUFFIXES:
+        return {"path": str(path)}
+    columns = tables.read_table(path).columns
+    named = {setting: name for setting, name in OPTIONAL.items() if name in columns}
+    return {"path": str(path.parent), "table": path.name, **named}
+
+
+def _is_labelled(path: Path) -> bool:
+    if path.suffix.lower() in tables.SUFFIXES:
+        return "label" in tables.read_table(path).columns
+    visible = [entry for entry in path.iterdir() if entry.name[0] != "."] if path.is_dir() else []
+    return not visible or any(entry.is_dir() for entry in visible)
+
+
+def _sizes(run: Run, pool_share: float, divide: bool) -> list[str]:
+    """How the real images are divided, if they are to be, and how many of the synthetic train."""
+    words: list[str] = []
+    real_train: float = math.inf
+    if divide and isinstance(run.dataset, ImageFolder):
+        said = run.dataset.annotations()
+        words += _split_sizes(len(said.files), pool_share)
+        real_train = _most(said.labels) * (1 - pool_share) / 2
+    if isinstance(run.generator, ReadyMade) and isinstance(run.generator.images, ImageFolder):
+        words += _budget(_most(run.generator.images.annotations().labels), real_train)
+    return words
+
+
+def _split_sizes(images: int, pool_share: float) -> list[str]:
+    if images < MIN_REAL:
+        raise ConfigError(
+            [f"--real holds {images} images; pool, train and test set need at least {MIN_REAL}"]
+        )
+    pool = round(images * pool_share)
+    side = (images - pool) // 2
+    return [f"pool_size={pool}", f"train_size={side}", f"test_size={side}"]
+
+
+def _most(labels: Sequence[Sequence[str]]) -> int:
+    """Images of the label that has most."""
+    return max(Counter(name for row in labels for name in row).values(), default=0)
+
+
+def _budget(most: int, real_train: float) -> list[str]:
+    """All synthetic images, divided so that as many train as real ones do."""
+    train = max(2, int(min(most * TRAIN_SHARE, real_train)))
+    return [f"budget.train_per_label={train}", f"budget.test_per_label={max(1, most - train)}"]
+
+
+def evaluate(words: Sequence[str]) -> int:
+    """Score a synthetic set that was made elsewhere: nothing is tuned and nothing is drawn.
+
+    DIR holds a folder of images per label; or name a CSV or JSONL file beside the images, with the
+    columns file, label, patient and findings, as far as they are known.
+    """
+    parser = argparse.ArgumentParser(
+        prog="tgap evaluate", description=evaluate.__doc__, usage="tgap evaluate --synthetic DIR "
+        "--real DIR [--tuning DIR] [--size N] [--color grey|rgb] [key=value ...] [-m]",
+    )  # fmt: skip
+    parser.add_argument("--synthetic", type=Path, required=True, help="the synthetic set")
+    parser.add_argument(
+        "--real", type=Path, help="real images of the same labels; or choose a dataset= instead"
+    )
+    parser.add_argument(
+        "--tuning", type=Path, help="what its generator was tuned on, for the audit of copies"
+    )
+    parser.add_argument("--size", type=int, default=64, help="height and width of all images")
+    parser.add_argument("--color", choices=("grey", "rgb"), default="grey")
+    parser.add_argument("-m", "--multirun", action="store_true", help="sweep over commas")
+    parser.add_argument("--config-dir")
+    args, overrides = parser.parse_known_intermixed_args(words)
+    if args.real is None and not any(word.startswith("dataset=") for word in overrides):
+        raise ConfigError(["--real must name a folder of real images, or dataset= a dataset"])
+
+    log_to_terminal()
+    told = evaluation_overrides(
+        args.real, args.synthetic, args.tuning, args.size, args.color, overrides, args.config_dir
+    )
+    return run_overrides(told, args.multirun, args.config_dir)

@@ -1,0 +1,174 @@
+"""From the words of a command line to checked runs: Hydra composes, tgap builds and explains.
+
+Hydra stops at the first mistake. Here wrong values are gathered: the override that cannot be used
+is noted and left out, and the rest is composed again, until nothing new is found.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tgap.composition import building, schema
+from tgap.composition.config import Run
+from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of
+from tgap.composition.registry import conf_folder
+from tgap.core.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+    from omegaconf import DictConfig
+
+CONFIG_NAME = "config"
+
+
+@contextmanager
+def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
+    """Hydra with tgap's configs and schemas, and those of ``config_dir`` before them."""
+    from hydra._internal.hydra import Hydra
+    from hydra._internal.utils import create_config_search_path
+    from hydra.core.config_search_path import SearchPathQuery
+    from hydra.core.global_hydra import GlobalHydra
+    from hydra.core.singleton import Singleton
+    from hydra.version import setbase
+
+    state = Singleton.get_state()
+    setbase("1.3")
+    schema.register(Run)
+    search_path = create_config_search_path(str(conf_folder()))
+    if config_dir is not None:
+        folder = Path(config_dir).absolute()
+        if not folder.is_dir():
+            raise ConfigError([f"--config-dir: there is no folder '{folder}'"])
+        anchor = SearchPathQuery(provider="schema", path=None)
+        search_path.prepend("command-line", f"file://{folder}", anchor)
+    GlobalHydra.instance().clear()
+    try:
+        yield Hydra.create_main_hydra2(task_name="tgap", config_search_path=search_path)
+    finally:
+        GlobalHydra.instance().clear()
+        Singleton.set_state(state)
+
+
+def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
+    """The overrides of each run of a sweep, in Hydra's own order.
+
+    Raises:
+        ConfigError: If an override cannot be parsed, or Hydra would make other runs of them (a
+            sweeper of its own, ``hydra.sweeper.params``), which could not be checked beforehand.
+    """
+    for override in overrides:
+        if override.lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")):
+            raise ConfigError(
+                [f"{override}: tgap checks every run of a sweep before the first one starts, so "
+                 "it sweeps over commas on the command line only (key=1,2 -m)"]
+            )  # fmt: skip
+    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create(hydra.config_loader).parse_overrides(list(overrides))
+        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    except HydraException as error:
+        raise ConfigError([f"the command line cannot be read: {error}"]) from error
+    return [list(job) for batch in batches for job in batch]
+
+
+def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
+    """Compose and build one run.
+
+    Raises:
+        ConfigError: With all wrong values together, or one unknown name.
+    """
+    from omegaconf.errors import OmegaConfBaseException
+
+    problems: list[str] = []
+    remaining = list(overrides)
+    while True:
+        try:
+            config = _composed(hydra, remaining)
+            break
+        except WrongValueError as wrong:
+            problems.append(wrong.problem)
+            kept = [o for o in remaining if key_of(o) != wrong.key]
+            if len(kept) == len(remaining):  # the wrong value is not an override: a file's
+                raise ConfigError(problems) from wrong
+            remaining = kept
+        except UnknownKeyError as unknown:
+            others = [o for o in remaining if key_of(o) != unknown.key]
+            told = _unknown_key(hydra, unknown.key, others)
+            raise ConfigError([*problems, told]) from unknown
+    try:
+        run = build_run(config)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    except OmegaConfBaseException as error:
+        raise ConfigError([*problems, f"a reference cannot be resolved: {error}"]) from error
+    if problems:
+        raise ConfigError(problems)
+    return run
+
+
+def build_run(config: "DictConfig") -> Run:
+    """Build a run from a composed configuration."""
+    from omegaconf import OmegaConf
+
+    data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    return building.build(Run, {key: value for key, value in data.items() if key != "hydra"})
+
+
+def sound_parts(hydra: "Hydra", overrides: Sequence[str]) -> dict[str, Any]:
+    """Of a run that cannot be built, the components and settings that can, by their names.
+
+    None if it cannot even be composed.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = _composed(hydra, list(overrides))
+        data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
+    except (ConfigError, OmegaConfBaseException, UnknownKeyError, WrongValueError):
+        return {}
+    return building.build_parts(Run, data)
+
+
+def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
+    """Compose with Hydra, its errors put into words."""
+    import yaml  # type: ignore[import-untyped]
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf import open_dict
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        config = hydra.compose_config(
+            config_name=CONFIG_NAME,
+            overrides=overrides,
+            run_mode=RunMode.RUN,
+            with_log_configuration=False,
+        )
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise explained(error) from error
+    except yaml.YAMLError as error:
+        told = " ".join(str(error).split())
+        raise ConfigError([f"a config file is no YAML: {told}"]) from error
+    with open_dict(config):
+        del config["hydra"]
+    return config
+
+
+def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
+    """A sentence about a key that does not exist, with the nearest of its level."""
+    from omegaconf import OmegaConf
+
+    head, _, last = key.rpartition(".")
+    try:
+        config = _composed(hydra, overrides)
+    except (ConfigError, UnknownKeyError, WrongValueError):
+        return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
+    level = OmegaConf.select(config, head) if head else config
+    known = [str(name) for name in level if name != "_target_"] if hasattr(level, "keys") else []
+    known += [] if head else ["profile"]
+    return f"unknown key '{key}'{nearest(last, sorted(known))}"

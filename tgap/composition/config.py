@@ -1,0 +1,213 @@
+"""A composed run, and the checks that need more than one component."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from tgap.classifiers.base import Classifier
+from tgap.core.component import option
+from tgap.core.errors import TgapError
+from tgap.core.seeding import rng_for, seed_for
+from tgap.core.settings import (
+    Budget,
+    ClipWeights,
+    Sampler,
+    Seeds,
+    Splitting,
+    Storage,
+    Tracking,
+)
+from tgap.core.types import Bools
+from tgap.datasets.base import Dataset
+from tgap.embedders.base import Embedder
+from tgap.evaluators.base import Evaluator
+from tgap.finetuners.base import Finetuner
+from tgap.generators.base import Generator, Pretrained
+from tgap.generators.controls.base import Control
+from tgap.generators.ready_made import ReadyMade
+from tgap.prompts.base import Prompts
+from tgap.protocols.base import Protocol, sizes_per_label
+from tgap.selectors.base import Selector
+
+
+@dataclass(kw_only=True)
+class Run(Splitting):
+    """One composed configuration: a method at one size and one seed.
+
+    The settings of the split (``split_seed``, ``pool_size``, ...) stand at its top level.
+
+    Args:
+        evaluators: By a name of one's own, ``+evaluator@evaluators.augmentation=augmentation``;
+            ``~evaluator@evaluators.memorization`` leaves one out.
+        size: Tuning images; ``size_unit`` says whether per label or in total.
+        external: Further real datasets, by a name of one's own, that TSTR and TRTR are tested on
+            too (``+dataset@external.b=image_folder external.b.path=...``).
+        prior_sampler: How prior images are drawn; apart from ``sampler``, so that a sweep over
+            guidance draws from one and the same tuned model.
+        seed: The run's seed, from which every scope but the split draws its own.
+    """
+
+    dataset: Dataset
+    protocol: Protocol
+    selector: Selector
+    prompts: Prompts
+    generator: Generator
+    finetuner: Finetuner
+    classifier: Classifier
+    evaluators: dict[str, Evaluator] = field(
+        default_factory=dict, metadata={"help": "what looks at what a run made, by name"}
+    )
+    sampler: Sampler = field(default_factory=Sampler)
+    prior_sampler: Sampler = field(default_factory=Sampler)
+    budget: Budget = field(default_factory=Budget)
+    seeds: Seeds = field(default_factory=Seeds)
+    storage: Storage = field(default_factory=Storage)
+    clip: ClipWeights = field(default_factory=ClipWeights)
+    external: dict[str, Dataset] = field(
+        default_factory=dict, metadata={"help": "further real test sets, by name"}
+    )
+    tracking: Tracking = field(default_factory=Tracking, metadata={"in_key": False})
+    size: int = option(500, "tuning images, per label unless size_unit says otherwise", low=1)
+    size_unit: str | None = option(
+        None, "what size counts: label or total, null = the protocol's", choices=("label", "total")
+    )
+    seed: int = option(0, "the run's seed", low=0)
+
+    def problems(self) -> list[str]:
+        """Combinations that cannot work."""
+        found = super().problems()
+        if self.finetuner.tunes and not self.generator.tunable:
+            found.append(
+                f"finetuner '{self.finetuner.title()}' cannot tune generator "
+                f"'{self.generator.title()}'; choose finetuner=none or another generator"
+            )
+        found += self._scheduler_problems() + self._prompt_problems() + self._evaluator_problems()
+        if not self.dataset.domain:
+            found.append("dataset.domain must name what the images show, for the prompts; got ''")
+        embedder = self.selector.embedder_used()
+        if embedder is not None and embedder.uses_classifier and not self.classifier.has_features:
+            found.append(
+                f"selector.embedder '{embedder.title()}' takes the features of the run's "
+                f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
+            )
+        return found
+
+    def _scheduler_problems(self) -> list[str]:
+        """Samplers that the generator cannot be drawn from with."""
+        if not isinstance(self.generator, Pretrained):
+            return []
+        allowed, told = self.generator.schedulers, {"sampler.scheduler": self.sampler.scheduler}
+        if self.finetuner.prior_images():
+            told["prior_sampler.scheduler"] = self.prior_sampler.scheduler
+        return [
+            f"{name} must be {' or '.join(allowed)} with generator '{self.generator.title()}', "
+            f"got '{scheduler}'"
+            for name, scheduler in (told | self.finetuner.schedulers()).items()
+            if scheduler not in allowed
+        ]
+
+    def _prompt_problems(self) -> list[str]:
+        """Prompts that a finetuner which learns whole prompts would not know when drawing."""
+        if not self.finetuner.whole_prompts:
+            return []
+        uses = ("tuning", "generation")
+        told = [self.prompts.text(use, "domain", "label") for use in uses]
+        if told[0] == told[1] and not any(self.prompts.names_findings(use) for use in uses):
+            return []
+        return [
+            f"finetuner '{self.finetuner.title()}' learns a word for each tuning prompt and can "
+            "draw those only: prompts.generation must equal prompts.tuning, and neither may name "
+            "findings; choose prompts=template, or another finetuner"
+        ]
+
+    def _evaluator_problems(self) -> list[str]:
+        """Evaluators whose embedder takes features that the classifier has not."""
+        return [
+            f"evaluators.{name}.embedder '{embedder.title()}' takes the features of the run's "
+            f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
+            for name, evaluator in self.evaluators.items()
+            if isinstance(embedder := getattr(evaluator, "embedder", None), Embedder)
+            and embedder.uses_classifier
+            and not self.classifier.has_features
+        ]
+
+    @property
+    def tuning_channels(self) -> int | None:
+        """Of the images that the generator is tuned on: colour for a generator of colour.
+
+        ``None`` is the dataset's own; a generator of grey images takes grey ones only.
+        """
+        shape = self.generator.image_shape()
+        return 3 if shape is not None and shape[2] == 3 else None
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the generator is a control, whose truth is known, and no model."""
+        return isinstance(self.generator, Control)
+
+    @property
+    def pretrained(self) -> Pretrained:
+        """The generator as a model that can be loaded.
+
+        Raises:
+            TgapError: If it is none: a control, or a synthetic set that exists already.
+        """
+        if isinstance(self.generator, Pretrained):
+            return self.generator
+        raise TgapError(f"generator '{self.generator.title()}' is no model that could be loaded")
+
+    def ready_made(self) -> dict[str, Dataset]:
+        """Datasets of a synthetic set that exists already: its ``images``, and what it was
+        ``tuned_on`` if that is known. Empty if images are drawn.
+        """
+        if not isinstance(self.generator, ReadyMade):
+            return {}
+        given = {"images": self.generator.images, "tuned_on": self.generator.tuned_on}
+        return {name: dataset for name, dataset in given.items() if dataset is not None}
+
+    @property
+    def selects(self) -> bool:
+        """Whether a tuning set is chosen: to tune on, or for a control to draw from."""
+        return self.finetuner.tunes or self.is_control
+
+    @property
+    def method(self) -> str:
+        """Short name of what is compared: selector + finetuner, a control, or ``none``."""
+        if not self.generator.tunable:
+            return self.generator.title()
+        if not self.finetuner.tunes:
+            return self.finetuner.title()
+        return f"{self.selector.title()}+{self.finetuner.title()}"
+
+    @property
+    def tuning_size(self) -> int | None:
+        """The size asked for; ``None`` when nothing is tuned or the selector takes all it finds."""
+        return self.size if self.selects and self.selector.sized else None
+
+    @property
+    def unit(self) -> str:
+        """What ``size`` counts: tuning images per ``label`` or in ``total``."""
+        return self.size_unit or self.protocol.size_unit
+
+    def sizes(self, pool_labels: Bools) -> list[int]:
+        """Tuning images of each label.
+
+        Args:
+            pool_labels: ``(N, L)`` bool, the pool's.
+        """
+        rng = rng_for("sizes", self.seed_of("select"))
+        return sizes_per_label(pool_labels, self.size, self.unit, rng)
+
+    def seed_of(self, scope: str) -> int:
+        """Seed of a scope (``select``, ``finetune``, ``generate``, ``classify``, ``evaluate``).
+
+        Selector and finetuner are no part of it, so all methods of one seed share their noise and
+        their classifier's initialisation: a paired comparison.
+        """
+        own = getattr(self.seeds, scope)
+        return seed_for(scope, self.seed if own is None else own)
+
+    @property
+    def splitting(self) -> Splitting:
+        """The split's settings alone."""
+        names = [f.name for f in dataclasses.fields(Splitting)]
+        return Splitting(**{name: getattr(self, name) for name in names})

@@ -1,0 +1,41 @@
+"""What every component may import; its authors import it from here."""
+
+from tgap.core.component import Component, option
+from tgap.core.errors import ConfigError, ContractError, DataError, StoreError, TgapError
+from tgap.core.seeding import rng_for
+from tgap.core.settings import Budget, Sampler
+from tgap.core.types import (
+    Bools,
+    Floats,
+    Images,
+    ImageSet,
+    Indices,
+    NewImages,
+    Scores,
+    Selection,
+    Split,
+    Weights,
+)
+
+__all__ = [
+    "Bools",
+    "Budget",
+    "Component",
+    "ConfigError",
+    "ContractError",
+    "DataError",
+    "Floats",
+    "ImageSet",
+    "Images",
+    "Indices",
+    "NewImages",
+    "Sampler",
+    "Scores",
+    "Selection",
+    "Split",
+    "StoreError",
+    "TgapError",
+    "Weights",
+    "option",
+    "rng_for",
+]

@@ -1,0 +1,142 @@
+"""Files of artifacts: written without pickle, brought to disk, hashed; errors say what to do."""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core.digest import plain_json
+from tgap.core.errors import ContractError, DataError, StoreError
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file.
+
+    NaN and infinities are written as Python's ``json`` does (``NaN``): metrics may be undefined.
+
+    Raises:
+        ContractError: If something in it is not a JSON value.
+        StoreError: If the file cannot be written.
+    """
+    text = json.dumps(plain_json(value, path.name, finite=False), indent=1)
+    with writing(path.name, path.parent):
+        path.write_text(text + "\n", "utf-8")
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write a ``.npy`` file without pickle.
+
+    Raises:
+        ContractError: If the array holds Python objects.
+        StoreError: If the file cannot be written.
+    """
+    _refuse_objects(path.name, array)
+    with writing(path.name, path.parent), path.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write named arrays into a safetensors file.
+
+    Raises:
+        ContractError: If an array holds Python objects.
+        StoreError: If the file cannot be written.
+    """
+    from safetensors.numpy import save
+
+    for name, array in arrays.items():
+        _refuse_objects(f"{path.name}: {name}", array)
+    # safetensors writes an array's memory as it lies
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    with writing(path.name, path.parent):
+        path.write_bytes(save(contiguous))
+
+
+def _refuse_objects(where: str, array: NDArray[Any]) -> None:
+    if array.dtype.hasobject:
+        raise ContractError(f"{where} must hold numbers or text of fixed width, got {array.dtype}")
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content or a folder's list of names is on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def require_empty(out: Path) -> None:
+    """See that a folder is empty or not there yet.
+
+    Raises:
+        DataError: If it is not.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out} is not an empty folder; give the name of a new one")
+
+
+@contextmanager
+def whole_folder(out: Path, what: str) -> Iterator[Path]:
+    """A folder to fill, which becomes ``out`` at the end, so that ``out`` is complete or absent.
+
+    Args:
+        out: A folder that is empty or not there yet.
+        what: What errors call the content.
+
+    Raises:
+        DataError: If ``out`` holds something, or cannot be written.
+    """
+    try:
+        require_empty(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        beside = out.parent / f".{out.name}.{os.getpid()}.part"
+        beside.mkdir()
+        try:
+            yield beside
+            if out.exists():
+                out.rmdir()
+            beside.rename(out)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise DataError(
+            f"cannot write {what} to {out}: {error.strerror or error}; free space there, or "
+            "give another folder"
+        ) from error
+
+
+@contextmanager
+def writing(what: str, where: Path) -> Iterator[None]:
+    """Turn the system's errors inside into a ``StoreError`` that names what, where and remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(cannot_write(what, where, error)) from error
+
+
+def cannot_write(what: str, where: Path, error: OSError) -> str:
+    """The text of such an error."""
+    reason = error.strerror or str(error)
+    return f"cannot write {what} in {where}: {reason}; {remedy(error.errno)}"
+
+
+def remedy(number: int | None) -> str:
+    """What to do about an error number of the system."""
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "change the folder's permissions, or set TGAP_HOME to a folder you may write to"
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return "free some space, or set TGAP_HOME to a folder on another disk"
+    return "set TGAP_HOME to another folder"
+
+
+def home_folder() -> Path:
+    """``TGAP_HOME``, or ``.tgap`` in the current folder, as an absolute path."""
+    return Path(os.environ.get("TGAP_HOME") or ".tgap").absolute()

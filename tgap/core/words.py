@@ -1,0 +1,43 @@
+"""Settings as the words of a command line."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from tgap.core.component import Component
+
+
+def quoted(text: str) -> str:
+    r"""A value as Hydra reads it back, whatever characters it has.
+
+    >>> print(quoted("it's a=b, c"))
+    'it\'s a=b, c'
+    """
+    escaped = text.replace("\\", "\\\\") if text.endswith("\\") else text
+    return "'" + escaped.replace("'", "\\'") + "'"
+
+
+def words_of(dataset: Component, node: str, left_out: Sequence[str] = ()) -> list[str]:
+    """The words that choose a dataset at a place in a run, defaults left out.
+
+    Args:
+        dataset: What is chosen.
+        node: Where, such as ``dataset.real``.
+        left_out: Settings that are not told.
+    """
+    found = [f"{node.replace('.', '/')}={dataset.stem()}"]
+    for field in dataclasses.fields(dataset):
+        value = getattr(dataset, field.name)
+        if field.name not in ("name", *left_out) and value not in (field.default, None, []):
+            found.append(f"{node}.{field.name}={word(value)}")
+    return found
+
+
+def word(value: Any) -> str:
+    """A value as Hydra reads it back, quoted only where it must be."""
+    if isinstance(value, list):
+        return f"[{','.join(map(word, value))}]"
+    if not isinstance(value, str):
+        return str(value).lower()
+    return value if re.fullmatch(r"[A-Za-z./][\w./-]*", value, re.ASCII) else quoted(value)

@@ -1,0 +1,1 @@
+"""Tables and labels of published chest X-ray collections."""

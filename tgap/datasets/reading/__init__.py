@@ -1,0 +1,1 @@
+"""Files, tables and pixels, as datasets read them."""

@@ -1,0 +1,220 @@
+"""What is said of each image file: by the folder it lies in, or by a table's rows."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from tgap.core.errors import DataError
+from tgap.datasets.reading.cells import split_cell
+from tgap.datasets.reading.decoding import SUFFIXES
+from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.tables import Table
+
+log = logging.getLogger(__name__)
+
+
+UNKNOWN = "image"
+"""The label of images whose labels are not known."""
+
+
+_TOLD = 10
+"""How many files or lines a message names."""
+
+
+_WORDS = {
+    "duplicate_rows": "rows that repeat another one are",
+    "unlisted": "image files that the table does not name are",
+    "other_files": "files that are no images by their names are",
+}
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """Image files, sorted, and what is said of each; all columns have the same length.
+
+    Args:
+        files: Paths relative to the folder.
+        labels: The labels of each.
+        findings: The findings of each.
+        patients: The patient of each; ``None`` = not known.
+        metadata: Further columns of text.
+        missing: Files that are named but cannot be there, with the reason.
+        notes: Counts of what was left out.
+    """
+
+    files: list[str]
+    labels: list[tuple[str, ...]]
+    findings: list[tuple[str, ...]]
+    patients: list[str] | None = None
+    metadata: dict[str, list[str]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which of a table's columns say what."""
+
+    file: str
+    label: str | None
+    findings: str | None
+    patient: str | None
+
+
+def from_folders(listing: Listing) -> Annotations:
+    """The first folder of a path is the label.
+
+    Raises:
+        DataError: If an image file is in no folder, or a folder has no image files.
+    """
+    loose = [name for name in listing.files if "/" not in name]
+    if loose:
+        raise DataError(
+            f"{len(loose)} image files are in no label's folder: {_first(loose)}; move them into "
+            "one, or name a table of labels by dataset.table"
+        )
+    labels = [name.partition("/")[0] for name in listing.files]
+    empty = sorted(set(listing.folders) - set(labels))
+    if empty:
+        raise DataError(
+            f"no image files in the folder of label {_first(empty)}; remove it, or put files "
+            f"there that end with {', '.join(SUFFIXES)}"
+        )
+    notes = _reported(other_files=listing.others)
+    findings: list[tuple[str, ...]] = [()] * len(labels)
+    return Annotations(list(listing.files), [(label,) for label in labels], findings, notes=notes)
+
+
+def without_labels(listing: Listing) -> Annotations:
+    """All image files, wherever below the folder, under the one label ``UNKNOWN``.
+
+    Raises:
+        DataError: If there is none.
+    """
+    if not listing.files:
+        raise DataError(f"there are no image files; they must end with {', '.join(SUFFIXES)}")
+    none: list[tuple[str, ...]] = [()] * len(listing.files)
+    labels: list[tuple[str, ...]] = [(UNKNOWN,)] * len(listing.files)
+    notes = _reported(other_files=listing.others)
+    return Annotations(list(listing.files), labels, none, notes=notes)
+
+
+def from_table(
+    table: Table, columns: Columns, separator: str, listing: Listing, unlabelled: bool = False
+) -> Annotations:
+    """What a table says of the files of a folder.
+
+    Rows that are the same in every cell count once.
+
+    Args:
+        table: The table.
+        columns: What its columns are.
+        separator: Between several names in a cell.
+        listing: The folder's files.
+        unlabelled: Whether an image may have no label at all.
+
+    Raises:
+        DataError: If a column is missing, a file, label or patient is not given, a path could
+            leave the folder, or two rows contradict each other.
+    """
+    named = [columns.file, columns.label, columns.findings, columns.patient]
+    used = [name for name in named if name is not None]
+    for name in used:
+        table.require(name)
+    others = [name for name in table.columns if name not in used]
+    if "file" in others:
+        raise DataError(
+            f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
+            "rename it, for the metadata's 'file' is the image's path"
+        )
+    for column in (columns.file, columns.label, columns.patient):
+        if column is not None and not (unlabelled and column == columns.label):
+            _refuse_blanks(table, column, separator if column == columns.label else "")
+    files = _relative(table, columns.file)
+    rows = _distinct(table, files, columns.file)
+    missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
+    present = {file: rows[file] for file in sorted(rows) if file not in missing}
+
+    def picked(name: str) -> list[str]:
+        column = table.columns[name]
+        return [column[row].strip() for row in present.values()]
+
+    def picked_names(name: str | None) -> list[tuple[str, ...]]:
+        cells = [""] * len(present) if name is None else picked(name)
+        return [split_cell(cell, separator) for cell in cells]
+
+    return Annotations(
+        files=list(present),
+        labels=[(UNKNOWN,)] * len(present)
+        if columns.label is None
+        else picked_names(columns.label),
+        findings=picked_names(columns.findings),
+        patients=None if columns.patient is None else picked(columns.patient),
+        metadata={name: picked(name) for name in others},
+        missing=missing,
+        notes=_reported(
+            duplicate_rows=[file for row, file in enumerate(files) if rows[file] != row],
+            unlisted=[name for name in listing.files if name not in rows],
+        ),
+    )
+
+
+def _refuse_blanks(table: Table, name: str, separator: str) -> None:
+    column = table.columns[name]
+    blank = [
+        str(line)
+        for line, cell in zip(table.lines, column, strict=True)
+        if not (split_cell(cell, separator) if separator else cell.strip())
+    ]
+    if blank:
+        raise DataError(
+            f"table {table.name}: column '{name}' is empty on line {_first(blank)}; fill it in, "
+            "or remove the rows"
+        )
+
+
+def _relative(table: Table, name: str) -> list[str]:
+    """Paths in their plain form, none of which can leave the folder."""
+    paths = [PurePosixPath(cell.strip()) for cell in table.columns[name]]
+    outside = [str(path) for path in paths if path.is_absolute() or ".." in path.parts]
+    if outside:
+        raise DataError(
+            f"table {table.name} names files by absolute paths or with '..': {_first(outside)}; "
+            "paths must be relative to dataset.path and stay in it"
+        )
+    return [path.as_posix() for path in paths]
+
+
+def _distinct(table: Table, files: Sequence[str], file_column: str) -> dict[str, int]:
+    """The first row of each file; others must be the same."""
+    first: dict[str, int] = {}
+    columns = [column for name, column in table.columns.items() if name != file_column]
+    for row, file in enumerate(files):
+        known = first.setdefault(file, row)
+        if any(column[row] != column[known] for column in columns):
+            raise DataError(
+                f"table {table.name}: lines {table.lines[known]} and {table.lines[row]} say "
+                f"different things of {file}; leave one of them"
+            )
+    return first
+
+
+def _reason(file: str) -> str:
+    if not file.lower().endswith(SUFFIXES):
+        return f"its name does not end with {', '.join(SUFFIXES)}"
+    return "there is no such file"
+
+
+def _reported(**left_out: Sequence[str]) -> dict[str, int]:
+    """Counts for the notes, and a warning for each that is not 0."""
+    found = {what: len(names) for what, names in left_out.items() if names}
+    for what, count in found.items():
+        log.warning("%d %s left out: %s", count, _WORDS[what], _first(left_out[what]))
+    return found
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return ", ".join(names[:_TOLD]) + more

@@ -1,0 +1,87 @@
+"""What a folder's names or a table's cells say of each image, as arrays."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core.errors import DataError, nearest
+from tgap.core.types import Bools
+
+
+def split_cell(cell: str, separator: str) -> tuple[str, ...]:
+    """The names in a cell.
+
+    >>> split_cell("Mass| Edema |", "|")
+    ('Mass', 'Edema')
+    """
+    return tuple(part for text in cell.split(separator) if (part := text.strip()))
+
+
+def found_names(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """All names in the rows, each once, sorted."""
+    return tuple(sorted({name for row in rows for name in row}))
+
+
+def label_names(
+    rows: Sequence[Sequence[str]], allowed: Sequence[str], fewest: int = 2
+) -> tuple[str, ...]:
+    """The labels of a dataset: those allowed, in their order, or all found, sorted.
+
+    Args:
+        rows: The labels of each image.
+        allowed: The labels that may occur; empty = any.
+        fewest: How many labels must have images; 1 where they are not known.
+
+    Raises:
+        DataError: If another one occurs, or fewer labels have images.
+    """
+    found = found_names(rows)
+    unknown = [name for name in found if allowed and name not in allowed]
+    if unknown:
+        told = "; ".join(
+            f"'{name}' ({sum(name in row for row in rows)} images)" for name in unknown[:10]
+        )
+        more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+        raise DataError(
+            f"labels that are not in the list dataset.labels: {told}{more}"
+            f"{nearest(unknown[0], allowed)}"
+        )
+    if len(found) < fewest:
+        raise DataError(
+            f"at least two labels must have images, got {', '.join(map(repr, found)) or 'none'}"
+        )
+    return tuple(allowed) or found
+
+
+def membership(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Bools:
+    """``(N, len(names))`` bool: which names each row holds.
+
+    >>> membership([("b",), (), ("b", "a")], ("a", "b")).astype(int).tolist()
+    [[0, 1], [0, 0], [1, 1]]
+    """
+    position = {name: i for i, name in enumerate(names)}
+    result = np.zeros((len(rows), len(names)), dtype=bool)
+    for i, row in enumerate(rows):
+        result[i, [position[name] for name in row]] = True
+    return result
+
+
+def metadata_column(cells: Sequence[str]) -> NDArray[Any]:
+    """Cells as float64, empty ones NaN, if every other one is a number; else as text.
+
+    >>> metadata_column(["58", "", "6e1"])
+    array([58., nan, 60.])
+    >>> metadata_column(["58", "0_1"])
+    array(['58', '0_1'], dtype='<U3')
+    """
+    texts = [cell.strip() for cell in cells]
+    filled = [text for text in texts if text]
+    try:
+        # Python's own spelling of 1000 as 1_000 is no number in a table
+        if not filled or any("_" in text for text in filled):
+            raise ValueError
+        return np.array([float(text) if text else np.nan for text in texts])
+    except ValueError:
+        return np.array(texts, dtype=np.str_)

@@ -1,0 +1,213 @@
+"""DICOM files to 8-bit arrays, through the grey-scale pipeline of the standard."""
+
+import importlib
+import math
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core.errors import DataError
+
+Numbers = NDArray[np.float64]
+
+
+_GREY = ("MONOCHROME1", "MONOCHROME2")
+
+
+_COLOUR = ("RGB", "YBR_FULL")
+
+
+_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+
+
+_REQUIRED = (
+    "Rows", "Columns", "PhotometricInterpretation", "BitsAllocated", "BitsStored",
+    "PixelRepresentation",
+)  # fmt: skip
+
+
+def is_dicom(file: BinaryIO) -> bool:
+    """Whether a file has the prefix ``DICM`` after a preamble of 128 bytes (PS3.10, 7.1)."""
+    head = file.read(132)
+    file.seek(0)
+    return head[128:] == b"DICM"
+
+
+def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
+    """Decode one DICOM image as a viewer shows it first.
+
+    Grey values go through the steps of PS3.4, N.2 (sections below are of PS3.3):
+
+    1. Stored values, of ``BitsStored`` bits, signed or not (C.7.6.3).
+    2. Modality: the Modality LUT, or ``RescaleSlope * v + RescaleIntercept``, or none (C.11.1).
+    3. Values of interest: the first VOI LUT, or the first window of ``WindowCenter`` and
+       ``WindowWidth`` by its ``VOILUTFunction`` (``LINEAR``, ``LINEAR_EXACT`` or ``SIGMOID``;
+       C.11.2). Without any of these it is the identity: black and white are the least and the
+       greatest value that step 2 can give, whatever values the image has.
+    4. ``MONOCHROME1`` is inverted: its least value is white (C.7.6.3.1.2). ``PresentationLUTShape``
+       says the same once more (C.8.11.3), so it does not count.
+    5. Scaled to 0 to 255 and rounded.
+
+    Colours (``RGB``, ``YBR_FULL``, 8 bit) are taken as they are. Pixel spacing, aspect ratio,
+    padding values, overlays and shutters do not count.
+
+    Args:
+        file: A file's content, at its start.
+        max_pixels: The most pixels that are decoded.
+
+    Returns:
+        ``(H, W)`` or ``(H, W, 3)`` uint8.
+
+    Raises:
+        DataError: With the reason alone, if pydicom is missing, or the file holds no such image:
+            no pixels, several frames, other colours or depths, a window of no width, a
+            compression for which pydicom has no decoder installed.
+    """
+    dataset = _pydicom().dcmread(file)
+    _check_header(dataset, max_pixels)
+    _check_syntax(dataset)
+    stored = np.asarray(dataset.pixel_array)
+    if dataset.PhotometricInterpretation in _COLOUR:
+        return stored.astype(np.uint8)
+    low, high = _stored_range(dataset)
+    if stored.min() < low or stored.max() > high:
+        raise DataError(
+            f"values from {stored.min()} to {stored.max()} are beyond its {dataset.BitsStored} bits"
+        )
+    # There are fewer values than pixels, so each is worked out once
+    curve = _brightness(dataset, np.arange(low, high + 1.0))
+    return curve[stored.astype(np.int32) - low]
+
+
+def _pydicom(module: str = "pydicom") -> Any:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise DataError(
+            f"a DICOM file needs the package 'pydicom' ({error}): pip install 'tgap[dicom]'"
+        ) from error
+
+
+def _check_header(dataset: Any, max_pixels: int) -> None:
+    """What can be told without decoding."""
+    if "PixelData" not in dataset:
+        raise DataError("a DICOM file without pixel data")
+    lacking = [name for name in _REQUIRED if dataset.get(name) is None]
+    if lacking:
+        raise DataError(f"its DICOM header lacks {', '.join(lacking)}")
+    width, height = dataset.Columns, dataset.Rows
+    if width * height > max_pixels:
+        raise DataError(
+            f"{width} x {height} pixels are more than {max_pixels:,}: a decompression bomb?"
+        )
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames > 1:
+        raise DataError(f"it has {frames} frames; only single images are read")
+    colours = dataset.PhotometricInterpretation
+    if colours not in _GREY + _COLOUR:
+        raise DataError(
+            f"DICOM pixels of photometric interpretation {colours} are not read; "
+            f"{', '.join(_GREY + _COLOUR)} are"
+        )
+    stored, allocated = dataset.BitsStored, dataset.BitsAllocated
+    if allocated not in (8, 16) or not 8 <= stored <= (allocated if colours in _GREY else 8):
+        raise DataError(
+            f"DICOM {colours} pixels of {stored} bits, {allocated} allocated, are not read; "
+            f"{'8 to 16' if colours in _GREY else '8'} bits are"
+        )
+
+
+def _check_syntax(dataset: Any) -> None:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        decoder = _pydicom("pydicom.pixels").get_decoder(syntax)
+    except NotImplementedError:
+        raise DataError(f"pydicom has no decoder for the transfer syntax {syntax.name}") from None
+    if not decoder.is_available:
+        raise DataError(
+            f"its transfer syntax {syntax.name} is compressed, and pydicom needs another package "
+            f"for it; install one of: {'; '.join(decoder.missing_dependencies)}"
+        )
+
+
+def _stored_range(dataset: Any) -> tuple[int, int]:
+    """The least and the greatest value that can be stored."""
+    count = 2**dataset.BitsStored
+    return (-count // 2, count // 2 - 1) if dataset.PixelRepresentation == 1 else (0, count - 1)
+
+
+def _brightness(dataset: Any, stored: Numbers) -> NDArray[np.uint8]:
+    """Steps 2 to 5 of ``read_dicom`` for all values that can be stored, rising."""
+    shown = _values_of_interest(dataset, *_modality(dataset, stored))
+    if dataset.PhotometricInterpretation == "MONOCHROME1":
+        shown = -shown
+    return np.rint(255 * (shown + 0.5)).astype(np.uint8)
+
+
+def _modality(dataset: Any, stored: Numbers) -> tuple[Numbers, float, float]:
+    """The modality's values, and the least and the greatest that there can be (C.11.1)."""
+    if dataset.get("ModalityLUTSequence"):
+        return _looked_up(dataset, "ModalityLUTSequence", stored)
+    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
+    if slope is None and intercept is None:
+        return stored, stored[0], stored[-1]
+    if not slope or intercept is None:
+        raise DataError(
+            f"a rescale slope of {slope} with an intercept of {intercept}; both must be given, "
+            "and the slope must not be 0"
+        )
+    values = slope * stored + intercept
+    return values, values.min(), values.max()
+
+
+def _values_of_interest(dataset: Any, values: Numbers, low: float, high: float) -> Numbers:
+    """Brightness from -0.5 to 0.5, so that inverting is a change of sign and exact (C.11.2)."""
+    center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
+    if dataset.get("VOILUTSequence"):
+        values, low, high = _looked_up(dataset, "VOILUTSequence", values)
+    elif center is not None and width is not None:
+        return _windowed(values, center, width, dataset.get("VOILUTFunction") or "LINEAR")
+    return (values - (low + high) / 2) / (high - low)
+
+
+def _windowed(values: Numbers, center: float, width: float, function: str) -> Numbers:
+    if function not in _FUNCTIONS:
+        raise DataError(f"a VOI LUT function {function} is not one of {', '.join(_FUNCTIONS)}")
+    if width <= 0 or (function == "LINEAR" and width < 1):
+        least = "at least 1" if function == "LINEAR" else "above 0"
+        raise DataError(f"the width of a {function} window must be {least}, got {width:g}")
+    if function == "SIGMOID":
+        return 0.5 * np.tanh(2 * (values - center) / width)
+    if function == "LINEAR":
+        center, width = center - 0.5, width - 1
+    if width == 0:
+        return np.where(values > center, 0.5, -0.5)
+    return np.clip((values - center) / width, -0.5, 0.5)
+
+
+def _looked_up(dataset: Any, name: str, values: Numbers) -> tuple[Numbers, float, float]:
+    """Values through a sequence's first table, and the range of its entries (C.11.1.1.1)."""
+    item = dataset[name].value[0]
+    count, first, bits = (int(part) for part in item.LUTDescriptor)
+    count = count or 2**16
+    data = item.LUTData
+    entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.atleast_1d(data)
+    if len(entries) != count or not 8 <= bits <= 16 or entries.max() >= 2**bits:
+        raise DataError(
+            f"its {name} has {len(entries)} entries up to {entries.max()}, where its descriptor "
+            f"says {count} of {bits} bits"
+        )
+    rows = np.clip(np.rint(values) - first, 0, count - 1).astype(np.int64)
+    return entries[rows].astype(np.float64), 0.0, 2.0**bits - 1
+
+
+def _number(dataset: Any, name: str) -> float | None:
+    """A header's number, the first of several; ``None`` if it is absent or empty."""
+    value = dataset.get(name)
+    if value is None or value == "":
+        return None
+    found = float(value if isinstance(value, float | int | str) else value[0])
+    if not math.isfinite(found):
+        raise DataError(f"its {name} is {found}")
+    return found

@@ -1,0 +1,89 @@
+"""The image files below a folder, none outside it."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tgap.core.errors import DataError
+from tgap.datasets.reading.decoding import SUFFIXES
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies below a folder, hidden files and folders aside.
+
+    Args:
+        files: Size in bytes and time of change in ns of each image file, by its path relative to
+            the folder, sorted.
+        folders: Names of the folders directly below, sorted.
+        others: Paths of the files that are no images by the end of their name, sorted.
+    """
+
+    files: dict[str, tuple[int, int]]
+    folders: tuple[str, ...]
+    others: tuple[str, ...]
+
+    def digest(self) -> str:
+        """SHA-256 over names, sizes and times of change; where the folder lies does not count.
+
+        Not over contents: reading 40 GB at the start of every run would take minutes.
+        """
+        text = json.dumps([[name, *status] for name, status in self.files.items()])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def list_images(root: Path) -> Listing:
+    """List the image files below a folder, which itself may be a link.
+
+    Raises:
+        DataError: If the folder is missing or unreadable, or holds a link that leads out of it,
+            to a folder or nowhere.
+    """
+    files: dict[str, tuple[int, int]] = {}
+    folders: list[str] = []
+    others: list[str] = []
+    try:
+        if not root.is_dir():
+            raise DataError(f"folder {root} does not exist; give the path of a folder of images")
+        for name, entry in _entries(root):
+            if entry.is_dir():
+                if "/" not in name:
+                    folders.append(name)
+            elif entry.is_file() and name.lower().endswith(SUFFIXES):
+                status = entry.stat()
+                files[name] = (status.st_size, status.st_mtime_ns)
+            else:
+                others.append(name)
+    except OSError as error:
+        raise DataError(f"cannot read folder {root}: {error}") from error
+    return Listing(dict(sorted(files.items())), tuple(sorted(folders)), tuple(sorted(others)))
+
+
+def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
+    """All entries below a folder, by their paths relative to it."""
+    real = root.resolve()
+    waiting = [""]
+    while waiting:
+        prefix = waiting.pop()
+        with os.scandir(f"{real}/{prefix}") as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                name = prefix + entry.name
+                if entry.is_symlink():
+                    _check_link(name, Path(entry.path), real)
+                yield name, entry
+                if entry.is_dir():
+                    waiting.append(f"{name}/")
+
+
+def _check_link(name: str, link: Path, root: Path) -> None:
+    target = link.resolve()
+    if not (target.is_relative_to(root) and target.is_file()):
+        raise DataError(
+            f"{root}: {name} is a link to {target}; only links to files inside the folder are "
+            "followed: copy it with its links resolved (cp -rL)"
+        )

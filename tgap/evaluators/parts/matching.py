@@ -1,0 +1,55 @@
+"""As many images of each label from every set, so that neither n nor the mix of labels differs."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tgap.core.types import (
+    Bools,
+    Floats,
+    Images,
+    ImageSet,
+)
+from tgap.embedders.base import Embedder
+from tgap.evaluators.base import Evidence
+
+
+def common_count(*labels: Bools) -> int:
+    """The largest number of images per label that every set has of every label.
+
+    Args:
+        labels: Each set's, ``(N, L)`` bool.
+
+    >>> common_count(np.eye(2, dtype=bool), np.ones((3, 2), dtype=bool))
+    1
+    """
+    return min(int(of_set.sum(axis=0).min()) for of_set in labels)
+
+
+def draw_images(parts: Sequence[ImageSet], count: int, rng: np.random.Generator) -> Images:
+    """``count`` random images of each label.
+
+    An image with two labels may stand for each of them, so each label's images are a fair draw of
+    all its images.
+
+    Args:
+        parts: Of a set; a part's images of a label are used up before the next part's.
+        count: Images per label, at most as many as there are.
+        rng: Of the draw.
+
+    Returns:
+        ``(L * count, H, W, C)`` uint8, labels one after another.
+    """
+    chosen = []
+    for label in range(len(parts[0].label_names)):
+        lacking = count
+        for part in parts:
+            rows = rng.permutation(np.flatnonzero(part.labels[:, label]))[:lacking]
+            chosen.append(part.images[rows])
+            lacking -= len(rows)
+    return np.concatenate(chosen)
+
+
+def embedded(embedder: Embedder, evidence: Evidence, images: Images) -> Floats:
+    """``(N, d)`` vectors; an embedder that takes a classifier gets the real one."""
+    return embedder.embed(images, evidence.real_features if embedder.uses_classifier else None)

@@ -1,0 +1,1 @@
+"""What several oracles compute alike."""

@@ -1,0 +1,55 @@
+"""What the oracles share that judge images by a score."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from tgap.core.types import Bools, Doubles, Indices
+from tgap.finetuners.oracles.base import (
+    Judge,
+    Judgement,
+    Oracle,
+    Tuning,
+)
+from tgap.finetuners.oracles.scores.base import Score
+from tgap.finetuners.oracles.scores.generated import Generated
+
+Rule = Callable[[Doubles, Indices], Bools]
+"""Which of so many scores, of images with these labels, are to be kept; may remember them."""
+
+
+@dataclass(kw_only=True)
+class Scored(Oracle):
+    """Judges by how well the model can make an image already; with ``unit=batch``, by the mean.
+
+    Args:
+        score: How well the model can make an image already.
+    """
+
+    score: Score = field(
+        default_factory=Generated, metadata={"help": "how well the model makes an image already"}
+    )
+
+    def check(self) -> list[str]:
+        """What is wrong with the score."""
+        return self.score.check()
+
+    def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
+        """Scores, then rules."""
+        scorer, rule = self.score.scorer(tuning, rng), self._rule()
+        labels = tuning.images.labels
+
+        def judge(rows: Indices) -> Judgement:
+            scores = scorer(rows)
+            if self.unit == "batch":
+                (kept,) = rule(scores.mean(keepdims=True), np.zeros(1, np.int64))
+                return Judgement(np.full(len(rows), kept), scores)
+            return Judgement(rule(scores, labels[rows]), scores)
+
+        return judge
+
+    @abstractmethod
+    def _rule(self) -> Rule:
+        """A fresh rule; with ``unit=batch`` it gets one score, the batch's mean, of label 0."""

@@ -1,0 +1,271 @@
+"""The training loop of finetuners that train by the denoising loss."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tgap.core.errors import TgapError
+from tgap.core.seeding import isolated
+from tgap.core.settings import Budget
+from tgap.core.types import Indices
+from tgap.finetuners.base import Log, PromptedImages
+from tgap.finetuners.oracles.base import Tuning
+from tgap.finetuners.training.batches import (
+    Source,
+    Texts,
+    denoising_losses,
+    noised,
+)
+from tgap.finetuners.training.gate import Gate
+from tgap.generators.latent.base import LatentModel
+
+if TYPE_CHECKING:
+    import torch
+
+    from tgap.finetuners.training.denoising import DenoisingFinetuner
+
+LOG_EVERY = 10  # steps between two readings of the losses, each of which waits for a GPU
+
+
+LEFT_OUT = 30  # steps in a row whose gradients may be infinite while the loss scale is found
+
+
+TRAINED = 3  # denoiser passes that training on an image takes: one forward, backward is two
+
+
+class Training:
+    """One tuning run.
+
+    Args:
+        how: The finetuner's settings.
+        model: What is tuned, in place: the parameters that require gradients.
+        tuning_set: Images, prompts, weights.
+        prior: Images of the untuned model, or ``None``.
+        budget: Steps, batch size, learning rate, and what ends the run.
+        orders: Random streams of the order of tuning and of prior images.
+        judging: The oracle's random stream.
+        log: Told the losses and counts of each step.
+    """
+
+    def __init__(
+        self,
+        how: "DenoisingFinetuner",
+        model: LatentModel,
+        tuning_set: PromptedImages,
+        prior: PromptedImages | None,
+        budget: Budget,
+        orders: Sequence[np.random.Generator],
+        judging: np.random.Generator,
+        log: Log,
+    ) -> None:
+        self.how, self.model, self.budget = how, model, budget
+        parts = (model.denoiser, *model.text_encoders)
+        self.parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
+        sets = [tuning_set] if prior is None else [tuning_set, prior]
+        self.texts = Texts(model, ["", *(text for each in sets for text in each.prompts)])
+        sizes = [budget.batch_size, max(1, round(how.prior_share * budget.batch_size))][: len(sets)]
+        self.sources = [
+            Source(model, each, self.texts.rows(each.prompts), size, order)
+            for each, size, order in zip(sets, sizes, orders, strict=False)
+        ]
+        self.loss_weights = [1.0, how.prior_weight]
+        self.images_per_step = sum(sizes)
+        self.tuning = Tuning(
+            model, tuning_set, self.sources[0].moments, budget.steps,
+            autocast=self._autocast, encode=self.texts.of,
+        )  # fmt: skip
+        self.gate = Gate(how.oracle, self.tuning, judging)
+        self.waiting: Indices = np.empty(0, np.int64)  # kept, and not yet trained on
+        self.record = _Record(log, how.title(), prior is not None, how.precision == "float16")
+
+    def run(self, seed: int) -> None:
+        """Tune until the budget is spent.
+
+        Args:
+            seed: Of noise, timesteps and empty prompts.
+
+        Raises:
+            TgapError: If the losses are no longer finite, or the oracle keeps nothing.
+        """
+        with isolated(seed), _in_training(self.model, self.how.gradient_checkpointing):
+            self._run()
+
+    def _run(self) -> None:
+        import torch
+        from diffusers.training_utils import EMAModel
+
+        kind = self.model.device.type
+        optimizer = torch.optim.AdamW(
+            self.parameters, lr=self.budget.learning_rate, weight_decay=self.how.weight_decay,
+            fused=kind != "mps",
+        )  # fmt: skip
+        scaler = torch.amp.GradScaler(kind, enabled=self.how.precision == "float16")
+        average = EMAModel(self.parameters, decay=self.how.ema) if self.how.ema else None
+        while (rows := self._next_rows()) is not None:
+            # A little more, because 29 / 100 * 100 is less than 29 in floating point.
+            at = int(self.tuning.progress * self.budget.steps + 1e-6)
+            rate = self.how.learning_rate(at, self.budget)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.zero_grad()
+            losses = self._losses(rows, scaler)
+            scaler.unscale_(optimizer)
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.how.max_norm)
+            scaler.step(optimizer)
+            scaler.update()
+            if average is not None:
+                average.step(self.parameters)
+            self.tuning.step += 1
+            total = sum(w * loss for w, loss in zip(self.loss_weights, losses, strict=False))
+            self.record.add(self.tuning.step, [total, *losses, norm], rate, self._counts())
+        self.record.flush()
+        if average is not None:
+            average.copy_to(self.parameters)
+
+    def _next_rows(self) -> list[Indices] | None:
+        """Positions of each source's images in the next step; ``None`` if the budget is spent.
+
+        A step that was begun is made, however much its oracle asks for.
+        """
+        if self._progress() >= 1:
+            return None
+        size = self.budget.batch_size
+        while len(self.waiting) < size:
+            kept = self.gate.keep(next(self.sources[0].order))
+            self.waiting = np.concatenate([self.waiting, kept])
+            self._progress()
+        rows, self.waiting = self.waiting[:size], self.waiting[size:]
+        return [rows, *(next(source.order) for source in self.sources[1:])]
+
+    def _progress(self) -> float:
+        """How much of the budget is spent, noted for the oracle."""
+        if self.budget.limit == "steps":
+            self.tuning.progress = self.tuning.step / self.budget.steps
+        else:
+            planned = TRAINED * self.images_per_step * self.budget.steps
+            self.tuning.progress = self._work() / planned
+        return self.tuning.progress
+
+    def _work(self) -> int:
+        """Denoiser passes of single images so far, the oracle's and the prior's included."""
+        return TRAINED * self.images_per_step * self.tuning.step + self.tuning.passes
+
+    def _counts(self) -> dict[str, float]:
+        return self.gate.counts() | {"work": float(self._work())}
+
+    def _losses(self, rows: Sequence[Indices], scaler: Any) -> list["torch.Tensor"]:
+        """Each source's loss in one step, its gradient left at the parameters."""
+        import torch
+
+        batches = [source.batch(its) for source, its in zip(self.sources, rows, strict=True)]
+        if self.how.unconditional:
+            batches[0] = batches[0].with_empty_prompts(self.how.unconditional)
+        noisy = noised(self.model.noising, batches, self.how.min_snr)
+        losses = [torch.zeros((), device=self.model.device) for _ in batches]
+        count = min(self.how.accumulation, self.budget.batch_size)  # none of them empty
+        for part in range(count):
+            parts = [each.part(part, count) for each in noisy]
+            with self._autocast():
+                found = denoising_losses(self.model, parts, self.texts)
+            total = sum(w * loss for w, loss in zip(self.loss_weights, found, strict=False))
+            scaler.scale(total).backward()
+            losses = [loss + more.detach() for loss, more in zip(losses, found, strict=True)]
+        return losses
+
+    def _autocast(self) -> Any:
+        import torch
+
+        kind, precision = self.model.device.type, self._precision()
+        return torch.autocast(kind, precision, enabled=precision != torch.float32)
+
+    def _precision(self) -> "torch.dtype":
+        import torch
+
+        if self.how.precision == "auto":
+            return torch.bfloat16 if self.model.device.type == "cuda" else torch.float32
+        dtype: torch.dtype = getattr(torch, self.how.precision)
+        return dtype
+
+
+@contextmanager
+def _in_training(model: LatentModel, checkpointing: bool) -> Iterator[None]:
+    """Training mode, with gradient checkpointing if asked for."""
+    parts = (model.denoiser, *model.text_encoders)
+    trained = [
+        encoder for encoder in model.text_encoders
+        if any(p.requires_grad for p in encoder.parameters())
+    ]  # fmt: skip
+    for part in parts:
+        part.train()
+    if checkpointing:
+        model.denoiser.enable_gradient_checkpointing()
+        for encoder in trained:  # transformers' name for it
+            encoder.gradient_checkpointing_enable()
+    try:
+        yield
+    finally:
+        for part in parts:
+            part.eval()
+        if checkpointing:
+            model.denoiser.disable_gradient_checkpointing()
+            for encoder in trained:
+                encoder.gradient_checkpointing_disable()
+
+
+class _Record:
+    """Hands losses and counts to the log, reading the device only now and then.
+
+    Args:
+        log: Told the values of each step.
+        title: The finetuner's, for the error.
+        with_prior: Whether there is a prior loss.
+        scaled: With loss scaling a norm may be infinite: that step is left out, and the scale
+            falls until it is not.
+    """
+
+    def __init__(self, log: Log, title: str, with_prior: bool, scaled: bool) -> None:
+        self.log, self.title, self.scaled = log, title, scaled
+        self.names = ["loss", "tuning_loss", *(["prior_loss"] if with_prior else []), "norm"]
+        self.waiting: list[tuple[int, torch.Tensor, Mapping[str, float]]] = []
+        self.left_out = 0  # steps in a row
+
+    def add(
+        self,
+        step: int,
+        values: Sequence["torch.Tensor"],
+        rate: float,
+        counts: Mapping[str, float],
+    ) -> None:
+        """Note a step's losses and norm (on the device) and counts."""
+        import torch
+
+        told = {"learning_rate": rate, **counts}
+        self.waiting.append((step, torch.stack(list(values)).detach(), told))
+        if len(self.waiting) >= LOG_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Read what waits, and tell the log.
+
+        Raises:
+            TgapError: If a loss is not finite.
+        """
+        import torch
+
+        if not self.waiting:
+            return
+        rows = torch.stack([values for _, values, _ in self.waiting]).tolist()
+        for (step, _, told), row in zip(self.waiting, rows, strict=True):
+            self.left_out = 0 if math.isfinite(row[-1]) else self.left_out + 1
+            checked = row[:-1] if self.scaled and self.left_out <= LEFT_OUT else row
+            if not all(math.isfinite(value) for value in checked):
+                raise TgapError(
+                    f"fine-tuning diverged: at step {step} of {self.title} loss and gradient norm "
+                    f"are {row[0]:g} and {row[-1]:g}; lower budget.learning_rate (the learning "
+                    f"rate was {told['learning_rate']:g})"
+                )
+            self.log(step, {**dict(zip(self.names, row, strict=True)), **told})
+        self.waiting.clear()

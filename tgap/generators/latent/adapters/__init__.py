@@ -1,0 +1,1 @@
+"""What a model learned beside its base: LoRA layers, words."""

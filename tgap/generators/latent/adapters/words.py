@@ -1,0 +1,124 @@
+"""Learned words: token embeddings that stand for whole prompts (textual inversion)."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tgap.core.errors import DataError
+from tgap.core.seeding import isolated
+from tgap.generators.latent.base import Adapter
+from tgap.generators.latent.files.folder import save_texts
+from tgap.generators.latent.silence import errors_raised_only
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import DiffusionPipeline
+
+    from tgap.generators.latent.model import StableDiffusionModel
+
+M = TypeVar("M", bound="StableDiffusionModel")
+
+
+WEIGHTS = "learned_embeds.safetensors"
+
+
+@dataclass(frozen=True)
+class LearnedWords(Adapter):
+    """Words that a text encoder learned.
+
+    Args:
+        embeddings: ``(vectors, d)`` float32 on the CPU, by word.
+        texts: What is read instead of each prompt.
+    """
+
+    embeddings: "Mapping[str, torch.Tensor]"
+    texts: Mapping[str, str]
+
+    def save(self, pipeline: "DiffusionPipeline", folder: Path) -> None:
+        """Write diffusers' ``learned_embeds.safetensors`` and ``prompts.json``."""
+        from safetensors.torch import save_file
+
+        save_file(dict(self.embeddings), folder / WEIGHTS)
+        save_texts(self.texts, folder)
+
+
+def with_new_words(model: M, prompts: Sequence[str], vectors: int) -> M:
+    """A copy of a model in which each prompt is read as a new word of several token embeddings.
+
+    The prompt's own token embeddings are cut into as many stretches as the word has embeddings,
+    and each starts as the mean of its stretch: at first the word says what the prompt does.
+
+    Args:
+        model: Left as it is; its tokenizer and its one text encoder are copied.
+        prompts: Distinct texts.
+        vectors: Embeddings per word.
+
+    Raises:
+        DataError: If the text encoder does not read so many.
+    """
+    pipeline = model.pipeline
+    tokenizer = copy.deepcopy(pipeline.tokenizer)
+    if vectors > (most := tokenizer.model_max_length - 2):  # besides begin and end
+        raise DataError(
+            f"finetuner.vectors must be at most {most}, which is what this generator's text "
+            f"encoder reads, got {vectors}"
+        )
+    encoder = copy.deepcopy(pipeline.text_encoder).float()
+    known = encoder.get_input_embeddings().weight.detach()
+    taken, number = tokenizer.get_vocab(), 0
+    embeddings, texts = {}, {}
+    for prompt in prompts:
+        while (word := f"<tgap-{number}>") in taken:
+            number += 1
+        number += 1
+        ids = tokenizer(prompt, add_special_tokens=False).input_ids
+        embeddings[word], texts[prompt] = _stretches(known[ids], vectors), word
+    _teach(pipeline, tokenizer, encoder, embeddings)
+    return model.with_words(tokenizer, encoder, texts).with_adapter(LearnedWords(embeddings, texts))
+
+
+def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
+    """``(n, d)`` embeddings to ``(count, d)`` means of stretches, which overlap if n < count."""
+    import torch
+
+    n = len(embeddings)
+    cuts = [(i * n // count, -(-(i + 1) * n // count)) for i in range(count)]
+    return torch.stack([embeddings[start:stop].mean(dim=0) for start, stop in cuts])
+
+
+def as_learned(model: "StableDiffusionModel", words: LearnedWords) -> LearnedWords:
+    """Words with the embeddings that they have now."""
+    pipeline = model.pipeline
+    tokenizer, rows = pipeline.tokenizer, pipeline.text_encoder.get_input_embeddings().weight
+    embeddings = {}
+    for word, given in words.embeddings.items():
+        first = tokenizer.convert_tokens_to_ids(word)
+        embeddings[word] = rows[first : first + len(given)].detach().cpu().clone()
+    return LearnedWords(embeddings, words.texts)
+
+
+def put_words_on(pipeline: "DiffusionPipeline", file: Path) -> None:
+    """Teach a pipeline the words in a file.
+
+    Raises:
+        DataError: If they do not fit.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        _teach(pipeline, pipeline.tokenizer, pipeline.text_encoder, load_file(file))
+    # Whatever the libraries meet in a file that passed the checks, the file is at fault.
+    except Exception as error:
+        raise DataError(f"adapter '{file}' does not fit its base model: {error}") from error
+
+
+def _teach(
+    pipeline: Any, tokenizer: Any, encoder: Any, embeddings: "Mapping[str, torch.Tensor]"
+) -> None:
+    with isolated(0), errors_raised_only():  # new rows are drawn at random before they are set
+        pipeline.load_textual_inversion(
+            [{word: rows} for word, rows in embeddings.items()],
+            tokenizer=tokenizer, text_encoder=encoder,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Weights and configurations on disk, read without torch."""

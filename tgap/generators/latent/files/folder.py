@@ -1,0 +1,262 @@
+"""Checks of a diffusers folder that need neither torch nor the weights in memory."""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tgap.core.errors import DataError
+from tgap.core.files import write_json
+from tgap.generators.latent.files.header import shapes_in
+from tgap.generators.latent.files.layouts import (
+    INDEX,
+    PROMPTS,
+    VOCABULARIES,
+    Layout,
+    misfit,
+)
+
+GET_IT_AGAIN = "copy or download the folder again"
+
+
+def folder_problems(
+    folder: Path, layout: Layout, weights: bool = True, remedy: str = GET_IT_AGAIN
+) -> list[str]:
+    """What is wrong with a folder that should hold a pipeline.
+
+    Args:
+        folder: As diffusers' ``save_pretrained`` writes it; files may be links.
+        layout: What it should hold.
+        weights: Whether the weights are to be read from it, or its configs and tokenizer alone.
+        remedy: What to do about missing and broken files.
+
+    Returns:
+        One sentence per problem; none if it looks loadable.
+    """
+    try:
+        index = _read_json(folder / INDEX, remedy)
+    except DataError as error:
+        return [str(error)]
+    if index.get("_class_name") != layout.pipeline:
+        return [
+            f"'{folder / INDEX}' must name the pipeline {layout.pipeline}, "
+            f"got {index.get('_class_name')!r}"
+        ]
+    return [
+        problem
+        for part in layout.parts
+        for problem in _part_problems(folder, layout, part, index.get(part), weights, remedy)
+    ]
+
+
+def parts_left_out(folder: Path, layout: Layout) -> list[str]:
+    """Optional components that a good folder has not."""
+    index = _read_json(folder / INDEX, GET_IT_AGAIN)
+    return [name for name in layout.parts if _is_none(index.get(name))]
+
+
+def class_names(folder: Path) -> dict[str, tuple[str, str]]:
+    """Library and class of each component that a good folder has."""
+    index = _read_json(folder / INDEX, GET_IT_AGAIN)
+    return {
+        name: (named[0], named[1])
+        for name, named in index.items()
+        if isinstance(named, list) and not _is_none(named)
+    }
+
+
+def tokens_read(folder: Path, layout: Layout, tokenizer: str) -> int:
+    """How many tokens of a prompt a good folder's text encoder reads, start and end counted."""
+    part = layout.parts[tokenizer]
+    config = _read_json(folder / tokenizer / part.config, GET_IT_AGAIN)
+    return min(int(config.get("model_max_length", sys.maxsize)), part.reads or sys.maxsize)
+
+
+def names_in(folder: Path) -> list[str]:
+    """A folder's files and those one level below, relative to it; links count as files."""
+    found = [*folder.glob("*"), *folder.glob("*/*")]
+    return [path.relative_to(folder).as_posix() for path in found if path.is_file()]
+
+
+def image_shape(folder: Path, layout: Layout) -> tuple[int, int, int]:
+    """Height, width and channels of the images that a good folder's model draws and is tuned on.
+
+    Raises:
+        DataError: If a config lacks what says so.
+    """
+    vae, denoiser = (
+        _read_json(folder / part / "config.json", GET_IT_AGAIN) for part in ("vae", layout.denoiser)
+    )
+    try:
+        size = denoiser["sample_size"] * vae_factor(folder)
+        return (size, size, vae["in_channels"])
+    except (KeyError, TypeError) as error:
+        raise DataError(
+            f"the configs of vae and {layout.denoiser} in '{folder}' do not say how large images "
+            f"are ({error!r}); {GET_IT_AGAIN}"
+        ) from error
+
+
+def vae_factor(folder: Path) -> int:
+    """By how much a good folder's autoencoder reduces height and width."""
+    config = _read_json(folder / "vae" / "config.json", GET_IT_AGAIN)
+    return int(2 ** (len(config["block_out_channels"]) - 1))
+
+
+def denoiser_patch(folder: Path, layout: Layout) -> int:
+    """Side of the squares of latents that a good folder's transformer reads; 1 of a UNet."""
+    config = _read_json(folder / layout.denoiser / "config.json", GET_IT_AGAIN)
+    return int(config.get("patch_size", 1))
+
+
+def file_problems(file: Path, folder: Path, layout: Layout) -> list[str]:
+    """What is wrong with weights in one file, as the original release has them.
+
+    Args:
+        file: An existing safetensors file.
+        folder: A good folder with the configs.
+        layout: What it should hold.
+    """
+    remedy = "copy or download the file again"
+    try:
+        shapes = shapes_in(file, remedy)
+    except DataError as error:
+        return [str(error)]
+    except OSError as error:
+        return [f"'{file}' cannot be read ({error.strerror}); check its permissions"]
+    problems = []
+    for name, part in layout.parts.items():
+        own = {key: shape for key, shape in shapes.items() if key.startswith(part.prefix)}
+        config = folder / name / part.config
+        if not part.stem:
+            continue
+        if not own:
+            problems.append(
+                f"'{file}' holds no {name}: no tensor's name begins with '{part.prefix}'; a "
+                "checkpoint of the original release in one file has it, and a component of a "
+                "diffusers folder is loaded with the folder, as generator.path"
+            )
+        elif found := misfit(part, own, _read_json(config, remedy)):
+            problems.append(
+                f"'{file}' does not fit its config '{config}': {found}; choose the generator.config"
+                " that belongs to the file"
+            )
+    return problems
+
+
+def _part_problems(
+    folder: Path, layout: Layout, name: str, named: Any, weights: bool, remedy: str
+) -> list[str]:
+    part = layout.parts[name]
+    if part.optional and _is_none(named):
+        return []
+    if not (isinstance(named, list) and len(named) == 2 and named[0] == part.library) or (
+        named[1] not in part.classes
+    ):
+        return [
+            f"'{folder / INDEX}' must name {name} as [{part.library}, "
+            f"{' or '.join(part.classes)}], got {named!r}"
+        ]
+    try:
+        config = _read_json(folder / name / part.config, remedy)
+    except DataError as error:
+        problems, config = [str(error)], {}
+    else:
+        problems = []
+    if part.stem and weights:
+        problems += _weights_problems(folder, layout, name, config, remedy)
+    if part.config == "tokenizer_config.json" and not any(
+        all((folder / name / file).is_file() for file in files) for files in VOCABULARIES
+    ):
+        problems.append(
+            f"'{folder / name}' has neither tokenizer.json nor vocab.json and merges.txt; {remedy}"
+        )
+    return problems
+
+
+def _weights_problems(
+    folder: Path, layout: Layout, name: str, config: dict[str, Any], remedy: str
+) -> list[str]:
+    part = layout.parts[name]
+    found = layout.weights(name, names_in(folder))
+    if not found:
+        return [_missing_weights(folder / name / f"{part.stem}.safetensors", remedy)]
+    shapes: dict[str, tuple[int, ...]] = {}
+    problems = []
+    for path in (folder / file for file in found):
+        try:
+            if path.suffix == ".json":
+                _require_shards(path, remedy)
+            else:
+                shapes |= shapes_in(path, remedy)
+        except DataError as error:
+            problems.append(str(error))
+        except OSError as error:
+            problems.append(f"'{path}' cannot be read ({error.strerror}); check its permissions")
+    if problems or not config:
+        return problems
+    told = misfit(part, shapes, config)
+    place = folder / found[0]
+    config_path = folder / name / part.config
+    return [f"'{place}' does not fit its config '{config_path}': {told}; {remedy}"] if told else []
+
+
+def _require_shards(index: Path, remedy: str) -> None:
+    named = _read_json(index, remedy).get("weight_map")
+    if not isinstance(named, dict) or not all(isinstance(file, str) for file in named.values()):
+        raise DataError(f"'{index}' must say which file holds each tensor (weight_map); {remedy}")
+    for file in sorted(set(named.values())):
+        if Path(file).name != file:
+            raise DataError(f"'{index}' names '{file}', which is not beside it; {remedy}")
+        if not (index.parent / file).is_file():
+            raise DataError(f"'{index.parent / file}' is missing; {remedy}")
+
+
+def _missing_weights(path: Path, remedy: str) -> str:
+    others = sorted(other.name for other in path.parent.glob("*.bin"))
+    if others:
+        return (
+            f"'{path}' is missing; '{others[0]}' beside it is not loaded, because a .bin file can "
+            "run code: save the model again with safe_serialization=True"
+        )
+    return f"'{path}' is missing; {remedy}"
+
+
+def _is_none(named: Any) -> bool:
+    return named is None or named == [None, None]
+
+
+def _read_json(path: Path, remedy: str) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"'{path}' is missing; {remedy}") from None
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be read as JSON ({error}); {remedy}") from error
+    if not isinstance(content, dict):
+        raise DataError(f"'{path}' must hold a JSON object; {remedy}")
+    return content
+
+
+def save_texts(texts: Mapping[str, str], folder: Path) -> None:
+    """Write what is read instead of each prompt."""
+    write_json(folder / PROMPTS, dict(texts))
+
+
+def saved_texts(folder: Path) -> dict[str, str]:
+    """What a folder says is read instead of each prompt; nothing if it does not say.
+
+    Raises:
+        DataError: If the file does not hold texts by prompt.
+    """
+    path = folder / PROMPTS
+    if not path.is_file():
+        return {}
+    try:
+        texts = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"'{path}' cannot be read as JSON ({error}); copy it again") from error
+    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+        raise DataError(f"'{path}' must hold texts by prompt; copy it again")
+    return texts

@@ -1,0 +1,1 @@
+"""Labels for images that have none, by a run's classifier."""

@@ -1,0 +1,290 @@
+"""``tgap label``: a folder of unlabelled images becomes a labelled one, by a classifier's scores.
+
+The classifier is the run's own, trained on real images outside real_test, so that the labels it
+gives (those of a textbook, say) know nothing of the test set.
+"""
+
+import hashlib
+import logging
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tgap.classifiers.base import held_back_patients
+from tgap.composition.config import Run
+from tgap.core.errors import ConfigError, DataError
+from tgap.core.files import (
+    require_empty,
+    whole_folder,
+    write_array,
+    write_arrays,
+    write_json,
+)
+from tgap.core.seeding import rng_for
+from tgap.core.types import (
+    Bools,
+    Images,
+    ImageSet,
+    Indices,
+    Split,
+)
+from tgap.datasets.reading.decoding import SUFFIXES, decode, refuse_or_warn
+from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.provenance import write_learned
+from tgap.labelling.folder import (
+    SEPARATOR,
+    Scored,
+    labels_given,
+    require_every_label,
+    write_labelled,
+)
+from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
+from tgap.pipeline.artifacts import read_images, read_split
+from tgap.pipeline.plan import plan_data
+from tgap.pipeline.preflight.disk import (
+    GB,
+    MARGIN,
+    check_room_for_data,
+    free_bytes,
+)
+from tgap.pipeline.preflight.weights import check_devices, shape_before
+from tgap.pipeline.stages import prepare
+from tgap.store import Artifact, Spec, Store
+from tgap.store.store import content_digest
+
+log = logging.getLogger(__name__)
+
+
+MEASURED = 0.1
+"""Share of the images, by patient, that the labeller is measured on instead of trained on."""
+
+
+FLOORS = (0.5, 0.8, 0.9, 0.95)
+"""Floors that the labeller is measured at, beside the one asked for."""
+
+
+def label_folder(
+    run: Run, store: Store, images: Path, out: Path, floor: float = 0.8, fit: str = "crop"
+) -> dict[str, Any]:
+    """Label the images of a folder by the run's classifier, and write those it is sure of.
+
+    The classifier is trained on all images of the run's dataset but those of real_test, of its
+    patients and of an official test set, without a tenth of the patients, on whom it is measured.
+    It is kept in the store, so another floor trains nothing. Which images it knows is written
+    beside those it labelled; see ``tgap.datasets.reading.provenance``.
+
+    Where labels exclude each other, an image gets the label of the largest score, if that reaches
+    the floor and no other equals it; otherwise every label whose score does. Scores are the
+    classifier's own; how often labels of a floor are right is measured, and told.
+
+    Args:
+        run: Its dataset, protocol, split, classifier and seed are used.
+        store: Where dataset, split and labeller are kept.
+        images: Folder of image files, at any depth.
+        out: A folder that is empty or not there yet.
+        floor: Score that a label must reach, above 0 and at most 1.
+        fit: How images become squares; see ``tgap.datasets.reading.decoding.decode``.
+
+    Returns:
+        What ``label.json`` holds.
+
+    Raises:
+        ConfigError: If the floor, ``out``, the classifier or the dataset cannot be used for this,
+            or there is no room for what will be written.
+        DataError: If there are no images, or none of a label is left.
+    """
+    _check(run, images, out, floor)
+    require_empty(out)
+    found_files = list_images(images).files
+    files = list(found_files)
+    if not files:
+        raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
+    _check_means(run, store, out, sum(size for size, _ in found_files.values()))
+    its, artifacts = plan_data(run), dict[str, Artifact]()
+    prepare(run, store, its, artifacts)
+    data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
+    _check_labels(data)
+    size, color = data.images.shape[1], "grey" if data.images.shape[3] == 1 else "rgb"
+    names, figures, unreadable = _read(images, files, size, color, fit)
+    rows = learnable(data, split)
+    identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
+    identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
+    labeller = store.get_or_make(
+        Spec("labeller", identity, {"dataset": its.dataset.key}),
+        lambda folder: _train(run, data, rows, folder),
+    )
+    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), figures)
+    exclusive = bool((data.labels.sum(axis=1) == 1).all())
+    given = labels_given(scores, floor, exclusive)
+    found = Scored(names, figures, scores, given, data.label_names, unreadable)
+    require_every_label(found, floor)
+    about = {
+        "floor": floor,
+        "exclusive": exclusive,
+        **_counted(found),
+        "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
+        **_learned_from(run, artifacts["dataset"]),
+        "read_as": {"size": size, "color": color, "fit": fit},
+    }
+    with whole_folder(out, "labelled images") as folder:
+        write_labelled(folder, images, found, about)
+        told = {key: about[key] for key in ("dataset", "protocol", "splitting")}
+        write_learned(folder / "images", run.dataset, data, rows, told)
+    return about
+
+
+def learnable(data: ImageSet, split: Split) -> Indices:
+    """The images that a labeller may know: none of real_test, its patients, or an official test.
+
+    >>> data = ImageSet(np.zeros((5, 1, 1, 1), np.uint8), np.ones((5, 1), bool), ("a",),
+    ...                 np.ones((5, 0), bool), (), patients=np.array([7, 7, 8, 9, 10]),
+    ...                 official_test=np.array([True, True, False, True, False]))
+    >>> learnable(data, Split(*map(np.array, ([2], [4], [0])))).tolist()
+    [2, 4]
+    """
+    kept: Bools = ~np.isin(data.patients, data.patients[split.real_test])
+    if data.official_test is not None:
+        kept &= ~data.official_test
+    return np.flatnonzero(kept).astype(np.int64)
+
+
+def _check(run: Run, images: Path, out: Path, floor: float) -> None:
+    problems = []
+    if not 0 < floor <= 1:
+        problems.append(f"--floor must be above 0 and at most 1, got {floor}")
+    if not run.dataset.is_labelled():
+        problems.append("dataset must have labels to learn them from, got labelled=false")
+    if out.resolve().is_relative_to(images.resolve()):
+        problems.append(f"--out must not lie in --images, got {out}")
+    if problems:
+        raise ConfigError(problems)
+
+
+def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
+    """See that classifier, device, store and disk will do, before anything is decoded.
+
+    Args:
+        run: See ``label_folder``.
+        store: The same.
+        out: The same.
+        size: Bytes of the images that may be copied there.
+    """
+    problems = run.classifier.check(shape_before({"dataset": run.dataset}))
+    problems += check_devices([run])
+    problems += store.check_writable() or check_room_for_data([run.dataset], store)
+    parent = out.absolute().parent
+    while not parent.exists():
+        parent = parent.parent
+    if not (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        problems.append(f"--out must be a folder that can be made, but {parent} cannot be written")
+    elif size * MARGIN > free_bytes(parent):
+        problems.append(
+            f"--out gets a copy of the images that are labelled, up to {size / GB:.1f} GB, but "
+            f"{parent} has {free_bytes(parent) / GB:.1f} GB free; name a folder on another disk"
+        )
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+
+
+def _read(
+    folder: Path, files: Sequence[str], size: int, color: str, fit: str
+) -> tuple[list[str], Images, dict[str, str]]:
+    """The files that can be read, their images, and the others with the reason."""
+
+    def read(name: str) -> Images | str:
+        try:
+            return decode(folder / name, size, color, fit)
+        except DataError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        read_files = dict(zip(files, pool.map(read, files), strict=True))
+    images = {name: found for name, found in read_files.items() if not isinstance(found, str)}
+    bad = {name: found for name, found in read_files.items() if isinstance(found, str)}
+    if not images:
+        refuse_or_warn(bad, len(files), "error")
+    if bad:
+        log.warning(
+            "%d of %d files cannot be read: they are left out, see left_out.csv", len(bad),
+            len(files),
+        )  # fmt: skip
+    return list(images), np.stack(list(images.values())), bad
+
+
+def _check_labels(data: ImageSet) -> None:
+    if data.official_pool is not None:
+        raise ConfigError(
+            ["dataset must be the real images that the labeller learns from; a textbook's own "
+             "labels may be a labeller's: choose its real part"]
+        )  # fmt: skip
+    if any(SEPARATOR in name for name in data.label_names):
+        raise DataError(
+            f"labels must not contain '{SEPARATOR}', which parts them in a table, got "
+            f"{', '.join(data.label_names)}"
+        )
+
+
+def _train(run: Run, data: ImageSet, rows: Indices, folder: Path) -> None:
+    """Fit the labeller, and score the patients that it has not seen."""
+    rng = rng_for("label", run.seed, "patients")
+    known = data.without_images().take(rows)
+    held_back = held_back_patients(known, MEASURED, rng)
+    seen = known.take(np.flatnonzero(~held_back))
+    for name, count in seen.label_counts().items():
+        if count in (0, len(seen)):
+            raise DataError(
+                f"label '{name}' holds for {count} of the {len(seen)} images that train the "
+                "labeller, which are those of patients outside real_test; it needs images with and "
+                "without every label: lower test_size, or choose another split_seed"
+            )
+    train, test = (data.take(rows[side]) for side in (~held_back, held_back))
+    weights = run.classifier.fit(train, rng_for("label", run.seed, "fit"))
+    write_arrays(folder / "weights.safetensors", weights)
+    write_array(folder / "scores.npy", run.classifier.score(weights, test.images))
+    write_array(folder / "labels.npy", test.labels)
+    write_json(folder / "images.json", {"trained_on": len(train), "measured_on": len(test)})
+
+
+def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> dict[str, Any]:
+    """How good the labeller is on patients that it has not seen, undefined numbers as None."""
+    scores, labels = labeller.read_array("scores.npy"), labeller.read_array("labels.npy")
+    rows = []
+    for floor in floors:
+        given = labels_given(scores, floor, exclusive)
+        right = float((given & labels).sum() / given.sum()) if given.any() else None
+        reached = float(given.any(axis=1).mean())
+        rows.append({"floor": floor, "reached": reached, "right": right})
+    found = {
+        "auroc": macro_auroc(scores, labels),
+        "accuracy": accuracy(scores, labels),
+        "balanced_accuracy": balanced_accuracy(scores, labels),
+    }
+    known = {name: None if np.isnan(value) else value for name, value in found.items()}
+    return {**labeller.read_json("images.json"), **known, "floors": rows}
+
+
+def _counted(found: Scored) -> dict[str, Any]:
+    """How many images got which label, and how many none."""
+    given = found.given.sum(axis=0)
+    return {
+        "kept": {n: int(count) for n, count in zip(found.label_names, given, strict=True)},
+        "images": len(found.kept) + len(found.unreadable),
+        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(found.unreadable)},
+    }
+
+
+def _learned_from(run: Run, dataset: Artifact) -> dict[str, Any]:
+    """Which classifier gave the labels, and what it was trained on."""
+    return {
+        "tgap": version("tgap"),
+        "classifier": {"name": run.classifier.title(), **run.classifier.identity()},
+        "dataset": {"name": run.dataset.title(), "digest": content_digest(dataset)},
+        "protocol": run.protocol.title(),
+        "splitting": run.splitting.identity(),
+        "seed": run.seed,
+    }

@@ -1,0 +1,105 @@
+"""The numbers of one leg."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from tgap.core.types import Scores
+from tgap.metrics.classification import (
+    accuracy,
+    accuracy_per_label,
+    auroc_per_label,
+    average_precision_per_label,
+    balanced_accuracy,
+    calibration_error_per_label,
+    f1_per_label,
+)
+from tgap.metrics.gap import Value, gaps
+from tgap.metrics.intervals import Interval, Scale
+from tgap.metrics.naming import metric_names
+
+LEGS = ("tstr", "trts", "trtr", "tsts")
+"""Train on Synthetic or Real, test on Real or Synthetic."""
+
+
+SCALES: dict[str, Scale] = {
+    **{f"{leg}/auroc": "logit" for leg in LEGS},
+    "fter": "log",
+    "utility_ratio": "log",
+    "t_gap": "identity",
+    "t_gap/easier_than_reality": "identity",
+    "t_gap/utility_lost": "identity",
+}
+"""Metrics that have an interval, and the scale on which it is symmetric."""
+
+
+REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
+"""How many patients with equally many images would say as much, of the label, or of the images
+without it, that has fewest."""
+
+
+def leg_metrics(leg: Scores) -> dict[str, float]:
+    """One leg's numbers by name, without the leg's own name.
+
+    ``auroc``, ``average_precision``, ``f1`` and ``calibration_error`` are means over the labels,
+    each with ``..._{label}`` beside it; ``accuracy`` (by the largest score), ``accuracy_{label}``
+    (recall) and ``balanced_accuracy`` are NaN where labels do not exclude each other.
+    """
+    scores, labels = leg.scores, leg.labels
+    per_label = {
+        "auroc": auroc_per_label(scores, labels),
+        "average_precision": average_precision_per_label(scores, labels),
+        "f1": f1_per_label(scores, labels),
+        "calibration_error": calibration_error_per_label(scores, labels),
+    }
+    metrics = {name: float(np.mean(values)) for name, values in per_label.items()}
+    metrics["accuracy"] = accuracy(scores, labels)
+    metrics["balanced_accuracy"] = balanced_accuracy(scores, labels)
+    per_label["accuracy"] = accuracy_per_label(scores, labels)
+    for name, values in per_label.items():
+        for label, value in zip(metric_names(leg.label_names), values, strict=True):
+            metrics[f"{name}_{label}"] = float(value)
+    return metrics
+
+
+def image_freedom(name: str, effective: Mapping[str, float]) -> float:
+    """Degrees of freedom of what test images add to a number's variance.
+
+    Args:
+        name: Of ``SCALES``.
+        effective: ``REAL`` and ``SYNTHETIC``; one that is missing counts as infinite.
+    """
+    real, synthetic = (effective.get(side, math.inf) for side in (REAL, SYNTHETIC))
+    if name.startswith(("trts", "tsts")):
+        return synthetic - 1
+    if name.startswith(("tstr", "trtr", "utility_ratio", "t_gap/utility_lost")):
+        return real - 1
+    return min(real, synthetic) - 1
+
+
+def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
+    """All of ``SCALES``, from macro AUROCs by leg."""
+    found = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
+    return {name: found[name] for name in SCALES}
+
+
+def legs_of(name: str) -> tuple[str, ...]:
+    """The legs that a number of ``SCALES`` is made of."""
+    if name.endswith("/auroc"):
+        return (name.removesuffix("/auroc"),)
+    if name == "t_gap/easier_than_reality":
+        return ("trts", "trtr")
+    return ("tstr", "trts") if name in ("fter", "t_gap") else ("tstr", "trtr")
+
+
+def undetermined(intervals: Mapping[str, Interval]) -> list[str]:
+    """Numbers of which a leg has no interval, so that they have none themselves.
+
+    A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
+    """
+    return [
+        name
+        for name in intervals
+        if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in legs_of(name))
+    ]

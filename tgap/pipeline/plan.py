@@ -1,0 +1,214 @@
+"""What a run will make: the specification, and so the key, of each of its artifacts.
+
+Keys follow from the configuration alone, so a sweep knows before it starts which runs share what,
+and a finished run is recognised without loading anything.
+"""
+
+from dataclasses import dataclass
+
+from tgap.composition.config import Run
+from tgap.datasets.base import Dataset
+from tgap.store import Spec
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataPlan:
+    """Real images, and those made elsewhere: what is read before anything is made."""
+
+    dataset: Spec
+    split: Spec
+    ready_made: dict[str, Spec]
+    external: dict[str, Spec]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan(DataPlan):
+    """The artifacts of one run, in the order of the stages; ``None`` where there is none."""
+
+    embedding: Spec | None
+    selection: Spec | None
+    prior: Spec | None
+    untuned: Spec | None
+    tuned: Spec | None
+    synthetic: Spec
+    synthetic_classifier: Spec
+    real_classifier: Spec
+    scores: Spec
+    external_scores: dict[str, Spec]
+    evaluations: dict[str, Spec]
+    pictures: Spec | None
+
+    @property
+    def result_key(self) -> str:
+        """Key of all that a run finds out."""
+        parts = [spec.key for _, spec in sorted(self.evaluations.items())]
+        return Spec("result", {"parts": [self.scores.key, *parts]}).key
+
+
+def plan_data(run: Run) -> DataPlan:
+    """Specify what is read: it takes no generator to look at the data."""
+    dataset = _read(run.dataset)
+    splitting = {"splitting": run.splitting.identity(), "protocol": run.protocol.identity()}
+    return DataPlan(
+        dataset=dataset,
+        split=Spec("split", splitting, {"dataset": dataset.key}),
+        ready_made={name: _read(other) for name, other in run.ready_made().items()},
+        external={name: _read(other) for name, other in run.external.items()},
+    )
+
+
+def plan(run: Run) -> Plan:
+    """Specify every artifact of a run; nothing is computed but the digest of the generator."""
+    data = plan_data(run)
+    dataset, split = data.dataset, data.split
+    base: dict[str, object] = {"class": run.generator.identity(), "digest": run.generator.digest()}
+    classifier: dict[str, object] = {
+        "classifier": run.classifier.identity(),
+        "per_label": run.budget.train_per_label,
+        "seed": run.seed_of("classify"),
+    }
+    classifier |= _kept_size(run)
+    on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
+    embedding, selection, prior, untuned, tuned = None, None, None, None, None
+    if run.selects:
+        embedding = _embedding(run, dataset, on_real)
+        selection = _selection(run, split, embedding)
+    if run.finetuner.tunes and selection is not None:
+        prior, untuned = _prior(run, base), _untuned(run, base)
+        tuned = _tuned(run, base, selection, prior)
+    if data.ready_made:
+        synthetic = _ready_made(run, data.ready_made["images"], dataset)
+    else:
+        synthetic = _synthetic(run, base, tuned or selection, dataset, split)
+    on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
+    scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
+    external_scores = {
+        name: Spec("external_scores", {}, _up(s=on_synthetic, r=on_real, dataset=other))
+        for name, other in data.external.items()
+    }
+    further = {f"external/{name}": spec.key for name, spec in external_scores.items()}
+    tuned_on = data.ready_made.get("tuned_on", selection)
+    looked_at = _up(scores=scores, synthetic=synthetic, tuned_on=tuned_on) | further
+    evaluations = {
+        name: Spec(
+            "evaluation",
+            {"evaluator": evaluator.identity(), "seed": run.seed_of("evaluate")},
+            looked_at,
+        )
+        for name, evaluator in run.evaluators.items()
+    }
+    pictures = None
+    if run.tracking.pictures:
+        pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
+    return Plan(
+        **vars(data), embedding=embedding, selection=selection, prior=prior, untuned=untuned,
+        tuned=tuned, synthetic=synthetic, synthetic_classifier=on_synthetic,
+        real_classifier=on_real, scores=scores, external_scores=external_scores,
+        evaluations=evaluations, pictures=pictures,
+    )  # fmt: skip
+
+
+def _read(dataset: Dataset) -> Spec:
+    return Spec("dataset", {"dataset": dataset.identity()})
+
+
+def _up(**specs: Spec | None) -> dict[str, str]:
+    return {name: spec.key for name, spec in specs.items() if spec is not None}
+
+
+def _kept_size(run: Run) -> dict[str, object]:
+    """The size that synthetic images are kept at, and real ones reduced to, if it is set."""
+    size = run.storage.image_size
+    return {} if size is None else {"image_size": size}
+
+
+def _embedding(run: Run, dataset: Spec, on_real: Spec) -> Spec | None:
+    embedder = run.selector.embedder_used()
+    if embedder is None:
+        return None
+    classifier = on_real if embedder.uses_classifier else None
+    upstream = _up(dataset=dataset, classifier=classifier)
+    return Spec("embedding", {"embedder": embedder.identity()}, upstream)
+
+
+def _selection(run: Run, split: Spec, embedding: Spec | None) -> Spec:
+    identity = {"selector": run.selector.identity(), "seed": run.seed_of("select")}
+    if run.selector.sized:
+        identity |= {"size": run.size, "unit": run.unit}
+    return Spec("selection", identity, _up(split=split, embedding=embedding))
+
+
+def _prior(run: Run, base: dict[str, object]) -> Spec | None:
+    count = run.finetuner.prior_images()
+    if count == 0:
+        return None
+    # Drawn once for all sizes, seeds and selectors: it stands for what the untuned model knows.
+    identity = {
+        "generator": base,
+        "prompts": run.prompts.identity_of("prior"),
+        "domain": run.dataset.domain,
+        "sampler": run.prior_sampler.identity(),
+        "count": count,
+    }
+    return Spec("prior", identity)
+
+
+def _untuned(run: Run, base: dict[str, object]) -> Spec | None:
+    """The untuned model as tuned ones are kept, whose unchanged files they share.
+
+    Only where whole models are kept, in less precision, that is, where their size matters.
+    """
+    if run.storage.weights == "float32" or run.finetuner.saves_adapter:
+        return None
+    return Spec("untuned", {"generator": base, "weights": run.storage.weights})
+
+
+def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | None) -> Spec:
+    identity: dict[str, object] = {
+        "generator": base,
+        "finetuner": run.finetuner.identity(),
+        "budget": {
+            "steps": run.budget.steps,
+            "limit": run.budget.limit,
+            "batch_size": run.budget.batch_size,
+            "learning_rate": run.budget.learning_rate,
+        },
+        "prompts": [run.prompts.identity_of(use) for use in ("tuning", "prior")],
+        "domain": run.dataset.domain,
+        "seed": run.seed_of("finetune"),
+    }
+    if run.storage.weights != "float32":
+        identity["weights"] = run.storage.weights
+    return Spec("generator", identity, _up(selection=selection, prior=prior))
+
+
+def _synthetic(
+    run: Run, base: dict[str, object], source: Spec | None, dataset: Spec, split: Spec
+) -> Spec:
+    """Of a tuned generator, of a selection that a control draws from, or of neither."""
+    identity: dict[str, object] = {
+        "prompts": run.prompts.identity_of("generation"),
+        "domain": run.dataset.domain,
+        "sampler": run.sampler.identity(),
+        "train_per_label": run.budget.train_per_label,
+        "test_per_label": run.budget.test_per_label,
+        "seed": run.seed_of("generate"),
+    }
+    identity |= _kept_size(run)
+    if run.tuning_channels is not None:
+        identity["channels"] = "the dataset's"
+    if source is None or run.is_control:
+        identity["generator"] = base
+    # Findings are taken from images of the pool.
+    pool = split if run.prompts.names_findings("generation") else None
+    return Spec("synthetic", identity, _up(dataset=dataset, generator=source, pool=pool))
+
+
+def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
+    identity: dict[str, object] = {
+        "train_per_label": run.budget.train_per_label,
+        "test_per_label": run.budget.test_per_label,
+        "seed": run.split_seed,
+    }
+    identity |= _kept_size(run)
+    return Spec("synthetic", identity, _up(dataset=dataset, images=images))

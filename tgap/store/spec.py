@@ -1,0 +1,67 @@
+"""What an artifact is: a specification, whose canonical JSON is hashed to the artifact's key."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from tgap.core.digest import canonical_json, plain_json, text_digest
+from tgap.core.errors import ContractError
+
+LAYOUT = 3
+"""Part of every key: raised by hand when files of artifacts change their form or meaning."""
+
+
+RESERVED = ("tmp", "locks", "partial")
+"""Folders of the store that are no stage."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What an artifact is; its key is a hash of this.
+
+    Args:
+        stage: Kind of artifact, e.g. ``selection``: lower-case letters, digits, underscores.
+        identity: Whatever changes the result: components' ``identity()``, settings, seeds. JSON
+            types only.
+        upstream: Keys of the artifacts that it is made from, by role.
+
+    Raises:
+        ContractError: If the stage's name is not allowed or something is not a JSON value.
+
+    >>> Spec("selection", {"size": 500}, {"split": "0a1b"}).key
+    '47c96045569965d3a0e6'
+    """
+
+    stage: str
+    identity: Mapping[str, Any]
+    upstream: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[a-z][a-z0-9_]*", self.stage) or self.stage in RESERVED:
+            raise ContractError(
+                "stage must be lower-case letters, digits and underscores, and not one of "
+                f"{', '.join(RESERVED)}; got {self.stage!r}"
+            )
+        # Plain copies: nobody can change what a key stands for.
+        for name in ("identity", "upstream"):
+            value = plain_json(getattr(self, name), f"{name} of {self.stage}")
+            object.__setattr__(self, name, value)
+
+    @cached_property
+    def key(self) -> str:
+        """The first 20 hexadecimal digits of SHA-256 over the canonical JSON of the content."""
+        return text_digest(canonical_json(self.content()))[:20]
+
+    def content(self) -> dict[str, Any]:
+        """What is hashed, and recorded in the manifest."""
+        return {
+            "layout": LAYOUT,
+            "stage": self.stage,
+            "identity": self.identity,
+            "upstream": self.upstream,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.stage} {self.key}"

@@ -1,0 +1,361 @@
+"""The artifact store: what a stage made, kept by what it is, and never made twice.
+
+An artifact is a folder ``<root>/<stage>/<key>/`` with a manifest. It is made in ``<root>/tmp`` and
+renamed into place when every byte is on disk, so a folder at a key is whole or not there at all.
+``<root>/locks`` holds one lock per key, ``<root>/partial`` what an interrupted process can go on
+with.
+"""
+
+import errno
+import functools
+import json
+import logging
+import os
+import platform
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+from tgap.core.digest import digest_of, file_digest
+from tgap.core.errors import StoreError
+from tgap.core.files import (
+    cannot_write,
+    remedy,
+    sync,
+    write_array,
+    write_arrays,
+    write_json,
+    writing,
+)
+from tgap.store.manifest import MANIFEST, problem_of, seal
+from tgap.store.spec import Spec
+
+__all__ = ["Artifact", "Spec", "Store", "write_array", "write_arrays", "write_json"]
+
+
+MIN_FREE_MB = 500
+
+
+PARTIAL_DAYS = 14
+"""What an interrupted process left half-made is kept so long for another to go on with."""
+
+
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A finished artifact.
+
+    Args:
+        key: Its key.
+        stage: Its stage.
+        folder: Where its files are; not to be written to.
+        manifest: Specification, files with size and SHA-256, seconds, versions, time of making.
+        reused: Whether it was in the store already.
+        seconds: What making it took, when it was made.
+    """
+
+    key: str
+    stage: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    reused: bool
+    seconds: float
+
+    def path(self, name: str) -> Path:
+        """Path of a file or sub-folder.
+
+        Raises:
+            StoreError: If there is none of that name.
+        """
+        path = self.folder / name
+        if not path.exists():
+            raise StoreError(
+                f"artifact {self.stage} {self.key} has no '{name}'; "
+                f"it has {', '.join(sorted(self.manifest['files']))}"
+            )
+        return path
+
+    def read_json(self, name: str) -> Any:
+        """The value of a JSON file."""
+        with self._reading(name) as path:
+            return json.loads(path.read_text("utf-8"))
+
+    def read_array(self, name: str, mmap: bool = False) -> NDArray[Any]:
+        """The array of a ``.npy`` file; with ``mmap`` it is read-only and stays on disk."""
+        with self._reading(name) as path:
+            array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+            return array
+
+    def read_arrays(self, name: str) -> dict[str, NDArray[Any]]:
+        """The arrays of a safetensors file by name."""
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        with self._reading(name) as path:
+            try:
+                return dict(load_file(path))
+            except SafetensorError as error:
+                raise ValueError(str(error)) from error
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[Path]:
+        path = self.path(name)
+        try:
+            yield path
+        except (ValueError, EOFError, OSError) as error:
+            raise StoreError(
+                f"cannot read {path}: {error}; "
+                f"delete the folder {self.folder} to have it made again"
+            ) from error
+
+
+class Store:
+    """A folder of artifacts.
+
+    Sizes are checked whenever an artifact is found, and the SHA-256 of each file up to 64 MB, once
+    per process while it is unchanged: that catches damage in everything small at about 40 ms a
+    file of that size. Larger files (sets of images, full models) are hashed by ``verify`` only.
+
+    Args:
+        root: The store's folder, made when first needed. Left-overs there of processes of this
+            host that were killed are removed.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.expanduser().absolute()
+        self._sweep()
+
+    def check_writable(self) -> list[str]:
+        """What stands in the way of writing, as sentences; tries to write a file."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root) as file:
+                file.write(b"tgap")
+                file.flush()
+                os.fsync(file.fileno())
+            free_mb = shutil.disk_usage(self.root).free // 2**20
+        except OSError as error:
+            return [cannot_write("the store", self.root, error)]
+        if free_mb < MIN_FREE_MB:
+            return [
+                f"the store {self.root} has {free_mb} MB of free space, it needs at least "
+                f"{MIN_FREE_MB} MB: {remedy(errno.ENOSPC)}"
+            ]
+        return []
+
+    def find(self, spec: Spec) -> Artifact | None:
+        """The artifact if it is there and whole, without waiting for one that is being made.
+
+        Raises:
+            StoreError: If the store may not be read.
+        """
+        try:
+            return self._load(spec)
+        except _DamagedError:
+            return None
+
+    def get_or_make(
+        self, spec: Spec, make: Callable[[Path], None], *, resumable: bool = False
+    ) -> Artifact:
+        """The artifact from the store, or made now.
+
+        Two processes never make the same artifact at once: the second waits, then reuses. A
+        damaged artifact is removed and made again, with a warning.
+
+        Args:
+            spec: What it is.
+            make: Writes its files into the empty folder it is given; plain files and folders only.
+            resumable: If the process was interrupted or killed while making it, ``make`` is given
+                the folder as it was left, and goes on.
+
+        Raises:
+            StoreError: If the store cannot be written; nothing half-made is left at the key.
+            ContractError: If ``make`` wrote nothing, a link, or a file named as the manifest.
+        """
+        found = self.find(spec)
+        if found is not None:
+            return found
+        with self._locked(spec):
+            try:
+                found = self._load(spec)
+            except _DamagedError as error:
+                log.warning("%s; it is made again", error)
+                with writing(f"{spec}", self._folder(spec)):
+                    shutil.rmtree(self._folder(spec))
+            return found or self._make(spec, make, resumable)
+
+    def verify(self, artifact: Artifact) -> None:
+        """Read every file of an artifact and compare its SHA-256 with the manifest's.
+
+        Raises:
+            StoreError: Naming all files that are missing or differ.
+        """
+        wrong = []
+        for name, recorded in artifact.manifest["files"].items():
+            try:
+                same = file_digest(artifact.folder / name) == recorded["sha256"]
+            except OSError:
+                same = False
+            if not same:
+                wrong.append(name)
+        if wrong:
+            raise StoreError(
+                f"artifact {artifact.stage} {artifact.key} is damaged: {', '.join(wrong)} missing "
+                f"or changed; delete the folder {artifact.folder} to have it made again"
+            )
+
+    def _folder(self, spec: Spec) -> Path:
+        return self.root / spec.stage / spec.key
+
+    # Reading
+
+    def _load(self, spec: Spec) -> Artifact | None:
+        folder = self._folder(spec)
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+            problem = problem_of(folder, manifest, spec)
+        except (FileNotFoundError, NotADirectoryError):
+            if not folder.exists():
+                return None
+            problem = f"it has no {MANIFEST}"
+        except OSError as error:  # perhaps passing: no reason to throw an artifact away
+            raise StoreError(f"cannot read {folder}: {error}; {remedy(error.errno)}") from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            problem = f"its {MANIFEST} cannot be read ({error})"
+        if problem:
+            raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")
+        return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
+
+    # Writing
+
+    def _make(self, spec: Spec, make: Callable[[Path], None], resumable: bool) -> Artifact:
+        temporary = self._temporary(spec, resumable)
+        folder = self._folder(spec)
+        resumes = resumable and temporary.exists()
+        log.info("going on with %s, which was interrupted" if resumes else "making %s", spec)
+        keep = False
+        try:
+            with writing(f"{spec}", temporary):
+                if temporary.exists() and not resumes:  # of a dead process of our number
+                    shutil.rmtree(temporary)
+                temporary.mkdir(parents=True, exist_ok=True)
+            start = time.perf_counter()
+            _call(make, temporary, spec)
+            seconds = time.perf_counter() - start
+            with writing(f"{spec}", folder):
+                manifest = seal(temporary, spec, seconds)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                os.rename(temporary, folder)
+                sync(folder.parent)
+        except KeyboardInterrupt:
+            keep = resumable
+            raise
+        finally:
+            if not keep:
+                shutil.rmtree(temporary, ignore_errors=True)
+        return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
+
+    def _temporary(self, spec: Spec, resumable: bool) -> Path:
+        """Where an artifact is made; ours alone under its lock, which may not reach other hosts."""
+        if resumable:
+            return self.root / "partial" / f"{_lock_name(spec)}.{_host()}"
+        return self.root / "tmp" / f"{_lock_name(spec)}.{_host()}.{os.getpid()}"
+
+    @contextmanager
+    def _locked(self, spec: Spec) -> Iterator[None]:
+        path = self._lock_path(_lock_name(spec))
+        lock = filelock.FileLock(path, poll_interval=0.2)
+        with writing(f"the lock of {spec}", path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                log.info("%s is being made by another process; waiting for it", spec)
+                lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _lock_path(self, name: str) -> Path:
+        return self.root / "locks" / f"{name}.lock"
+
+    def _sweep(self) -> None:
+        """Remove what killed processes of this host left behind.
+
+        A free lock tells that nobody is making the artifact; unlike a process number, it cannot
+        be taken over by a stranger. On shared disks locks may not reach other hosts, so theirs
+        are let be.
+        """
+        try:
+            for folder in sorted((self.root / "tmp").glob(f"*.{_host()}.*")):
+                lock = filelock.FileLock(self._lock_path(folder.name.partition(".")[0]), timeout=0)
+                try:
+                    with lock:
+                        shutil.rmtree(folder)
+                except filelock.Timeout:
+                    continue  # being made right now
+                log.info("removed %s, left behind by a process that was killed", folder)
+            for folder in sorted((self.root / "partial").glob(f"*.{_host()}")):
+                if time.time() - folder.stat().st_mtime > PARTIAL_DAYS * 86_400:
+                    shutil.rmtree(folder)
+                    log.info("removed %s, interrupted long ago", folder)
+        except OSError as error:
+            log.warning("cannot remove left-overs in %s: %s", self.root, error)
+
+
+class _DamagedError(StoreError):
+    """What is at a key is not the whole artifact."""
+
+
+def _call(make: Callable[[Path], None], folder: Path, spec: Spec) -> None:
+    try:
+        make(folder)
+    except OSError as error:
+        # Other errors of this kind are the maker's own, e.g. an image that it cannot read.
+        # numpy's failed write comes without a number.
+        if error.errno in DISK_ERRORS or (error.errno is None and _is_full(folder)):
+            raise StoreError(cannot_write(f"{spec}", folder, error)) from error
+        raise
+    except SafetensorError as error:
+        # It wraps the system's error in a text, also where a model is saved by its own library.
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None or int(number[1]) not in DISK_ERRORS:
+            raise
+        full = OSError(int(number[1]), os.strerror(int(number[1])))
+        raise StoreError(cannot_write(f"{spec}", folder, full)) from error
+
+
+def _is_full(folder: Path) -> bool:
+    return shutil.disk_usage(folder).free < 2**20
+
+
+def _lock_name(spec: Spec) -> str:
+    return f"{spec.stage}-{spec.key}"
+
+
+@functools.cache
+def _host() -> str:
+    return re.sub("[^A-Za-z0-9-]", "-", platform.node())
+
+
+def content_digest(artifact: Artifact) -> str:
+    """A digest of an artifact's files."""
+    files = artifact.manifest["files"].items()
+    return digest_of({name: recorded["sha256"] for name, recorded in files})

@@ -1,0 +1,131 @@
+"""Runs that were recorded before, whichever command they belonged to, as rows for one table."""
+
+import dataclasses
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.core.errors import ConfigError, nearest
+from tgap.metrics.legs import LEGS
+from tgap.tracking import RunLog
+from tgap.tracking.journal import (
+    SWEEP,
+    Event,
+    Journal,
+    complete,
+)
+
+log = logging.getLogger(__name__)
+
+ROW, RESAMPLED = "row.json", "resampled.npy"
+"""Files of a run's record that a table needs beside its metrics."""
+
+
+PLANNED = "planned.json"
+"""File of a sweep's record: its runs, also those that may never begin."""
+
+
+def as_json(planned: Sequence[PlannedRun]) -> str:
+    """What a sweep writes down before its first run."""
+    return json.dumps([dataclasses.asdict(run) for run in planned])
+
+
+def record_planned(log: RunLog, planned: PlannedRun, scores_key: str) -> None:
+    """Write down what a table must know of a run, before the run begins."""
+    log.text(json.dumps(dataclasses.asdict(planned) | {"evaluation_key": scores_key}), ROW)
+
+
+def recorded(
+    home: Path, experiment: str, chosen: Mapping[str, str]
+) -> tuple[list[RunRow], list[PlannedRun]]:
+    """All runs of an experiment, in the order in which they were begun.
+
+    Args:
+        home: Folder of the journal.
+        experiment: Only runs of this one.
+        chosen: Values of parameters, as text; only runs that have all of them.
+
+    Returns:
+        Rows of runs that were finished, and runs that were planned or begun and not finished.
+
+    Raises:
+        ConfigError: If no run is left, or no run has a parameter of that name.
+    """
+    begun, missing = [], []
+    for path in sorted((home / "journal").glob("*/*/journal.jsonl")):
+        journal = Journal(path.parent)
+        events = journal.events()
+        if not events or events[0].get("experiment") != experiment:
+            continue
+        if journal.run_key == SWEEP:
+            missing += _planned(journal, chosen)
+        else:
+            begun.append((events[0]["time"], journal, events))
+    begun.sort(key=lambda found: (found[0], found[1].folder.name))
+    _check(chosen, [events[0]["params"] for _, _, events in begun], experiment)
+    rows = []
+    for _, journal, events in begun:
+        params = events[0]["params"]
+        if any(params.get(name) != value for name, value in chosen.items()):
+            continue
+        run = _read(journal, events)
+        if isinstance(run, RunRow):
+            rows.append(run)
+        elif run is not None:
+            missing.append(run)
+    if not rows:
+        raise ConfigError([f"no finished run of experiment '{experiment}' is left to compare"])
+    return rows, missing
+
+
+def _planned(journal: Journal, chosen: Mapping[str, str]) -> list[PlannedRun]:
+    """A sweep's planned runs; which of them are finished is found out by their seeds."""
+    file = journal.folder / "files" / PLANNED
+    if not file.exists():
+        return []
+    planned = [PlannedRun(**run) for run in json.loads(file.read_text("utf-8"))]
+    return [run for run in planned if all(_value(run, n) in (v, None) for n, v in chosen.items())]
+
+
+def _value(run: PlannedRun, name: str) -> str | None:
+    """A run's parameter as text, if a plan tells it."""
+    known = {"method": run.method, "size": run.size, "seed": run.seed} | dict(run.settings)
+    return None if known.get(name) is None else str(known[name])
+
+
+def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:
+    if not params:
+        raise ConfigError(
+            [f"no run of experiment '{experiment}' was recorded; name another by --experiment, or "
+             "another folder by TGAP_HOME"]
+        )  # fmt: skip
+    known = sorted({name for one in params for name in one})
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        raise ConfigError(
+            [f"no run has a parameter '{name}'{nearest(name, known)}" for name in unknown]
+        )
+
+
+def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
+    """A run's row, or its plan if it was not finished; nothing of a run that never began."""
+    files = journal.folder / "files"
+    try:
+        known = json.loads((files / ROW).read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    scores_key = known.pop("evaluation_key")
+    if not complete(list(events)):
+        return PlannedRun(**known)
+    metrics: dict[str, float] = {}
+    for event in events:
+        metrics |= event.get("values", {})
+    resampled = {}
+    if (files / RESAMPLED).exists():
+        replicates = np.load(files / RESAMPLED, allow_pickle=False)
+        resampled = dict(zip(LEGS, replicates.T, strict=True))
+    return RunRow(**known, evaluation_key=scores_key, metrics=metrics, resampled=resampled)

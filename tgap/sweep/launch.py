@@ -1,0 +1,214 @@
+"""Around Hydra: check every run before the first one starts, launch, and gather the rows.
+
+Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99999999``.
+"""
+
+import logging
+import os
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tgap.analysis.comparison import Comparison, compare
+from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.composition.compose import (
+    CONFIG_NAME,
+    build_run,
+    compose_run,
+    expand,
+    hydra_ready,
+    sound_parts,
+)
+from tgap.composition.config import Run
+from tgap.core.errors import ConfigError, StoreError, TgapError
+from tgap.core.files import home_folder
+from tgap.pipeline.preflight.runs import check_parts, check_runs
+from tgap.sweep.identity import method_label, planned_of, sweep_key_of
+from tgap.sweep.recorder import Recorder
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+    from omegaconf import DictConfig
+
+SWEEP_VARIABLE = "TGAP_SWEEP"
+"""Tells the runs of a sweep, also those in other processes, which sweep they belong to."""
+
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one run ended: its row for the table and its folder of pictures, or what went wrong."""
+
+    row: RunRow | None = None
+    failure: str | None = None
+    pictures: Path | None = None
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What a command line came to: how each run ended, in Hydra's order, and the comparison."""
+
+    outcomes: Sequence[Outcome]
+    comparison: Comparison
+
+
+def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None) -> Launched:
+    """Check all runs of a command line, then run them through Hydra's launcher.
+
+    Args:
+        overrides: Hydra overrides; with commas if ``sweep``.
+        sweep: Whether the overrides are to be expanded (Hydra's ``-m``).
+        config_dir: A further folder of configs.
+
+    Returns:
+        How the runs ended; a failed one does not stop the others.
+
+    Raises:
+        ConfigError: With every wrong value and combination of every run, before anything starts.
+    """
+    with hydra_ready(config_dir) as hydra:
+        jobs = expand(hydra, overrides) if sweep else [list(overrides)]
+        runs = check_jobs(hydra, jobs)
+        # Hydra's launchers may change the folder or the process: from here on it is absolute.
+        with environment(TGAP_HOME=str(home_folder())):
+            planned = [
+                planned_of(run, method_label(run, job)) for run, job in zip(runs, jobs, strict=True)
+            ]
+            if sweep:
+                return _swept(hydra, overrides, runs, planned)
+            return _compared([_single(hydra, overrides)], planned)
+
+
+def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
+    with output_folder():
+        job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
+    outcome: Outcome = job.return_value
+    return outcome
+
+
+def _compared(outcomes: Sequence[Outcome], planned: Sequence[PlannedRun]) -> Launched:
+    """Compare what is finished; what was planned and is not finished is missing."""
+    rows = [outcome.row for outcome in outcomes if outcome.row is not None]
+    return Launched(outcomes, compare(rows, planned))
+
+
+@contextmanager
+def output_folder() -> Iterator[None]:
+    """Put into words that Hydra cannot write its folders; a run's own errors never get here."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"cannot write Hydra's output folder {error.filename}: {error.strerror}; free some "
+            "space, work in a folder that you may write to, or set hydra.run.dir= "
+            "(hydra.sweep.dir= with -m)"
+        ) from error
+
+
+def _swept(
+    hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run], planned: Sequence[PlannedRun]
+) -> Launched:
+    """Launch a sweep inside its parent record."""
+    recorder = Recorder(home_folder(), sweep_key_of(runs))
+    recorder.open_sweep(runs, planned, list(overrides))
+    launched = Launched([], Comparison((), (), ()))
+    status = "KILLED"
+    try:
+        with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
+            batches = hydra.multirun(
+                config_name=CONFIG_NAME, task_function=task, overrides=all_swept(overrides)
+            )
+        launched = _compared([job.return_value for batch in batches for job in batch], planned)
+        failed = any(outcome.failure for outcome in launched.outcomes)
+        status = "FAILED" if failed else "FINISHED"
+    finally:
+        recorder.close_sweep(runs[0], launched.comparison, status)
+    return launched
+
+
+def all_swept(overrides: Sequence[str]) -> list[str]:
+    """Overrides of one value as a choice among one.
+
+    Hydra first composes a sweep's configuration without what is swept. Settings of a swept group
+    (``selector=a,b selector/pick=closest``) would be refused there, because the group's default
+    may not have them.
+
+    >>> all_swept(["size=1,2", "selector/pick=closest", "hydra.verbose=true"])
+    ['size=1,2', 'selector/pick=choice(closest)', 'hydra.verbose=true']
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    found = []
+    for text, override in zip(
+        overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True
+    ):
+        key, equals, value = text.partition("=")
+        single = bool(equals and value.strip()) and not override.is_sweep_override()
+        hydras = key.lstrip("+~").startswith("hydra")
+        found.append(f"{key}=choice({value})" if single and not hydras else text)
+    return found
+
+
+@contextmanager
+def environment(**variables: str) -> Iterator[None]:
+    """Environment variables set inside the block, so that other processes see them too."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
+    """Compose, build and check every run, and tell all problems at once.
+
+    Raises:
+        ConfigError: With each problem once.
+    """
+    runs: list[Run] = []
+    problems: list[str] = []
+    for job in jobs:
+        try:
+            runs.append(compose_run(hydra, job))
+        except ConfigError as error:
+            problems += error.problems
+            problems += check_parts(sound_parts(hydra, job))
+    problems += check_runs(runs, home_folder())
+    if problems:
+        raise ConfigError(list(dict.fromkeys(problems)))
+    return runs
+
+
+def task(config: "DictConfig") -> Outcome:
+    """One run, in whatever process Hydra's launcher chose.
+
+    Failures are told and returned, so that one run does not sink a sweep; their traceback goes
+    to the run's log file, or to the terminal if ``HYDRA_FULL_ERROR=1``.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    try:
+        run = build_run(config)
+        recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
+        overrides = list(HydraConfig.get().overrides.task)
+        result, row = recorder.execute(run, overrides)
+        pictures = result.artifacts.get("pictures")
+        return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+    except TgapError as error:
+        log.log(logging.ERROR, "%s", error, exc_info=full_error)
+        return Outcome(failure=str(error))
+    except Exception as error:
+        # A mistake of ours or of a library: the run fails, the sweep goes on, nothing is hidden.
+        log.exception("unexpected %s", type(error).__name__)
+        return Outcome(failure="".join(traceback.format_exception_only(error)).strip())
