@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_stable_diffusion import write_pipeline
 
+from tests.generators.test_stable_diffusion import write_pipeline
 from tgap.cli.main import command
 from tgap.cli.run import run_command
 from tgap.core.types import ImageSet

@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from contracts.toy_models import ToyModel, toy_images, weights_of
 from diffusers import DDPMScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.contracts.toy_models import ToyModel, toy_images, weights_of
 from tgap.core.errors import DataError, TgapError
 from tgap.core.settings import Budget
 from tgap.finetuners.dreambooth import Dreambooth

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 import torch
-from contracts.toy_models import ToyModel, ToyUNet, toy_images
 from hypothesis import given
 from hypothesis import strategies as st
 
 import tgap
+from tests.contracts.toy_models import ToyModel, ToyUNet, toy_images
 from tgap.composition.compose import compose_run, expand, hydra_ready
 from tgap.core.errors import (
     ConfigError,

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contracts.small_pipelines import write_xl
 from diffusers import StableDiffusionXLPipeline
 
+from tests.contracts.small_pipelines import write_xl
 from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth

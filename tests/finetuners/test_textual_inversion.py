@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from contracts.small_pipelines import write_pipeline, write_xl
 from safetensors.torch import load_file
 
+from tests.contracts.small_pipelines import write_pipeline, write_xl
 from tgap.core.errors import DataError
 from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages

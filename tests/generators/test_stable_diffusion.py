@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contracts.small_pipelines import write_pipeline
 
+from tests.contracts.small_pipelines import write_pipeline
 from tgap.core.errors import ConfigError, ContractError, DataError
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Budget, Sampler
 from tgap.finetuners.base import PromptedImages

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from contracts.small_pipelines import write_3
 from diffusers import FlowMatchEulerDiscreteScheduler, StableDiffusion3Pipeline
 from hypothesis import given
 from hypothesis import strategies as st
-from test_stable_diffusion_xl import tuned
 
+from tests.contracts.small_pipelines import write_3
+from tests.generators.test_stable_diffusion_xl import tuned
 from tgap.core.errors import DataError
 from tgap.core.settings import Sampler
 from tgap.generators.latent.noising import Flow

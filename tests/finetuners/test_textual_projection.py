@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from contracts.small_pipelines import write_3, write_pipeline
-from contracts.toy_models import ToyModel, toy_images
 
+from tests.contracts.small_pipelines import write_3, write_pipeline
+from tests.contracts.toy_models import ToyModel, toy_images
 from tgap.core.errors import DataError
 from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages

@@ -3,10 +3,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from contracts.toy_models import ToyModel, toy_images, weights_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.contracts.toy_models import ToyModel, toy_images, weights_of
 from tgap.core.errors import ConfigError, ContractError, TgapError
 from tgap.core.settings import Budget
 from tgap.finetuners.dreambooth import Dreambooth

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 import torch
-from contracts.small_pipelines import write_3, write_pipeline, write_xl
-from contracts.toy_models import ToyModel, toy_images
 from safetensors import safe_open
 
+from tests.contracts.small_pipelines import write_3, write_pipeline, write_xl
+from tests.contracts.toy_models import ToyModel, toy_images
 from tgap.core.errors import ConfigError, ContractError, DataError
 from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages

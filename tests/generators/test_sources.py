@@ -10,9 +10,9 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 import torch
-from contracts.small_pipelines import write_3, write_pipeline, write_sd1, write_xl
 from safetensors.torch import load_file, save_file
 
+from tests.contracts.small_pipelines import write_3, write_pipeline, write_sd1, write_xl
 from tgap.core.errors import DataError
 from tgap.core.settings import Sampler
 from tgap.generators.stable_diffusion import STABLE_DIFFUSION, StableDiffusion

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from contracts.toy_models import ToyModel, toy_images
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics.pairwise import cosine_similarity
 
+from tests.contracts.toy_models import ToyModel, toy_images
 from tgap.core.errors import ConfigError
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.pixels import Pixels
