@@ -24,12 +24,7 @@ from tgap.embedders.clip import Clip
 from tgap.embedders.pixels import Pixels
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
-from tgap.finetuners.oracles.base import (
-    Judge,
-    Judgement,
-    Oracle,
-    Tuning,
-)
+from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
 from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.generators.base import Model
@@ -107,10 +102,11 @@ def real_similarity(tuning: PromptedImages) -> dict[str, float]:
     """Mean cosine of two different tuning images of one label, by space."""
     model = StableDiffusion(device="cpu").load()
     of: dict[str, Callable[..., np.ndarray]] = {
-        space: embedder.embed if embedder is not None
+        space: embedder.embed
+        if embedder is not None
         else lambda images: model.moments(images)[:, 0].flatten(1).numpy()
         for space, embedder in SPACES.items()
-    }  # fmt: skip
+    }
     found = {}
     for space, embed in of.items():
         vectors = embed(tuning.images)
@@ -156,18 +152,42 @@ def draw(points: dict[int, dict[str, Doubles]], real: dict[str, float]) -> None:
             name = f"{space}, {kind}"
             seen = np.stack([points[step][name] for step in steps])
             low, high = np.quantile(seen, (0.1, 0.9), axis=1)
-            axis.fill_between(steps, low, high, color=BLUE, alpha=0.2, linewidth=0,
-                              label="tuning images, 10 % to 90 %")  # fmt: skip
+            axis.fill_between(
+                steps,
+                low,
+                high,
+                color=BLUE,
+                alpha=0.2,
+                linewidth=0,
+                label="tuning images, 10 % to 90 %",
+            )
             axis.plot(steps, seen.mean(axis=1), color=BLUE, label="tuning images, mean")
-            axis.axhline(real[name], color=GREY, linestyle="--", linewidth=1.2,
-                         label="two real images of a label, mean")  # fmt: skip
-            axis.axhline(THRESHOLD, color=ORANGE, linewidth=1.6,
-                         label="the thesis's threshold: what is above is skipped")  # fmt: skip
+            axis.axhline(
+                real[name],
+                color=GREY,
+                linestyle="--",
+                linewidth=1.2,
+                label="two real images of a label, mean",
+            )
+            axis.axhline(
+                THRESHOLD,
+                color=ORANGE,
+                linewidth=1.6,
+                label="the thesis's threshold: what is above is skipped",
+            )
             kept = [f"{(points[step][name] <= THRESHOLD).mean():.0%}" for step in (0, STEPS)]
             axis.set_title(name, fontsize=11)
             height, side = (0.94, "top") if kind == "raw" else (0.05, "bottom")
-            axis.text(0.97, height, f"kept: first {kept[0]}, last {kept[1]}", ha="right", va=side,
-                      transform=axis.transAxes, fontsize=9, color=ORANGE)  # fmt: skip
+            axis.text(
+                0.97,
+                height,
+                f"kept: first {kept[0]}, last {kept[1]}",
+                ha="right",
+                va=side,
+                transform=axis.transAxes,
+                fontsize=9,
+                color=ORANGE,
+            )
             axis.spines[["top", "right"]].set_visible(False)
             axis.set_xlim(0, STEPS)
     axes[0, 0].set_ylim(0, 1)

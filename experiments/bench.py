@@ -42,8 +42,11 @@ def seconds(words: tuple[str, ...], folder: Path) -> float:
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "tgap.run", *words],
-        cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return time.perf_counter() - start
 
 

@@ -130,9 +130,13 @@ def chexnet() -> None:
     for size, count in ((32, 640), (64, 320), (224, 64)):
         images = rng.integers(0, 256, (count, size, size, 1), dtype=np.uint8)
         train = ImageSet(
-            images, np.eye(2, dtype=bool)[np.arange(count) % 2], ("a", "b"),
-            np.zeros((count, 0), bool), (), np.arange(count, dtype=np.int64),
-        )  # fmt: skip
+            images,
+            np.eye(2, dtype=bool)[np.arange(count) % 2],
+            ("a", "b"),
+            np.zeros((count, 0), bool),
+            (),
+            np.arange(count, dtype=np.int64),
+        )
         epochs: list[dict[str, float]] = []
 
         def record(epoch: int, values: dict[str, float], to: list[dict[str, float]]) -> None:
@@ -168,9 +172,12 @@ def nih_metadata() -> None:
     sick = table.findings.any(axis=1)
     data = ImageSet(
         np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(sick), 1, 1, 1)),
-        np.stack([~sick, sick], axis=1), ("no_finding", "unhealthy"),
-        np.zeros((len(sick), 0), bool), (), table.patients,
-    )  # fmt: skip
+        np.stack([~sick, sick], axis=1),
+        ("no_finding", "unhealthy"),
+        np.zeros((len(sick), 0), bool),
+        (),
+        table.patients,
+    )
     split = Clean().split(data, Splitting())
     took = time.perf_counter() - start
     rates = [abs(sick[part].mean() - sick.mean()) for part in (split.pool, split.real_test)]
@@ -211,13 +218,18 @@ def preparing() -> None:
             start = time.perf_counter()
             subprocess.run(
                 [sys.executable, "-c", "from tgap.cli.main import main; main()", "data", *words],
-                env=environment, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            )  # fmt: skip
+                env=environment,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
             took = time.perf_counter() - start
             # The largest child so far, and each is larger than the one before.
             peaks.append(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20)
-            show(f"{count:,} images of 64 x 64 read, split, described",
-                 f"{took:.0f} s, {peaks[-1]:.2f} GB")  # fmt: skip
+            show(
+                f"{count:,} images of 64 x 64 read, split, described",
+                f"{took:.0f} s, {peaks[-1]:.2f} GB",
+            )
     slope = (peaks[1] - peaks[0]) / (counts[1] - counts[0])
     beyond = peaks[0] + slope * (112_120 - counts[0]) - 112_120 * 64**2 / 2**30
     show("at 112,120 images, beyond the array (by the slope)", f"{beyond:.2f} GB", "1 GB")
@@ -260,9 +272,12 @@ def evaluating() -> None:
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, "-c", "from tgap.cli.main import main; main()", "evaluate", *words],
-            cwd=name, env=dict(os.environ, TGAP_HOME=f"{name}/.tgap"), check=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+            cwd=name,
+            env=dict(os.environ, TGAP_HOME=f"{name}/.tgap"),
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         took = time.perf_counter() - start
     show("tgap evaluate, 1,000 + 1,000 digits", f"{took:.0f} s", "300 s")
 
@@ -270,10 +285,17 @@ def evaluating() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     part.__name__: part
     for part in (
-        spectral, embedding, decoding, chexnet, nih_metadata, phantoms, preparing, resampling,
+        spectral,
+        embedding,
+        decoding,
+        chexnet,
+        nih_metadata,
+        phantoms,
+        preparing,
+        resampling,
         evaluating,
     )
-}  # fmt: skip
+}
 
 
 def main() -> None:

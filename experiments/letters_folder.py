@@ -66,10 +66,16 @@ def main(words: list[str] | None = None) -> None:
                 image, drawn = draw(letter, font, rng)
                 kind = FORMATS[int(rng.choice(len(FORMATS), p=[0.6, 0.1, 0.1, 0.1, 0.1]))]
                 file = save(image, kind, args.out / font / f"{label}_{letter.lower()}{number}")
-                rows.append({
-                    "file": file.relative_to(args.out).as_posix(), "label": label,
-                    "findings": letter, "patient": family, "bold": int("bold" in style), **drawn,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "file": file.relative_to(args.out).as_posix(),
+                        "label": label,
+                        "findings": letter,
+                        "patient": family,
+                        "bold": int("bold" in style),
+                        **drawn,
+                    }
+                )
     with (args.out / "metadata.csv").open("w", newline="", encoding="utf-8") as table:
         writer = csv.DictWriter(table, list(rows[0]))
         writer.writeheader()

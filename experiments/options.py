@@ -50,7 +50,7 @@ ROWS: dict[str, dict[str, str]] = {
         "medmnist (digits, npz)": "dataset=medmnist dataset.path=NPZ dataset.margin=2 "
         "dataset.labels=[even,odd] dataset.domain='handwritten digit'",
     },
-}  # fmt: skip
+}
 
 
 def make_data(folder: Path) -> dict[str, str]:

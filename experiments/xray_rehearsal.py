@@ -73,33 +73,56 @@ def write_stable_diffusion(folder: Path, width: Width, size: int) -> None:
     from transformers import CLIPTextConfig, CLIPTextModel
 
     text = CLIPTextConfig(
-        vocab_size=TOKENS, hidden_size=width.text, intermediate_size=4 * width.text,
-        num_hidden_layers=width.text_layers, num_attention_heads=width.text_layers,
-        max_position_embeddings=LENGTH, bos_token_id=TOKENS - 2, eos_token_id=TOKENS - 1,
+        vocab_size=TOKENS,
+        hidden_size=width.text,
+        intermediate_size=4 * width.text,
+        num_hidden_layers=width.text_layers,
+        num_attention_heads=width.text_layers,
+        max_position_embeddings=LENGTH,
+        bos_token_id=TOKENS - 2,
+        eos_token_id=TOKENS - 1,
         pad_token_id=TOKENS - 1,
-    )  # fmt: skip
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = UNet(
-            sample_size=size // 8, block_out_channels=width.unet, layers_per_block=2,
+            sample_size=size // 8,
+            block_out_channels=width.unet,
+            layers_per_block=2,
             down_block_types=(*["CrossAttnDownBlock2D"] * 3, "DownBlock2D"),
             up_block_types=("UpBlock2D", *["CrossAttnUpBlock2D"] * 3),
-            cross_attention_dim=width.text, attention_head_dim=8, norm_num_groups=width.groups,
-        )  # fmt: skip
+            cross_attention_dim=width.text,
+            attention_head_dim=8,
+            norm_num_groups=width.groups,
+        )
         vae = AutoencoderKL(
-            block_out_channels=width.vae, down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4, layers_per_block=2, latent_channels=4,
-            norm_num_groups=width.groups, sample_size=size,
-        )  # fmt: skip
+            block_out_channels=width.vae,
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=2,
+            latent_channels=4,
+            norm_num_groups=width.groups,
+            sample_size=size,
+        )
         encoder = CLIPTextModel(text)
     scheduler = PNDMScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True,
-        set_alpha_to_one=False, steps_offset=1,
-    )  # fmt: skip
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        skip_prk_steps=True,
+        set_alpha_to_one=False,
+        steps_offset=1,
+    )
     StableDiffusionPipeline(
-        vae=vae, text_encoder=encoder, tokenizer=clip_tokenizer(), unet=unet, scheduler=scheduler,
-        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
+        vae=vae,
+        text_encoder=encoder,
+        tokenizer=clip_tokenizer(),
+        unet=unet,
+        scheduler=scheduler,
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder, safe_serialization=True)
 
 
 def clip_tokenizer() -> Any:
@@ -128,17 +151,29 @@ def overrides(folder: Path, size: int, per_label: int, steps: int, device: str) 
     """
     kept = min(224, size // 2)
     return [
-        "profile=xray", f"dataset.path={folder / 'nih'}", f"dataset.size={size}",
-        f"generator.path={folder / 'pipeline'}", "generator.revision=null",
+        "profile=xray",
+        f"dataset.path={folder / 'nih'}",
+        f"dataset.size={size}",
+        f"generator.path={folder / 'pipeline'}",
+        "generator.revision=null",
         f"generator.device={device}",
-        "clip.model=tiny", "clip.pretrained=null",
-        "classifier.weights=null", f"classifier.image_size={kept}", "classifier.epochs=1",
-        f"storage.image_size={kept}", "pool_size=null", "train_size=null", "test_size=null",
-        f"size={max(4, per_label // 2)}", f"budget.train_per_label={per_label}",
-        f"budget.test_per_label={max(2, per_label // 2)}", f"budget.steps={steps}",
+        "clip.model=tiny",
+        "clip.pretrained=null",
+        "classifier.weights=null",
+        f"classifier.image_size={kept}",
+        "classifier.epochs=1",
+        f"storage.image_size={kept}",
+        "pool_size=null",
+        "train_size=null",
+        "test_size=null",
+        f"size={max(4, per_label // 2)}",
+        f"budget.train_per_label={per_label}",
+        f"budget.test_per_label={max(2, per_label // 2)}",
+        f"budget.steps={steps}",
         f"finetuner.prior_count={max(4, per_label // 4)}",
-        f"sampler.steps={min(25, steps)}", f"prior_sampler.steps={min(25, steps)}",
-    ]  # fmt: skip
+        f"sampler.steps={min(25, steps)}",
+        f"prior_sampler.steps={min(25, steps)}",
+    ]
 
 
 def prepare(folder: Path, images: int, size: int, width: Width) -> None:
@@ -169,10 +204,15 @@ def rehearse(folder: Path, words: Sequence[str]) -> list[dict[str, Any]]:
     for name, spec in artifacts_of(its).items():
         artifact = store.find(spec)
         if artifact is not None:
-            rows.append({
-                "artifact": name, "seconds": artifact.seconds, "bytes": bytes_of(artifact),
-                "predicted": predicted.get(spec.key), "reused": name in before,
-            })  # fmt: skip
+            rows.append(
+                {
+                    "artifact": name,
+                    "seconds": artifact.seconds,
+                    "bytes": bytes_of(artifact),
+                    "predicted": predicted.get(spec.key),
+                    "reused": name in before,
+                }
+            )
     return rows
 
 

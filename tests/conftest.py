@@ -6,11 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-os.environ |= {
-    "HF_HUB_OFFLINE": "1",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "DO_NOT_TRACK": "true",
-}
+os.environ |= {"HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 for name in ("TGAP_HOME", "TGAP_TRUSTED", "MLFLOW_TRACKING_URI", "HYDRA_FULL_ERROR"):
     os.environ.pop(name, None)
 

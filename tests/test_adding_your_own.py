@@ -29,8 +29,11 @@ def call(*words: str, folder: Path, path: Path, **variables: str) -> str:
     environment = os.environ | {"PYTHONPATH": str(path), "TGAP_HOME": str(folder / ".tgap")}
     done = subprocess.run(
         [sys.executable, *words],
-        cwd=folder, env=environment | variables, capture_output=True, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment | variables,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -39,8 +42,9 @@ def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str])
     """Only the four pass through their contract tests, then all four through one run."""
     only = " or ".join(KINDS.values())
     words_of_pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--rootdir", str(folder)]
-    told = call("-m", "pytest", str(contracts), "-k", only, *words_of_pytest,
-                folder=folder, path=path)  # fmt: skip
+    told = call(
+        "-m", "pytest", str(contracts), "-k", only, *words_of_pytest, folder=folder, path=path
+    )
     passed = re.search(r"(\d+) passed", told)
     assert passed is not None
     assert int(passed[1]) >= 40
@@ -64,10 +68,20 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example package, installed by pip into a folder of its own."""
     folder = tmp_path_factory.mktemp("site")
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
-         "--target", str(folder), str(EXAMPLES)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-build-isolation",
+            "--target",
+            str(folder),
+            str(EXAMPLES),
+        ],
         check=True,
-    )  # fmt: skip
+    )
     return folder
 
 

@@ -14,10 +14,14 @@ CONTROLS = [
     if issubclass(registry.component_class("generator", name), Control)
 ]
 WORDS = (
-    "size=400", "budget.train_per_label=400", "budget.test_per_label=200",
-    "evaluators.two_way.resamples=400", "evaluators.baselines.shuffled=false",
-    "tracking.pictures=false", "split_seed=1",
-)  # fmt: skip
+    "size=400",
+    "budget.train_per_label=400",
+    "budget.test_per_label=200",
+    "evaluators.two_way.resamples=400",
+    "evaluators.baselines.shuffled=false",
+    "tracking.pictures=false",
+    "split_seed=1",
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +39,14 @@ def results(tmp_path_factory):
 
 def test_all_controls_are_here():
     assert set(CONTROLS) == {
-        "held_out_real", "copy_tuning_set", "copy_with_jitter", "one_image_per_label",
-        "wrong_labels", "noise", "interpolate",
-    }  # fmt: skip
+        "held_out_real",
+        "copy_tuning_set",
+        "copy_with_jitter",
+        "one_image_per_label",
+        "wrong_labels",
+        "noise",
+        "interpolate",
+    }
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -88,10 +97,19 @@ def test_noise_teaches_nothing_and_looks_like_nothing(results):
 
 def test_metrics_that_are_asked_for_by_name_are_there(results):
     for name in (
-        "fidelity/frechet", "fidelity/kid", "fidelity/precision", "fidelity/recall",
-        "fidelity/density", "fidelity/coverage", "diversity/vendi", "memorization/copied_fraction",
-        "t_gap/easier_than_reality", "t_gap/utility_lost", "fter/lo", "fter/hi",
-    ):  # fmt: skip
+        "fidelity/frechet",
+        "fidelity/kid",
+        "fidelity/precision",
+        "fidelity/recall",
+        "fidelity/density",
+        "fidelity/coverage",
+        "diversity/vendi",
+        "memorization/copied_fraction",
+        "t_gap/easier_than_reality",
+        "t_gap/utility_lost",
+        "fter/lo",
+        "fter/hi",
+    ):
         undefined = {control for control, its in results.items() if np.isnan(its[name])}
         # TRTS is 1 there, and of a leg without errors nothing is known of what they are.
         assert undefined <= ({"one_image_per_label"} if name.startswith("fter/") else set()), name

@@ -86,17 +86,29 @@ def test_a_run_s_verdicts_numbers_and_suspected_copies_are_in_mlflow(swept: Path
     for run in tuned:
         assert "tgap.verdicts" in run.data.tags
         for name in (
-            "fter/lo", "fter/hi", "t_gap/easier_than_reality", "t_gap/utility_lost",
-            "fidelity/frechet", "fidelity/kid", "fidelity/precision", "fidelity/recall",
-            "fidelity/density", "fidelity/coverage", "diversity/vendi",
-            "memorization/copied_fraction", "baseline/metadata_auroc",
-        ):  # fmt: skip
+            "fter/lo",
+            "fter/hi",
+            "t_gap/easier_than_reality",
+            "t_gap/utility_lost",
+            "fidelity/frechet",
+            "fidelity/kid",
+            "fidelity/precision",
+            "fidelity/recall",
+            "fidelity/density",
+            "fidelity/coverage",
+            "diversity/vendi",
+            "memorization/copied_fraction",
+            "baseline/metadata_auroc",
+        ):
             assert name in run.data.metrics, name
         files = swept / "mlartifacts" / run.info.run_id / "artifacts"
         for name in (
-            "summary.txt", "resampled.npy", "row.json",
-            "pictures/memorization_copies.png", "tables/memorization_copies.json",
-        ):  # fmt: skip
+            "summary.txt",
+            "resampled.npy",
+            "row.json",
+            "pictures/memorization_copies.png",
+            "tables/memorization_copies.json",
+        ):
             assert (files / name).exists(), name
 
 

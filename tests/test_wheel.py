@@ -46,7 +46,19 @@ def test_presets_and_weights_are_there(site: Path, tmp_path: Path) -> None:
 
 def test_contract_tests_are_there(site: Path, tmp_path: Path) -> None:
     told = call(
-        site, tmp_path, "-m", "pytest", "-o", "addopts=", "-p", "no:cacheprovider", "--pyargs",
-        "tgap.contracts", "-k", "pixels", "--rootdir", str(tmp_path),
-    )  # fmt: skip
+        site,
+        tmp_path,
+        "-m",
+        "pytest",
+        "-o",
+        "addopts=",
+        "-p",
+        "no:cacheprovider",
+        "--pyargs",
+        "tgap.contracts",
+        "-k",
+        "pixels",
+        "--rootdir",
+        str(tmp_path),
+    )
     assert " passed" in told

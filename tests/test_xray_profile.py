@@ -156,8 +156,13 @@ def test_missing_weights_are_said_before_any_image_is_read(
 def test_data_are_looked_at_without_a_generator(
     folder: Path, offline: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = [f"dataset.path={folder / 'nih'}", "dataset.size=64", "pool_size=null",
-             "train_size=null", "test_size=null"]  # fmt: skip
+    words = [
+        f"dataset.path={folder / 'nih'}",
+        "dataset.size=64",
+        "pool_size=null",
+        "train_size=null",
+        "test_size=null",
+    ]
     assert command(["data", "profile=xray", *words]) == 0
     assert "120 images of 64 x 64, grey" in capsys.readouterr().out
 
@@ -166,9 +171,14 @@ def test_months_on_a_cpu_are_refused_unless_they_are_meant(
     folder: Path, offline: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(preflight, "denoiser_numbers", lambda generator: 859_500_000)
-    words = ["profile=xray", f"dataset.path={folder / 'nih'}", "dataset.size=64",
-             f"generator.path={folder / 'pipeline'}",
-             "generator.revision=null", "generator.image_size=512"]  # fmt: skip
+    words = [
+        "profile=xray",
+        f"dataset.path={folder / 'nih'}",
+        "dataset.size=64",
+        f"generator.path={folder / 'pipeline'}",
+        "generator.revision=null",
+        "generator.image_size=512",
+    ]
     problem = next(line for line in told(words, capsys) if "CUDA" in line)
     assert "an estimated 22 days or more to draw 24,000 images of 512 x 512" in problem
     assert "set generator.device=cpu" in problem
@@ -179,8 +189,12 @@ def test_months_on_a_cpu_are_refused_unless_they_are_meant(
 
 def test_the_rehearsal_gets_to_its_end(folder: Path, home: Path) -> None:
     words = overrides(folder, 64, 12, 2, "cpu")
-    words = [*words, "evaluators.baselines.shuffled=false", "selector=clip_kmeans",
-             "selector.cluster.n_clusters=3"]  # fmt: skip
+    words = [
+        *words,
+        "evaluators.baselines.shuffled=false",
+        "selector=clip_kmeans",
+        "selector.cluster.n_clusters=3",
+    ]
     rows = {row["artifact"]: row for row in rehearse(folder, words)}
     for name in ("embedding", "prior", "tuned", "synthetic", "synthetic_classifier"):
         assert rows[name]["bytes"] == pytest.approx(rows[name]["predicted"], rel=0.15)
@@ -189,9 +203,9 @@ def test_the_rehearsal_gets_to_its_end(folder: Path, home: Path) -> None:
     assert drawn.shape == (36, 32, 32, 1)  # reduced and grey
     prior = np.load(next((store / "prior").glob("*/images.npy")))
     assert prior.shape[1:] == (64, 64, 3)  # as it was drawn
-    shape = json.loads(
-        next((store / "dataset").glob("*/manifest.json")).read_text("utf-8")
-    )["files"]["images.npy"]["size"]  # fmt: skip
+    shape = json.loads(next((store / "dataset").glob("*/manifest.json")).read_text("utf-8"))[
+        "files"
+    ]["images.npy"]["size"]
     assert shape == 128 + 120 * 64 * 64
     result = execute(tgap.compose(*words), Store(store))
     assert result.real_test().images.shape[1:] == (32, 32, 1)
@@ -207,10 +221,18 @@ SIZES = {"unet": 859_520_964, "vae": 83_653_863, "text_encoder": 123_060_480}
 def test_a_run_takes_less_than_three_gigabytes(
     folder: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    words = ["profile=xray", f"dataset.path={folder / 'nih'}", "dataset.size=64",
-             f"generator.path={folder / 'pipeline'}",
-             "generator.revision=null", "pool_size=null", "train_size=null",
-             "test_size=null", "clip.model=tiny", "clip.pretrained=null"]  # fmt: skip
+    words = [
+        "profile=xray",
+        f"dataset.path={folder / 'nih'}",
+        "dataset.size=64",
+        f"generator.path={folder / 'pipeline'}",
+        "generator.revision=null",
+        "pool_size=null",
+        "train_size=null",
+        "test_size=null",
+        "clip.model=tiny",
+        "clip.pretrained=null",
+    ]
     run, store = tgap.compose(*words), Store(home / "store")
     prepare_data(run, store, plan(run), {})
     shapes = {name: {"weight": (count,)} for name, count in SIZES.items()}  # of the real one

@@ -52,10 +52,10 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
         overrides = overrides if run is None else (run, *overrides)
         run = compose(*overrides)
     elif overrides:
-        raise ConfigError([f"a composed run takes no overrides, got {', '.join(overrides)}"])
+        raise ConfigError(f"a composed run takes no overrides, got {', '.join(overrides)}")
     problems = check_runs([run], home_folder())
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     if not track:
         return execute(run, Store(home_folder() / "store"))
     return Recorder(home_folder()).execute(run, overrides)[0]

@@ -21,19 +21,17 @@ from scipy.stats import norm, t
 
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.delong import auroc_influence, delong_test, macro_auroc_influence
-from tgap.metrics.intervals import (
-    Interval,
-    Scale,
-    interval,
-    interval_of_covariance,
-)
+from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
 from tgap.metrics.resampling import effective_images, resampled_macro_auroc
 
 Array = NDArray[np.float64]
 SCALES: dict[str, Scale] = {
-    "TSTR": "logit", "TRTS": "logit", "FTER": "log", "T-Gap": "identity",
+    "TSTR": "logit",
+    "TRTS": "logit",
+    "FTER": "log",
+    "T-Gap": "identity",
     "difference": "identity",
-}  # fmt: skip
+}
 """What is estimated, the difference being that of two methods' TSTR."""
 SEEDS = (2, 3, 5, 8, 20)
 RESAMPLES = 400

@@ -20,13 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import t
 
 from tgap.metrics.intervals import interval_of_covariance
-from tgap.metrics.significance import (
-    holm,
-    p_of_interval,
-    power,
-    sign_flip,
-    smallest_p,
-)
+from tgap.metrics.significance import holm, p_of_interval, power, sign_flip, smallest_p
 
 Doubles = NDArray[np.float64]
 Noise = Callable[[np.random.Generator, tuple[int, int]], Doubles]
@@ -211,19 +205,28 @@ def draw(curves: Curves, seeds: Sequence[int], path: Path) -> None:
         for difference, (colour, marker) in zip(DIFFERENCES, STYLES, strict=True):
             for comparisons, dashes in ((1, "-"), (3, ":")):
                 panel.plot(
-                    seeds, curves[spread, comparisons, difference], dashes, color=colour,
-                    marker=marker if comparisons == 1 else None, markersize=4, linewidth=1.6,
+                    seeds,
+                    curves[spread, comparisons, difference],
+                    dashes,
+                    color=colour,
+                    marker=marker if comparisons == 1 else None,
+                    markersize=4,
+                    linewidth=1.6,
                     label=f"{difference:g}" if comparisons == 1 else None,
-                )  # fmt: skip
+                )
         panel.set_title(f"spread of the paired difference {spread:g}")
         panel.set(xlabel="seeds", ylim=(-0.03, 1.03), xticks=range(5, 21, 3))
         panel.spines[["top", "right"]].set_visible(False)
     figure.axes[0].set_ylabel("power (level .05)")
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(DIFFERENCES), frameon=False,
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=len(DIFFERENCES),
+        frameon=False,
         title="true difference of TSTR; solid: one comparison, dotted: one of three (Holm)",
-    )  # fmt: skip
+    )
     # Without the version of matplotlib, which would change the bytes.
     figure.savefig(path, format="png", metadata={"Software": None})
 
@@ -240,13 +243,16 @@ def error_table(repetitions: int, rng: np.random.Generator) -> str:
         ["methods", "pairs", "seeds", "noise", "smallest adjusted p", "family-wise error"],
         [
             [
-                str(family.methods), str(family.pairs), str(family.seeds), family.noise,
+                str(family.methods),
+                str(family.pairs),
+                str(family.seeds),
+                family.noise,
                 f"{smallest_p(family.seeds, family.pairs):.3f}",
                 f"{family_wise_error(family, repetitions, rng):.3f}",
             ]
             for family in FAMILIES
         ],
-    )  # fmt: skip
+    )
 
 
 def image_table(repetitions: int, rng: np.random.Generator) -> str:
@@ -259,17 +265,25 @@ def image_table(repetitions: int, rng: np.random.Generator) -> str:
             closed = f"{closed_form_of_error(share, seeds):.3f}" if methods == 2 else ""
             rows.append(
                 [
-                    f"{methods} ({family.pairs})", str(seeds), f"{share:g}",
-                    *(f"{error:.3f}" for error in errors), closed,
+                    f"{methods} ({family.pairs})",
+                    str(seeds),
+                    f"{share:g}",
+                    *(f"{error:.3f}" for error in errors),
+                    closed,
                 ]
-            )  # fmt: skip
+            )
     return table(
         [
-            "methods (pairs)", "seeds", "test images' share", "sign-flip", "interval's p", "both",
+            "methods (pairs)",
+            "seeds",
+            "test images' share",
+            "sign-flip",
+            "interval's p",
+            "both",
             "sign-flip, closed form",
         ],
         rows,
-    )  # fmt: skip
+    )
 
 
 def power_table(curves: Curves, seeds: Sequence[int]) -> str:
@@ -277,7 +291,8 @@ def power_table(curves: Curves, seeds: Sequence[int]) -> str:
     shown = [s for s in seeds if s in (5, 6, 8, 10, 12, 16, 20)]
     rows = [
         [
-            f"{spread:g}", f"{difference:g}",
+            f"{spread:g}",
+            f"{difference:g}",
             *(
                 " / ".join(
                     f"{curves[spread, comparisons, difference][list(seeds).index(s)]:.2f}"
@@ -288,7 +303,7 @@ def power_table(curves: Curves, seeds: Sequence[int]) -> str:
         ]
         for spread in SPREADS
         for difference in DIFFERENCES
-    ]  # fmt: skip
+    ]
     return table(["spread", "difference", *(f"{s} seeds" for s in shown)], rows)
 
 

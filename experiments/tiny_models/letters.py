@@ -17,26 +17,50 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 # Fonts by the words that prompts use for them. Symbol fonts, which draw boxes, are left out.
 FONTS = {
-    "DejaVuSans": "sans", "DejaVuSans-Bold": "bold sans", "DejaVuSans-Oblique": "slanted sans",
-    "DejaVuSans-BoldOblique": "bold slanted sans", "DejaVuSansMono": "mono",
-    "DejaVuSansMono-Bold": "bold mono", "DejaVuSansMono-Oblique": "slanted mono",
-    "DejaVuSerif": "serif", "DejaVuSerif-Bold": "bold serif",
-    "DejaVuSerif-Italic": "italic serif", "DejaVuSerif-BoldItalic": "bold italic serif",
-    "STIXGeneral": "book", "STIXGeneralBol": "bold book", "STIXGeneralItalic": "italic book",
-    "STIXGeneralBolIta": "bold italic book", "cmb10": "bold roman", "cmr10": "roman",
-    "cmss10": "plain", "cmti10": "italic roman", "cmtt10": "typewriter",
-}  # fmt: skip
+    "DejaVuSans": "sans",
+    "DejaVuSans-Bold": "bold sans",
+    "DejaVuSans-Oblique": "slanted sans",
+    "DejaVuSans-BoldOblique": "bold slanted sans",
+    "DejaVuSansMono": "mono",
+    "DejaVuSansMono-Bold": "bold mono",
+    "DejaVuSansMono-Oblique": "slanted mono",
+    "DejaVuSerif": "serif",
+    "DejaVuSerif-Bold": "bold serif",
+    "DejaVuSerif-Italic": "italic serif",
+    "DejaVuSerif-BoldItalic": "bold italic serif",
+    "STIXGeneral": "book",
+    "STIXGeneralBol": "bold book",
+    "STIXGeneralItalic": "italic book",
+    "STIXGeneralBolIta": "bold italic book",
+    "cmb10": "bold roman",
+    "cmr10": "roman",
+    "cmss10": "plain",
+    "cmti10": "italic roman",
+    "cmtt10": "typewriter",
+}
 
 NAMED = (
-    "an image of the letter {x}", "an image of {case} {x} {style} letter", "letter {x}",
-    "a {case} {x}", "a printed {style} {case} {x}", "an image of {case} {x}",
-    "the {style} letter {x}, printed", "{case} {x} in {style} type", "an image of {x} letter",
-    "one {case} letter {x} on black", "a picture of the {case} letter {x}", "{x}",
-)  # fmt: skip
+    "an image of the letter {x}",
+    "an image of {case} {x} {style} letter",
+    "letter {x}",
+    "a {case} {x}",
+    "a printed {style} {case} {x}",
+    "an image of {case} {x}",
+    "the {style} letter {x}, printed",
+    "{case} {x} in {style} type",
+    "an image of {x} letter",
+    "one {case} letter {x} on black",
+    "a picture of the {case} letter {x}",
+    "{x}",
+)
 UNNAMED = (
-    "an image of printed letter", "an image of letter", "a printed {style} letter",
-    "an image of {case} letter", "a letter", "printed type",
-)  # fmt: skip
+    "an image of printed letter",
+    "an image of letter",
+    "a printed {style} letter",
+    "an image of {case} letter",
+    "a letter",
+    "printed type",
+)
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,20 @@ MODEL = {
     "embed_dim": 64,
     "vision_cfg": {"image_size": SIZE, "patch_size": 8, "width": 96, "layers": 3, "head_width": 24},
     "text_cfg": {
-        "context_length": LENGTH, "vocab_size": len(vocabulary()), "width": 64, "heads": 4,
-        "layers": 2, "hf_tokenizer_name": "tokenizer of this folder",
+        "context_length": LENGTH,
+        "vocab_size": len(vocabulary()),
+        "width": 64,
+        "heads": 4,
+        "layers": 2,
+        "hf_tokenizer_name": "tokenizer of this folder",
     },
-}  # fmt: skip
+}
 PREPROCESS = {
-    "mean": [0.2] * 3, "std": [0.35] * 3, "interpolation": "bicubic", "resize_mode": "squash",
-}  # fmt: skip
+    "mean": [0.2] * 3,
+    "std": [0.35] * 3,
+    "interpolation": "bicubic",
+    "resize_mode": "squash",
+}
 
 
 def write_config(folder: Path) -> None:

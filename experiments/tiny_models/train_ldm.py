@@ -28,11 +28,18 @@ log = logging.getLogger("tiny_ldm")
 def new_vae() -> AutoencoderKL:
     """1 x 32 x 32 -> 4 x 8 x 8."""
     return AutoencoderKL(
-        in_channels=1, out_channels=1, latent_channels=4, sample_size=SIZE,
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 48), layers_per_block=1, norm_num_groups=8,
-        mid_block_add_attention=False, scaling_factor=1.0,
-    )  # fmt: skip
+        in_channels=1,
+        out_channels=1,
+        latent_channels=4,
+        sample_size=SIZE,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        block_out_channels=(16, 32, 48),
+        layers_per_block=1,
+        norm_num_groups=8,
+        mid_block_add_attention=False,
+        scaling_factor=1.0,
+    )
 
 
 def new_unet() -> UNet2DConditionModel:
@@ -42,31 +49,50 @@ def new_unet() -> UNet2DConditionModel:
     with eight heads. (``attention_head_dim`` is the number of heads in this class.)
     """
     return UNet2DConditionModel(
-        sample_size=8, in_channels=4, out_channels=4, cross_attention_dim=64,
-        block_out_channels=(48, 64), layers_per_block=1, norm_num_groups=8, attention_head_dim=2,
+        sample_size=8,
+        in_channels=4,
+        out_channels=4,
+        cross_attention_dim=64,
+        block_out_channels=(48, 64),
+        layers_per_block=1,
+        norm_num_groups=8,
+        attention_head_dim=2,
         down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
         up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-    )  # fmt: skip
+    )
 
 
 def new_text_encoder() -> CLIPTextModel:
     """Two layers of width 64 over characters."""
     words = vocabulary()
     config = CLIPTextConfig(
-        vocab_size=len(words), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-        num_attention_heads=4, max_position_embeddings=LENGTH, projection_dim=64,
-        bos_token_id=words[START], eos_token_id=words[END], pad_token_id=words[END],
-    )  # fmt: skip
+        vocab_size=len(words),
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        max_position_embeddings=LENGTH,
+        projection_dim=64,
+        bos_token_id=words[START],
+        eos_token_id=words[END],
+        pad_token_id=words[END],
+    )
     return CLIPTextModel(config)
 
 
 def new_schedule() -> DDIMScheduler:
     """Stable Diffusion's noise schedule, which fast solvers handle (a cosine one they do not)."""
     return DDIMScheduler(
-        num_train_timesteps=1000, beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear",
-        prediction_type="epsilon", clip_sample=False, set_alpha_to_one=False, steps_offset=1,
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="epsilon",
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
         timestep_spacing="trailing",
-    )  # fmt: skip
+    )
 
 
 def batches(count: int, size: int, steps: int, seed: int) -> Iterator[Tensor]:
@@ -134,9 +160,13 @@ def normalise_latents(vae: AutoencoderKL, images: Tensor) -> None:
 
 
 def train_unet(
-    unet: UNet2DConditionModel, text: CLIPTextModel, latents: tuple[Tensor, Tensor],
-    tokens: Tensor, steps: int, seed: int,
-) -> tuple[UNet2DConditionModel, CLIPTextModel]:  # fmt: skip
+    unet: UNet2DConditionModel,
+    text: CLIPTextModel,
+    latents: tuple[Tensor, Tensor],
+    tokens: Tensor,
+    steps: int,
+    seed: int,
+) -> tuple[UNet2DConditionModel, CLIPTextModel]:
     """Denoising loss; UNet and text encoder together. Returns their moving averages."""
     both = nn.ModuleList([unet, text])
     average = copy.deepcopy(both).requires_grad_(False)
@@ -188,18 +218,26 @@ def main() -> None:
     write_tokenizer(args.out / "tokenizer")
     tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
     tokens = tokenizer(
-        letters.prompts, padding="max_length", truncation=True, max_length=LENGTH,
+        letters.prompts,
+        padding="max_length",
+        truncation=True,
+        max_length=LENGTH,
         return_tensors="pt",
-    ).input_ids  # fmt: skip
+    ).input_ids
     vae, unet, text = new_vae(), new_unet(), new_text_encoder()
     train_vae(vae, images, args.vae_steps, args.seed)
     normalise_latents(vae, images[:4096])
     unet, text = train_unet(unet, text, moments(vae, images), tokens, args.unet_steps, args.seed)
     pipeline = StableDiffusionPipeline(
-        vae=vae.eval(), text_encoder=text.eval(), tokenizer=tokenizer, unet=unet.eval(),
-        scheduler=new_schedule(), safety_checker=None, feature_extractor=None,
+        vae=vae.eval(),
+        text_encoder=text.eval(),
+        tokenizer=tokenizer,
+        unet=unet.eval(),
+        scheduler=new_schedule(),
+        safety_checker=None,
+        feature_extractor=None,
         requires_safety_checker=False,
-    )  # fmt: skip
+    )
     for name, part in (("vae", vae), ("unet", unet), ("text_encoder", text)):
         log.info("%s: %d parameters", name, sum(p.numel() for p in part.parameters()))
     pipeline.to(torch.float16).save_pretrained(args.out, safe_serialization=True)

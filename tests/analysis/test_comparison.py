@@ -31,10 +31,15 @@ def row(method="random", size=100, seed=0, tstr=0.7, trts=0.9, resamples=RESAMPL
     legs = {"tstr": tstr, "trts": trts, "trtr": 0.95, "tsts": 0.92}
     metrics = {**numbers_with_intervals(legs), "fter/meaningful": 1.0}
     made = RunRow(
-        method=method, method_key=f"key of {method}", size=size, seed=seed, settings=SETTINGS,
-        evaluation_key=f"{method} {size} {seed} {tstr} {trts}", metrics=metrics,
+        method=method,
+        method_key=f"key of {method}",
+        size=size,
+        seed=seed,
+        settings=SETTINGS,
+        evaluation_key=f"{method} {size} {seed} {tstr} {trts}",
+        metrics=metrics,
         resampled=replicates(legs, seed, resamples),
-    )  # fmt: skip
+    )
     return replace(made, **changes)
 
 
@@ -136,8 +141,11 @@ def test_groups_are_compared_where_only_the_method_differs():
         row("b", 20, settings=other),
     ]
     assert described(compare(rows).pairs) == [
-        ("a", "none", 20), ("a", "none", 50), ("b", "none", 20), ("b", "a", 20),
-    ]  # fmt: skip
+        ("a", "none", 20),
+        ("a", "none", 50),
+        ("b", "none", 20),
+        ("b", "a", 20),
+    ]
 
 
 def test_a_control_is_compared_though_it_has_no_generator_among_its_settings():
@@ -159,18 +167,17 @@ def test_p_values_are_sign_flips_adjusted_over_all_pairs():
         (first, second): [
             a.metrics["tstr/auroc"] - b.metrics["tstr/auroc"]
             for a, b in zip(
-                [r for r in rows if r.method == first], [r for r in rows if r.method == second],
+                [r for r in rows if r.method == first],
+                [r for r in rows if r.method == second],
                 strict=True,
             )
         ]
         for first, second in (("b", "a"), ("c", "a"), ("c", "b"))
-    }  # fmt: skip
+    }
     raw = [
-        stats.permutation_test(
-            (d,), np.mean, permutation_type="samples", n_resamples=np.inf
-        ).pvalue
+        stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
         for d in of.values()
-    ]  # fmt: skip
+    ]
     assert raw[0] == raw[2] < raw[1]
     assert [p.p_value for p in pairs] == pytest.approx([3 * raw[0], raw[1], 3 * raw[0]])
     assert {pair.comparisons for pair in pairs} == {3}
@@ -195,8 +202,13 @@ def test_the_p_value_for_new_images_is_of_the_interval_and_adjusted_too():
     assert sorted(factors) == [1, 2, 3]
     expected = [min(1, factor * p) for factor, p in zip(factors, raw, strict=True)]
     assert [pair.p_new_images for pair in pairs] == pytest.approx(expected)
-    (alone,) = compare([row(m, seed=s, tstr=t, resampled={}) for m, t in (("a", 0.7), ("b", 0.8))
-                        for s in range(8)]).pairs  # fmt: skip
+    (alone,) = compare(
+        [
+            row(m, seed=s, tstr=t, resampled={})
+            for m, t in (("a", 0.7), ("b", 0.8))
+            for s in range(8)
+        ]
+    ).pairs
     assert alone.p_value == 2 / 2**8
     assert math.isnan(alone.p_new_images)
 
@@ -266,8 +278,11 @@ def test_groups_that_would_share_a_metric_name_do_not():
     rows = [row("a+b"), row("a-b", tstr=0.8), row("c"), row("c", settings=other)]
     names = {name for name in metrics_of(compare(rows))[100] if name.startswith("fter/mean/")}
     assert {name.rpartition("/")[2] for name in names} == {
-        "a-b", "a-b-2", "c-guidance-3.0", "c-guidance-1.0",
-    }  # fmt: skip
+        "a-b",
+        "a-b-2",
+        "c-guidance-3.0",
+        "c-guidance-1.0",
+    }
 
 
 @settings(deadline=None, max_examples=50)

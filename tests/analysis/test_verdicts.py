@@ -5,12 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgap.analysis.verdicts import (
-    CODES,
-    RULES,
-    Verdict,
-    verdicts,
-)
+from tgap.analysis.verdicts import CODES, RULES, Verdict, verdicts
 
 FLOOR = {
     "fidelity/precision_floor": 0.95,
@@ -88,11 +83,15 @@ def test_nothing_is_said_of_nothing():
 ALL_NAMES = sorted(
     {
         *CONTROLS["noise"],
-        "tstr/auroc/lo", "tstr/auroc/hi",
-        "t_gap/utility_lost/hi", "t_gap/easier_than_reality/lo", "t_gap/easier_than_reality/hi",
-        "memorization/closer_than_held_out", "baseline/metadata_auroc",
+        "tstr/auroc/lo",
+        "tstr/auroc/hi",
+        "t_gap/utility_lost/hi",
+        "t_gap/easier_than_reality/lo",
+        "t_gap/easier_than_reality/hi",
+        "memorization/closer_than_held_out",
+        "baseline/metadata_auroc",
     }
-)  # fmt: skip
+)
 
 
 ANY_METRICS = st.fixed_dictionaries(
@@ -105,9 +104,13 @@ ANY_METRICS = st.fixed_dictionaries(
 
 
 USEFULNESS = {
-    "real_no_better_than_chance", "as_useful_as_real", "partly_useful",
-    "hardly_better_than_chance", "no_better_than_chance", "worse_than_chance",
-}  # fmt: skip
+    "real_no_better_than_chance",
+    "as_useful_as_real",
+    "partly_useful",
+    "hardly_better_than_chance",
+    "no_better_than_chance",
+    "worse_than_chance",
+}
 
 
 @given(ANY_METRICS)
@@ -132,7 +135,7 @@ def test_contradictions_are_never_said_together(metrics):
         {"not_recognised", "wrong_labels", "easier_than_reality"},
         {"unrealistic", "collapsed", "less_varied"},
         {"copies", "closer_than_held_out"},
-    ):  # fmt: skip
+    ):
         assert len(found & either) <= 1
 
 

@@ -19,9 +19,13 @@ def discs(count, seed, background=0, ink=120):
     disc = (down - 16) ** 2 + (across - centre[:, None, None]) ** 2 < 36
     pixels = np.clip(background + ink * disc + rng.normal(0, 25, disc.shape), 0, 255)
     return ImageSet(
-        pixels[..., None].astype(np.uint8), np.stack([~right, right], axis=1), ("left", "right"),
-        np.zeros((count, 0), dtype=bool), (), np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+        pixels[..., None].astype(np.uint8),
+        np.stack([~right, right], axis=1),
+        ("left", "right"),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64),
+    )
 
 
 def test_few_images_bring_a_network_to_another_domain():

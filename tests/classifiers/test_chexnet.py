@@ -26,9 +26,13 @@ def findings(count=5, size=(32, 32), labels=14):
     pixels = rng.integers(0, 256, (count, *size, 1), dtype=np.uint8)
     pixels.setflags(write=False)
     return ImageSet(
-        pixels, truth, tuple(f"finding{i}" for i in range(labels)),
-        np.zeros((count, 0), dtype=bool), (), np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+        pixels,
+        truth,
+        tuple(f"finding{i}" for i in range(labels)),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +101,11 @@ def test_a_failed_download_is_told_and_nothing_random_taken(error, monkeypatch):
         raise error
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
-    with pytest.raises(ConfigError, match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
-                       r"classifier\.weights to the file.*classifier\.weights=null"):  # fmt: skip
+    with pytest.raises(
+        ConfigError,
+        match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
+        r"classifier\.weights to the file.*classifier\.weights=null",
+    ):
         Chexnet(device="cpu").fit(findings(), np.random.default_rng(0))
 
 
@@ -108,9 +115,12 @@ def test_weights_that_do_not_fit_are_told_by_name(published, tmp_path):
     state["features.extra.weight"] = torch.zeros(1)
     state["features.norm5.weight"] = torch.zeros(7)
     torch.save(state, tmp_path / "odd.pth")
-    with pytest.raises(DataError, match=r"odd\.pth' do not fit chexnet: missing: conv0\.weight; "
-                       r"unexpected: extra\.weight; of another shape: norm5\.weight is \(7,\) "
-                       r"instead of \(1024,\)"):  # fmt: skip
+    with pytest.raises(
+        DataError,
+        match=r"odd\.pth' do not fit chexnet: missing: conv0\.weight; "
+        r"unexpected: extra\.weight; of another shape: norm5\.weight is \(7,\) "
+        r"instead of \(1024,\)",
+    ):
         loaded(tmp_path / "odd.pth")
 
 
@@ -239,9 +249,13 @@ def test_it_learns_what_can_be_learnt():
         pixels[upper, :16] += 120
         pixels[~upper, 16:] += 120
         return ImageSet(
-            pixels, upper[:, None], ("upper",), np.zeros((count, 0), dtype=bool), (),
+            pixels,
+            upper[:, None],
+            ("upper",),
+            np.zeros((count, 0), dtype=bool),
+            (),
             np.arange(count, dtype=np.int64),
-        )  # fmt: skip
+        )
 
     classifier = Chexnet(weights=None, epochs=1, batch_size=4, device="cpu")
     weights = classifier.fit(halves(48, seed=0), np.random.default_rng(0))

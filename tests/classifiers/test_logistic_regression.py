@@ -37,9 +37,13 @@ def images(count=80, seed=0):
     pixels.setflags(write=False)
     truth.setflags(write=False)
     return ImageSet(
-        pixels, truth, ("a", "b", "c"), np.zeros((count, 0), dtype=bool), (),
+        pixels,
+        truth,
+        ("a", "b", "c"),
+        np.zeros((count, 0), dtype=bool),
+        (),
         np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+    )
 
 
 def fit(train, **fields):

@@ -69,9 +69,13 @@ def halves(count, size=8):
     pixels[~upper, size // 2 :] += 100
     pixels.setflags(write=False)
     return ImageSet(
-        pixels, np.stack([upper, ~upper], axis=1), ("upper", "lower"),
-        np.zeros((count, 0), dtype=bool), (), np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+        pixels,
+        np.stack([upper, ~upper], axis=1),
+        ("upper", "lower"),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64),
+    )
 
 
 def fit(cls, train, **fields):

@@ -22,9 +22,13 @@ def squares(count, size=(20, 24), channels=1, seed=0):
         left = rng.integers(0, size[1] - 6)
         image[top : top + 6, left : left + 6] = 200
     return ImageSet(
-        pixels, np.stack([below, ~below], axis=1), ("below", "above"),
-        np.zeros((count, 0), dtype=bool), (), np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+        pixels,
+        np.stack([below, ~below], axis=1),
+        ("below", "above"),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64),
+    )
 
 
 def fit(train, seed=0, log=lambda epoch, values: None, **fields):
@@ -48,9 +52,13 @@ def test_real_digits_odd_or_even():
     pixels = np.pad(pixels.reshape(-1, 28, 28, 1), ((0, 0), (2, 2), (2, 2), (0, 0)))
     odd = digits % 2 == 1
     data = ImageSet(
-        pixels.astype(np.uint8), np.stack([~odd, odd], axis=1), ("even", "odd"),
-        np.zeros((5000, 0), dtype=bool), (), np.arange(5000, dtype=np.int64),
-    )  # fmt: skip
+        pixels.astype(np.uint8),
+        np.stack([~odd, odd], axis=1),
+        ("even", "odd"),
+        np.zeros((5000, 0), dtype=bool),
+        (),
+        np.arange(5000, dtype=np.int64),
+    )
     test = data.take(order[1000:2500])
     classifier, weights = fit(data.take(order[:1000]))
     assert roc_auc_score(test.labels, classifier.score(weights, test.images)) > 0.97
@@ -117,9 +125,13 @@ def test_normalisation_is_of_the_training_images():
 def test_blank_images_can_be_scored():
     train = squares(20)
     blank = ImageSet(
-        np.zeros_like(train.images), train.labels, train.label_names, train.findings, (),
+        np.zeros_like(train.images),
+        train.labels,
+        train.label_names,
+        train.findings,
+        (),
         train.patients,
-    )  # fmt: skip
+    )
     classifier, weights = fit(blank, epochs=1)
     assert np.isfinite(classifier.score(weights, blank.images)).all()
 

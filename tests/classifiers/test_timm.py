@@ -23,9 +23,13 @@ def squares(count, size=32, seed=0):
     pixels[~left, 8:24, 18:30] += 120
     pixels.setflags(write=False)
     return ImageSet(
-        pixels, np.stack([left, ~left], axis=1), ("left", "right"),
-        np.zeros((count, 0), dtype=bool), (), np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+        pixels,
+        np.stack([left, ~left], axis=1),
+        ("left", "right"),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +111,11 @@ def test_a_failed_download_is_told_and_nothing_random_taken(monkeypatch, tmp_pat
         return create(name, pretrained=False, **options)
 
     monkeypatch.setattr(timm, "create_model", create_model)
-    with pytest.raises(DataError, match=r"'test_resnet' cannot be loaded \(no network\); set "
-                       r"classifier\.weights to a file .* classifier\.weights=null"):  # fmt: skip
+    with pytest.raises(
+        DataError,
+        match=r"'test_resnet' cannot be loaded \(no network\); set "
+        r"classifier\.weights to a file .* classifier\.weights=null",
+    ):
         loaded(model="test_resnet", weights="hub")
 
 
@@ -127,8 +134,11 @@ def test_an_unknown_model_is_told_before_training(model, message):
 
 
 def test_a_size_that_the_model_cannot_take_is_told():
-    with pytest.raises(ConfigError, match=r"cannot take images of 32 x 32: .*224.*; set "
-                       r"classifier\.image_size"):  # fmt: skip
+    with pytest.raises(
+        ConfigError,
+        match=r"cannot take images of 32 x 32: .*224.*; set "
+        r"classifier\.image_size",
+    ):
         Timm(model="vit_tiny_patch16_224", device="cpu").fit(squares(6), np.random.default_rng(0))
 
 

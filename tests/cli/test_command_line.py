@@ -153,9 +153,7 @@ def test_a_generator_of_other_images_is_told(
     assert "dataset 'digits' has (32, 32, 1)" in text
 
 
-def test_a_prior_prompt_that_is_a_tuning_prompt_is_told(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_prior_prompt_that_is_a_tuning_prompt_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     text = refused("\"prompts.prior='an image of odd handwritten digit'\"", capsys)
     assert "prompts.prior must differ from the tuning prompts" in text
     assert "label 'odd'" in text

@@ -6,12 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tgap.cli.completion import (
-    COMMANDS,
-    SCRIPTS,
-    completion_script,
-    completions,
-)
+from tgap.cli.completion import COMMANDS, SCRIPTS, completion_script, completions
 from tgap.cli.terminal import USAGE
 from tgap.composition.registry import options
 from tgap.core.errors import ConfigError

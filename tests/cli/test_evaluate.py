@@ -70,10 +70,18 @@ def test_two_folders_give_the_whole_evaluation(folders, home, capsys):
     assert "synthetic " in capsys.readouterr().out
     metrics = recorded(home)
     for name in (
-        "fter", "fter/lo", "fter/hi", "t_gap/utility_lost", "tstr/auroc", "trtr/auroc",
-        "fidelity/frechet", "fidelity/coverage", "diversity/vendi", "memorization/copied_fraction",
+        "fter",
+        "fter/lo",
+        "fter/hi",
+        "t_gap/utility_lost",
+        "tstr/auroc",
+        "trtr/auroc",
+        "fidelity/frechet",
+        "fidelity/coverage",
+        "diversity/vendi",
+        "memorization/copied_fraction",
         "baseline/metadata_auroc",
-    ):  # fmt: skip
+    ):
         assert name in metrics
     assert metrics["images/all"] == 630
     # All are real digits, so nothing is copied and all are as good as real ones.

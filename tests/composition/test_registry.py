@@ -22,7 +22,12 @@ from tgap.selectors.random import Random
 
 KNOWN = {
     "dataset": [
-        "digits", "huggingface", "image_folder", "medmnist", "nih_chestxray14", "phantom_xray",
+        "digits",
+        "huggingface",
+        "image_folder",
+        "medmnist",
+        "nih_chestxray14",
+        "phantom_xray",
         "textbook",
     ],
     "dataset/tuning": ["image_folder"],
@@ -35,28 +40,36 @@ KNOWN = {
     "selector/pick": ["closest", "farthest_first", "random"],
     "prompts": ["template"],
     "generator": [
-        "copy_tuning_set", "copy_with_jitter", "held_out_real", "interpolate", "noise",
-        "one_image_per_label", "ready_made", "stable_diffusion", "stable_diffusion_3",
-        "stable_diffusion_xl", "wrong_labels",
+        "copy_tuning_set",
+        "copy_with_jitter",
+        "held_out_real",
+        "interpolate",
+        "noise",
+        "one_image_per_label",
+        "ready_made",
+        "stable_diffusion",
+        "stable_diffusion_3",
+        "stable_diffusion_xl",
+        "wrong_labels",
     ],
     "generator/images": ["digits", "image_folder"],
     "generator/tuned_on": ["digits", "image_folder"],
     "finetuner": [
-        "dreambooth", "dreambooth_lora", "none", "textual_inversion", "textual_projection",
+        "dreambooth",
+        "dreambooth_lora",
+        "none",
+        "textual_inversion",
+        "textual_projection",
     ],
-    "finetuner/oracle": [
-        "boundary", "inverse", "none", "quantile", "random_skip", "similarity",
-    ],
+    "finetuner/oracle": ["boundary", "inverse", "none", "quantile", "random_skip", "similarity"],
     "finetuner/oracle/score": ["generated", "loss", "one_step"],
     "finetuner/oracle/score/embedder": ["clip", "pixels"],
     "finetuner/oracle/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
-    "evaluator": [
-        "augmentation", "baselines", "factors", "fidelity", "memorization", "two_way",
-    ],
+    "evaluator": ["augmentation", "baselines", "factors", "fidelity", "memorization", "two_way"],
     "evaluator/embedder": ["classifier", "clip", "pixels"],
-}  # fmt: skip
+}
 ALL = [(group, name) for group in registry.GROUPS for name in registry.names(group)]
 
 

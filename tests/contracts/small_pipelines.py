@@ -17,12 +17,7 @@ from diffusers import (
     UNet2DConditionModel,
 )
 from safetensors.torch import save_file
-from transformers import (
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTextModelWithProjection,
-    CLIPTokenizer,
-)
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 LETTERS = string.ascii_lowercase
 TOKENS = [*LETTERS, *(f"{c}</w>" for c in LETTERS), "<|startoftext|>", "<|endoftext|>"]
@@ -36,18 +31,30 @@ def tokenizer():
 
 def clip_config(width=16, layers=1):
     return CLIPTextConfig(
-        vocab_size=len(TOKENS), hidden_size=width, intermediate_size=2 * width,
-        num_hidden_layers=layers, num_attention_heads=2, max_position_embeddings=16,
-        bos_token_id=START, eos_token_id=END, pad_token_id=END, projection_dim=width,
-    )  # fmt: skip
+        vocab_size=len(TOKENS),
+        hidden_size=width,
+        intermediate_size=2 * width,
+        num_hidden_layers=layers,
+        num_attention_heads=2,
+        max_position_embeddings=16,
+        bos_token_id=START,
+        eos_token_id=END,
+        pad_token_id=END,
+        projection_dim=width,
+    )
 
 
 def autoencoder(channels=1, widths=(8, 8, 8), **settings):
     return AutoencoderKL(
-        in_channels=channels, out_channels=channels, block_out_channels=widths,
-        down_block_types=("DownEncoderBlock2D",) * len(widths), norm_num_groups=4,
-        up_block_types=("UpDecoderBlock2D",) * len(widths), sample_size=16, **settings,
-    )  # fmt: skip
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=widths,
+        down_block_types=("DownEncoderBlock2D",) * len(widths),
+        norm_num_groups=4,
+        up_block_types=("UpDecoderBlock2D",) * len(widths),
+        sample_size=16,
+        **settings,
+    )
 
 
 def velocity_schedule(cls=DDIMScheduler, **settings):
@@ -63,16 +70,26 @@ def write_pipeline(folder: Path, channels: int = 1) -> None:
         torch.manual_seed(0)
         vae = autoencoder(channels, mid_block_add_attention=False)
         unet = UNet2DConditionModel(
-            sample_size=4, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
-            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"), attention_head_dim=2,
-            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"), cross_attention_dim=16,
-        )  # fmt: skip
+            sample_size=4,
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            norm_num_groups=4,
+            down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+            attention_head_dim=2,
+            up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+            cross_attention_dim=16,
+        )
         encoder = CLIPTextModel(clip_config())
     StableDiffusionPipeline(
-        vae=vae, text_encoder=encoder, unet=unet, tokenizer=tokenizer(), safety_checker=None,
+        vae=vae,
+        text_encoder=encoder,
+        unet=unet,
+        tokenizer=tokenizer(),
+        safety_checker=None,
         scheduler=velocity_schedule(set_alpha_to_one=False, clip_sample=False),
-        feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder, safe_serialization=True)
 
 
 def write_sd1(folder: Path, file: Path) -> None:
@@ -84,15 +101,23 @@ def write_sd1(folder: Path, file: Path) -> None:
         torch.manual_seed(0)
         vae = autoencoder(3, (8, 8, 8, 8), layers_per_block=2)
         unet = UNet2DConditionModel(
-            sample_size=8, block_out_channels=(8, 8, 16, 16), norm_num_groups=4,
-            cross_attention_dim=16, attention_head_dim=2,
-        )  # fmt: skip
+            sample_size=8,
+            block_out_channels=(8, 8, 16, 16),
+            norm_num_groups=4,
+            cross_attention_dim=16,
+            attention_head_dim=2,
+        )
         encoder = CLIPTextModel(clip_config(layers=2))
     StableDiffusionPipeline(
-        vae=vae, text_encoder=encoder, unet=unet, tokenizer=tokenizer(), safety_checker=None,
+        vae=vae,
+        text_encoder=encoder,
+        unet=unet,
+        tokenizer=tokenizer(),
+        safety_checker=None,
         scheduler=velocity_schedule(set_alpha_to_one=False, clip_sample=False),
-        feature_extractor=None, requires_safety_checker=False,
-    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder, safe_serialization=True)
     clip = {
         f"text_model.{k.removeprefix('text_model.')}": v for k, v in encoder.state_dict().items()
     }
@@ -105,16 +130,22 @@ def write_sd1(folder: Path, file: Path) -> None:
 def original_unet(name: str) -> str:
     """A UNet's tensor as the original release names it."""
     for new, old in (
-        ("time_embedding.linear_1", "time_embed.0"), ("time_embedding.linear_2", "time_embed.2"),
-        ("conv_in", "input_blocks.0.0"), ("conv_norm_out", "out.0"), ("conv_out", "out.2"),
-    ):  # fmt: skip
+        ("time_embedding.linear_1", "time_embed.0"),
+        ("time_embedding.linear_2", "time_embed.2"),
+        ("conv_in", "input_blocks.0.0"),
+        ("conv_norm_out", "out.0"),
+        ("conv_out", "out.2"),
+    ):
         if name.startswith(new):
             return name.replace(new, old)
     for new, old in (
-        ("norm1", "in_layers.0"), ("conv1", "in_layers.2"), ("norm2", "out_layers.0"),
-        ("conv2", "out_layers.3"), ("time_emb_proj", "emb_layers.1"),
+        ("norm1", "in_layers.0"),
+        ("conv1", "in_layers.2"),
+        ("norm2", "out_layers.0"),
+        ("conv2", "out_layers.3"),
+        ("time_emb_proj", "emb_layers.1"),
         ("conv_shortcut", "skip_connection"),
-    ):  # fmt: skip
+    ):
         if "resnets" in name:
             name = name.replace(new, old)
     if match := re.match(r"mid_block\.(resnets|attentions)\.(\d)", name):
@@ -155,13 +186,20 @@ def write_xl(folder: Path) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         unet = UNet2DConditionModel(
-            sample_size=8, block_out_channels=(8, 16), layers_per_block=1, norm_num_groups=4,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"), attention_head_dim=(2, 4),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"), cross_attention_dim=16 + 24,
-            use_linear_projection=True, addition_embed_type="text_time",
-            addition_time_embed_dim=8, transformer_layers_per_block=(1, 2),
+            sample_size=8,
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            norm_num_groups=4,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            attention_head_dim=(2, 4),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            cross_attention_dim=16 + 24,
+            use_linear_projection=True,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            transformer_layers_per_block=(1, 2),
             projection_class_embeddings_input_dim=6 * 8 + 24,
-        )  # fmt: skip
+        )
         parts = {
             "vae": autoencoder(3, (8, 8)),
             "text_encoder": CLIPTextModel(clip_config(16, 2)),
@@ -169,8 +207,8 @@ def write_xl(folder: Path) -> None:
         }
     schedule = velocity_schedule(EulerDiscreteScheduler)
     StableDiffusionXLPipeline(
-        **parts, unet=unet, tokenizer=tokenizer(), tokenizer_2=tokenizer(), scheduler=schedule,
-    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
+        **parts, unet=unet, tokenizer=tokenizer(), tokenizer_2=tokenizer(), scheduler=schedule
+    ).save_pretrained(folder, safe_serialization=True)
 
 
 def write_3(folder: Path, t5: bool = False) -> None:
@@ -178,24 +216,39 @@ def write_3(folder: Path, t5: bool = False) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         transformer = SD3Transformer2DModel(
-            sample_size=8, patch_size=2, in_channels=4, out_channels=4, num_layers=2,
-            attention_head_dim=8, num_attention_heads=2, caption_projection_dim=16,
-            joint_attention_dim=48, pooled_projection_dim=16 + 24, pos_embed_max_size=16,
-        )  # fmt: skip
+            sample_size=8,
+            patch_size=2,
+            in_channels=4,
+            out_channels=4,
+            num_layers=2,
+            attention_head_dim=8,
+            num_attention_heads=2,
+            caption_projection_dim=16,
+            joint_attention_dim=48,
+            pooled_projection_dim=16 + 24,
+            pos_embed_max_size=16,
+        )
         parts = {
             "vae": autoencoder(
-                3, (8, 8), use_quant_conv=False, use_post_quant_conv=False, shift_factor=0.0609,
+                3,
+                (8, 8),
+                use_quant_conv=False,
+                use_post_quant_conv=False,
+                shift_factor=0.0609,
                 scaling_factor=1.5035,
             ),
             "text_encoder": CLIPTextModelWithProjection(clip_config(16, 2)),
             "text_encoder_2": CLIPTextModelWithProjection(clip_config(24, 2)),
             "text_encoder_3": t5_encoder() if t5 else None,
-        }  # fmt: skip
+        }
     StableDiffusion3Pipeline(
-        **parts, transformer=transformer, tokenizer=tokenizer(), tokenizer_2=tokenizer(),
+        **parts,
+        transformer=transformer,
+        tokenizer=tokenizer(),
+        tokenizer_2=tokenizer(),
         tokenizer_3=t5_tokenizer() if t5 else None,
         scheduler=FlowMatchEulerDiscreteScheduler(shift=3.0),
-    ).save_pretrained(folder, safe_serialization=True)  # fmt: skip
+    ).save_pretrained(folder, safe_serialization=True)
 
 
 def t5_encoder():

@@ -36,9 +36,13 @@ def noisy(count: int = 40, channels: int = 1, labels: int = 2) -> ImageSet:
     pixels.setflags(write=False)
     truth.setflags(write=False)
     return ImageSet(
-        pixels, truth, tuple(f"label{i}" for i in range(labels)), np.zeros((count, 0), dtype=bool),
-        (), np.arange(count, dtype=np.int64) // 2,
-    )  # fmt: skip
+        pixels,
+        truth,
+        tuple(f"label{i}" for i in range(labels)),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64) // 2,
+    )
 
 
 @functools.cache

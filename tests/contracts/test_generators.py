@@ -23,10 +23,17 @@ from .small_pipelines import write_3, write_xl
 
 GROUP = "generator"
 KNOWN = {
-    "stable_diffusion", "stable_diffusion_xl", "stable_diffusion_3", "held_out_real",
-    "copy_tuning_set", "copy_with_jitter", "one_image_per_label", "wrong_labels", "noise",
+    "stable_diffusion",
+    "stable_diffusion_xl",
+    "stable_diffusion_3",
+    "held_out_real",
+    "copy_tuning_set",
+    "copy_with_jitter",
+    "one_image_per_label",
+    "wrong_labels",
+    "noise",
     "interpolate",
-}  # fmt: skip
+}
 WRITERS = {"stable_diffusion_xl": write_xl, "stable_diffusion_3": write_3}
 PROMPTS = ("an odd one", "an even one", "an odd one")
 

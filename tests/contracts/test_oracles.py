@@ -147,9 +147,13 @@ def test_a_model_is_tuned_with_it(name, score, unit, limit):
     finetuner = Dreambooth(oracle=oracle_of(name, score, unit), prior_weight=0.0)
     logged = []
     tuned = finetuner.finetune(
-        ToyModel(), IMAGES, None, Budget(steps=6, batch_size=4, limit=limit),
-        np.random.default_rng(0), lambda step, values: logged.append((step, values)),
-    )  # fmt: skip
+        ToyModel(),
+        IMAGES,
+        None,
+        Budget(steps=6, batch_size=4, limit=limit),
+        np.random.default_rng(0),
+        lambda step, values: logged.append((step, values)),
+    )
     assert not torch.equal(weights_of(tuned), weights_of(ToyModel()))
     steps, last = len(logged), logged[-1][1]
     assert steps == 6 if limit == "steps" else 1 <= steps <= 6

@@ -339,11 +339,13 @@ def test_vectors_do_not_move_what_works_without(name: str) -> None:
     selector = make(name)
     one, two = (
         selector.select(
-            pool(), vectors_for(Clustered(embedder=Given()), seed=s), [30, 30],
+            pool(),
+            vectors_for(Clustered(embedder=Given()), seed=s),
+            [30, 30],
             np.random.default_rng(0),
         )
         for s in (0, 1)
-    )  # fmt: skip
+    )
     assert same(one, two) == (selector.embedder_used() is None)
 
 
@@ -366,9 +368,10 @@ def test_order_of_the_images_only_renames_them(name: str) -> None:
     truth = np.repeat(np.arange(10), sizes)
     noise = 0.02 * np.random.default_rng(0).standard_normal((75, 12))
     group = Candidates(
-        (np.eye(10, 12)[truth] + noise).astype(np.float32), np.eye(10, dtype=bool)[truth],
+        (np.eye(10, 12)[truth] + noise).astype(np.float32),
+        np.eye(10, dtype=bool)[truth],
         np.arange(75),
-    )  # fmt: skip
+    )
     order = np.random.default_rng(1).permutation(75)
     one, two = (
         selector._select(g, 40, np.random.default_rng(0)) for g in (group, group.take(order))

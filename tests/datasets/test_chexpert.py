@@ -26,16 +26,20 @@ def row(path, side="Frontal", view="AP", sex="Female", age=68, **cells):
 TRAIN = (
     ("train/patient00002/study2/view1_frontal.jpg", {"NoFinding": "1.0"}),
     ("train/patient00002/study1/view1_frontal.jpg", {"Edema": "1.0", "Pneumonia": "0.0"}),
-    ("train/patient00002/study1/view2_lateral.jpg",
-     {"Edema": "1.0", "side": "Lateral", "view": "", "sex": "Male"}),
-    ("train/patient00001/study1/view1_frontal.jpg",
-     {"NoFinding": "1.0", "SupportDevices": "1.0", "view": "PA", "sex": "Unknown", "age": 9}),
+    (
+        "train/patient00002/study1/view2_lateral.jpg",
+        {"Edema": "1.0", "side": "Lateral", "view": "", "sex": "Male"},
+    ),
+    (
+        "train/patient00001/study1/view1_frontal.jpg",
+        {"NoFinding": "1.0", "SupportDevices": "1.0", "view": "PA", "sex": "Unknown", "age": 9},
+    ),
     ("train/patient00003/study1/view1_frontal.jpg", {"Edema": "-1.0", "Fracture": "0.0"}),
     ("train/patient00004/study1/view1_frontal.jpg", {"Edema": "1.0", "Fracture": "-1.0"}),
     ("train/patient00005/study1/view1_frontal.jpg", {"SupportDevices": "1.0"}),
     ("train/patient00006/study1/view1_frontal.jpg", {"NoFinding": "1.0", "Edema": "1.0"}),
     ("train/patient00007/study1/view1_frontal.jpg", {"SupportDevices": "-1.0", "NoFinding": "1"}),
-)  # fmt: skip
+)
 VALID = (
     ("valid/patient64541/study1/view1_frontal.jpg", {"NoFinding": "1.0"}),
     ("valid/patient64542/study1/view1_frontal.jpg", {"PleuralEffusion": "1.0", "Edema": "0.0"}),
@@ -321,32 +325,40 @@ def spoil(root, old, new, name="train.csv"):
 FIRST = f"{NAME}/{TRAIN[0][0]}"
 WRONG = {
     "a column's name": (
-        "Lung Opacity", "Lung Opacities",
+        "Lung Opacity",
+        "Lung Opacities",
         "train.csv has no column 'Lung Opacity'; did you mean 'Lung Opacities'",
     ),
     "two alike": ("Lung Opacity", "Edema", "no column 'Lung Opacity'.*; two columns 'Edema'"),
     "another value": (
-        ",1.0,", ",2.0,",
+        ",1.0,",
+        ",2.0,",
         r"train.csv: 'No Finding' must be 1 \(positive\), 0 \(negative\), -1 .*'2.0' on line 2",
     ),
     "absolute": (
-        FIRST, f"/{FIRST}",
+        FIRST,
+        f"/{FIRST}",
         "'Path' must be relative and stay in the folder.*'/CheXpert.*' on line 2",
     ),
     "leaves": (
-        FIRST, f"../{FIRST}", "must be relative and stay in the folder, without '..'; got '../Che",
+        FIRST,
+        f"../{FIRST}",
+        "must be relative and stay in the folder, without '..'; got '../Che",
     ),
     "leaves inside": (
-        FIRST, f"{NAME}/train/patient00002/../view1_frontal.jpg", "stay in the folder, without",
+        FIRST,
+        f"{NAME}/train/patient00002/../view1_frontal.jpg",
+        "stay in the folder, without",
     ),
     "no patient": (
-        FIRST, f"{NAME}/train/p2/study2/view1_frontal.jpg",
+        FIRST,
+        f"{NAME}/train/p2/study2/view1_frontal.jpg",
         "'Path' must be like CheXpert-v1.0-small/train/patient00001/study1.*p2/study2.*on line 2",
     ),
     "twice": (FIRST, f"{NAME}/{TRAIN[1][0]}", "lines 2 and 3 both name .*study1/view1_frontal"),
     "a side": ("Lateral,,", "Side,,", "'Frontal/Lateral' must be Frontal or Lateral; got 'Side'"),
     "short line": (",1.0,", ",", "train.csv, line 2: 18 cells, but the header names 19 columns"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", WRONG)

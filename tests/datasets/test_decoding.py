@@ -157,9 +157,15 @@ def test_grey_of_colour_is_itu_601_luma():
 def test_exif_orientation_is_applied(orientation):
     square = PICTURE[:30, :30]
     stored = {
-        1: square, 2: square[:, ::-1], 3: square[::-1, ::-1], 4: square[::-1],
-        5: square.T, 6: np.rot90(square), 7: square[::-1, ::-1].T, 8: np.rot90(square, -1),
-    }[orientation]  # fmt: skip
+        1: square,
+        2: square[:, ::-1],
+        3: square[::-1, ::-1],
+        4: square[::-1],
+        5: square.T,
+        6: np.rot90(square),
+        7: square[::-1, ::-1].T,
+        8: np.rot90(square, -1),
+    }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = content(Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
@@ -212,9 +218,14 @@ def bomb() -> bytes:
     header = struct.pack(">IIBBBBB", 11_000, 11_000, 8, 0, 0, 0, 0)
     chunk = b"IHDR" + header
     return (
-        b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + chunk + struct.pack(">I", zlib.crc32(chunk))
-        + struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
-    )  # fmt: skip
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + chunk
+        + struct.pack(">I", zlib.crc32(chunk))
+        + struct.pack(">I", 0)
+        + b"IDAT"
+        + struct.pack(">I", zlib.crc32(b"IDAT"))
+    )
 
 
 def animation(kind: str) -> bytes:
@@ -254,13 +265,15 @@ BAD = {
     "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
     "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|none of"),
     "flipped bits": (
-        SAME_PICTURE["L"][:300] + bytes(50) + SAME_PICTURE["L"][350:], "broken|truncated|crc|decod",
+        SAME_PICTURE["L"][:300] + bytes(50) + SAME_PICTURE["L"][350:],
+        "broken|truncated|crc|decod",
     ),
     "bomb": (bomb(), "11000 x 11000 pixels are more than 100,000,000: a decompression bomb?"),
     "animated png": (animation("PNG"), "it has 2 frames; only single images are read"),
     "two pages": (animation("TIFF"), "it has 2 frames"),
     "floats": (
-        array_content(PICTURE.astype(np.float32), "TIFF"), "mode F are not read; 8 and 16 bit are",
+        array_content(PICTURE.astype(np.float32), "TIFF"),
+        "mode F are not read; 8 and 16 bit are",
     ),
     "lab": (content(Image.new("LAB", (8, 8)), "TIFF"), "pixels of mode LAB are not read"),
     "beyond 16 bit": (
@@ -270,7 +283,7 @@ BAD = {
     "negative": (array_content(np.full((8, 8), -1, np.int32), "TIFF"), "values from -1 to -1"),
     "12 bit": (twelve_bit_tiff(), "a TIFF of 12 bits with photometric interpretation 1 is not"),
     "white is zero": (inverted_tiff(), "photometric interpretation 0 is not read; save it as 16"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BAD)

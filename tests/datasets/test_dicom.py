@@ -193,9 +193,12 @@ def test_rescaling_without_a_window_keeps_the_picture_and_may_invert_it():
 def test_a_voi_table_goes_before_a_window(bits, words):
     entries = np.random.default_rng(2).integers(0, 2**bits, 3000)
     found = shown(
-        DEEP, bits=12, VOILUTSequence=lut(entries, 500, bits, words),
-        WindowCenter=100, WindowWidth=10,
-    )  # fmt: skip
+        DEEP,
+        bits=12,
+        VOILUTSequence=lut(entries, 500, bits, words),
+        WindowCenter=100,
+        WindowWidth=10,
+    )
     looked_up = entries[np.clip(DEEP.astype(int) - 500, 0, 2999)]
     assert np.array_equal(found, linear(looked_up, 0, 2**bits - 1))
 
@@ -380,7 +383,8 @@ BAD = {
     "7 bit": (content(PICTURE // 2, bits=7), "of 7 bits, 8 allocated, are not read"),
     "more stored than allocated": (content(PICTURE, bits=12), "of 12 bits, 8 allocated"),
     "deep colours": (
-        content(DEEP[:, :, None].repeat(3, axis=2), "RGB"), "16 allocated, .*; 8 bits are",
+        content(DEEP[:, :, None].repeat(3, axis=2), "RGB"),
+        "16 allocated, .*; 8 bits are",
     ),
     "jpeg lossless": (
         compressed("1.2.840.10008.1.2.4.70"),
@@ -394,14 +398,16 @@ BAD = {
     "sigmoid width": (window(-1, "SIGMOID"), "a SIGMOID window must be above 0, got -1"),
     "function": (window(9, "CUBIC"), "VOI LUT function CUBIC is not one of LINEAR, LINEAR_EX"),
     "infinite": (
-        content(DEEP, bits=12, WindowCenter="1E400", WindowWidth=9), "its WindowCenter is inf",
+        content(DEEP, bits=12, WindowCenter="1E400", WindowWidth=9),
+        "its WindowCenter is inf",
     ),
     "slope alone": (
         content(DEEP, bits=12, RescaleSlope=2),
         "a rescale slope of 2.0 with an intercept of None; both must be given",
     ),
     "slope 0": (
-        content(DEEP, bits=12, RescaleSlope=0, RescaleIntercept=1), "the slope must not be 0",
+        content(DEEP, bits=12, RescaleSlope=0, RescaleIntercept=1),
+        "the slope must not be 0",
     ),
     "short table": (
         content(DEEP, bits=12, VOILUTSequence=short_table()),
@@ -413,7 +419,7 @@ BAD = {
     ),
     "the prefix alone": (bytes(128) + b"DICM", "a DICOM file without pixel data"),
     "no prefix": (content(PICTURE)[132:], "its content is none of PNG.*WEBP, DICOM"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BAD)

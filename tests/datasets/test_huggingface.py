@@ -15,12 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tgap.core.errors import ConfigError, DataError
-from tgap.datasets.huggingface import (
-    Huggingface,
-    found_in_order,
-    names_in,
-    official_test,
-)
+from tgap.datasets.huggingface import Huggingface, found_in_order, names_in, official_test
 
 ROWS = 6
 
@@ -298,9 +293,15 @@ def test_without_the_package_the_command_is_told(
 def test_wrong_fields_are_told_together() -> None:
     with pytest.raises(ConfigError) as told:
         Huggingface(
-            path="/nowhere", repo="../etc", subset="x", label_column="image",
-            splits=["a", "a"], labels=["b", "b"], fit="stretch", size=4,
-        )  # fmt: skip
+            path="/nowhere",
+            repo="../etc",
+            subset="x",
+            label_column="image",
+            splits=["a", "a"],
+            labels=["b", "b"],
+            fit="stretch",
+            size=4,
+        )
     text = str(told.value)
     for part in (
         "one of the two",

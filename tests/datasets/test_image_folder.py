@@ -305,8 +305,9 @@ def test_excluded_files_leave_no_row_in_any_array(tabled):
     fields = {**ALL_COLUMNS, "bad_files": "exclude"}
     data = with_table(tabled, text, **fields).load()
     assert data.notes["excluded"] == {
-        "missing": ["dog/gone.png", "notes.pdf"], "unreadable": ["cat/1.png"],
-    }  # fmt: skip
+        "missing": ["dog/gone.png", "notes.pdf"],
+        "unreadable": ["cat/1.png"],
+    }
     assert data.metadata["file"].tolist() == sorted(LEVELS)[1:]
     assert data.images[:, 0, 0, 0].tolist() == [20, 30, 40]
     assert data.labels.astype(int).tolist() == [[1, 0, 1], [0, 1, 0], [0, 1, 0]]
@@ -356,37 +357,48 @@ def test_a_failed_decode_leaves_nothing_on_disk_but_what_new_images_made(folder,
 BAD_TABLES = {
     "no file column": ("image,label\nx,y\n", {}, "t.csv has no column 'file'"),
     "near column": (
-        "file,labels\nx,y\n", {}, r"no column 'label'; did you mean 'labels'\? \(one of: file, lab",
+        "file,labels\nx,y\n",
+        {},
+        r"no column 'label'; did you mean 'labels'\? \(one of: file, lab",
     ),
     "no patient column": (
-        "file,label\nx,y\n", {"patient_column": "patient"}, "has no column 'patient'",
+        "file,label\nx,y\n",
+        {"patient_column": "patient"},
+        "has no column 'patient'",
     ),
     "header alone": ("file,label\n", {}, "t.csv has no rows"),
     "no label": (
-        TABLE + "dog/3.jpg,,,p1,1,\ncat/1.png, | ,,p1,1,\n", {},
+        TABLE + "dog/3.jpg,,,p1,1,\ncat/1.png, | ,,p1,1,\n",
+        {},
         "t.csv: column 'label' is empty on line 6, 7; fill it in, or remove the rows",
     ),
     "no file": ("file,label\n ,cat\n", {}, "column 'file' is empty on line 2"),
     "no patient": (
-        "file,label,p\ncat/1.png,cat,\n", {"patient_column": "p"}, "'p' is empty on line 2",
+        "file,label,p\ncat/1.png,cat,\n",
+        {"patient_column": "p"},
+        "'p' is empty on line 2",
     ),
     "contradiction": (
-        TABLE + "./cat/1.png,dog,Fur|Tail,p1,3.5,\n", {},
+        TABLE + "./cat/1.png,dog,Fur|Tail,p1,3.5,\n",
+        {},
         "lines 3 and 6 say different things of cat/1.png; leave one of them",
     ),
     "dots": (
-        "file,label\ncat/1.png,cat\ncat/../../pets/dog/3.jpg,dog\n", {"bad_files": "exclude"},
+        "file,label\ncat/1.png,cat\ncat/../../pets/dog/3.jpg,dog\n",
+        {"bad_files": "exclude"},
         "names files by absolute paths or with '..': cat/../../pets/dog/3.jpg; paths must be rela",
     ),
     "absolute": (
-        "file,label\n/etc/passwd,cat\n", {"bad_files": "exclude"},
+        "file,label\n/etc/passwd,cat\n",
+        {"bad_files": "exclude"},
         "names files by absolute paths or with '..': /etc/passwd; paths",
     ),
     "a second file column": (
-        "image,label,file\ncat/1.png,cat,7\n", {"file_column": "image"},
+        "image,label,file\ncat/1.png,cat,7\n",
+        {"file_column": "image"},
         "has a column 'file' beside the file column 'image'; rename it",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BAD_TABLES)

@@ -268,10 +268,7 @@ def broken(**changes: NDArray[Any] | None) -> dict[str, NDArray[Any]]:
         ),
         (broken(val_images=np.zeros((3, 64, 64), np.uint8)), "64 x 64, but dataset.size is 28"),
         (broken(val_images=np.zeros((3, 28, 28, 3), np.uint8)), "mixes grey and colour"),
-        (
-            broken(train_images=np.zeros((28, 28, 7), np.uint8).T),
-            "must be uint8 in C order",
-        ),
+        (broken(train_images=np.zeros((28, 28, 7), np.uint8).T), "must be uint8 in C order"),
         (broken(train_labels=np.zeros((6, 1), int)), r"must be \(7, L\) whole numbers"),
         (broken(train_labels=np.zeros((7, 1))), "whole numbers, got .* float64"),
         (broken(train_labels=np.zeros(7, int)), r"must be \(7, L\) whole numbers"),

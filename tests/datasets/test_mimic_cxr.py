@@ -52,8 +52,11 @@ def put_tables(root, studies=STUDIES, images=IMAGES):
     header = ("dicom_id", *ids, "PerformedProcedureStepDescription", "ViewPosition", "Rows")
     described = [(dicom, p, s, '"CHEST (PA, LAT)"', view, 3056) for dicom, p, s, view, _ in images]
     write(root / METADATA, header, described)
-    write(root / SPLIT, ("dicom_id", "study_id", "subject_id", "split"),
-          [(dicom, s, p, part) for dicom, p, s, _, part in reversed(images)])  # fmt: skip
+    write(
+        root / SPLIT,
+        ("dicom_id", "study_id", "subject_id", "split"),
+        [(dicom, s, p, part) for dicom, p, s, _, part in reversed(images)],
+    )
 
 
 @pytest.fixture
@@ -113,9 +116,12 @@ def test_all_views(root):
 
 @pytest.mark.parametrize(
     ("uncertain", "rows", "unhealthy"),
-    [("zeros", [1, 3, 5, 6], [0, 1, 1, 0]), ("ones", [1, 3, 4, 5, 6], [0, 1, 1, 1, 0]),
-     ("ignore", [1, 3, 6], [0, 1, 0])],
-)  # fmt: skip
+    [
+        ("zeros", [1, 3, 5, 6], [0, 1, 1, 0]),
+        ("ones", [1, 3, 4, 5, 6], [0, 1, 1, 1, 0]),
+        ("ignore", [1, 3, 6], [0, 1, 0]),
+    ],
+)
 def test_uncertain_observations(root, uncertain, rows, unhealthy):
     found, data = loaded(root, uncertain=uncertain)
     assert found == rows
@@ -123,8 +129,10 @@ def test_uncertain_observations(root, uncertain, rows, unhealthy):
 
 
 def test_the_observations_as_they_are(root):
-    studies = [(p, s, {OBSERVATIONS[i]: "1", OBSERVATIONS[13 - i]: "1.0"}) for i, (p, s, _) in
-               enumerate(STUDIES)]  # fmt: skip
+    studies = [
+        (p, s, {OBSERVATIONS[i]: "1", OBSERVATIONS[13 - i]: "1.0"})
+        for i, (p, s, _) in enumerate(STUDIES)
+    ]
     extra = [(13000000 + i, 60000000 + i, {OBSERVATIONS[i]: "1"}) for i in (5, 6, 7, 8)]
     images = [*IMAGES, *((f"e{p}", p, s, "PA", "train") for p, s, _ in extra)]
     for image in images[len(IMAGES) :]:
@@ -172,8 +180,11 @@ def test_dicom_files_in_place_of_jpeg(root):
     assert rows == [1, 3, 5, 6]
     assert data.images[:, 0, 0, 0].tolist() == [10, 35, 55, 60]  # of the first, the JPEG
     assert data.metadata["file"].tolist() == [
-        FILES[0], file_of(IMAGES[2], ".dcm"), file_of(IMAGES[4], ".dcm"), FILES[5],
-    ]  # fmt: skip
+        FILES[0],
+        file_of(IMAGES[2], ".dcm"),
+        file_of(IMAGES[4], ".dcm"),
+        FILES[5],
+    ]
 
 
 def test_a_partial_copy(root):

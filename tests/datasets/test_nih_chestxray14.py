@@ -64,8 +64,14 @@ def chest(number, side=32):
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def copy_of_nih(root, *, rows=ROWS, header=HEADER_2020, table="Data_Entry_2017_v2020.csv",
-                place=lambda number: "images"):  # fmt: skip
+def copy_of_nih(
+    root,
+    *,
+    rows=ROWS,
+    header=HEADER_2020,
+    table="Data_Entry_2017_v2020.csv",
+    place=lambda number: "images",
+):
     root.mkdir(exist_ok=True)
     (root / table).write_bytes(text_of(rows, header).encode())
     for number, file in enumerate(FILES):
@@ -128,11 +134,21 @@ def test_images_and_patients_of_the_real_table(real):
 
 def test_findings_of_the_real_table(real):
     assert dict(zip(FINDINGS, real.findings.sum(axis=0).tolist(), strict=True)) == {
-        "Infiltration": 19_894, "Effusion": 13_317, "Atelectasis": 11_559, "Nodule": 6_331,
-        "Mass": 5_782, "Pneumothorax": 5_302, "Consolidation": 4_667,
-        "Pleural_Thickening": 3_385, "Cardiomegaly": 2_776, "Emphysema": 2_516, "Edema": 2_303,
-        "Fibrosis": 1_686, "Pneumonia": 1_431, "Hernia": 227,
-    }  # fmt: skip
+        "Infiltration": 19_894,
+        "Effusion": 13_317,
+        "Atelectasis": 11_559,
+        "Nodule": 6_331,
+        "Mass": 5_782,
+        "Pneumothorax": 5_302,
+        "Consolidation": 4_667,
+        "Pleural_Thickening": 3_385,
+        "Cardiomegaly": 2_776,
+        "Emphysema": 2_516,
+        "Edema": 2_303,
+        "Fibrosis": 1_686,
+        "Pneumonia": 1_431,
+        "Hernia": 227,
+    }
     several = real.findings.sum(axis=1)
     assert np.count_nonzero(several == 0) == 60_361
     assert np.count_nonzero(several > 1) == 20_796
@@ -209,8 +225,13 @@ def test_rows_come_in_the_order_of_their_file_names():
     assert found.follow_up.tolist() == [0, 1, 0, 0, 1, 0]
     names = [[FINDINGS[i] for i in np.flatnonzero(row)] for row in found.findings]
     assert names == [
-        ["Cardiomegaly"], ["Cardiomegaly", "Emphysema"], [], [], ["Pleural_Thickening"], [],
-    ]  # fmt: skip
+        ["Cardiomegaly"],
+        ["Cardiomegaly", "Emphysema"],
+        [],
+        [],
+        ["Pleural_Thickening"],
+        [],
+    ]
     assert found.notes == {}
 
 
@@ -288,9 +309,15 @@ def test_rows_that_repeat_another_one_are_dropped_and_counted():
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [(",57,", ",58,"), ("Cardiomegaly", "Mass"), (",F,PA", ",M,PA"), (",F,PA", ",F,AP"),
-     (",0,1,", ",2,1,"), (",57,", ",,")],
-)  # fmt: skip
+    [
+        (",57,", ",58,"),
+        ("Cardiomegaly", "Mass"),
+        (",F,PA", ",M,PA"),
+        (",F,PA", ",F,AP"),
+        (",0,1,", ",2,1,"),
+        (",57,", ",,"),
+    ],
+)
 def test_rows_that_contradict_each_other(old, new):
     assert old in ROWS[1]
     message = "nih.csv: lines 3 and 8 say different things of 00000001_000.png; leave one of them"
@@ -428,9 +455,13 @@ def test_every_kind_of_png_reads_the_same(nih, tmp_path):
     levels = np.repeat(np.arange(255, -1, -1, dtype=np.uint8)[:, None], 3, axis=1)
     palette.putpalette(levels.tobytes())
     kinds = [
-        grey[0].convert("RGBA"), grey[1].convert("LA"), grey[2].convert("RGB"), palette,
-        Image.fromarray(pixels[4].astype(np.uint16) * 257), grey[5].convert("P"),
-    ]  # fmt: skip
+        grey[0].convert("RGBA"),
+        grey[1].convert("LA"),
+        grey[2].convert("RGB"),
+        palette,
+        Image.fromarray(pixels[4].astype(np.uint16) * 257),
+        grey[5].convert("P"),
+    ]
     for file, image in zip(FILES, kinds, strict=True):
         image.save(other / "images" / file)
     for file, mode in zip(FILES, ("RGBA", "LA", "RGB", "P", "I;16", "P"), strict=True):
@@ -698,9 +729,11 @@ def test_bad_files_are_left_out_named_and_counted(nih, caplog):
     data = dataset(nih, bad_files="exclude").load()
     assert_same(data, clean.take(np.array([4, 5])))
     assert data.notes["excluded"] == {
-        "missing": [FILES[0]], "unreadable": [FILES[1]], "near_empty": [FILES[2]],
+        "missing": [FILES[0]],
+        "unreadable": [FILES[1]],
+        "near_empty": [FILES[2]],
         "inverted": [FILES[3]],
-    }  # fmt: skip
+    }
     assert data.notes["excluded_counts"] == dict.fromkeys(data.notes["excluded"], 1)
     for file in FILES[:4]:
         assert f"- {file}: " in caplog.text

@@ -6,13 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from tgap.datasets.phantoms.factors import (
-    COUNTS,
-    FINDINGS,
-    Factors,
-    draw_factors,
-    severity_of,
-)
+from tgap.datasets.phantoms.factors import COUNTS, FINDINGS, Factors, draw_factors, severity_of
 
 
 @pytest.fixture(scope="module")

@@ -167,12 +167,19 @@ def _reduced(image: Images, size: int) -> NDArray[np.float64]:
 @pytest.mark.parametrize(
     ("factor", "values"),
     [
-        ("view", ("PA", "AP")), ("sex", ("M", "F")), ("text", ("", "PORTABLE")),
-        ("rotation", (0.0, 0.05)), ("zoom", (1.1, 1.3)), ("exposure", (0.0, 0.05)),
-        ("lung_base", (0.4, 0.5)), ("clavicle_height", (-0.66, -0.6)), ("noise", (0.0, 0.03)),
-        ("rib_spacing", (0.145, 0.16)), ("collimation_top", (-0.05, 0.05)),
+        ("view", ("PA", "AP")),
+        ("sex", ("M", "F")),
+        ("text", ("", "PORTABLE")),
+        ("rotation", (0.0, 0.05)),
+        ("zoom", (1.1, 1.3)),
+        ("exposure", (0.0, 0.05)),
+        ("lung_base", (0.4, 0.5)),
+        ("clavicle_height", (-0.66, -0.6)),
+        ("noise", (0.0, 0.03)),
+        ("rib_spacing", (0.145, 0.16)),
+        ("collimation_top", (-0.05, 0.05)),
     ],
-)  # fmt: skip
+)
 def test_factors_are_seen(factor: str, values: tuple[Any, Any]) -> None:
     first, second = (draw(healthy(**{factor: value}), SIZE).astype(float) for value in values)
     assert np.abs(first - second).mean() > 0.2

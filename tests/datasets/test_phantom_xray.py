@@ -128,9 +128,13 @@ def test_pictures_are_the_dataset_whatever_their_mode(nih: Path, phantoms: Image
 
 def test_nothing_else_is_written(nih: Path) -> None:
     assert {path.name for path in nih.iterdir()} == {
-        "images_001", "Data_Entry_2017_v2020.csv", "train_val_list.txt", "test_list.txt",
-        "README.txt", "factors.csv",
-    }  # fmt: skip
+        "images_001",
+        "Data_Entry_2017_v2020.csv",
+        "train_val_list.txt",
+        "test_list.txt",
+        "README.txt",
+        "factors.csv",
+    }
     assert [path.name for path in nih.parent.iterdir()] == ["nih"]
     assert "drawn, not taken" in (nih / "README.txt").read_text()
 

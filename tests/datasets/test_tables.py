@@ -29,12 +29,18 @@ def test_csv_as_spreadsheets_write_it(tmp_path):
 
 
 def test_jsonl_gives_the_same_columns_as_csv(tmp_path):
-    rows = ['{"file": "a.png", "labels": ["x", "y"], "age": 58}', "",
-            '{"file": "b.png", "labels": [], "age": null, "view": true}']  # fmt: skip
+    rows = [
+        '{"file": "a.png", "labels": ["x", "y"], "age": 58}',
+        "",
+        '{"file": "b.png", "labels": [], "age": null, "view": true}',
+    ]
     table = read_table(written(tmp_path, "\n".join(rows), "t.jsonl"))
     assert table.columns == {
-        "file": ["a.png", "b.png"], "labels": ["x|y", ""], "age": ["58", ""], "view": ["", "true"],
-    }  # fmt: skip
+        "file": ["a.png", "b.png"],
+        "labels": ["x|y", ""],
+        "age": ["58", ""],
+        "view": ["", "true"],
+    }
     assert table.lines == [1, 3]
 
 
@@ -66,7 +72,9 @@ BAD = {
     "header alone": ("t.csv", "file,label\n", "t.csv has no rows"),
     "empty jsonl": ("t.jsonl", "\n", "t.jsonl has no rows"),
     "short row": (
-        "t.csv", "file,label\na,b\na\n", "line 3: 1 cells, but the header has 2 columns; quote",
+        "t.csv",
+        "file,label\na,b\na\n",
+        "line 3: 1 cells, but the header has 2 columns; quote",
     ),
     "long row": ("t.csv", "file,label\na,b,c\n", "line 2: 3 cells, but the header has 2"),
     "open quote": ("t.csv", 'file,label\n"a,b\n', "t.csv, line 2: unexpected end of data"),
@@ -76,7 +84,7 @@ BAD = {
     "no object": ("t.jsonl", "[1, 2]\n", r"line 1: must be a JSON object, got \[1, 2\]"),
     "nested": ("t.jsonl", '{"a": {"b": 1}}\n', "line 1, 'a': must be text, a number, true"),
     "another kind": ("t.xlsx", "", "t.xlsx must end with .csv or .jsonl"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("what", BAD)

@@ -19,12 +19,7 @@ from tgap.datasets.base import Dataset
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantom_xray import PhantomXray
-from tgap.datasets.phantoms.factors import (
-    FINDINGS,
-    IMAGE_FACTORS,
-    draw_factors,
-    draw_typical,
-)
+from tgap.datasets.phantoms.factors import FINDINGS, IMAGE_FACTORS, draw_factors, draw_typical
 from tgap.datasets.phantoms.writing import write_textbook
 from tgap.datasets.reading.decoding import decode
 from tgap.datasets.textbook import Textbook
@@ -55,14 +50,17 @@ def made(n: int, first: int = 0, label_names: tuple[str, ...] = ("a", "b"), **mo
     values = np.arange(first, first + n)
     images = np.zeros((n, 4, 4, 1), np.uint8)
     images[:, 0, 0, 0], images[:, 0, 1, 0] = values % 251, values // 251
-    return ImageSet(**{
-        "images": images,
-        "labels": np.arange(n)[:, None] % 2 == np.arange(2),
-        "label_names": label_names,
-        "findings": np.zeros((n, 0), bool),
-        "finding_names": (),
-        "patients": np.arange(n, dtype=np.int64),
-    } | more)  # fmt: skip
+    return ImageSet(
+        **{
+            "images": images,
+            "labels": np.arange(n)[:, None] % 2 == np.arange(2),
+            "label_names": label_names,
+            "findings": np.zeros((n, 0), bool),
+            "finding_names": (),
+            "patients": np.arange(n, dtype=np.int64),
+        }
+        | more
+    )
 
 
 def together(tuning: ImageSet, real: ImageSet, asks: bool = True) -> ImageSet:
@@ -116,14 +114,23 @@ def test_findings_are_those_of_either() -> None:
 
 
 def test_metadata_are_the_real_ones_columns_unknown_where_the_textbook_lacks_them() -> None:
-    tuning = made(2, first=500, metadata={
-        "file": np.array(["a long name.png", "y"]), "sex": np.array([1.0, 2.0]),
-        "confidence": np.ones(2),
-    })  # fmt: skip
-    real = made(10, metadata={
-        "file": np.array([f"{i}.png" for i in range(10)]), "sex": np.array(["M"] * 10),
-        "age": np.arange(10.0),
-    })  # fmt: skip
+    tuning = made(
+        2,
+        first=500,
+        metadata={
+            "file": np.array(["a long name.png", "y"]),
+            "sex": np.array([1.0, 2.0]),
+            "confidence": np.ones(2),
+        },
+    )
+    real = made(
+        10,
+        metadata={
+            "file": np.array([f"{i}.png" for i in range(10)]),
+            "sex": np.array(["M"] * 10),
+            "age": np.arange(10.0),
+        },
+    )
     data = together(tuning, real)
     assert set(data.metadata) == {"file", "sex", "age"}
     assert data.metadata["file"][9:].tolist() == ["9.png", "a long name.png", "y"]
@@ -341,9 +348,13 @@ def without_pixels(n_real: int, n_tuning: int = 40) -> ImageSet:
 # On the command line
 
 WORDS = (
-    "dataset=textbook", "dataset/tuning=phantom_xray", "dataset.tuning.images=60",
-    "dataset.tuning.seed=5", "dataset/real=phantom_xray", "dataset.real.images=200",
-)  # fmt: skip
+    "dataset=textbook",
+    "dataset/tuning=phantom_xray",
+    "dataset.tuning.images=60",
+    "dataset.tuning.seed=5",
+    "dataset/real=phantom_xray",
+    "dataset.real.images=200",
+)
 
 
 def test_it_composes_with_parts_of_its_own() -> None:
@@ -413,8 +424,11 @@ def test_typical_phantoms_are_drawn_anew_by_seed_and_are_none_of_the_dataset_s()
 def test_a_textbook_on_disk_has_no_labels_and_its_truth_beside_it(tmp_path: Path) -> None:
     write_textbook(tmp_path / "book", 56, 32, seed=1)
     assert {path.name for path in (tmp_path / "book").iterdir()} == {
-        "images", "truth.csv", "factors.csv", "README.txt",
-    }  # fmt: skip
+        "images",
+        "truth.csv",
+        "factors.csv",
+        "README.txt",
+    }
     with (tmp_path / "book" / "truth.csv").open(newline="") as file:
         truth = list(csv.DictReader(file))
     names = sorted(path.name for path in (tmp_path / "book" / "images").iterdir())

@@ -58,9 +58,14 @@ def test_pixels_are_pillows_within_two_grey_levels(
     mode: str, shape: tuple[int, int], interpolation: str
 ) -> None:
     settings = {
-        "size": 32, "mode": "RGB", "mean": (0.2, 0.3, 0.4), "std": (0.5, 0.6, 0.7),
-        "interpolation": interpolation, "resize_mode": mode, "fill_color": 0,
-    }  # fmt: skip
+        "size": 32,
+        "mode": "RGB",
+        "mean": (0.2, 0.3, 0.4),
+        "std": (0.5, 0.6, 0.7),
+        "interpolation": interpolation,
+        "resize_mode": mode,
+        "fill_color": 0,
+    }
     pillow = open_clip.transform.image_transform_v2(
         open_clip.transform.PreprocessCfg(**settings), is_train=False
     )
@@ -199,9 +204,14 @@ def test_wrong_fields(fields: dict, text: str) -> None:
 
 def test_resizing_that_open_clip_writes_for_single_images_only() -> None:
     settings = {
-        "size": 32, "mode": "RGB", "mean": (0.5,) * 3, "std": (0.5,) * 3,
-        "interpolation": "bicubic", "resize_mode": "longest", "fill_color": 0,
-    }  # fmt: skip
+        "size": 32,
+        "mode": "RGB",
+        "mean": (0.5,) * 3,
+        "std": (0.5,) * 3,
+        "interpolation": "bicubic",
+        "resize_mode": "longest",
+        "fill_color": 0,
+    }
     with pytest.raises(DataError, match="'x' resizes with resize_mode 'longest' to 32, which is"):
         batch_preprocess(settings, "x")
 

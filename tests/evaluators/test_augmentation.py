@@ -8,12 +8,7 @@ from hypothesis import strategies as st
 from tgap.classifiers.base import Classifier
 from tgap.core.errors import ConfigError
 from tgap.core.types import ImageSet, Scores
-from tgap.evaluators.augmentation import (
-    Augmentation,
-    Nested,
-    joined,
-    ranks,
-)
+from tgap.evaluators.augmentation import Augmentation, Nested, joined, ranks
 from tgap.metrics.classification import macro_auroc
 
 
@@ -63,9 +58,13 @@ def blobs(count, seed, apart=8, labels=2, first=0):
     truth = kind[:, None] == np.arange(labels)
     truth.setflags(write=False)
     return ImageSet(
-        pixels, truth, tuple("abcd"[:labels]), np.zeros((count, 1), dtype=bool), ("f",),
+        pixels,
+        truth,
+        tuple("abcd"[:labels]),
+        np.zeros((count, 1), dtype=bool),
+        ("f",),
         np.arange(count, dtype=np.int64),
-    )  # fmt: skip
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,10 +174,13 @@ def test_names_numbers_and_what_is_known_already():
     assert [row["auroc"] for row in rows] == list(found.metrics.values())
     amounts = [(r["arm"], r["real_per_label"], r["synthetic_per_label"]) for r in rows]
     assert amounts == [
-        ("real", 10, 0), ("real", 30, 0),
+        ("real", 10, 0),
+        ("real", 30, 0),
         *((arm, n, 45) for arm in ("mixed", "pretrained") for n in (1, 3, 10, 30)),
-        ("synthetic", 0, 10), ("synthetic", 0, 30), ("synthetic", 0, 45),
-    ]  # fmt: skip
+        ("synthetic", 0, 10),
+        ("synthetic", 0, 30),
+        ("synthetic", 0, 45),
+    ]
 
 
 TRAININGS = []

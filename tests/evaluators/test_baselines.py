@@ -69,9 +69,14 @@ def images(count, seed, metadata=None, brighter=0):
     pixels.setflags(write=False)
     labels.setflags(write=False)
     return ImageSet(
-        pixels, labels, ("well", "mass/ill"), np.zeros((count, 0), dtype=bool), (),
-        np.arange(count, dtype=np.int64), {} if metadata is None else metadata(ill, rng),
-    )  # fmt: skip
+        pixels,
+        labels,
+        ("well", "mass/ill"),
+        np.zeros((count, 0), dtype=bool),
+        (),
+        np.arange(count, dtype=np.int64),
+        {} if metadata is None else metadata(ill, rng),
+    )
 
 
 def evaluated(train, test, made=None, **fields):

@@ -117,10 +117,16 @@ def test_metrics_are_those_of_the_sets_where_all_images_are_used():
 
 def test_images_like_real_ones_are_as_near_as_the_floor():
     runs = [
-        evaluated(made(image_set((60, 60), s), None, image_set((60, 60), s + 100),
-                       image_set((60, 60), s + 200)))
+        evaluated(
+            made(
+                image_set((60, 60), s),
+                None,
+                image_set((60, 60), s + 100),
+                image_set((60, 60), s + 200),
+            )
+        )
         for s in range(12)
-    ]  # fmt: skip
+    ]
     for name in DISTANCES:
         pairs = np.array([(m[f"fidelity/{name}"], m[f"fidelity/{name}_floor"]) for m in runs])
         difference = pairs[:, 0] - pairs[:, 1]

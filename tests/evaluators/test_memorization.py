@@ -201,10 +201,19 @@ def test_nothing_tuned_no_metrics():
 
 
 NEEDS_HELD_OUT = {
-    "closer_than_held_out", "distance_ratio", "c_t", "c_t_cells", "authenticity_floor",
-    "mia_auroc", "mia_tpr_at_1_fpr", "mia_calibrated_auroc", "mia_calibrated_tpr_at_1_fpr",
-    "mia_blind_auroc", "mia_blind_tpr_at_1_fpr", "mia_meaningful",
-}  # fmt: skip
+    "closer_than_held_out",
+    "distance_ratio",
+    "c_t",
+    "c_t_cells",
+    "authenticity_floor",
+    "mia_auroc",
+    "mia_tpr_at_1_fpr",
+    "mia_calibrated_auroc",
+    "mia_calibrated_tpr_at_1_fpr",
+    "mia_blind_auroc",
+    "mia_blind_tpr_at_1_fpr",
+    "mia_meaningful",
+}
 COPIES = {"copied_threshold", "copied_fraction", "copied_false_alarms", "tuning_copied_fraction"}
 
 

@@ -15,13 +15,7 @@ from tgap.core.errors import ConfigError, ContractError
 from tgap.core.types import ImageSet, Scores
 from tgap.evaluators.two_way import TwoWay
 from tgap.metrics.findings import FEWEST, finding_aurocs
-from tgap.metrics.legs import (
-    LEGS,
-    REAL,
-    SCALES,
-    SYNTHETIC,
-    image_freedom,
-)
+from tgap.metrics.legs import LEGS, REAL, SCALES, SYNTHETIC, image_freedom
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images
 
@@ -208,7 +202,7 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
         "tsts/balanced_accuracy",
         "fter/delta_lo",
         "fter/delta_hi",
-    }  # fmt: skip
+    }
     assert metrics["fter/meaningful"] == 0.0
 
 

@@ -139,7 +139,7 @@ def test_alpha_targets_dora_and_text_encoder_come_back(folder, tmp_path, dora, t
         (StableDiffusionXL, write_xl, "unet", "ddim"),
         (StableDiffusion3, write_3, "transformer", "flow_euler"),
     ],
-)  # fmt: skip
+)
 def test_other_architectures_in_diffusers_format(tmp_path, cls, write, denoiser, scheduler):
     write(tmp_path / "base")
     base = cls(path=str(tmp_path / "base"), device="cpu")

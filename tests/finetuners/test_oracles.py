@@ -12,12 +12,7 @@ from hypothesis import strategies as st
 import tgap
 from tests.contracts.toy_models import ToyModel, ToyUNet, toy_images
 from tgap.composition.compose import compose_run, expand, hydra_ready
-from tgap.core.errors import (
-    ConfigError,
-    ContractError,
-    DataError,
-    TgapError,
-)
+from tgap.core.errors import ConfigError, ContractError, DataError, TgapError
 from tgap.core.settings import Budget
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.clip import Clip
@@ -186,9 +181,11 @@ def test_each_label_keeps_its_share():
 def test_boundary_keeps_the_images_between_the_labels():
     pixels = np.array([0, 20, 90, 255, 240, 150], np.uint8)[:, None, None, None]
     images = PromptedImages(
-        pixels.repeat(4, 1).repeat(4, 2), ("a",) * 3 + ("b",) * 3, np.ones(6),
+        pixels.repeat(4, 1).repeat(4, 2),
+        ("a",) * 3 + ("b",) * 3,
+        np.ones(6),
         np.array([0, 0, 0, 1, 1, 1]),
-    )  # fmt: skip
+    )
     model = ToyModel()
     tuning = Tuning(model, images, model.moments(images.images), 10)
     judge = Boundary(embedder=Pixels(), keep=0.34).judge(tuning, np.random.default_rng(0))
@@ -383,9 +380,13 @@ def test_the_noise_of_training_is_the_same_whatever_is_drawn_in_between():
     def tuned(oracle):
         losses = []
         Dreambooth(oracle=oracle, prior_weight=0.0).finetune(
-            ToyModel(), toy_images(12), None, Budget(steps=5, batch_size=4),
-            np.random.default_rng(0), lambda step, values: losses.append(values["loss"]),
-        )  # fmt: skip
+            ToyModel(),
+            toy_images(12),
+            None,
+            Budget(steps=5, batch_size=4),
+            np.random.default_rng(0),
+            lambda step, values: losses.append(values["loss"]),
+        )
         return losses
 
     plain = tuned(Quantile(score=Loss(), warmup=1.0))
@@ -409,17 +410,25 @@ def test_the_preset_is_the_thesiss_reading():
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [
-        (["finetuner/oracle=quantile", "finetuner/oracle/score=one_step"],
-         Quantile(score=OneStep())),
-        (["finetuner/oracle=inverse", "finetuner/oracle/score/embedder=clip"],
-         Inverse(score=Generated(embedder=Clip()))),
-        (["finetuner/oracle=similarity", "finetuner.oracle.score.center=false"],
-         Similarity(score=Generated(center=False))),
+        (
+            ["finetuner/oracle=quantile", "finetuner/oracle/score=one_step"],
+            Quantile(score=OneStep()),
+        ),
+        (
+            ["finetuner/oracle=inverse", "finetuner/oracle/score/embedder=clip"],
+            Inverse(score=Generated(embedder=Clip())),
+        ),
+        (
+            ["finetuner/oracle=similarity", "finetuner.oracle.score.center=false"],
+            Similarity(score=Generated(center=False)),
+        ),
         (["finetuner/oracle=boundary"], Boundary(embedder=Clip())),
-        (["finetuner/oracle=boundary", "finetuner/oracle/embedder=pixels"],
-         Boundary(embedder=Pixels())),
+        (
+            ["finetuner/oracle=boundary", "finetuner/oracle/embedder=pixels"],
+            Boundary(embedder=Pixels()),
+        ),
     ],
-)  # fmt: skip
+)
 def test_oracles_and_their_parts_are_chosen_on_the_command_line(overrides, expected):
     assert tgap.compose("finetuner=dreambooth", *overrides).finetuner.oracle == expected
 
@@ -429,8 +438,11 @@ def test_arms_are_swept():
     with hydra_ready() as hydra:
         runs = [compose_run(hydra, job) for job in expand(hydra, words)]
     assert [run.finetuner.oracle.stem() for run in runs] == [
-        "random_skip", "quantile", "inverse", "boundary",
-    ]  # fmt: skip
+        "random_skip",
+        "quantile",
+        "inverse",
+        "boundary",
+    ]
     assert {run.finetuner.oracle.keep for run in runs} == {0.6}
     assert len({run.method for run in runs}) == 4
 

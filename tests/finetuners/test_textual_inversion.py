@@ -97,8 +97,9 @@ def test_saved_words_come_back_and_plain_diffusers_reads_them(base, tuned, tmp_p
     tuned.save(tmp_path)
     learned = load_file(tmp_path / "learned_embeds.safetensors")
     assert {word: tuple(r.shape) for word, r in learned.items()} == {
-        "<tgap-0>": (3, 16), "<tgap-1>": (3, 16),
-    }  # fmt: skip
+        "<tgap-0>": (3, 16),
+        "<tgap-1>": (3, 16),
+    }
     texts = json.loads((tmp_path / "prompts.json").read_text())
     again = base.at(tmp_path)
     assert again.check() == []

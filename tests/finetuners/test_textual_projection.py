@@ -50,9 +50,15 @@ def test_one_matrix_is_trained_and_it_starts_as_the_identity(model):
 def test_the_optimizer_gets_the_shared_matrix_once(model):
     rng = np.random.default_rng(0)
     training = Training(
-        TextualProjection(), started(model), images(), None, Budget(), rng.spawn(2), rng,
+        TextualProjection(),
+        started(model),
+        images(),
+        None,
+        Budget(),
+        rng.spawn(2),
+        rng,
         lambda step, values: None,
-    )  # fmt: skip
+    )
     assert len(training.parameters) == 1
 
 

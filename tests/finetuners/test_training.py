@@ -24,10 +24,13 @@ PRIOR = toy_images(5, ("class",), seed=1)
 def tune(finetuner, budget, seed=0, model=None):
     logged = []
     tuned = finetuner.finetune(
-        ToyModel() if model is None else model, TUNING,
-        PRIOR if finetuner.prior_images() else None, budget, np.random.default_rng(seed),
+        ToyModel() if model is None else model,
+        TUNING,
+        PRIOR if finetuner.prior_images() else None,
+        budget,
+        np.random.default_rng(seed),
         lambda step, values: logged.append((step, values)),
-    )  # fmt: skip
+    )
     return tuned, logged
 
 

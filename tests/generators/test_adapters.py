@@ -79,9 +79,12 @@ def test_plain_diffusers_draws_the_same_with_a_lora(base, lora):
     pipeline.set_progress_bar_config(disable=True)
     noise = [torch.randn(4, 4, 4, generator=torch.Generator().manual_seed(s)) for s in (1, 2)]
     latents = pipeline(
-        list(PROMPTS), latents=torch.stack(noise), num_inference_steps=3, guidance_scale=3.0,
+        list(PROMPTS),
+        latents=torch.stack(noise),
+        num_inference_steps=3,
+        guidance_scale=3.0,
         output_type="latent",
-    ).images  # fmt: skip
+    ).images
     assert np.abs(tuned.decode(latents).astype(int) - draw(tuned)).max() <= 1
     assert np.abs(draw(base.load()) - draw(tuned)).max() > 1
 
@@ -122,9 +125,12 @@ def test_a_file_counts_as_its_folder_but_for_the_prompts(base, lora, words):
 
 def test_adapters_change_the_digest_by_content_and_order(base, lora, words, tmp_path):
     digests = {
-        base.digest(), base.at(lora[1]).digest(), base.at(words[1]).digest(),
-        base.at(lora[1]).at(words[1]).digest(), base.at(words[1]).at(lora[1]).digest(),
-    }  # fmt: skip
+        base.digest(),
+        base.at(lora[1]).digest(),
+        base.at(words[1]).digest(),
+        base.at(lora[1]).at(words[1]).digest(),
+        base.at(words[1]).at(lora[1]).digest(),
+    }
     assert len(digests) == 5
     (tmp_path / LORA).write_bytes((lora[1] / LORA).read_bytes())
     assert adapter_digest(str(tmp_path)) == adapter_digest(str(lora[1]))
@@ -220,11 +226,13 @@ def test_other_tools_names_are_judged_when_loaded(base, tmp_path):
             f"{name}.{part}": torch.zeros(shape)
             for name in (known, layer)
             for part, shape in (
-                ("lora_down.weight", (2, 16)), ("lora_up.weight", (16, 2)), ("alpha", ()),
+                ("lora_down.weight", (2, 16)),
+                ("lora_up.weight", (16, 2)),
+                ("alpha", ()),
             )
         },
         file,
-    )  # fmt: skip
+    )
     generator = StableDiffusion(path=base.path, device="cpu", adapters=[str(file)])
     assert generator.check() == []
     with pytest.raises(DataError, match=r"2 of its 4 tensors have a place there|does not fit"):
@@ -241,7 +249,7 @@ def test_lengths_of_dora_in_a_text_encoder_are_not_dropped_silently(base, tmp_pa
             f"{layer}.lora_magnitude_vector": torch.full((16,), 5.0),
         },
         file,
-    )  # fmt: skip
+    )
     with pytest.raises(DataError, match="lora_magnitude_vector' is not taken over by the lib"):
         StableDiffusion(path=base.path, device="cpu", adapters=[str(file)]).load()
 

@@ -106,8 +106,9 @@ def test_held_out_real_shows_patient_after_patient_in_the_same_order_for_all_lab
         changes = 1 + int((np.diff(shown) != 0).sum())
         assert changes == len(set(shown)), "a patient's images stand together"
         orders.append(list(dict.fromkeys(shown.tolist())))
-    both = [[patient for patient in order if patient in orders[1 - i]]
-            for i, order in enumerate(orders)]  # fmt: skip
+    both = [
+        [patient for patient in order if patient in orders[1 - i]] for i, order in enumerate(orders)
+    ]
     assert both[0] == both[1]
     assert orders[0] != sorted(orders[0])
 
@@ -293,8 +294,9 @@ def test_noise_is_uniform_over_all_grey_levels_and_follows_from_the_seed(digits)
     assert abs(even.mean() - odd.mean()) < 1
     model = Noise().given(digits, np.random.default_rng(5))
     prompts = list(digits.label_of)
-    assert (model.sample(prompts, [3, 3], Sampler())[0] == model.sample(prompts, [4, 3],
-            Sampler())[1]).all()  # fmt: skip
+    assert (
+        model.sample(prompts, [3, 3], Sampler())[0] == model.sample(prompts, [4, 3], Sampler())[1]
+    ).all()
 
 
 # interpolate

@@ -181,11 +181,17 @@ class Hub(BaseHTTPRequestHandler):
 def hub(broken):
     """A hub whose repository also has what nobody needs."""
     for name in (
-        "README.md", "v1-5-pruned.ckpt", "v1-5-pruned.safetensors", "safety_checker/config.json",
-        "safety_checker/model.safetensors", "unet/diffusion_pytorch_model.bin",
-        "unet/diffusion_pytorch_model.fp16.safetensors", "text_encoder/model.fp16.safetensors",
-        "unet/diffusion_pytorch_model.non_ema.safetensors", "vae/diffusion_pytorch_model.msgpack",
-    ):  # fmt: skip
+        "README.md",
+        "v1-5-pruned.ckpt",
+        "v1-5-pruned.safetensors",
+        "safety_checker/config.json",
+        "safety_checker/model.safetensors",
+        "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "text_encoder/model.fp16.safetensors",
+        "unet/diffusion_pytorch_model.non_ema.safetensors",
+        "vae/diffusion_pytorch_model.msgpack",
+    ):
         (broken / name).parent.mkdir(exist_ok=True)
         (broken / name).write_bytes(b"x")
     handler = type("Handler", (Hub,), {"root": broken, "asked": []})
@@ -205,9 +211,15 @@ def check_in_a_process(server, cache, **fields):
     )
     address = f"http://127.0.0.1:{server.server_address[1]}"
     env = {
-        **os.environ, "HF_ENDPOINT": address, "HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "0",
-        "HF_HUB_DISABLE_XET": "1", "no_proxy": "*", "NO_PROXY": "*", "HF_HUB_ETAG_TIMEOUT": "5",
-    }  # fmt: skip
+        **os.environ,
+        "HF_ENDPOINT": address,
+        "HF_HUB_CACHE": str(cache),
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "no_proxy": "*",
+        "NO_PROXY": "*",
+        "HF_HUB_ETAG_TIMEOUT": "5",
+    }
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
     )
@@ -336,11 +348,14 @@ class TestFolder:
     @pytest.mark.parametrize(
         ("part", "field", "value"),
         [
-            ("unet", "cross_attention_dim", 24), ("unet", "block_out_channels", [16, 16]),
-            ("unet", "in_channels", 9), ("vae", "in_channels", 3),
-            ("text_encoder", "hidden_size", 32), ("text_encoder", "vocab_size", 10),
+            ("unet", "cross_attention_dim", 24),
+            ("unet", "block_out_channels", [16, 16]),
+            ("unet", "in_channels", 9),
+            ("vae", "in_channels", 3),
+            ("text_encoder", "hidden_size", 32),
+            ("text_encoder", "vocab_size", 10),
         ],
-    )  # fmt: skip
+    )
     def test_weights_that_do_not_fit_their_config_are_told(self, broken, part, field, value):
         path = broken / part / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
@@ -364,9 +379,9 @@ class TestFolder:
         ["model_index.json", f"unet/{WEIGHTS}", "tokenizer/tokenizer.json", "scheduler/x", "vae/y"],
     )
     def test_files_that_are_read_count(self, folder, broken, name):
-        name = {
-            "scheduler/x": "scheduler/scheduler_config.json", "vae/y": "vae/config.json",
-        }.get(name, name)  # fmt: skip
+        name = {"scheduler/x": "scheduler/scheduler_config.json", "vae/y": "vae/config.json"}.get(
+            name, name
+        )
         path = broken / name
         if path.suffix == ".json":
             path.write_text(path.read_text() + " ")
@@ -542,10 +557,11 @@ class TestPrompts:
     @pytest.mark.parametrize(
         ("cls", "write"),
         [
-            (StableDiffusion, write_pipeline), (StableDiffusionXL, write_xl),
+            (StableDiffusion, write_pipeline),
+            (StableDiffusionXL, write_xl),
             (StableDiffusion3, lambda folder: write_3(folder, t5=True)),
         ],
-    )  # fmt: skip
+    )
     def test_those_that_are_too_long_are_told_once(self, cls, write, tmp_path, caplog):
         write(tmp_path)
         generator = cls(path=str(tmp_path))
@@ -611,33 +627,55 @@ class TestSettingsThatDoNotApply:
 def test_the_published_layouts_files_are_chosen():
     """Names as in the repositories of Stable Diffusion 1.5 and 3.5."""
     names = [
-        "model_index.json", "README.md", "v1-5-pruned-emaonly.safetensors", "v1-5-pruned.ckpt",
-        "scheduler/scheduler_config.json", "safety_checker/model.safetensors",
-        "tokenizer/merges.txt", "tokenizer/vocab.json", "tokenizer/tokenizer_config.json",
-        "tokenizer/special_tokens_map.json", "text_encoder/config.json",
-        "text_encoder/model.safetensors", "text_encoder/model.fp16.safetensors",
-        "text_encoder/pytorch_model.bin", "unet/config.json", f"unet/{WEIGHTS}",
+        "model_index.json",
+        "README.md",
+        "v1-5-pruned-emaonly.safetensors",
+        "v1-5-pruned.ckpt",
+        "scheduler/scheduler_config.json",
+        "safety_checker/model.safetensors",
+        "tokenizer/merges.txt",
+        "tokenizer/vocab.json",
+        "tokenizer/tokenizer_config.json",
+        "tokenizer/special_tokens_map.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "text_encoder/model.fp16.safetensors",
+        "text_encoder/pytorch_model.bin",
+        "unet/config.json",
+        f"unet/{WEIGHTS}",
         "unet/diffusion_pytorch_model.non_ema.safetensors",
-        "unet/diffusion_pytorch_model.fp16.safetensors", "vae/config.json", f"vae/{WEIGHTS}",
-    ]  # fmt: skip
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "vae/config.json",
+        f"vae/{WEIGHTS}",
+    ]
     assert STABLE_DIFFUSION.used(names) == sorted(
         [
-            "model_index.json", "scheduler/scheduler_config.json", "tokenizer/merges.txt",
-            "tokenizer/vocab.json", "tokenizer/tokenizer_config.json",
-            "tokenizer/special_tokens_map.json", "text_encoder/config.json",
-            "text_encoder/model.safetensors", "unet/config.json", f"unet/{WEIGHTS}",
-            "vae/config.json", f"vae/{WEIGHTS}",
+            "model_index.json",
+            "scheduler/scheduler_config.json",
+            "tokenizer/merges.txt",
+            "tokenizer/vocab.json",
+            "tokenizer/tokenizer_config.json",
+            "tokenizer/special_tokens_map.json",
+            "text_encoder/config.json",
+            "text_encoder/model.safetensors",
+            "unet/config.json",
+            f"unet/{WEIGHTS}",
+            "vae/config.json",
+            f"vae/{WEIGHTS}",
         ]
-    )  # fmt: skip
+    )
     assert not any("safetensors" in name for name in STABLE_DIFFUSION.used(names, weights=False))
     names = [
         f"text_encoder_3/{name}"
         for name in (
-            "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
-            "model.safetensors.index.json", "model.fp16-00001-of-00002.safetensors",
-            "model.fp16-00002-of-00002.safetensors", "model.safetensors.index.fp16.json",
+            "model-00001-of-00002.safetensors",
+            "model-00002-of-00002.safetensors",
+            "model.safetensors.index.json",
+            "model.fp16-00001-of-00002.safetensors",
+            "model.fp16-00002-of-00002.safetensors",
+            "model.safetensors.index.fp16.json",
         )
-    ]  # fmt: skip
+    ]
     assert STABLE_DIFFUSION_3.weights("text_encoder_3", names) == [
         "text_encoder_3/model-00001-of-00002.safetensors",
         "text_encoder_3/model-00002-of-00002.safetensors",

@@ -73,11 +73,15 @@ class TestCheck:
     @pytest.mark.parametrize(
         "name",
         [
-            "vae/config.json", "unet/config.json", f"unet/{WEIGHTS}", "text_encoder/config.json",
-            "text_encoder/model.safetensors", "scheduler/scheduler_config.json",
+            "vae/config.json",
+            "unet/config.json",
+            f"unet/{WEIGHTS}",
+            "text_encoder/config.json",
+            "text_encoder/model.safetensors",
+            "scheduler/scheduler_config.json",
             "tokenizer/tokenizer_config.json",
         ],
-    )  # fmt: skip
+    )
     def test_each_missing_file_is_named(self, broken, name):
         (broken / name).unlink()
         assert f"{name}' is missing" in only_problem(broken)
@@ -187,9 +191,12 @@ class TestSample:
         ours = model.sample(["odd"], [2**63 + 5], sampler)
         pipeline = model._pipeline(scheduler=scheduler_named("ddim", model.pipeline))
         theirs = pipeline(
-            "odd", num_inference_steps=5, guidance_scale=guidance, output_type="np",
+            "odd",
+            num_inference_steps=5,
+            guidance_scale=guidance,
+            output_type="np",
             generator=torch.Generator().manual_seed(2**63 + 5),
-        ).images  # fmt: skip
+        ).images
         assert np.abs(ours - theirs * 255).max() <= 0.51
 
     def test_without_guidance_there_is_one_pass_per_step(self, model):

@@ -37,9 +37,14 @@ def drawn_by_diffusers(folder, prompt, seed, guidance):
     absent = json.loads((folder / "model_index.json").read_text())["text_encoder_3"][0] is None
     without = {"text_encoder_3": None, "tokenizer_3": None} if absent else {}
     return StableDiffusion3Pipeline.from_pretrained(folder, **without)(
-        prompt, num_inference_steps=3, guidance_scale=guidance, output_type="np",
-        generator=torch.Generator().manual_seed(seed), height=16, width=16,
-    ).images  # fmt: skip
+        prompt,
+        num_inference_steps=3,
+        guidance_scale=guidance,
+        output_type="np",
+        generator=torch.Generator().manual_seed(seed),
+        height=16,
+        width=16,
+    ).images
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0])

@@ -44,9 +44,14 @@ def drawn_by_diffusers(folder, prompt, seed, guidance):
     config = {**pipeline.scheduler.config, "clip_sample": False}
     pipeline.scheduler = DDIMScheduler.from_config(config)
     return pipeline(
-        prompt, num_inference_steps=3, guidance_scale=guidance, output_type="np",
-        generator=torch.Generator().manual_seed(seed), height=16, width=16,
-    ).images  # fmt: skip
+        prompt,
+        num_inference_steps=3,
+        guidance_scale=guidance,
+        output_type="np",
+        generator=torch.Generator().manual_seed(seed),
+        height=16,
+        width=16,
+    ).images
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0])

@@ -39,9 +39,12 @@ from tgap.store import Store
 
 FIGURES, SIZE = 160, 32
 WORDS = (
-    "dataset=phantom_xray", "dataset.images=400", f"dataset.size={SIZE}",
-    "classifier=logistic_regression", "classifier.c_grid=[0.001]",
-)  # fmt: skip
+    "dataset=phantom_xray",
+    "dataset.images=400",
+    f"dataset.size={SIZE}",
+    "classifier=logistic_regression",
+    "classifier.c_grid=[0.001]",
+)
 
 
 compose = functools.cache(tgap.compose)
@@ -172,8 +175,12 @@ def test_the_folder_holds_the_originals_and_is_read_as_it_is(
 ) -> None:
     out = labelled[0]
     assert {path.name for path in out.iterdir()} == {
-        "images", "left_out.csv", "doubtful.png", "label.json", "README.txt",
-    }  # fmt: skip
+        "images",
+        "left_out.csv",
+        "doubtful.png",
+        "label.json",
+        "README.txt",
+    }
     folder = ImageFolder(path=str(out / "images"), table="labels.csv", size=SIZE)
     data = folder.load()
     assert not caplog.records
@@ -306,12 +313,21 @@ def test_the_next_words_make_the_dataset_the_real_part(tmp_path: Path) -> None:
     words, unsized = next_words(about, Path("a/b c"), run, told)
     assert unsized
     assert words == [
-        "dataset=textbook", "dataset/tuning=image_folder", "dataset.tuning.path='a/b c/images'",
-        "dataset.tuning.table=labels.csv", "dataset.tuning.size=SIZE", "dataset.tuning.color=grey",
-        "dataset.tuning.fit=pad", "dataset/real=image_folder", "dataset.real.domain=hand",
-        f"dataset.real.path={tmp_path}", "dataset.real.labels=['x y',z]", "dataset.real.size=SIZE",
-        "seed=3", "selector=whole",
-    ]  # fmt: skip
+        "dataset=textbook",
+        "dataset/tuning=image_folder",
+        "dataset.tuning.path='a/b c/images'",
+        "dataset.tuning.table=labels.csv",
+        "dataset.tuning.size=SIZE",
+        "dataset.tuning.color=grey",
+        "dataset.tuning.fit=pad",
+        "dataset/real=image_folder",
+        "dataset.real.domain=hand",
+        f"dataset.real.path={tmp_path}",
+        "dataset.real.labels=['x y',z]",
+        "dataset.real.size=SIZE",
+        "seed=3",
+        "selector=whole",
+    ]
 
 
 def test_the_next_words_take_the_size_that_the_generator_draws() -> None:
@@ -329,9 +345,14 @@ def test_the_next_words_take_the_size_that_the_generator_draws() -> None:
 # Runs whose test set the labeller knows
 
 BOOK = (
-    "dataset=textbook", "dataset/tuning=image_folder", "dataset.tuning.table=labels.csv",
-    "dataset/real=phantom_xray", "dataset.real.images=400", "selector=whole", "generator=noise",
-)  # fmt: skip
+    "dataset=textbook",
+    "dataset/tuning=image_folder",
+    "dataset.tuning.table=labels.csv",
+    "dataset/real=phantom_xray",
+    "dataset.real.images=400",
+    "selector=whole",
+    "generator=noise",
+)
 
 
 def problems_of(home: Path, out: Path, *words: str, size: int = SIZE) -> list[str]:
@@ -486,9 +507,13 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run_on(folder: Path, *words: str) -> Any:
     return compose(
-        "dataset=image_folder", f"dataset.path={folder}", "dataset.domain=thing",
-        "dataset.size=8", "classifier=logistic_regression", *words,
-    )  # fmt: skip
+        "dataset=image_folder",
+        f"dataset.path={folder}",
+        "dataset.domain=thing",
+        "dataset.size=8",
+        "classifier=logistic_regression",
+        *words,
+    )
 
 
 def test_images_may_get_several_labels_and_bad_files_are_told(
@@ -501,8 +526,10 @@ def test_images_may_get_several_labels_and_bad_files_are_told(
     assert about["measured"]["accuracy"] is None
     kept = {row["file"]: row["label"] for row in rows_of(out / "images" / "labels.csv")}
     assert kept == {
-        "deep/left.jpg": "left", "deep/right.jpg": "right", "deep/left_and_right.jpg": "left|right",
-    }  # fmt: skip
+        "deep/left.jpg": "left",
+        "deep/right.jpg": "right",
+        "deep/left_and_right.jpg": "left|right",
+    }
     reasons = {row["file"]: row["reason"] for row in rows_of(out / "left_out.csv")}
     assert reasons == {
         "deep/none.jpg": "no label reaches the floor alone",
@@ -598,10 +625,15 @@ def test_datasets_that_cannot_be_learnt_from(several: Path, tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="dataset must have labels to learn them fro"):
         label_folder(run_on(several / "real", "dataset.labelled=false"), store, new, out)
     book = compose(
-        "dataset=textbook", "dataset/tuning=phantom_xray", "dataset/real=phantom_xray",
-        "dataset.tuning.images=50", "dataset.real.images=100", "dataset.tuning.size=16",
-        "dataset.real.size=16", "dataset.tuning.seed=1",
-    )  # fmt: skip
+        "dataset=textbook",
+        "dataset/tuning=phantom_xray",
+        "dataset/real=phantom_xray",
+        "dataset.tuning.images=50",
+        "dataset.real.images=100",
+        "dataset.tuning.size=16",
+        "dataset.real.size=16",
+        "dataset.tuning.seed=1",
+    )
     with pytest.raises(ConfigError, match="a textbook's own labels may be a labeller"):
         label_folder(book, store, new, out)
     (tmp_path / "bad").mkdir()

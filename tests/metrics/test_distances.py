@@ -178,9 +178,11 @@ def brute_force(real, fake, k):
     recalled = [[distance(a, b) <= r for b, r in zip(fake, fake_r, strict=True)] for a in real]
     inside, recalled = np.array(inside), np.array(recalled)
     return (
-        inside.any(0).mean(), recalled.any(1).mean(), inside.sum(0).mean() / k,
+        inside.any(0).mean(),
+        recalled.any(1).mean(),
+        inside.sum(0).mean() / k,
         inside.any(1).mean(),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])

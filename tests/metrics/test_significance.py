@@ -34,8 +34,10 @@ def locked(values):
 def listed(differences):
     """Every pattern, in exact integers."""
     observed = abs(sum(differences))
-    signed = [abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
-              for signs in product((1, -1), repeat=len(differences))]  # fmt: skip
+    signed = [
+        abs(sum(s * d for s, d in zip(signs, differences, strict=True)))
+        for signs in product((1, -1), repeat=len(differences))
+    ]
     return sum(value >= observed for value in signed) / len(signed)
 
 

@@ -24,13 +24,7 @@ from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight import disk
 from tgap.pipeline.preflight import runs as preflight
-from tgap.pipeline.preflight.disk import (
-    Need,
-    distinct,
-    needs,
-    shortage,
-    told,
-)
+from tgap.pipeline.preflight.disk import Need, distinct, needs, shortage, told
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.stages import _Line, execute, prepare
 from tgap.store import Artifact, Spec, Store
@@ -70,14 +64,22 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 STAGES = {
-    "embedding": "embedding", "prior images": "prior", "tuned models": "generator",
-    "synthetic sets": "synthetic", "classifiers": "classifier", "real classifiers": "classifier",
-}  # fmt: skip
+    "embedding": "embedding",
+    "prior images": "prior",
+    "tuned models": "generator",
+    "synthetic sets": "synthetic",
+    "classifiers": "classifier",
+    "real classifiers": "classifier",
+}
 
 
 def test_artifacts_are_as_large_as_predicted(store: Store) -> None:
-    words = ["selector=pixel_kmeans", "selector.cluster.n_clusters=2", "storage.image_size=24",
-             "storage.weights=float16"]  # fmt: skip
+    words = [
+        "selector=pixel_kmeans",
+        "selector.cluster.n_clusters=2",
+        "storage.image_size=24",
+        "storage.weights=float16",
+    ]
     found = predicted(store, *words)
     execute(tgap.compose(*CUT, *words), store)
     stages = STAGES | {"untuned parts": "untuned"}
@@ -102,8 +104,14 @@ def test_a_whole_models_and_clip_vectors_sizes_are_predicted(store: Store) -> No
 
 
 def test_what_runs_share_counts_once() -> None:
-    found = distinct([Need("prior images", "a", 1e9), Need("prior images", "a", 1e9),
-                      Need("tuned models", "b", 3e9), Need("tuned models", "c", 1e9)])  # fmt: skip
+    found = distinct(
+        [
+            Need("prior images", "a", 1e9),
+            Need("prior images", "a", 1e9),
+            Need("tuned models", "b", 3e9),
+            Need("tuned models", "c", 1e9),
+        ]
+    )
     text = told(found, Path("home"), 50_000_000_000)
     assert text == (
         "about 5.0 GB will be needed in home (prior images 1.00 GB, tuned models 2 x 2.00 GB); "

@@ -41,10 +41,7 @@ DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "pictures"} | EVALU
         ("prompts.prior=letters", {"prior", "tuned"} | DOWNSTREAM),
         ("evaluators.two_way.margin=0.1", {"evaluations.two_way"}),
         ("seeds.evaluate=5", EVALUATIONS),
-        (
-            "storage.image_size=24",
-            {"real_classifier", "synthetic"} | DOWNSTREAM,
-        ),
+        ("storage.image_size=24", {"real_classifier", "synthetic"} | DOWNSTREAM),
         ("storage.weights=float16", {"untuned", "tuned"} | DOWNSTREAM),
         ("sampler.batch_size=3", set()),
         ("classifier.device=cpu", set()),

@@ -14,9 +14,7 @@ split = Clean().split
 
 
 def make(
-    labels: np.ndarray,
-    patients: np.ndarray | None = None,
-    official_test: np.ndarray | None = None,
+    labels: np.ndarray, patients: np.ndarray | None = None, official_test: np.ndarray | None = None
 ) -> ImageSet:
     n = len(labels)
     return ImageSet(

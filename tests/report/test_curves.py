@@ -13,8 +13,9 @@ def rows(**changed):
             side = "synthetic" if arm == "synthetic" else "real"
             made.append(
                 {"arm": arm, "real_per_label": 0, "synthetic_per_label": 500, "auroc": auroc}
-                | {f"{side}_per_label": n} | changed
-            )  # fmt: skip
+                | {f"{side}_per_label": n}
+                | changed
+            )
     return made
 
 

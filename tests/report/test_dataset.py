@@ -71,8 +71,10 @@ def test_patients_and_images_on_two_sides_are_found() -> None:
     )
     assert found.shared_patients["pool, real_train"] == 1
     assert found.shared_images == {
-        "pool, real_train": 1, "pool, real_test": 1, "real_train, real_test": 0,
-    }  # fmt: skip
+        "pool, real_train": 1,
+        "pool, real_test": 1,
+        "real_train, real_test": 0,
+    }
     assert found.duplicates == 3
     assert len(warnings(found)) == 4
 

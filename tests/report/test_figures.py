@@ -7,12 +7,7 @@ from PIL import Image
 
 from tgap.core.errors import ContractError
 from tgap.core.types import Scores
-from tgap.report.figures import (
-    BETWEEN_LABELS,
-    GAP,
-    image_grid,
-    roc_curves,
-)
+from tgap.report.figures import BETWEEN_LABELS, GAP, image_grid, roc_curves
 
 
 def flat_images(values, size=4, channels=1):

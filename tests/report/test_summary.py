@@ -3,11 +3,16 @@ import math
 from tgap.report.summary import SECTIONS, summary
 
 METRICS = {
-    "tstr/auroc": 0.95, "trtr/auroc": 0.96, "trts/auroc": 0.97, "tsts/auroc": 0.98,
-    "fidelity/frechet": 0.00512, "fidelity/frechet_floor": 0.004,
-    "memorization/copied_fraction": 0.984, "memorization/copied_false_alarms": 0.01,
+    "tstr/auroc": 0.95,
+    "trtr/auroc": 0.96,
+    "trts/auroc": 0.97,
+    "tsts/auroc": 0.98,
+    "fidelity/frechet": 0.00512,
+    "fidelity/frechet_floor": 0.004,
+    "memorization/copied_fraction": 0.984,
+    "memorization/copied_false_alarms": 0.01,
     "baseline/metadata_auroc": math.nan,
-}  # fmt: skip
+}
 
 
 def test_numbers_stand_beside_what_they_are_measured_by():

@@ -9,17 +9,14 @@ from rich.console import Console
 from tgap.analysis.comparison import compare
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.metrics.legs import numbers_with_intervals
-from tgap.report.table import (
-    COLUMNS,
-    markdown,
-    plain,
-    render,
-)
+from tgap.report.table import COLUMNS, markdown, plain, render
 
 SETTINGS = {
-    "generator.class": "tiny_ldm", "sampler.guidance": "3.0", "sampler.steps": "20",
+    "generator.class": "tiny_ldm",
+    "sampler.guidance": "3.0",
+    "sampler.steps": "20",
     "protocol.class": "clean",
-}  # fmt: skip
+}
 
 
 def row(method="random+dreambooth", size=100, seed=0, tstr=0.7, trts=0.9, **changes):
@@ -27,14 +24,18 @@ def row(method="random+dreambooth", size=100, seed=0, tstr=0.7, trts=0.9, **chan
     on_real = np.random.default_rng(99).normal(0, 0.005, 100)  # the same patients in every run
     on_synthetic = np.random.default_rng(seed).normal(0, 0.005, 100)
     given = {
-        "method": method, "method_key": f"key of {method}", "size": size, "seed": seed,
-        "evaluation_key": f"{method} {size} {seed} {tstr}", "settings": SETTINGS,
+        "method": method,
+        "method_key": f"key of {method}",
+        "size": size,
+        "seed": seed,
+        "evaluation_key": f"{method} {size} {seed} {tstr}",
+        "settings": SETTINGS,
         "metrics": {**numbers_with_intervals(legs), "fter/meaningful": 1.0},
         "resampled": {
             leg: value + (on_real if leg.endswith("r") else on_synthetic)
             for leg, value in legs.items()
         },
-    }  # fmt: skip
+    }
     return RunRow(**(given | changes))
 
 
@@ -109,7 +110,7 @@ def test_few_seeds_are_underpowered_and_many_are_not():
             row(m, s, seed, 0.7 + 0.002 * seed * (1 + better) + better)
             for m, s, better in (("none", None, 0), ("a", 20, 0.1), ("b", 20, 0.2))
             for seed in range(seeds)
-        ]  # fmt: skip
+        ]
 
     text = " ".join(text_of(rows(5)).split())
     assert text.count("underpowered: 5 seeds, at best p = .19 (3 comparisons, Holm)") == 3
@@ -122,8 +123,9 @@ def test_few_seeds_are_underpowered_and_many_are_not():
 
 def test_a_difference_is_claimed_of_these_test_images_where_there_is_no_interval():
     better = {"a": 0.7, "b": 0.8}
-    rows = [row(m, seed=s, tstr=t + s / 500, resampled={}) for m, t in better.items()
-            for s in range(8)]  # fmt: skip
+    rows = [
+        row(m, seed=s, tstr=t + s / 500, resampled={}) for m, t in better.items() for s in range(8)
+    ]
     text = " ".join(text_of(rows).split())
     assert "b - a at 100: +.100; differ on these test images: p = .008 (8 seeds); not" in text
     assert "interval of each alone; sign-flip p adjusted for all" in text
@@ -220,15 +222,27 @@ def test_seeds_are_named():
 
 def test_further_columns_are_there_if_a_run_has_them():
     more = {
-        **row().metrics, "memorization/copied_fraction": 0.25, "fidelity/coverage": 0.9,
-        "external/kids/tstr/auroc": 0.6, "external/kids/trtr/auroc": 0.8,
+        **row().metrics,
+        "memorization/copied_fraction": 0.25,
+        "fidelity/coverage": 0.9,
+        "external/kids/tstr/auroc": 0.6,
+        "external/kids/trtr/auroc": 0.8,
         "external/kids/tstr/auroc_even": 0.6,
-    }  # fmt: skip
+    }
     text = text_of([row(metrics=more), row("none", None)])
     heading = text.splitlines()[0]
     assert heading.split() == [
-        "method", "size", "seeds", *COLUMNS, "TRTR", "kids", "TSTR", "kids", "Copied", "Coverage",
-    ]  # fmt: skip
+        "method",
+        "size",
+        "seeds",
+        *COLUMNS,
+        "TRTR",
+        "kids",
+        "TSTR",
+        "kids",
+        "Copied",
+        "Coverage",
+    ]
     assert lines(text, "random")[0][-4:] == [".800", ".600", ".250", ".900"]
     assert lines(text, "none")[0][-4:] == ["n/a"] * 4
 
@@ -239,8 +253,11 @@ def wide_rows():
     guidances = (1.0, 7.5)
     return [
         row(m, s, seed, settings=SETTINGS | {"sampler.guidance": str(g)})
-        for m in methods for s in (100, 10_000) for seed in (0, 1, 2) for g in guidances
-    ]  # fmt: skip
+        for m in methods
+        for s in (100, 10_000)
+        for seed in (0, 1, 2)
+        for g in guidances
+    ]
 
 
 def test_plain_text_is_as_wide_as_its_numbers_need_and_has_no_codes():

@@ -284,10 +284,13 @@ def test_presets_are_made_of_parts(preset: str) -> None:
 
 def test_parts_of_a_preset_are_exchanged_from_the_command_line() -> None:
     selector = tgap.compose(
-        "selector=clip_kmeans", "selector/cluster=findings", "selector/allocate=water_filling",
-        "selector/pick=farthest_first", "selector.allocate.max_repeats=3",
+        "selector=clip_kmeans",
+        "selector/cluster=findings",
+        "selector/allocate=water_filling",
+        "selector/pick=farthest_first",
+        "selector.allocate.max_repeats=3",
         "selector.max_per_patient=2",
-    ).selector  # fmt: skip
+    ).selector
     assert isinstance(selector, Clustered)
     assert selector.cluster == Findings()
     assert selector.allocate == WaterFilling(max_repeats=3)

@@ -21,12 +21,7 @@ from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core.seeding import rng_for
 from tgap.metrics.intervals import Interval
 from tgap.metrics.legs import SCALES
-from tgap.metrics.significance import (
-    equivalence,
-    holm,
-    p_of_interval,
-    sign_flip,
-)
+from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_flip
 
 PRIMARY = "tstr/auroc"
 """What methods are compared by."""

@@ -10,14 +10,7 @@ import numpy as np
 from tgap.core.component import Component, option
 from tgap.core.device import DEVICES
 from tgap.core.errors import ConfigError, ContractError
-from tgap.core.types import (
-    Bools,
-    Floats,
-    Images,
-    ImageSet,
-    Indices,
-    Weights,
-)
+from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Weights
 
 Log = Callable[[int, dict[str, float]], None]
 """Told (epoch, values by name)."""
@@ -48,10 +41,7 @@ class Classifier(Component):
         return []
 
     def fit(
-        self,
-        train: ImageSet,
-        rng: np.random.Generator,
-        log: Log = lambda epoch, values: None,
+        self, train: ImageSet, rng: np.random.Generator, log: Log = lambda epoch, values: None
     ) -> Weights:
         """Train on one side, real or synthetic; nothing of the other side is seen.
 
@@ -70,7 +60,7 @@ class Classifier(Component):
         """
         shape = train.images.shape[1:]
         if problems := self.check(shape):
-            raise ConfigError(problems)
+            raise ConfigError(*problems)
         positives = train.labels.sum(axis=0)
         for name, count in zip(train.label_names, positives, strict=True):
             if count in (0, len(train)):

@@ -9,13 +9,7 @@ import numpy as np
 from tgap.classifiers.base import Classifier, Log
 from tgap.core.component import option
 from tgap.core.errors import ContractError
-from tgap.core.types import (
-    Bools,
-    Floats,
-    Images,
-    ImageSet,
-    Weights,
-)
+from tgap.core.types import Bools, Floats, Images, ImageSet, Weights
 from tgap.embedders.base import Embedder
 
 if TYPE_CHECKING:
@@ -88,9 +82,10 @@ class LogisticRegression(Classifier):
         fitted, held_back = (
             (standardised(part, scaling), labels)
             for part, labels in (
-                (vectors, train.labels), (self._vectors(validation.images), validation.labels),
+                (vectors, train.labels),
+                (self._vectors(validation.images), validation.labels),
             )
-        )  # fmt: skip
+        )
         best, weights = math.inf, scaling
         for epoch, c in enumerate(self.c_grid, start=1):
             lines = self._lines(*fitted, c)

@@ -14,16 +14,17 @@ def compare_command(words: Sequence[str]) -> int:
     finished is shown as missing.
     """
     parser = argparse.ArgumentParser(
-        prog="tgap compare", description=compare_command.__doc__,
+        prog="tgap compare",
+        description=compare_command.__doc__,
         usage="tgap compare [--experiment NAME] [--markdown] [name=value ...]",
-    )  # fmt: skip
+    )
     parser.add_argument("--experiment", default="tgap", help="MLflow experiment")
     parser.add_argument("--markdown", action="store_true", help="print it in Markdown")
     parser.add_argument("chosen", nargs="*")
     args = parser.parse_intermixed_args(words)
     wrong = [word for word in args.chosen if "=" not in word]
     if wrong:
-        raise ConfigError([f"'{word}' must be name=value, e.g. size=500" for word in wrong])
+        raise ConfigError(*(f"'{word}' must be name=value, e.g. size=500" for word in wrong))
     from rich.console import Console
 
     from tgap.analysis.comparison import compare

@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, ...]] = {
     "run": ("--multirun", "--cfg", "--info", "--config-dir", "--hydra-help", "--help"),
     "evaluate": (
-        "--synthetic", "--real", "--tuning", "--size", "--color", "--multirun", "--config-dir",
+        "--synthetic",
+        "--real",
+        "--tuning",
+        "--size",
+        "--color",
+        "--multirun",
+        "--config-dir",
     ),
     "compare": ("--experiment", "--markdown"),
     "data": ("--config-dir",),
@@ -30,7 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "ui": ("--port",),
     "sync": (),
     "completion": (),
-}  # fmt: skip
+}
 """Sub-commands and their flags."""
 
 
@@ -87,7 +93,7 @@ def completion_script(shell: str) -> str:
         ConfigError: If there is none for this shell.
     """
     if shell not in SCRIPTS:
-        raise ConfigError([f"completion is there for {', '.join(sorted(SCRIPTS))}, got '{shell}'"])
+        raise ConfigError(f"completion is there for {', '.join(sorted(SCRIPTS))}, got '{shell}'")
     return SCRIPTS[shell]
 
 
@@ -278,5 +284,5 @@ def completion(words: Sequence[str]) -> int:
     elif len(words) == 1:
         print(completion_script(words[0]), end="")
     else:
-        raise ConfigError(["tgap completion takes the name of a shell: bash, zsh or fish"])
+        raise ConfigError("tgap completion takes the name of a shell: bash, zsh or fish")
     return 0

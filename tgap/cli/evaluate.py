@@ -134,7 +134,7 @@ def _sizes(run: Run, pool_share: float, divide: bool) -> list[str]:
 def _split_sizes(images: int, pool_share: float) -> list[str]:
     if images < MIN_REAL:
         raise ConfigError(
-            [f"--real holds {images} images; pool, train and test set need at least {MIN_REAL}"]
+            f"--real holds {images} images; pool, train and test set need at least {MIN_REAL}"
         )
     pool = round(images * pool_share)
     side = (images - pool) // 2
@@ -159,9 +159,11 @@ def evaluate(words: Sequence[str]) -> int:
     columns file, label, patient and findings, as far as they are known.
     """
     parser = argparse.ArgumentParser(
-        prog="tgap evaluate", description=evaluate.__doc__, usage="tgap evaluate --synthetic DIR "
+        prog="tgap evaluate",
+        description=evaluate.__doc__,
+        usage="tgap evaluate --synthetic DIR "
         "--real DIR [--tuning DIR] [--size N] [--color grey|rgb] [key=value ...] [-m]",
-    )  # fmt: skip
+    )
     parser.add_argument("--synthetic", type=Path, required=True, help="the synthetic set")
     parser.add_argument(
         "--real", type=Path, help="real images of the same labels; or choose a dataset= instead"
@@ -175,7 +177,7 @@ def evaluate(words: Sequence[str]) -> int:
     parser.add_argument("--config-dir")
     args, overrides = parser.parse_known_intermixed_args(words)
     if args.real is None and not any(word.startswith("dataset=") for word in overrides):
-        raise ConfigError(["--real must name a folder of real images, or dataset= a dataset"])
+        raise ConfigError("--real must name a folder of real images, or dataset= a dataset")
 
     log_to_terminal()
     told = evaluation_overrides(

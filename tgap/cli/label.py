@@ -25,9 +25,11 @@ def label(words: Sequence[str]) -> int:
     Images of which it is not sure are left out; a folder per label is not needed.
     """
     parser = argparse.ArgumentParser(
-        prog="tgap label", description=label.__doc__, usage="tgap label --images DIR --out DIR "
+        prog="tgap label",
+        description=label.__doc__,
+        usage="tgap label --images DIR --out DIR "
         "dataset=... [--floor F] [--fit crop|squash|pad] [classifier=...] [key=value ...]",
-    )  # fmt: skip
+    )
     parser.add_argument("--images", type=Path, required=True, help="images without labels")
     parser.add_argument("--out", type=Path, required=True, help="folder to make")
     parser.add_argument("--floor", type=float, default=0.8, help="score that a label must reach")
@@ -49,9 +51,11 @@ def label(words: Sequence[str]) -> int:
         following = ["--config-dir", args.config_dir, *following]
     print(f"look at {args.out / 'doubtful.png'}, then: tgap run {shlex.join(following)}")
     if unsized:
-        print(f"with the height and width that the run's generator draws for {SIZE} (generator= "
-              "among the words above fills it in); the labeller read "
-              f"{about['read_as']['size']}")  # fmt: skip
+        print(
+            f"with the height and width that the run's generator draws for {SIZE} (generator= "
+            "among the words above fills it in); the labeller read "
+            f"{about['read_as']['size']}"
+        )
     return 0
 
 
@@ -61,13 +65,13 @@ def _check_label_words(overrides: Sequence[str]) -> None:
     flags = ["--images", "--out", "--floor", "--fit", "--config-dir"]
     unknown = [text.partition("=")[0] for text in overrides if text.startswith("-")]
     if unknown:
-        raise ConfigError([f"unknown flag {flag}{nearest(flag, flags)}" for flag in unknown])
+        raise ConfigError(*(f"unknown flag {flag}{nearest(flag, flags)}" for flag in unknown))
     if not any(text.startswith(("dataset=", "profile=")) for text in overrides):
         raise ConfigError(
-            ["dataset= must name the real images that the labeller learns from, such as "
-             "dataset=nih_chestxray14 dataset.path=DIR dataset.size=224 (or profile=, which "
-             "chooses one)"]
-        )  # fmt: skip
+            "dataset= must name the real images that the labeller learns from, such as "
+            "dataset=nih_chestxray14 dataset.path=DIR dataset.size=224 (or profile=, which "
+            "chooses one)"
+        )
 
 
 def next_words(

@@ -25,11 +25,15 @@ def phantom(words: Sequence[str]) -> int:
     log_to_terminal()
     if args.textbook:
         write_textbook(args.out, args.images, args.size, args.seed)
-        print(f"{args.images:,} figures in {args.out / 'images'}; label them with: tgap label "
-              f"--images {args.out / 'images'} --out DIR dataset=phantom_xray "
-              f"dataset.size={args.size}")  # fmt: skip
+        print(
+            f"{args.images:,} figures in {args.out / 'images'}; label them with: tgap label "
+            f"--images {args.out / 'images'} --out DIR dataset=phantom_xray "
+            f"dataset.size={args.size}"
+        )
         return 0
     write_nih(args.out, args.images, args.size, args.seed)
-    print(f"{args.images:,} phantoms in {args.out}; look at them with: tgap data "
-          f"dataset=nih_chestxray14 dataset.path={args.out} dataset.size={args.size}")  # fmt: skip
+    print(
+        f"{args.images:,} phantoms in {args.out}; look at them with: tgap data "
+        f"dataset=nih_chestxray14 dataset.path={args.out} dataset.size={args.size}"
+    )
     return 0

@@ -28,13 +28,13 @@ def run_command(words: Sequence[str]) -> int:
 
 def _launch(args: argparse.Namespace) -> int:
     if args.experimental_rerun is not None:
-        raise ConfigError(["--experimental-rerun reads a pickle, which can run code; it is off"])
+        raise ConfigError("--experimental-rerun reads a pickle, which can run code; it is off")
     for flag in ("config_name", "config_path", "package", "resolve"):
         if getattr(args, flag):
             raise ConfigError(
-                [f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
-                 "a folder of configs, and group=option to choose among them"]
-            )  # fmt: skip
+                f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
+                "a folder of configs, and group=option to choose among them"
+            )
     log_to_terminal()  # of the checks; when a run starts, Hydra sets logging up
     return run_overrides(args.overrides, args.multirun, args.config_dir)
 

@@ -79,8 +79,9 @@ def log_to_terminal() -> None:
     """Show progress lines and warnings where Hydra has not set logging up."""
     import logging
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s",
-                        datefmt="%H:%M:%S")  # fmt: skip
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
 
 
 def guarded(action: Callable[[], int]) -> int:

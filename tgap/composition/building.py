@@ -20,28 +20,29 @@ def _located(target: str, base: type[Component], where: str) -> type[Component]:
     """Import the class that a ``_target_`` names, if its package may be trusted."""
     module_name, _, class_name = target.rpartition(".")
     if not module_name:
-        raise ConfigError([f"{where}: _target_ must be a class with its module, got '{target}'"])
+        raise ConfigError(f"{where}: _target_ must be a class with its module, got '{target}'")
     root = module_name.partition(".")[0]
     trusted = {"tgap"} | {
         name.strip() for name in os.environ.get("TGAP_TRUSTED", "").split(",") if name.strip()
     }
-    trusted |= {ep.value.partition(".")[0].partition(":")[0]
-                for group in GROUPS for ep in installed_components(group).values()}  # fmt: skip
+    trusted |= {
+        ep.value.partition(".")[0].partition(":")[0]
+        for group in GROUPS
+        for ep in installed_components(group).values()
+    }
     if root not in trusted:
         raise ConfigError(
-            [
-                f"{where}: '{target}' is not built, because the package '{root}' is not trusted "
-                f"(trusted: {', '.join(sorted(trusted))}); a configuration may not run code: "
-                f"if you trust that package, set the environment variable TGAP_TRUSTED={root}"
-            ]
+            f"{where}: '{target}' is not built, because the package '{root}' is not trusted "
+            f"(trusted: {', '.join(sorted(trusted))}); a configuration may not run code: "
+            f"if you trust that package, set the environment variable TGAP_TRUSTED={root}"
         )
     try:
         cls = getattr(importlib.import_module(module_name), class_name)
     except Exception as error:  # whatever somebody's module does when it is imported
         raise ConfigError(
-            [f"{where}: '{target}' cannot be imported: {error}; is its package installed, or its "
-             "folder on PYTHONPATH?"]
-        ) from error  # fmt: skip
+            f"{where}: '{target}' cannot be imported: {error}; is its package installed, or its "
+            "folder on PYTHONPATH?"
+        ) from error
     return require_component(cls, base, where)
 
 
@@ -57,11 +58,11 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
         ConfigError: With every problem of the node and all nodes below it.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError([f"{where} must be chosen or left as it is, got {data!r}"])
+        raise ConfigError(f"{where} must be chosen or left as it is, got {data!r}")
     if issubclass(cls, Component):
         target = data.get("_target_")
         if not isinstance(target, str):
-            raise ConfigError([f"{where} must name a component by its _target_, got {target!r}"])
+            raise ConfigError(f"{where} must name a component by its _target_, got {target!r}")
         cls = typing.cast("type[C]", _located(target, cls, where))
     values, problems = _values(cls, data, where)
     if problems:
@@ -70,14 +71,14 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
             if f.name in values and not isinstance(values[f.name], Checked):
                 path = f"{where}.{f.name}" if where else f.name
                 problems += field_problems(values[f.name], f.metadata, path)
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     try:
         return cls(**values)
     except ConfigError as error:
         told = [f"{where}.{text}" if where else text for text in error.problems]
-        raise ConfigError(told) from error
+        raise ConfigError(*told) from error
     except TypeError as error:
-        raise ConfigError([f"{where or cls.__name__}: {error}"]) from error
+        raise ConfigError(f"{where or cls.__name__}: {error}") from error
 
 
 def build_parts(cls: type[Checked], data: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
     if config_dir is not None:
         folder = Path(config_dir).absolute()
         if not folder.is_dir():
-            raise ConfigError([f"--config-dir: there is no folder '{folder}'"])
+            raise ConfigError(f"--config-dir: there is no folder '{folder}'")
         anchor = SearchPathQuery(provider="schema", path=None)
         search_path.prepend("command-line", f"file://{folder}", anchor)
     GlobalHydra.instance().clear()
@@ -60,9 +60,9 @@ def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
     for override in overrides:
         if override.lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")):
             raise ConfigError(
-                [f"{override}: tgap checks every run of a sweep before the first one starts, so "
-                 "it sweeps over commas on the command line only (key=1,2 -m)"]
-            )  # fmt: skip
+                f"{override}: tgap checks every run of a sweep before the first one starts, so "
+                "it sweeps over commas on the command line only (key=1,2 -m)"
+            )
     from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
@@ -71,7 +71,7 @@ def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
         parsed = OverridesParser.create(hydra.config_loader).parse_overrides(list(overrides))
         batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
     except HydraException as error:
-        raise ConfigError([f"the command line cannot be read: {error}"]) from error
+        raise ConfigError(f"the command line cannot be read: {error}") from error
     return [list(job) for batch in batches for job in batch]
 
 
@@ -93,20 +93,20 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
             problems.append(wrong.problem)
             kept = [o for o in remaining if key_of(o) != wrong.key]
             if len(kept) == len(remaining):  # the wrong value is not an override: a file's
-                raise ConfigError(problems) from wrong
+                raise ConfigError(*problems) from wrong
             remaining = kept
         except UnknownKeyError as unknown:
             others = [o for o in remaining if key_of(o) != unknown.key]
             told = _unknown_key(hydra, unknown.key, others)
-            raise ConfigError([*problems, told]) from unknown
+            raise ConfigError(*problems, told) from unknown
     try:
         run = build_run(config)
     except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from error
+        raise ConfigError(*problems, *error.problems) from error
     except OmegaConfBaseException as error:
-        raise ConfigError([*problems, f"a reference cannot be resolved: {error}"]) from error
+        raise ConfigError(*problems, f"a reference cannot be resolved: {error}") from error
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
     return run
 
 
@@ -153,7 +153,7 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
         raise explained(error) from error
     except yaml.YAMLError as error:
         told = " ".join(str(error).split())
-        raise ConfigError([f"a config file is no YAML: {told}"]) from error
+        raise ConfigError(f"a config file is no YAML: {told}") from error
     with open_dict(config):
         del config["hydra"]
     return config

@@ -7,15 +7,7 @@ from tgap.classifiers.base import Classifier
 from tgap.core.component import option
 from tgap.core.errors import TgapError
 from tgap.core.seeding import rng_for, seed_for
-from tgap.core.settings import (
-    Budget,
-    ClipWeights,
-    Sampler,
-    Seeds,
-    Splitting,
-    Storage,
-    Tracking,
-)
+from tgap.core.settings import Budget, ClipWeights, Sampler, Seeds, Splitting, Storage, Tracking
 from tgap.core.types import Bools
 from tgap.datasets.base import Dataset
 from tgap.embedders.base import Embedder

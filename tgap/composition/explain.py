@@ -35,16 +35,16 @@ def explained(error: Exception) -> Exception:
     if group and group[1] in (*registry.GROUPS, "profile"):
         broken = registry.load_problem(group[1], group[2])
         return broken or ConfigError(
-            [f"no {group[1]} is named '{group[2]}'{nearest(group[2], options(group[1]))}"]
+            f"no {group[1]} is named '{group[2]}'{nearest(group[2], options(group[1]))}"
         )
     several = re.search(r"Ambiguous value for argument '([^']+)'", text)
     if several:
-        return ConfigError([f"{several[1]} has several values: add -m to sweep over them"])
+        return ConfigError(f"{several[1]} has several values: add -m to sweep over them")
     override = re.search(r"Could not override '([^']+)'", text)
     part = re.search(r"Could not override '([^']+)'\.\s+No match in the defaults list", text)
     if part:
         head, _, last = part[1].rpartition("/")
-        return ConfigError([f"{part[1]}: the {head or 'run'} that is chosen has no part '{last}'"])
+        return ConfigError(f"{part[1]}: the {head or 'run'} that is chosen has no part '{last}'")
     missing = re.search(r"Key '([^']+)' (?:is )?not in", text)
     if missing:
         return UnknownKeyError(override[1] if override else missing[1])
@@ -56,8 +56,8 @@ def explained(error: Exception) -> Exception:
         return WrongValueError(full_key[1], f"{full_key[1]} must be {wanted}, got '{value[1]}'")
     merging = re.search(r"Error merging override ([^=]+)=", text)
     if merging and error.__cause__ is not None:
-        return ConfigError([f"{merging[1]}: {str(cause).splitlines()[0]}"])
-    return ConfigError([" ".join(line.strip() for line in str(error).splitlines() if line.strip())])
+        return ConfigError(f"{merging[1]}: {str(cause).splitlines()[0]}")
+    return ConfigError(" ".join(line.strip() for line in str(error).splitlines() if line.strip()))
 
 
 def key_of(override: str) -> str:

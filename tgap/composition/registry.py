@@ -115,7 +115,7 @@ def component_class(group: str, name: str) -> type[Component]:
         return own_components(group)[name]
     if name in installed_components(group):
         return _loaded(group, installed_components(group)[name])
-    raise ConfigError([f"no {group} is named '{name}'{nearest(name, names(group))}"])
+    raise ConfigError(f"no {group} is named '{name}'{nearest(name, names(group))}")
 
 
 @cache
@@ -131,14 +131,14 @@ def _loaded(group: str, entry_point: EntryPoint) -> type[Component]:
         cls = entry_point.load()
     except Exception as error:  # whatever somebody's module does when it is imported
         raise ConfigError(
-            [f"{where} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"]
+            f"{where} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
         ) from error
     found = require_component(cls, GROUPS[group].base, where)
     if found.stem() != entry_point.name:
         raise ConfigError(
-            [f"{where} leads to the class {found.__name__}, whose stem is '{found.stem()}'; "
-             "entry point and stem must be the same"]
-        )  # fmt: skip
+            f"{where} leads to the class {found.__name__}, whose stem is '{found.stem()}'; "
+            "entry point and stem must be the same"
+        )
     return found
 
 
@@ -159,10 +159,10 @@ def require_component(cls: Any, base: type[Component], where: str) -> type[Compo
         ConfigError: If it is not.
     """
     if not (inspect.isclass(cls) and issubclass(cls, base) and not inspect.isabstract(cls)):
-        raise ConfigError([f"{where}: {cls!r} is no {base.__name__}; only components are built"])
+        raise ConfigError(f"{where}: {cls!r} is no {base.__name__}; only components are built")
     if vars(cls).get("__annotations__") and "__dataclass_fields__" not in vars(cls):
         raise ConfigError(
-            [f"{where}: {cls.__name__} is no dataclass; put @dataclass(kw_only=True) above it"]
+            f"{where}: {cls.__name__} is no dataclass; put @dataclass(kw_only=True) above it"
         )
     return cls
 

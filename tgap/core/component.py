@@ -47,9 +47,14 @@ def option(
             setting serves all components, and a profile can set it whichever are chosen.
     """
     metadata = {
-        "help": help, "low": low, "high": high, "above": above,
-        "choices": None if choices is None else tuple(choices), "in_key": in_key, "shared": shared,
-    }  # fmt: skip
+        "help": help,
+        "low": low,
+        "high": high,
+        "above": above,
+        "choices": None if choices is None else tuple(choices),
+        "in_key": in_key,
+        "shared": shared,
+    }
     if isinstance(default, list | dict):
         return field(default_factory=lambda: default.copy(), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -87,7 +92,7 @@ class Checked:
         ]
         problems += self.problems()
         if problems:
-            raise ConfigError(problems)
+            raise ConfigError(*problems)
 
     def problems(self) -> list[str]:
         """What a subclass finds wrong with its fields taken together, as sentences."""

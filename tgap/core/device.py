@@ -23,7 +23,5 @@ def torch_device(name: str) -> "torch.device":
     if (name == "cuda" and not torch.cuda.is_available()) or (
         name == "mps" and not torch.backends.mps.is_available()
     ):
-        raise ConfigError(
-            [f"device '{name}' is not available on this machine; use 'auto' or 'cpu'"]
-        )
+        raise ConfigError(f"device '{name}' is not available on this machine; use 'auto' or 'cpu'")
     return torch.device(name)

@@ -14,14 +14,14 @@ class ConfigError(TgapError):
     Args:
         problems: One sentence each; all of them are shown together.
 
-    >>> print(ConfigError(["size must be at least 1, got 0", "unknown key 'sizze'"]))
+    >>> print(ConfigError("size must be at least 1, got 0", "unknown key 'sizze'"))
     2 problems in the configuration:
       - size must be at least 1, got 0
       - unknown key 'sizze'
     """
 
-    def __init__(self, problems: Sequence[str]) -> None:
-        self.problems = tuple(problems)
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
         super().__init__(self._text())
 
     def _text(self) -> str:

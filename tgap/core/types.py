@@ -168,8 +168,7 @@ class Split:
     def __post_init__(self) -> None:
         together = np.concatenate([self.pool, self.real_train, self.real_test])
         _require(
-            len(np.unique(together)) == len(together),
-            "pool, real_train and real_test overlap",
+            len(np.unique(together)) == len(together), "pool, real_train and real_test overlap"
         )
 
 

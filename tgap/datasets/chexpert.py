@@ -57,9 +57,11 @@ class Chexpert(ObservedRadiographs):
         below = [
             folder
             for folder in sorted(given.iterdir())
-            if not folder.name.startswith(".") and not folder.is_symlink() and folder.is_dir()
+            if not folder.name.startswith(".")
+            and not folder.is_symlink()
+            and folder.is_dir()
             and find_csv(folder, _TABLES[0])
-        ]  # fmt: skip
+        ]
         if len(below) == 1:
             return below[0]
         if below:
@@ -84,9 +86,11 @@ class Chexpert(ObservedRadiographs):
         for table in tables:
             refuse_repeats(table, "Path")
             refuse(
-                table, "Frontal/Lateral", lambda cell: cell not in ("Frontal", "Lateral"),
+                table,
+                "Frontal/Lateral",
+                lambda cell: cell not in ("Frontal", "Lateral"),
                 "must be Frontal or Lateral",
-            )  # fmt: skip
+            )
         side, view, sex, age = (
             [cell for table in tables for cell in table.columns[name]]
             for name in ("Frontal/Lateral", "AP/PA", "Sex", "Age")
@@ -108,12 +112,16 @@ class Chexpert(ObservedRadiographs):
 def _located(table: Table) -> list[tuple[str, int]]:
     """Each image's path in the folder, and its patient."""
     refuse(
-        table, "Path", lambda cell: cell.startswith("/") or ".." in cell.split("/"),
+        table,
+        "Path",
+        lambda cell: cell.startswith("/") or ".." in cell.split("/"),
         "must be relative and stay in the folder, without '..'",
-    )  # fmt: skip
+    )
     refuse(
-        table, "Path", lambda cell: not _PATH.fullmatch(cell),
+        table,
+        "Path",
+        lambda cell: not _PATH.fullmatch(cell),
         "must be like CheXpert-v1.0-small/train/patient00001/study1/view1_frontal.jpg",
-    )  # fmt: skip
+    )
     matches = [_PATH.fullmatch(cell) for cell in table.columns["Path"]]
     return [(match[1], int(match[2])) for match in matches if match]

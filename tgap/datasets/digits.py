@@ -7,12 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core.component import option
-from tgap.core.types import (
-    Images,
-    ImageSet,
-    Indices,
-    NewImages,
-)
+from tgap.core.types import Images, ImageSet, Indices, NewImages
 from tgap.datasets.base import Dataset
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

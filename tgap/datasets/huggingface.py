@@ -14,12 +14,7 @@ from numpy.typing import NDArray
 from tgap.core.component import option
 from tgap.core.digest import folder_digest
 from tgap.core.errors import DataError, nearest
-from tgap.core.types import (
-    Bools,
-    ImageSet,
-    Indices,
-    NewImages,
-)
+from tgap.core.types import Bools, ImageSet, Indices, NewImages
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership
@@ -131,9 +126,14 @@ class Huggingface(Dataset):
         patients = self._patients(table, names)
         metadata = _metadata(table.remove_columns([c for c in self._columns if c is not None]))
         decoded = decoding.decode_all(
-            _Images(table, self.image_column, self._allowed_roots(library), names), names,
-            self.size, self.color, self.fit, new_images, self.bad_files,
-        )  # fmt: skip
+            _Images(table, self.image_column, self._allowed_roots(library), names),
+            names,
+            self.size,
+            self.color,
+            self.fit,
+            new_images,
+            self.bad_files,
+        )
         kept = decoded.kept
         return ImageSet(
             images=decoded.images,

@@ -19,12 +19,7 @@ from tgap.datasets.reading.annotations import (
     from_table,
     without_labels,
 )
-from tgap.datasets.reading.cells import (
-    found_names,
-    label_names,
-    membership,
-    metadata_column,
-)
+from tgap.datasets.reading.cells import found_names, label_names, membership, metadata_column
 from tgap.datasets.reading.listing import list_images
 
 
@@ -173,9 +168,14 @@ class ImageFolder(Dataset):
         metadata = {"file": np.array(said.files, dtype=np.str_)}
         metadata |= {name: metadata_column(cells) for name, cells in said.metadata.items()}
         decoded = decoding.decode_all(
-            [self._root / name for name in said.files], said.files,
-            self.size, self.color, self.fit, new_images, self.bad_files,
-        )  # fmt: skip
+            [self._root / name for name in said.files],
+            said.files,
+            self.size,
+            self.color,
+            self.fit,
+            new_images,
+            self.bad_files,
+        )
         bad = {"missing": list(said.missing), "unreadable": list(decoded.bad)}
         excluded = {why: files for why, files in bad.items() if files}
         return ImageSet(

@@ -16,12 +16,7 @@ from numpy.typing import NDArray
 from tgap.core.component import option
 from tgap.core.digest import remembered_file_digest
 from tgap.core.errors import DataError, nearest
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    NewImages,
-)
+from tgap.core.types import Bools, Images, ImageSet, NewImages
 from tgap.datasets.base import Dataset
 
 log = logging.getLogger(__name__)

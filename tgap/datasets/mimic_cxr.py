@@ -73,9 +73,8 @@ class MimicCxr(ObservedRadiographs):
         rows = _study_rows(images, chexpert)
         known = np.flatnonzero(rows >= 0)
         subject, study, view, dicom = (
-            np.array(images.columns[name])[known]
-            for name in (*_IDS, "ViewPosition", "dicom_id")
-        )  # fmt: skip
+            np.array(images.columns[name])[known] for name in (*_IDS, "ViewPosition", "dicom_id")
+        )
         folders = [f"files/p{s[:2]}/p{s}/s{t}" for s, t in zip(subject, study, strict=True)]
         return Records(
             files=[
@@ -96,9 +95,11 @@ def _check(chexpert: Table, images: Table, split: Table) -> None:
         for name in _IDS:
             refuse(table, name, lambda c: not _NUMBER.fullmatch(c), "must be a whole number")
     refuse(
-        images, "dicom_id", lambda cell: not _DICOM_ID.fullmatch(cell),
+        images,
+        "dicom_id",
+        lambda cell: not _DICOM_ID.fullmatch(cell),
         "must be letters, digits and hyphens",
-    )  # fmt: skip
+    )
     refuse(split, "split", lambda c: c not in _SPLITS, f"must be one of {', '.join(_SPLITS)}")
     for table, name in ((chexpert, "study_id"), (images, "dicom_id"), (split, "dicom_id")):
         refuse_repeats(table, name)

@@ -11,21 +11,10 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.errors import DataError
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    Indices,
-    NewImages,
-)
+from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages
 from tgap.datasets.base import Dataset
 from tgap.datasets.radiographs import nih_folder as nih_layout
-from tgap.datasets.radiographs.nih_table import (
-    FINDINGS,
-    Metadata,
-    first,
-    parse,
-)
+from tgap.datasets.radiographs.nih_table import FINDINGS, Metadata, first, parse
 from tgap.datasets.radiographs.quality import doubtful
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import Listing, list_images
@@ -174,9 +163,12 @@ class NihChestxray14(Dataset):
         rows = np.array([i for i, name in enumerate(files) if name in located], dtype=np.int64)
         names = [files[row] for row in rows]
         decoded = decoding.decode_all(
-            [self._root / located[name] for name in names], names,
-            self.size, new_images=new_images, bad_files=self.bad_files,
-        )  # fmt: skip
+            [self._root / located[name] for name in names],
+            names,
+            self.size,
+            new_images=new_images,
+            bad_files=self.bad_files,
+        )
         rows = rows[decoded.kept]
         suspects = doubtful(decoded.images, self.near_empty, self.inverted)
         reasons = {row: reason for kind in suspects.values() for row, reason in kind.items()}
@@ -210,8 +202,11 @@ def _reported(metadata: Metadata, listing: Listing, located: Mapping[str, str]) 
         notes["unlisted"] = len(unlisted)
         log.warning(
             "%d image files are left out, as the table does not name them or they do not lie in "
-            "%s: %s", len(unlisted), nih_layout.FOLDERS, first(unlisted),
-        )  # fmt: skip
+            "%s: %s",
+            len(unlisted),
+            nih_layout.FOLDERS,
+            first(unlisted),
+        )
     return notes
 
 

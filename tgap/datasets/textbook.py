@@ -10,14 +10,7 @@ from numpy.typing import NDArray
 from tgap.core.component import option
 from tgap.core.digest import image_digests
 from tgap.core.errors import DataError
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    Indices,
-    NewImages,
-    Resumable,
-)
+from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable
 from tgap.datasets.base import Dataset
 
 log = logging.getLogger(__name__)
@@ -134,8 +127,10 @@ def _unrepeated(tuning: ImageSet, real: ImageSet) -> Indices:
     if repeated:
         log.warning(
             "%d of the %d images of dataset.tuning are also in dataset.real, pixel by pixel: they "
-            "are left out of the textbook", repeated, len(apart),
-        )  # fmt: skip
+            "are left out of the textbook",
+            repeated,
+            len(apart),
+        )
     return np.flatnonzero(apart).astype(np.int64)
 
 

@@ -9,12 +9,7 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.seeding import rng_for
-from tgap.core.types import (
-    Bools,
-    ImageSet,
-    Indices,
-    Weights,
-)
+from tgap.core.types import Bools, ImageSet, Indices, Weights
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import macro_auroc
 

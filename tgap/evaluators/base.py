@@ -11,13 +11,7 @@ from numpy.typing import NDArray
 from tgap.classifiers.base import Classifier
 from tgap.core.component import Component
 from tgap.core.errors import ContractError
-from tgap.core.types import (
-    Floats,
-    Images,
-    ImageSet,
-    Scores,
-    Weights,
-)
+from tgap.core.types import Floats, Images, ImageSet, Scores, Weights
 from tgap.metrics.legs import LEGS
 
 

@@ -8,12 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.component import option
-from tgap.core.types import (
-    Bools,
-    Floats,
-    Images,
-    ImageSet,
-)
+from tgap.core.types import Bools, Floats, Images, ImageSet
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.metadata import scores_from_columns

@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 
 from tgap.core.component import option
-from tgap.core.types import (
-    Bools,
-    Floats,
-    ImageSet,
-    Indices,
-)
+from tgap.core.types import Bools, Floats, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import common_count, draw_images, embedded
@@ -95,9 +90,7 @@ class Factors(Evaluator):
         """
         real_test, synthetic = evidence.real_test(), evidence.synthetic()
         count = common_count(
-            real_test.labels,
-            np.concatenate([part.labels for part in synthetic]),
-            held_back.labels,
+            real_test.labels, np.concatenate([part.labels for part in synthetic]), held_back.labels
         )
         if count == 0:
             return [[], [], []]

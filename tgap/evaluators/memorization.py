@@ -8,23 +8,13 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.digest import image_digests
-from tgap.core.types import (
-    Bools,
-    Floats,
-    ImageSet,
-    Indices,
-)
+from tgap.core.types import Bools, Floats, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
 from tgap.evaluators.parts.pairs import picture_of_pairs
 from tgap.metrics.classification import auroc
-from tgap.metrics.copies import (
-    Resemblance,
-    distinct,
-    resemblance,
-    threshold,
-)
+from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
     Doubles,
@@ -173,10 +163,7 @@ class Memorization(Evaluator):
 
 
 def _membership(
-    tuning: ImageSet,
-    held_out: ImageSet,
-    vectors: _Vectors,
-    rng: np.random.Generator,
+    tuning: ImageSet, held_out: ImageSet, vectors: _Vectors, rng: np.random.Generator
 ) -> dict[str, float]:
     labels = tuning.labels, held_out.labels
     if tuning.label_names != held_out.label_names:  # those of the tuning images are not known

@@ -120,9 +120,12 @@ def _add_lora(
                 f"those of {type(part).__name__}; allowed are for example to_q and to_out.0"
             )
     settings = LoraConfig(
-        r=rank, lora_alpha=cast("int", alpha), use_dora=dora, lora_dropout=dropout,
+        r=rank,
+        lora_alpha=cast("int", alpha),
+        use_dora=dora,
+        lora_dropout=dropout,
         target_modules=sorted(targets),
-    )  # fmt: skip
+    )
     try:
         inject_adapter_in_model(settings, part)
     except ValueError as error:  # peft's, of a layer that it cannot wrap

@@ -18,21 +18,9 @@ import numpy as np
 from tgap.classifiers.base import held_back_patients
 from tgap.composition.config import Run
 from tgap.core.errors import ConfigError, DataError
-from tgap.core.files import (
-    require_empty,
-    whole_folder,
-    write_array,
-    write_arrays,
-    write_json,
-)
+from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
 from tgap.core.seeding import rng_for
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    Indices,
-    Split,
-)
+from tgap.core.types import Bools, Images, ImageSet, Indices, Split
 from tgap.datasets.reading.decoding import SUFFIXES, decode, refuse_or_warn
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.provenance import write_learned
@@ -46,12 +34,7 @@ from tgap.labelling.folder import (
 from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
 from tgap.pipeline.artifacts import read_images, read_split
 from tgap.pipeline.plan import plan_data
-from tgap.pipeline.preflight.disk import (
-    GB,
-    MARGIN,
-    check_room_for_data,
-    free_bytes,
-)
+from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
 from tgap.pipeline.preflight.weights import check_devices, shape_before
 from tgap.pipeline.stages import prepare
 from tgap.store import Artifact, Spec, Store
@@ -162,7 +145,7 @@ def _check(run: Run, images: Path, out: Path, floor: float) -> None:
     if out.resolve().is_relative_to(images.resolve()):
         problems.append(f"--out must not lie in --images, got {out}")
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
 
 
 def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
@@ -188,7 +171,7 @@ def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
             f"{parent} has {free_bytes(parent) / GB:.1f} GB free; name a folder on another disk"
         )
     if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+        raise ConfigError(*dict.fromkeys(problems))
 
 
 def _read(
@@ -210,18 +193,19 @@ def _read(
         refuse_or_warn(bad, len(files), "error")
     if bad:
         log.warning(
-            "%d of %d files cannot be read: they are left out, see left_out.csv", len(bad),
+            "%d of %d files cannot be read: they are left out, see left_out.csv",
+            len(bad),
             len(files),
-        )  # fmt: skip
+        )
     return list(images), np.stack(list(images.values())), bad
 
 
 def _check_labels(data: ImageSet) -> None:
     if data.official_pool is not None:
         raise ConfigError(
-            ["dataset must be the real images that the labeller learns from; a textbook's own "
-             "labels may be a labeller's: choose its real part"]
-        )  # fmt: skip
+            "dataset must be the real images that the labeller learns from; a textbook's own "
+            "labels may be a labeller's: choose its real part"
+        )
     if any(SEPARATOR in name for name in data.label_names):
         raise DataError(
             f"labels must not contain '{SEPARATOR}', which parts them in a table, got "

@@ -11,12 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
-from tgap.core.types import (
-    Bools,
-    Floats,
-    Images,
-    Indices,
-)
+from tgap.core.types import Bools, Floats, Images, Indices
 
 if TYPE_CHECKING:
     import torch

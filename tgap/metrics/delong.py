@@ -13,13 +13,7 @@ import numpy as np
 
 from tgap.core.errors import ContractError
 from tgap.core.types import Bools, Indices
-from tgap.metrics.classification import (
-    Doubles,
-    Reals,
-    auroc,
-    check_scores,
-    macro_auroc,
-)
+from tgap.metrics.classification import Doubles, Reals, auroc, check_scores, macro_auroc
 from tgap.metrics.intervals import ROUNDING, Interval, interval_of_covariance
 from tgap.metrics.resampling import effective_clusters, effective_images
 

@@ -11,15 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.files import write_array, write_json
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    Resumable,
-    Scores,
-    Selection,
-    Split,
-)
+from tgap.core.types import Bools, Images, ImageSet, Resumable, Scores, Selection, Split
 from tgap.evaluators.base import Evaluation
 from tgap.store import Artifact
 
@@ -86,9 +78,7 @@ def write_images(folder: Path, data: ImageSet) -> None:
             write_array(folder / f"{name}.npy", rows)
     for number, column in enumerate(data.metadata.values()):
         write_array(folder / f"metadata{number}.npy", column)
-    names = {
-        "labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata,
-    }  # fmt: skip
+    names = {"labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata}
     write_json(folder / "names.json", {key: list(value) for key, value in names.items()})
     known = {name: rows is not None for name, rows in official.items()}
     write_json(folder / "notes.json", {**data.notes, **known})

@@ -9,12 +9,7 @@ from tgap.composition.config import Run
 from tgap.core.progress import Advance, progress
 from tgap.core.seeding import rng_for
 from tgap.core.settings import Sampler
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    Indices,
-)
+from tgap.core.types import Bools, Images, ImageSet, Indices
 from tgap.generators.base import Model
 
 BATCHES_AT_ONCE = 4

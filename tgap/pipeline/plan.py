@@ -101,11 +101,20 @@ def plan(run: Run) -> Plan:
     if run.tracking.pictures:
         pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
     return Plan(
-        **vars(data), embedding=embedding, selection=selection, prior=prior, untuned=untuned,
-        tuned=tuned, synthetic=synthetic, synthetic_classifier=on_synthetic,
-        real_classifier=on_real, scores=scores, external_scores=external_scores,
-        evaluations=evaluations, pictures=pictures,
-    )  # fmt: skip
+        **vars(data),
+        embedding=embedding,
+        selection=selection,
+        prior=prior,
+        untuned=untuned,
+        tuned=tuned,
+        synthetic=synthetic,
+        synthetic_classifier=on_synthetic,
+        real_classifier=on_real,
+        scores=scores,
+        external_scores=external_scores,
+        evaluations=evaluations,
+        pictures=pictures,
+    )
 
 
 def _read(dataset: Dataset) -> Spec:

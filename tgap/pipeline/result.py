@@ -53,9 +53,14 @@ REDUCED = 4096
 
 
 TOTALS = (
-    "images_seen", "images_kept", "images_forced", "kept_rate", "oracle_passes", "oracle_seconds",
+    "images_seen",
+    "images_kept",
+    "images_forced",
+    "kept_rate",
+    "oracle_passes",
+    "oracle_seconds",
     "work",
-)  # fmt: skip
+)
 """What a finetuner counts from step to step."""
 
 

@@ -32,12 +32,7 @@ from tgap.pipeline.artifacts import (
 from tgap.pipeline.generation import draw, findings_to_draw
 from tgap.pipeline.plan import DataPlan, Plan, plan
 from tgap.pipeline.resizing import resized
-from tgap.pipeline.result import (
-    Result,
-    StageRecord,
-    shared_labels,
-    with_labels_of,
-)
+from tgap.pipeline.result import Result, StageRecord, shared_labels, with_labels_of
 from tgap.pipeline.subsets import draw_per_label, share_per_label, source_patients
 from tgap.store import Artifact, Spec, Store
 
@@ -52,10 +47,7 @@ Listener = Callable[[str, Result], None]
 
 
 def execute(
-    run: Run,
-    store: Store,
-    on_stage: Listener = lambda stage, result: None,
-    its: Plan | None = None,
+    run: Run, store: Store, on_stage: Listener = lambda stage, result: None, its: Plan | None = None
 ) -> Result:
     """Run all stages, reusing what the store holds.
 
@@ -129,8 +121,9 @@ class _Line:
             for label in np.flatnonzero(np.array(sizes) == 0) if self.run.selector.sized else ():
                 log.warning(
                     "label '%s' gets no tuning image: chance gave it none of size=%d in total",
-                    pool.label_names[label], self.run.size,
-                )  # fmt: skip
+                    pool.label_names[label],
+                    self.run.size,
+                )
             write_selection(folder, self.run.selector.select(pool, vectors, sizes, rng))
 
         self._make("selection", self.plan.selection, make)
@@ -149,8 +142,9 @@ class _Line:
         if len(names) < 2:
             log.warning(
                 "there is one label only (%s), so there is nothing to tell apart: no classifier "
-                "is trained, and TSTR, TRTS and what follows from them are not computed", *names,
-            )  # fmt: skip
+                "is trained, and TSTR, TRTS and what follows from them are not computed",
+                *names,
+            )
             return
         self._make_classifier("synthetic")
         self._make_classifier("real")
@@ -227,8 +221,11 @@ class _Line:
             if count < wanted:
                 log.warning(
                     "only %d images of label '%s' to train on, %d asked for "
-                    "(budget.train_per_label): all are taken", count, label, wanted,
-                )  # fmt: skip
+                    "(budget.train_per_label): all are taken",
+                    count,
+                    label,
+                    wanted,
+                )
         weights = self.run.classifier.fit(
             train,
             rng_for("classify", self.run.seed_of("classify")),
@@ -259,8 +256,10 @@ class _Line:
         if len(shared) < len(ours.label_names):
             log.warning(
                 "external.%s has %s only of the labels %s: the others are not tested there",
-                name, ", ".join(shared), ", ".join(ours.label_names),
-            )  # fmt: skip
+                name,
+                ", ".join(shared),
+                ", ".join(ours.label_names),
+            )
         columns = [ours.label_names.index(label) for label in shared]
         truth = data.labels[:, [data.label_names.index(label) for label in shared]]
         write_json(folder / "label_names.json", shared)

@@ -9,12 +9,7 @@ from numpy.typing import NDArray
 
 from tgap.core.errors import DataError
 from tgap.core.settings import Splitting
-from tgap.core.types import (
-    Bools,
-    ImageSet,
-    Indices,
-    Split,
-)
+from tgap.core.types import Bools, ImageSet, Indices, Split
 from tgap.protocols.base import Protocol, require_images
 
 

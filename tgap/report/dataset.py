@@ -9,13 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import (
-    Bools,
-    Images,
-    ImageSet,
-    Indices,
-    Split,
-)
+from tgap.core.types import Bools, Images, ImageSet, Indices, Split
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -216,8 +210,9 @@ def _table(found: Description) -> Any:
     for side in ("all", *SIDES):
         table.add_column(side, justify="right")
     table.add_row("all", f"{found.images:,}", *(f"{found.sides[s]['images']:,}" for s in SIDES))
-    table.add_row("patients", f"{found.patients:,}",
-                  *(f"{found.sides[s]['patients']:,}" for s in SIDES))  # fmt: skip
+    table.add_row(
+        "patients", f"{found.patients:,}", *(f"{found.sides[s]['patients']:,}" for s in SIDES)
+    )
     for title, counts in (("label", found.labels), ("finding", found.findings)):
         for name, by_side in counts.items():
             table.add_row(f"{title} {name}", *_cells(by_side, found))

@@ -75,10 +75,13 @@ def image_grid(
             f"got {len(images)} images and labels {labels.shape}"
         )
     blocks = [
-        _block([_resized(image, tile) for image in images[labels[:, label]][: rows * columns]],
-               columns, _resized(images[0], tile).shape)
+        _block(
+            [_resized(image, tile) for image in images[labels[:, label]][: rows * columns]],
+            columns,
+            _resized(images[0], tile).shape,
+        )
         for label in range(len(label_names))
-    ]  # fmt: skip
+    ]
     _stacked(blocks, label_names).save(path, format="PNG")
 
 
@@ -117,9 +120,12 @@ def _roc_panel(panel: "Axes", legs: Mapping[str, Scores], label: int, name: str)
         text = f"{leg.upper()} " + ("n/a" if np.isnan(area) else f"{area:.3f}")
         panel.plot(fpr, tpr, color=colour, linestyle=dashes, linewidth=1.8, label=text)
     panel.set(
-        xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal",
-        xlabel="false positive rate", ylabel="true positive rate",
-    )  # fmt: skip
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        aspect="equal",
+        xlabel="false positive rate",
+        ylabel="true positive rate",
+    )
     panel.set_title(name, parse_math=False)
     panel.legend(loc="lower right", title="AUROC", frameon=False)
 
@@ -221,18 +227,27 @@ def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) 
     colour, dashes, text = ARM_STYLES[arm]
     numbers, aurocs = np.array(points, dtype=np.float64).T
     panel.plot(
-        numbers, aurocs, color=colour, linestyle=dashes, linewidth=1.8, marker="o", markersize=4,
+        numbers,
+        aurocs,
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.8,
+        marker="o",
+        markersize=4,
         label=text,
-    )  # fmt: skip
+    )
 
 
 def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
     """A line at one height, for an arm that does not depend on the panel's number."""
     colour, dashes, text = ARM_STYLES[arm]
     panel.axhline(
-        np.nan if auroc is None else auroc, color=colour, linestyle=dashes, linewidth=1.4,
+        np.nan if auroc is None else auroc,
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.4,
         label=text,
-    )  # fmt: skip
+    )
 
 
 def draw_doubtful(

@@ -52,8 +52,12 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
     "Memorisation": (
         "held-out real images",
         (
-            Line("copies of tuning images", "memorization/copied_fraction",
-                 "memorization/copied_false_alarms", percent=True),
+            Line(
+                "copies of tuning images",
+                "memorization/copied_fraction",
+                "memorization/copied_false_alarms",
+                percent=True,
+            ),
             Line("closer to tuning images than these (.5)", "memorization/closer_than_held_out"),
             Line("authenticity", "memorization/authenticity", "memorization/authenticity_floor"),
             Line("data-copying test (z)", "memorization/c_t"),
@@ -64,8 +68,12 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
         "without synthetic images",
         (
             Line("AUROC", "memorization/mia_auroc", "memorization/mia_blind_auroc"),
-            Line("true positives at 1 % false ones", "memorization/mia_tpr_at_1_fpr",
-                 "memorization/mia_blind_tpr_at_1_fpr", percent=True),
+            Line(
+                "true positives at 1 % false ones",
+                "memorization/mia_tpr_at_1_fpr",
+                "memorization/mia_blind_tpr_at_1_fpr",
+                percent=True,
+            ),
         ),
     ),
     "Baselines (AUROC on real_test)": (
@@ -76,7 +84,7 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
             Line("shuffled labels", "baseline/shuffled_auroc"),
         ),
     ),
-}  # fmt: skip
+}
 """What is shown, by heading, and what the reference column is called."""
 
 WIDTH = 50

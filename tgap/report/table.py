@@ -6,18 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tgap.analysis.comparison import (
-    Comparison,
-    Pair,
-    SizeEffect,
-    own_settings,
-)
-from tgap.analysis.groups import (
-    NAMED,
-    Group,
-    short,
-    varied,
-)
+from tgap.analysis.comparison import Comparison, Pair, SizeEffect, own_settings
+from tgap.analysis.groups import NAMED, Group, short, varied
 from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import EQUIVALENCE_SEEDS, in_words, p_text
 
@@ -26,9 +16,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 COLUMNS = {
-    "TSTR": "tstr/auroc", "TRTS": "trts/auroc", "TRTR": "trtr/auroc",
-    "FTER": "fter", "T-Gap": "t_gap",
-}  # fmt: skip
+    "TSTR": "tstr/auroc",
+    "TRTS": "trts/auroc",
+    "TRTR": "trtr/auroc",
+    "FTER": "fter",
+    "T-Gap": "t_gap",
+}
 """Metrics shown, by heading; others where a run has them (``columns_of``)."""
 OPTIONAL = {"Copied": "memorization/copied_fraction", "Coverage": "fidelity/coverage"}
 ALPHA = 0.05

@@ -10,13 +10,7 @@ from numpy.typing import NDArray
 
 from tgap.core.component import Component, option
 from tgap.core.errors import ContractError
-from tgap.core.types import (
-    Bools,
-    Floats,
-    ImageSet,
-    Indices,
-    Selection,
-)
+from tgap.core.types import Bools, Floats, ImageSet, Indices, Selection
 from tgap.embedders.base import Embedder
 
 
@@ -118,11 +112,7 @@ class Selector(Component):
         return counts
 
     def select(
-        self,
-        pool: ImageSet,
-        vectors: Floats | None,
-        sizes: Sequence[int],
-        rng: np.random.Generator,
+        self, pool: ImageSet, vectors: Floats | None, sizes: Sequence[int], rng: np.random.Generator
     ) -> Selection:
         """Pick images for every label.
 

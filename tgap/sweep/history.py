@@ -12,12 +12,7 @@ from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core.errors import ConfigError, nearest
 from tgap.metrics.legs import LEGS
 from tgap.tracking import RunLog
-from tgap.tracking.journal import (
-    SWEEP,
-    Event,
-    Journal,
-    complete,
-)
+from tgap.tracking.journal import SWEEP, Event, Journal, complete
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +73,7 @@ def recorded(
         elif run is not None:
             missing.append(run)
     if not rows:
-        raise ConfigError([f"no finished run of experiment '{experiment}' is left to compare"])
+        raise ConfigError(f"no finished run of experiment '{experiment}' is left to compare")
     return rows, missing
 
 
@@ -100,14 +95,14 @@ def _value(run: PlannedRun, name: str) -> str | None:
 def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:
     if not params:
         raise ConfigError(
-            [f"no run of experiment '{experiment}' was recorded; name another by --experiment, or "
-             "another folder by TGAP_HOME"]
-        )  # fmt: skip
+            f"no run of experiment '{experiment}' was recorded; name another by --experiment, or "
+            "another folder by TGAP_HOME"
+        )
     known = sorted({name for one in params for name in one})
     unknown = [name for name in chosen if name not in known]
     if unknown:
         raise ConfigError(
-            [f"no run has a parameter '{name}'{nearest(name, known)}" for name in unknown]
+            *(f"no run has a parameter '{name}'{nearest(name, known)}" for name in unknown)
         )
 
 

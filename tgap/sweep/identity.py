@@ -13,9 +13,7 @@ from tgap.pipeline.result import Result
 METHOD_GROUPS = ("selector", "finetuner")
 
 
-GROUPS = (
-    *METHOD_GROUPS, "generator", "dataset", "protocol", "prompts", "classifier",
-)  # fmt: skip
+GROUPS = (*METHOD_GROUPS, "generator", "dataset", "protocol", "prompts", "classifier")
 
 
 def run_key_of(run: Run, its: Plan) -> str:

@@ -185,7 +185,7 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
             problems += check_parts(sound_parts(hydra, job))
     problems += check_runs(runs, home_folder())
     if problems:
-        raise ConfigError(list(dict.fromkeys(problems)))
+        raise ConfigError(*dict.fromkeys(problems))
     return runs
 
 

@@ -17,12 +17,7 @@ from tgap.report.table import markdown
 from tgap.store import Store
 from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
-from tgap.sweep.history import (
-    PLANNED,
-    RESAMPLED,
-    as_json,
-    record_planned,
-)
+from tgap.sweep.history import PLANNED, RESAMPLED, as_json, record_planned
 from tgap.sweep.identity import method_label, params_of, planned_of, row_of, run_key_of
 from tgap.tracking import RunLog, Tracker, resolve_uri
 

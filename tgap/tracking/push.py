@@ -18,12 +18,7 @@ from typing import Any
 import filelock
 
 from tgap.core.errors import TgapError
-from tgap.tracking.journal import (
-    Event,
-    Journal,
-    Pushed,
-    complete,
-)
+from tgap.tracking.journal import Event, Journal, Pushed, complete
 from tgap.tracking.server import quiet, sqlite_file, without_password
 
 METRICS_AT_ONCE = 1000

@@ -57,12 +57,25 @@ def ui_command(home: Path, uri: str, port: int = 5000) -> list[str]:
     """The command that serves MLflow's pages to this machine only."""
     artifacts = (home.absolute() / "mlartifacts").as_uri()
     return [
-        sys.executable, "-m", "mlflow", "server",
-        "--backend-store-uri", uri,
-        "--default-artifact-root", artifacts, "--artifacts-destination", artifacts,
-        "--host", HOST, "--port", str(port), "--workers", "1",
-        "--uvicorn-opts", "--no-access-log",
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        "--backend-store-uri",
+        uri,
+        "--default-artifact-root",
+        artifacts,
+        "--artifacts-destination",
+        artifacts,
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--uvicorn-opts",
+        "--no-access-log",
+    ]
 
 
 def serve_ui(home: Path, uri: str, port: int = 5000) -> NoReturn:

@@ -116,8 +116,10 @@ class Tracker:
             log.warning(
                 "cannot log to MLflow at %s (%s); the run goes on, and what is to be logged is "
                 "kept in %s: log it later with `tgap sync`",
-                without_password(self.uri), _reason(error), journal.folder,
-            )  # fmt: skip
+                without_password(self.uri),
+                _reason(error),
+                journal.folder,
+            )
 
     @contextmanager
     def _sweep_log(self) -> Iterator[RunLog]:

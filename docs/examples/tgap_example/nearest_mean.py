@@ -6,12 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.classifiers.base import Classifier, Log
-from tgap.core import (
-    Floats,
-    Images,
-    ImageSet,
-    Weights,
-)
+from tgap.core import Floats, Images, ImageSet, Weights
 
 
 @dataclass(kw_only=True)

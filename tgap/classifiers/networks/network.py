@@ -18,12 +18,7 @@ from tgap.core.device import torch_device
 from tgap.core.errors import ContractError, TgapError
 from tgap.core.progress import progress
 from tgap.core.seeding import isolated
-from tgap.core.types import (
-    Floats,
-    Images,
-    ImageSet,
-    Weights,
-)
+from tgap.core.types import Floats, Images, ImageSet, Weights
 
 if TYPE_CHECKING:
     import torch

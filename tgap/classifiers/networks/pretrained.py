@@ -143,9 +143,11 @@ class Pretrained(Network):
 
         if self.image_size is not None and batch.shape[1:3] != (self.image_size, self.image_size):
             pixels = interpolate(
-                batch.permute(0, 3, 1, 2).to(torch.float32), size=[self.image_size] * 2,
-                mode="bilinear", antialias=True,
-            )  # fmt: skip
+                batch.permute(0, 3, 1, 2).to(torch.float32),
+                size=[self.image_size] * 2,
+                mode="bilinear",
+                antialias=True,
+            )
             batch = pixels.permute(0, 2, 3, 1)
         return super()._input(batch, scaling)
 

@@ -19,11 +19,21 @@ from tgap.core.types import Bools, Indices
 Reals = NDArray[np.float64]
 
 COUNTS = {
-    "Atelectasis": 11559, "Cardiomegaly": 2776, "Consolidation": 4667, "Edema": 2303,
-    "Effusion": 13317, "Emphysema": 2516, "Fibrosis": 1686, "Hernia": 227,
-    "Infiltration": 19894, "Mass": 5782, "Nodule": 6331, "Pleural_Thickening": 3385,
-    "Pneumonia": 1431, "Pneumothorax": 5302,
-}  # fmt: skip
+    "Atelectasis": 11559,
+    "Cardiomegaly": 2776,
+    "Consolidation": 4667,
+    "Edema": 2303,
+    "Effusion": 13317,
+    "Emphysema": 2516,
+    "Fibrosis": 1686,
+    "Hernia": 227,
+    "Infiltration": 19894,
+    "Mass": 5782,
+    "Nodule": 6331,
+    "Pleural_Thickening": 3385,
+    "Pneumonia": 1431,
+    "Pneumothorax": 5302,
+}
 """Images of each finding among NIH's 112,120."""
 FINDINGS = tuple(COUNTS)
 RATES = np.array(list(COUNTS.values())) / 112_120
@@ -32,14 +42,17 @@ _SICKNESS = 0.33
 """Loading of every finding on how sick a patient is."""
 _GROUPS = {
     "fluid": {
-        "Effusion": 0.5, "Edema": 0.5, "Cardiomegaly": 0.5, "Atelectasis": 0.4,
+        "Effusion": 0.5,
+        "Edema": 0.5,
+        "Cardiomegaly": 0.5,
+        "Atelectasis": 0.4,
         "Infiltration": 0.3,
     },
     "airspace": {"Infiltration": 0.3, "Consolidation": 0.5, "Pneumonia": 0.6, "Edema": 0.3},
     "tumour": {"Mass": 0.5, "Nodule": 0.5},
     "scar": {"Fibrosis": 0.5, "Pleural_Thickening": 0.5},
     "leak": {"Pneumothorax": 0.5, "Emphysema": 0.5},
-}  # fmt: skip
+}
 """Further loadings: findings that come together share a patient's hidden trait."""
 _LASTING = 0.75
 """Share of a finding's own variance that stays the same in all images of a patient."""

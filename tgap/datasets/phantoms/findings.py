@@ -6,12 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from tgap.core.types import Floats
-from tgap.datasets.phantoms.anatomy import (
-    SIDES,
-    Chest,
-    Row,
-    Shape,
-)
+from tgap.datasets.phantoms.anatomy import SIDES, Chest, Row, Shape
 from tgap.datasets.phantoms.factors import FINDINGS, severity_of
 from tgap.datasets.phantoms.noise import smooth_noise
 
@@ -38,9 +33,13 @@ def deform(row: Row, shape: Shape) -> Shape:
     base[int(row["atelectasis_side"])] -= 0.20 * strength(row, "Atelectasis")
     heart *= 1 - 0.15 * inflated
     return dataclasses.replace(
-        shape, base=base, drop=drop, air=air, heart_width=heart,
+        shape,
+        base=base,
+        drop=drop,
+        air=air,
+        heart_width=heart,
         vessels=vessels * (1 - 0.4 * inflated),
-    )  # fmt: skip
+    )
 
 
 def vessel_mask(row: Row, chest: Chest) -> Floats:

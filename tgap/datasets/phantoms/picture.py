@@ -10,12 +10,7 @@ import numpy as np
 from tgap.core.progress import progress
 from tgap.core.seeding import rng_for
 from tgap.core.types import Floats, Images
-from tgap.datasets.phantoms.anatomy import (
-    Chest,
-    Row,
-    draw_chest,
-    shape_of,
-)
+from tgap.datasets.phantoms.anatomy import Chest, Row, draw_chest, shape_of
 from tgap.datasets.phantoms.bones import draw_bones
 from tgap.datasets.phantoms.factors import Factors
 from tgap.datasets.phantoms.findings import add_findings, deform, vessel_mask

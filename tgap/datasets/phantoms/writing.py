@@ -11,12 +11,7 @@ import numpy as np
 from tgap.core.errors import ConfigError, DataError
 from tgap.core.files import whole_folder
 from tgap.core.types import Images
-from tgap.datasets.phantoms.factors import (
-    FINDINGS,
-    Factors,
-    draw_factors,
-    draw_typical,
-)
+from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors, draw_typical
 from tgap.datasets.phantoms.picture import draw_all
 
 TABLE = "Data_Entry_2017_v2020.csv"
@@ -150,7 +145,7 @@ def _check(images: int, size: int, seed: int) -> None:
     if seed < 0:
         problems.append(f"seed must be at least 0, got {seed}")
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(*problems)
 
 
 def _write(folder: Path, factors: Factors, size: int, quirks: bool, workers: int | None) -> None:
@@ -170,9 +165,11 @@ def _write(folder: Path, factors: Factors, size: int, quirks: bool, workers: int
         (folder / name).write_text("".join(lines), "utf-8")
     columns = factors.columns
     about = _README.format(
-        images=len(factors), patients=int(columns["patient"][-1]), size=size,
+        images=len(factors),
+        patients=int(columns["patient"][-1]),
+        size=size,
         seed=int(columns["seed"][0]),
-    )  # fmt: skip
+    )
     (folder / "README.txt").write_text(about, "utf-8")
     draw_all(factors, size, put, workers)
 
@@ -200,11 +197,18 @@ def _write_table(path: Path, factors: Factors, names: Sequence[str], size: int) 
         (
             names[i],
             "|".join(FINDINGS[f] for f in np.flatnonzero(present[i])) or "No Finding",
-            int(columns["follow_up"][i]), int(columns["patient"][i]), int(columns["age"][i]),
-            columns["sex"][i], columns["view"][i], size, size, spacing, spacing,
+            int(columns["follow_up"][i]),
+            int(columns["patient"][i]),
+            int(columns["age"][i]),
+            columns["sex"][i],
+            columns["view"][i],
+            size,
+            size,
+            spacing,
+            spacing,
         )
         for i in range(len(factors))
-    )  # fmt: skip
+    )
     _write_csv(path, HEADER, rows)
 
 

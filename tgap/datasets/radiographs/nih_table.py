@@ -16,9 +16,21 @@ from tgap.core.types import Bools, Indices
 from tgap.datasets.reading.cells import membership, split_cell
 
 FINDINGS = (
-    "Atelectasis", "Cardiomegaly", "Consolidation", "Edema", "Effusion", "Emphysema", "Fibrosis",
-    "Hernia", "Infiltration", "Mass", "Nodule", "Pleural_Thickening", "Pneumonia", "Pneumothorax",
-)  # fmt: skip
+    "Atelectasis",
+    "Cardiomegaly",
+    "Consolidation",
+    "Edema",
+    "Effusion",
+    "Emphysema",
+    "Fibrosis",
+    "Hernia",
+    "Infiltration",
+    "Mass",
+    "Nodule",
+    "Pleural_Thickening",
+    "Pneumonia",
+    "Pneumothorax",
+)
 
 
 NO_FINDING = "No Finding"
@@ -228,9 +240,10 @@ def _files_and_patients(cells: _Cells) -> tuple[NDArray[np.str_], Indices]:
     patients = _integers(cells, "patient")
     named = np.array([int(name[:8]) for name in files], dtype=np.int64)
     cells.refuse(
-        "file", np.flatnonzero(named != patients),
+        "file",
+        np.flatnonzero(named != patients),
         "the first 8 digits of 'Image Index' must be the 'Patient ID' of the row",
-    )  # fmt: skip
+    )
     return np.array(files, dtype=np.str_), patients
 
 
@@ -248,9 +261,10 @@ def _findings(cells: _Cells) -> Bools:
         if not names or (NO_FINDING in names and len(set(names)) > 1)
     }
     cells.refuse(
-        "findings", (row for row, cell in enumerate(column) if cell in bad),
+        "findings",
+        (row for row, cell in enumerate(column) if cell in bad),
         f"'Finding Labels' must be '{NO_FINDING}' alone, or findings with | between them",
-    )  # fmt: skip
+    )
     found = membership(sets, (*FINDINGS, NO_FINDING))[:, : len(FINDINGS)]
     return found[[position[cell] for cell in column]]
 

@@ -13,12 +13,7 @@ from numpy.typing import NDArray
 from tgap.core.component import option
 from tgap.core.digest import remembered_file_digest
 from tgap.core.errors import DataError
-from tgap.core.types import (
-    Bools,
-    ImageSet,
-    Indices,
-    NewImages,
-)
+from tgap.core.types import Bools, ImageSet, Indices, NewImages
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import Listing, list_images
@@ -31,10 +26,19 @@ NO_FINDING = "No Finding"
 
 
 PATHOLOGIES = (
-    "Enlarged Cardiomediastinum", "Cardiomegaly", "Lung Opacity", "Lung Lesion", "Edema",
-    "Consolidation", "Pneumonia", "Atelectasis", "Pneumothorax", "Pleural Effusion",
-    "Pleural Other", "Fracture",
-)  # fmt: skip
+    "Enlarged Cardiomediastinum",
+    "Cardiomegaly",
+    "Lung Opacity",
+    "Lung Lesion",
+    "Edema",
+    "Consolidation",
+    "Pneumonia",
+    "Atelectasis",
+    "Pneumothorax",
+    "Pleural Effusion",
+    "Pleural Other",
+    "Fracture",
+)
 
 
 OBSERVATIONS = (NO_FINDING, *PATHOLOGIES, "Support Devices")
@@ -117,9 +121,11 @@ def parse(table: Table) -> NDArray[np.int8]:
     found = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
     for column, name in enumerate(OBSERVATIONS):
         refuse(
-            table, name, lambda cell: cell not in _CELLS,
+            table,
+            name,
+            lambda cell: cell not in _CELLS,
             "must be 1 (positive), 0 (negative), -1 (uncertain) or empty (not mentioned)",
-        )  # fmt: skip
+        )
         found[:, column] = [_CELLS[cell] for cell in table.columns[name]]
     return found
 
@@ -206,18 +212,20 @@ class ObservedRadiographs(Dataset):
         "binary", "no_finding and unhealthy, or the 14 observations", choices=("binary", "findings")
     )
     uncertain: str = option(
-        "zeros", "uncertain observations are negative, positive, or their images left out",
+        "zeros",
+        "uncertain observations are negative, positive, or their images left out",
         choices=("zeros", "ones", "ignore"),
-    )  # fmt: skip
+    )
     views: str = option("frontal", "frontal views, or all", choices=("frontal", "all"))
     size: int = option(256, "height and width that images are brought to", low=8)
     fit: str = option(
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
     bad_files: str = option(
-        "error", "what to do about files that are missing or cannot be read",
+        "error",
+        "what to do about files that are missing or cannot be read",
         choices=decoding.BAD_FILES,
-    )  # fmt: skip
+    )
     official_split: bool = option(True, "keep the source's own test set as the test set")
 
     def problems(self) -> list[str]:
@@ -274,9 +282,10 @@ class ObservedRadiographs(Dataset):
         views = np.flatnonzero(records.frontal | (self.views == "all"))
         made = label(records.observations[views], self.labels, self.uncertain)
         counts = dict(records.notes) | {
-            "other_views": len(records.files) - len(views), **made.left_out,
+            "other_views": len(records.files) - len(views),
+            **made.left_out,
             "unlisted": len(set(listing.files).difference(records.files)),
-        }  # fmt: skip
+        }
         rows = views[made.kept]
         files = [records.files[row] for row in rows]
         notes = _reported(counts)
@@ -287,9 +296,14 @@ class ObservedRadiographs(Dataset):
         there = np.array([i for i, name in enumerate(files) if name not in missing], dtype=np.int64)
         names = [files[i] for i in there]
         decoded = decoding.decode_all(
-            [root / name for name in names], names,
-            self.size, "grey", self.fit, new_images, self.bad_files,
-        )  # fmt: skip
+            [root / name for name in names],
+            names,
+            self.size,
+            "grey",
+            self.fit,
+            new_images,
+            self.bad_files,
+        )
         kept = there[decoded.kept]
         rows = rows[kept]
         metadata = {"file": np.array(records.files, dtype=np.str_), **records.metadata}

@@ -15,13 +15,7 @@ from numpy.typing import NDArray
 
 from tgap.core.errors import DataError
 from tgap.core.progress import progress
-from tgap.core.types import (
-    Bools,
-    Images,
-    Indices,
-    NewImages,
-    Resumable,
-)
+from tgap.core.types import Bools, Images, Indices, NewImages, Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading.dicom import is_dicom, read_dicom
 

@@ -22,9 +22,13 @@ _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 _REQUIRED = (
-    "Rows", "Columns", "PhotometricInterpretation", "BitsAllocated", "BitsStored",
+    "Rows",
+    "Columns",
+    "PhotometricInterpretation",
+    "BitsAllocated",
+    "BitsStored",
     "PixelRepresentation",
-)  # fmt: skip
+)
 
 
 def is_dicom(file: BinaryIO) -> bool:

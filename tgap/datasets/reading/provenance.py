@@ -11,12 +11,7 @@ import numpy as np
 from tgap.core.digest import image_digests
 from tgap.core.errors import DataError
 from tgap.core.files import write_json
-from tgap.core.types import (
-    Bools,
-    ImageSet,
-    Indices,
-    Split,
-)
+from tgap.core.types import Bools, ImageSet, Indices, Split
 from tgap.core.words import words_of
 from tgap.datasets.base import Dataset
 from tgap.datasets.textbook import Textbook
@@ -47,13 +42,16 @@ def write_learned(
         about: What else is worth knowing, in JSON types.
     """
     files = data.metadata.get("file")
-    write_json(folder / FILE, {
-        **about,
-        "shape": list(data.images.shape[1:]),
-        "fit": getattr(dataset, "fit", None),
-        "files": None if files is None else files[rows].tolist(),
-        "pixels": _digests(data, rows),
-    })  # fmt: skip
+    write_json(
+        folder / FILE,
+        {
+            **about,
+            "shape": list(data.images.shape[1:]),
+            "fit": getattr(dataset, "fit", None),
+            "files": None if files is None else files[rows].tolist(),
+            "pixels": _digests(data, rows),
+        },
+    )
 
 
 def problems_with_learned(
@@ -78,8 +76,9 @@ def problems_with_learned(
     if not file.is_file():
         log.info(
             "there is no %s, so nothing is known of who labelled dataset.tuning; if it was a "
-            "classifier, it must not have learned from real_test", file,
-        )  # fmt: skip
+            "classifier, it must not have learned from real_test",
+            file,
+        )
         return []
     learned = _read(file)
     tested = np.isin(data.patients, data.patients[split.real_test])
@@ -125,15 +124,18 @@ def _known(
             log.warning(
                 "%d images of real_test and of its patients have file names of images that the "
                 "labeller of dataset.tuning learned from, but other pixels: if they are the same "
-                "images, the labels know the test set", int(named.sum()),
-            )  # fmt: skip
+                "images, the labels know the test set",
+                int(named.sum()),
+            )
         return same, "as their pixels show"
     if files is None or learned["files"] is None:
         log.warning(
             "whether the labeller of dataset.tuning learned from real_test cannot be told: it read "
             "the real images at %s, here they are %s, and they have no file names; label at the "
-            "run's dataset.real.size to have it checked", learned["shape"], alike[0],
-        )  # fmt: skip
+            "run's dataset.real.size to have it checked",
+            learned["shape"],
+            alike[0],
+        )
     return named, (
         f"by the names of their files (it read them as {learned['shape']}, here they are "
         f"{alike[0]}; if others have the same names, label at this size: then pixels decide)"

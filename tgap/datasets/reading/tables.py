@@ -208,17 +208,19 @@ def read_csv(path: Path, names: Sequence[str]) -> Table:
     if not picked:
         raise DataError(f"table {path} has no rows")
     columns = zip(*picked, strict=True)
-    return Table(path.name, {n: [*map(str.strip, c)] for n, c in zip(names, columns, strict=True)},
-                 lines)  # fmt: skip
+    return Table(
+        path.name, {n: [*map(str.strip, c)] for n, c in zip(names, columns, strict=True)}, lines
+    )
 
 
 def _positions(path: Path, header: Sequence[str], names: Sequence[str]) -> list[int]:
     wrong = [
-        f"no column '{name}'{nearest(name, header)}" if name not in header
+        f"no column '{name}'{nearest(name, header)}"
+        if name not in header
         else f"two columns '{name}'"
         for name in names
         if header.count(name) != 1
-    ]  # fmt: skip
+    ]
     if wrong:
         raise DataError(f"table {path} has {'; '.join(wrong)}")
     return [header.index(name) for name in names]

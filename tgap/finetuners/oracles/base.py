@@ -11,12 +11,7 @@ import numpy as np
 from tgap.core.component import Component, option
 from tgap.core.seeding import isolated
 from tgap.core.settings import Sampler
-from tgap.core.types import (
-    Bools,
-    Doubles,
-    Images,
-    Indices,
-)
+from tgap.core.types import Bools, Doubles, Images, Indices
 from tgap.embedders.base import Embedder
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.latent.base import Conditioning, LatentModel
@@ -144,8 +139,9 @@ class Oracle(Component):
 
     unit: str = option("sample", "what is judged: each sample, or the batch", choices=UNITS)
     warmup: float = option(0.1, "share of the budget before anything is skipped", low=0, high=1)
-    label_floor: float = option(0.25, "least kept share, over that of the label kept most", low=0,
-                                high=1)  # fmt: skip
+    label_floor: float = option(
+        0.25, "least kept share, over that of the label kept most", low=0, high=1
+    )
     patience: int = option(2000, "images of a label skipped in a row before it stops", low=1)
 
     def problems(self) -> list[str]:

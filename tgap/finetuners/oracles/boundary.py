@@ -7,20 +7,9 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.errors import DataError
-from tgap.core.types import (
-    Bools,
-    Doubles,
-    Floats,
-    Indices,
-)
+from tgap.core.types import Bools, Doubles, Floats, Indices
 from tgap.embedders.base import Embedder
-from tgap.finetuners.oracles.base import (
-    Judge,
-    Judgement,
-    Oracle,
-    Tuning,
-    embedder_problems,
-)
+from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning, embedder_problems
 
 
 @dataclass(kw_only=True)

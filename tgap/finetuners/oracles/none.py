@@ -5,12 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.finetuners.oracles.base import (
-    Judge,
-    Judgement,
-    Oracle,
-    Tuning,
-)
+from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
 
 
 @dataclass(kw_only=True)

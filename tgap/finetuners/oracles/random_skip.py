@@ -6,12 +6,7 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.types import Indices
-from tgap.finetuners.oracles.base import (
-    Judge,
-    Judgement,
-    Oracle,
-    Tuning,
-)
+from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
 
 
 @dataclass(kw_only=True)

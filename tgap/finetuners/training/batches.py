@@ -65,9 +65,13 @@ class NoisyBatch:
         """One of so many parts; some may be empty."""
         own = slice(number * self.count // of, (number + 1) * self.count // of)
         return NoisyBatch(
-            self.latents[own], self.timesteps[own], self.targets[own], self.texts[own],
-            self.weights[own], self.count,
-        )  # fmt: skip
+            self.latents[own],
+            self.timesteps[own],
+            self.targets[own],
+            self.texts[own],
+            self.weights[own],
+            self.count,
+        )
 
 
 def noised(noising: Noising, batches: Sequence[Batch], min_snr: float | None) -> list[NoisyBatch]:
@@ -90,10 +94,12 @@ def noised(noising: Noising, batches: Sequence[Batch], min_snr: float | None) ->
         snr = noising.snr(timesteps)
         weights = weights * snr.clamp(max=min_snr) * noising.error_of_x0(timesteps)
     drawn = (
-        noising.noised(latents, noise, timesteps), timesteps,
+        noising.noised(latents, noise, timesteps),
+        timesteps,
         noising.target(latents, noise, timesteps),
-        torch.cat([batch.texts for batch in batches]), weights,
-    )  # fmt: skip
+        torch.cat([batch.texts for batch in batches]),
+        weights,
+    )
     sizes = [len(batch.weights) for batch in batches]
     parts = zip(*(tensor.split(sizes) for tensor in drawn), sizes, strict=True)
     return [

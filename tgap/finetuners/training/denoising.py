@@ -115,11 +115,9 @@ class DenoisingFinetuner(Finetuner):
         if step < rise:
             return peak * (step + 1) / rise
         done = (step - rise) / max(1, budget.steps - rise - 1)
-        left = {
-            "cosine": (1 + math.cos(math.pi * done)) / 2,
-            "linear": 1 - done,
-            "constant": 1.0,
-        }[self.schedule]
+        left = {"cosine": (1 + math.cos(math.pi * done)) / 2, "linear": 1 - done, "constant": 1.0}[
+            self.schedule
+        ]
         return peak * (self.final_rate + (1 - self.final_rate) * left)
 
     def _finetune(

@@ -13,12 +13,7 @@ from tgap.core.settings import Budget
 from tgap.core.types import Indices
 from tgap.finetuners.base import Log, PromptedImages
 from tgap.finetuners.oracles.base import Tuning
-from tgap.finetuners.training.batches import (
-    Source,
-    Texts,
-    denoising_losses,
-    noised,
-)
+from tgap.finetuners.training.batches import Source, Texts, denoising_losses, noised
 from tgap.finetuners.training.gate import Gate
 from tgap.generators.latent.base import LatentModel
 
@@ -74,9 +69,13 @@ class Training:
         self.loss_weights = [1.0, how.prior_weight]
         self.images_per_step = sum(sizes)
         self.tuning = Tuning(
-            model, tuning_set, self.sources[0].moments, budget.steps,
-            autocast=self._autocast, encode=self.texts.of,
-        )  # fmt: skip
+            model,
+            tuning_set,
+            self.sources[0].moments,
+            budget.steps,
+            autocast=self._autocast,
+            encode=self.texts.of,
+        )
         self.gate = Gate(how.oracle, self.tuning, judging)
         self.waiting: Indices = np.empty(0, np.int64)  # kept, and not yet trained on
         self.record = _Record(log, how.title(), prior is not None, how.precision == "float16")
@@ -99,9 +98,11 @@ class Training:
 
         kind = self.model.device.type
         optimizer = torch.optim.AdamW(
-            self.parameters, lr=self.budget.learning_rate, weight_decay=self.how.weight_decay,
+            self.parameters,
+            lr=self.budget.learning_rate,
+            weight_decay=self.how.weight_decay,
             fused=kind != "mps",
-        )  # fmt: skip
+        )
         scaler = torch.amp.GradScaler(kind, enabled=self.how.precision == "float16")
         average = EMAModel(self.parameters, decay=self.how.ema) if self.how.ema else None
         while (rows := self._next_rows()) is not None:
@@ -195,9 +196,10 @@ def _in_training(model: LatentModel, checkpointing: bool) -> Iterator[None]:
     """Training mode, with gradient checkpointing if asked for."""
     parts = (model.denoiser, *model.text_encoders)
     trained = [
-        encoder for encoder in model.text_encoders
+        encoder
+        for encoder in model.text_encoders
         if any(p.requires_grad for p in encoder.parameters())
-    ]  # fmt: skip
+    ]
     for part in parts:
         part.train()
     if checkpointing:
@@ -233,11 +235,7 @@ class _Record:
         self.left_out = 0  # steps in a row
 
     def add(
-        self,
-        step: int,
-        values: Sequence["torch.Tensor"],
-        rate: float,
-        counts: Mapping[str, float],
+        self, step: int, values: Sequence["torch.Tensor"], rate: float, counts: Mapping[str, float]
     ) -> None:
         """Note a step's losses and norm (on the device) and counts."""
         import torch

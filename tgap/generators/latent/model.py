@@ -309,9 +309,10 @@ class StableDiffusionModel(LatentModel):
         """Denoise one latent per seed, and refuse what diverged."""
         import torch
 
-        shape = (self.denoiser.config.in_channels, *(
-            side // self.pipeline.vae_scale_factor for side in (self.height, self.width)
-        ))  # fmt: skip
+        shape = (
+            self.denoiser.config.in_channels,
+            *(side // self.pipeline.vae_scale_factor for side in (self.height, self.width)),
+        )
         generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         noise = torch.stack([torch.randn(shape, generator=each) for each in generators])
         pipeline = self._pipeline(scheduler=self._scheduler(sampler.scheduler))

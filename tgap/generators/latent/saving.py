@@ -100,8 +100,11 @@ def cast_weights(folder: Path, precision: str) -> None:
                 "weight '%s' of the model is beyond the range of %s (largest: %.3g), so %s keeps "
                 "the precision it has; draw with generator.precision=bfloat16 or float32, and set "
                 "storage.weights=bfloat16 for smaller files",
-                beyond[0], precision, weights[beyond[0]].abs().max(), path.name,
-            )  # fmt: skip
+                beyond[0],
+                precision,
+                weights[beyond[0]].abs().max(),
+                path.name,
+            )
             continue
         cast = {
             name: weight.to(dtype, copy=True) if weight.is_floating_point() else weight.clone()

@@ -46,10 +46,8 @@ def scheduler_named(name: str, pipeline: "DiffusionPipeline") -> Any:
 def no_such_scheduler(name: str, known: Sequence[str]) -> ConfigError:
     """The error of a scheduler that a kind of model cannot be drawn from with."""
     return ConfigError(
-        [
-            f"sampler.scheduler must be one of {', '.join(known)} for this generator, got '{name}' "
-            "(prior_sampler.scheduler too)"
-        ]
+        f"sampler.scheduler must be one of {', '.join(known)} for this generator, got '{name}' "
+        "(prior_sampler.scheduler too)"
     )
 
 

@@ -221,8 +221,12 @@ def _tuned(run: Run, data: ImageSet) -> float:
         layers = shapes.get("unet", shapes.get("transformer", {}))
         return losses + width * _lora_numbers(layers, finetuner)
     if isinstance(finetuner, TextualInversion):
-        rows = [shape for part in shapes.values() for name, shape in part.items()
-                if name.endswith("token_embedding.weight")]  # fmt: skip
+        rows = [
+            shape
+            for part in shapes.values()
+            for name, shape in part.items()
+            if name.endswith("token_embedding.weight")
+        ]
         words = finetuner.vectors * len(data.label_names)
         return losses + width * words * sum(shape[1] for shape in rows)
     if run.storage.weights != "float32":

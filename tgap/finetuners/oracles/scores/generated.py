@@ -132,8 +132,10 @@ class _Drawn:
         self.how, self.tuning, self.rng, self.embed = how, tuning, rng, embed
         self.sampler = Sampler(
             scheduler=how.scheduler or tuning.model.usual_scheduler,
-            steps=how.steps, guidance=how.guidance, batch_size=how.batch_size,
-        )  # fmt: skip
+            steps=how.steps,
+            guidance=how.guidance,
+            batch_size=how.batch_size,
+        )
         self.vectors: dict[str, Vectors] = {}
         self.drawn_at: dict[str, int] = {}
 

@@ -19,9 +19,11 @@ WEIGHTS = (lora.WEIGHTS, words.WEIGHTS)
 
 
 KOHYA = {
-    "lora_unet_": "unet", "lora_te_": "text_encoder", "lora_te1_": "text_encoder",
+    "lora_unet_": "unet",
+    "lora_te_": "text_encoder",
+    "lora_te1_": "text_encoder",
     "lora_te2_": "text_encoder_2",
-}  # fmt: skip
+}
 """How names begin in kohya's format, by network."""
 
 

@@ -120,5 +120,6 @@ def _teach(
     with isolated(0), errors_raised_only():  # new rows are drawn at random before they are set
         pipeline.load_textual_inversion(
             [{word: rows} for word, rows in embeddings.items()],
-            tokenizer=tokenizer, text_encoder=encoder,
-        )  # fmt: skip
+            tokenizer=tokenizer,
+            text_encoder=encoder,
+        )

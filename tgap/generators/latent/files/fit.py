@@ -102,9 +102,7 @@ def _misfit(network: "torch.nn.Module", shapes: Shapes) -> str:
     lacking = [n for n, t in wanted.items() if id(t) not in held and not _counted(n)]
     unknown = [name for name in found if name not in wanted and not _counted(name)]
     other = [n for n, shape in found.items() if n in wanted and tuple(wanted[n].shape) != shape]
-    told = {
-        "lack": lacking, "have of other shapes": other, "have, unknown to the config,": unknown,
-    }  # fmt: skip
+    told = {"lack": lacking, "have of other shapes": other, "have, unknown to the config,": unknown}
     return " and ".join(f"{how} {_some(names)}" for how, names in told.items() if names)
 
 

@@ -9,13 +9,7 @@ from typing import Any
 from tgap.core.errors import DataError
 from tgap.core.files import write_json
 from tgap.generators.latent.files.header import shapes_in
-from tgap.generators.latent.files.layouts import (
-    INDEX,
-    PROMPTS,
-    VOCABULARIES,
-    Layout,
-    misfit,
-)
+from tgap.generators.latent.files.layouts import INDEX, PROMPTS, VOCABULARIES, Layout, misfit
 
 GET_IT_AGAIN = "copy or download the folder again"
 

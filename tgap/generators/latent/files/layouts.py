@@ -14,9 +14,14 @@ HALF = "fp16"  # weights that are published beside the full ones, or instead of 
 
 
 TOKENIZER_FILES = (
-    "tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "spiece.model",
-    "special_tokens_map.json", "added_tokens.json",
-)  # fmt: skip
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 
 
 VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
@@ -160,7 +165,10 @@ _DIFFUSERS = "diffusion_pytorch_model"
 
 
 _VAE = Part(
-    "diffusers", ("AutoencoderKL",), stem=_DIFFUSERS, prefix="first_stage_model.",
+    "diffusers",
+    ("AutoencoderKL",),
+    stem=_DIFFUSERS,
+    prefix="first_stage_model.",
     sizes=(
         Sizes(("encoder.conv_in.weight",), {0: "block_out_channels", 1: "in_channels"}),
         Sizes(("decoder.conv_out.weight",), {0: "out_channels", 1: "block_out_channels"}),
@@ -170,11 +178,14 @@ _VAE = Part(
         Layers(r"encoder\.down_blocks\.0\.resnets\.(\d+)\.", "layers_per_block"),
         Layers(r"decoder\.up_blocks\.(\d+)\.", "up_block_types", listed=True),
     ),
-)  # fmt: skip
+)
 
 
 _UNET = Part(
-    "diffusers", ("UNet2DConditionModel",), stem=_DIFFUSERS, prefix="model.diffusion_model.",
+    "diffusers",
+    ("UNet2DConditionModel",),
+    stem=_DIFFUSERS,
+    prefix="model.diffusion_model.",
     sizes=(
         Sizes(
             ("conv_in.weight", "input_blocks.0.0.weight"),
@@ -187,7 +198,7 @@ _UNET = Part(
         Layers(r"^down_blocks\.0\.resnets\.(\d+)\.", "layers_per_block"),
         Layers(r"^up_blocks\.(\d+)\.", "up_block_types", listed=True),
     ),
-)  # fmt: skip
+)
 
 
 _CLIP_SIZES = (Sizes(("token_embedding.weight",), {0: "vocab_size", 1: "hidden_size"}),)
@@ -197,15 +208,22 @@ _CLIP_LAYERS = (Layers(r"\bencoder\.layers\.(\d+)\.", "num_hidden_layers"),)
 
 
 _CLIP = Part(
-    "transformers", ("CLIPTextModel",), stem="model", prefix="cond_stage_model.",
-    sizes=_CLIP_SIZES, layers=_CLIP_LAYERS,
-)  # fmt: skip
+    "transformers",
+    ("CLIPTextModel",),
+    stem="model",
+    prefix="cond_stage_model.",
+    sizes=_CLIP_SIZES,
+    layers=_CLIP_LAYERS,
+)
 
 
 _CLIP_PROJECTED = Part(
-    "transformers", ("CLIPTextModelWithProjection",), stem="model", sizes=_CLIP_SIZES,
+    "transformers",
+    ("CLIPTextModelWithProjection",),
+    stem="model",
+    sizes=_CLIP_SIZES,
     layers=_CLIP_LAYERS,
-)  # fmt: skip
+)
 
 
 _TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
@@ -214,12 +232,16 @@ _TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENI
 _SCHEDULER = Part(
     "diffusers",
     (
-        "DDIMScheduler", "DDPMScheduler", "PNDMScheduler", "LMSDiscreteScheduler",
-        "EulerDiscreteScheduler", "EulerAncestralDiscreteScheduler",
+        "DDIMScheduler",
+        "DDPMScheduler",
+        "PNDMScheduler",
+        "LMSDiscreteScheduler",
+        "EulerDiscreteScheduler",
+        "EulerAncestralDiscreteScheduler",
         "DPMSolverMultistepScheduler",
     ),
     "scheduler_config.json",
-)  # fmt: skip
+)
 
 
 def misfit(part: Part, shapes: Mapping[str, tuple[int, ...]], config: Mapping[str, object]) -> str:

@@ -131,12 +131,7 @@ class _Found:
 
 
 def _single_file(
-    path: str,
-    place: Path,
-    revision: str | None,
-    config: str | None,
-    download: bool,
-    layout: Layout,
+    path: str, place: Path, revision: str | None, config: str | None, download: bool, layout: Layout
 ) -> Source:
     if not layout.single_file:
         raise DataError(
