@@ -19,6 +19,7 @@ from tgap.embedders.base import Embedder
 from tgap.embedders.pixels import Pixels
 from tgap.evaluators.factors import Factors
 from tgap.metrics.probes import Probe, fit_probes
+from tgap.pipeline.preflight.runs import check_components
 
 
 @functools.cache
@@ -254,7 +255,7 @@ def test_a_patients_images_are_not_on_both_sides_of_the_fit():
 
 
 def test_check_is_the_embedders_and_the_threshold_is_a_share():
-    assert Factors(embedder=Broken()).check() == ["no weights"]
+    assert check_components([{"x": Factors(embedder=Broken())}]) == ["x.embedder: no weights"]
     with pytest.raises(ConfigError, match=r"readable must be above 0, got 0"):
         Factors(embedder=Pixels(), readable=0)
 

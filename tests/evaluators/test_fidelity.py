@@ -17,6 +17,7 @@ from tgap.evaluators.fidelity import Fidelity
 from tgap.evaluators.parts.matching import common_count, draw_images
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.neighbours import prdc
+from tgap.pipeline.preflight.runs import check_components
 
 NAMES = ("even", "odd")
 DISTANCES = ("frechet", "kid", "precision", "recall", "density", "coverage")
@@ -238,7 +239,7 @@ def test_same_seed_same_numbers_and_another_seed_draws_others():
 
 
 def test_check_is_the_embedders():
-    assert Fidelity(embedder=Broken()).check() == ["no weights"]
+    assert check_components([{"x": Fidelity(embedder=Broken())}]) == ["x.embedder: no weights"]
     assert Fidelity(embedder=Pixels()).check() == []
 
 

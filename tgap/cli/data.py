@@ -8,9 +8,8 @@ from pathlib import Path
 from tgap.cli.terminal import USAGE, log_to_terminal
 from tgap.composition.config import Run
 from tgap.core.files import home_folder, write_json
-from tgap.pipeline.artifacts import read_images, read_split
 from tgap.pipeline.plan import plan_data
-from tgap.pipeline.stages import prepare
+from tgap.pipeline.preparation import prepared
 from tgap.report.dataset import Description, contact_sheet, describe
 from tgap.store import Artifact, Spec, Store
 
@@ -45,16 +44,14 @@ def data_command(words: Sequence[str]) -> int:
 
 def described(run: Run, store: Store) -> tuple[Description, Artifact, Path]:
     """A run's dataset: its description, its artifact, and its contact sheet."""
-    its = plan_data(run)
-    artifacts: dict[str, Artifact] = {}
-    prepare(run, store, its, artifacts)
+    data = prepared(plan_data(run), store)
 
     def make(folder: Path) -> None:
-        data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
-        write_json(folder / "description.json", describe(data, split).as_json())
-        contact_sheet(data, folder / "contact_sheet.png")
+        images = data.images()
+        write_json(folder / "description.json", describe(images, data.sides()).as_json())
+        contact_sheet(images, folder / "contact_sheet.png")
 
-    upstream = {"dataset": its.dataset.key, "split": its.split.key}
+    upstream = {"dataset": data.dataset.key, "split": data.split.key}
     artifact = store.get_or_make(Spec("description", {}, upstream), make)
     found = Description(**artifact.read_json("description.json"))
-    return found, artifacts["dataset"], artifact.path("contact_sheet.png")
+    return found, data.dataset, artifact.path("contact_sheet.png")

@@ -51,10 +51,6 @@ class Factors(Evaluator):
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     readable: float = option(0.3, "least R^2 for a factor to count", above=0, high=1)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         train = evidence.real_train()
         if not train.metadata:

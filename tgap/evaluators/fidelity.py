@@ -44,10 +44,6 @@ class Fidelity(Evaluator):
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
     k: int = option(5, "which nearest neighbour a ball reaches to", low=1)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         synthetic = evidence.synthetic()
         label_names = synthetic[0].label_names

@@ -104,10 +104,6 @@ class Memorization(Evaluator):
     )
     mirror: bool = option(True, "whether mirror images count as copies")
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         tuned_on = evidence.tuned_on()
         if tuned_on is None or len(tuned_on) == 0:

@@ -11,7 +11,7 @@ from tgap.core.component import Component
 from tgap.core.errors import ContractError
 from tgap.core.settings import Budget
 from tgap.core.types import Doubles, Images, Indices
-from tgap.generators.base import Model
+from tgap.generators.base import Model, Networks
 
 Log = Callable[[int, dict[str, float]], None]
 """Told (optimizer step, values by name)."""
@@ -58,10 +58,6 @@ class Finetuner(Component):
     saves_adapter: ClassVar[bool] = False
     """True if its models are saved as what they learned beside the base model, not as a whole."""
 
-    def check(self) -> list[str]:
-        """What can be known to go wrong before it tunes, as sentences."""
-        return []
-
     def schedulers(self) -> dict[str, str]:
         """Schedulers that it draws with while it tunes, by the names of the settings."""
         return {}
@@ -69,6 +65,18 @@ class Finetuner(Component):
     def prior_images(self) -> int:
         """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""
         return 0
+
+    def stored_numbers(self, networks: Networks, labels: int) -> int:
+        """How many numbers of its own a tuned model is saved with, roughly.
+
+        Args:
+            networks: Shapes of the untuned model's weights.
+            labels: How many labels there are.
+
+        Returns:
+            Those of the networks that it changes (the denoiser), or of an adapter.
+        """
+        return networks.denoiser_numbers()
 
     def finetune(
         self,

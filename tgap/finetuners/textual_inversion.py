@@ -9,6 +9,7 @@ import numpy as np
 from tgap.core.component import option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
+from tgap.generators.base import Networks
 from tgap.generators.latent.base import LatentModel
 
 
@@ -48,6 +49,16 @@ class TextualInversion(DenoisingFinetuner):
                 f"have, got {self.prior_weight:g}"
             ]
         return []
+
+    def stored_numbers(self, networks: Networks, labels: int) -> int:
+        """Those of its words' embeddings, one word per label."""
+        embeddings = [
+            shape
+            for shapes in networks.others.values()
+            for name, shape in shapes.items()
+            if name.endswith("token_embedding.weight")
+        ]
+        return self.vectors * labels * sum(shape[1] for shape in embeddings)
 
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator

@@ -42,10 +42,6 @@ class Boundary(Oracle):
         """A unit that it cannot judge, and an embedder that needs the run's classifier."""
         return super().problems() + embedder_problems(self.embedder)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Judges every image once, before the first batch.
 

@@ -89,10 +89,6 @@ class DenoisingFinetuner(Finetuner):
             return super().title()
         return f"{super().title()}+{self.oracle.title()}"
 
-    def check(self) -> list[str]:
-        """What is wrong with the oracle."""
-        return [f"oracle: {text}" for text in self.oracle.check()]
-
     def schedulers(self) -> dict[str, str]:
         """That of the oracle's score, where one is set."""
         set_one = getattr(getattr(self.oracle, "score", None), "scheduler", None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tgap.core.component import option
 from tgap.core.device import torch_device
 from tgap.core.errors import DataError
-from tgap.generators.base import Pretrained
+from tgap.generators.base import Networks, Pretrained
 from tgap.generators.latent.adapters.loading import (
     adapter_digest,
     adapter_problems,
@@ -110,15 +110,16 @@ class LatentGenerator(Pretrained):
         return dataclasses.replace(self, path=str(folder), revision=None, config=None, adapters=[])
 
     def check(self) -> list[str]:
-        """Problems with the files, as sentences; neither torch nor weights are loaded.
+        """Problems with device and files, as sentences; no weights are loaded.
 
         With ``download`` what is not in the hub's cache is fetched here.
         """
+        problems = super().check()
         try:
             source = self.source()
         except DataError as error:
-            return [str(error)]
-        problems = source.problems() or self._size_problems(source.folder)
+            return [*problems, str(error)]
+        problems += source.problems() or self._size_problems(source.folder)
         return problems + adapter_problems(self.adapters, source)
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
@@ -132,6 +133,15 @@ class LatentGenerator(Pretrained):
         words = {text for folder in folders for text in saved_texts(folder)}
         read = [text for text in texts if text not in words]  # in whose place words are read
         return prompt_problems(read, source.folder, self.layout)
+
+    def networks(self) -> Networks:
+        """Shapes of its weights, from the headers of its files.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        others = dict(self.source().shapes())
+        return Networks(others.pop(self.layout.denoiser, {}), others)
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the configs."""

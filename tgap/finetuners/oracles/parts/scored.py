@@ -27,10 +27,6 @@ class Scored(Oracle):
         default_factory=Generated, metadata={"help": "how well the model makes an image already"}
     )
 
-    def check(self) -> list[str]:
-        """What is wrong with the score."""
-        return self.score.check()
-
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Scores, then rules."""
         scorer, rule = self.score.scorer(tuning, rng), self._rule()
