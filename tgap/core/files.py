@@ -1,4 +1,4 @@
-"""Files of artifacts: written without pickle, brought to disk, hashed; errors say what to do."""
+"""Files of artifacts: written without pickle, brought to disk; errors say what to do."""
 
 import errno
 import json
