@@ -32,9 +32,9 @@ def progress(description: str, total: int) -> Iterator[Advance]:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-    defaults = Progress.get_default_columns()  # the last one is the time left
-    columns = (*defaults, "left,", MofNCompleteColumn(), "after", TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    columns = Progress.get_default_columns()  # the last one is the time left
+    more = ("left,", MofNCompleteColumn(), "after", TimeElapsedColumn())
+    with Progress(*columns, *more, console=Console(stderr=True)) as bar:
         task = bar.add_task(description, total=total)
         yield lambda done: bar.update(task, completed=done)
 

@@ -29,7 +29,7 @@ from safetensors import SafetensorError
 
 from tgap.core.digest import digest_of, file_digest
 from tgap.core.errors import StoreError
-from tgap.core.files import cannot_write, remedy, sync, writing
+from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.manifest import MANIFEST, problem_of, seal
 from tgap.store.spec import Spec
 
@@ -179,7 +179,7 @@ class Store:
         artifact = self.find(spec)  # without the lock: reading a store needs no right to write
         if artifact is not None:
             return artifact
-        with self._locked(spec):
+        with locked(self._lock_path(_lock_name(spec)), f"{spec}"):
             try:
                 artifact = self._load(spec)  # again: another process may have made it meanwhile
             except _DamagedError as error:
@@ -262,23 +262,6 @@ class Store:
             return self.root / "partial" / f"{_lock_name(spec)}.{_host()}"
         return self.root / "tmp" / f"{_lock_name(spec)}.{_host()}.{os.getpid()}"
 
-    @contextmanager
-    def _locked(self, spec: Spec) -> Iterator[None]:
-        path = self._lock_path(_lock_name(spec))
-        # The system frees it when its holder dies, however that dies.
-        lock = filelock.FileLock(path, poll_interval=0.2)
-        with writing(f"the lock of {spec}", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                log.info("%s is being made by another process; waiting for it", spec)
-                lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
-
     def _lock_path(self, name: str) -> Path:
         return self.root / "locks" / f"{name}.lock"
 
@@ -291,9 +274,9 @@ class Store:
         """
         try:
             for folder in sorted((self.root / "tmp").glob(f"*.{_host()}.*")):
-                lock = filelock.FileLock(self._lock_path(folder.name.partition(".")[0]), timeout=0)
+                name = folder.name.partition(".")[0]
                 try:
-                    with lock:
+                    with locked(self._lock_path(name), name, wait=False):
                         shutil.rmtree(folder)
                 except filelock.Timeout:
                     continue  # being made right now
@@ -303,7 +286,7 @@ class Store:
                 if time.time() - folder.stat().st_mtime > PARTIAL_DAYS * 86_400:
                     shutil.rmtree(folder)
                     log.info("removed %s, interrupted long ago", folder)
-        except OSError as error:  # no reason not to work
+        except (OSError, StoreError) as error:  # no reason not to work
             log.warning("cannot remove left-overs in %s: %s", self.root, error)
 
 
