@@ -10,7 +10,7 @@ from sklearn.preprocessing import normalize
 from tgap.core.errors import ConfigError, ContractError, DataError
 from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
-from tgap.selectors.clusterers.base import check_found
+from tgap.selectors.clusterers.base import require_all
 from tgap.selectors.clusterers.findings import Findings
 from tgap.selectors.clusterers.kmeans import Kmeans
 
@@ -93,7 +93,7 @@ def test_kmeans_of_too_few_different_images(vectors: np.ndarray, distinct: int, 
 
 def test_fewer_clusters_than_asked_for_are_told() -> None:
     with pytest.raises(DataError, match=r"found 2 clusters instead of n_clusters=3 among 4 images"):
-        check_found(np.array([0, 1, 1, 0]), 3)
+        require_all(np.array([0, 1, 1, 0]), 3)
 
 
 def test_kmeans_needs_vectors() -> None:

@@ -235,7 +235,7 @@ def test_rbf_with_a_gamma_that_isolates() -> None:
 
 
 def test_rbf_says_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tgap.selectors.clusterers.spectral._RBF_LIMIT", 20)
+    monkeypatch.setattr("tgap.selectors.clusterers.spectral.RBF_LIMIT", 20)
     with pytest.raises(DataError, match="at most 20 images per label, got 30; use affinity=knn"):
         Spectral(affinity="rbf").cluster(candidates(cloud(30)), np.random.default_rng(0))
 

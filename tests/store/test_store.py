@@ -3,16 +3,19 @@ import hashlib
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import SafetensorError
 
 import tgap.store.manifest
 import tgap.store.store
@@ -464,6 +467,20 @@ def test_disk_errors_of_a_maker_are_told_with_their_remedy(store, number, remedy
     assert os.strerror(number) in str(raised.value)
     assert store.find(SPEC) is None
     assert left_in_tmp(store) == []
+
+
+@pytest.mark.parametrize("error", [OSError("16 requested and 0 written"), SafetensorError("Io")])
+@pytest.mark.parametrize(("free", "told"), [(0, StoreError), (2**30, None)])
+def test_failed_writes_without_a_number_are_told_by_the_room_left(
+    store, monkeypatch, error, free, told
+):
+    def fail(folder):
+        raise error
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    with pytest.raises(told or type(error)) as raised:
+        store.get_or_make(SPEC, fail)
+    assert ("No space left on device; free some space" in str(raised.value)) == (free == 0)
 
 
 def test_writers_tell_of_a_full_disk(tmp_path):

@@ -1,7 +1,6 @@
 """Images -> one score per label."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,10 +9,7 @@ import numpy as np
 from tgap.core.component import Component, option
 from tgap.core.device import DEVICES, device_problems
 from tgap.core.errors import ConfigError, ContractError
-from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Weights
-
-Log = Callable[[int, dict[str, float]], None]
-"""Told (epoch, values by name)."""
+from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Log, Weights
 
 
 @dataclass(kw_only=True)

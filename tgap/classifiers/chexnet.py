@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tgap.classifiers.networks.pretrained import Pretrained, State, rgb_scaling
+from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
 from tgap.core.component import option
 from tgap.core.errors import DataError
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
 OLD_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """torchvision's published file is older than its names: ``norm.1.weight`` is ``norm1.weight``."""
 
 
 @dataclass(kw_only=True)
-class Chexnet(Pretrained):
+class Chexnet(PretrainedNetwork):
     """DenseNet-121 with one sigmoid per label, binary or 14 findings.
 
     Rajpurkar et al., CheXNet: radiologist-level pneumonia detection on chest X-rays with deep

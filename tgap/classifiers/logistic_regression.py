@@ -2,18 +2,15 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from tgap.classifiers.base import Classifier, Log
+from tgap.classifiers.base import Classifier
 from tgap.core.component import option
 from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Floats, Images, ImageSet, Weights
+from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet, Log, Weights
 from tgap.embedders.base import Embedder
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 @dataclass(kw_only=True)
@@ -142,9 +139,7 @@ class LogisticRegression(Classifier):
         return flat.astype(np.float32) / np.float32(255)
 
 
-def moved_line(
-    start: "NDArray[np.float64]", vectors: Floats, truth: Bools, c: float, max_iter: int
-) -> "NDArray[np.float64]":
+def moved_line(start: Doubles, vectors: Floats, truth: Bools, c: float, max_iter: int) -> Doubles:
     """Of one label, the coefficients and the intercept ``(d + 1,)`` that a few vectors ask for.
 
     Minimises sum_i log(1 + exp(-s_i w.x_i)) + ||w - start||^2 / (2 c), where s_i = 1 for images
@@ -157,13 +152,13 @@ def moved_line(
     x = np.column_stack([vectors.astype(np.float64), np.ones(len(vectors))])
     signed = np.where(truth, 1.0, -1.0)[:, None] * x
 
-    def loss(w: "NDArray[np.float64]") -> tuple[float, "NDArray[np.float64]"]:
+    def loss(w: Doubles) -> tuple[float, Doubles]:
         margin, step = signed @ w, w - start
         value = np.logaddexp(0, -margin).sum() + step @ step / (2 * c)
         return float(value), step / c - expit(-margin) @ signed
 
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iter})
-    return np.asarray(found.x, dtype=np.float64)
+    fit = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": max_iter})
+    return np.asarray(fit.x, dtype=np.float64)
 
 
 def standardised(vectors: Floats, scaling: Weights) -> Floats:
@@ -171,11 +166,11 @@ def standardised(vectors: Floats, scaling: Weights) -> Floats:
     return np.asarray((vectors - scaling["mean"]) / scaling["std"], dtype=np.float32)
 
 
-def logits(vectors: Floats, lines: Weights) -> "NDArray[np.float64]":
+def logits(vectors: Floats, lines: Weights) -> Doubles:
     """``(N, L)`` logits."""
     return np.asarray(vectors.astype(np.float64) @ lines["coef"].T + lines["intercept"])
 
 
-def cross_entropy(logits: "NDArray[np.float64]", labels: Bools) -> float:
+def cross_entropy(logits: Doubles, labels: Bools) -> float:
     """Mean binary cross-entropy: log(1 + exp(-z)) where the label holds, else log(1 + exp(z))."""
     return float(np.logaddexp(0, np.where(labels, -logits, logits)).mean())

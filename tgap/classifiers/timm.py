@@ -5,7 +5,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tgap.classifiers.networks.pretrained import Pretrained, State, rgb_scaling
+from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
 from tgap.core.component import option
 from tgap.core.errors import DataError
 from tgap.core.types import Images, Weights
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(kw_only=True)
-class Timm(Pretrained):
+class Timm(PretrainedNetwork):
     """A model of timm by its name, with one sigmoid per label.
 
     AdamW with a one-cycle learning rate. Images are normalised as the model's published weights

@@ -1,4 +1,4 @@
-"""Digest of a folder's content, so that a folder counts by what is in it, not by its path."""
+"""Digests: of folders, files and images, which count by their content; of JSON values."""
 
 import functools
 import hashlib

@@ -1,7 +1,8 @@
-"""Files of artifacts: written without pickle, brought to disk, hashed; errors say what to do."""
+"""Files of artifacts: written without pickle, brought to disk; errors say what to do."""
 
 import errno
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from tgap.core.digest import plain_json
 from tgap.core.errors import ContractError, DataError, StoreError
+
+log = logging.getLogger(__name__)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -111,6 +114,38 @@ def whole_folder(out: Path, what: str) -> Iterator[Path]:
             f"cannot write {what} to {out}: {error.strerror or error}; free space there, or "
             "give another folder"
         ) from error
+
+
+@contextmanager
+def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
+    """Let one process of this host at a time inside.
+
+    Args:
+        path: The lock's file. It is never removed: a process that waits holds on to this one.
+        what: What is locked, e.g. ``run 1a2b``.
+        wait: For a process that holds the lock, however long.
+
+    Raises:
+        StoreError: If the file cannot be written.
+        filelock.Timeout: If another process holds the lock and ``wait`` is false.
+    """
+    import filelock
+
+    lock = filelock.FileLock(path, poll_interval=0.1)  # free once its holder dies, however
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        if not wait:
+            raise
+        log.info("another process is at work on %s; waiting for it", what)
+        lock.acquire()
+    except OSError as error:
+        raise StoreError(cannot_write(f"the lock of {what}", path, error)) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

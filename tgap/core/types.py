@@ -29,6 +29,10 @@ Doubles = NDArray[np.float64]
 Weights = dict[str, NDArray[Any]]  # a fitted classifier's arrays by name
 
 
+Log = Callable[[int, dict[str, float]], None]
+"""Told a step of the optimizer or an epoch, and values by name."""
+
+
 NewImages = Callable[[tuple[int, int, int, int]], Images]
 """Makes an array of a shape ``(N, H, W, C)``, in memory or on disk, for a dataset to fill."""
 

@@ -48,11 +48,12 @@ class Embedder(Component):
                 not finite.
         """
         if (features is None) == self.uses_classifier:
-            raise ContractError(
-                f"embedder '{self.stem()}' "
-                + ("needs a trained classifier" if features is None else "takes no classifier")
-                + "; it can be used by a selector only"
+            fault = (
+                "needs the features of a trained classifier; hand them over"
+                if features is None
+                else "takes no features of a classifier; leave them out"
             )
+            raise ContractError(f"embedder '{self.stem()}' {fault}")
         vectors = self._embed(images, features)
         if vectors.ndim != 2 or len(vectors) != len(images) or vectors.dtype != np.float32:
             raise ContractError(

@@ -87,14 +87,14 @@ class Clip(Embedder):
 
     def identity(self) -> dict[str, Any]:
         """Local weights count by their content, wherever they lie."""
-        found = super().identity()
+        identity = super().identity()
         if self.model == "tiny" or self.model.startswith(_LOCAL):
             if not self.folder.is_dir():
                 raise DataError(f"the folder of CLIP model '{self.model}' is gone: {self.folder}")
-            found["model"] = folder_digest(self.folder)
+            identity["model"] = folder_digest(self.folder)
         if self._is_file:
-            found["pretrained"] = remembered_file_digest(Path(str(self.pretrained)))
-        return found
+            identity["pretrained"] = remembered_file_digest(Path(str(self.pretrained)))
+        return identity
 
     def width(self, shape: tuple[int, ...]) -> int:
         """As the configuration of a local model says; otherwise that of ViT-B/32."""

@@ -1,7 +1,6 @@
 """Generator + tuning set -> tuned generator."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,11 +9,8 @@ import numpy as np
 from tgap.core.component import Component
 from tgap.core.errors import ContractError
 from tgap.core.settings import Budget
-from tgap.core.types import Doubles, Images, Indices
+from tgap.core.types import Doubles, Images, Indices, Log
 from tgap.generators.base import Model, Networks
-
-Log = Callable[[int, dict[str, float]], None]
-"""Told (optimizer step, values by name)."""
 
 
 @dataclass(frozen=True)

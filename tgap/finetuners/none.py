@@ -6,7 +6,8 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core.settings import Budget
-from tgap.finetuners.base import Finetuner, Log, PromptedImages
+from tgap.core.types import Log
+from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.generators.base import Model
 
 

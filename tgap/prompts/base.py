@@ -1,4 +1,4 @@
-"""What a generator is told: the text of an image, by what the text is for."""
+"""What a generator gets to read: the text of an image, by what the text is for."""
 
 from abc import abstractmethod
 from collections.abc import Sequence

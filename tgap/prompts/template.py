@@ -36,25 +36,25 @@ class Template(Prompts):
 
     def problems(self) -> list[str]:
         """Unknown fields, texts that do not tell labels apart, and a prior that names one."""
-        found = []
+        problems = []
         for use in USES:
             template = getattr(self, use)
             if not _well_formed(template):
-                found.append(
+                problems.append(
                     f"{use} may use {{label}}, {{findings}} and {{domain}} only, got {template!r}"
                 )
             named = [field for field in NAMED if field in template]
             if use == "prior" and named:
-                found.append(
+                problems.append(
                     f"prior must not contain {named[0]}: a prior prompt that equals a tuning "
                     f"prompt trains it back to the untuned model, got {template!r}"
                 )
             elif use != "prior" and not named:
-                found.append(f"{use} must contain {{label}} or {{findings}}, got {template!r}")
+                problems.append(f"{use} must contain {{label}} or {{findings}}, got {template!r}")
         for name, words in self.wordings.items():
             if not words.strip():
-                found.append(f"wordings must have words for '{name}', got {words!r}")
-        return found
+                problems.append(f"wordings must have words for '{name}', got {words!r}")
+        return problems
 
     def names_findings(self, use: str) -> bool:
         """Whether the template has ``{findings}``."""
@@ -90,5 +90,5 @@ def _well_formed(template: str) -> bool:
         fields = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError:
         return False
-    known = ("label", "findings", "domain")
-    return all(name in known and (form, how) == ("", None) for name, form, how in fields)
+    allowed = ("label", "findings", "domain")
+    return all(name in allowed and (form, how) == ("", None) for name, form, how in fields)

@@ -1,7 +1,6 @@
 """How a dataset is split, and how many tuning images each label gets."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -34,9 +33,9 @@ class Protocol(Component):
             DataError: If the dataset has too few images or patients for the sizes, or a set would
                 lack one of the labels.
         """
-        found = self._split(dataset, splitting)
+        split = self._split(dataset, splitting)
         for side in ("pool", "real_train", "real_test"):
-            indices = getattr(found, side)
+            indices = getattr(split, side)
             if (np.diff(indices) <= 0).any():
                 raise ContractError(f"{self.stem()} must return sorted indices without repeats")
             lacking = dataset.labels.any(axis=0) & ~dataset.labels[indices].any(axis=0)
@@ -48,7 +47,7 @@ class Protocol(Component):
                     f"{len(indices)} images of {side} (the dataset's counts: "
                     f"{dataset.label_counts()}); raise {setting} or choose another split_seed"
                 )
-        return found
+        return split
 
     @abstractmethod
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split: ...
@@ -76,18 +75,17 @@ def sizes_per_label(labels: Bools, size: int, unit: str, rng: np.random.Generato
     return counts
 
 
-def require_images(available: int, asked: Sequence[tuple[str, int]]) -> None:
+def require_images(available: int, **sizes: int) -> None:
     """See that sets of these sizes, by the settings' names, fit into so many images.
 
     Raises:
         DataError: If they do not.
     """
-    asked = [(name, size) for name, size in asked if size]
-    wanted = sum(size for _, size in asked)
-    if wanted > available:
-        words = " + ".join(f"{name.removesuffix('_size')} {size}" for name, size in asked)
+    total = sum(sizes.values())
+    if total > available:
+        wanted = {name: size for name, size in sizes.items() if size}
+        words = " + ".join(f"{name.removesuffix('_size')} {size}" for name, size in wanted.items())
         raise DataError(
-            f"the split asks for {words} = {wanted} images, but the dataset has {available} for "
-            f"them; lower {', '.join(name for name, _ in asked)} "
-            "(those not set take 60 %, 20 % and 20 %)"
+            f"the split asks for {words} = {total} images, but the dataset has {available} for "
+            f"them; lower {', '.join(wanted)} (those not set take 60 %, 20 % and 20 %)"
         )

@@ -156,10 +156,10 @@ def _filled(stratum: Indices, wanted: NDArray[np.int64]) -> Indices:
     """The side of each patient with one image, stratum by stratum, the last number being none."""
     sides, carried = [np.empty(0, dtype=np.int64)], np.zeros(wanted.shape[1], dtype=np.int64)
     for row, length in zip(wanted, np.bincount(stratum, minlength=len(wanted)), strict=True):
-        asked = row + carried
-        edges = np.cumsum(np.maximum(asked[:-1], 0))
+        missing = row + carried
+        edges = np.cumsum(np.maximum(missing[:-1], 0))
         sides.append(np.searchsorted(edges, np.arange(length), side="right"))
-        carried = asked - np.bincount(sides[-1], minlength=len(asked))
+        carried = missing - np.bincount(sides[-1], minlength=len(missing))
     return np.concatenate(sides)
 
 
@@ -171,7 +171,7 @@ def _sizes(n: int, splitting: Splitting, own_pool: bool) -> list[int]:
     fifth = max(1, round(0.2 * n))
     pool = 0 if own_pool else splitting.pool_size or max(1, n - 2 * fifth)
     train, test = splitting.train_size or fifth, splitting.test_size or fifth
-    require_images(n, (("pool_size", pool), ("train_size", train), ("test_size", test)))
+    require_images(n, pool_size=pool, train_size=train, test_size=test)
     return [test, train, pool]
 
 
@@ -181,9 +181,9 @@ def _official_sizes(official: int, rest: int, splitting: Splitting, own_pool: bo
     left = max(1, rest - (splitting.train_size or quarter))
     pool = 0 if own_pool else splitting.pool_size or left
     train = splitting.train_size or min(quarter, max(1, rest - pool))
-    require_images(rest, (("pool_size", pool), ("train_size", train)))
+    require_images(rest, pool_size=pool, train_size=train)
     test = splitting.test_size or official
-    require_images(official, (("test_size", test),))
+    require_images(official, test_size=test)
     return [test, train, pool]
 
 

@@ -53,5 +53,5 @@ def _sizes(n: int, splitting: Splitting, own_pool: bool) -> tuple[int, int, int]
     pool = 0 if own_pool else splitting.pool_size or (POOL if large else max(1, n - 2 * fifth))
     rest = max(1, n - test - pool)
     train = splitting.train_size or (rest if large or own_pool else fifth)
-    require_images(n, (("pool_size", pool), ("train_size", train), ("test_size", test)))
+    require_images(n, pool_size=pool, train_size=train, test_size=test)
     return test, pool, train

@@ -6,11 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core.component import Component, option
 from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Floats, ImageSet, Indices, Selection
+from tgap.core.types import Bools, Doubles, Floats, ImageSet, Indices, Selection
 from tgap.embedders.base import Embedder
 
 
@@ -54,7 +53,7 @@ class Picks:
     """
 
     positions: Indices
-    weights: NDArray[np.float64] | None = None
+    weights: Doubles | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -136,32 +135,21 @@ class Selector(Component):
         # it; thinning has others than picking, so that it changes nothing where it drops nothing.
         streams = rng.spawn(2 * len(pool.label_names))
         picking, thinning = streams[: len(streams) // 2], streams[len(streams) // 2 :]
-        indices, weights = [], []
-        notes: dict[str, dict[str, Any]] = {}
+        everyone = Candidates(vectors, pool.findings, pool.patients, pool.finding_names)
+        indices, labels, weights = [], [], []
+        notes: dict[str, dict[str, Any]] = {name: {} for name in pool.label_names}
         for label, name in enumerate(pool.label_names):
             if self.sized and sizes[label] == 0:
-                indices.append(np.empty(0, dtype=np.int64))
-                weights.append(np.empty(0))
-                notes[name] = {}
                 continue
             members = self._members(pool, label, thinning[label])
-            candidates = Candidates(
-                vectors=None if vectors is None else vectors[members],
-                findings=pool.findings[members],
-                patients=pool.patients[members],
-                finding_names=pool.finding_names,
-            )
             size = sizes[label] if self.sized else len(members)
-            picks = self._checked_picks(candidates, size, picking[label], name)
-            picked = members[picks.positions]
-            indices.append(picked)
-            weights.append(np.ones(len(picked)) if picks.weights is None else picks.weights)
+            picks = self._checked_picks(everyone.take(members), size, picking[label], name)
+            indices.append(members[picks.positions])
+            labels.append(np.full(len(picks.positions), label, dtype=np.int64))
+            weights.append(np.ones(len(labels[-1])) if picks.weights is None else picks.weights)
             notes[name] = {"candidates": len(members), **picks.notes}
         return Selection(
-            indices=np.concatenate(indices),
-            labels=np.repeat(np.arange(len(indices), dtype=np.int64), [len(i) for i in indices]),
-            weights=np.concatenate(weights),
-            notes=notes,
+            np.concatenate(indices), np.concatenate(labels), np.concatenate(weights), notes
         )
 
     def _check_request(self, pool: ImageSet, vectors: Floats | None, sizes: Sequence[int]) -> None:

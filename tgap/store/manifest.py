@@ -15,7 +15,6 @@ from tgap.store.spec import Spec
 
 MANIFEST = "manifest.json"
 
-
 SMALL_BYTES = 64 * 2**20
 """Files up to this size are hashed before they are reused."""
 
@@ -37,6 +36,7 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
+        # A link's target may change or vanish without the store's knowledge.
         if path.is_symlink() or name == MANIFEST:
             raise ContractError(
                 f"{spec} may hold plain files and folders only, none named {MANIFEST}; got {name}"
@@ -54,7 +54,7 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": dict(_versions()),
     }
-    write_json(folder / MANIFEST, manifest)
+    write_json(folder / MANIFEST, manifest)  # last: a folder without it is not whole
     sync(folder / MANIFEST)
     sync(folder)
     return manifest
@@ -89,10 +89,10 @@ def problem_of(folder: Path, manifest: Any, spec: Spec) -> str | None:
 
 @functools.cache
 def _versions() -> Mapping[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in ("tgap", "torch", "diffusers", "numpy"):
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            versions[name] = "not installed"
+    return versions

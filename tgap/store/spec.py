@@ -12,7 +12,6 @@ from tgap.core.errors import ContractError
 LAYOUT = 3
 """Part of every key: raised by hand when files of artifacts change their form or meaning."""
 
-
 RESERVED = ("tmp", "locks", "partial")
 """Folders of the store that are no stage."""
 

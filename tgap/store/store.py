@@ -29,30 +29,16 @@ from safetensors import SafetensorError
 
 from tgap.core.digest import digest_of, file_digest
 from tgap.core.errors import StoreError
-from tgap.core.files import (
-    cannot_write,
-    remedy,
-    sync,
-    write_array,
-    write_arrays,
-    write_json,
-    writing,
-)
+from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.manifest import MANIFEST, problem_of, seal
 from tgap.store.spec import Spec
 
-__all__ = ["Artifact", "Spec", "Store", "write_array", "write_arrays", "write_json"]
-
-
 MIN_FREE_MB = 500
-
 
 PARTIAL_DAYS = 14
 """What an interrupted process left half-made is kept so long for another to go on with."""
 
-
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
 
 log = logging.getLogger(__name__)
 
@@ -104,25 +90,27 @@ class Artifact:
 
     def read_arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """The arrays of a safetensors file by name."""
-        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         with self._reading(name) as path:
-            try:
-                return dict(load_file(path))
-            except SafetensorError as error:
-                raise ValueError(str(error)) from error
+            return dict(load_file(path))
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[Path]:
         path = self.path(name)
         try:
             yield path
-        except (ValueError, EOFError, OSError) as error:
+        except (ValueError, EOFError, OSError, SafetensorError) as error:
             raise StoreError(
                 f"cannot read {path}: {error}; "
                 f"delete the folder {self.folder} to have it made again"
             ) from error
+
+
+def content_digest(artifact: Artifact) -> str:
+    """A digest of an artifact's files."""
+    files = artifact.manifest["files"].items()
+    return digest_of({name: recorded["sha256"] for name, recorded in files})
 
 
 class Store:
@@ -148,7 +136,7 @@ class Store:
             with tempfile.TemporaryFile(dir=self.root) as file:
                 file.write(b"tgap")
                 file.flush()
-                os.fsync(file.fileno())
+                os.fsync(file.fileno())  # a full disk may be noticed no earlier
             free_mb = shutil.disk_usage(self.root).free // 2**20
         except OSError as error:
             return [cannot_write("the store", self.root, error)]
@@ -188,17 +176,17 @@ class Store:
             StoreError: If the store cannot be written; nothing half-made is left at the key.
             ContractError: If ``make`` wrote nothing, a link, or a file named as the manifest.
         """
-        found = self.find(spec)
-        if found is not None:
-            return found
-        with self._locked(spec):
+        artifact = self.find(spec)  # without the lock: reading a store needs no right to write
+        if artifact is not None:
+            return artifact
+        with locked(self._lock_path(_lock_name(spec)), f"{spec}"):
             try:
-                found = self._load(spec)
+                artifact = self._load(spec)  # again: another process may have made it meanwhile
             except _DamagedError as error:
                 log.warning("%s; it is made again", error)
                 with writing(f"{spec}", self._folder(spec)):
                     shutil.rmtree(self._folder(spec))
-            return found or self._make(spec, make, resumable)
+            return artifact or self._make(spec, make, resumable)
 
     def verify(self, artifact: Artifact) -> None:
         """Read every file of an artifact and compare its SHA-256 with the manifest's.
@@ -223,8 +211,6 @@ class Store:
     def _folder(self, spec: Spec) -> Path:
         return self.root / spec.stage / spec.key
 
-    # Reading
-
     def _load(self, spec: Spec) -> Artifact | None:
         folder = self._folder(spec)
         try:
@@ -242,11 +228,8 @@ class Store:
             raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")
         return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
 
-    # Writing
-
     def _make(self, spec: Spec, make: Callable[[Path], None], resumable: bool) -> Artifact:
-        temporary = self._temporary(spec, resumable)
-        folder = self._folder(spec)
+        folder, temporary = self._folder(spec), self._temporary(spec, resumable)
         resumes = resumable and temporary.exists()
         log.info("going on with %s, which was interrupted" if resumes else "making %s", spec)
         keep = False
@@ -259,11 +242,13 @@ class Store:
             _call(make, temporary, spec)
             seconds = time.perf_counter() - start
             with writing(f"{spec}", folder):
+                # Content before names: after a power cut, a name must not stand for missing bytes.
                 manifest = seal(temporary, spec, seconds)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(temporary, folder)
+                os.rename(temporary, folder)  # in one step, as both are on one disk
                 sync(folder.parent)
         except KeyboardInterrupt:
+            # Goes on another time; after an error the same would fail again.
             keep = resumable
             raise
         finally:
@@ -273,25 +258,9 @@ class Store:
 
     def _temporary(self, spec: Spec, resumable: bool) -> Path:
         """Where an artifact is made; ours alone under its lock, which may not reach other hosts."""
-        if resumable:
+        if resumable:  # found again by the next process, so without our number
             return self.root / "partial" / f"{_lock_name(spec)}.{_host()}"
         return self.root / "tmp" / f"{_lock_name(spec)}.{_host()}.{os.getpid()}"
-
-    @contextmanager
-    def _locked(self, spec: Spec) -> Iterator[None]:
-        path = self._lock_path(_lock_name(spec))
-        lock = filelock.FileLock(path, poll_interval=0.2)
-        with writing(f"the lock of {spec}", path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                log.info("%s is being made by another process; waiting for it", spec)
-                lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _lock_path(self, name: str) -> Path:
         return self.root / "locks" / f"{name}.lock"
@@ -305,18 +274,19 @@ class Store:
         """
         try:
             for folder in sorted((self.root / "tmp").glob(f"*.{_host()}.*")):
-                lock = filelock.FileLock(self._lock_path(folder.name.partition(".")[0]), timeout=0)
+                name = folder.name.partition(".")[0]
                 try:
-                    with lock:
+                    with locked(self._lock_path(name), name, wait=False):
                         shutil.rmtree(folder)
                 except filelock.Timeout:
                     continue  # being made right now
                 log.info("removed %s, left behind by a process that was killed", folder)
             for folder in sorted((self.root / "partial").glob(f"*.{_host()}")):
+                # By age and not by its lock, which is free for as long as nobody goes on with it.
                 if time.time() - folder.stat().st_mtime > PARTIAL_DAYS * 86_400:
                     shutil.rmtree(folder)
                     log.info("removed %s, interrupted long ago", folder)
-        except OSError as error:
+        except (OSError, StoreError) as error:  # no reason not to work
             log.warning("cannot remove left-overs in %s: %s", self.root, error)
 
 
@@ -327,23 +297,16 @@ class _DamagedError(StoreError):
 def _call(make: Callable[[Path], None], folder: Path, spec: Spec) -> None:
     try:
         make(folder)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
+        number = getattr(error, "errno", None)
+        # A failed write of numpy or safetensors comes without a number.
+        if number is None and shutil.disk_usage(folder).free < 2**20:
+            number = errno.ENOSPC
         # Other errors of this kind are the maker's own, e.g. an image that it cannot read.
-        # numpy's failed write comes without a number.
-        if error.errno in DISK_ERRORS or (error.errno is None and _is_full(folder)):
-            raise StoreError(cannot_write(f"{spec}", folder, error)) from error
-        raise
-    except SafetensorError as error:
-        # It wraps the system's error in a text, also where a model is saved by its own library.
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None or int(number[1]) not in DISK_ERRORS:
+        if number not in DISK_ERRORS:
             raise
-        full = OSError(int(number[1]), os.strerror(int(number[1])))
-        raise StoreError(cannot_write(f"{spec}", folder, full)) from error
-
-
-def _is_full(folder: Path) -> bool:
-    return shutil.disk_usage(folder).free < 2**20
+        reason = OSError(number, os.strerror(number))
+        raise StoreError(cannot_write(f"{spec}", folder, reason)) from error
 
 
 def _lock_name(spec: Spec) -> str:
@@ -353,9 +316,3 @@ def _lock_name(spec: Spec) -> str:
 @functools.cache
 def _host() -> str:
     return re.sub("[^A-Za-z0-9-]", "-", platform.node())
-
-
-def content_digest(artifact: Artifact) -> str:
-    """A digest of an artifact's files."""
-    files = artifact.manifest["files"].items()
-    return digest_of({name: recorded["sha256"] for name, recorded in files})

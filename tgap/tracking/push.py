@@ -9,60 +9,37 @@ import logging
 import os
 import sqlite3
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from tgap.core.errors import TgapError
-from tgap.tracking.journal import Event, Journal, Pushed, complete
-from tgap.tracking.server import quiet, sqlite_file, without_password
-
-METRICS_AT_ONCE = 1000
-
-
-TEXTS_AT_ONCE = 100
-"""MLflow's limits for one call, for metrics and for parameters or tags."""
-
-
-TAG_LENGTH = 8000
-
+from tgap.core.files import locked
+from tgap.tracking.journal import Event, Journal
+from tgap.tracking.server import quiet, sqlite_file
 
 NETWORK_DISKS = ("nfs", "lustre", "gpfs", "cifs", "smb", "beegfs", "fuse")
 
 
-def push(journal: Journal, home: Path, uri: str) -> int:
+def push(journal: Journal, home: Path, uri: str) -> None:
     """Bring MLflow up to the journal, the sweep's journal first if the run belongs to one.
 
     Args:
-        journal: Its lock is held by the caller.
+        journal: Its lock is held by the caller; at least one event.
         home: Folder of the database and of logged files.
         uri: MLflow's tracking uri.
-
-    Returns:
-        The number of events that were pushed.
 
     Raises:
         Exception: Whatever MLflow raises; the journal is as it was.
     """
-    where = without_password(uri)
-    events = journal.events()
-    pushed = journal.pushed(where)
-    database = sqlite_file(uri)
-    lost = database is not None and not database.exists()
-    if not events or (pushed is not None and pushed.events == len(events) and not lost):
-        return 0
+    events, (known_id, done) = journal.events(), journal.pushed(uri)
     journal.to_disk()
     client = connect(uri)
-    run_id = _run_id(client, journal, events[0], pushed, home, uri)
+    run_id = _run_id(client, journal, events[0], known_id, home, uri)
     # A run that had to be looked up or made anew gets everything.
-    done = pushed.events if pushed is not None and pushed.run_id == run_id else 0
-    _log(client, run_id, journal, events[done:])
-    journal.set_pushed(Pushed(where, run_id, len(events), complete(events)))
-    return len(events) - done
+    _log(client, run_id, journal, events[done if run_id == known_id else 0 :])
+    journal.set_pushed(uri, run_id, len(events))
 
 
 @functools.cache
@@ -74,11 +51,12 @@ def connect(uri: str) -> Any:
         from mlflow import MlflowClient
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Values cut to MLflow's limits are no news: the journal has them whole.
+    logging.getLogger("mlflow.utils.validation").setLevel(logging.ERROR)
     database = sqlite_file(uri)
     if database is None:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-    database.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(lock_path(database)):
+    with _locked(database):  # MLflow itself lets two processes make the same tables
         fresh = not database.exists()
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)  # makes the tables, if that is still to be done
@@ -89,9 +67,8 @@ def connect(uri: str) -> Any:
     return client
 
 
-def lock_path(database: Path) -> Path:
-    """The lock under which tables and experiments are made."""
-    return database.with_name(f"{database.name}.lock")
+def _locked(database: Path) -> AbstractContextManager[None]:
+    return locked(database.with_name(f"{database.name}.lock"), str(database))
 
 
 def on_network_disk(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
@@ -105,11 +82,11 @@ def on_network_disk(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
 
 
 def _run_id(
-    client: Any, journal: Journal, start: Event, pushed: Pushed | None, home: Path, uri: str
+    client: Any, journal: Journal, start: Event, known_id: str | None, home: Path, uri: str
 ) -> str:
     """The id of the journal's run: known, found by its tags, or of a run made now."""
-    if pushed is not None and _is_active(client, pushed.run_id):
-        return pushed.run_id
+    if known_id is not None and _is_active(client, known_id):
+        return known_id
     experiment = _experiment_id(client, start["experiment"], home, uri)
     tags = {"tgap.run_key": journal.run_key, "tgap.sweep_key": journal.sweep_key}
     same = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
@@ -141,76 +118,54 @@ def _parent_id(journal: Journal, home: Path, uri: str) -> str | None:
     if parent is None:
         return None
     with parent.locked():
-        if parent.pushed(without_password(uri)) is None:
+        if parent.pushed(uri)[0] is None:
             push(parent, home, uri)
-        pushed = parent.pushed(without_password(uri))
-    return None if pushed is None else pushed.run_id
+        return parent.pushed(uri)[0]
 
 
 def _experiment_id(client: Any, name: str, home: Path, uri: str) -> str:
     """The id of an experiment, which is made if it is not there."""
-    with filelock.FileLock(lock_path(sqlite_file(uri) or home / "mlflow")):
-        found = client.get_experiment_by_name(name)
-        if found is None:
+    with _locked(sqlite_file(uri) or home / "mlflow"):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is None:
             # A server knows best where its files go; without one they go to an absolute folder,
             # not to MLflow's default, which is below the current one.
             served = uri.startswith(("http://", "https://"))
             folder = None if served else (home.absolute() / "mlartifacts").as_uri()
             return str(client.create_experiment(name, artifact_location=folder))
-    if found.lifecycle_stage != "active":
+    if experiment.lifecycle_stage != "active":
         raise TgapError(
             f"experiment '{name}' was deleted in MLflow; restore it (mlflow experiments restore "
-            f"-x {found.experiment_id}) or choose another name with tracking.experiment="
+            f"-x {experiment.experiment_id}) or choose another name with tracking.experiment="
         )
-    return str(found.experiment_id)
-
-
-@dataclass
-class _Batch:
-    """What a stretch of events comes to."""
-
-    metrics: list[tuple[str, float, int, int]] = field(default_factory=list)
-    params: dict[str, str] = field(default_factory=dict)
-    tags: dict[str, str] = field(default_factory=dict)
-    artifacts: dict[str, str] = field(default_factory=dict)
-    status: str | None = None
-    ended: int | None = None
-
-    def add(self, event: Event) -> None:
-        kind, time = event["event"], event["time"]
-        if kind == "metrics":
-            self.metrics += [(k, v, time, event["step"]) for k, v in event["values"].items()]
-        elif kind == "artifact":
-            self.artifacts[event["name"]] = event["path"]
-        elif kind in ("resume", "end"):
-            self.status = event.get("status", "RUNNING")
-            self.ended = time if kind == "end" else None
-        self.params |= event.get("params", {})
-        self.tags |= event.get("tags", {})
+    return str(experiment.experiment_id)
 
 
 def _log(client: Any, run_id: str, journal: Journal, events: Sequence[Event]) -> None:
-    """Log events in as few calls as MLflow allows; how the run ended comes last."""
+    """Log events in few calls, which MLflow divides by its limits; how the run ended comes last."""
     from mlflow.entities import Metric, Param, RunTag
 
-    batch = _Batch()
-    for event in events:
-        batch.add(event)
-    if batch.status == "RUNNING":
+    turns = [event for event in events if event["event"] in ("resume", "end")]
+    ended = turns[-1] if turns and turns[-1]["event"] == "end" else None
+    if turns and not ended:
         client.update_run(run_id, status="RUNNING")
-    for metrics in _chunks(batch.metrics, METRICS_AT_ONCE):
-        client.log_batch(run_id, metrics=[Metric(*metric) for metric in metrics])
-    for params in _chunks(list(batch.params.items()), TEXTS_AT_ONCE):
-        client.log_batch(run_id, params=[Param(*param) for param in params])
-    for tags in _chunks(list(batch.tags.items()), TEXTS_AT_ONCE):
-        client.log_batch(run_id, tags=[RunTag(name, value[:TAG_LENGTH]) for name, value in tags])
-    for name, path in batch.artifacts.items():
-        folder = Path(name).parent.as_posix()
-        client.log_artifact(run_id, str(journal.folder / path), "" if folder == "." else folder)
-    if batch.ended is not None:
-        client.set_terminated(run_id, batch.status, batch.ended)
-
-
-def _chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+    metrics = [
+        Metric(name, value, event["time"], event["step"])
+        for event in events
+        for name, value in event.get("values", {}).items()
+    ]
+    params, tags = (
+        {name: text for event in events for name, text in event.get(kind, {}).items()}
+        for kind in ("params", "tags")
+    )
+    client.log_batch(
+        run_id,
+        metrics,
+        [Param(name, text) for name, text in params.items()],
+        [RunTag(name, text) for name, text in tags.items()],
+    )
+    files = {event["name"]: event["path"] for event in events if event["event"] == "artifact"}
+    for name, path in files.items():
+        client.log_artifact(run_id, str(journal.folder / path), os.path.dirname(name))
+    if ended is not None:
+        client.set_terminated(run_id, ended["status"], ended["time"])

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from tgap.core.errors import ContractError
-from tgap.tracking.journal import Event, Journal, complete
+from tgap.tracking.journal import Journal, complete
 
-PARAM_LENGTH = 6000
 NAME_LENGTH = 250
 
 
@@ -17,7 +16,7 @@ class RunLog:
     """Takes what a run has to tell.
 
     What the journal has of an earlier, interrupted attempt is not logged twice: the first value
-    of a metric's step stays.
+    of a metric's step stays. Names that MLflow does not take raise a ``ContractError``.
 
     Args:
         journal: The run's journal, locked.
@@ -31,9 +30,7 @@ class RunLog:
         """Whether there is no record of it yet."""
         self.done = complete(events)
         """Whether the run was recorded to its end before: whatever is logged is ignored."""
-        self.attempt = sum(event["event"] == "end" for event in events)
-        """How many earlier attempts came to an end, well or not."""
-        self._known = _steps(events)
+        self._logged = {(name, e["step"]) for e in events for name in e.get("values", {})}
 
     def metrics(self, values: Mapping[str, float], step: int = 0, again: bool = False) -> None:
         """Log numbers, NaN and infinities included.
@@ -42,49 +39,30 @@ class RunLog:
             values: By name, e.g. ``tstr/auroc``.
             step: Optimizer step, epoch, ...
             again: Whether values that an earlier attempt logged are logged anew.
-
-        Raises:
-            ContractError: If MLflow does not take a name.
         """
         _check_names("metric", values)
-        new = {
-            name: float(v) for name, v in values.items() if again or (name, step) not in self._known
-        }
-        if new and not self.done:
-            self._journal.append("metrics", step=step, values=new)
-            self._known |= {(name, step) for name in new}
+        new = {k: float(v) for k, v in values.items() if again or (k, step) not in self._logged}
+        if new:
+            self._append("metrics", step=step, values=new)
+            self._logged |= {(name, step) for name in new}
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags; a later value replaces an earlier one."""
         _check_names("tag", values)
-        if values and not self.done:
-            self._journal.append("tags", tags=dict(values))
+        if values:
+            self._append("tags", tags=dict(values))
 
     def artifact(self, path: Path, name: str | None = None) -> None:
-        """Log a copy of a file.
-
-        Args:
-            path: The file.
-            name: Its path in MLflow, e.g. ``tables/sweep.md``; by default its own name.
-
-        Raises:
-            ContractError: If MLflow does not take the name.
-        """
-        name = path.name if name is None else name
-        _check_names("file", [name])
-        if not self.done:
-            self._journal.keep(path, name)
+        """Log a copy of a file, e.g. as ``tables/sweep.md``; by default under its own name."""
+        self._keep(path, name or path.name)
 
     def picture(self, path: Path, name: str | None = None) -> None:
-        """Log a picture, as ``pictures/<name>``; its ending follows from the file."""
-        stem = path.stem if name is None else name.removesuffix(path.suffix)
-        self.artifact(path, f"pictures/{stem}{path.suffix}")
+        """Log a picture as ``pictures/<name>``; by default under its own name."""
+        self._keep(path, f"pictures/{name or path.name}")
 
     def text(self, content: str, name: str) -> None:
         """Log a text as a file, e.g. ``sweep.md``."""
-        _check_names("file", [name])
-        if not self.done:
-            self._journal.keep(content, name)
+        self._keep(content, name)
 
     def config(self, config: Mapping[str, Any]) -> None:
         """Log the resolved configuration as ``config.yaml``."""
@@ -103,27 +81,25 @@ class RunLog:
         _check_names("parameter", params)
         _check_names("tag", tags)
         if self.new:
-            texts = {key: _cut(str(value)) for key, value in params.items()}
-            self._journal.append(
-                "start", experiment=experiment, name=name, params=texts, tags=dict(tags)
-            )
-        elif not self.done:
-            self._journal.append("resume", tags={"tgap.error": ""})
+            texts = {key: str(value) for key, value in params.items()}
+            self._append("start", experiment=experiment, name=name, params=texts, tags=dict(tags))
+        else:
+            self._append("resume", tags={"tgap.error": ""})
         self.flush()
 
     def close(self, status: str, error: str = "") -> None:
         """End the record: ``FINISHED``, ``FAILED`` or ``KILLED``."""
-        if not self.done:
-            self._journal.append("end", status=status, tags={"tgap.error": error} if error else {})
+        self._append("end", status=status, tags={"tgap.error": error} if error else {})
         self.flush()
 
+    def _append(self, kind: str, **content: Any) -> None:
+        if not self.done:
+            self._journal.append(kind, **content)
 
-def _steps(events: list[Event]) -> set[tuple[str, int]]:
-    return {(name, e["step"]) for e in events if e["event"] == "metrics" for name in e["values"]}
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= PARAM_LENGTH else text[: PARAM_LENGTH - 3] + "..."
+    def _keep(self, content: Path | str, name: str) -> None:
+        _check_names("file", [name])
+        if not self.done:
+            self._journal.keep(content, name)
 
 
 def _check_names(what: str, names: Iterable[str]) -> None:

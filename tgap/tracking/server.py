@@ -1,13 +1,13 @@
 """Where MLflow is, and its pages on this machine."""
 
 import os
+import re
 import signal
 import socket
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit, urlunsplit
 
 from tgap.core.errors import TgapError
 
@@ -17,11 +17,9 @@ HOST = "127.0.0.1"
 
 def resolve_uri(home: Path) -> str:
     """``MLFLOW_TRACKING_URI`` if set, else the SQLite database in ``home``; absolute."""
-    given = os.environ.get("MLFLOW_TRACKING_URI", "")
-    if not given:
-        return f"{SQLITE}{home.absolute() / 'mlflow.db'}"
-    database = sqlite_file(given)
-    return given if database is None else f"{SQLITE}{database}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{home / 'mlflow.db'}"
+    database = sqlite_file(uri)
+    return uri if database is None else f"{SQLITE}{database}"
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -33,16 +31,13 @@ def sqlite_file(uri: str) -> Path | None:
     return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
 
 
-def without_password(uri: str) -> str:
-    """A uri that may be written down.
+def without_password(text: str) -> str:
+    """A uri that may be written down, or a text with uris in it.
 
     >>> without_password("https://ada:secret@mlflow.example.org/x")
     'https://mlflow.example.org/x'
     """
-    parts = urlsplit(uri)
-    if "@" not in parts.netloc:
-        return uri
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return re.sub(r"//[^/\s]+@", "//", text)
 
 
 def quiet(environment: MutableMapping[str, str]) -> None:
@@ -56,26 +51,17 @@ def quiet(environment: MutableMapping[str, str]) -> None:
 def ui_command(home: Path, uri: str, port: int = 5000) -> list[str]:
     """The command that serves MLflow's pages to this machine only."""
     artifacts = (home.absolute() / "mlartifacts").as_uri()
-    return [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        uri,
-        "--default-artifact-root",
-        artifacts,
-        "--artifacts-destination",
-        artifacts,
-        "--host",
-        HOST,
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--uvicorn-opts",
-        "--no-access-log",
-    ]
+    options = {
+        "--backend-store-uri": uri,
+        "--default-artifact-root": artifacts,
+        "--artifacts-destination": artifacts,
+        "--host": HOST,
+        "--port": str(port),
+        "--workers": "1",
+        "--uvicorn-opts": "--no-access-log",
+    }
+    words = [word for option in options.items() for word in option]
+    return [sys.executable, "-m", "mlflow", "server", *words]
 
 
 def serve_ui(home: Path, uri: str, port: int = 5000) -> NoReturn:

@@ -1,7 +1,6 @@
 """What the pipeline logs to: a run is in the journal at once, in MLflow at stage ends."""
 
 import logging
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,12 +43,10 @@ class Tracker:
         Args:
             run_key: What identifies the run.
             name: Shown in MLflow.
-            params: Flat; values are cut to 6,000 characters.
+            params: Flat; MLflow cuts long values.
             tags: Further tags.
         """
-        journal = self._journal(run_key)
-        with journal.locked():
-            run_log = RunLog(journal, self.push)
+        with self._log(run_key) as run_log:
             run_log.open(self.experiment, name, params, tags)
             try:
                 yield run_log
@@ -60,25 +57,20 @@ class Tracker:
             run_log.close("FINISHED")
 
     def open_sweep(
-        self,
-        name: str,
-        n_runs: int,
-        params: Mapping[str, object],
-        texts: Mapping[str, str] | None = None,
+        self, name: str, n_runs: int, params: Mapping[str, object], texts: Mapping[str, str] = {}
     ) -> None:
         """Open the sweep's parent run, unless it is there: the same sweep again, or continued."""
         with self._sweep_log() as sweep_log:
             tags = {"tgap.n_runs": str(n_runs)}
             sweep_log.open(self.experiment, name, {"n_runs": n_runs, **params}, tags)
-            for file, content in (texts or {}).items():
+            for file, content in texts.items():
                 sweep_log.text(content, file)
 
     def close_sweep(
         self,
         status: str,
-        metrics: Mapping[int, Mapping[str, float]] | None = None,
-        texts: Mapping[str, str] | None = None,
-        pictures: Mapping[str, Path] | None = None,
+        metrics: Mapping[int, Mapping[str, float]] = {},
+        texts: Mapping[str, str] = {},
     ) -> None:
         """Close the sweep's parent run; nothing happens if it was FINISHED before.
 
@@ -86,19 +78,16 @@ class Tracker:
             status: ``FINISHED``, ``FAILED`` or ``KILLED``.
             metrics: Of the whole sweep, by step; a continued sweep logs them again.
             texts: Files by name, e.g. ``{"table.md": ...}``.
-            pictures: Files by name.
         """
         with self._sweep_log() as sweep_log:
             if sweep_log.new:
                 raise ContractError(
                     f"sweep {self.sweep_key} was not opened; open it before it is closed"
                 )
-            for step, values in (metrics or {}).items():
+            for step, values in metrics.items():
                 sweep_log.metrics(values, step, again=True)
-            for name, content in (texts or {}).items():
-                sweep_log.text(content, name)
-            for name, path in (pictures or {}).items():
-                sweep_log.picture(path, name)
+            for file, content in texts.items():
+                sweep_log.text(content, file)
             sweep_log.close(status)
 
     def push(self, journal: Journal) -> None:
@@ -122,15 +111,17 @@ class Tracker:
             )
 
     @contextmanager
-    def _sweep_log(self) -> Iterator[RunLog]:
-        if self.sweep_key is None:
-            raise ContractError("this tracker has no sweep_key; give it one to open a sweep")
-        journal = self._journal(SWEEP)
+    def _log(self, run_key: str) -> Iterator[RunLog]:
+        journal = Journal(self.home / "journal" / (self.sweep_key or SINGLE) / run_key)
         with journal.locked():
             yield RunLog(journal, self.push)
 
-    def _journal(self, run_key: str) -> Journal:
-        return Journal(self.home / "journal" / (self.sweep_key or SINGLE) / run_key)
+    @contextmanager
+    def _sweep_log(self) -> Iterator[RunLog]:
+        if self.sweep_key is None:
+            raise ContractError("this tracker has no sweep_key; give it one to open a sweep")
+        with self._log(SWEEP) as sweep_log:
+            yield sweep_log
 
 
 def sync(home: Path, uri: str) -> int:
@@ -146,23 +137,26 @@ def sync(home: Path, uri: str) -> int:
     Raises:
         TgapError: If MLflow cannot be reached; what was logged until then stays.
     """
-    found = (home.absolute() / "journal").glob("*/*/journal.jsonl")
-    folders = sorted((path.parent for path in found), key=lambda f: (f.parent, f.name != SWEEP))
+    files = (home.absolute() / "journal").glob("*/*/journal.jsonl")
+    # A sweep before its runs, which name it as their parent.
+    folders = sorted((file.parent for file in files), key=lambda f: (f.parent, f.name != SWEEP))
     count = 0
     for journal in map(Journal, folders):
         try:
             with journal.locked(wait=False):
-                count += not _is_pushed(journal, uri) and _replay(journal, home, uri)
+                if not _is_pushed(journal, uri):
+                    _replay(journal, home, uri)
+                    count += 1
         except filelock.Timeout:
             log.info("run %s is in progress; it logs itself", journal.run_key)
     return count
 
 
-def _replay(journal: Journal, home: Path, uri: str) -> bool:
+def _replay(journal: Journal, home: Path, uri: str) -> None:
     from tgap.tracking.push import push
 
     try:
-        return push(journal, home.absolute(), uri) > 0
+        push(journal, home.absolute(), uri)
     except TgapError:
         raise
     except Exception as error:
@@ -174,15 +168,14 @@ def _replay(journal: Journal, home: Path, uri: str) -> bool:
 
 
 def _is_pushed(journal: Journal, uri: str) -> bool:
-    """Whether MLflow has a run to its end; found out without importing it."""
-    database = sqlite_file(uri)
+    """Whether MLflow has all of a journal; found out without importing it."""
+    count, database = journal.count(), sqlite_file(uri)
     if database is not None and not database.exists():
-        return False  # it was deleted: everything is logged anew
-    pushed = journal.pushed(without_password(uri))
-    return pushed is not None and pushed.done
+        return count == 0  # it was deleted: everything is logged anew
+    return count == journal.pushed(uri)[1]
 
 
 def _reason(error: Exception) -> str:
     """The first line of an error, without a password that may be part of it."""
     line = str(error).strip().partition("\n")[0][:300]
-    return re.sub(r"//[^/@\s]+@", "//", line) or type(error).__name__
+    return without_password(line) or type(error).__name__

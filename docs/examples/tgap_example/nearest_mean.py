@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.classifiers.base import Classifier, Log
-from tgap.core import Floats, Images, ImageSet, Weights
+from tgap.classifiers.base import Classifier
+from tgap.core import Floats, Images, ImageSet, Log, Weights
 
 
 @dataclass(kw_only=True)

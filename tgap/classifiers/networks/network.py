@@ -11,26 +11,22 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from tgap.classifiers.base import Classifier, Log
+from tgap.classifiers.base import Classifier
 from tgap.classifiers.networks.schedules import OneCycle, Schedule
 from tgap.core.component import option
 from tgap.core.device import torch_device
 from tgap.core.errors import ContractError, TgapError
 from tgap.core.progress import progress
 from tgap.core.seeding import isolated
-from tgap.core.types import Floats, Images, ImageSet, Weights
+from tgap.core.types import Floats, Images, ImageSet, Log, Weights
 
 if TYPE_CHECKING:
     import torch
 
 FEWEST_STEPS = 30
 """Optimizer steps of ``adapt`` at least: fewer leave batch norm with the statistics it had."""
-
-
 FEW_STEPS = 200
 """Optimizer steps for which ``adapt`` divides few images into small batches."""
-
-
 SMALL_BATCH = 4
 """As small as these batches get."""
 
@@ -238,10 +234,10 @@ class Network(Classifier):
         network.train()
         losses, data_seconds, start = [], 0.0, time.perf_counter()
         for rows in np.array_split(rng.permutation(len(train)), batches):
-            asked = time.perf_counter()
+            gathering = time.perf_counter()
             images = to_device(train.images[rows], device)
             targets = to_device(train.labels[rows], device).to(torch.float32)
-            data_seconds += time.perf_counter() - asked
+            data_seconds += time.perf_counter() - gathering
             outputs = network(self._input(self._augmented(images, rng), scaling))
             loss = cross_entropy(outputs, targets)
             optimizer.zero_grad()

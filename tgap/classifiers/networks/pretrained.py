@@ -20,16 +20,13 @@ if TYPE_CHECKING:
 
 State = Mapping[str, "torch.Tensor"]
 
-
 SUFFIXES = (".pt", ".pth", ".safetensors")
-
-
-TOLD = 5
-"""Names of arrays told in an error."""
+LISTED = 5
+"""Names of arrays listed in an error."""
 
 
 @dataclass(kw_only=True)
-class Pretrained(Network):
+class PretrainedNetwork(Network):
     """A network for RGB images that can start from published weights; grey ones are repeated.
 
     Weights are never left to chance: from scratch is a choice (``weights=null``), and weights that
@@ -77,13 +74,13 @@ class Pretrained(Network):
 
     def identity(self) -> dict[str, Any]:
         """A file of weights counts by its content, wherever it lies."""
-        found = super().identity()
+        identity = super().identity()
         if self._is_file:
             try:
-                found["weights"] = remembered_file_digest(self._file)
+                identity["weights"] = remembered_file_digest(self._file)
             except OSError as error:
                 raise DataError(f"cannot read the weights {self._file}: {error}") from error
-        return found
+        return identity
 
     def check(self) -> list[str]:
         """Published weights that cannot be had.
@@ -117,20 +114,23 @@ class Pretrained(Network):
             return
         state = read_state(self._file) if self._is_file else self._published_state()
         own = network.features.backbone.state_dict()
-        found = self._backbone_state(state)
-        # Files older than batch norm's counters lack them; they start at 0 and change nothing.
-        missing = sorted(k for k in own.keys() - found.keys() if "num_batches_tracked" not in k)
-        unexpected = sorted(found.keys() - own.keys())
-        shapes = sorted(
-            f"{key} is {tuple(found[key].shape)} instead of {tuple(own[key].shape)}"
-            for key in own.keys() & found.keys()
-            if own[key].shape != found[key].shape
-        )
-        faults = [("missing", missing), ("unexpected", unexpected), ("of another shape", shapes)]
-        if any(names for _, names in faults):
-            told = "; ".join(f"{what}: {_listed(names)}" for what, names in faults if names)
-            raise DataError(f"weights '{self.weights}' do not fit {self.title()}: {told}")
-        network.features.backbone.load_state_dict(found, strict=False)
+        given = self._backbone_state(state)
+        faults = {
+            # Files older than batch norm's counters lack them; they start at 0 and change nothing.
+            "missing": [k for k in own.keys() - given.keys() if "num_batches_tracked" not in k],
+            "unexpected": list(given.keys() - own.keys()),
+            "of another shape": [
+                f"{key} is {tuple(given[key].shape)} instead of {tuple(own[key].shape)}"
+                for key in own.keys() & given.keys()
+                if own[key].shape != given[key].shape
+            ],
+        }
+        problems = [f"{what}: {_listed(names)}" for what, names in faults.items() if names]
+        if problems:
+            raise DataError(
+                f"weights '{self.weights}' do not fit {self.title()}: {'; '.join(problems)}"
+            )
+        network.features.backbone.load_state_dict(given, strict=False)
 
     def _augmented(self, batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
         import torch
@@ -198,5 +198,5 @@ def read_state(path: Path) -> State:
 
 
 def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(sorted(names)[:LISTED]) + more

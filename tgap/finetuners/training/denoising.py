@@ -9,7 +9,8 @@ import numpy as np
 from tgap.core.component import option
 from tgap.core.errors import ContractError
 from tgap.core.settings import Budget
-from tgap.finetuners.base import Finetuner, Log, PromptedImages
+from tgap.core.types import Log
+from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.finetuners.oracles.base import Oracle
 from tgap.finetuners.oracles.none import NoOracle
 from tgap.generators.base import Model

@@ -10,8 +10,8 @@ import numpy as np
 from tgap.core.errors import TgapError
 from tgap.core.seeding import isolated
 from tgap.core.settings import Budget
-from tgap.core.types import Indices
-from tgap.finetuners.base import Log, PromptedImages
+from tgap.core.types import Indices, Log
+from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.oracles.base import Tuning
 from tgap.finetuners.training.batches import Source, Texts, denoising_losses, noised
 from tgap.finetuners.training.gate import Gate

@@ -5,11 +5,10 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core.component import Component
 from tgap.core.errors import ContractError
-from tgap.core.types import Indices
+from tgap.core.types import Doubles, Indices
 
 
 @dataclass(kw_only=True)
@@ -61,7 +60,7 @@ class Allocation(Component):
     def _allocate(self, cluster_sizes: Indices, size: int) -> Indices: ...
 
 
-def highest_averages(weights: NDArray[np.float64], size: int) -> Indices:
+def highest_averages(weights: Doubles, size: int) -> Indices:
     """Turns by the method of Sainte-Lague (Webster): next comes ``argmax_c w_c / (2 s_c + 1)``.
 
     ``s_c`` counts the turns that c has had. Of equal quotients the larger weight comes first, then

@@ -12,7 +12,7 @@ from tgap.core.errors import ContractError, DataError
 from tgap.core.types import Floats, Indices
 from tgap.selectors.base import Candidates
 
-_ROUNDING = 1e-6
+ROUNDING = 1e-6
 """Vectors that differ in length alone are this close once they have been scaled to length 1."""
 
 
@@ -84,13 +84,13 @@ def check_count(images: int, n_clusters: int) -> list[str]:
     ]
 
 
-def check_distinct(vectors: Floats, n_clusters: int) -> None:
-    """Refuse ``(n, d)`` unit vectors with fewer than ``n_clusters`` distinct ones.
+def require_distinct(vectors: Floats, n_clusters: int) -> None:
+    """See that ``(n, d)`` unit vectors hold at least ``n_clusters`` distinct ones.
 
     Raises:
-        DataError: If there are fewer.
+        DataError: If not.
     """
-    constant = np.ptp(vectors, axis=0).max() < _ROUNDING
+    constant = np.ptp(vectors, axis=0).max() < ROUNDING
     distinct = 1 if constant else len(np.unique(vectors, axis=0))
     if distinct < n_clusters:
         raise DataError(
@@ -100,15 +100,15 @@ def check_distinct(vectors: Floats, n_clusters: int) -> None:
         )
 
 
-def check_found(labels: Indices, n_clusters: int) -> None:
-    """Refuse ``(n,)`` labels in which fewer than ``n_clusters`` clusters occur.
+def require_all(labels: Indices, n_clusters: int) -> None:
+    """See that all of ``n_clusters`` clusters occur in ``(n,)`` labels.
 
     Raises:
-        DataError: If there are fewer.
+        DataError: If not.
     """
-    found = len(np.unique(labels))
-    if found < n_clusters:
+    occurring = len(np.unique(labels))
+    if occurring < n_clusters:
         raise DataError(
-            f"k-means found {found} clusters instead of n_clusters={n_clusters} among "
+            f"k-means found {occurring} clusters instead of n_clusters={n_clusters} among "
             f"{len(labels)} images: too many of them are alike; lower n_clusters"
         )

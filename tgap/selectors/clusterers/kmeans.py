@@ -13,8 +13,8 @@ from tgap.selectors.clusterers.base import (
     Clusterer,
     Clusters,
     check_count,
-    check_distinct,
-    check_found,
+    require_all,
+    require_distinct,
 )
 
 
@@ -40,8 +40,8 @@ class Kmeans(Clusterer):
         from sklearn.cluster import KMeans
 
         vectors = unit_length(cast("Floats", candidates.vectors))  # the base has seen to it
-        check_distinct(vectors, self.n_clusters)
+        require_distinct(vectors, self.n_clusters)
         kmeans = KMeans(self.n_clusters, n_init=self.n_init, random_state=int(rng.integers(2**32)))
         labels = kmeans.fit_predict(vectors).astype(np.int64)
-        check_found(labels, self.n_clusters)
+        require_all(labels, self.n_clusters)
         return Clusters(labels)

@@ -5,41 +5,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core.component import option
 from tgap.core.errors import DataError
-from tgap.core.types import Floats, Indices
+from tgap.core.types import Doubles, Floats, Indices
 from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.base import (
     Clusterer,
     Clusters,
     check_count,
-    check_distinct,
-    check_found,
+    require_all,
+    require_distinct,
 )
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-_log = logging.getLogger(__name__)
-
-
-_RBF_LIMIT = 20_000
+RBF_LIMIT = 20_000
 """An n x n matrix of float64 takes 3.2 GB at this n, and two of them are held."""
-
-
-_TOLERANCE = 1e-7
+TOLERANCE = 1e-7
 """Of the eigenvectors; at 1e-4 single labels differ from an exact solution's, at 1e-6 none did."""
-
-
-_BLOCK = 256
+BLOCK = 256
 """Rows of a distance matrix held at once."""
-
-
-_MEDIAN_SAMPLE = 1000
+MEDIAN_SAMPLE = 1000
 """Evenly spaced vectors that the median distance is taken over."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -74,16 +66,16 @@ class Spectral(Clusterer):
 
     def _cluster(self, candidates: Candidates, rng: np.random.Generator) -> Clusters:
         vectors = unit_length(cast("Floats", candidates.vectors))  # the base has seen to it
-        check_distinct(vectors, self.n_clusters)
-        if self.affinity == "rbf" and len(vectors) > _RBF_LIMIT:
+        require_distinct(vectors, self.n_clusters)
+        if self.affinity == "rbf" and len(vectors) > RBF_LIMIT:
             raise DataError(
-                f"affinity=rbf takes at most {_RBF_LIMIT} images per label, got {len(vectors)}; "
+                f"affinity=rbf takes at most {RBF_LIMIT} images per label, got {len(vectors)}; "
                 "use affinity=knn"
             )
         if self.affinity == "knn":
             graph, components = joined(knn_graph(vectors, self.n_neighbors), vectors)
             if components > 1:
-                _log.warning(
+                log.warning(
                     "the similarity graph of %d images has %d unconnected parts, which were "
                     "joined by their closest pairs; a larger n_neighbors may be better",
                     len(vectors),
@@ -93,78 +85,8 @@ class Spectral(Clusterer):
             graph, components = rbf_graph(vectors, self.gamma), 1  # all pairs are connected
         seed = int(rng.integers(2**32))
         labels = spectral_labels(graph, self.n_clusters, seed, self.n_init)
-        check_found(labels, self.n_clusters)
+        require_all(labels, self.n_clusters)
         return Clusters(labels, notes={"components": components})
-
-
-def spectral_labels(
-    affinity: "NDArray[np.float64] | csr_array", n_clusters: int, seed: int, n_init: int = 10
-) -> Indices:
-    """Cluster the nodes of a connected graph.
-
-    Args:
-        affinity: ``(n, n)`` float64, symmetric, >= 0, zero diagonal, no empty row.
-        n_clusters: At most n.
-        seed: Of the start vector and of k-means, used as scikit-learn uses ``random_state``.
-        n_init: Starts of k-means; the best one counts.
-
-    Returns:
-        ``(n,)`` int64 in [0, n_clusters).
-
-    Raises:
-        DataError: If the eigensolver does not converge.
-    """
-    from sklearn.cluster import KMeans
-
-    n = affinity.shape[0]
-    if n_clusters == n:
-        return np.arange(n, dtype=np.int64)
-    # RandomState, and a start vector drawn from it first, because scikit-learn does so: the same
-    # seed then starts the same k-means.
-    state = np.random.RandomState(seed)
-    start: NDArray[np.float64] = np.asarray(state.uniform(-1, 1, n))
-    embedding = _embedding(affinity, n_clusters, start, seed)
-    kmeans = KMeans(n_clusters, n_init=n_init, random_state=state)
-    labels: Indices = kmeans.fit_predict(embedding).astype(np.int64)
-    return labels
-
-
-def _embedding(
-    affinity: "NDArray[np.float64] | csr_array", k: int, start: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
-    """Rows of ``D^-1/2 U``, with U the k leading eigenvectors of ``D^-1/2 W D^-1/2``."""
-    from scipy.sparse import diags_array, issparse
-    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
-
-    n = len(start)
-    scale = 1 / np.sqrt(affinity.sum(axis=0))
-    if issparse(affinity):
-        diagonal = diags_array(scale)
-        normalised = diagonal @ affinity @ diagonal
-    else:
-        normalised = affinity * scale[:, None]
-        normalised *= scale
-    try:
-        _, leading = eigsh(
-            normalised,
-            k,
-            which="LA",
-            v0=start,
-            tol=_TOLERANCE,
-            # More than ARPACK's usual 2 k + 1, because near-equal eigenvalues are the rule here.
-            ncv=min(n, max(4 * k, 40)),
-            rng=seed,  # for restarts; without it scipy takes entropy from the system
-        )
-    except ArpackNoConvergence as error:
-        raise DataError(
-            f"the eigenvectors of the similarity graph of {n} images did not converge ({error}); "
-            "raise n_neighbors or change n_clusters"
-        ) from error
-    embedding: NDArray[np.float64] = leading * scale[:, None]
-    # An eigenvector's sign is arbitrary; make the largest entry positive, as scikit-learn does.
-    largest = np.abs(embedding).argmax(axis=0)
-    embedding *= np.sign(embedding[largest, np.arange(k)])
-    return embedding
 
 
 def knn_graph(vectors: Floats, n_neighbors: int) -> "csr_array":
@@ -228,8 +150,8 @@ def _closest_pairs(vectors: Floats, part: Indices) -> set[tuple[int, int]]:
     rows = np.flatnonzero(part != np.bincount(part).argmax())
     distance = np.empty(len(rows), dtype=np.float32)
     nearest = np.empty(len(rows), dtype=np.int64)
-    for begin in range(0, len(rows), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
+    for begin in range(0, len(rows), BLOCK):
+        block = slice(begin, begin + BLOCK)
         inside = rows[block]
         distances = norms[inside, None] - 2 * vectors[inside] @ vectors.T + norms
         distances[part[inside, None] == part] = np.inf
@@ -241,7 +163,7 @@ def _closest_pairs(vectors: Floats, part: Indices) -> set[tuple[int, int]]:
     return {(one, other) for one, other in ends.tolist()}
 
 
-def rbf_graph(vectors: Floats, gamma: float | None = None) -> NDArray[np.float64]:
+def rbf_graph(vectors: Floats, gamma: float | None = None) -> Doubles:
     """Complete graph with weights ``exp(-gamma ||x - y||^2)`` and zero diagonal.
 
     Args:
@@ -259,7 +181,7 @@ def rbf_graph(vectors: Floats, gamma: float | None = None) -> NDArray[np.float64
 
     exact = vectors.astype(np.float64)
     if gamma is None:
-        spaced = np.linspace(0, len(exact) - 1, min(len(exact), _MEDIAN_SAMPLE)).astype(np.int64)
+        spaced = np.linspace(0, len(exact) - 1, min(len(exact), MEDIAN_SAMPLE)).astype(np.int64)
         sample = euclidean_distances(exact[spaced], squared=True)
         median = np.median(sample[np.triu_indices_from(sample, k=1)])
         if median == 0:
@@ -268,7 +190,7 @@ def rbf_graph(vectors: Floats, gamma: float | None = None) -> NDArray[np.float64
                 "squared distance is not defined; set gamma or use affinity=knn"
             )
         gamma = 1 / float(median)
-    weights: NDArray[np.float64] = euclidean_distances(exact, squared=True)
+    weights: Doubles = euclidean_distances(exact, squared=True)
     weights *= -gamma
     np.exp(weights, out=weights)
     np.fill_diagonal(weights, 0)
@@ -279,3 +201,71 @@ def rbf_graph(vectors: Floats, gamma: float | None = None) -> NDArray[np.float64
             f"{loneliest:.1e}); lower gamma or use affinity=knn"
         )
     return weights
+
+
+def spectral_labels(
+    affinity: "Doubles | csr_array", n_clusters: int, seed: int, n_init: int = 10
+) -> Indices:
+    """Cluster the nodes of a connected graph.
+
+    Args:
+        affinity: ``(n, n)`` float64, symmetric, >= 0, zero diagonal, no empty row.
+        n_clusters: At most n.
+        seed: Of the start vector and of k-means, used as scikit-learn uses ``random_state``.
+        n_init: Starts of k-means; the best one counts.
+
+    Returns:
+        ``(n,)`` int64 in [0, n_clusters).
+
+    Raises:
+        DataError: If the eigensolver does not converge.
+    """
+    from sklearn.cluster import KMeans
+
+    n = affinity.shape[0]
+    if n_clusters == n:
+        return np.arange(n, dtype=np.int64)
+    # RandomState, and a start vector drawn from it first, because scikit-learn does so: the same
+    # seed then starts the same k-means.
+    state = np.random.RandomState(seed)
+    start: Doubles = np.asarray(state.uniform(-1, 1, n))
+    embedding = _embedding(affinity, n_clusters, start, seed)
+    kmeans = KMeans(n_clusters, n_init=n_init, random_state=state)
+    labels: Indices = kmeans.fit_predict(embedding).astype(np.int64)
+    return labels
+
+
+def _embedding(affinity: "Doubles | csr_array", k: int, start: Doubles, seed: int) -> Doubles:
+    """Rows of ``D^-1/2 U``, with U the k leading eigenvectors of ``D^-1/2 W D^-1/2``."""
+    from scipy.sparse import diags_array, issparse
+    from scipy.sparse.linalg import ArpackNoConvergence, eigsh
+
+    n = len(start)
+    scale = 1 / np.sqrt(affinity.sum(axis=0))
+    if issparse(affinity):
+        diagonal = diags_array(scale)
+        normalised = diagonal @ affinity @ diagonal
+    else:
+        normalised = affinity * scale[:, None]
+        normalised *= scale
+    try:
+        _, leading = eigsh(
+            normalised,
+            k,
+            which="LA",
+            v0=start,
+            tol=TOLERANCE,
+            # More than ARPACK's usual 2 k + 1, because near-equal eigenvalues are the rule here.
+            ncv=min(n, max(4 * k, 40)),
+            rng=seed,  # for restarts; without it scipy takes entropy from the system
+        )
+    except ArpackNoConvergence as error:
+        raise DataError(
+            f"the eigenvectors of the similarity graph of {n} images did not converge ({error}); "
+            "raise n_neighbors or change n_clusters"
+        ) from error
+    embedding: Doubles = leading * scale[:, None]
+    # An eigenvector's sign is arbitrary; make the largest entry positive, as scikit-learn does.
+    largest = np.abs(embedding).argmax(axis=0)
+    embedding *= np.sign(embedding[largest, np.arange(k)])
+    return embedding
