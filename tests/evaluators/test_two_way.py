@@ -95,7 +95,7 @@ def test_numbers_of_hand_made_legs():
     per_label = [
         name
         for name in metrics
-        if re.search("(average|calib|f1|delong|fter.*_(odd|even)|gap.*_(odd|even)|ratio_)", name)
+        if re.search("(average|calib|f1|fter.*_(odd|even)|gap.*_(odd|even)|ratio_)", name)
     ]
     for name in per_label:  # each has a test of its own
         del metrics[name]
@@ -200,8 +200,6 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
         *(f"tsts/auroc{label}" for label in ("", "_odd", "_even")),
         "tsts/accuracy_even",
         "tsts/balanced_accuracy",
-        "fter/delta_lo",
-        "fter/delta_hi",
     }
     assert metrics["fter/meaningful"] == 0.0
 
@@ -267,12 +265,10 @@ def larger(seed, quality, names=NAMES, n=400):
 QUALITY = {"tstr": 1.0, "trts": 2.0, "trtr": 1.6, "tsts": 2.2}
 
 
-def test_intervals_surround_the_numbers_and_agree_with_the_closed_form():
+def test_intervals_surround_the_numbers():
     metrics = found_in(larger(0, QUALITY), TwoWay()).metrics
     for name in SCALES:
         assert metrics[f"{name}/lo"] < metrics[name] < metrics[f"{name}/hi"], name
-    width = metrics["fter/hi"] - metrics["fter/lo"]
-    assert metrics["fter/delta_hi"] - metrics["fter/delta_lo"] == pytest.approx(width, rel=0.1)
 
 
 def test_real_images_are_resampled_by_patient():
@@ -321,14 +317,6 @@ def test_the_rarer_side_of_a_label_decides_how_much_the_test_images_tell():
     effective = {REAL: 5.0, SYNTHETIC: 9.0}
     freedoms = [image_freedom(name, effective) for name in ("tstr/auroc", "trts/auroc", "fter")]
     assert freedoms == [4, 8, 4]
-
-
-def test_delong_sees_a_difference_between_classifiers_of_the_same_images():
-    metrics = found_in(larger(0, QUALITY)).metrics
-    assert metrics["tstr/delong_p_odd"] < 0.01
-    same = larger(0, QUALITY)
-    same["tstr"] = same["trtr"]
-    assert found_in(same).metrics["tstr/delong_p_odd"] == 1.0
 
 
 def test_one_label_has_nothing_to_tell_apart():

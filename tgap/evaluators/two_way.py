@@ -12,7 +12,6 @@ from tgap.core.seeding import rng_for
 from tgap.core.types import Indices, Scores
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import Doubles, auroc_per_label
-from tgap.metrics.delong import delong_test, delta_interval_of_fter
 from tgap.metrics.findings import finding_metrics
 from tgap.metrics.gap import fter_is_meaningful, gaps
 from tgap.metrics.intervals import Interval, Scale, interval
@@ -51,11 +50,9 @@ class TwoWay(Evaluator):
     Intervals (``fter/lo``, ``fter/hi``, and so on for the legs' AUROC, the ratios, the gap and its
     parts) are at 95 % and speak of this run's trained models: only the test images are resampled,
     real ones by patient. What seeds add is known to a sweep only, which is given what was
-    resampled. ``fter/delta_lo`` and ``fter/delta_hi`` are a cross-check in closed form.
-    ``tstr/delong_p_{label}`` tests TSTR against TRTR on the same images (DeLong et al. 1988).
-    Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which the
-    classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails to
-    teach.
+    resampled. Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which
+    the classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails
+    to teach.
 
     The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
     means in ``tgap.metrics``.
@@ -83,7 +80,6 @@ class TwoWay(Evaluator):
             fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
         )
         metrics |= _gaps_per_label(legs)
-        metrics |= _delong(legs, real.patients)
         metrics |= finding_metrics(legs, real)
         _, synthetic = evidence.synthetic()
         clusters = {"r": real.patients, "s": synthetic.patients}
@@ -92,13 +88,6 @@ class TwoWay(Evaluator):
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
         per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
         metrics |= _intervals(per_label, resampled, metrics, metric_names(real.label_names))
-        closed = delta_interval_of_fter(
-            (legs["tstr"].scores, legs["tstr"].labels),
-            (legs["trts"].scores, legs["trts"].labels),
-            real.patients,
-            synthetic.patients,
-        )
-        metrics |= {"fter/delta_lo": closed.lo, "fter/delta_hi": closed.hi}
         macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
         return Evaluation(metrics, arrays={"resampled": macro})
 
@@ -165,15 +154,4 @@ def _gaps_per_label(legs: Mapping[str, Scores]) -> dict[str, float]:
         f"{metric}_{label}": float(value)
         for metric, values in gaps(aurocs).items()
         for label, value in zip(names, values, strict=True)
-    }
-
-
-def _delong(legs: Mapping[str, Scores], patients: Indices) -> dict[str, float]:
-    """Whether TSTR differs from TRTR beyond chance, on the same images, by label."""
-    ours, theirs = legs["tstr"], legs["trtr"]
-    return {
-        f"tstr/delong_p_{name}": delong_test(
-            ours.scores[:, label], theirs.scores[:, label], ours.labels[:, label], patients
-        ).p_value
-        for label, name in enumerate(metric_names(ours.label_names))
     }

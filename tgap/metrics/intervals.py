@@ -130,8 +130,8 @@ def interval_of_covariance(
 
     Args:
         values: ``(S,)`` float64, one per seed.
-        covariance: ``(S, S)`` float64, what the test images make of the values' covariance, e.g.
-            from ``auroc_influence``; NaN if it is not defined.
+        covariance: ``(S, S)`` float64, what the test images make of the values' covariance;
+            NaN if it is not defined.
         level: Chance that the interval holds the truth.
         scale: As in ``interval``.
         image_freedom: As in ``interval``.
