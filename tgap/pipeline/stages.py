@@ -270,13 +270,12 @@ class _Line:
             write_array(folder / f"{leg}_labels.npy", truth)
 
     def _evaluate(self, evaluator: Evaluator, folder: Path) -> None:
-        from tgap.report.figures import augmentation_curves
+        from tgap.report.figures import draw_tables
 
         rng = rng_for("evaluate", self.run.seed_of("evaluate"), evaluator.stem())
         found = evaluator.evaluate(self.result, rng)
         write_evaluation(folder, found)
-        if "curves" in found.tables:
-            augmentation_curves(found.tables["curves"], folder / "curves.png")
+        draw_tables(found.tables, folder)
 
     def _model(self, label_of: dict[str, int]) -> Model:
         """The generator, tuned if that was asked for, or a control with what it draws from."""
