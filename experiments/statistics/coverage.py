@@ -22,7 +22,7 @@ from scipy.stats import norm, t
 from experiments.statistics.influence import auroc_influence, macro_auroc_influence
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
-from tgap.metrics.resampling import effective_images, resampled_macro_auroc
+from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
 
 Array = NDArray[np.float64]
 SCALES: dict[str, Scale] = {
@@ -101,9 +101,9 @@ class Sample:
     def resampled(self, resamples: int, seed: int) -> Array:
         """``(resamples, C)``: macro AUROCs, the same patients drawn for all classifiers."""
         columns = [
-            resampled_macro_auroc(
+            resampled_auroc_per_label(
                 scores, self.labels, self.patients, resamples, np.random.default_rng(seed)
-            )
+            ).mean(axis=1)
             for scores in self.scores
         ]
         return np.stack(columns, axis=1)

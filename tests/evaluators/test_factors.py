@@ -18,7 +18,7 @@ from tgap.datasets.phantom_xray import PhantomXray
 from tgap.embedders.base import Embedder
 from tgap.embedders.pixels import Pixels
 from tgap.evaluators.factors import Factors
-from tgap.metrics.probes import Probe, fit_probes
+from tgap.metrics.probes import LinearProbe, fit_probes
 
 
 @functools.cache
@@ -313,8 +313,8 @@ def test_a_column_that_is_constant_where_it_is_tested_has_no_r2():
 def test_distances_of_numbers_know_no_unit_or_origin(seed, scale, shift):
     rng = np.random.default_rng(seed)
     real, other = ([rng.standard_normal((9, 1)).astype(np.float32) for _ in "ab"] for _ in "rs")
-    plain = Probe((), np.ones((1, 1)), np.zeros(1), 1.0)
-    scaled = Probe((), np.full((1, 1), scale), np.array([shift]), 1.0)
+    plain = LinearProbe((), np.ones((1, 1)), np.zeros(1), 1.0)
+    scaled = LinearProbe((), np.full((1, 1), scale), np.array([shift]), 1.0)
     unit = np.concatenate(real).astype(np.float64).std()
     expected = [
         wasserstein_distance(x[:, 0], y[:, 0]) / unit for x, y in zip(real, other, strict=True)
@@ -328,12 +328,12 @@ def test_distances_of_classes_are_total_variation():
     def of(*counts):
         return np.repeat(np.eye(3, dtype=np.float32), counts, axis=0)
 
-    probe = Probe(("a", "b", "c"), np.eye(3), np.zeros(3), 1.0)
+    probe = LinearProbe(("a", "b", "c"), np.eye(3), np.zeros(3), 1.0)
     assert probe.distances([of(4, 0, 0), of(1, 1, 2)], [of(0, 2, 2), of(2, 2, 4)]) == [1, 0]
     assert probe.distances([of(5, 5, 0)], [of(8, 0, 2)]) == pytest.approx([0.5])
 
 
 def test_readings_that_are_all_the_same_have_no_unit():
-    probe = Probe((), np.ones((1, 1)), np.zeros(1), 1.0)
+    probe = LinearProbe((), np.ones((1, 1)), np.zeros(1), 1.0)
     same = [np.ones((4, 1), np.float32)]
     assert math.isnan(probe.distances(same, [np.zeros((4, 1), np.float32)])[0])

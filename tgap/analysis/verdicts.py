@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tgap.analysis.readings import (
-    CHANCE,
     CLOSER,
     EQUAL,
     HALF,
@@ -21,6 +20,7 @@ from tgap.analysis.readings import (
     unrecognised,
     utility_lost,
 )
+from tgap.metrics.gap import CHANCE
 
 
 @dataclass(frozen=True)

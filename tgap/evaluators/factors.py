@@ -13,7 +13,7 @@ from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import common_count, draw_images, embedded
 from tgap.metrics.naming import metric_names
-from tgap.metrics.probes import Probe, fit_probes
+from tgap.metrics.probes import LinearProbe, fit_probes
 
 Distances = Mapping[str, list[float]]
 """Of each label, for ``distance`` and ``floor``."""
@@ -116,7 +116,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _means(
-    found: Mapping[str, Distances], probes: Mapping[str, Probe], columns: Sequence[str]
+    found: Mapping[str, Distances], probes: Mapping[str, LinearProbe], columns: Sequence[str]
 ) -> dict[str, float]:
     """Metrics of each factor that was read, and over all of them."""
     safe = dict(zip(columns, metric_names(columns), strict=True))
@@ -133,7 +133,7 @@ def _means(
 
 def _table(
     found: Mapping[str, Distances],
-    probes: Mapping[str, Probe],
+    probes: Mapping[str, LinearProbe],
     columns: Sequence[str],
     label_names: Sequence[str],
     left_out: Mapping[str, str],

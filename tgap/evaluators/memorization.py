@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.digest import image_digests
-from tgap.core.types import Bools, Floats, ImageSet, Indices
+from tgap.core.types import Bools, Doubles, Floats, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
@@ -17,7 +17,6 @@ from tgap.metrics.classification import auroc
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
-    Doubles,
     authenticity,
     blind_scores,
     c_t,

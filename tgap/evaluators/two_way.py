@@ -9,9 +9,9 @@ import numpy as np
 from tgap.core.component import option
 from tgap.core.errors import ContractError
 from tgap.core.seeding import rng_for
-from tgap.core.types import Indices, Scores
+from tgap.core.types import Doubles, Indices, Scores
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.metrics.classification import Doubles, auroc_per_label
+from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.findings import finding_metrics
 from tgap.metrics.gap import fter_is_meaningful, gaps
 from tgap.metrics.intervals import Interval, Scale, interval

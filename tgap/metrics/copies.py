@@ -4,12 +4,12 @@ An embedder that was trained to see what matters takes such changes and other im
 kind for alike; here the images are laid over each other instead, so nothing need be trained.
 """
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.core.digest import image_digests
 from tgap.core.errors import ContractError
 from tgap.core.types import Bools, Floats, Images, Indices
 
@@ -58,10 +58,10 @@ def distinct(images: Images) -> Indices:
     >>> distinct(np.array([7, 0, 7], np.uint8).reshape(3, 1, 1, 1)).tolist()
     [0, 1]
     """
-    seen: dict[bytes, int] = {}
-    for position, image in enumerate(images):
-        seen.setdefault(hashlib.sha256(image.tobytes()).digest(), position)
-    return np.array(list(seen.values()), dtype=np.int64)
+    first: dict[bytes, int] = {}
+    for position, digest in enumerate(image_digests(images)):
+        first.setdefault(digest, position)
+    return np.array(list(first.values()), dtype=np.int64)
 
 
 def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resemblance:

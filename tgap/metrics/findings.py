@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tgap.core.types import Bools, ImageSet, Scores
-from tgap.metrics.classification import Doubles, auroc
+from tgap.core.types import Bools, Doubles, ImageSet, Scores
+from tgap.metrics.classification import auroc
 from tgap.metrics.naming import metric_names
 
 FEWEST = 10

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
-from tgap.metrics.classification import Doubles
+from tgap.core.types import Doubles
 
 Scale = Literal["identity", "logit", "log"]
 

@@ -16,11 +16,11 @@ CATEGORIES = 50
 """Most categories of a column that count by themselves; rarer ones are one."""
 
 
-Columns = Mapping[str, NDArray[Any]]
+Metadata = Mapping[str, NDArray[Any]]
 """``(N,)`` text or float, by name."""
 
 
-def scores_from_columns(train: Columns, labels: Bools, test: Columns) -> Floats:
+def scores_from_columns(train: Metadata, labels: Bools, test: Metadata) -> Floats:
     """Logistic regression of each label on the columns, each cut into categories.
 
     Numbers are cut at the training column's deciles, so a curve of any shape can be followed, and

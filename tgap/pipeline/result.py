@@ -12,6 +12,7 @@ from tgap.core.errors import DataError
 from tgap.core.seeding import rng_for
 from tgap.core.types import (
     Bools,
+    Doubles,
     Floats,
     Images,
     ImageSet,
@@ -25,7 +26,6 @@ from tgap.evaluators.two_way import TwoWay
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.generators.controls.base import Examples
-from tgap.metrics.classification import Doubles
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.artifacts import (
     read_images,
