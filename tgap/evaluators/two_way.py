@@ -52,7 +52,8 @@ class TwoWay(Evaluator):
     real ones by patient. What seeds add is known to a sweep only, which is given what was
     resampled. Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which
     the classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails
-    to teach.
+    to teach. ``images/finding_{finding}`` are the images behind these, ``images/effective_...`` how
+    many patients with equally many images would say as much.
 
     The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
     means in ``tgap.metrics``.
