@@ -125,7 +125,7 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
     out.
     """
     names = _names(comparison.groups)
-    found: dict[int, dict[str, float]] = {}
+    by_size: dict[int, dict[str, float]] = {}
     for group, name in zip(comparison.groups, names, strict=True):
         values = {f"fter/of_means/{name}": group.fter_of_means}
         for metric in SCALES:
@@ -134,14 +134,14 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
             values |= {f"{metric}/{end}/{name}": value for end, value in ends.items()}
         values |= {f"seeds/{name}": len(group.seeds), f"seeds_missing/{name}": len(group.missing)}
         defined = {key: float(value) for key, value in values.items() if not math.isnan(value)}
-        found.setdefault(group.size or 0, {}).update(defined)
-    return found
+        by_size.setdefault(group.size or 0, {}).update(defined)
+    return by_size
 
 
 def _names(groups: Sequence[RunGroup]) -> list[str]:
     """A part of metric names for each group: the same for a method's sizes, different otherwise."""
     owners: dict[str, tuple[str, ...]] = {}
-    found = []
+    names = []
     for group in groups:
         words = [group.method, *own_settings(group, groups)]
         identity = (group.method_key, *words)
@@ -150,8 +150,8 @@ def _names(groups: Sequence[RunGroup]) -> list[str]:
         while owners.setdefault(name, identity) != identity:
             number += 1
             name = f"{plain}-{number}"
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
 def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:
@@ -193,18 +193,18 @@ def _comparable(a: RunGroup, b: RunGroup) -> bool:
 
 def _differences(first: RunGroup, second: RunGroup) -> list[Sampled]:
     """Of TSTR by seed: what both have in common, seed or patients, is not in them."""
-    found = []
+    differences = []
     for seed in _common((first, second))[0]:
         a, b = first.by_seed[seed][PRIMARY], second.by_seed[seed][PRIMARY]
         resampled = side_by_side([a.resampled, b.resampled])
-        found.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
-    return found
+        differences.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
+    return differences
 
 
 def _sign_flip(differences: Sequence[Sampled]) -> float:
     if not differences:
         return math.nan
-    return sign_flip(np.array([its.value for its in differences]), rng_for("sign flip", 0))
+    return sign_flip(np.array([one.value for one in differences]), rng_for("sign flip", 0))
 
 
 def _common(groups: Sequence[RunGroup]) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -97,13 +97,13 @@ class RunGroup:
 def varied(groups: Sequence[RunGroup]) -> list[str]:
     """Settings in which groups differ; one for those that vary together, best a ``NAMED`` one."""
     names = dict.fromkeys([*NAMED.values(), *(name for group in groups for name in group.settings)])
-    found: dict[tuple[int, ...], str] = {}
+    first_names: dict[tuple[int, ...], str] = {}
     for name in names:
         values = [group.settings.get(name) for group in groups if group.has_setting(name)]
         pattern = tuple(values.index(value) for value in values)
         if any(pattern):
-            found.setdefault(pattern, name)
-    return list(found.values())
+            first_names.setdefault(pattern, name)
+    return list(first_names.values())
 
 
 def short(setting: str) -> str:
@@ -126,15 +126,15 @@ def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tu
     Returns:
         Groups in the order in which their methods came, then by size.
     """
-    asked: dict[tuple[object, ...], list[PlannedRun]] = {}
+    alike: dict[tuple[object, ...], list[PlannedRun]] = {}
     for run in (*rows, *missing):
         key = (run.method_key, run.size, tuple(sorted(run.settings.items())))
-        asked.setdefault(key, []).append(run)
+        alike.setdefault(key, []).append(run)
     order = list(dict.fromkeys(run.method_key for run in (*rows, *missing)))
     labels = _labels((*rows, *missing))
     further = sorted({name for row in rows for name in row.metrics if FURTHER.fullmatch(name)})
     ordered = sorted(
-        asked.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
+        alike.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
     )
     return tuple(_group(runs, labels[runs[0].method_key], further) for runs in ordered)
 

@@ -71,24 +71,25 @@ class TwoWay(Evaluator):
         if not legs:
             return Evaluation({})
         _require_same_labels(legs)
-        real = evidence.real_test(pixels=False)
-        metrics: dict[str, float] = {}
-        for leg, scores in legs.items():
-            metrics |= {f"{leg}/{name}": value for name, value in leg_metrics(scores).items()}
+        real, (_, synthetic) = evidence.real_test(pixels=False), evidence.synthetic()
+        metrics = {
+            f"{leg}/{name}": value
+            for leg, scores in legs.items()
+            for name, value in leg_metrics(scores).items()
+        }
         aurocs = {leg: metrics[f"{leg}/auroc"] for leg in LEGS}
+        per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
+        names = metric_names(real.label_names)
         metrics |= gaps(aurocs)
-        metrics["fter/meaningful"] = float(
-            fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
-        )
-        metrics |= _gaps_per_label(legs)
+        meaningful = fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
+        metrics["fter/meaningful"] = float(meaningful)
+        metrics |= _gaps_per_label(per_label, names)
         metrics |= finding_metrics(legs, real)
-        _, synthetic = evidence.synthetic()
-        clusters = {"r": real.patients, "s": synthetic.patients}
-        resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
-        per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
-        metrics |= _intervals(per_label, resampled, metrics, metric_names(real.label_names))
+        clusters = {"r": real.patients, "s": synthetic.patients}
+        resampled = self._resampled(legs, clusters, evidence.synthetic_key())
+        metrics |= _intervals(per_label, resampled, metrics, names)
         macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
         return Evaluation(metrics, arrays={"resampled": macro})
 
@@ -101,14 +102,14 @@ class TwoWay(Evaluator):
         method, because what they have in common must not look like a difference between them; and
         the same images of a synthetic set in every run that has it.
         """
-        found = {}
+        resampled = {}
         for leg in LEGS:
             side, scores = leg[3], legs[leg]
             draw = rng_for("resample", 0) if side == "r" else rng_for("resample", 0, synthetic_key)
-            found[leg] = resampled_auroc_per_label(
+            resampled[leg] = resampled_auroc_per_label(
                 scores.scores, scores.labels, clusters[side], self.resamples, draw
             )
-        return found
+        return resampled
 
 
 def _require_same_labels(legs: Mapping[str, Scores]) -> None:
@@ -136,21 +137,19 @@ def _intervals(
         freedom = image_freedom(name, effective)
         return interval(np.array([value]), draws[:, None], scale=scale, image_freedom=freedom)
 
-    found = {
+    intervals = {
         name: of_one(name, values[name], replicates[name], scale) for name, scale in SCALES.items()
     }
-    for name in undetermined(found):
-        found[name] = replace(found[name], lo=math.nan, hi=math.nan)
+    for name in undetermined(intervals):
+        intervals[name] = replace(intervals[name], lo=math.nan, hi=math.nan)
     for leg, of_labels in aurocs.items():
         for label, name in enumerate(names):
             draws = resampled[leg][:, label]
-            found[f"{leg}/auroc_{name}"] = of_one(leg, float(of_labels[label]), draws, "logit")
-    return {f"{name}/{end}": getattr(its, end) for name, its in found.items() for end in ENDS}
+            intervals[f"{leg}/auroc_{name}"] = of_one(leg, float(of_labels[label]), draws, "logit")
+    return {f"{name}/{end}": getattr(one, end) for name, one in intervals.items() for end in ENDS}
 
 
-def _gaps_per_label(legs: Mapping[str, Scores]) -> dict[str, float]:
-    aurocs = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
-    names = metric_names(legs[LEGS[0]].label_names)
+def _gaps_per_label(aurocs: Mapping[str, Doubles], names: Sequence[str]) -> dict[str, float]:
     return {
         f"{metric}_{label}": float(value)
         for metric, values in gaps(aurocs).items()

@@ -155,10 +155,11 @@ def f1_per_label(scores: Reals, labels: Bools, threshold: float = 0.5) -> Double
     [0.5]
     """
     check_scores(scores, labels, "(N, L)")
-    said = scores >= threshold
-    right = (said & labels).sum(axis=0).astype(np.float64)
+    predicted = scores >= threshold
+    hits = (predicted & labels).sum(axis=0).astype(np.float64)
     f1 = np.full(labels.shape[1], np.nan)
-    np.divide(2 * right, said.sum(axis=0) + labels.sum(axis=0), out=f1, where=labels.any(axis=0))
+    both = predicted.sum(axis=0) + labels.sum(axis=0)
+    np.divide(2 * hits, both, out=f1, where=labels.any(axis=0))
     return f1
 
 

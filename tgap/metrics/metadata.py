@@ -49,9 +49,9 @@ def scores_from_columns(train: Metadata, labels: Bools, test: Metadata) -> Float
     cut = [_categories(column, test[name]) for name, column in train.items()]
     encoder = OneHotEncoder(max_categories=CATEGORIES, handle_unknown="infrequent_if_exist")
     fitted = encoder.fit_transform(np.stack([ours for ours, _ in cut], axis=1))
-    asked = encoder.transform(np.stack([theirs for _, theirs in cut], axis=1))
+    tested = encoder.transform(np.stack([theirs for _, theirs in cut], axis=1))
     scores = [
-        LogisticRegression(max_iter=1000).fit(fitted, truth).predict_proba(asked)[:, 1]
+        LogisticRegression(max_iter=1000).fit(fitted, truth).predict_proba(tested)[:, 1]
         for truth in labels.T
     ]
     return np.stack(scores, axis=1).astype(np.float32)

@@ -36,8 +36,8 @@ class LinearProbe:
 
     def read(self, vectors: Floats) -> Doubles:
         """``(N,)``: the number, or the position of the likeliest class."""
-        found = vectors @ self.weights + self.bias
-        return found.argmax(axis=1).astype(np.float64) if self.classes else found[:, 0]
+        outputs = vectors @ self.weights + self.bias
+        return outputs.argmax(axis=1).astype(np.float64) if self.classes else outputs[:, 0]
 
     def distances(self, real: Sequence[Floats], other: Sequence[Floats]) -> list[float]:
         """Between the readings of two sets, for each label.

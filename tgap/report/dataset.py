@@ -111,8 +111,8 @@ def _counts(
 
 def _column(column: NDArray[Any], within: Mapping[str, Indices]) -> dict[str, Any]:
     is_number = column.dtype.kind == "f"
-    known = column[~np.isnan(column)] if is_number else column
-    values = np.unique(known)
+    there = column[~np.isnan(column)] if is_number else column
+    values = np.unique(there)
     if len(values) <= (FEW_NUMBERS if is_number else FEW_TEXTS):
         return {
             f"{value:g}" if is_number else str(value): {
@@ -122,8 +122,8 @@ def _column(column: NDArray[Any], within: Mapping[str, Indices]) -> dict[str, An
         }
     if not is_number:
         return {"different": len(values)}
-    low, middle, high = np.quantile(known, [0, 0.5, 1]).tolist()
-    return {"min": low, "median": middle, "max": high, "unknown": len(column) - len(known)}
+    low, middle, high = np.quantile(there, [0, 0.5, 1]).tolist()
+    return {"min": low, "median": middle, "max": high, "unknown": len(column) - len(there)}
 
 
 def _shared(of: NDArray[Any], sides: Mapping[str, Indices]) -> dict[str, int]:

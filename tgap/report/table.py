@@ -31,8 +31,8 @@ WIDTH = 100
 def columns_of(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Metrics to show, by heading: ``COLUMNS``, further test sets, and ``OPTIONAL`` ones."""
     names = sorted({name for group in groups for name in group.numbers})
-    found = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
-    external = {f"{m[2].upper()} {m[1]}": m[0] for m in found if m is not None}
+    matches = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
+    external = {f"{m[2].upper()} {m[1]}": m[0] for m in matches if m is not None}
     return COLUMNS | external | {h: name for h, name in OPTIONAL.items() if name in names}
 
 
@@ -218,15 +218,15 @@ def _size_effect(effect: SizeEffect, groups: Sequence[RunGroup]) -> str:
     about = f"{_label(first, groups)} at {_listed([_size(group) for group in effect.groups])}: "
     margin = f"within {_decimal(effect.margin)}"
     if not all(group.fter_meaningful for group in effect.groups):
-        found = "FTER means nothing at one of the sizes"
+        finding = "FTER means nothing at one of the sizes"
     elif len(effect.seeds) < EQUIVALENCE_SEEDS:
-        found = f"a test needs {EQUIVALENCE_SEEDS} seeds in common, got {len(effect.seeds)}"
+        finding = f"a test needs {EQUIVALENCE_SEEDS} seeds in common, got {len(effect.seeds)}"
     elif math.isnan(effect.p_value):
-        found = "no test: FTER is not defined for every seed, or its difference does not vary"
+        finding = "no test: FTER is not defined for every seed, or its difference does not vary"
     else:
         shown = "equal" if effect.p_value <= ALPHA else "not shown to be equal"
-        found = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
-    return about + found + _left_out(effect.missing, "all")
+        finding = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
+    return about + finding + _left_out(effect.missing, "all")
 
 
 def _label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
