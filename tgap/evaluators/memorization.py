@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.digest import image_digests
-from tgap.core.types import Bools, Doubles, Floats, ImageSet, Indices
+from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
@@ -181,11 +181,12 @@ def _membership(
         scores["mia"] = nearness
         scores["mia_calibrated"] = nearness + np.concatenate(usual)
         scores["mia_blind"] = blind_scores(attacked, members, patients, rng)
-    metrics = {}
+    metrics: dict[str, float] = {}
     for name, of_images in scores.items():
-        unknown = of_images is None
-        metrics[f"{name}_auroc"] = UNKNOWN if unknown else auroc(of_images, members)
-        metrics[f"{name}_tpr_at_1_fpr"] = UNKNOWN if unknown else tpr_at_fpr(of_images, members)
+        area, rate = UNKNOWN, UNKNOWN
+        if of_images is not None:
+            area, rate = auroc(of_images, members), tpr_at_fpr(of_images, members)
+        metrics |= {f"{name}_auroc": area, f"{name}_tpr_at_1_fpr": rate}
     blind = metrics["mia_blind_auroc"]
     band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
     metrics["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
@@ -265,7 +266,7 @@ def _table(
 
 def _picture(
     resembled: Resemblance, synthetic: Sequence[ImageSet], tuning: ImageSet
-) -> dict[str, Any]:
+) -> dict[str, Images]:
     """The most similar pairs."""
     train = synthetic[0]
     pairs = []
