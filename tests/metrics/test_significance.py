@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from experiments.statistics import power as simulation
+from experiments.statistics.power import power
 from tgap.core.errors import ContractError
 from tgap.metrics import significance as comparison
 from tgap.metrics.intervals import interval_of_covariance
@@ -17,7 +18,6 @@ from tgap.metrics.significance import (
     holm,
     in_words,
     p_of_interval,
-    power,
     sign_flip,
     smallest_p,
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
-from tgap.metrics.classification import Doubles
+from tgap.core.types import Doubles
 from tgap.metrics.intervals import Interval, Scale, interval
 from tgap.metrics.legs import (
     REAL,
@@ -48,7 +48,7 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that differ in their seed only.
 
     Args:
@@ -94,16 +94,16 @@ class Group:
         return tstr / trts if trts > 0 else math.nan
 
 
-def varied(groups: Sequence[Group]) -> list[str]:
+def varied(groups: Sequence[RunGroup]) -> list[str]:
     """Settings in which groups differ; one for those that vary together, best a ``NAMED`` one."""
     names = dict.fromkeys([*NAMED.values(), *(name for group in groups for name in group.settings)])
-    found: dict[tuple[int, ...], str] = {}
+    first_names: dict[tuple[int, ...], str] = {}
     for name in names:
         values = [group.settings.get(name) for group in groups if group.has_setting(name)]
         pattern = tuple(values.index(value) for value in values)
         if any(pattern):
-            found.setdefault(pattern, name)
-    return list(found.values())
+            first_names.setdefault(pattern, name)
+    return list(first_names.values())
 
 
 def short(setting: str) -> str:
@@ -111,7 +111,7 @@ def short(setting: str) -> str:
     return setting.removesuffix(".class").rpartition(".")[2]
 
 
-def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[Group, ...]:
+def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[RunGroup, ...]:
     """Average runs over their seeds.
 
     A group is a method (by key), a size and settings. Runs of one seed are averaged first, and
@@ -126,15 +126,15 @@ def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tu
     Returns:
         Groups in the order in which their methods came, then by size.
     """
-    asked: dict[tuple[object, ...], list[PlannedRun]] = {}
+    alike: dict[tuple[object, ...], list[PlannedRun]] = {}
     for run in (*rows, *missing):
         key = (run.method_key, run.size, tuple(sorted(run.settings.items())))
-        asked.setdefault(key, []).append(run)
+        alike.setdefault(key, []).append(run)
     order = list(dict.fromkeys(run.method_key for run in (*rows, *missing)))
     labels = _labels((*rows, *missing))
     further = sorted({name for row in rows for name in row.metrics if FURTHER.fullmatch(name)})
     ordered = sorted(
-        asked.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
+        alike.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
     )
     return tuple(_group(runs, labels[runs[0].method_key], further) for runs in ordered)
 
@@ -149,7 +149,7 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
     }
 
 
-def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Group:
+def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> RunGroup:
     rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
     finished: dict[int, dict[str, RunRow]] = {}
     first_seed: dict[str, int] = {}
@@ -173,7 +173,7 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Gr
     }
     for name in undetermined({name: numbers[name] for name in SCALES}):
         numbers[name] = replace(numbers[name], lo=math.nan, hi=math.nan)
-    return Group(
+    return RunGroup(
         method=label,
         method_key=first.method_key,
         size=first.size,

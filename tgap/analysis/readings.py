@@ -3,8 +3,7 @@
 import math
 from typing import Literal
 
-CHANCE = 0.5
-
+from tgap.metrics.gap import CHANCE
 
 NEAR_CHANCE = 0.55
 """AUROC below which little is learnt. Chance may reach it with 250 images per label (two standard

@@ -80,8 +80,8 @@ def image_freedom(name: str, effective: Mapping[str, float]) -> float:
 
 def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
     """All of ``SCALES``, from macro AUROCs by leg."""
-    found = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
-    return {name: found[name] for name in SCALES}
+    numbers = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
+    return {name: numbers[name] for name in SCALES}
 
 
 def legs_of(name: str) -> tuple[str, ...]:

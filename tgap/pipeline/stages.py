@@ -163,13 +163,12 @@ def evaluate(result: Result, store: Store) -> None:
 
 
 def _evaluate(result: Result, evaluator: Evaluator, folder: Path) -> None:
-    from tgap.report.figures import augmentation_curves
+    from tgap.report.figures import draw_tables
 
     rng = rng_for("evaluate", result.run.seed_of("evaluate"), evaluator.stem())
     evaluation = evaluator.evaluate(RunEvidence(result), rng)
     write_evaluation(folder, evaluation)
-    if "curves" in evaluation.tables:
-        augmentation_curves(evaluation.tables["curves"], folder / "curves.png")
+    draw_tables(evaluation.tables, folder)
 
 
 def _picture(result: Result, folder: Path) -> None:
