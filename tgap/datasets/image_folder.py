@@ -205,4 +205,4 @@ class ImageFolder(Dataset):
             self.findings_column,
             self.patient_column,
         )
-        return from_table(table, columns, self.separator, listing)
+        return from_table(table, columns, self.separator, listing, unlabelled=bool(self.labels))

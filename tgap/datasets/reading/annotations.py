@@ -129,9 +129,16 @@ def from_table(
             f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
             "rename it, for the metadata's 'file' is the image's path"
         )
-    for column in (columns.file, columns.label, columns.patient):
-        if column is not None and not (unlabelled and column == columns.label):
-            _refuse_blanks(table, column, separator if column == columns.label else "")
+    _refuse_blanks(table, columns.file)
+    if columns.patient is not None:
+        _refuse_blanks(table, columns.patient)
+    if columns.label is not None and not unlabelled:
+        _refuse_blanks(
+            table,
+            columns.label,
+            separator,
+            ", or, if an image may have no label, name the labels that may occur by dataset.labels",
+        )
     files = _relative(table, columns.file)
     rows = _distinct(table, files, columns.file)
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
@@ -161,7 +168,7 @@ def from_table(
     )
 
 
-def _refuse_blanks(table: Table, name: str, separator: str) -> None:
+def _refuse_blanks(table: Table, name: str, separator: str = "", remedy: str = "") -> None:
     column = table.columns[name]
     blank = [
         str(line)
@@ -171,7 +178,7 @@ def _refuse_blanks(table: Table, name: str, separator: str) -> None:
     if blank:
         raise DataError(
             f"table {table.name}: column '{name}' is empty on line {_first(blank)}; fill it in, "
-            "or remove the rows"
+            f"or remove the rows{remedy}"
         )
 
 
