@@ -1,7 +1,9 @@
 """Tuning images from one source, and the images that train and test classifiers from another."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 from tgap.core.component import option
 from tgap.core.digest import image_digests
 from tgap.core.errors import DataError
-from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable
+from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable, Split
 from tgap.datasets.base import Dataset
+from tgap.datasets.reading.provenance import problems_with_labeller
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,13 @@ class Textbook(Dataset):
         """Of both sources, if both know."""
         tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()
         return None if tuning is None or real is None else tuning + real
+
+    def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
+        """Whether labels of ``tuning`` come from a labeller that knows images of real_test."""
+        folder = getattr(self.tuning, "path", None)
+        if not isinstance(folder, str):
+            return []
+        return problems_with_labeller(Path(folder).expanduser(), self.real, data, split, words)
 
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.

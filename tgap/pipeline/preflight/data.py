@@ -9,7 +9,6 @@ from tgap.composition.config import Run
 from tgap.core.digest import image_digests
 from tgap.core.errors import TgapError, nearest
 from tgap.core.types import ImageSet
-from tgap.datasets.reading.provenance import problems_with_learned
 from tgap.pipeline.artifacts import read_images, read_split
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import shared_labels
@@ -202,7 +201,7 @@ def pool_of(run: Run, store: Store, its: Plan) -> Pool | str:
     words = [f"protocol={run.protocol.stem()}", f"split_seed={run.split_seed}"]
     words += [] if run.test_size is None else [f"test_size={run.test_size}"]
     try:
-        if problems := problems_with_learned(run.dataset, data, split, words):
+        if problems := run.dataset.check_split(data, split, words):
             return problems[0]
     except TgapError as error:
         return str(error)
