@@ -152,7 +152,7 @@ def test_it_is_built_from_plain_data(folder):
     data = {"_target_": "tgap.datasets.image_folder.ImageFolder", "path": str(folder)}
     built = building.build(Dataset, data, "dataset")
     assert built.load().label_counts() == {"cat": 2, "dog": 2}
-    with pytest.raises(ConfigError, match=r"^dataset.path must name a folder of images, got ''"):
+    with pytest.raises(ConfigError, match=r"^dataset.path must name the folder of the im"):
         building.build(Dataset, data | {"path": ""}, "dataset")
 
 
@@ -172,7 +172,7 @@ def test_making_one_and_its_identity_import_nothing_heavy(folder):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "path must name a folder of images, got ''"),
+        ({}, "path must name the folder of the images, got ''"),
         ({"path": "nowhere"}, r"path must name an existing folder, got 'nowhere' \(/.*/nowhere\)"),
         ({"size": 7}, "size must be at least 8, got 7"),
         ({"labels": ["a"]}, r"labels must be at least two different names, got \['a'\]"),
@@ -425,8 +425,8 @@ def test_repeated_rows_and_unlisted_files_are_counted(folder, caplog):
         data = with_table(folder, text).load()
     assert data.metadata["file"].tolist() == ["cat/1.png", "dog/3.jpg"]
     assert data.notes == {"duplicate_rows": 3, "unlisted": 2}
-    assert "3 rows that repeat another one are left out: cat/1.png" in caplog.text
-    assert "2 image files that the table does not name are left out: cat/deep/2.png" in caplog.text
+    assert "3 rows of the table that repeat another one are left out: cat/1.png" in caplog.text
+    assert "2 image files are left out, as no table names them where they lie: cat" in caplog.text
 
 
 # Identity

@@ -14,11 +14,10 @@ from tgap.core.digest import image_digests
 from tgap.core.errors import DataError
 from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable, Split
 from tgap.datasets.base import Dataset
+from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller
 
 log = logging.getLogger(__name__)
-
-_COPY_BLOCK = 1024
 
 
 @dataclass(kw_only=True)
@@ -77,10 +76,10 @@ class Textbook(Dataset):
         space = _Space(new_images, tuning.images.shape)
         real = self.real.load(space)
         if not space.holds(real.images):
-            _copy(real.images, np.arange(len(real)), space(real.images.shape))
+            copy_rows(real.images, np.arange(len(real)), space(real.images.shape))
         kept = _unrepeated(tuning, real)
         images = space.whole[: len(real) + len(kept)]
-        _copy(tuning.images, kept, images[len(real) :])
+        copy_rows(tuning.images, kept, images[len(real) :])
         return _together(real, tuning.without_images().take(kept), images, len(tuning) - len(kept))
 
 
@@ -115,13 +114,6 @@ class _Space(Resumable):
         return np.may_share_memory(images, self.whole) and (
             len(self.whole) == len(images) + self.others[0]
         )
-
-
-def _copy(images: Images, rows: Indices, to: Images) -> None:
-    """In blocks: the arrays may be larger than memory."""
-    for start in range(0, len(rows), _COPY_BLOCK):
-        block = rows[start : start + _COPY_BLOCK]
-        to[start : start + len(block)] = images[block]
 
 
 def _unrepeated(tuning: ImageSet, real: ImageSet) -> Indices:
