@@ -64,7 +64,7 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("prompts.wordings=\"{odd:' '}\"", "prompts.wordings must have words for 'odd', got ' '"),
         ("prompts.wordings=5", "prompts.wordings must be pairs of a name and a value"),
         ("dataset=image_folder dataset.labels=abc", "dataset.labels: Invalid value assigned"),
-        ("dataset=image_folder", "dataset.path must name the folder of the images, got ''"),
+        ("dataset=image_folder", "dataset.path must name a folder of images, got ''"),
         ("classifier=timm classifier.model=resnet19", "did you mean resnet"),
         ("classifier=chexnet classifier.weights=gone.pth", "file that does not exist: gone.pth"),
         (

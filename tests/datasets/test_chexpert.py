@@ -299,7 +299,7 @@ def test_wrong_settings_are_told_together(tmp_path):
     text = str(caught.value)
     assert "5 problems" in text
     assert "uncertain must be one of zeros, ones, ignore, got 'maybe'" in text
-    assert "path must name the folder of the tables and the images, got ''" in text
+    assert "path must name a folder, got ''" in text
 
 
 def test_folders_without_the_table(tmp_path):

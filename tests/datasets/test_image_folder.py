@@ -152,7 +152,7 @@ def test_it_is_built_from_plain_data(folder):
     data = {"_target_": "tgap.datasets.image_folder.ImageFolder", "path": str(folder)}
     built = building.build(Dataset, data, "dataset")
     assert built.load().label_counts() == {"cat": 2, "dog": 2}
-    with pytest.raises(ConfigError, match=r"^dataset.path must name the folder of the im"):
+    with pytest.raises(ConfigError, match=r"^dataset.path must name a folder of im"):
         building.build(Dataset, data | {"path": ""}, "dataset")
 
 
@@ -172,7 +172,7 @@ def test_making_one_and_its_identity_import_nothing_heavy(folder):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "path must name the folder of the images, got ''"),
+        ({}, "path must name a folder of images, got ''"),
         ({"path": "nowhere"}, r"path must name an existing folder, got 'nowhere' \(/.*/nowhere\)"),
         ({"size": 7}, "size must be at least 8, got 7"),
         ({"labels": ["a"]}, r"labels must be at least two different names, got \['a'\]"),

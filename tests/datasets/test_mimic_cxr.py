@@ -210,7 +210,7 @@ def test_identity_follows_content_not_place(root, tmp_path):
 
 
 def test_folders_without_the_tables(root):
-    with pytest.raises(ConfigError, match="path must name the folder of the tables and"):
+    with pytest.raises(ConfigError, match="path must name a folder, got ''"):
         MimicCxr(path="")
     (root / SPLIT).unlink()
     (root / CHEXPERT).unlink()

@@ -627,7 +627,7 @@ def test_images_on_neither_list(nih):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({}, "path must name the folder of the table and the images, got ''"),
+        ({}, "path must name the folder of ChestX-ray14, got ''"),
         ({"path": "nowhere"}, r"path must name an existing folder, got 'nowhere' \(/.*/nowhere\)"),
         ({"labels": "15"}, "labels must be one of binary, findings, got '15'"),
         ({"size": 15}, "size must be at least 16, got 15"),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class NihChestxray14(FolderDataset):
     ``excluded_counts``; they also count ``unlisted`` images (not in the table, or not in these
     folders), ``duplicate_rows`` and ``ages_above_120``, which become unknown.
     """
+
+    _what: ClassVar[str] = "the folder of ChestX-ray14"
 
     path: str = option("", "folder of the table and the images", in_key=False)
     domain: str = option("chest X-ray", "what the images show, in the words of a prompt")

@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -147,6 +147,8 @@ def label(observations: NDArray[np.int8], labels: str, uncertain: str) -> Labell
 @dataclass(kw_only=True)
 class ObservedRadiographs(FolderDataset):
     """Base of datasets whose tables hold the 14 observations."""
+
+    _what: ClassVar[str] = "a folder"
 
     path: str = option("", "folder of the tables and the images", in_key=False)
     domain: str = option("chest X-ray", "what the images show, in the words of a prompt")

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from tgap.datasets.reading.notes import refuse_or_warn
 class FolderDataset(Dataset):
     """Images from the files of a folder, nothing outside which is read."""
 
+    _what: ClassVar[str] = "a folder of images"
+
     path: str = option("", "folder of the images", in_key=False)
     size: int = option(256, "height and width that images are brought to", low=8)
     bad_files: str = option(
@@ -31,8 +33,7 @@ class FolderDataset(Dataset):
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
         if not self.path:
-            (field,) = (field for field in dataclasses.fields(self) if field.name == "path")
-            return [f"path must name the {field.metadata['help']}, got ''"]
+            return [f"path must name {self._what}, got ''"]
         folder = Path(self.path).expanduser()
         try:
             if folder.is_dir():
