@@ -246,3 +246,9 @@ def find_csv(folder: Path, name: str) -> Path | None:
                 )
             return file
     return None
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV: UTF-8, commas, a header line."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])
