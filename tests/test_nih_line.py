@@ -21,7 +21,7 @@ TINY = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("nih") / "phantoms"
-    write_nih(made, 400, 32, quirks=True)
+    write_nih(made, 400, 32)
     return made
 
 

@@ -1,5 +1,4 @@
 import dataclasses
-import gzip
 import importlib.util
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from sklearn.linear_model import LogisticRegression as SklearnRegression
 
 from tests.contracts.evidence import Made, labelled
 from tgap.classifiers.base import Classifier
-from tgap.datasets.radiographs.nih_table import parse
+from tgap.datasets.radiographs.nih_table import read
 from tgap.evaluators.baselines import Baselines, brightness
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.metadata import scores_from_columns
@@ -61,7 +60,7 @@ def nih():
     if spec is None or spec.origin is None:
         pytest.skip("torchxrayvision, whose wheel holds NIH's table, is not installed")
     file = Path(spec.origin).parent / "data" / "Data_Entry_2017_v2020.csv.gz"
-    return parse(gzip.decompress(file.read_bytes()).decode(), file.name)
+    return read(file)
 
 
 def test_metadata_of_nihs_real_table_tell_who_is_ill(nih):

@@ -21,8 +21,9 @@ from tgap.core.errors import ConfigError, DataError
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
 from tgap.core.seeding import rng_for
 from tgap.core.types import Bools, Images, ImageSet, Indices, Split
-from tgap.datasets.reading.decoding import SUFFIXES, decode, refuse_or_warn
+from tgap.datasets.reading.decoding import SUFFIXES, decode
 from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.provenance import write_learned
 from tgap.labelling.folder import (
     SEPARATOR,

@@ -10,7 +10,6 @@ from tgap.core.component import Component
 from tgap.core.digest import image_digests
 from tgap.core.errors import TgapError, nearest
 from tgap.core.types import ImageSet
-from tgap.datasets.reading.provenance import problems_with_learned
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
@@ -64,7 +63,7 @@ def pool_of(plan: Plan, store: Store) -> Pool | str:
     try:
         data = prepared(plan, store)
         images, split = data.images(), data.sides()
-        if problems := problems_with_learned(run.dataset, images, split, words):
+        if problems := run.dataset.check_split(images, split, words):
             return problems[0]
     except TgapError as error:
         return str(error)
