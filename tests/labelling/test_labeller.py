@@ -45,8 +45,6 @@ WORDS = (
     "classifier=logistic_regression",
     "classifier.c_grid=[0.001]",
 )
-
-
 compose = functools.cache(tgap.compose)
 
 

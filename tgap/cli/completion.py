@@ -38,8 +38,6 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "completion": (),
 }
 """Sub-commands and their flags."""
-
-
 _VALUES: dict[str, tuple[str, ...]] = {
     "--images": (),
     "--size": (),
@@ -233,8 +231,6 @@ _tgap() {
 }
 complete -o nospace -o default -F _tgap tgap
 """
-
-
 _ZSH = r"""
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 _tgap() {
@@ -252,8 +248,6 @@ _tgap() {
 }
 compdef _tgap tgap
 """
-
-
 _FISH = r"""
 function __tgap_complete
     set -l words (commandline -opc)
@@ -271,8 +265,6 @@ function __tgap_complete
 end
 complete -c tgap -f -a '(__tgap_complete)'
 """
-
-
 SCRIPTS = {"bash": _BASH.lstrip(), "zsh": _ZSH.lstrip(), "fish": _FISH.lstrip()}
 """Each asks ``tgap completion query -- <line>``, and completes files if there is no answer."""
 

@@ -15,8 +15,6 @@ from tgap.report.table import render
 
 SHOWN = 6
 """Folders of pictures that are named."""
-
-
 USAGE = """\
 tgap: can a model be trained on what my fine-tuned generator makes?
 

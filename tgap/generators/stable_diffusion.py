@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from tgap.generators.latent.model import StableDiffusionModel
 
 PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
-
-
 STABLE_DIFFUSION = Layout(
     "StableDiffusionPipeline",
     {

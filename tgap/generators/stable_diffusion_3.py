@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     import torch
 
 T5_TOKENS = 256  # that StableDiffusion3Pipeline hands to its T5, which could read more
-
-
 STABLE_DIFFUSION_3 = Layout(
     "StableDiffusion3Pipeline",
     {
@@ -72,8 +70,6 @@ STABLE_DIFFUSION_3 = Layout(
     denoiser="transformer",
     without={"image_encoder": None, "feature_extractor": None},
 )
-
-
 SCHEDULERS = ("flow_euler",)
 
 

@@ -16,12 +16,8 @@ from tgap.datasets.reading.tables import write_csv
 from tgap.report.figures import draw_doubtful
 
 TABLE = "labels.csv"
-
-
 SEPARATOR = "|"
 """Between several labels in a cell, as ``dataset=image_folder`` reads it."""
-
-
 _README = """\
 {summary}
 images/ holds the labelled images as they were found, and {table}: label and score of each. Read:

@@ -41,12 +41,8 @@ from tgap.store import Artifact, Spec, Store
 from tgap.store.store import content_digest
 
 log = logging.getLogger(__name__)
-
-
 MEASURED = 0.1
 """Share of the images, by patient, that the labeller is measured on instead of trained on."""
-
-
 FLOORS = (0.5, 0.8, 0.9, 0.95)
 """Floors that the labeller is measured at, beside the one asked for."""
 

@@ -21,8 +21,6 @@ from tgap.metrics.naming import metric_names
 
 LEGS = ("tstr", "trts", "trtr", "tsts")
 """Train on Synthetic or Real, test on Real or Synthetic."""
-
-
 SCALES: dict[str, Scale] = {
     **{f"{leg}/auroc": "logit" for leg in LEGS},
     "fter": "log",
@@ -32,8 +30,6 @@ SCALES: dict[str, Scale] = {
     "t_gap/utility_lost": "identity",
 }
 """Metrics that have an interval, and the scale on which it is symmetric."""
-
-
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
 without it, that has fewest."""

@@ -23,13 +23,9 @@ STYLES = {
     "trtr": ("#009E73", "-."),
     "tsts": ("#CC79A7", ":"),
 }
-
-
 GAP = 2
 """Pixels between images."""
 BETWEEN_LABELS = 10
-
-
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -40,8 +36,6 @@ ARM_STYLES = {
     "pretrained": ("#E69F00", "-", "synthetic, then real"),
     "synthetic": ("#D55E00", ":", "synthetic alone"),
 }
-
-
 ROWS, COLUMNS = 2, 8
 """Of each of the two blocks."""
 

@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 ROW = "row.json"
 """File of a run's record that a table needs beside its metrics."""
-
-
 PLANNED = "planned.json"
 """File of a sweep's record: its runs, also those that may never begin."""
 

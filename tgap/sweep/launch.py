@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 SWEEP_VARIABLE = "TGAP_SWEEP"
 """Tells the runs of a sweep, also those in other processes, which sweep they belong to."""
-
-
 log = logging.getLogger(__name__)
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import torch
 
 ENCODED = 64  # prompts in one pass of the text encoders
-
-
 EMPTY = 0  # position of the empty prompt among a training's prompts
 
 

@@ -17,8 +17,6 @@ from tgap.generators.base import Model
 from tgap.generators.latent.base import LatentModel
 
 SCHEDULES = ("cosine", "linear", "constant")
-
-
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 ENOUGH = 16
 """So many images of a label are judged before it can count as starved."""
-
-
 LEAST_KEPT = 0.01
 """An oracle that keeps a smaller share, over ``patience`` images per label, would never be done."""
 

@@ -23,11 +23,7 @@ if TYPE_CHECKING:
     from tgap.finetuners.training.denoising import DenoisingFinetuner
 
 LOG_EVERY = 10  # steps between two readings of the losses, each of which waits for a GPU
-
-
 LEFT_OUT = 30  # steps in a row whose gradients may be infinite while the loss scale is found
-
-
 TRAINED = 3  # denoiser passes that training on an image takes: one forward, backward is two
 
 

@@ -24,14 +24,8 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
-
-
 MOST_NAMED = 10  # prompts in an error message
-
-
 VAE_BATCH = 256  # images per pass of the VAE at most, and
-
-
 VAE_PIXELS = 2**22  # so many pixels, which are 16 images of 512 x 512
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from tgap.generators.latent.model import StableDiffusionModel
 
 M = TypeVar("M", bound="StableDiffusionModel")
-
-
 WEIGHTS = "learned_embeds.safetensors"
 
 

@@ -9,8 +9,6 @@ from tgap.core.errors import DataError
 
 Shapes = Mapping[str, tuple[int, ...]]
 """Of tensors, by name."""
-
-
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Files that people publish instead of safetensors, and that can run code when they are read."""
 

@@ -5,14 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 INDEX = "model_index.json"
-
-
 PROMPTS = "prompts.json"  # what is read instead of prompts, in a folder that knows learned words
-
-
 HALF = "fp16"  # weights that are published beside the full ones, or instead of them
-
-
 TOKENIZER_FILES = (
     "tokenizer_config.json",
     "tokenizer.json",
@@ -22,8 +16,6 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-
-
 VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
 
 
@@ -162,8 +154,6 @@ def _named(name: str, part: Part, names: set[str], variant: str | None) -> list[
 
 
 _DIFFUSERS = "diffusion_pytorch_model"
-
-
 _VAE = Part(
     "diffusers",
     ("AutoencoderKL",),
@@ -179,8 +169,6 @@ _VAE = Part(
         Layers(r"decoder\.up_blocks\.(\d+)\.", "up_block_types", listed=True),
     ),
 )
-
-
 _UNET = Part(
     "diffusers",
     ("UNet2DConditionModel",),
@@ -199,14 +187,8 @@ _UNET = Part(
         Layers(r"^up_blocks\.(\d+)\.", "up_block_types", listed=True),
     ),
 )
-
-
 _CLIP_SIZES = (Sizes(("token_embedding.weight",), {0: "vocab_size", 1: "hidden_size"}),)
-
-
 _CLIP_LAYERS = (Layers(r"\bencoder\.layers\.(\d+)\.", "num_hidden_layers"),)
-
-
 _CLIP = Part(
     "transformers",
     ("CLIPTextModel",),
@@ -215,8 +197,6 @@ _CLIP = Part(
     sizes=_CLIP_SIZES,
     layers=_CLIP_LAYERS,
 )
-
-
 _CLIP_PROJECTED = Part(
     "transformers",
     ("CLIPTextModelWithProjection",),
@@ -224,11 +204,7 @@ _CLIP_PROJECTED = Part(
     sizes=_CLIP_SIZES,
     layers=_CLIP_LAYERS,
 )
-
-
 _TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
-
-
 _SCHEDULER = Part(
     "diffusers",
     (

@@ -17,14 +17,8 @@ from tgap.generators.latent.files.header import PICKLES, Shapes, shapes_in
 from tgap.generators.latent.files.layouts import Layout
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-
-
 HUB_DEFAULT = "main"
-
-
 READ = 60  # seconds that the hub may take to answer a question
-
-
 log = logging.getLogger(__name__)
 
 
