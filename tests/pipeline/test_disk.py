@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import tgap
-from tgap.cli.run import run_command
+from tgap.cli.main import run_command
 from tgap.datasets.base import Dataset
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantom_xray import PhantomXray
