@@ -9,8 +9,7 @@ import pytest
 import tgap
 from experiments.xray_rehearsal import WIDTHS, overrides, prepare, rehearse
 from tgap.classifiers.chexnet import Chexnet
-from tgap.cli.main import command
-from tgap.cli.run import run_command
+from tgap.cli.main import command, run_command
 from tgap.core.errors import DataError
 from tgap.embedders.clip import Clip
 from tgap.generators.base import Networks

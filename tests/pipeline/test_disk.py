@@ -8,7 +8,7 @@ from PIL import Image
 
 import tgap
 from tests.pipeline.conftest import CUT, size_of, tune
-from tgap.cli.run import run_command
+from tgap.cli.main import run_command
 from tgap.datasets.base import Dataset
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantom_xray import PhantomXray
