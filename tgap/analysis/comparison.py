@@ -160,15 +160,15 @@ def _pairs(groups: Sequence[RunGroup]) -> tuple[Pair, ...]:
     pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
     differences = [_differences(*pair) for pair in pairs]
     intervals = [
-        mean_interval(its, "identity", min(a.image_freedom, b.image_freedom))
-        for (a, b), its in zip(pairs, differences, strict=True)
+        mean_interval(of_pair, "identity", min(a.image_freedom, b.image_freedom))
+        for (a, b), of_pair in zip(pairs, differences, strict=True)
     ]
-    of_seeds = holm(np.array([_sign_flip(its) for its in differences], np.float64))
-    of_images = holm(np.array([p_of_interval(its) for its in intervals], np.float64))
+    of_seeds = holm(np.array([_sign_flip(of_pair) for of_pair in differences], np.float64))
+    of_images = holm(np.array([p_of_interval(one) for one in intervals], np.float64))
     comparisons = int(np.isfinite(of_seeds).sum())
     return tuple(
-        Pair(a, b, *_common((a, b)), its, float(p), float(q), comparisons)
-        for (a, b), its, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
+        Pair(a, b, *_common((a, b)), difference, float(p), float(q), comparisons)
+        for (a, b), difference, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
     )
 
 
@@ -216,8 +216,11 @@ def _size_effects(groups: Sequence[RunGroup], margin: float) -> tuple[SizeEffect
         if group.size is not None:
             key = (group.method_key, tuple(sorted(group.settings.items())))
             of_method.setdefault(key, []).append(group)
-    several = [tuple(its) for its in of_method.values() if len(its) > 1]
-    return tuple(SizeEffect(its, *_common(its), margin, _same_fter(its, margin)) for its in several)
+    return tuple(
+        SizeEffect(tuple(sizes), *_common(sizes), margin, _same_fter(sizes, margin))
+        for sizes in of_method.values()
+        if len(sizes) > 1
+    )
 
 
 def _same_fter(groups: Sequence[RunGroup], margin: float) -> float:

@@ -1,8 +1,7 @@
 """The two-way evaluation: how well each leg tells the labels apart, and the gap between them."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from tgap.metrics.legs import (
     image_freedom,
     leg_metrics,
     numbers_with_intervals,
-    undetermined,
+    without_undetermined,
 )
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
@@ -140,8 +139,7 @@ def _intervals(
     intervals = {
         name: of_one(name, values[name], replicates[name], scale) for name, scale in SCALES.items()
     }
-    for name in undetermined(intervals):
-        intervals[name] = replace(intervals[name], lo=math.nan, hi=math.nan)
+    intervals = without_undetermined(intervals)
     for leg, of_labels in aurocs.items():
         for label, name in enumerate(names):
             draws = resampled[leg][:, label]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -89,13 +90,14 @@ def legs_of(name: str) -> tuple[str, ...]:
     return ("tstr", "trts") if name in ("fter", "t_gap") else ("tstr", "trtr")
 
 
-def undetermined(intervals: Mapping[str, Interval]) -> list[str]:
-    """Numbers of which a leg has no interval, so that they have none themselves.
+def without_undetermined(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
+    """The same numbers of ``SCALES``, without an interval where a leg that one is made of has none.
 
     A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
     """
-    return [
-        name
-        for name in intervals
+    return {
+        name: replace(number, lo=math.nan, hi=math.nan)
         if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in legs_of(name))
-    ]
+        else number
+        for name, number in intervals.items()
+    }
