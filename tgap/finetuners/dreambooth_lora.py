@@ -14,6 +14,7 @@ from tgap.core.seeding import isolated
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.base import Networks
+from tgap.generators.latent.adapters.lora import folded_in
 from tgap.generators.latent.base import LatentModel
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class DreamboothLora(DenoisingFinetuner):
         return made
 
     def _finished(self, trained: LatentModel) -> LatentModel:
-        return super()._finished(trained.with_lora_folded())
+        return super()._finished(trained.with_adapter(folded_in(trained)))
 
 
 def _add_lora(

@@ -10,6 +10,7 @@ from tgap.core.component import option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.base import Networks
+from tgap.generators.latent.adapters.words import as_learned, with_new_words
 from tgap.generators.latent.base import LatentModel
 
 
@@ -72,7 +73,7 @@ class TextualInversion(DenoisingFinetuner):
             # Gradients pass through all of it, and are too small for float16.
             model = model.with_parts(copy.deepcopy(model.denoiser).float())
         prompts = sorted(set(tuning_set.prompts))
-        taught = model.with_new_words(prompts, self.vectors)
+        taught = with_new_words(model, prompts, self.vectors)
         (encoder,) = taught.text_encoders
         embedding = encoder.requires_grad_(False).get_input_embeddings()
         first = embedding.num_embeddings - self.vectors * len(prompts)
@@ -86,4 +87,4 @@ class TextualInversion(DenoisingFinetuner):
 
         (encoder,) = trained.text_encoders
         fold(encoder)
-        return super()._finished(trained.with_words_learned())
+        return super()._finished(trained.with_adapter(as_learned(trained)))

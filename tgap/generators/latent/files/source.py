@@ -46,7 +46,7 @@ class Source:
         """What is wrong with the files, as sentences; neither torch nor weights are loaded."""
         found = folder_problems(self.folder, self.layout, self.file is None, self.remedy)
         if self.file is not None and not found:
-            found = file_problems(self.file, self.folder, self.layout)
+            found = file_problems(self.file, self.layout)
         return found
 
     def shapes(self) -> dict[str, Shapes]:

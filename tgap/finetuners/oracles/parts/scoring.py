@@ -16,7 +16,7 @@ Rule = Callable[[Doubles, Indices], Bools]
 
 
 @dataclass(kw_only=True)
-class Scored(Oracle):
+class ScoringOracle(Oracle):
     """Judges by how well the model can make an image already; with ``unit=batch``, by the mean.
 
     Args:
