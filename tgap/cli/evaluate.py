@@ -127,17 +127,15 @@ def _is_labelled(path: Path) -> bool:
 
 def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     """How the real images are divided, if they are to be, and how many of the synthetic train."""
-    from tgap.datasets.image_folder import ImageFolder
-    from tgap.generators.ready_made import ReadyMade
-
     words: list[str] = []
     real_train: float = math.inf
-    if divide and isinstance(run.dataset, ImageFolder):
-        notes = run.dataset.annotations()
-        words += _split_sizes(len(notes.files), pool_share)
-        real_train = _most(notes.labels) * (1 - pool_share) / 2
-    if isinstance(run.generator, ReadyMade) and isinstance(run.generator.images, ImageFolder):
-        words += _budget(_most(run.generator.images.annotations().labels), real_train)
+    real = run.dataset.listed_labels() if divide else None
+    if real is not None:
+        words += _split_sizes(len(real), pool_share)
+        real_train = _most(real) * (1 - pool_share) / 2
+    synthetic = run.generator.ready_made()["images"].listed_labels()
+    if synthetic is not None:
+        words += _budget(_most(synthetic), real_train)
     return words
 
 

@@ -7,8 +7,8 @@ import click
 import yaml  # type: ignore[import-untyped]
 
 from tgap.composition.config import Run
+from tgap.composition.fields import parts_of
 from tgap.composition.registry import GROUPS, component_class, conf_folder, names, options
-from tgap.composition.schema import parts_of
 from tgap.core.component import Checked, Component
 from tgap.core.words import word
 
@@ -46,7 +46,7 @@ def write_start(run: click.Command, context: click.Context, text: click.HelpForm
     defaults = _defaults()
     rows = _settings(Run, "")
     for group in set(FIRST) & set(GROUPS):
-        meaning = _summary(GROUPS[group].base).partition(":")[0]
+        meaning = _summary(GROUPS[group]).partition(":")[0]
         rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
     with text.section("What people change first (for everything: tgap run --help all)"):
         text.write_dl([rows[name] for name in FIRST])
@@ -73,8 +73,8 @@ def write_all(run: click.Command, context: click.Context, text: click.HelpFormat
     with text.section("Settings (key=value, several values with commas and -m)"):
         text.write_dl([*rows.values()], col_max=WIDEST)
     groups_of: dict[type[Component], list[str]] = {}
-    for group, entry in GROUPS.items():
-        groups_of.setdefault(entry.base, []).append(group)
+    for group, base in GROUPS.items():
+        groups_of.setdefault(base, []).append(group)
     for base, groups in groups_of.items():
         first, *others = (f"{_spelled(group)}=" for group in groups)
         with text.section(first):
@@ -150,8 +150,8 @@ def _parts(cls: type[Component], group: str, name: str) -> list[tuple[str, str]]
     for field in dataclasses.fields(cls):
         nested = f"{group}/{field.name}"
         if nested in GROUPS:
-            base = GROUPS[nested].base
-            first = next(other for other in GROUPS if GROUPS[other].base is base)
+            base = GROUPS[nested]
+            first = next(other for other in GROUPS if GROUPS[other] is base)
             allowed = ", ".join(options(nested)) if first == nested else f"as {first}="
             rows.append((f"{_spelled(nested, name)}={_default_part(field)}", allowed))
     return rows

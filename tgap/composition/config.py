@@ -17,7 +17,6 @@ from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
 from tgap.generators.base import Generator, Pretrained
 from tgap.generators.controls.base import Control
-from tgap.generators.ready_made import ReadyMade
 from tgap.prompts.base import Prompts
 from tgap.protocols.base import Protocol, sizes_per_label
 from tgap.selectors.base import Selector
@@ -135,7 +134,7 @@ class Run(Splitting):
 
     def datasets(self) -> list[Dataset]:
         """All datasets that are read for it."""
-        return [self.dataset, *self.external.values(), *self.ready_made().values()]
+        return [self.dataset, *self.external.values(), *self.generator.ready_made().values()]
 
     def components(self) -> dict[str, Component]:
         """Its components by path, without a selector that has nothing to choose."""
@@ -157,15 +156,6 @@ class Run(Splitting):
         if isinstance(self.generator, Pretrained):
             return self.generator
         raise TgapError(f"generator '{self.generator.title()}' is no model that could be loaded")
-
-    def ready_made(self) -> dict[str, Dataset]:
-        """Datasets of a synthetic set that exists already: its ``images``, and what it was
-        ``tuned_on`` if that is known. Empty if images are drawn.
-        """
-        if not isinstance(self.generator, ReadyMade):
-            return {}
-        given = {"images": self.generator.images, "tuned_on": self.generator.tuned_on}
-        return {name: dataset for name, dataset in given.items() if dataset is not None}
 
     @property
     def selects(self) -> bool:

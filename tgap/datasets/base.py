@@ -62,6 +62,14 @@ class Dataset(Component):
         """
         return []
 
+    def listed_labels(self) -> Sequence[Sequence[str]] | None:
+        """The labels of each image, where they are known without reading one; else ``None``.
+
+        Raises:
+            DataError: If files or tables cannot be read.
+        """
+        return None
+
     def load(self, new_images: NewImages = in_memory) -> ImageSet:
         """Read all images, in an order that never changes.
 

@@ -1,5 +1,6 @@
 """Any folder of image files: a sub-folder per label, or a table beside the images."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -150,6 +151,10 @@ class ImageFolder(FolderDataset):
             metadata={name: column[kept] for name, column in metadata.items()},
             notes=rows.notes | notes.excluded(left_out | {"missing": list(rows.missing)}),
         )
+
+    def listed_labels(self) -> Sequence[Sequence[str]]:
+        """By folder or table."""
+        return self.annotations().labels
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.

@@ -11,6 +11,7 @@ from tgap.core.component import Component, option
 from tgap.core.device import DEVICES, device_problems
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Sampler
 from tgap.core.types import Images
+from tgap.datasets.base import Dataset
 
 
 class Model(ABC):
@@ -78,6 +79,14 @@ class Generator(Component):
 
     tunable: ClassVar[bool]
     """Whether finetuners can tune it."""
+
+    def ready_made(self) -> dict[str, Dataset]:
+        """Datasets of a synthetic set that exists already; none if images are drawn.
+
+        Returns:
+            ``images``, and what they were ``tuned_on`` if that is known.
+        """
+        return {}
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that it cannot be asked for, as sentences, found without weights or torch."""

@@ -98,7 +98,7 @@ def plan_data(run: Run, identities: Identities | None = None) -> DataPlan:
         run=run,
         dataset=dataset,
         split=Spec("split", splitting, {"dataset": dataset.key}),
-        ready_made={name: read(other) for name, other in run.ready_made().items()},
+        ready_made={name: read(other) for name, other in run.generator.ready_made().items()},
         external={name: read(other) for name, other in run.external.items()},
     )
 

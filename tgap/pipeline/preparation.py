@@ -34,7 +34,7 @@ def prepared(plan: DataPlan, store: Store) -> Data:
     """Read datasets into the store, unless they are there, and split the run's own."""
     run = plan.run
     dataset = _read(run.dataset, plan.dataset, store)
-    ready_made, external = run.ready_made(), run.external
+    ready_made, external = run.generator.ready_made(), run.external
 
     def divide(folder: Path) -> None:
         write_split(folder, run.protocol.split(read_images(dataset), run.splitting))
