@@ -43,7 +43,7 @@ def call(*words: str, folder: Path, path: Path, **variables: str) -> str:
 
 def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str]) -> None:
     """Only the examples pass through their contract tests, then all of them through one run."""
-    only = " or ".join(KINDS.values())
+    only = " or ".join([*KINDS.values(), "gratings"])
     words_of_pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--rootdir", str(folder)]
     told = call(
         "-m", "pytest", str(contracts), "-k", only, *words_of_pytest, folder=folder, path=path
@@ -54,13 +54,15 @@ def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str])
     chosen = [f"{CHOICES.get(kind, kind)}={name}" for kind, name in KINDS.items()]
     table = call("-m", "tgap.run", *TINY, *chosen, *words, folder=folder, path=path)
     assert "herding+attention_only" in table
+    table = call("-m", "tgap.run", *TINY, "generator=gratings", folder=folder, path=path)
+    assert "gratings" in table
 
 
 def test_inside_the_package(tmp_path: Path) -> None:
     for part in ("tgap", "conf", "tests/contracts"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
-    for kind, name in KINDS.items():
+    for kind, name in {**KINDS, "generator": "gratings"}.items():
         shutil.copy(EXAMPLES / "tgap_example" / f"{name}.py", tmp_path / "tgap" / f"{kind}s")
     words = ["selector/embedder=pixels"]
     checked_and_run(tmp_path, tmp_path, tmp_path / "tests" / "contracts", words)
@@ -91,6 +93,35 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_from_a_package_of_ones_own_by_entry_point(installed: Path, tmp_path: Path) -> None:
     words = ["selector/embedder=pixels"]
     checked_and_run(tmp_path, installed, ROOT / "tests" / "contracts", words)
+
+
+def refused(folder: Path, path: Path, *words: str) -> str:
+    environment = os.environ | {"PYTHONPATH": str(path), "TGAP_HOME": str(folder / ".tgap")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tgap.run", *words],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stderr
+
+
+def test_checks_and_forecasts_from_outside_are_told_like_a_built_ins(
+    installed: Path, tmp_path: Path
+) -> None:
+    words = ["generator=gratings", "dataset=shapes"]
+    missing = refused(
+        tmp_path, installed, *words, "dataset.ground=no.npy", "generator.path=nowhere"
+    )
+    assert "3 problems" not in missing
+    assert "dataset.ground: cannot read no.npy" in missing
+    assert "generator.path: cannot read waves from nowhere/waves.npy" in missing
+    much = ["budget.train_per_label=1000000000", "sampler.steps=1000"]
+    lacking = refused(tmp_path, installed, *words, *much, "dataset.count=1000000000000")
+    assert "the decoded images of 'shapes' take about 1024000.0 GB" in lacking
+    assert "generator 'gratings' would take an estimated" in lacking
 
 
 def test_by_a_preset_on_hydras_search_path(tmp_path: Path) -> None:
