@@ -153,12 +153,11 @@ def chexnet() -> None:
 
 def nih_metadata() -> None:
     """The real table of ChestX-ray14, which torchxrayvision carries, parsed and split."""
-    import gzip
     import importlib.util
 
     from tgap.core.settings import Splitting
     from tgap.core.types import ImageSet
-    from tgap.datasets.radiographs.nih_table import parse
+    from tgap.datasets.radiographs.nih_table import read
     from tgap.protocols.clean import Clean
 
     found = importlib.util.find_spec("torchxrayvision")
@@ -166,9 +165,8 @@ def nih_metadata() -> None:
         show("NIH metadata", "torchxrayvision is not installed")
         return
     file = Path(found.origin).parent / "data" / "Data_Entry_2017_v2020.csv.gz"
-    text = gzip.decompress(file.read_bytes()).decode()
     start = time.perf_counter()
-    table = parse(text, file.name)
+    table = read(file)
     sick = table.findings.any(axis=1)
     data = ImageSet(
         np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(sick), 1, 1, 1)),

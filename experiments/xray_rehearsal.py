@@ -24,7 +24,7 @@ import tgap
 from tgap.cli.main import command
 from tgap.pipeline.plan import Plan, plan
 from tgap.pipeline.preflight.disk import needs
-from tgap.store import Artifact, Store
+from tgap.store import Artifact, Spec, Store
 
 METHODS = {
     "selector=random finetuner=dreambooth": "random+dreambooth",
@@ -197,7 +197,7 @@ def rehearse(folder: Path, words: Sequence[str]) -> list[dict[str, Any]]:
     _must(command(["data", *words]))
     run, store = tgap.compose(*words), Store(folder / "home" / "store")
     its = plan(run)
-    predicted = {need.key: need.size for need in needs(run, its, store)}
+    predicted = {need.key: need.size for need in needs(its, store)}
     before = {name for name, spec in artifacts_of(its).items() if store.find(spec) is not None}
     _must(command(["run", *words]))
     rows = []
@@ -216,15 +216,15 @@ def rehearse(folder: Path, words: Sequence[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def artifacts_of(its: Plan) -> dict[str, Any]:
+def artifacts_of(its: Plan) -> dict[str, Spec]:
     """The specifications of a run's artifacts by name."""
-    found: dict[str, Any] = {}
+    specs: dict[str, Spec] = {}
     for name, value in vars(its).items():
-        if isinstance(value, Mapping):
-            found |= {f"{name} {key}": spec for key, spec in value.items()}
-        elif value is not None:
-            found[name] = value
-    return found
+        nested = value if isinstance(value, Mapping) else {}
+        specs |= {f"{name} {key}": s for key, s in nested.items() if isinstance(s, Spec)}
+        if isinstance(value, Spec):
+            specs[name] = value
+    return specs
 
 
 def bytes_of(artifact: Artifact) -> int:

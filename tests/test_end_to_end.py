@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tgap.cli.main import command
-from tgap.cli.run import run_command
+from tgap.cli.main import command, run_command
 
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=4 budget.steps=3 "

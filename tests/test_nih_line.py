@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from tests.generators.test_stable_diffusion import write_pipeline
-from tgap.cli.main import command
-from tgap.cli.run import run_command
+from tgap.cli.main import command, run_command
 from tgap.core.types import ImageSet
 from tgap.datasets.phantoms.writing import write_nih
 
@@ -21,7 +20,7 @@ TINY = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("nih") / "phantoms"
-    write_nih(made, 400, 32, quirks=True)
+    write_nih(made, 400, 32)
     return made
 
 

@@ -9,16 +9,16 @@ import pytest
 import tgap
 from experiments.xray_rehearsal import WIDTHS, overrides, prepare, rehearse
 from tgap.classifiers.chexnet import Chexnet
-from tgap.cli.main import command
-from tgap.cli.run import run_command
+from tgap.cli.main import command, run_command
 from tgap.core.errors import DataError
 from tgap.embedders.clip import Clip
+from tgap.generators.base import Networks
+from tgap.generators.latent.pretrained import LatentGenerator
+from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.plan import plan
-from tgap.pipeline.preflight import disk
-from tgap.pipeline.preflight import weights as preflight
 from tgap.pipeline.preflight.disk import needs
+from tgap.pipeline.preflight.work import check_work
 from tgap.pipeline.stages import execute
-from tgap.pipeline.stages import prepare as prepare_data
 from tgap.store import Store
 
 
@@ -170,7 +170,8 @@ def test_data_are_looked_at_without_a_generator(
 def test_months_on_a_cpu_are_refused_unless_they_are_meant(
     folder: Path, offline: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(preflight, "denoiser_numbers", lambda generator: 859_500_000)
+    sizes = Networks({"weight": (859_500_000,)})
+    monkeypatch.setattr(LatentGenerator, "networks", lambda generator: sizes)
     words = [
         "profile=xray",
         f"dataset.path={folder / 'nih'}",
@@ -184,7 +185,7 @@ def test_months_on_a_cpu_are_refused_unless_they_are_meant(
     assert "set generator.device=cpu" in problem
     assert not any("CUDA" in line for line in told([*words, "generator.device=cpu"], capsys))
     run = tgap.compose(*words, "budget.train_per_label=200", "budget.test_per_label=100")
-    assert preflight.check_work(run.generator, run.budget, run.sampler) == []
+    assert check_work(run.generator, run.budget, run.sampler) == []
 
 
 def test_the_rehearsal_gets_to_its_end(folder: Path, home: Path) -> None:
@@ -196,7 +197,7 @@ def test_the_rehearsal_gets_to_its_end(folder: Path, home: Path) -> None:
         "selector.cluster.n_clusters=3",
     ]
     rows = {row["artifact"]: row for row in rehearse(folder, words)}
-    for name in ("embedding", "prior", "tuned", "synthetic", "synthetic_classifier"):
+    for name in ("embedding", "prior", "generator", "synthetic", "synthetic_classifier"):
         assert rows[name]["bytes"] == pytest.approx(rows[name]["predicted"], rel=0.15)
     store = folder / "home" / "store"
     drawn = np.load(next((store / "synthetic").glob("*/images.npy")))
@@ -207,10 +208,10 @@ def test_the_rehearsal_gets_to_its_end(folder: Path, home: Path) -> None:
         "files"
     ]["images.npy"]["size"]
     assert shape == 128 + 120 * 64 * 64
-    result = execute(tgap.compose(*words), Store(store))
-    assert result.real_test().images.shape[1:] == (32, 32, 1)
-    assert result.held_out().images.shape[1:] == (32, 32, 1)
-    assert result.tuned_on().images.shape[1:] == (32, 32, 1)
+    result = execute(plan(tgap.compose(*words)), Store(store))
+    evidence = RunEvidence(result)
+    for shown in (evidence.real_test(), evidence.held_out(), evidence.tuned_on()):
+        assert shown.images.shape[1:] == (32, 32, 1)
     assert result.tuning_set().images.shape[1:] == (64, 64, 3)
 
 
@@ -233,14 +234,14 @@ def test_a_run_takes_less_than_three_gigabytes(
         "clip.model=tiny",
         "clip.pretrained=null",
     ]
-    run, store = tgap.compose(*words), Store(home / "store")
-    prepare_data(run, store, plan(run), {})
+    its, store = plan(tgap.compose(*words)), Store(home / "store")
     shapes = {name: {"weight": (count,)} for name, count in SIZES.items()}  # of the real one
-    monkeypatch.setattr(disk, "shapes_of", lambda generator: shapes)
-    found = {need.what: need.size for need in needs(run, plan(run), store)}
+    networks = Networks(shapes.pop("unet"), shapes)
+    monkeypatch.setattr(LatentGenerator, "networks", lambda generator: networks)
+    found = {need.what: need.size for need in needs(its, store)}
     own = sum(size for what, size in found.items() if what not in SHARED)
     assert found["tuned models"] == pytest.approx(1.72e9, rel=0.01)
     assert found["synthetic sets"] == pytest.approx(24_000 * 224 * 224, rel=0.01)
     assert own < 3e9
-    whole = tgap.compose(*words, "storage.weights=float32", "storage.image_size=null")
-    assert sum(need.size for need in needs(whole, plan(whole), store)) > 4e9
+    whole = plan(tgap.compose(*words, "storage.weights=float32", "storage.image_size=null"))
+    assert sum(need.size for need in needs(whole, store)) > 4e9

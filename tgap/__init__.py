@@ -46,6 +46,7 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     from tgap.pipeline.preflight.runs import check_runs
     from tgap.pipeline.stages import execute
     from tgap.store import Store
+    from tgap.sweep.identity import planned
     from tgap.sweep.recorder import Recorder
 
     if run is None or isinstance(run, str):
@@ -53,9 +54,7 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
         run = compose(*overrides)
     elif overrides:
         raise ConfigError(f"a composed run takes no overrides, got {', '.join(overrides)}")
-    problems = check_runs([run], home_folder())
-    if problems:
-        raise ConfigError(*problems)
+    (plan,) = check_runs([run], home_folder())
     if not track:
-        return execute(run, Store(home_folder() / "store"))
-    return Recorder(home_folder()).execute(run, overrides)[0]
+        return execute(plan, Store(home_folder() / "store"))
+    return Recorder(home_folder()).execute(planned(plan, overrides), overrides)[0]

@@ -1,6 +1,6 @@
 """Entry point: ``python -m tgap.run [group=option ...] [key=value ...] [-m]``.
 
-Compose, check, build, run, record; the steps are in ``launch``, the stages in ``pipeline``.
+Compose, check, build, run, record; the steps are in ``sweep``, the stages in ``pipeline``.
 """
 
 import sys
@@ -8,7 +8,7 @@ from types import ModuleType
 from typing import Any
 
 import tgap
-from tgap.cli.run import run_command
+from tgap.cli.main import run_command
 
 
 def main() -> None:

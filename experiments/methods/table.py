@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from tgap.analysis.comparison import Pair, compare
-from tgap.analysis.groups import Group, group_runs
+from tgap.analysis.groups import RunGroup, group_runs
 from tgap.analysis.rows import RunRow
 from tgap.core.files import home_folder
 from tgap.metrics.significance import holm
@@ -22,7 +22,7 @@ COSTS = ("steps", "images_seen", "images_kept", "oracle_passes", "seconds")
 RANDOM = "+random_skip"
 
 
-def row_of(group: Group, rows: Sequence[RunRow]) -> str:
+def row_of(group: RunGroup, rows: Sequence[RunRow]) -> str:
     """A group's line of the table."""
     cells = [group.method, str(len(group.seeds))]
     for name in ("tstr/auroc", "trts/auroc", "fter"):

@@ -19,10 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from experiments.statistics.influence import auroc_influence, macro_auroc_influence
 from tgap.metrics.classification import auroc, macro_auroc
-from tgap.metrics.delong import auroc_influence, delong_test, macro_auroc_influence
 from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
-from tgap.metrics.resampling import effective_images, resampled_macro_auroc
+from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
 
 Array = NDArray[np.float64]
 SCALES: dict[str, Scale] = {
@@ -101,9 +101,9 @@ class Sample:
     def resampled(self, resamples: int, seed: int) -> Array:
         """``(resamples, C)``: macro AUROCs, the same patients drawn for all classifiers."""
         columns = [
-            resampled_macro_auroc(
+            resampled_auroc_per_label(
                 scores, self.labels, self.patients, resamples, np.random.default_rng(seed)
-            )
+            ).mean(axis=1)
             for scores in self.scores
         ]
         return np.stack(columns, axis=1)
@@ -276,26 +276,6 @@ def few_positives(
     return covered(found, truth), 1 - len(given(found)) / repetitions
 
 
-def delong_rejections(patients: int, repetitions: int, images: int = 5) -> float:
-    """How often DeLong's test finds a difference where none is, at the level .05.
-
-    Each patient has so many images, all with the label or all without.
-    """
-    rng = np.random.default_rng(0)
-    patient = np.repeat(np.arange(patients), images)
-    labels = patient % 2 == 0
-    rejected = 0
-    for _ in range(repetitions):
-        a, b = (
-            labels
-            + 0.8 * rng.standard_normal(patients)[patient]
-            + 0.6 * rng.standard_normal(len(patient))
-            for _ in range(2)
-        )
-        rejected += delong_test(a, b, labels, patient).p_value <= 0.05
-    return rejected / repetitions
-
-
 REGIMES = tuple(
     World(name, images, seed, patient, image, method=method)
     for images in (250, 2_000)
@@ -383,17 +363,13 @@ def show_few_seeds(repetitions: int) -> None:
 
 
 def show_few_images(repetitions: int) -> None:
-    """One run: few positives, and DeLong's test with few patients."""
+    """One run with few positives."""
     head(["positives of 500", "AUROC", "covered", "no interval"])
     for positives in (4, 5, 8, 15, 30):
         for separation in (1.0, 2.0):
             coverage, none = few_positives(positives, separation, 5 * repetitions)
             truth = norm.cdf(separation / math.sqrt(2))
             row([f"{positives}", f"{truth:.2f}", f"{coverage:.3f}", f"{none:.3f}"])
-    print()
-    head(["patients of 5 images", "rejected by DeLong's test where nothing differs"])
-    for patients in (8, 12, 20, 40):
-        row([f"{patients}", f"{delong_rejections(patients, 3 * repetitions):.3f}"])
 
 
 def main() -> None:

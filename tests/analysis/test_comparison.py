@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tgap.analysis.comparison import compare, metrics_of
+from tgap.analysis.comparison import Comparison, compare, metrics_of
+from tgap.analysis.groups import group_runs
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.metrics.intervals import interval
 from tgap.metrics.legs import SCALES, numbers_with_intervals
@@ -290,8 +291,7 @@ def test_groups_that_would_share_a_metric_name_do_not():
 def test_mlflow_takes_every_name(methods):
     from tgap.tracking.run_log import _check_names
 
-    rows = [row(method, size) for method in methods for size in (20, 50)]
-    found = metrics_of(compare(rows))
-    for values in found.values():
+    groups = group_runs([row(method, size) for method in methods for size in (20, 50)])
+    for values in metrics_of(Comparison(groups, (), ())).values():
         _check_names("metric", values)
         assert sum(name.startswith("seeds/") for name in values) == len(methods)

@@ -92,8 +92,6 @@ ALL_NAMES = sorted(
         "baseline/metadata_auroc",
     }
 )
-
-
 ANY_METRICS = st.fixed_dictionaries(
     {},
     optional={
@@ -101,8 +99,6 @@ ANY_METRICS = st.fixed_dictionaries(
         for name in ALL_NAMES
     },
 )
-
-
 USEFULNESS = {
     "real_no_better_than_chance",
     "as_useful_as_real",

@@ -163,8 +163,8 @@ def test_a_single_training_image_is_refused():
 
 
 def test_images_too_small_are_told_before_training():
-    assert Toy().check((4, 9, 1)) == []
-    assert Toy().check((9, 3, 1)) == ["toy needs images of at least 4 x 4, got (9, 3)"]
+    assert Toy().check_images((4, 9, 1)) == []
+    assert Toy().check_images((9, 3, 1)) == ["toy needs images of at least 4 x 4, got (9, 3)"]
     with pytest.raises(ConfigError, match=r"toy needs images of at least 4 x 4, got \(2, 2\)"):
         fit(Toy, halves(10, size=2))
 

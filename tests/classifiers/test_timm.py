@@ -122,7 +122,7 @@ def test_a_failed_download_is_told_and_nothing_random_taken(monkeypatch, tmp_pat
 def test_an_unknown_model_is_told_before_training(model, message):
     with pytest.raises(ConfigError, match=message):
         Timm(model=model, device="cpu").fit(squares(6), np.random.default_rng(0))
-    assert Timm(model="resnet18.a1_in1k").check((32, 32, 1)) == []
+    assert Timm(model="resnet18.a1_in1k").check_images((32, 32, 1)) == []
 
 
 def test_a_size_that_the_model_cannot_take_is_told():

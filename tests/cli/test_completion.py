@@ -1,16 +1,28 @@
+"""What TAB offers: commands, flags and their values, groups, options, keys and their values."""
+
 import shutil
-import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tgap.cli.completion import COMMANDS, SCRIPTS, completion_script, completions
-from tgap.cli.terminal import USAGE
+from tgap.cli.completion import SCRIPTS, VARIABLE, LineCompletion
+from tgap.cli.main import command, tgap
 from tgap.composition.registry import options
-from tgap.core.errors import ConfigError
 from tgap.core.settings import SCHEDULERS
+
+
+@pytest.fixture
+def offered(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """The words that a shell is given for a line."""
+
+    def words(line: str) -> list[str]:
+        monkeypatch.setenv("COMP_LINE", line)
+        return LineCompletion(tgap, {}, "tgap", VARIABLE).complete().split()
+
+    return words
 
 
 @pytest.mark.parametrize(
@@ -18,217 +30,187 @@ from tgap.core.settings import SCHEDULERS
     [
         ("tgap s", ["sync"]),
         ("tgap ui --p", ["--port"]),
-        ("tgap completion ", ["bash", "fish", "zsh"]),
+        ("tgap completion ", ["bash", "zsh", "fish"]),
         ("tgap completion bash ", []),
-        ("tgap nothing ", []),
-        ("tgap run --c", ["--cfg", "--config-dir"]),
-        ("tgap run --cfg ", ["all", "hydra", "job"]),
+        ("tgap run --c", ["--config-dir", "--cfg"]),
+        ("tgap run --cfg ", ["job", "hydra", "all"]),
         ("tgap run --config-dir ", []),
+        ("tgap label --f", ["--floor", "--fit"]),
+        ("tgap label --fit s", ["squash"]),
         ("tgap run see", ["seed=", "seeds."]),
         ("tgap  run   -m  see", ["seed=", "seeds."]),
         ("tgap run sel", ["selector.", "selector/", "selector="]),
-        ("tgap run sampler.gui", ["sampler.guidance="]),
+        ("tgap evaluate --size 32 sampler.gui", ["sampler.guidance="]),
+        ("tgap run --cfg job sampler.gui", ["sampler.guidance="]),
         ("tgap run size=", ["size=500"]),
         ("tgap run tracking.pictures=", ["tracking.pictures=false", "tracking.pictures=true"]),
         ("tgap run tracking.pictures=t", ["tracking.pictures=true"]),
-        ("tgap run --cfg job sampler.gui", ["sampler.guidance="]),
         ("tgap run finetuner=none finetuner.", ["finetuner.name="]),
         ("tgap run dataset=medmnist dataset.lab", ["dataset.labels="]),
         ("tgap run sampler.scheduler=ddim,ddpm,e", ["sampler.scheduler=ddim,ddpm,euler"]),
         ("tgap run ~prof", ["~profile"]),
         ("tgap run hydra/launch", ["hydra/launcher="]),
+        ("tgap run 'prompts.prior=a b' selector=clip_s", ["selector=clip_spectral"]),
+        (
+            "tgap run dataset=textbook dataset/real=phantom_xray dataset.real.im",
+            ["dataset.real.images="],
+        ),
+        ("tgap data classifier=lo", ["classifier=logistic_regression"]),
+        # Groups are there although another word is wrong.
+        ("tgap run size=abc selector=clip_s", ["selector=clip_spectral"]),
+        # Where a file may stand, or the line cannot be understood, shells offer files.
+        ("tgap run size=[ se", []),
+        ("tgap run dataset.nothing.at.all=", []),
+        ("tgap run dataset.path=./da", []),
+        ("tgap run dataset.path=/tm", []),
+        ("tgap run dataset.path=a.b", []),
+        ("tgap run --config-dir /nowhere/at/all size", []),
+        ("tgap run selector=nope selector.", []),
+        ("tgap run selector=random selector.cluster.", []),
     ],
 )
-def test_what_may_stand_next(line: str, words: list[str]) -> None:
-    assert completions(line) == words
+def test_what_may_stand_next(
+    line: str, words: list[str], offered: Callable[[str], list[str]]
+) -> None:
+    assert offered(line) == words
 
 
-def test_options_of_groups_are_presets_and_components() -> None:
-    for group in ("selector", "selector/cluster", "dataset", "profile"):
+def test_options_of_groups_are_presets_and_components(offered: Callable[[str], list[str]]) -> None:
+    for group in ("selector", "selector/cluster", "dataset/tuning", "profile"):
         expected = [f"{group}={name}" for name in options(group)]
         assert expected
-        assert completions(f"tgap run {group}=") == expected
+        assert offered(f"tgap run {group}=") == expected
 
 
-def test_choices_of_a_field() -> None:
-    offered = completions("tgap run sampler.scheduler=")
-    assert offered == [f"sampler.scheduler={name}" for name in sorted(SCHEDULERS)]
+def test_values_of_a_field(offered: Callable[[str], list[str]]) -> None:
+    assert offered("tgap run sampler.scheduler=") == [
+        f"sampler.scheduler={name}" for name in sorted(SCHEDULERS)
+    ]
 
 
-def test_keys_are_those_of_the_components_chosen_before() -> None:
+def test_keys_are_those_of_the_components_chosen_before(
+    offered: Callable[[str], list[str]],
+) -> None:
     line = "tgap run selector=clip_spectral selector.cluster."
-    assert "selector.cluster.n_clusters=" in completions(line)
-    assert completions(f"{line}aff") == ["selector.cluster.affinity="]
-    assert completions(f"{line}affinity=") == [
+    assert "selector.cluster.n_clusters=" in offered(line)
+    assert offered(f"{line}affinity=") == [
         "selector.cluster.affinity=knn",
         "selector.cluster.affinity=rbf",
     ]
-    assert completions("tgap run selector=random selector.cluster.") == []
 
 
-def test_hydra_s_and_the_registry_s_own_keys_are_not_in_the_way() -> None:
-    offered = [*completions("tgap run "), *completions("tgap run dataset.")]
-    assert "size=" in offered
-    assert "dataset.domain=" in offered
-    assert not [word for word in offered if word.startswith("hydra") or "_target_" in word]
+def test_hydra_s_and_the_registry_s_own_keys_are_not_in_the_way(
+    offered: Callable[[str], list[str]],
+) -> None:
+    words = [*offered("tgap run "), *offered("tgap run dataset.")]
+    assert {"size=", "dataset.domain="} <= set(words)
+    assert not [word for word in words if word.startswith("hydra") or "_target_" in word]
 
 
-def test_a_folder_of_configs_counts(tmp_path: Path) -> None:
+def test_a_folder_of_configs_counts(tmp_path: Path, offered: Callable[[str], list[str]]) -> None:
     (tmp_path / "profile").mkdir()
     (tmp_path / "profile" / "mine.yaml").write_text("# @package _global_\nsize: 3\n")
     line = f"tgap run --config-dir {tmp_path} profile="
-    assert "profile=mine" in completions(line)
-    assert "profile=mine" not in completions("tgap run profile=")
-    assert completions(f"{line}mine size=") == ["size=3"]
+    assert "profile=mine" in offered(line)
+    assert offered(f"{line}mine size=") == ["size=3"]
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "tgap",
-        "tgap run 'size=1 ",
-        "tgap run size=[ se",
-        "tgap run dataset.nothing.at.all=",
-        "tgap run dataset.path=./da",
-        "tgap run dataset.path=/tm",
-        "tgap run dataset.path=a.b",
-        "tgap run --config-dir /nowhere/at/all size",
-        "tgap run selector=nope selector.",
-    ],
-)
-def test_a_line_that_cannot_be_understood_or_names_a_file_gets_no_answer(line: str) -> None:
-    assert completions(line) == []
-
-
-def test_groups_are_offered_although_another_word_is_wrong() -> None:
-    assert completions("tgap run size=abc selector=clip_s") == ["selector=clip_spectral"]
-    assert "selector=" in completions("tgap run size=abc sel")
-
-
-def test_every_sub_command_of_the_usage_is_offered() -> None:
-    shown = {line.split()[1] for line in USAGE.splitlines() if line.startswith("  tgap ")}
-    assert shown
-    assert shown <= set(COMMANDS)
-
-
-def test_nothing_heavy_is_imported() -> None:
-    code = (
-        "import sys; from tgap.cli.completion import completions;"
-        "print(completions('tgap run selector=clip_spectral selector.cluster.affinity=k'),"
-        "[m for m in ('torch','mlflow','sklearn','scipy','PIL','pandas') if m in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['selector.cluster.affinity=knn'] []"
-
-
-def test_an_unknown_shell_is_told() -> None:
-    with pytest.raises(ConfigError, match="completion is there for bash, fish, zsh, got 'tcsh'"):
-        completion_script("tcsh")
+def test_the_script_of_another_shell_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["completion", "tcsh"]) == 2
+    assert "'bash', 'zsh', 'fish'" in capsys.readouterr().err
 
 
 @pytest.fixture
-def tgap(tmp_path: Path) -> Path:
-    """A command named tgap that answers as ``tgap completion query -- <line>`` does."""
-    command = tmp_path / "tgap"
-    command.write_text(
+def folder(tmp_path: Path) -> Path:
+    """A folder with each shell's script and the ``tgap`` that it asks.
+
+    That one offers the heavy modules that were imported, too: there must be none.
+    """
+    script = tmp_path / "tgap"
+    script.write_text(
         f"#!{sys.executable}\n"
         "import sys\n"
-        "from tgap.cli.completion import completions\n"
-        "assert sys.argv[1:4] == ['completion', 'query', '--'], sys.argv\n"
-        "[line] = sys.argv[4:]\n"
-        "print(*completions(line), sep='\\n')\n"
+        "from tgap.cli import main\n"
+        "try:\n    main()\n"
+        "finally:\n    heavy = {'torch', 'mlflow', 'sklearn', 'scipy'} & set(sys.modules)\n"
+        "    print(*heavy, sep='\\n')\n"
     )
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
-    for shell in SCRIPTS:
-        (tmp_path / f"script.{shell}").write_text(completion_script(shell))
-    return command
+    script.chmod(0o755)
+    for shell, text in SCRIPTS.items():
+        (tmp_path / f"script.{shell}").write_text(text)
+    return tmp_path
 
 
-def answer(tgap: Path, shell: str, code: str) -> list[str]:
+def answer(folder: Path, shell: str, code: str) -> list[str]:
     """Lines that a shell prints after it has sourced the script."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     bare = {"bash": ["--norc", "--noprofile"], "zsh": ["-f"], "fish": ["--no-config"]}[shell]
     done = subprocess.run(
-        [shell, *bare, "-c", code], cwd=tgap.parent, capture_output=True, text=True, timeout=60
+        [shell, *bare, "-c", code], cwd=folder, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return done.stdout.splitlines()
 
 
-def in_bash(tgap: Path, line: str, breaks: str = "$COMP_WORDBREAKS") -> list[str]:
-    """COMPREPLY of a line, as readline gets it."""
-    code = f"""
+def test_bash_replaces_what_follows_its_last_word_break(folder: Path) -> None:
+    code = """
         source script.bash
         complete -p tgap | grep -q -- '-F _tgap tgap' || exit 3
-        COMP_WORDBREAKS={breaks} COMP_LINE='{line}' COMP_POINT={len(line)}
-        COMP_WORDS=({line}) COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-        _tgap ./tgap
-        printf '<%s>\\n' "${{COMPREPLY[@]}}"
+        offer() {
+            COMP_LINE=$1 COMP_POINT=${2:-${#1}}
+            _tgap ./tgap
+            printf '<%s>' "${COMPREPLY[@]}"
+            echo
+        }
+        offer 'tgap run sel'
+        offer 'tgap run selector=random,clip_s'
+        offer 'tgap sync --port' 6                # the line up to the cursor
+        offer 'tgap run dataset.path=./x'         # nothing: bash offers files
+        COMP_WORDBREAKS=' '                       # no break at "="
+        offer 'tgap run selector=clip_s'
     """
-    return answer(tgap, "bash", code)
+    assert answer(folder, "bash", code) == [
+        "<selector.><selector/><selector=>",
+        "<random,clip_spectral >",
+        "<sync >",
+        "<>",
+        "<selector=clip_spectral >",
+    ]
 
 
-def test_bash_replaces_what_follows_its_last_word_break(tgap: Path) -> None:
-    assert in_bash(tgap, "tgap run sel") == ["<selector.>", "<selector/>", "<selector=>"]
-    assert in_bash(tgap, "tgap run selector=clip_s") == ["<clip_spectral >"]
-    assert in_bash(tgap, "tgap run selector=random,clip_s") == ["<random,clip_spectral >"]
-    assert in_bash(tgap, "tgap sy") == ["<sync >"]
-    assert in_bash(tgap, "tgap run dataset.path=./x") == ["<>"]  # an empty array
-
-
-def test_bash_where_an_equals_sign_breaks_no_words(tgap: Path) -> None:
-    offered = in_bash(tgap, "tgap run selector=clip_s", breaks="' '")
-    assert offered == ["<selector=clip_spectral >"]
-
-
-def test_bash_looks_at_the_line_up_to_the_cursor(tgap: Path) -> None:
-    code = (
-        "source script.bash; COMP_LINE='tgap sync --port' COMP_POINT=6; _tgap ./tgap;"
-        'printf "<%s>\\n" "${COMPREPLY[@]}"'
-    )
-    assert answer(tgap, "bash", code) == ["<sync >"]
-
-
-def test_zsh_offers_whole_words_and_a_space_after_the_last(tgap: Path) -> None:
+def test_zsh_offers_whole_words_with_a_space_after_the_last_or_files(folder: Path) -> None:
     code = """
         compdef() { print compdef $@ }
         compadd() { print compadd "$@" }
+        compset() { print compset $@ }
+        _files() { print files }
         source script.zsh
         words=(./tgap run sel) CURRENT=3 PREFIX=sel; _tgap
         words=(./tgap run selector=clip_s) PREFIX=selector=clip_s; _tgap
+        words=(./tgap run dataset.path=./x) PREFIX=dataset.path=./x; _tgap
     """
-    assert [line.rstrip() for line in answer(tgap, "zsh", code)] == [
+    assert [line.rstrip() for line in answer(folder, "zsh", code)] == [
         "compdef _tgap tgap",
         "compadd -S  -- selector. selector/ selector=",
         "compadd --",
         "compadd -S  --",
         "compadd -- selector=clip_spectral",
+        "compset -P *=",
+        "files",
     ]
 
 
-def test_zsh_completes_files_where_there_is_no_answer(tgap: Path) -> None:
-    code = """
-        compdef() { }
-        compset() { print compset $@ }
-        _files() { print files }
-        source script.zsh
-        words=(./tgap run dataset.path=./x) CURRENT=3 PREFIX=dataset.path=./x; _tgap
-    """
-    assert answer(tgap, "zsh", code) == ["compset -P *=", "files"]
-
-
-def test_fish_offers_whole_words_and_files_where_there_is_no_answer(tgap: Path) -> None:
-    source = "set -x PATH . $PATH; source script.fish; "
-    assert answer(tgap, "fish", source + "complete -C 'tgap run selector=clip_s'") == [
-        "selector=clip_spectral"
-    ]
-    assert answer(tgap, "fish", source + "complete -C 'tgap run sel'") == [
+def test_fish_offers_whole_words_or_files(folder: Path) -> None:
+    (folder / "data").mkdir()
+    code = "set -x PATH . $PATH; source script.fish; " + "; ".join(
+        f"complete -C 'tgap run {word}'" for word in ("selector=clip_s", "sel", "dataset.path=./da")
+    )
+    assert [line.split("\t")[0] for line in answer(folder, "fish", code)] == [
+        "selector=clip_spectral",
         "selector.",
         "selector/",
         "selector=",
+        "dataset.path=./data/",
     ]
-    (tgap.parent / "data").mkdir()
-    offered = answer(tgap, "fish", source + "complete -C 'tgap run dataset.path=./da'")
-    assert [word.split("\t")[0] for word in offered] == ["dataset.path=./data/"]

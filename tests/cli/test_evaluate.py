@@ -56,13 +56,6 @@ def recorded(home: Path) -> dict:
     return found
 
 
-@pytest.fixture
-def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path / "home"
-
-
 def test_two_folders_give_the_whole_evaluation(folders, home, capsys):
     real, synthetic, tuning = folders
     code = evaluate("--real", real, "--synthetic", synthetic, "--tuning", tuning, "--size", 32)

@@ -200,7 +200,7 @@ def test_missing_and_broken_images(root):
 
 
 def test_notes_name_the_first_files_and_count_all(root, monkeypatch):
-    monkeypatch.setattr(observations, "_NOTED", 1)
+    monkeypatch.setattr(observations, "NOTED", 1)
     for number in (0, 1):
         (root / TRAIN[number][0]).unlink()
     data = dataset(root, bad_files="exclude").load()
@@ -329,7 +329,7 @@ WRONG = {
         "Lung Opacities",
         "train.csv has no column 'Lung Opacity'; did you mean 'Lung Opacities'",
     ),
-    "two alike": ("Lung Opacity", "Edema", "no column 'Lung Opacity'.*; two columns 'Edema'"),
+    "two alike": ("Lung Opacity", "Edema", "no column 'Lung Opacity'.*; two columns named 'Edema'"),
     "another value": (
         ",1.0,",
         ",2.0,",
@@ -357,7 +357,7 @@ WRONG = {
     ),
     "twice": (FIRST, f"{NAME}/{TRAIN[1][0]}", "lines 2 and 3 both name .*study1/view1_frontal"),
     "a side": ("Lateral,,", "Side,,", "'Frontal/Lateral' must be Frontal or Lateral; got 'Side'"),
-    "short line": (",1.0,", ",", "train.csv, line 2: 18 cells, but the header names 19 columns"),
+    "short line": (",1.0,", ",", "train.csv, line 2: 18 cells, but the header has 19 columns"),
 }
 
 
@@ -396,7 +396,7 @@ def test_no_rows_and_no_image_with_a_label(root):
     [
         (b"\xff\xfe\x00", "is not UTF-8 text"),
         (b'Path,"Sex', "line 1: unexpected end of data"),
-        (b"", "has no column 'Path'"),
+        (b"", "train.csv is empty"),
     ],
 )
 def test_files_that_are_no_table(root, content, message):

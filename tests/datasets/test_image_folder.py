@@ -90,6 +90,15 @@ def test_a_table(tabled):
     assert data.notes == {}
 
 
+def test_where_labels_are_named_an_image_may_have_none(folder):
+    text = "file,label\ncat/1.png,cat\ncat/deep/2.png,\ndog/3.jpg,dog|cat\ndog/4.PNG, | \n"
+    data = with_table(folder, text, labels=["dog", "cat"]).load()
+    assert data.labels.astype(int).tolist() == [[0, 1], [0, 0], [1, 1], [0, 0]]
+    assert data.label_counts() == {"dog": 1, "cat": 2}
+    with pytest.raises(DataError, match=r"'label' is empty on line 3, 5; .* by dataset\.labels"):
+        with_table(folder, text).load()
+
+
 def test_csv_and_jsonl_say_the_same(tabled):
     head, *rows = [line.split(",") for line in TABLE.splitlines()]
     objects = [dict(zip(head, row, strict=True)) for row in rows]
@@ -143,7 +152,7 @@ def test_it_is_built_from_plain_data(folder):
     data = {"_target_": "tgap.datasets.image_folder.ImageFolder", "path": str(folder)}
     built = building.build(Dataset, data, "dataset")
     assert built.load().label_counts() == {"cat": 2, "dog": 2}
-    with pytest.raises(ConfigError, match=r"^dataset.path must name a folder of images, got ''"):
+    with pytest.raises(ConfigError, match=r"^dataset.path must name a folder of im"):
         building.build(Dataset, data | {"path": ""}, "dataset")
 
 
@@ -370,7 +379,8 @@ BAD_TABLES = {
     "no label": (
         TABLE + "dog/3.jpg,,,p1,1,\ncat/1.png, | ,,p1,1,\n",
         {},
-        "t.csv: column 'label' is empty on line 6, 7; fill it in, or remove the rows",
+        "t.csv: column 'label' is empty on line 6, 7; fill it in, or remove the rows, or, if an "
+        "image may have no label, name the labels that may occur by dataset.labels",
     ),
     "no file": ("file,label\n ,cat\n", {}, "column 'file' is empty on line 2"),
     "no patient": (
@@ -415,8 +425,8 @@ def test_repeated_rows_and_unlisted_files_are_counted(folder, caplog):
         data = with_table(folder, text).load()
     assert data.metadata["file"].tolist() == ["cat/1.png", "dog/3.jpg"]
     assert data.notes == {"duplicate_rows": 3, "unlisted": 2}
-    assert "3 rows that repeat another one are left out: cat/1.png" in caplog.text
-    assert "2 image files that the table does not name are left out: cat/deep/2.png" in caplog.text
+    assert "3 rows of the table that repeat another one are left out: cat/1.png" in caplog.text
+    assert "2 image files are left out, as no table names them where they lie: cat" in caplog.text
 
 
 # Identity

@@ -61,7 +61,7 @@ def test_any_text_comes_back_from_both(rows, tmp_path_factory):
         csv.writer(file, quoting=csv.QUOTE_ALL).writerows([("a", "b"), *rows])
     lines = [json.dumps({"a": a, "b": b}, ensure_ascii=False) for a, b in rows]
     (folder / "t.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    expected = {"a": [a for a, _ in rows], "b": [b for _, b in rows]}
+    expected = {"a": [a.strip() for a, _ in rows], "b": [b.strip() for _, b in rows]}
     assert read_table(folder / "t.csv").columns == expected
     assert read_table(folder / "t.jsonl").columns == expected
 

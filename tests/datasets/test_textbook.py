@@ -9,9 +9,7 @@ import pytest
 from PIL import Image
 
 import tgap
-from tgap.cli.completion import completions
 from tgap.cli.main import command
-from tgap.composition.registry import options
 from tgap.core.errors import ConfigError, DataError
 from tgap.core.settings import Splitting
 from tgap.core.types import ImageSet, NewImages
@@ -369,14 +367,6 @@ def test_missing_parts_are_told_together() -> None:
         tgap.compose("dataset=textbook")
     assert "dataset.tuning must be chosen" in str(caught.value)
     assert "dataset.real must be chosen" in str(caught.value)
-
-
-def test_its_parts_are_completed() -> None:
-    assert completions("tgap run dataset/tuning=") == [
-        f"dataset/tuning={name}" for name in options("dataset/tuning")
-    ]
-    line = "tgap run dataset=textbook dataset/real=phantom_xray dataset.real.im"
-    assert completions(line) == ["dataset.real.images="]
 
 
 def test_data_tells_what_pool_and_test_set_are(

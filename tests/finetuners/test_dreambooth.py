@@ -19,8 +19,6 @@ class NotLatent(Model):
 
 
 NotLatent.__abstractmethods__ = frozenset()
-
-
 TUNING = toy_images(6, weights=np.array([1, 2, 3, 1, 2, 3.0]))
 PRIOR = toy_images(5, ("class",), seed=1)
 BUDGET = Budget(steps=7, batch_size=4, learning_rate=0.01)

@@ -11,6 +11,7 @@ from tgap.core.errors import ConfigError, ContractError, DataError
 from tgap.core.settings import Budget, Sampler
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth_lora import DreamboothLora
+from tgap.generators.latent.adapters.lora import folded_in
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
@@ -172,4 +173,4 @@ def test_targets_of_another_kind_are_refused(folder):
 
 def test_a_model_without_lora_layers_has_none_to_fold():
     with pytest.raises(ContractError, match="no LoRA layers in the denoiser"):
-        ToyModel().with_lora_folded()
+        folded_in(ToyModel())

@@ -17,6 +17,7 @@ from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.finetuners.oracles.scores.loss import Loss
 from tgap.finetuners.oracles.scores.one_step import OneStep
+from tgap.pipeline.preflight.runs import check_components
 
 IMAGES = toy_images(14)
 ROWS = np.array([3, 0, 13, 8, 3])
@@ -211,5 +212,5 @@ def test_an_embedders_problems_are_the_scores():
         def check(self):
             return ["no weights"]
 
-    assert Generated(embedder=Broken()).check() == ["no weights"]
+    assert check_components([{"x": Generated(embedder=Broken())}]) == ["x.embedder: no weights"]
     assert Generated().check() == []

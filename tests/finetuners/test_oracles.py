@@ -30,6 +30,7 @@ from tgap.finetuners.oracles.scores.loss import Loss
 from tgap.finetuners.oracles.scores.one_step import OneStep
 from tgap.finetuners.oracles.similarity import Similarity
 from tgap.finetuners.training.gate import ENOUGH, Gate
+from tgap.pipeline.preflight.runs import check_components
 
 
 @dataclass(kw_only=True)
@@ -213,8 +214,10 @@ def test_an_embedders_problems_are_the_oracles():
         def check(self):
             return ["no weights"]
 
-    assert Boundary(embedder=Broken()).check() == ["no weights"]
-    assert Quantile(score=Generated(embedder=Broken())).check() == ["no weights"]
+    assert check_components([{"x": Boundary(embedder=Broken())}]) == ["x.embedder: no weights"]
+    assert check_components([{"x": Quantile(score=Generated(embedder=Broken()))}]) == [
+        "x.score.embedder: no weights"
+    ]
     assert Quantile(score=Loss()).check() == []
 
 

@@ -6,16 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgap.core.errors import ContractError
-from tgap.metrics.gap import (
-    chance_corrected_fter,
-    easier_than_reality,
-    fter,
-    fter_is_meaningful,
-    gaps,
-    t_gap,
-    utility_lost,
-    utility_ratio,
-)
+from tgap.metrics.gap import fter_is_meaningful, gaps
 
 AUROCS = st.floats(0, 1)
 
@@ -29,32 +20,37 @@ THESIS = [
 ]
 
 
+def of(tstr=0.7, trts=0.8, trtr=0.9):
+    return gaps({"tstr": tstr, "trts": trts, "trtr": trtr})
+
+
 @pytest.mark.parametrize(("row", "tstr", "trts", "ratio", "corrected", "meaningful"), THESIS)
 def test_the_thesis_table(row, tstr, trts, ratio, corrected, meaningful):
-    assert fter(tstr, trts) == pytest.approx(ratio, abs=5e-4)
-    assert chance_corrected_fter(tstr, trts) == pytest.approx(corrected, abs=5e-4)
+    assert of(tstr, trts)["fter"] == pytest.approx(ratio, abs=5e-4)
+    assert of(tstr, trts)["fter/chance_corrected"] == pytest.approx(corrected, abs=5e-4)
     assert fter_is_meaningful(tstr, trts) is meaningful
 
 
 def test_fter_prefers_the_generator_that_learnt_nothing_and_the_flag_says_so():
     chance, learnt = (0.501, 0.502), (0.8, 0.95)
-    assert fter(*chance) > fter(*learnt)
+    assert of(*chance)["fter"] > of(*learnt)["fter"]
     assert not fter_is_meaningful(*chance)
     assert fter_is_meaningful(*learnt)
-    assert chance_corrected_fter(0.51, 0.95) < chance_corrected_fter(*learnt)
+    assert of(0.51, 0.95)["fter/chance_corrected"] < of(*learnt)["fter/chance_corrected"]
 
 
-def test_fter_above_one_below_chance_and_undefined():
-    assert fter(0.9, 0.6) == pytest.approx(1.5)
-    assert fter(0.0, 0.8) == 0.0
-    assert math.isnan(fter(0.5, 0.0))
-    assert math.isnan(chance_corrected_fter(0.4, 0.75))
-    assert chance_corrected_fter(1.0, 1.0) == 1.0
+def test_ratios_above_one_and_undefined():
+    assert of(0.9, 0.6)["fter"] == pytest.approx(1.5)
+    assert of(tstr=0.0)["fter"] == 0.0
+    assert math.isnan(of(trts=0.0)["fter"])
+    assert math.isnan(of(trtr=0.0)["utility_ratio"])
+    assert of(tstr=0.8, trtr=0.9)["utility_ratio"] == pytest.approx(8 / 9)
+    assert of(1.0, 1.0)["fter/chance_corrected"] == 1.0
 
 
-@pytest.mark.parametrize("trts", [0.0, 0.3, 0.5])
-def test_chance_correction_needs_trts_above_chance(trts):
-    assert math.isnan(chance_corrected_fter(0.7, trts))
+@pytest.mark.parametrize(("tstr", "trts"), [(0.7, 0.0), (0.7, 0.3), (0.7, 0.5), (0.4, 0.75)])
+def test_chance_correction_needs_both_above_chance(tstr, trts):
+    assert math.isnan(of(tstr, trts)["fter/chance_corrected"])
 
 
 @pytest.mark.parametrize(
@@ -77,57 +73,50 @@ def test_fter_is_meaningful_when_both_legs_are_above_chance(tstr, trts, margin, 
 
 @given(AUROCS, AUROCS, AUROCS)
 def test_the_gap_is_the_sum_of_its_parts(tstr, trts, trtr):
-    parts = easier_than_reality(trts, trtr) + utility_lost(trtr, tstr)
-    assert t_gap(tstr, trts) == pytest.approx(parts, abs=1e-12)
+    found = of(tstr, trts, trtr)
+    parts = found["t_gap/easier_than_reality"] + found["t_gap/utility_lost"]
+    assert found["t_gap"] == pytest.approx(parts, abs=1e-12)
+    if trts > 1e-300 and abs(found["t_gap"]) > 1e-12:
+        assert (found["fter"] < 1) == (found["t_gap"] > 0)
 
 
 def test_signs_of_the_gap():
-    assert t_gap(tstr=0.6, trts=0.9) == pytest.approx(0.3)
-    assert easier_than_reality(trts=0.9, trtr=0.8) == pytest.approx(0.1)
-    assert utility_lost(trtr=0.8, tstr=0.6) == pytest.approx(0.2)
-
-
-@given(AUROCS, AUROCS)
-def test_fter_is_below_one_exactly_when_the_gap_is_positive(tstr, trts):
-    if trts > 1e-300 and abs(tstr - trts) > 1e-12:
-        assert (fter(tstr, trts) < 1) == (t_gap(tstr, trts) > 0)
+    found = of(tstr=0.6, trts=0.9, trtr=0.8)
+    assert found["t_gap"] == pytest.approx(0.3)
+    assert found["t_gap/easier_than_reality"] == pytest.approx(0.1)
+    assert found["t_gap/utility_lost"] == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
-    "of", [fter, chance_corrected_fter, t_gap, easier_than_reality, utility_lost]
+    ("leg", "without"),
+    [
+        ("tstr", {"t_gap/easier_than_reality"}),
+        ("trts", {"utility_ratio", "t_gap/utility_lost"}),
+        ("trtr", {"fter", "fter/chance_corrected", "t_gap"}),
+    ],
 )
-def test_an_undefined_leg_makes_the_result_undefined(of):
-    assert math.isnan(of(math.nan, 0.8))
-    assert math.isnan(of(0.8, math.nan))
+def test_an_undefined_leg_makes_what_it_enters_undefined(leg, without):
+    found = of(**{leg: math.nan})
+    assert {name for name, value in found.items() if not math.isnan(value)} == without
 
 
-@pytest.mark.parametrize("of", [fter, chance_corrected_fter, fter_is_meaningful, t_gap])
-def test_percentages_are_refused(of):
-    text = "tstr must be an AUROC between 0 and 1, got 54.1; give a fraction, not a percentage"
+@pytest.mark.parametrize("leg", ["tstr", "trts", "trtr"])
+def test_percentages_are_refused(leg):
+    text = f"{leg} must be an AUROC between 0 and 1, got 54.1; give a fraction, not a percentage"
     with pytest.raises(ContractError, match=text):
-        of(54.1, 0.575)
-    with pytest.raises(ContractError, match=r"trts must be an AUROC between 0 and 1, got -0.1"):
-        of(0.541, -0.1)
-
-
-def test_parts_of_the_gap_refuse_percentages_too():
-    with pytest.raises(ContractError, match="trtr must be an AUROC"):
-        easier_than_reality(0.9, 80)
-    with pytest.raises(ContractError, match="tstr must be an AUROC"):
-        utility_lost(0.8, 60)
+        of(**{leg: 54.1})
+    with pytest.raises(ContractError, match=f"{leg} must be .* got -0.1"):
+        of(**{leg: np.array([0.5, -0.1])})
+    if leg != "trtr":
+        with pytest.raises(ContractError, match=text):
+            fter_is_meaningful(**({"tstr": 0.7, "trts": 0.8} | {leg: 54.1}))
 
 
 @given(st.lists(st.tuples(AUROCS, AUROCS, AUROCS), min_size=1, max_size=9))
 def test_arrays_give_what_numbers_give(triples):
-    tstr, trts, trtr = np.array(triples).T
-    together = gaps({"tstr": tstr, "trts": trts, "trtr": trtr})
-    for i, (a, b, c) in enumerate(triples):
-        one = gaps({"tstr": a, "trts": b, "trtr": c})
+    together = of(*np.array(triples).T)
+    for i, legs in enumerate(triples):
+        one = of(*legs)
         assert list(one) == list(together)
         assert all(type(value) is float for value in one.values())
         np.testing.assert_array_equal([v[i] for v in together.values()], list(one.values()))
-
-
-def test_the_utility_ratio_is_of_the_ceiling():
-    assert utility_ratio(tstr=0.8, trtr=0.9) == pytest.approx(8 / 9)
-    assert math.isnan(utility_ratio(0.8, 0.0))

@@ -19,6 +19,7 @@ from experiments.statistics.coverage import (
     few_seeds,
     simulate,
 )
+from experiments.statistics.influence import auroc_influence
 from tgap.core.errors import ContractError
 from tgap.metrics.intervals import interval, interval_of_covariance
 
@@ -273,6 +274,20 @@ def test_the_closed_form_of_the_simulation_agrees_with_resampling():
         np.testing.assert_allclose(values, resampled[name][0])
         expected = np.sqrt(np.diag(covariance))
         np.testing.assert_allclose(resampled[name][1].std(axis=0), expected, rtol=0.12)
+
+
+def test_the_closed_form_is_that_of_all_pairs():
+    """DeLong, DeLong & Clarke-Pearson 1988, equations 2 to 6, from the matrix of all pairs."""
+    rng = np.random.default_rng(0)
+    labels = rng.random(60) < 0.4
+    scores = rng.integers(4, size=60) + labels  # many ties
+    positives, negatives = scores[labels][:, None], scores[~labels][None, :]
+    kernel = (positives > negatives) + 0.5 * (positives == negatives)
+    by_side = kernel.mean(axis=1), kernel.mean(axis=0)
+    expected = sum(placements.var(ddof=1) / len(placements) for placements in by_side)
+    influence = auroc_influence(scores, labels)
+    assert (influence**2).sum() == pytest.approx(expected)
+    assert influence.sum() == pytest.approx(0, abs=1e-12)
 
 
 def test_at_three_seeds_it_covers_where_satterthwaite_does_not():

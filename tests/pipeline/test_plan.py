@@ -6,12 +6,13 @@ import pytest
 
 import tgap
 from tgap.pipeline.plan import plan
-from tgap.sweep.identity import method_label, run_key_of, sweep_key_of
+from tgap.sweep.identity import method_label, planned, sweep_key_of
 
 
 def keys(*overrides: str) -> dict[str, str | None]:
     its = plan(tgap.compose(*overrides))
-    specs = {f.name: getattr(its, f.name) for f in dataclasses.fields(its)}
+    names = [f.name for f in dataclasses.fields(its) if f.name not in ("run", "base")]
+    specs = {name: getattr(its, name) for name in names}
     for name in ("external", "external_scores", "evaluations", "ready_made"):
         specs |= {f"{name}.{key}": spec for key, spec in specs.pop(name).items()}
     return {name: None if spec is None else spec.key for name, spec in specs.items()}
@@ -29,20 +30,20 @@ DOWNSTREAM = {"synthetic", "synthetic_classifier", "scores", "pictures"} | EVALU
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
-        ("size=100", {"selection", "tuned"} | DOWNSTREAM),
-        ("budget.steps=7", {"tuned"} | DOWNSTREAM),
-        ("finetuner.prior_weight=0.5", {"tuned"} | DOWNSTREAM),
+        ("size=100", {"selection", "generator"} | DOWNSTREAM),
+        ("budget.steps=7", {"generator"} | DOWNSTREAM),
+        ("finetuner.prior_weight=0.5", {"generator"} | DOWNSTREAM),
         ("sampler.guidance=2", DOWNSTREAM),
-        ("prior_sampler.guidance=2", {"prior", "tuned"} | DOWNSTREAM),
+        ("prior_sampler.guidance=2", {"prior", "generator"} | DOWNSTREAM),
         ("seeds.generate=5", DOWNSTREAM),
-        ("seeds.finetune=5", {"tuned"} | DOWNSTREAM),
-        ("seeds.select=5", {"selection", "tuned"} | DOWNSTREAM),
-        ("dataset.domain=sign", {"prior", "tuned"} | DOWNSTREAM),
-        ("prompts.prior=letters", {"prior", "tuned"} | DOWNSTREAM),
+        ("seeds.finetune=5", {"generator"} | DOWNSTREAM),
+        ("seeds.select=5", {"selection", "generator"} | DOWNSTREAM),
+        ("dataset.domain=sign", {"prior", "generator"} | DOWNSTREAM),
+        ("prompts.prior=letters", {"prior", "generator"} | DOWNSTREAM),
         ("evaluators.two_way.margin=0.1", {"evaluations.two_way"}),
         ("seeds.evaluate=5", EVALUATIONS),
         ("storage.image_size=24", {"real_classifier", "synthetic"} | DOWNSTREAM),
-        ("storage.weights=float16", {"untuned", "tuned"} | DOWNSTREAM),
+        ("storage.weights=float16", {"untuned", "generator"} | DOWNSTREAM),
         ("sampler.batch_size=3", set()),
         ("classifier.device=cpu", set()),
         ("tracking.experiment=other", set()),
@@ -56,13 +57,13 @@ def test_methods_of_one_seed_share_split_noise_and_the_real_classifier() -> None
     random, spectral = keys("selector=random"), keys("selector=clip_spectral")
     for shared in ("dataset", "split", "prior", "real_classifier"):
         assert random[shared] == spectral[shared]
-    assert random["tuned"] != spectral["tuned"]
+    assert random["generator"] != spectral["generator"]
 
 
 def test_the_untuned_generator_is_the_same_at_every_size_and_selector() -> None:
     one = keys("finetuner=none", "size=100")
     assert one == keys("finetuner=none", "size=500", "selector=clip_spectral")
-    assert one["tuned"] is one["selection"] is None
+    assert one["generator"] is one["selection"] is None
 
 
 def test_the_split_does_not_follow_the_runs_seed() -> None:
@@ -84,14 +85,14 @@ def test_a_generator_counts_by_its_content(tmp_path) -> None:
     assert changed(f"generator.path={tmp_path / 'copy'}") == set()
     index = tmp_path / "copy" / "model_index.json"
     index.write_text(index.read_text() + "\n")
-    assert "tuned" in changed(f"generator.path={tmp_path / 'copy'}")
+    assert "generator" in changed(f"generator.path={tmp_path / 'copy'}")
 
 
 def test_a_sweep_is_its_runs_in_any_order() -> None:
-    runs = [tgap.compose(f"size={size}") for size in (10, 20)]
-    assert sweep_key_of(runs) == sweep_key_of(runs[::-1]) != sweep_key_of(runs[:1])
+    jobs = [planned(plan(tgap.compose(f"size={size}")), []) for size in (10, 20)]
+    assert sweep_key_of(jobs) == sweep_key_of(jobs[::-1]) != sweep_key_of(jobs[:1])
     untuned = [tgap.compose("finetuner=none", f"size={size}") for size in (10, 20)]
-    assert len({run_key_of(run, plan(run)) for run in untuned}) == 2
+    assert len({planned(plan(run), []).key for run in untuned}) == 2
 
 
 def test_a_methods_label_names_what_was_changed() -> None:
@@ -109,7 +110,7 @@ def test_a_further_test_set_costs_its_scores_and_nothing_else() -> None:
 
 def test_a_control_draws_from_the_selection_and_tunes_nothing() -> None:
     control, same = keys("generator=held_out_real"), keys("generator=held_out_real", "size=400")
-    assert control["tuned"] is control["prior"] is None
+    assert control["generator"] is control["prior"] is None
     assert control["selection"] is not None
     changes = {name for name in control if control[name] != same[name]}
     assert changes == {"selection"} | DOWNSTREAM
@@ -126,7 +127,7 @@ def test_a_synthetic_set_made_elsewhere_needs_no_generator(tmp_path) -> None:
         Image.new("L", (32, 32)).save(tmp_path / name / "0.png")
     words = ("generator=ready_made", "generator/images=image_folder")
     made = keys(*words, f"generator.images.path={tmp_path}")
-    assert made["selection"] is made["tuned"] is made["embedding"] is None
+    assert made["selection"] is made["generator"] is made["embedding"] is None
     assert made["real_classifier"] == keys()["real_classifier"]
     known = keys(*words, f"generator.images.path={tmp_path}", "generator/tuned_on=digits")
     assert {name for name in made if made[name] != known[name]} == EVALUATIONS

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 
 from tgap.analysis.groups import (
-    Group,
+    RunGroup,
     Sampled,
     group_runs,
     mean_interval,
@@ -25,11 +25,7 @@ from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_fli
 
 PRIMARY = "tstr/auroc"
 """What methods are compared by."""
-
-
 FTER = "fter"
-
-
 MARGIN = 0.02
 """FTERs that differ by less count as equal."""
 
@@ -49,8 +45,8 @@ class Pair:
         comparisons: Pairs in the family: all of the sweep that have a p-value.
     """
 
-    first: Group
-    second: Group
+    first: RunGroup
+    second: RunGroup
     seeds: tuple[int, ...]
     missing: tuple[int, ...]
     difference: Interval
@@ -73,7 +69,7 @@ class SizeEffect:
             NaN if it is not defined, or FTER means nothing.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[RunGroup, ...]
     seeds: tuple[int, ...]
     missing: tuple[int, ...]
     margin: float
@@ -90,7 +86,7 @@ class Comparison:
         size_effects: Of methods with more than one size.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[RunGroup, ...]
     pairs: tuple[Pair, ...]
     size_effects: tuple[SizeEffect, ...]
 
@@ -125,7 +121,7 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
     out.
     """
     names = _names(comparison.groups)
-    found: dict[int, dict[str, float]] = {}
+    by_size: dict[int, dict[str, float]] = {}
     for group, name in zip(comparison.groups, names, strict=True):
         values = {f"fter/of_means/{name}": group.fter_of_means}
         for metric in SCALES:
@@ -134,14 +130,14 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
             values |= {f"{metric}/{end}/{name}": value for end, value in ends.items()}
         values |= {f"seeds/{name}": len(group.seeds), f"seeds_missing/{name}": len(group.missing)}
         defined = {key: float(value) for key, value in values.items() if not math.isnan(value)}
-        found.setdefault(group.size or 0, {}).update(defined)
-    return found
+        by_size.setdefault(group.size or 0, {}).update(defined)
+    return by_size
 
 
-def _names(groups: Sequence[Group]) -> list[str]:
+def _names(groups: Sequence[RunGroup]) -> list[str]:
     """A part of metric names for each group: the same for a method's sizes, different otherwise."""
     owners: dict[str, tuple[str, ...]] = {}
-    found = []
+    names = []
     for group in groups:
         words = [group.method, *own_settings(group, groups)]
         identity = (group.method_key, *words)
@@ -150,33 +146,33 @@ def _names(groups: Sequence[Group]) -> list[str]:
         while owners.setdefault(name, identity) != identity:
             number += 1
             name = f"{plain}-{number}"
-        found.append(name)
-    return found
+        names.append(name)
+    return names
 
 
-def own_settings(group: Group, groups: Sequence[Group]) -> list[str]:
+def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:
     """What tells a group from others of its method, e.g. ``["guidance 3.0"]``."""
     names = varied([other for other in groups if other.method_key == group.method_key])
     return [f"{short(name)} {group.settings.get(name, 'default')}" for name in names]
 
 
-def _pairs(groups: Sequence[Group]) -> tuple[Pair, ...]:
+def _pairs(groups: Sequence[RunGroup]) -> tuple[Pair, ...]:
     pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
     differences = [_differences(*pair) for pair in pairs]
     intervals = [
-        mean_interval(its, "identity", min(a.image_freedom, b.image_freedom))
-        for (a, b), its in zip(pairs, differences, strict=True)
+        mean_interval(of_pair, "identity", min(a.image_freedom, b.image_freedom))
+        for (a, b), of_pair in zip(pairs, differences, strict=True)
     ]
-    of_seeds = holm(np.array([_sign_flip(its) for its in differences], np.float64))
-    of_images = holm(np.array([p_of_interval(its) for its in intervals], np.float64))
+    of_seeds = holm(np.array([_sign_flip(of_pair) for of_pair in differences], np.float64))
+    of_images = holm(np.array([p_of_interval(one) for one in intervals], np.float64))
     comparisons = int(np.isfinite(of_seeds).sum())
     return tuple(
-        Pair(a, b, *_common((a, b)), its, float(p), float(q), comparisons)
-        for (a, b), its, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
+        Pair(a, b, *_common((a, b)), difference, float(p), float(q), comparisons)
+        for (a, b), difference, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
     )
 
 
-def _comparable(a: Group, b: Group) -> bool:
+def _comparable(a: RunGroup, b: RunGroup) -> bool:
     """Whether two groups are no controls, and differ in their method only."""
     names = a.settings.keys() | b.settings.keys()
     return (
@@ -191,40 +187,43 @@ def _comparable(a: Group, b: Group) -> bool:
     )
 
 
-def _differences(first: Group, second: Group) -> list[Sampled]:
+def _differences(first: RunGroup, second: RunGroup) -> list[Sampled]:
     """Of TSTR by seed: what both have in common, seed or patients, is not in them."""
-    found = []
+    differences = []
     for seed in _common((first, second))[0]:
         a, b = first.by_seed[seed][PRIMARY], second.by_seed[seed][PRIMARY]
         resampled = side_by_side([a.resampled, b.resampled])
-        found.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
-    return found
+        differences.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
+    return differences
 
 
 def _sign_flip(differences: Sequence[Sampled]) -> float:
     if not differences:
         return math.nan
-    return sign_flip(np.array([its.value for its in differences]), rng_for("sign flip", 0))
+    return sign_flip(np.array([one.value for one in differences]), rng_for("sign flip", 0))
 
 
-def _common(groups: Sequence[Group]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _common(groups: Sequence[RunGroup]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Seeds that all groups have, and those that some lack."""
     common = set.intersection(*(set(group.seeds) for group in groups))
     every = {seed for group in groups for seed in (*group.seeds, *group.missing)}
     return tuple(sorted(common)), tuple(sorted(every - common))
 
 
-def _size_effects(groups: Sequence[Group], margin: float) -> tuple[SizeEffect, ...]:
-    of_method: dict[tuple[object, ...], list[Group]] = {}
+def _size_effects(groups: Sequence[RunGroup], margin: float) -> tuple[SizeEffect, ...]:
+    of_method: dict[tuple[object, ...], list[RunGroup]] = {}
     for group in groups:
         if group.size is not None:
             key = (group.method_key, tuple(sorted(group.settings.items())))
             of_method.setdefault(key, []).append(group)
-    several = [tuple(its) for its in of_method.values() if len(its) > 1]
-    return tuple(SizeEffect(its, *_common(its), margin, _same_fter(its, margin)) for its in several)
+    return tuple(
+        SizeEffect(tuple(sizes), *_common(sizes), margin, _same_fter(sizes, margin))
+        for sizes in of_method.values()
+        if len(sizes) > 1
+    )
 
 
-def _same_fter(groups: Sequence[Group], margin: float) -> float:
+def _same_fter(groups: Sequence[RunGroup], margin: float) -> float:
     if not all(group.fter_meaningful for group in groups):
         return math.nan
     seeds, _ = _common(groups)

@@ -3,12 +3,12 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
-from tgap.metrics.classification import Doubles
+from tgap.core.types import Doubles
 from tgap.metrics.intervals import Interval, Scale, interval
 from tgap.metrics.legs import (
     REAL,
@@ -16,26 +16,20 @@ from tgap.metrics.legs import (
     SYNTHETIC,
     image_freedom,
     numbers_with_intervals,
-    undetermined,
+    without_undetermined,
 )
 
 MEANINGFUL = "fter/meaningful"
-
-
 FURTHER = re.compile(
     r"external/.+/(tstr|trtr)/auroc|memorization/copied_fraction|fidelity/coverage"
 )
 """Metrics that are averaged beside those of ``SCALES``, without an interval."""
-
-
 NAMED = {
     "generator": "generator.class",
     "guidance": "sampler.guidance",
     "protocol": "protocol.class",
 }
 """Settings that every table names, varied or not."""
-
-
 NOT_RESAMPLED = np.full(2, np.nan)
 
 
@@ -48,7 +42,7 @@ class Sampled:
 
 
 @dataclass(frozen=True)
-class Group:
+class RunGroup:
     """Runs that differ in their seed only.
 
     Args:
@@ -94,16 +88,16 @@ class Group:
         return tstr / trts if trts > 0 else math.nan
 
 
-def varied(groups: Sequence[Group]) -> list[str]:
+def varied(groups: Sequence[RunGroup]) -> list[str]:
     """Settings in which groups differ; one for those that vary together, best a ``NAMED`` one."""
     names = dict.fromkeys([*NAMED.values(), *(name for group in groups for name in group.settings)])
-    found: dict[tuple[int, ...], str] = {}
+    first_names: dict[tuple[int, ...], str] = {}
     for name in names:
         values = [group.settings.get(name) for group in groups if group.has_setting(name)]
         pattern = tuple(values.index(value) for value in values)
         if any(pattern):
-            found.setdefault(pattern, name)
-    return list(found.values())
+            first_names.setdefault(pattern, name)
+    return list(first_names.values())
 
 
 def short(setting: str) -> str:
@@ -111,7 +105,7 @@ def short(setting: str) -> str:
     return setting.removesuffix(".class").rpartition(".")[2]
 
 
-def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[Group, ...]:
+def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[RunGroup, ...]:
     """Average runs over their seeds.
 
     A group is a method (by key), a size and settings. Runs of one seed are averaged first, and
@@ -126,22 +120,24 @@ def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tu
     Returns:
         Groups in the order in which their methods came, then by size.
     """
-    asked: dict[tuple[object, ...], list[PlannedRun]] = {}
+    alike: dict[tuple[object, ...], list[PlannedRun]] = {}
     for run in (*rows, *missing):
         key = (run.method_key, run.size, tuple(sorted(run.settings.items())))
-        asked.setdefault(key, []).append(run)
-    order = list(dict.fromkeys(run.method_key for run in (*rows, *missing)))
+        alike.setdefault(key, []).append(run)
     labels = _labels((*rows, *missing))
+    order = list(labels)
     further = sorted({name for row in rows for name in row.metrics if FURTHER.fullmatch(name)})
     ordered = sorted(
-        asked.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
+        alike.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
     )
     return tuple(_group(runs, labels[runs[0].method_key], further) for runs in ordered)
 
 
 def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
-    """A label per method key; methods that share one get the start of their key."""
-    labels = {run.method_key: run.method for run in reversed(runs)}
+    """A label per method key, in their order; methods that share one get the start of their key."""
+    labels: dict[str, str] = {}
+    for run in runs:
+        labels.setdefault(run.method_key, run.method)
     shared = list(labels.values())
     return {
         key: f"{label} #{key[:6]}" if shared.count(label) > 1 else label
@@ -149,31 +145,18 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
     }
 
 
-def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Group:
+def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> RunGroup:
     rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
-    finished: dict[int, dict[str, RunRow]] = {}
-    first_seed: dict[str, int] = {}
-    for row in rows:
-        seed = first_seed.setdefault(row.evaluation_key, row.seed)
-        finished.setdefault(seed, {})[row.evaluation_key] = row
-    repeated = {row.seed for row in rows} - finished.keys()
-    by_seed = {seed: _sampled(list(finished[seed].values()), further) for seed in sorted(finished)}
-    scales: dict[str, Scale] = SCALES | dict.fromkeys(further, "identity")
-    first = runs[0]
-    every = [row for its in finished.values() for row in its.values()]
+    results = _results(rows)
+    by_seed = {seed: _sampled(results[seed], further) for seed in sorted(results)}
+    repeated = {row.seed for row in rows} - results.keys()
+    every = [row for of_seed in results.values() for row in of_seed]
     effective = {
         side: min((row.metrics.get(side, math.inf) for row in every), default=math.inf)
         for side in (REAL, SYNTHETIC)
     }
-    numbers = {
-        name: mean_interval(
-            [its[name] for its in by_seed.values()], scale, image_freedom(name, effective)
-        )
-        for name, scale in scales.items()
-    }
-    for name in undetermined({name: numbers[name] for name in SCALES}):
-        numbers[name] = replace(numbers[name], lo=math.nan, hi=math.nan)
-    return Group(
+    first = runs[0]
+    return RunGroup(
         method=label,
         method_key=first.method_key,
         size=first.size,
@@ -181,11 +164,21 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Gr
         by_seed=by_seed,
         missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
         repeated=tuple(sorted(repeated)),
-        numbers=numbers,
+        numbers=_numbers(list(by_seed.values()), further, effective),
         fter_meaningful=all(row.metrics.get(MEANINGFUL, 1) != 0 for row in every),
         image_freedom=image_freedom("tstr/auroc", effective),
         is_control=first.is_control,
     )
+
+
+def _results(rows: Sequence[RunRow]) -> dict[int, list[RunRow]]:
+    """Different results by seed; one that several seeds share is the first one's."""
+    owners: dict[str, int] = {}
+    results: dict[int, dict[str, RunRow]] = {}
+    for row in rows:
+        seed = owners.setdefault(row.evaluation_key, row.seed)
+        results.setdefault(seed, {})[row.evaluation_key] = row
+    return {seed: list(of_seed.values()) for seed, of_seed in results.items()}
 
 
 def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> dict[str, Sampled]:
@@ -194,9 +187,22 @@ def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> dict[str, Sam
     return {
         name: Sampled(
             math.fsum(row.metrics.get(name, math.nan) for row in results) / len(results),
-            side_by_side([its.get(name, NOT_RESAMPLED) for its in resampled]).mean(axis=1),
+            side_by_side([one.get(name, NOT_RESAMPLED) for one in resampled]).mean(axis=1),
         )
         for name in (*SCALES, *further)
+    }
+
+
+def _numbers(
+    seeds: Sequence[Mapping[str, Sampled]], further: Sequence[str], effective: Mapping[str, float]
+) -> dict[str, Interval]:
+    """Means over seeds."""
+    numbers = {
+        name: mean_interval([seed[name] for seed in seeds], scale, image_freedom(name, effective))
+        for name, scale in SCALES.items()
+    }
+    return without_undetermined(numbers) | {
+        name: mean_interval([seed[name] for seed in seeds], "identity") for name in further
     }
 
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tgap.analysis.readings import (
-    CHANCE,
     CLOSER,
     EQUAL,
     HALF,
@@ -21,6 +20,7 @@ from tgap.analysis.readings import (
     unrecognised,
     utility_lost,
 )
+from tgap.metrics.gap import CHANCE
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ def verdicts(metrics: Mapping[str, float]) -> list[Verdict]:
     ['no_better_than_chance', 'fter_meaningless']
     """
     numbers = Numbers(metrics)
-    found = ((code, rule(numbers)) for code, rule in RULES.items())
-    return [Verdict(code, sentence) for code, sentence in found if sentence is not None]
+    sentences = ((code, rule(numbers)) for code, rule in RULES.items())
+    return [Verdict(code, sentence) for code, sentence in sentences if sentence is not None]
 
 
 # What may be said of the real data, without which little may be said of synthetic ones
@@ -114,10 +114,10 @@ def _no_better_than_chance(m: Numbers) -> str | None:
         )
     if standing(m) != "at":
         return None
-    known = ", as far as the test images can tell" if m["tstr/auroc/lo"] <= CHANCE else ""
+    limit = ", as far as the test images can tell" if m["tstr/auroc/lo"] <= CHANCE else ""
     return (
         f"A classifier trained on the synthetic images is no better than chance on real ones"
-        f"{known} ({_tstr(m)})"
+        f"{limit} ({_tstr(m)})"
     )
 
 
@@ -276,8 +276,6 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "fter_meaningless": _fter_meaningless,
 }
 """The sentence of a code, or nothing where it does not hold or cannot be known."""
-
-
 CODES = tuple(RULES)
 
 

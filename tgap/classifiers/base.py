@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core.component import Component, option
-from tgap.core.device import DEVICES
+from tgap.core.device import DEVICES, device_problems
 from tgap.core.errors import ConfigError, ContractError
 from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Log, Weights
 
@@ -28,13 +28,26 @@ class Classifier(Component):
     validation: float = option(0.15, "share of training images held back", above=0, high=0.5)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 
-    def check(self, image_shape: tuple[int, ...]) -> list[str]:
-        """What can be known to go wrong before it trains, as sentences.
+    def check(self) -> list[str]:
+        """A device that is not there, or weights that cannot be had."""
+        return [*super().check(), *device_problems(self.device)]
+
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """What stands in the way of training on images of that shape, as sentences.
 
         Args:
-            image_shape: Height, width and channels of the images it will get.
+            shape: Height, width and channels.
         """
         return []
+
+    def stored_bytes(self, shape: tuple[int, ...], labels: int) -> int:
+        """Bytes of its weights, roughly: by them room on the disk is foreseen.
+
+        Args:
+            shape: Height, width and channels of an image.
+            labels: How many labels there are.
+        """
+        return 30_000_000  # a DenseNet-121's, as CheXNet is one
 
     def fit(
         self, train: ImageSet, rng: np.random.Generator, log: Log = lambda epoch, values: None
@@ -51,11 +64,11 @@ class Classifier(Component):
             the shape of an image.
 
         Raises:
-            ConfigError: If ``check`` finds a problem.
+            ConfigError: If ``check`` or ``check_images`` finds a problem.
             ContractError: If a label has no image, or no image that lacks it.
         """
         shape = train.images.shape[1:]
-        if problems := self.check(shape):
+        if problems := self.check() or self.check_images(shape):
             raise ConfigError(*problems)
         positives = train.labels.sum(axis=0)
         for name, count in zip(train.label_names, positives, strict=True):

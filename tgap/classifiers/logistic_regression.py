@@ -54,10 +54,10 @@ class LogisticRegression(Classifier):
             )
         return problems
 
-    def check(self, image_shape: tuple[int, ...]) -> list[str]:
-        """What is wrong with the embedder."""
-        problems = [] if self.embedder is None else self.embedder.check()
-        return [f"classifier.embedder: {text}" for text in problems]
+    def stored_bytes(self, shape: tuple[int, ...], labels: int) -> int:
+        """A weight per label and number of the vectors that it works on."""
+        width = math.prod(shape) if self.embedder is None else self.embedder.width(shape)
+        return 4 * width * (labels + 2)
 
     def _fit(
         self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log

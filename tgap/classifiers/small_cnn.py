@@ -29,6 +29,10 @@ class SmallCnn(Network):
     smallest: ClassVar[int] = 16  # three strided convolutions leave 2 x 2 of it
     scored_at_once: ClassVar[int] = 512
 
+    def stored_bytes(self, shape: tuple[int, ...], labels: int) -> int:
+        """Those of its convolutions."""
+        return 100_000
+
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         from torch import nn
 

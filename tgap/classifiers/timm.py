@@ -34,8 +34,8 @@ class Timm(PretrainedNetwork):
     learning_rate: float = option(1e-3, "peak learning rate", above=0)
     weights: str | None = option(None, "null = from scratch, hub, or a file")
 
-    def check(self, image_shape: tuple[int, ...]) -> list[str]:
-        """A model that timm does not know; images too small or weights that cannot be had."""
+    def check(self) -> list[str]:
+        """A model that timm does not know, or weights that cannot be had."""
         import timm
 
         try:
@@ -44,13 +44,15 @@ class Timm(PretrainedNetwork):
             names = difflib.get_close_matches(self.model, timm.list_models(), n=3, cutoff=0.5)
             hint = f"; did you mean {', '.join(names)}?" if names else ""
             return [f"model '{self.model}' is none of timm's: {error}{hint}"]
-        return super().check(image_shape) or self._size_problems(image_shape)
+        return super().check()
 
-    def _size_problems(self, image_shape: tuple[int, ...]) -> list[str]:
-        """Whether the model takes images of that size, tried without weights or arithmetic."""
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """Images too small for the model, tried without weights or arithmetic."""
         import torch
 
-        height, width = (self.image_size or side for side in image_shape[:2])
+        if problems := super().check_images(shape):
+            return problems
+        height, width = (self.image_size or side for side in shape[:2])
         try:
             with torch.device("meta"):
                 self._network(3, 2).eval()(torch.empty(2, 3, height, width))

@@ -1,23 +1,28 @@
 """``tgap evaluate``: a run that scores a synthetic set made elsewhere, put into a run's words."""
 
-import argparse
 import logging
 import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import click
+
+from tgap.cli.overrides import takes_overrides
 from tgap.cli.run import run_overrides
 from tgap.cli.terminal import log_to_terminal
-from tgap.composition.compose import compose_run, expand, hydra_ready
-from tgap.composition.config import Run
 from tgap.core.errors import ConfigError
 from tgap.core.words import quoted
-from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.reading import tables
-from tgap.generators.ready_made import ReadyMade
+
+if TYPE_CHECKING:
+    from tgap.composition.config import Run
 
 log = logging.getLogger(__name__)
+
+
+PATH = click.Path(path_type=Path)
 
 
 TRAIN_SHARE = 2 / 3
@@ -68,6 +73,8 @@ def evaluation_overrides(
     Raises:
         ConfigError: If a folder is not such a folder.
     """
+    from tgap.composition.compose import compose_run, expand, hydra_ready
+
     folders = {"generator.images": synthetic}
     if real is not None:
         folders["dataset"] = real
@@ -82,8 +89,8 @@ def evaluation_overrides(
     words = ["generator=ready_made", f"generator.name={quoted(synthetic.stem)}"]
     for node, path in folders.items():
         words.append(f"{node.replace('.', '/')}=image_folder")
-        known = labelled and node in _WITH_LABELS
-        settings = {"size": size, "color": color, "labelled": str(known).lower()}
+        has_labels = labelled and node in _WITH_LABELS
+        settings = {"size": size, "color": color, "labelled": str(has_labels).lower()}
         settings |= {key: quoted(value) for key, value in _place(path).items()}
         words += [f"{node}.{key}={value}" for key, value in settings.items()]
     if real is not None:
@@ -118,16 +125,17 @@ def _is_labelled(path: Path) -> bool:
     return not visible or any(entry.is_dir() for entry in visible)
 
 
-def _sizes(run: Run, pool_share: float, divide: bool) -> list[str]:
+def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     """How the real images are divided, if they are to be, and how many of the synthetic train."""
     words: list[str] = []
     real_train: float = math.inf
-    if divide and isinstance(run.dataset, ImageFolder):
-        said = run.dataset.annotations()
-        words += _split_sizes(len(said.files), pool_share)
-        real_train = _most(said.labels) * (1 - pool_share) / 2
-    if isinstance(run.generator, ReadyMade) and isinstance(run.generator.images, ImageFolder):
-        words += _budget(_most(run.generator.images.annotations().labels), real_train)
+    real = run.dataset.listed_labels() if divide else None
+    if real is not None:
+        words += _split_sizes(len(real), pool_share)
+        real_train = _most(real) * (1 - pool_share) / 2
+    synthetic = run.generator.ready_made()["images"].listed_labels()
+    if synthetic is not None:
+        words += _budget(_most(synthetic), real_train)
     return words
 
 
@@ -152,35 +160,33 @@ def _budget(most: int, real_train: float) -> list[str]:
     return [f"budget.train_per_label={train}", f"budget.test_per_label={max(1, most - train)}"]
 
 
-def evaluate(words: Sequence[str]) -> int:
-    """Score a synthetic set that was made elsewhere: nothing is tuned and nothing is drawn.
+@click.command
+@takes_overrides
+@click.option("--synthetic", type=PATH, required=True, metavar="DIR", help="the synthetic set")
+@click.option(
+    "--real", type=PATH, metavar="DIR", help="real images of the same labels; or choose a dataset="
+)
+@click.option(
+    "--tuning", type=PATH, metavar="DIR", help="what its generator was tuned on, for the audit"
+)
+@click.option("--size", type=int, default=64, help="height and width of all images")
+@click.option("--color", type=click.Choice(["grey", "rgb"]), default="grey")
+@click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
+def evaluate(
+    overrides: tuple[str, ...],
+    config_dir: str | None,
+    multirun: bool,
+    real: Path | None,
+    **sides: Any,
+) -> int:
+    """Score a synthetic set made elsewhere.
 
-    DIR holds a folder of images per label; or name a CSV or JSONL file beside the images, with the
-    columns file, label, patient and findings, as far as they are known.
+    Nothing is tuned and nothing is drawn. DIR holds a folder of images per label; or name a CSV or
+    JSONL file beside the images, with the columns file, label, patient and findings, as far as
+    they are known.
     """
-    parser = argparse.ArgumentParser(
-        prog="tgap evaluate",
-        description=evaluate.__doc__,
-        usage="tgap evaluate --synthetic DIR "
-        "--real DIR [--tuning DIR] [--size N] [--color grey|rgb] [key=value ...] [-m]",
-    )
-    parser.add_argument("--synthetic", type=Path, required=True, help="the synthetic set")
-    parser.add_argument(
-        "--real", type=Path, help="real images of the same labels; or choose a dataset= instead"
-    )
-    parser.add_argument(
-        "--tuning", type=Path, help="what its generator was tuned on, for the audit of copies"
-    )
-    parser.add_argument("--size", type=int, default=64, help="height and width of all images")
-    parser.add_argument("--color", choices=("grey", "rgb"), default="grey")
-    parser.add_argument("-m", "--multirun", action="store_true", help="sweep over commas")
-    parser.add_argument("--config-dir")
-    args, overrides = parser.parse_known_intermixed_args(words)
-    if args.real is None and not any(word.startswith("dataset=") for word in overrides):
+    if real is None and not any(word.startswith("dataset=") for word in overrides):
         raise ConfigError("--real must name a folder of real images, or dataset= a dataset")
-
     log_to_terminal()
-    told = evaluation_overrides(
-        args.real, args.synthetic, args.tuning, args.size, args.color, overrides, args.config_dir
-    )
-    return run_overrides(told, args.multirun, args.config_dir)
+    words = evaluation_overrides(real, overrides=overrides, config_dir=config_dir, **sides)
+    return run_overrides(words, multirun, config_dir)

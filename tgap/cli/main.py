@@ -1,57 +1,84 @@
-"""The command line: ``tgap`` and its sub-commands.
+"""The command line: ``tgap`` and its commands.
 
 ``--help`` and ``--cfg`` answer without importing torch or MLflow.
 """
 
-import argparse
+import os
 import signal
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
 
-from tgap.cli.compare import compare_command
-from tgap.cli.completion import completion
-from tgap.cli.data import data_command
+import click
+from click.shell_completion import shell_complete
+
+from tgap.cli.compare import compare
+from tgap.cli.completion import VARIABLE, completion
+from tgap.cli.data import data
 from tgap.cli.evaluate import evaluate
 from tgap.cli.label import label
 from tgap.cli.phantom import phantom
-from tgap.cli.run import run_command
-from tgap.cli.terminal import USAGE, guarded, terminated
-from tgap.cli.ui import synchronise, ui
+from tgap.cli.run import run
+from tgap.cli.terminal import guarded, terminated
+from tgap.cli.ui import sync, ui
+
+
+class _InOrder(click.Group):
+    """Lists its commands as they were added, the first ones first."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    invoke_without_command=True,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "show_default": True,
+    },
+    epilog="What a run is made of, and what can be set: tgap run --help",
+)
+@click.version_option(package_name="tgap", message="tgap %(version)s")
+@click.pass_context
+def tgap(context: click.Context) -> int:
+    """Can a model be trained on what my fine-tuned generator makes?"""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+    return 2  # a command's own code takes its place
+
+
+for _command in (run, evaluate, compare, data, label, phantom, ui, sync, completion):
+    tgap.add_command(_command)
 
 
 def main() -> None:
-    """The console script ``tgap``."""
+    """The console script ``tgap``; a shell that completes a line calls it too."""
+    if instruction := os.environ.get(VARIABLE):
+        sys.exit(shell_complete(tgap, {}, "tgap", VARIABLE, instruction))
     sys.exit(command(sys.argv[1:]))
 
 
 def command(words: Sequence[str]) -> int:
-    """Run a sub-command; returns the exit code."""
-    if words and words[0] == "run":
-        return run_command(words[1:])
+    """Run a command.
+
+    Args:
+        words: The command line behind ``tgap``.
+
+    Returns:
+        The exit code: 0 all well, 1 a run failed, 2 nothing was started, 130 interrupted.
+    """
     signal.signal(signal.SIGTERM, terminated)
-    if words and words[0] == "phantom":
-        return guarded(lambda: phantom(words[1:]))
-    if words and words[0] == "label":
-        return guarded(lambda: label(words[1:]))
-    if words and words[0] == "evaluate":
-        return guarded(lambda: evaluate(words[1:]))
-    if words and words[0] == "compare":
-        return guarded(lambda: compare_command(words[1:]))
-    if words and words[0] == "data":
-        return guarded(lambda: data_command(words[1:]))
-    if words and words[0] == "completion":
-        return guarded(lambda: completion(words[1:]))
-    parser = argparse.ArgumentParser(prog="tgap", usage=USAGE, add_help=False)
-    parser.add_argument("command", nargs="?", choices=("run", "ui", "sync"))
-    parser.add_argument("--port", type=int, default=5000)
-    parser.add_argument("--help", "-h", action="store_true")
-    parser.add_argument("--version", action="store_true")
-    args = parser.parse_args(words)
-    if args.version:
-        print(f"tgap {version('tgap')}")
-        return 0
-    if args.help or args.command is None:
-        print(USAGE, end="")
-        return 0 if args.help else 2
-    return guarded(lambda: ui(args.port) if args.command == "ui" else synchronise())
+    return guarded(lambda: _invoke(words))
+
+
+def run_command(words: Sequence[str]) -> int:
+    """``tgap run`` with these words; see ``command``."""
+    return command(["run", *words])
+
+
+def _invoke(words: Sequence[str]) -> int:
+    # Not click's own main(): it would tell an EOFError of a broken file as an interruption.
+    with tgap.make_context("tgap", list(words)) as context:
+        code: int = tgap.invoke(context)
+        return code

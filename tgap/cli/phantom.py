@@ -1,39 +1,38 @@
-"""``tgap phantom``."""
+"""``tgap phantom``: X-ray phantoms in files."""
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
+
+import click
 
 from tgap.cli.terminal import log_to_terminal
 
 
-def phantom(words: Sequence[str]) -> int:
-    """Write X-ray phantoms with the names, table, lists and folders of ChestX-ray14."""
-    parser = argparse.ArgumentParser(prog="tgap phantom", description=phantom.__doc__)
-    parser.add_argument("--images", type=int, required=True, help="how many; NIH has 112,120")
-    parser.add_argument(
-        "--size", type=int, required=True, help="height and width in pixels, at most 4096"
-    )
-    parser.add_argument("--out", type=Path, required=True, help="folder to make")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument(
-        "--textbook", action="store_true", help="typical figures without labels instead"
-    )
-    args = parser.parse_args(words)
+@click.command
+@click.option("--images", type=int, required=True, help="how many; NIH has 112,120")
+@click.option("--size", type=int, required=True, help="height and width in pixels, at most 4096")
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="folder to make"
+)
+@click.option("--seed", type=int, default=0, help="draw of the phantoms")
+@click.option("--textbook", is_flag=True, help="typical figures without labels instead")
+def phantom(images: int, size: int, out: Path, seed: int, textbook: bool) -> int:
+    """Draw X-ray phantoms in the layout of NIH's.
+
+    They have the names, table, lists and folders of ChestX-ray14.
+    """
     from tgap.datasets.phantoms.writing import write_nih, write_textbook
 
     log_to_terminal()
-    if args.textbook:
-        write_textbook(args.out, args.images, args.size, args.seed)
+    if textbook:
+        write_textbook(out, images, size, seed)
         print(
-            f"{args.images:,} figures in {args.out / 'images'}; label them with: tgap label "
-            f"--images {args.out / 'images'} --out DIR dataset=phantom_xray "
-            f"dataset.size={args.size}"
+            f"{images:,} figures in {out / 'images'}; label them with: tgap label "
+            f"--images {out / 'images'} --out DIR dataset=phantom_xray dataset.size={size}"
         )
         return 0
-    write_nih(args.out, args.images, args.size, args.seed)
+    write_nih(out, images, size, seed)
     print(
-        f"{args.images:,} phantoms in {args.out}; look at them with: tgap data "
-        f"dataset=nih_chestxray14 dataset.path={args.out} dataset.size={args.size}"
+        f"{images:,} phantoms in {out}; look at them with: tgap data "
+        f"dataset=nih_chestxray14 dataset.path={out} dataset.size={size}"
     )
     return 0

@@ -1,42 +1,103 @@
-"""``tgap run``."""
+"""``tgap run``: one run or a sweep, or what Hydra says of its configuration."""
 
-import argparse
-import dataclasses
-import signal
 import sys
 from collections.abc import Sequence
+from typing import Any
 
-from tgap.cli.terminal import guarded, log_to_terminal, terminated
-from tgap.composition import schema
+import click
+
+from tgap.cli.overrides import takes_overrides
+from tgap.cli.terminal import log_to_terminal
 from tgap.core.errors import ConfigError
 from tgap.core.files import home_folder
 
-
-def run_command(words: Sequence[str]) -> int:
-    """``tgap run``; returns the exit code: 0 all well, 1 a run failed, 2 nothing was started."""
-    if "--help" in words or "-h" in words:
-        print(run_help(), end="")
-        return 0
-    from hydra._internal.utils import get_args_parser
-
-    args = get_args_parser().parse_intermixed_args(list(words))
-    if args.cfg or args.info or args.hydra_help or args.shell_completion:
-        return guarded(lambda: hydra_main(words))
-    signal.signal(signal.SIGTERM, terminated)
-    return guarded(lambda: _launch(args))
+EXTENT = "tgap.help"
+"""How much of the help is asked for: ``all``, or else what matters most."""
 
 
-def _launch(args: argparse.Namespace) -> int:
-    if args.experimental_rerun is not None:
+INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
+
+
+class _RunCommand(click.Command):
+    """Keeps the words as they were typed, for Hydra; its help says what there is to choose."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from tgap.cli import overview
+
+        write = overview.write_all if ctx.meta[EXTENT] == "all" else overview.write_start
+        write(self, ctx, formatter)
+
+
+def _help(context: click.Context, option: click.Parameter, extent: str | None) -> None:
+    if extent is not None and not context.resilient_parsing:
+        context.meta[EXTENT] = extent
+        click.echo(context.get_help())
+        context.exit()
+
+
+def _refused(context: click.Context, option: click.Parameter, value: str | None) -> None:
+    if value is not None:
         raise ConfigError("--experimental-rerun reads a pickle, which can run code; it is off")
+
+
+@click.command(cls=_RunCommand, add_help_option=False)
+@takes_overrides
+@click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
+@click.option(
+    "-c", "--cfg", type=click.Choice(["job", "hydra", "all"]), help="print the configuration only"
+)
+@click.option("-p", "--package", metavar="PART", help="of --cfg, this part only, e.g. selector")
+@click.option("--resolve", is_flag=True, help="of --cfg, with references put in")
+@click.option("--hydra-help", is_flag=True, help="print Hydra's own help")
+@click.option(
+    "-i",
+    "--info",
+    is_flag=False,
+    flag_value="all",
+    type=click.Choice(INFO),
+    help="print what the configuration is made of",
+)
+@click.option(
+    "-h",
+    "--help",
+    is_flag=False,
+    flag_value="",
+    metavar="[all]",
+    is_eager=True,
+    expose_value=False,
+    callback=_help,
+    help="print the settings that matter most, or all",
+)
+@click.version_option(package_name="hydra-core", message="Hydra %(version)s", hidden=True)
+@click.option("-r", "--run", is_flag=True, hidden=True)
+@click.option("-sc", "--shell-completion", is_flag=True, hidden=True)
+@click.option("-cp", "--config-path", hidden=True)
+@click.option("-cn", "--config-name", hidden=True)
+@click.option("--experimental-rerun", hidden=True, expose_value=False, callback=_refused)
+@click.pass_obj
+def run(
+    words: list[str],
+    /,
+    overrides: tuple[str, ...],
+    config_dir: str | None,
+    multirun: bool,
+    **hydras: Any,
+) -> int:
+    """Do one run, or with -m a sweep over commas."""
+    if any(hydras[flag] for flag in ("cfg", "info", "hydra_help", "shell_completion")):
+        return _ask_hydra(words)
     for flag in ("config_name", "config_path", "package", "resolve"):
-        if getattr(args, flag):
+        if hydras[flag]:
             raise ConfigError(
                 f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
                 "a folder of configs, and group=option to choose among them"
             )
     log_to_terminal()  # of the checks; when a run starts, Hydra sets logging up
-    return run_overrides(args.overrides, args.multirun, args.config_dir)
+    return run_overrides(overrides, multirun, config_dir)
 
 
 def run_overrides(overrides: Sequence[str], sweep: bool, config_dir: str | None) -> int:
@@ -54,10 +115,11 @@ def run_overrides(overrides: Sequence[str], sweep: bool, config_dir: str | None)
     return 1 if failures else 0
 
 
-def hydra_main(words: Sequence[str]) -> int:
+def _ask_hydra(words: Sequence[str]) -> int:
     """Hydra's own questions (``--cfg``, ``--info``), answered by Hydra."""
     import hydra
 
+    from tgap.composition import schema
     from tgap.composition.compose import CONFIG_NAME
     from tgap.composition.config import Run
     from tgap.composition.registry import conf_folder
@@ -66,32 +128,3 @@ def hydra_main(words: Sequence[str]) -> int:
     sys.argv = ["tgap", *words]
     hydra.main(str(conf_folder()), CONFIG_NAME, version_base="1.3")(lambda config: None)()
     return 0
-
-
-def run_help() -> str:
-    """Groups with their options, and the run's settings with type, default and meaning."""
-    from tgap.composition import registry
-    from tgap.composition.config import Run
-    from tgap.composition.registry import options
-
-    lines = ["usage: tgap run [group=option ...] [key=value ...] [-m]", "", "groups:"]
-    lines += [f"  {group}={'|'.join(options(group))}" for group in (*registry.GROUPS, "profile")]
-    lines += ["", "settings (key=value, several values with commas and -m):"]
-    lines += _settings(Run, "")
-    lines += ["", "a component's own settings: tgap run --cfg job -p selector (or another group)"]
-    lines += ["Hydra's flags: --cfg job, --info, --config-dir, --hydra-help", ""]
-    return "\n".join(lines)
-
-
-def _settings(cls: type, prefix: str) -> list[str]:
-    from tgap.core.component import Checked
-
-    lines = []
-    for f in dataclasses.fields(cls):
-        part = f.default_factory
-        if isinstance(part, type) and issubclass(part, Checked):
-            lines += _settings(part, f"{prefix}{f.name}.")
-        elif f.default is not dataclasses.MISSING:
-            default = "null" if f.default is None else f.default
-            lines.append(f"  {prefix + f.name + '=' + str(default):38} {f.metadata['help']}")
-    return lines

@@ -1,40 +1,24 @@
-"""What a command says at its end: the table, where the pictures are, how to open MLflow."""
+"""What the terminal shows: logs, errors, and a command's results."""
 
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console
+import click
 
-from tgap.analysis.comparison import Comparison
 from tgap.core.errors import TgapError
-from tgap.report.summary import summary
-from tgap.report.table import render
+
+if TYPE_CHECKING:
+    from tgap.analysis.comparison import Comparison
 
 SHOWN = 6
 """Folders of pictures that are named."""
 
 
-USAGE = """\
-tgap: can a model be trained on what my fine-tuned generator makes?
-
-  tgap run [group=option ...] [key=value ...] [-m]   one run, or with -m a sweep over commas
-  tgap evaluate --synthetic DIR --real DIR           score a synthetic set made elsewhere
-  tgap compare [--experiment NAME] [name=value ...]  one table of all runs recorded so far
-  tgap data [group=option ...] [key=value ...]       what a dataset and its split hold
-  tgap phantom --images N --size S --out DIR         draw X-ray phantoms in the layout of NIH's
-  tgap label --images DIR --out DIR dataset=...      label a folder (a textbook's) by a classifier
-  tgap ui [--port 5000]                              MLflow's pages on this machine
-  tgap sync                                          log to MLflow what could not be logged
-  tgap completion bash|zsh|fish                      tab completion: eval "$(tgap completion bash)"
-  tgap run --help                                    groups, options and settings
-"""
-
-
 def show_results(
-    comparison: Comparison,
+    comparison: "Comparison",
     metrics: Mapping[str, float] | None,
     failures: Sequence[str],
     pictures: Sequence[Path],
@@ -49,6 +33,11 @@ def show_results(
         pictures: Folders of pictures, one per result.
         home: ``TGAP_HOME``, absolute.
     """
+    from rich.console import Console
+
+    from tgap.report.summary import summary
+    from tgap.report.table import render
+
     console = Console(highlight=False, soft_wrap=True)
     finished = any(group.seeds for group in comparison.groups)
     if finished:
@@ -85,9 +74,15 @@ def log_to_terminal() -> None:
 
 
 def guarded(action: Callable[[], int]) -> int:
-    """Call, and tell a TgapError without its traceback (unless ``HYDRA_FULL_ERROR=1``)."""
+    """Call, and tell people's mistakes without a traceback (unless ``HYDRA_FULL_ERROR=1``)."""
     try:
         return action()
+    except click.exceptions.Exit as end:  # of --help and --version
+        return end.exit_code
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+        print(f"tgap: {error.format_message()}{hint}", file=sys.stderr)
+        return 2
     except TgapError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise

@@ -8,8 +8,8 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from tgap.composition.fields import is_optional, named_parts_of, parts_of
 from tgap.composition.registry import GROUPS, installed_components, require_component
-from tgap.composition.schema import is_optional, named_parts_of, parts_of
 from tgap.core.component import Checked, Component, field_problems
 from tgap.core.errors import ConfigError, nearest
 

@@ -1,10 +1,12 @@
 """A composed run, and the checks that need more than one component."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from tgap.classifiers.base import Classifier
-from tgap.core.component import option
+from tgap.core.component import Component, option
 from tgap.core.errors import TgapError
 from tgap.core.seeding import rng_for, seed_for
 from tgap.core.settings import Budget, ClipWeights, Sampler, Seeds, Splitting, Storage, Tracking
@@ -15,7 +17,6 @@ from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
 from tgap.generators.base import Generator, Pretrained
 from tgap.generators.controls.base import Control
-from tgap.generators.ready_made import ReadyMade
 from tgap.prompts.base import Prompts
 from tgap.protocols.base import Protocol, sizes_per_label
 from tgap.selectors.base import Selector
@@ -131,6 +132,15 @@ class Run(Splitting):
         shape = self.generator.image_shape()
         return 3 if shape is not None and shape[2] == 3 else None
 
+    def datasets(self) -> list[Dataset]:
+        """All datasets that are read for it."""
+        return [self.dataset, *self.external.values(), *self.generator.ready_made().values()]
+
+    def components(self) -> dict[str, Component]:
+        """Its components by path, without a selector that has nothing to choose."""
+        fields = vars(self).items()
+        return components_in({name: p for name, p in fields if name != "selector" or self.selects})
+
     @property
     def is_control(self) -> bool:
         """Whether the generator is a control, whose truth is known, and no model."""
@@ -146,15 +156,6 @@ class Run(Splitting):
         if isinstance(self.generator, Pretrained):
             return self.generator
         raise TgapError(f"generator '{self.generator.title()}' is no model that could be loaded")
-
-    def ready_made(self) -> dict[str, Dataset]:
-        """Datasets of a synthetic set that exists already: its ``images``, and what it was
-        ``tuned_on`` if that is known. Empty if images are drawn.
-        """
-        if not isinstance(self.generator, ReadyMade):
-            return {}
-        given = {"images": self.generator.images, "tuned_on": self.generator.tuned_on}
-        return {name: dataset for name, dataset in given.items() if dataset is not None}
 
     @property
     def selects(self) -> bool:
@@ -203,3 +204,21 @@ class Run(Splitting):
         """The split's settings alone."""
         names = [f.name for f in dataclasses.fields(Splitting)]
         return Splitting(**{name: getattr(self, name) for name in names})
+
+
+def components_in(parts: Mapping[str, Any]) -> dict[str, Component]:
+    """The components among a run's fields, or among those of its fields that are sound.
+
+    Args:
+        parts: Components and settings by their names in ``Run``.
+
+    Returns:
+        By path: ``classifier``, ``evaluators.two_way``, ...
+    """
+    components: dict[str, Component] = {}
+    for name, part in parts.items():
+        if isinstance(part, Component):
+            components[name] = part
+        elif isinstance(part, dict):
+            components |= components_in({f"{name}.{key}": value for key, value in part.items()})
+    return components

@@ -10,88 +10,87 @@ import importlib
 import inspect
 import logging
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
-from tgap.classifiers.base import Classifier
-from tgap.composition import registry
+from tgap.composition.config import Run
+from tgap.composition.fields import bases_of, parts_of
 from tgap.core.component import Component
 from tgap.core.errors import ConfigError, ContractError, nearest
-from tgap.datasets.base import Dataset
-from tgap.embedders.base import Embedder
-from tgap.evaluators.base import Evaluator
-from tgap.finetuners.base import Finetuner
-from tgap.finetuners.oracles.base import Oracle
-from tgap.finetuners.oracles.scores.base import Score
-from tgap.generators.base import Generator
-from tgap.prompts.base import Prompts
-from tgap.protocols.base import Protocol
-from tgap.selectors.allocations.base import Allocation
-from tgap.selectors.base import Selector
-from tgap.selectors.clusterers.base import Clusterer
-from tgap.selectors.picks.base import Pick
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Group:
-    """A config group: the package that holds its components, and their base."""
-
-    package: str
-    base: type[Component]
+Base = type[Component]
 
 
-GROUPS: dict[str, Group] = {
-    "dataset": Group("tgap.datasets", Dataset),
-    "dataset/tuning": Group("tgap.datasets", Dataset),
-    "dataset/real": Group("tgap.datasets", Dataset),
-    "protocol": Group("tgap.protocols", Protocol),
-    "selector": Group("tgap.selectors", Selector),
-    "selector/embedder": Group("tgap.embedders", Embedder),
-    "selector/cluster": Group("tgap.selectors.clusterers", Clusterer),
-    "selector/allocate": Group("tgap.selectors.allocations", Allocation),
-    "selector/pick": Group("tgap.selectors.picks", Pick),
-    "prompts": Group("tgap.prompts", Prompts),
-    "generator": Group("tgap.generators", Generator),
-    "generator/images": Group("tgap.datasets", Dataset),
-    "generator/tuned_on": Group("tgap.datasets", Dataset),
-    "finetuner": Group("tgap.finetuners", Finetuner),
-    "finetuner/oracle": Group("tgap.finetuners.oracles", Oracle),
-    "finetuner/oracle/score": Group("tgap.finetuners.oracles.scores", Score),
-    "finetuner/oracle/score/embedder": Group("tgap.embedders", Embedder),
-    "finetuner/oracle/embedder": Group("tgap.embedders", Embedder),
-    "classifier": Group("tgap.classifiers", Classifier),
-    "classifier/embedder": Group("tgap.embedders", Embedder),
-    "evaluator": Group("tgap.evaluators", Evaluator),
-    "evaluator/embedder": Group("tgap.embedders", Embedder),
-}
+def package_of(base: Base) -> str:
+    """The package that holds a group's base and, beside it, tgap's own components."""
+    return base.__module__.rpartition(".")[0]
 
 
 @cache
-def own_components(group: str) -> dict[str, type[Component]]:
-    """The group's components in tgap: a file ``x.py`` holds the class whose stem is ``x``."""
-    package, base = GROUPS[group].package, GROUPS[group].base
-    found: dict[str, type[Component]] = {}
-    for info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+def components_beside(base: Base) -> dict[str, Base]:
+    """Tgap's own components with a base: a file ``x.py`` beside it holds the class with stem ``x``.
+
+    Raises:
+        ContractError: If a file holds none, or one with another stem.
+    """
+    components: dict[str, Base] = {}
+    for info in pkgutil.iter_modules(importlib.import_module(package_of(base)).__path__):
         if info.ispkg or info.name == "base":
             continue
-        module = importlib.import_module(f"{package}.{info.name}")
-        for _, cls in inspect.getmembers(module, inspect.isclass):
-            if cls.__module__ != module.__name__ or not issubclass(cls, base):
-                continue
-            if inspect.isabstract(cls):
-                continue
+        module = importlib.import_module(f"{package_of(base)}.{info.name}")
+        classes = [
+            cls
+            for _, cls in inspect.getmembers(module, inspect.isclass)
+            if cls.__module__ == module.__name__ and issubclass(cls, base)
+            if not inspect.isabstract(cls)
+        ]
+        if not classes:
+            raise ContractError(
+                f"{module.__name__} holds no {base.__name__}; a group's folder holds its base and "
+                "its components, so put helpers into a folder that is named for what they do"
+            )
+        for cls in classes:
             if cls.stem() != info.name:
                 raise ContractError(
                     f"{module.__name__}.{cls.__name__} has the stem '{cls.stem()}', "
                     f"but its file is named '{info.name}'; one of the two must be renamed"
                 )
-            found[info.name] = cls
-    return found
+            components[info.name] = cls
+    return components
+
+
+def _nested(group: str, base: Base, tops: list[Base]) -> Iterator[tuple[str, Base]]:
+    """Groups of the parts that a group's components have; what stands at the top ends there."""
+    for cls in components_beside(base).values():
+        for name, part in parts_of(cls).items():
+            if issubclass(part, Component):
+                yield f"{group}/{name}", part
+                if part not in tops:
+                    yield from _nested(f"{group}/{name}", part, tops)
+
+
+def _groups() -> dict[str, Base]:
+    """Every config group and its base, from the types of fields: the run's, then components'."""
+    tops = bases_of(Run)
+    groups: dict[str, Base] = {}
+    for base in tops:
+        groups[base.stem()] = base
+        groups |= dict(_nested(base.stem(), base, tops))
+    return groups
+
+
+GROUPS = _groups()
+"""Config groups by name, such as ``selector`` and ``selector/pick``, and what may stand there."""
+
+
+def own_components(group: str) -> dict[str, Base]:
+    """Tgap's own components of a group, by name."""
+    return components_beside(GROUPS[group])
 
 
 @cache
@@ -133,7 +132,7 @@ def _loaded(group: str, entry_point: EntryPoint) -> type[Component]:
         raise ConfigError(
             f"{where} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
         ) from error
-    found = require_component(cls, GROUPS[group].base, where)
+    found = require_component(cls, GROUPS[group], where)
     if found.stem() != entry_point.name:
         raise ConfigError(
             f"{where} leads to the class {found.__name__}, whose stem is '{found.stem()}'; "
@@ -176,4 +175,4 @@ def conf_folder() -> Path:
 def options(group: str) -> list[str]:
     """All that may stand behind ``group=``: presets and bare components."""
     presets = {file.stem for file in (conf_folder() / group).glob("*.yaml")}
-    return sorted(presets | set(registry.names(group) if group in registry.GROUPS else []))
+    return sorted(presets | set(names(group) if group in GROUPS else []))

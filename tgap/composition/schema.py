@@ -7,6 +7,7 @@ import logging
 import typing
 from typing import Any
 
+from tgap.composition.fields import named_parts_of, parts_of
 from tgap.composition.registry import (
     GROUPS,
     component_class,
@@ -18,35 +19,6 @@ from tgap.composition.registry import (
 from tgap.core.component import Checked, Component
 
 log = logging.getLogger(__name__)
-
-
-def parts_of(cls: type[Checked]) -> dict[str, type[Checked]]:
-    """Fields of a dataclass that hold components or other checked dataclasses, by name."""
-    hints = typing.get_type_hints(cls)
-    parts = {}
-    for f in dataclasses.fields(cls):
-        if typing.get_origin(hints[f.name]) is dict:
-            continue
-        for hint in (hints[f.name], *typing.get_args(hints[f.name])):
-            if inspect.isclass(hint) and issubclass(hint, Checked):
-                parts[f.name] = hint
-    return parts
-
-
-def named_parts_of(cls: type[Checked]) -> dict[str, type[Component]]:
-    """Fields that hold any number of components by name: ``dict[str, <base>]``."""
-    found = {}
-    for name, hint in typing.get_type_hints(cls).items():
-        if typing.get_origin(hint) is dict:
-            element = typing.get_args(hint)[1]
-            if inspect.isclass(element) and issubclass(element, Component):
-                found[name] = element
-    return found
-
-
-def is_optional(cls: type[Checked], name: str) -> bool:
-    """Whether a field may be ``None``."""
-    return type(None) in typing.get_args(typing.get_type_hints(cls)[name])
 
 
 def schema(cls: type[Checked], group: str = "") -> type[Any]:

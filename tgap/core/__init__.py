@@ -6,6 +6,7 @@ from tgap.core.seeding import rng_for
 from tgap.core.settings import Budget, Sampler
 from tgap.core.types import (
     Bools,
+    Doubles,
     Floats,
     Images,
     ImageSet,
@@ -25,6 +26,7 @@ __all__ = [
     "ConfigError",
     "ContractError",
     "DataError",
+    "Doubles",
     "Floats",
     "ImageSet",
     "Images",

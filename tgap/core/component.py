@@ -7,7 +7,7 @@ import operator
 import re
 import sys
 from abc import ABC
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -138,6 +138,20 @@ class Component(Checked, ABC):
         """The preset's name, or the class's stem."""
         return self.name or self.stem()
 
+    def parts(self) -> dict[str, "Component"]:
+        """The components that it makes use of, by the fields that hold them."""
+        held = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+        return {name: part for name, part in held.items() if isinstance(part, Component)}
+
+    def check(self) -> list[str]:
+        """What can be known to go wrong before anything runs, as sentences.
+
+        Files, weights and packages that are missing, devices that are not there. It may download
+        what the component needs, so that nobody learns of it hours later. Its
+        parts are asked by themselves.
+        """
+        return []
+
     def identity(self) -> dict[str, Any]:
         """What this component is, for an artifact's key: class, version, fields in the key.
 
@@ -149,6 +163,20 @@ class Component(Checked, ABC):
         if not cls.__module__.startswith("tgap."):
             head["source"] = _source_digest(cls.__module__)
         return head | super().identity()
+
+
+def walk(components: Mapping[str, Component]) -> Iterator[tuple[str, Component]]:
+    """Components and, after each, its parts, with the paths of their settings.
+
+    Args:
+        components: By path, such as ``classifier``.
+
+    Yields:
+        ``("classifier", ...)``, ``("classifier.embedder", ...)`` and so on.
+    """
+    for path, component in components.items():
+        yield path, component
+        yield from walk({f"{path}.{name}": part for name, part in component.parts().items()})
 
 
 def _source_digest(module: str) -> str:

@@ -25,3 +25,14 @@ def torch_device(name: str) -> "torch.device":
     ):
         raise ConfigError(f"device '{name}' is not available on this machine; use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def device_problems(name: str) -> list[str]:
+    """A sentence if a device was asked for by name and is not there; else no torch is imported."""
+    if name in ("auto", "cpu"):
+        return []
+    try:
+        torch_device(name)
+    except ConfigError as error:
+        return list(error.problems)
+    return []

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from tgap.core.component import Checked, option
 
 SCHEDULERS_OF_DIFFUSION = ("ddim", "ddpm", "dpm_solver", "euler", "pndm")
-
-
 SCHEDULERS = (*SCHEDULERS_OF_DIFFUSION, "flow_euler")
-
-
 LIMITS = ("steps", "work")
 
 

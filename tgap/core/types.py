@@ -12,27 +12,13 @@ from numpy.typing import NDArray
 from tgap.core.errors import ContractError
 
 Images = NDArray[np.uint8]  # (N, H, W, C), C = 1 (grey) or 3 (RGB)
-
-
 Bools = NDArray[np.bool_]
-
-
 Indices = NDArray[np.int64]
-
-
 Floats = NDArray[np.float32]
-
-
 Doubles = NDArray[np.float64]
-
-
 Weights = dict[str, NDArray[Any]]  # a fitted classifier's arrays by name
-
-
 Log = Callable[[int, dict[str, float]], None]
 """Told a step of the optimizer or an epoch, and values by name."""
-
-
 NewImages = Callable[[tuple[int, int, int, int]], Images]
 """Makes an array of a shape ``(N, H, W, C)``, in memory or on disk, for a dataset to fill."""
 

@@ -1,6 +1,7 @@
 """A domain's real images, and how they are split."""
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from tgap.core.component import Component, option
 from tgap.core.errors import DataError
-from tgap.core.types import Images, ImageSet, NewImages
+from tgap.core.types import Images, ImageSet, NewImages, Split
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:
@@ -42,6 +43,30 @@ class Dataset(Component):
 
         Raises:
             DataError: If the files cannot be listed.
+        """
+        return None
+
+    def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
+        """Problems of a split of its images that only the dataset can know.
+
+        Args:
+            data: The dataset, read.
+            split: Its sets.
+            words: The run's words that choose the split, for the remedy.
+
+        Returns:
+            A sentence for each, with its remedy.
+
+        Raises:
+            DataError: If a file that is needed to tell cannot be read.
+        """
+        return []
+
+    def listed_labels(self) -> Sequence[Sequence[str]] | None:
+        """The labels of each image, where they are known without reading one; else ``None``.
+
+        Raises:
+            DataError: If files or tables cannot be read.
         """
         return None
 

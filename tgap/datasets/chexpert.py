@@ -7,14 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from tgap.core.errors import DataError
-from tgap.datasets.radiographs.observations import (
-    OBSERVATIONS,
-    ObservedRadiographs,
-    Records,
-    parse,
-    refuse,
-    refuse_repeats,
-)
+from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
 from tgap.datasets.reading.cells import metadata_column
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.tables import Table, find_csv, read_csv
@@ -84,9 +77,8 @@ class Chexpert(ObservedRadiographs):
         expert = np.repeat([name != _TABLES[0] for name in files], [len(t) for t in tables])
         located = [pair for table in tables for pair in _located(table)]
         for table in tables:
-            refuse_repeats(table, "Path")
-            refuse(
-                table,
+            table.refuse_repeats("Path")
+            table.refuse(
                 "Frontal/Lateral",
                 lambda cell: cell not in ("Frontal", "Lateral"),
                 "must be Frontal or Lateral",
@@ -111,14 +103,12 @@ class Chexpert(ObservedRadiographs):
 
 def _located(table: Table) -> list[tuple[str, int]]:
     """Each image's path in the folder, and its patient."""
-    refuse(
-        table,
+    table.refuse(
         "Path",
         lambda cell: cell.startswith("/") or ".." in cell.split("/"),
         "must be relative and stay in the folder, without '..'",
     )
-    refuse(
-        table,
+    table.refuse(
         "Path",
         lambda cell: not _PATH.fullmatch(cell),
         "must be like CheXpert-v1.0-small/train/patient00001/study1/view1_frontal.jpg",

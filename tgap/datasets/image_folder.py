@@ -1,17 +1,17 @@
 """Any folder of image files: a sub-folder per label, or a table beside the images."""
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from tgap.core.component import option
+from tgap.core.digest import file_digest
 from tgap.core.errors import DataError
 from tgap.core.types import ImageSet, NewImages
-from tgap.datasets.base import Dataset
-from tgap.datasets.reading import decoding, tables
+from tgap.datasets.reading import decoding, notes, tables
 from tgap.datasets.reading.annotations import (
     Annotations,
     Columns,
@@ -20,11 +20,12 @@ from tgap.datasets.reading.annotations import (
     without_labels,
 )
 from tgap.datasets.reading.cells import found_names, label_names, membership, metadata_column
+from tgap.datasets.reading.folder import FolderDataset
 from tgap.datasets.reading.listing import list_images
 
 
 @dataclass(kw_only=True)
-class ImageFolder(Dataset):
+class ImageFolder(FolderDataset):
     """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
     Without a table, the first folder below ``path`` is an image's label, and each image is its
@@ -45,7 +46,6 @@ class ImageFolder(Dataset):
     errors, whatever ``bad_files`` says. The folder itself may be a link.
     """
 
-    path: str = option("", "folder of the images", in_key=False)
     table: str | None = option(None, "CSV or JSONL in it; null = a sub-folder per label")
     file_column: str = option("file", "table's column of image files, relative to path")
     label_column: str = option("label", "table's column of labels")
@@ -59,9 +59,6 @@ class ImageFolder(Dataset):
     fit: str = option(
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
-    bad_files: str = option(
-        "error", "what to do about files that cannot be read", choices=decoding.BAD_FILES
-    )
 
     def is_labelled(self) -> bool:
         """As it is set."""
@@ -69,15 +66,10 @@ class ImageFolder(Dataset):
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
-        found = self._column_problems()
+        problems = self._column_problems()
         if self.labels and (len(set(self.labels)) < max(2, len(self.labels)) or "" in self.labels):
-            found.append(f"labels must be at least two different names, got {self.labels}")
-        if not self.path:
-            return [*found, "path must name a folder of images, got ''"]
-        try:
-            return found + self._folder_problems()
-        except OSError as error:
-            return [*found, f"path must name a folder that can be read: {error}"]
+            problems.append(f"labels must be at least two different names, got {self.labels}")
+        return problems + super().problems()
 
     def _column_problems(self) -> list[str]:
         if not self.separator.strip():
@@ -99,8 +91,6 @@ class ImageFolder(Dataset):
 
     def _folder_problems(self) -> list[str]:
         root = self._root
-        if not root.is_dir():
-            return [f"path must name an existing folder, got {self.path!r} ({root.absolute()})"]
         visible = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
         if not visible:
             return [f"path must name a folder of images, but {root} is empty"]
@@ -129,65 +119,42 @@ class ImageFolder(Dataset):
         return []
 
     def identity(self) -> dict[str, Any]:
-        """The fields, and a digest of the files instead of the path.
-
-        Image files count by relative path, size and time of change, as reading all of them at
-        each start would take too long: moving the folder, or copying it with its times
-        (``cp -a``), keeps the identity. The table counts by its content.
-
-        Raises:
-            DataError: If the folder or the table cannot be read.
-        """
-        found = super().identity() | {"files": list_images(self._root).digest()}
+        """As of every folder; the table counts by its content."""
+        identity = super().identity()
         if self.table is not None:
             file = self._root / self.table
             try:
-                found["table_digest"] = hashlib.sha256(file.read_bytes()).hexdigest()
+                identity["table_digest"] = file_digest(file)
             except OSError as error:
                 raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
-        return found
-
-    def stored_bytes(self) -> int:
-        """Of all image files, named by a table or not."""
-        channels = 3 if self.color == "rgb" else 1
-        return len(list_images(self._root).files) * self.size * self.size * channels
-
-    @property
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        return identity
 
     def _load(self, new_images: NewImages) -> ImageSet:
-        said = self.annotations()
-        total = len(said.files) + len(said.missing)
-        decoding.refuse_or_warn(said.missing, total, self.bad_files)
-        names = label_names(said.labels, self.labels, fewest=2 if self.labelled else 1)
-        finding_names = found_names(said.findings)
-        patients = np.arange(len(said.files), dtype=np.int64)
-        if said.patients is not None:
-            patients = np.unique(said.patients, return_inverse=True)[1].astype(np.int64)
-        metadata = {"file": np.array(said.files, dtype=np.str_)}
-        metadata |= {name: metadata_column(cells) for name, cells in said.metadata.items()}
-        decoded = decoding.decode_all(
-            [self._root / name for name in said.files],
-            said.files,
-            self.size,
-            self.color,
-            self.fit,
-            new_images,
-            self.bad_files,
-        )
-        bad = {"missing": list(said.missing), "unreadable": list(decoded.bad)}
-        excluded = {why: files for why, files in bad.items() if files}
+        rows = self.annotations()
+        notes.refuse_or_warn(rows.missing, len(rows.files) + len(rows.missing), self.bad_files)
+        names = label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
+        finding_names = found_names(rows.findings)
+        patients = np.arange(len(rows.files), dtype=np.int64)
+        if rows.patients is not None:
+            patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
+        metadata = {"file": np.array(rows.files, dtype=np.str_)}
+        metadata |= {name: metadata_column(cells) for name, cells in rows.metadata.items()}
+        decoded, left_out = self._decoded(rows.files, rows.files, new_images, self.color, self.fit)
+        kept = decoded.kept
         return ImageSet(
             images=decoded.images,
-            labels=membership(said.labels, names)[decoded.kept],
+            labels=membership(rows.labels, names)[kept],
             label_names=names,
-            findings=membership(said.findings, finding_names)[decoded.kept],
+            findings=membership(rows.findings, finding_names)[kept],
             finding_names=finding_names,
-            patients=patients[decoded.kept],
-            metadata={name: column[decoded.kept] for name, column in metadata.items()},
-            notes=said.notes | ({"excluded": excluded} if excluded else {}),
+            patients=patients[kept],
+            metadata={name: column[kept] for name, column in metadata.items()},
+            notes=rows.notes | notes.excluded(left_out | {"missing": list(rows.missing)}),
         )
+
+    def listed_labels(self) -> Sequence[Sequence[str]]:
+        """By folder or table."""
+        return self.annotations().labels
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
@@ -205,4 +172,4 @@ class ImageFolder(Dataset):
             self.findings_column,
             self.patient_column,
         )
-        return from_table(table, columns, self.separator, listing)
+        return from_table(table, columns, self.separator, listing, unlabelled=bool(self.labels))

@@ -9,16 +9,9 @@ import numpy as np
 
 from tgap.core.errors import DataError
 from tgap.core.types import Indices
-from tgap.datasets.radiographs.observations import (
-    OBSERVATIONS,
-    ObservedRadiographs,
-    Records,
-    first,
-    parse,
-    refuse,
-    refuse_repeats,
-)
+from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
 from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table, find_csv, read_csv
 
 _IDS = ("subject_id", "study_id")
@@ -93,16 +86,15 @@ class MimicCxr(ObservedRadiographs):
 def _check(chexpert: Table, images: Table, split: Table) -> None:
     for table in (chexpert, images, split):
         for name in _IDS:
-            refuse(table, name, lambda c: not _NUMBER.fullmatch(c), "must be a whole number")
-    refuse(
-        images,
+            table.refuse(name, lambda cell: not _NUMBER.fullmatch(cell), "must be a whole number")
+    images.refuse(
         "dicom_id",
         lambda cell: not _DICOM_ID.fullmatch(cell),
         "must be letters, digits and hyphens",
     )
-    refuse(split, "split", lambda c: c not in _SPLITS, f"must be one of {', '.join(_SPLITS)}")
+    split.refuse("split", lambda cell: cell not in _SPLITS, f"must be one of {', '.join(_SPLITS)}")
     for table, name in ((chexpert, "study_id"), (images, "dicom_id"), (split, "dicom_id")):
-        refuse_repeats(table, name)
+        table.refuse_repeats(name)
 
 
 def _rows(table: Table, *names: str) -> Iterator[tuple[str, ...]]:

@@ -1,7 +1,9 @@
 """Tuning images from one source, and the images that train and test classifiers from another."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,12 @@ from numpy.typing import NDArray
 from tgap.core.component import option
 from tgap.core.digest import image_digests
 from tgap.core.errors import DataError
-from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable
+from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable, Split
 from tgap.datasets.base import Dataset
+from tgap.datasets.reading.decoding import copy_rows
+from tgap.datasets.reading.provenance import problems_with_labeller
 
 log = logging.getLogger(__name__)
-
-_COPY_BLOCK = 1024
 
 
 @dataclass(kw_only=True)
@@ -61,16 +63,23 @@ class Textbook(Dataset):
         tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()
         return None if tuning is None or real is None else tuning + real
 
+    def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
+        """Whether labels of ``tuning`` come from a labeller that knows images of real_test."""
+        folder = getattr(self.tuning, "path", None)
+        if not isinstance(folder, str):
+            return []
+        return problems_with_labeller(Path(folder).expanduser(), self.real, data, split, words)
+
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.
         tuning = self.tuning.load(lambda shape: new_images(shape))
         space = _Space(new_images, tuning.images.shape)
         real = self.real.load(space)
         if not space.holds(real.images):
-            _copy(real.images, np.arange(len(real)), space(real.images.shape))
+            copy_rows(real.images, np.arange(len(real)), space(real.images.shape))
         kept = _unrepeated(tuning, real)
         images = space.whole[: len(real) + len(kept)]
-        _copy(tuning.images, kept, images[len(real) :])
+        copy_rows(tuning.images, kept, images[len(real) :])
         return _together(real, tuning.without_images().take(kept), images, len(tuning) - len(kept))
 
 
@@ -105,13 +114,6 @@ class _Space(Resumable):
         return np.may_share_memory(images, self.whole) and (
             len(self.whole) == len(images) + self.others[0]
         )
-
-
-def _copy(images: Images, rows: Indices, to: Images) -> None:
-    """In blocks: the arrays may be larger than memory."""
-    for start in range(0, len(rows), _COPY_BLOCK):
-        block = rows[start : start + _COPY_BLOCK]
-        to[start : start + len(block)] = images[block]
 
 
 def _unrepeated(tuning: ImageSet, real: ImageSet) -> Indices:

@@ -24,9 +24,13 @@ class Embedder(Component):
 
     batch_size: int = option(256, "images embedded at once", low=1, in_key=False)
 
-    def check(self) -> list[str]:
-        """What can be known to go wrong before it embeds, as sentences; downloads what it needs."""
-        return []
+    def width(self, shape: tuple[int, ...]) -> int:
+        """How many numbers a vector has, roughly: by it room on the disk is foreseen.
+
+        Args:
+            shape: Height, width and channels of an image.
+        """
+        return 512
 
     def embed(self, images: Images, features: Features | None = None) -> Floats:
         """Embed images.

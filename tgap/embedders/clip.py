@@ -1,6 +1,7 @@
 """Image vectors of a CLIP model."""
 
 import functools
+import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +95,14 @@ class Clip(Embedder):
         if self._is_file:
             identity["pretrained"] = remembered_file_digest(Path(str(self.pretrained)))
         return identity
+
+    def width(self, shape: tuple[int, ...]) -> int:
+        """As the configuration of a local model says; otherwise that of ViT-B/32."""
+        try:
+            text = (self.folder / "open_clip_config.json").read_text("utf-8")
+            return int(json.loads(text)["model_cfg"]["embed_dim"])
+        except (OSError, ValueError, KeyError):
+            return super().width(shape)
 
     @property
     def folder(self) -> Path:

@@ -25,6 +25,12 @@ class Pixels(Embedder):
     size: int = option(64, "larger images are reduced to this longer side", low=1)
     color: str = option("grey", "channels that are kept", choices=("grey", "rgb"))
 
+    def width(self, shape: tuple[int, ...]) -> int:
+        """Pixels of a reduced image, times its channels."""
+        scale = min(1.0, self.size / max(shape[:2]))
+        channels = 3 if self.color == "rgb" else 1
+        return round(shape[0] * scale) * round(shape[1] * scale) * channels
+
     def _embed(self, images: Images, features: Features | None) -> Floats:
         flat = [
             self._reduced(images[start : start + self.batch_size])

@@ -74,7 +74,7 @@ class Augmentation(Evaluator):
             real=Nested(evidence.real_train(), rng_for("augmentation", seed, "real")),
             synthetic=Nested(evidence.synthetic()[0], rng_for("augmentation", seed, "synthetic")),
         )
-        found = {
+        aurocs = {
             ("real", sides.real.most): macro_auroc(legs["trtr"].scores, legs["trtr"].labels),
             ("synthetic", sides.synthetic.most): macro_auroc(
                 legs["tstr"].scores, legs["tstr"].labels
@@ -82,16 +82,16 @@ class Augmentation(Evaluator):
         }
         test, trainings = evidence.real_test(), self._trainings(sides, evidence.classifier.adapts)
         for number, (arm, n) in enumerate(trainings, start=1):
-            if (arm, n) in found:
+            if (arm, n) in aurocs:
                 continue
             log.info("augmentation: %s_%d, %d of %d", arm, n, number, len(trainings))
             weights = _trained(arm, n, sides, evidence, rng_for("augmentation", seed, arm, n))
             scores = evidence.classifier.score(weights, test.images)
-            found[arm, n] = macro_auroc(scores, test.labels)
+            aurocs[arm, n] = macro_auroc(scores, test.labels)
         metrics = {
-            f"augmentation/{arm}_{sides.of(arm).told(n)}": found[arm, n] for arm, n in trainings
+            f"augmentation/{arm}_{sides.of(arm).name_of(n)}": aurocs[arm, n] for arm, n in trainings
         }
-        rows = [{**sides.amounts(arm, n), "auroc": found[arm, n]} for arm, n in trainings]
+        rows = [{**sides.amounts(arm, n), "auroc": aurocs[arm, n]} for arm, n in trainings]
         return Evaluation(metrics, tables={"curves": rows})
 
     def _trainings(self, sides: "Sides", adapts: bool) -> list[tuple[str, int]]:
@@ -118,11 +118,11 @@ class Nested:
         self.most = int(self.ranks.max())
         """The least number per label with which everything is drawn."""
 
-    def numbers(self, asked: Sequence[int]) -> list[int]:
+    def numbers(self, wanted: Sequence[int]) -> list[int]:
         """Those that are less than all, and all."""
-        return [*(n for n in asked if n < self.most), self.most]
+        return [*(n for n in wanted if n < self.most), self.most]
 
-    def told(self, n: int) -> str:
+    def name_of(self, n: int) -> str:
         """A number's name in metrics."""
         return "all" if n == self.most else str(n)
 
@@ -183,9 +183,9 @@ def ranks(labels: Bools, rng: np.random.Generator) -> Indices:
     kinds = np.column_stack([labels, ~labels.any(axis=1)])
     order = rng.permutation(len(kinds))
     place = np.where(kinds[order], np.cumsum(kinds[order], axis=0), len(kinds)).min(axis=1)
-    found = np.empty(len(kinds), dtype=np.int64)
-    found[order] = place
-    return found
+    least = np.empty(len(kinds), dtype=np.int64)
+    least[order] = place
+    return least
 
 
 def joined(real: ImageSet, synthetic: ImageSet) -> ImageSet:

@@ -81,10 +81,6 @@ class Evaluation:
 class Evaluator(Component):
     """Looks at what a run made, and says in numbers how good it is."""
 
-    def check(self) -> list[str]:
-        """What can be known to go wrong before anything runs, as sentences."""
-        return []
-
     def evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         """Compute metrics.
 

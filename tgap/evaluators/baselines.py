@@ -83,8 +83,8 @@ def _aurocs(
     scores: Mapping[str, Floats | None], labels: Bools, label_names: tuple[str, ...]
 ) -> dict[str, float]:
     metrics, unknown = {}, np.full(len(label_names), np.nan)
-    for baseline, its in scores.items():
-        values = unknown if its is None else auroc_per_label(its, labels)
+    for baseline, of_images in scores.items():
+        values = unknown if of_images is None else auroc_per_label(of_images, labels)
         metrics[f"baseline/{baseline}_auroc"] = float(values.mean())
         for name, value in zip(metric_names(label_names), values, strict=True):
             metrics[f"baseline/{baseline}_auroc_{name}"] = float(value)

@@ -13,7 +13,7 @@ from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import common_count, draw_images, embedded
 from tgap.metrics.naming import metric_names
-from tgap.metrics.probes import Probe, fit_probes
+from tgap.metrics.probes import LinearProbe, fit_probes
 
 Distances = Mapping[str, list[float]]
 """Of each label, for ``distance`` and ``floor``."""
@@ -51,10 +51,6 @@ class Factors(Evaluator):
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     readable: float = option(0.3, "least R^2 for a factor to count", above=0, high=1)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         train = evidence.real_train()
         if not train.metadata:
@@ -66,7 +62,7 @@ class Factors(Evaluator):
         )
         held_back = train.take(np.flatnonzero(~first).astype(np.int64))
         real, fake, floor = self._vectors(evidence, held_back, drawn)
-        found = {
+        distances = {
             name: {
                 "distance": probe.distances(real, fake) if real else [],
                 "floor": probe.distances(real, floor) if real else [],
@@ -74,11 +70,11 @@ class Factors(Evaluator):
             for name, probe in probes.items()
             if probe.r2 >= self.readable
         }
-        metrics = {"factors/n": float(sum(map(len, real))), "factors/read": float(len(found))}
+        metrics = {"factors/n": float(sum(map(len, real))), "factors/read": float(len(distances))}
         columns = list(train.metadata)
         return Evaluation(
-            metrics | _means(found, probes, columns),
-            tables={"factors": _table(found, probes, columns, train.label_names, left_out)},
+            metrics | _means(distances, probes, columns),
+            tables={"factors": _table(distances, probes, columns, train.label_names, left_out)},
         )
 
     def _vectors(
@@ -116,24 +112,24 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _means(
-    found: Mapping[str, Distances], probes: Mapping[str, Probe], columns: Sequence[str]
+    distances: Mapping[str, Distances], probes: Mapping[str, LinearProbe], columns: Sequence[str]
 ) -> dict[str, float]:
     """Metrics of each factor that was read, and over all of them."""
     safe = dict(zip(columns, metric_names(columns), strict=True))
     metrics = {}
-    for name, by_label in found.items():
+    for name, by_label in distances.items():
         metrics[f"factors/r2_{safe[name]}"] = probes[name].r2
         metrics[f"factors/distance_{safe[name]}"] = _mean(by_label["distance"])
         metrics[f"factors/distance_{safe[name]}_floor"] = _mean(by_label["floor"])
     for suffix, kind in (("", "distance"), ("_floor", "floor")):
-        means = [_mean(by_label[kind]) for by_label in found.values()]
+        means = [_mean(by_label[kind]) for by_label in distances.values()]
         metrics[f"factors/distance{suffix}"] = _mean(means)
     return metrics
 
 
 def _table(
-    found: Mapping[str, Distances],
-    probes: Mapping[str, Probe],
+    distances: Mapping[str, Distances],
+    probes: Mapping[str, LinearProbe],
     columns: Sequence[str],
     label_names: Sequence[str],
     left_out: Mapping[str, str],
@@ -142,9 +138,9 @@ def _table(
     rows = []
     for name in columns:
         r2 = probes[name].r2 if name in probes else float("nan")
-        why = "" if name in found else left_out.get(name, "cannot be read")
+        why = "" if name in distances else left_out.get(name, "cannot be read")
         row = {"factor": name, "r2": _plain(r2), "left_out": why}
-        for kind, by_label in found.get(name, {}).items():
+        for kind, by_label in distances.get(name, {}).items():
             for label, value in zip(label_names, by_label, strict=False):
                 row[f"{kind}_{label}"] = _plain(value)
         rows.append(row)

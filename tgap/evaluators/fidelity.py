@@ -44,10 +44,6 @@ class Fidelity(Evaluator):
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
     k: int = option(5, "which nearest neighbour a ball reaches to", low=1)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         synthetic = evidence.synthetic()
         label_names = synthetic[0].label_names
@@ -75,9 +71,9 @@ class Fidelity(Evaluator):
         )
 
     def _distances(self, real: Floats, other: Floats, suffix: str) -> dict[str, float]:
-        found = {"frechet": frechet(real, other), "kid": kid(real, other)}
-        found |= prdc(real, other, self.k)._asdict()
-        return {f"fidelity/{name}{suffix}": value for name, value in found.items()}
+        values = {"frechet": frechet(real, other), "kid": kid(real, other)}
+        values |= prdc(real, other, self.k)._asdict()
+        return {f"fidelity/{name}{suffix}": value for name, value in values.items()}
 
 
 def _diversity(real: Floats, fake: Floats, label_names: Sequence[str]) -> dict[str, float]:
@@ -86,11 +82,11 @@ def _diversity(real: Floats, fake: Floats, label_names: Sequence[str]) -> dict[s
         [vendi(of_label) for of_label in np.split(vectors, len(label_names))]
         for vectors in (real, fake)
     )
-    found = {
+    scores = {
         "diversity/vendi": float(np.mean(of_fake)),
         "diversity/vendi_real": float(np.mean(of_real)),
     }
     # "real" is taken, by vendi_real
     for name, score in zip(metric_names(["real", *label_names])[1:], of_fake, strict=True):
-        found[f"diversity/vendi_{name}"] = score
-    return found
+        scores[f"diversity/vendi_{name}"] = score
+    return scores

@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.digest import image_digests
-from tgap.core.types import Bools, Floats, ImageSet, Indices
+from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
@@ -17,7 +17,6 @@ from tgap.metrics.classification import auroc
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
-    Doubles,
     authenticity,
     blind_scores,
     c_t,
@@ -104,10 +103,6 @@ class Memorization(Evaluator):
     )
     mirror: bool = option(True, "whether mirror images count as copies")
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         tuned_on = evidence.tuned_on()
         if tuned_on is None or len(tuned_on) == 0:
@@ -116,7 +111,8 @@ class Memorization(Evaluator):
         tuning = tuned_on if len(positions) == len(tuned_on) else tuned_on.take(positions)
         synthetic, held_out = evidence.synthetic(), evidence.held_out()
         halving, matching, testing = rng.spawn(3)
-        metrics, found = self._copies(synthetic, tuning, held_out, halving)
+        resembled = self._resembled(synthetic, tuning)
+        metrics = self._copies(resembled, tuning, held_out, halving)
         metrics["in_real_test"] = _share_equal(synthetic, evidence.real_test())
         vectors = _Vectors(
             tuning=self._vectors(evidence, [tuning]),
@@ -129,37 +125,35 @@ class Memorization(Evaluator):
         metrics |= {"tuning_images": len(tuning), "held_out_images": len(held_out)}
         return Evaluation(
             {f"memorization/{name}": float(value) for name, value in metrics.items()},
-            tables={"copies": _table(found, synthetic, positions, metrics["copied_threshold"])},
-            pictures=_picture(found, synthetic, tuning),
+            tables={"copies": _table(resembled, synthetic, positions, metrics["copied_threshold"])},
+            pictures=_picture(resembled, synthetic, tuning),
         )
 
     def _vectors(self, evidence: Evidence, parts: Sequence[ImageSet]) -> Floats:
         """Of all parts, one part's pixels at a time: they may lie on disk."""
-        found = [embedded(self.embedder, evidence, part.images) for part in parts if len(part)]
-        return np.concatenate(found) if found else np.zeros((0, 0), np.float32)
+        vectors = [embedded(self.embedder, evidence, part.images) for part in parts if len(part)]
+        return np.concatenate(vectors) if vectors else np.zeros((0, 0), np.float32)
+
+    def _resembled(self, parts: Sequence[ImageSet], tuning: ImageSet) -> Resemblance:
+        """What each image of all parts resembles."""
+        of_parts = [resemblance(part.images, tuning.images, self.mirror) for part in parts]
+        return Resemblance(*map(np.concatenate, zip(*of_parts, strict=True)))
 
     def _copies(
-        self,
-        synthetic: Sequence[ImageSet],
-        tuning: ImageSet,
-        held_out: ImageSet,
-        rng: np.random.Generator,
-    ) -> tuple[dict[str, float], Resemblance]:
-        """The metrics of copies, and what each synthetic image resembles."""
-        parts = [resemblance(part.images, tuning.images, self.mirror) for part in synthetic]
-        found = Resemblance(*(np.concatenate(of_parts) for of_parts in zip(*parts, strict=True)))
-        usual = resemblance(held_out.images, tuning.images, self.mirror).similarity
+        self, resembled: Resemblance, tuning: ImageSet, held_out: ImageSet, rng: np.random.Generator
+    ) -> dict[str, float]:
+        usual = self._resembled([held_out], tuning).similarity
         patients = rng.permutation(np.unique(held_out.patients))
         calibrates = np.isin(held_out.patients, patients[::2])
         limit = threshold(usual[calibrates], self.false_alarms)
-        copied = found.similarity > limit
-        copies_of = len(np.unique(found.original[copied])) / len(tuning)
+        copied = resembled.similarity > limit
+        copies_of = len(np.unique(resembled.original[copied])) / len(tuning)
         return {
             "copied_threshold": limit,
-            "copied_fraction": _unless_nan(limit, copied),
-            "copied_false_alarms": _unless_nan(limit, usual[~calibrates] > limit),
+            "copied_fraction": _share_above(limit, resembled.similarity),
+            "copied_false_alarms": _share_above(limit, usual[~calibrates]),
             "tuning_copied_fraction": UNKNOWN if np.isnan(limit) else copies_of,
-        }, found
+        }
 
 
 def _membership(
@@ -170,64 +164,65 @@ def _membership(
         labels = np.ones((len(tuning), 1), bool), np.ones((len(held_out), 1), bool)
     of_tuning, of_held_out = _matched(*labels, rng)
     members = np.arange(len(of_tuning) + len(of_held_out)) < len(of_tuning)
-    scores: dict[str, Doubles] = {}
+    scores: dict[str, Doubles | None] = dict.fromkeys(("mia", "mia_calibrated", "mia_blind"))
     if len(of_held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
-        asked = np.concatenate([vectors.tuning[of_tuning], vectors.held_out[of_held_out]])
+        attacked = np.concatenate([vectors.tuning[of_tuning], vectors.held_out[of_held_out]])
         patients = np.concatenate([tuning.patients[of_tuning], held_out.patients[of_held_out]])
         # No held-out image is its own neighbour: it would pass for one that lies near everything.
         usual = [
             nearest(vectors.tuning[of_tuning], vectors.held_out)[0],
             nearest(vectors.held_out, vectors.held_out, among_itself=True)[0][of_held_out],
         ]
-        nearness = -nearest(asked, vectors.synthetic)[0]
+        nearness = -nearest(attacked, vectors.synthetic)[0]
         scores["mia"] = nearness
         scores["mia_calibrated"] = nearness + np.concatenate(usual)
-        blind_ones = blind_scores(asked, members, patients, rng)
-        if blind_ones is not None:
-            scores["mia_blind"] = blind_ones
-    found = {}
-    for name in ("mia", "mia_calibrated", "mia_blind"):
-        known = name in scores
-        found[f"{name}_auroc"] = auroc(scores[name], members) if known else UNKNOWN
-        found[f"{name}_tpr_at_1_fpr"] = tpr_at_fpr(scores[name], members) if known else UNKNOWN
-    blind = found["mia_blind_auroc"]
+        scores["mia_blind"] = blind_scores(attacked, members, patients, rng)
+    metrics: dict[str, float] = {}
+    for name, of_images in scores.items():
+        area, rate = UNKNOWN, UNKNOWN
+        if of_images is not None:
+            area, rate = auroc(of_images, members), tpr_at_fpr(of_images, members)
+        metrics |= {f"{name}_auroc": area, f"{name}_tpr_at_1_fpr": rate}
+    blind = metrics["mia_blind_auroc"]
     band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
-    found["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
-    return found
+    metrics["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
+    return metrics
 
 
 def _share_equal(synthetic: Sequence[ImageSet], real: ImageSet) -> float:
     """Share of the synthetic images that equal one of the real ones, pixel by pixel."""
-    known = set(image_digests(real.images))
-    found = [digest in known for part in synthetic for digest in image_digests(part.images)]
-    return float(np.mean(found)) if found else UNKNOWN
+    digests = set(image_digests(real.images))
+    equal = [digest in digests for part in synthetic for digest in image_digests(part.images)]
+    return float(np.mean(equal)) if equal else UNKNOWN
 
 
-def _unless_nan(limit: float, of_images: Bools) -> float:
-    return UNKNOWN if np.isnan(limit) or not len(of_images) else float(of_images.mean())
+def _share_above(limit: float, similarity: Floats) -> float:
+    unknown = np.isnan(limit) or not len(similarity)
+    return UNKNOWN if unknown else float((similarity > limit).mean())
 
 
 def _distances(vectors: _Vectors, rng: np.random.Generator) -> dict[str, float]:
     """Metrics of distances to the nearest tuning image."""
     names = ("closer_than_held_out", "distance_ratio", "c_t", "c_t_cells", "authenticity_floor")
-    found = dict.fromkeys((*names, "authenticity"), UNKNOWN)
+    metrics = dict.fromkeys((*names, "authenticity"), UNKNOWN)
     if not len(vectors.synthetic):
-        return found
+        return metrics
     near, whose = nearest(vectors.synthetic, vectors.tuning)
     several = len(vectors.tuning) > 1
     among = nearest(vectors.tuning, vectors.tuning, among_itself=True)[0] if several else None
     if among is not None:
-        found["authenticity"] = authenticity(near, whose, among)
+        metrics["authenticity"] = authenticity(near, whose, among)
     if len(vectors.held_out) < LEAST_NEGATIVES:
-        return found
+        return metrics
     usual, usual_whose = nearest(vectors.held_out, vectors.tuning)
-    found["closer_than_held_out"] = closer_than_held_out(near, usual)
+    metrics["closer_than_held_out"] = closer_than_held_out(near, usual)
     if np.median(usual) > 0:
-        found["distance_ratio"] = float(np.median(near) / np.median(usual))
-    found["c_t"], found["c_t_cells"] = c_t(vectors.synthetic, vectors.held_out, vectors.tuning, rng)
+        metrics["distance_ratio"] = float(np.median(near) / np.median(usual))
+    z, cells = c_t(vectors.synthetic, vectors.held_out, vectors.tuning, rng)
+    metrics |= {"c_t": z, "c_t_cells": float(cells)}
     if among is not None:
-        found["authenticity_floor"] = authenticity(usual, usual_whose, among)
-    return found
+        metrics["authenticity_floor"] = authenticity(usual, usual_whose, among)
+    return metrics
 
 
 def _matched(members: Bools, others: Bools, rng: np.random.Generator) -> tuple[Indices, Indices]:
@@ -245,31 +240,33 @@ def _matched(members: Bools, others: Bools, rng: np.random.Generator) -> tuple[I
 
 
 def _table(
-    found: Resemblance, synthetic: Sequence[ImageSet], positions: Indices, limit: float
+    resembled: Resemblance, synthetic: Sequence[ImageSet], positions: Indices, limit: float
 ) -> list[dict[str, Any]]:
     """Suspected copies, the most similar first."""
     labels = np.concatenate([part.labels for part in synthetic])
     names = np.array(synthetic[0].label_names)
-    order = np.argsort(-found.similarity, kind="stable")
-    suspected = order[found.similarity[order] > limit][:ROWS]
+    order = np.argsort(-resembled.similarity, kind="stable")
+    suspected = order[resembled.similarity[order] > limit][:ROWS]
     return [
         {
             "synthetic": int(row),
-            "tuning": int(positions[found.original[row]]),
-            "similarity": float(found.similarity[row]),
+            "tuning": int(positions[resembled.original[row]]),
+            "similarity": float(resembled.similarity[row]),
             "threshold": limit,
-            "mirrored": bool(found.mirrored[row]),
+            "mirrored": bool(resembled.mirrored[row]),
             "label": ", ".join(names[labels[row]]),
         }
         for row in suspected
     ]
 
 
-def _picture(found: Resemblance, synthetic: Sequence[ImageSet], tuning: ImageSet) -> dict[str, Any]:
+def _picture(
+    resembled: Resemblance, synthetic: Sequence[ImageSet], tuning: ImageSet
+) -> dict[str, Images]:
     """The most similar pairs."""
     train = synthetic[0]
     pairs = []
-    for row in np.argsort(-found.similarity, kind="stable")[:PAIRS]:
+    for row in np.argsort(-resembled.similarity, kind="stable")[:PAIRS]:
         part, at = (train, row) if row < len(train) else (synthetic[1], row - len(train))
-        pairs.append((part.images[at], tuning.images[found.original[row]]))
+        pairs.append((part.images[at], tuning.images[resembled.original[row]]))
     return {"copies": picture_of_pairs(pairs)} if pairs else {}

@@ -1,18 +1,16 @@
 """The two-way evaluation: how well each leg tells the labels apart, and the gap between them."""
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from tgap.core.component import option
 from tgap.core.errors import ContractError
 from tgap.core.seeding import rng_for
-from tgap.core.types import Indices, Scores
+from tgap.core.types import Doubles, Indices, Scores
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.metrics.classification import Doubles, auroc_per_label
-from tgap.metrics.delong import delong_test, delta_interval_of_fter
+from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.findings import finding_metrics
 from tgap.metrics.gap import fter_is_meaningful, gaps
 from tgap.metrics.intervals import Interval, Scale, interval
@@ -24,7 +22,7 @@ from tgap.metrics.legs import (
     image_freedom,
     leg_metrics,
     numbers_with_intervals,
-    undetermined,
+    without_undetermined,
 )
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
@@ -51,11 +49,10 @@ class TwoWay(Evaluator):
     Intervals (``fter/lo``, ``fter/hi``, and so on for the legs' AUROC, the ratios, the gap and its
     parts) are at 95 % and speak of this run's trained models: only the test images are resampled,
     real ones by patient. What seeds add is known to a sweep only, which is given what was
-    resampled. ``fter/delta_lo`` and ``fter/delta_hi`` are a cross-check in closed form.
-    ``tstr/delong_p_{label}`` tests TSTR against TRTR on the same images (DeLong et al. 1988).
-    Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which the
-    classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails to
-    teach.
+    resampled. Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which
+    the classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails
+    to teach. ``images/finding_{finding}`` are the images behind these, ``images/effective_...`` how
+    many patients with equally many images would say as much.
 
     The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
     means in ``tgap.metrics``.
@@ -73,32 +70,25 @@ class TwoWay(Evaluator):
         if not legs:
             return Evaluation({})
         _require_same_labels(legs)
-        real = evidence.real_test(pixels=False)
-        metrics: dict[str, float] = {}
-        for leg, scores in legs.items():
-            metrics |= {f"{leg}/{name}": value for name, value in leg_metrics(scores).items()}
+        real, (_, synthetic) = evidence.real_test(pixels=False), evidence.synthetic()
+        metrics = {
+            f"{leg}/{name}": value
+            for leg, scores in legs.items()
+            for name, value in leg_metrics(scores).items()
+        }
         aurocs = {leg: metrics[f"{leg}/auroc"] for leg in LEGS}
+        per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
+        names = metric_names(real.label_names)
         metrics |= gaps(aurocs)
-        metrics["fter/meaningful"] = float(
-            fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
-        )
-        metrics |= _gaps_per_label(legs)
-        metrics |= _delong(legs, real.patients)
+        meaningful = fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
+        metrics["fter/meaningful"] = float(meaningful)
+        metrics |= _gaps_per_label(per_label, names)
         metrics |= finding_metrics(legs, real)
-        _, synthetic = evidence.synthetic()
-        clusters = {"r": real.patients, "s": synthetic.patients}
-        resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
-        per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
-        metrics |= _intervals(per_label, resampled, metrics, metric_names(real.label_names))
-        closed = delta_interval_of_fter(
-            (legs["tstr"].scores, legs["tstr"].labels),
-            (legs["trts"].scores, legs["trts"].labels),
-            real.patients,
-            synthetic.patients,
-        )
-        metrics |= {"fter/delta_lo": closed.lo, "fter/delta_hi": closed.hi}
+        clusters = {"r": real.patients, "s": synthetic.patients}
+        resampled = self._resampled(legs, clusters, evidence.synthetic_key())
+        metrics |= _intervals(per_label, resampled, metrics, names)
         macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
         return Evaluation(metrics, arrays={"resampled": macro})
 
@@ -111,14 +101,14 @@ class TwoWay(Evaluator):
         method, because what they have in common must not look like a difference between them; and
         the same images of a synthetic set in every run that has it.
         """
-        found = {}
+        resampled = {}
         for leg in LEGS:
             side, scores = leg[3], legs[leg]
             draw = rng_for("resample", 0) if side == "r" else rng_for("resample", 0, synthetic_key)
-            found[leg] = resampled_auroc_per_label(
+            resampled[leg] = resampled_auroc_per_label(
                 scores.scores, scores.labels, clusters[side], self.resamples, draw
             )
-        return found
+        return resampled
 
 
 def _require_same_labels(legs: Mapping[str, Scores]) -> None:
@@ -146,34 +136,20 @@ def _intervals(
         freedom = image_freedom(name, effective)
         return interval(np.array([value]), draws[:, None], scale=scale, image_freedom=freedom)
 
-    found = {
+    intervals = {
         name: of_one(name, values[name], replicates[name], scale) for name, scale in SCALES.items()
     }
-    for name in undetermined(found):
-        found[name] = replace(found[name], lo=math.nan, hi=math.nan)
+    intervals = without_undetermined(intervals)
     for leg, of_labels in aurocs.items():
         for label, name in enumerate(names):
             draws = resampled[leg][:, label]
-            found[f"{leg}/auroc_{name}"] = of_one(leg, float(of_labels[label]), draws, "logit")
-    return {f"{name}/{end}": getattr(its, end) for name, its in found.items() for end in ENDS}
+            intervals[f"{leg}/auroc_{name}"] = of_one(leg, float(of_labels[label]), draws, "logit")
+    return {f"{name}/{end}": getattr(one, end) for name, one in intervals.items() for end in ENDS}
 
 
-def _gaps_per_label(legs: Mapping[str, Scores]) -> dict[str, float]:
-    aurocs = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
-    names = metric_names(legs[LEGS[0]].label_names)
+def _gaps_per_label(aurocs: Mapping[str, Doubles], names: Sequence[str]) -> dict[str, float]:
     return {
         f"{metric}_{label}": float(value)
         for metric, values in gaps(aurocs).items()
         for label, value in zip(names, values, strict=True)
-    }
-
-
-def _delong(legs: Mapping[str, Scores], patients: Indices) -> dict[str, float]:
-    """Whether TSTR differs from TRTR beyond chance, on the same images, by label."""
-    ours, theirs = legs["tstr"], legs["trtr"]
-    return {
-        f"tstr/delong_p_{name}": delong_test(
-            ours.scores[:, label], theirs.scores[:, label], ours.labels[:, label], patients
-        ).p_value
-        for label, name in enumerate(metric_names(ours.label_names))
     }

@@ -10,7 +10,7 @@ from tgap.core.component import Component
 from tgap.core.errors import ContractError
 from tgap.core.settings import Budget
 from tgap.core.types import Doubles, Images, Indices, Log
-from tgap.generators.base import Model
+from tgap.generators.base import Model, Networks
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,6 @@ class Finetuner(Component):
     saves_adapter: ClassVar[bool] = False
     """True if its models are saved as what they learned beside the base model, not as a whole."""
 
-    def check(self) -> list[str]:
-        """What can be known to go wrong before it tunes, as sentences."""
-        return []
-
     def schedulers(self) -> dict[str, str]:
         """Schedulers that it draws with while it tunes, by the names of the settings."""
         return {}
@@ -65,6 +61,18 @@ class Finetuner(Component):
     def prior_images(self) -> int:
         """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""
         return 0
+
+    def stored_numbers(self, networks: Networks, labels: int) -> int:
+        """How many numbers of its own a tuned model is saved with, roughly.
+
+        Args:
+            networks: Shapes of the untuned model's weights.
+            labels: How many labels there are.
+
+        Returns:
+            Those of the networks that it changes (the denoiser), or of an adapter.
+        """
+        return networks.denoiser_numbers()
 
     def finetune(
         self,

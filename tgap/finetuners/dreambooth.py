@@ -9,6 +9,7 @@ import numpy as np
 from tgap.core.component import option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
+from tgap.generators.base import Networks, count_numbers
 from tgap.generators.latent.base import LatentModel
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ class Dreambooth(DenoisingFinetuner):
     """
 
     text_encoder: bool = option(False, "train the text encoders too")
+
+    def stored_numbers(self, networks: Networks, labels: int) -> int:
+        """Those of the denoiser, and of the text encoders if they are trained too."""
+        encoders = [s for name, s in networks.others.items() if name.startswith("text_encoder")]
+        own = sum(map(count_numbers, encoders)) if self.text_encoder else 0
+        return networks.denoiser_numbers() + own
 
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator

@@ -1,6 +1,7 @@
 """DreamBooth by LoRA: the weights stay as they are, and low-rank changes to them are learned."""
 
 import copy
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, cast
@@ -12,6 +13,8 @@ from tgap.core.errors import DataError
 from tgap.core.seeding import isolated
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
+from tgap.generators.base import Networks
+from tgap.generators.latent.adapters.lora import folded_in
 from tgap.generators.latent.base import LatentModel
 
 if TYPE_CHECKING:
@@ -60,6 +63,15 @@ class DreamboothLora(DenoisingFinetuner):
             return [f"targets must name layers, such as {', '.join(ATTENTION)}, got none"]
         return []
 
+    def stored_numbers(self, networks: Networks, labels: int) -> int:
+        """Those of the two factors of each layer of the denoiser that gets them."""
+        layers = {name.removesuffix(".weight"): shape for name, shape in networks.denoiser.items()}
+        return sum(
+            self.rank * (shape[0] + math.prod(shape[1:]))
+            for layer, shape in layers.items()
+            if len(shape) > 1 and layer.endswith(tuple(self.targets))
+        )
+
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
     ) -> LatentModel:
@@ -84,7 +96,7 @@ class DreamboothLora(DenoisingFinetuner):
         return made
 
     def _finished(self, trained: LatentModel) -> LatentModel:
-        return super()._finished(trained.with_lora_folded())
+        return super()._finished(trained.with_adapter(folded_in(trained)))
 
 
 def _add_lora(

@@ -9,6 +9,8 @@ import numpy as np
 from tgap.core.component import option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
+from tgap.generators.base import Networks
+from tgap.generators.latent.adapters.words import as_learned, with_new_words
 from tgap.generators.latent.base import LatentModel
 
 
@@ -49,6 +51,16 @@ class TextualInversion(DenoisingFinetuner):
             ]
         return []
 
+    def stored_numbers(self, networks: Networks, labels: int) -> int:
+        """Those of its words' embeddings, one word per label."""
+        embeddings = [
+            shape
+            for shapes in networks.others.values()
+            for name, shape in shapes.items()
+            if name.endswith("token_embedding.weight")
+        ]
+        return self.vectors * labels * sum(shape[1] for shape in embeddings)
+
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
     ) -> LatentModel:
@@ -61,7 +73,7 @@ class TextualInversion(DenoisingFinetuner):
             # Gradients pass through all of it, and are too small for float16.
             model = model.with_parts(copy.deepcopy(model.denoiser).float())
         prompts = sorted(set(tuning_set.prompts))
-        taught = model.with_new_words(prompts, self.vectors)
+        taught = with_new_words(model, prompts, self.vectors)
         (encoder,) = taught.text_encoders
         embedding = encoder.requires_grad_(False).get_input_embeddings()
         first = embedding.num_embeddings - self.vectors * len(prompts)
@@ -75,4 +87,4 @@ class TextualInversion(DenoisingFinetuner):
 
         (encoder,) = trained.text_encoders
         fold(encoder)
-        return super()._finished(trained.with_words_learned())
+        return super()._finished(trained.with_adapter(as_learned(trained)))

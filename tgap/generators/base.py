@@ -1,15 +1,17 @@
 """What makes the synthetic set: pretrained models, and controls whose truth is known."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
 from tgap.core.component import Component, option
-from tgap.core.device import DEVICES
+from tgap.core.device import DEVICES, device_problems
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Sampler
 from tgap.core.types import Images
+from tgap.datasets.base import Dataset
 
 
 class Model(ABC):
@@ -41,6 +43,36 @@ class Model(ABC):
         """Write the model into an empty folder, from which its generator can load it again."""
 
 
+Shapes = Mapping[str, tuple[int, ...]]
+"""Of the tensors of a network, by name."""
+
+
+@dataclass(frozen=True)
+class Networks:
+    """Shapes of a model's tensors, known without loading any; none where nobody knows them.
+
+    Args:
+        denoiser: The UNet or transformer, which tuning changes.
+        others: Text encoders, autoencoder, by the names of their folders.
+    """
+
+    denoiser: Shapes = field(default_factory=dict)
+    others: Mapping[str, Shapes] = field(default_factory=dict)
+
+    def denoiser_numbers(self) -> int:
+        """How many parameters the denoiser has."""
+        return count_numbers(self.denoiser)
+
+    def other_numbers(self) -> int:
+        """How many the other networks have together."""
+        return sum(map(count_numbers, self.others.values()))
+
+
+def count_numbers(shapes: Shapes) -> int:
+    """How many numbers tensors of these shapes hold."""
+    return sum(map(math.prod, shapes.values()))
+
+
 @dataclass(kw_only=True)
 class Generator(Component):
     """Where the synthetic set's images come from: a ``Pretrained`` model, a ``Control``, ..."""
@@ -48,9 +80,13 @@ class Generator(Component):
     tunable: ClassVar[bool]
     """Whether finetuners can tune it."""
 
-    def check(self) -> list[str]:
-        """Problems with its files, as sentences, found without loading weights or torch."""
-        return []
+    def ready_made(self) -> dict[str, Dataset]:
+        """Datasets of a synthetic set that exists already; none if images are drawn.
+
+        Returns:
+            ``images``, and what they were ``tuned_on`` if that is known.
+        """
+        return {}
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that it cannot be asked for, as sentences, found without weights or torch."""
@@ -94,9 +130,17 @@ class Pretrained(Generator):
         adapter that is put onto this one.
         """
 
-    @abstractmethod
     def check(self) -> list[str]:
-        """Problems with the files, as sentences, found without loading weights or torch."""
+        """A device that is not there, or files that are missing, broken or do not fit."""
+        return [*super().check(), *device_problems(self.device)]
+
+    def networks(self) -> Networks:
+        """Shapes of its weights, by which disk and time are foreseen.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        return Networks()
 
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:

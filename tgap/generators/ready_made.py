@@ -32,3 +32,8 @@ class ReadyMade(Generator):
         default=None,
         metadata={"help": "real images that its generator was tuned on, null = unknown"},
     )
+
+    def ready_made(self) -> dict[str, Dataset]:
+        """Both datasets, if both are known."""
+        known = {"images": self.images, "tuned_on": self.tuned_on}
+        return {role: dataset for role, dataset in known.items() if dataset is not None}

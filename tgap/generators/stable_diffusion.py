@@ -2,28 +2,22 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from tgap.generators.latent.files.layouts import _CLIP, _SCHEDULER, _TOKENIZER, _UNET, _VAE, Layout
+from tgap.generators.latent.files.layouts import CLIP, SCHEDULER, TOKENIZER, UNET, VAE, Layout
 from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.pretrained import LatentGenerator
 
-if TYPE_CHECKING:
-    import torch
-
-    from tgap.generators.latent.model import StableDiffusionModel
-
 PACKAGED = Path(__file__).resolve().parent.parent / "assets" / "tiny_ldm"
-
 
 STABLE_DIFFUSION = Layout(
     "StableDiffusionPipeline",
     {
-        "vae": _VAE,
-        "unet": _UNET,
-        "text_encoder": _CLIP,
-        "tokenizer": _TOKENIZER,
-        "scheduler": _SCHEDULER,
+        "vae": VAE,
+        "unet": UNET,
+        "text_encoder": CLIP,
+        "tokenizer": TOKENIZER,
+        "scheduler": SCHEDULER,
     },
     single_file=True,
     # the safety checker blacks out images that it misjudges
@@ -47,10 +41,3 @@ class StableDiffusion(LatentGenerator):
         if self.path is None:
             return find(str(PACKAGED), self.revision, self.config, False, self.layout)
         return super().source()
-
-    def _model(
-        self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
-    ) -> "StableDiffusionModel":
-        from tgap.generators.latent.model import StableDiffusionModel
-
-        return StableDiffusionModel(pipeline, self.image_size, words, precision)

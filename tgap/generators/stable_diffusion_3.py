@@ -2,62 +2,36 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from tgap.generators.latent.base import Conditioning, Noising
 from tgap.generators.latent.files.layouts import (
-    _CLIP_PROJECTED,
-    _DIFFUSERS,
-    _TOKENIZER,
-    _VAE,
+    CLIP_PROJECTED,
+    DIFFUSERS_STEM,
+    TOKENIZER,
     TOKENIZER_FILES,
-    Layers,
+    VAE,
     Layout,
     Part,
-    Sizes,
 )
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.noising import Flow
 from tgap.generators.latent.pretrained import LatentGenerator
 from tgap.generators.latent.schedulers import no_such_scheduler
 
-if TYPE_CHECKING:
-    import torch
-
+SCHEDULERS = ("flow_euler",)
 T5_TOKENS = 256  # that StableDiffusion3Pipeline hands to its T5, which could read more
-
 
 STABLE_DIFFUSION_3 = Layout(
     "StableDiffusion3Pipeline",
     {
-        "vae": _VAE,
-        "transformer": Part(
-            "diffusers",
-            ("SD3Transformer2DModel",),
-            stem=_DIFFUSERS,
-            sizes=(
-                Sizes(("pos_embed.proj.weight",), {1: "in_channels", 2: "patch_size"}),
-                Sizes(("context_embedder.weight",), {1: "joint_attention_dim"}),
-            ),
-            layers=(Layers(r"^transformer_blocks\.(\d+)\.", "num_layers"),),
-        ),
-        "text_encoder": _CLIP_PROJECTED,
-        "text_encoder_2": _CLIP_PROJECTED,
-        "text_encoder_3": Part(
-            "transformers",
-            ("T5EncoderModel",),
-            stem="model",
-            sizes=(
-                Sizes(
-                    ("shared.weight", "encoder.embed_tokens.weight"),
-                    {0: "vocab_size", 1: "d_model"},
-                ),
-            ),
-            layers=(Layers(r"^encoder\.block\.(\d+)\.", "num_layers"),),
-            optional=True,
-        ),
-        "tokenizer": _TOKENIZER,
-        "tokenizer_2": _TOKENIZER,
+        "vae": VAE,
+        "transformer": Part("diffusers", ("SD3Transformer2DModel",), stem=DIFFUSERS_STEM),
+        "text_encoder": CLIP_PROJECTED,
+        "text_encoder_2": CLIP_PROJECTED,
+        "text_encoder_3": Part("transformers", ("T5EncoderModel",), stem="model", optional=True),
+        "tokenizer": TOKENIZER,
+        "tokenizer_2": TOKENIZER,
         "tokenizer_3": Part(
             "transformers",
             ("T5TokenizerFast", "T5Tokenizer"),
@@ -74,39 +48,10 @@ STABLE_DIFFUSION_3 = Layout(
 )
 
 
-SCHEDULERS = ("flow_euler",)
-
-
-@dataclass(kw_only=True)
-class StableDiffusion3(LatentGenerator):
-    """Stable Diffusion 3 and 3.5 (Esser et al. 2024, arXiv 2403.03206), of any size.
-
-    ``path`` is a diffusers folder or a hub id; none is packaged. Its large third text encoder, a
-    T5, may be absent, as ``[null, null]`` in model_index.json. Trained by flow matching, it is
-    drawn from with ``sampler.scheduler=flow_euler`` and ``prior_sampler.scheduler=flow_euler``.
-    """
-
-    layout: ClassVar[Layout] = STABLE_DIFFUSION_3
-    half: ClassVar[str] = "bfloat16"
-    schedulers: ClassVar[tuple[str, ...]] = ("flow_euler",)
-
-    @classmethod
-    def stem(cls) -> str:
-        """``stable_diffusion_3``, with the number as a word of its own."""
-        return "stable_diffusion_3"
-
-    def _model(
-        self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
-    ) -> "StableDiffusion3Model":
-
-        return StableDiffusion3Model(pipeline, self.image_size, words, precision)
-
-
 class StableDiffusion3Model(StableDiffusionModel):
     """A ``StableDiffusion3Pipeline`` ready to draw: a transformer trained by flow matching."""
 
     usual_scheduler: ClassVar[str] = "flow_euler"
-
     denoiser_name: ClassVar[str] = "transformer"
     said_as: ClassVar[Mapping[str, str]] = {
         "encoder_hidden_states": "prompt_embeds",
@@ -133,3 +78,23 @@ class StableDiffusion3Model(StableDiffusionModel):
         if name not in SCHEDULERS:
             raise no_such_scheduler(name, SCHEDULERS)
         return FlowMatchEulerDiscreteScheduler.from_config(self.pipeline.scheduler.config)
+
+
+@dataclass(kw_only=True)
+class StableDiffusion3(LatentGenerator):
+    """Stable Diffusion 3 and 3.5 (Esser et al. 2024, arXiv 2403.03206), of any size.
+
+    ``path`` is a diffusers folder or a hub id; none is packaged. Its large third text encoder, a
+    T5, may be absent, as ``[null, null]`` in model_index.json. Trained by flow matching, it is
+    drawn from with ``sampler.scheduler=flow_euler`` and ``prior_sampler.scheduler=flow_euler``.
+    """
+
+    layout: ClassVar[Layout] = STABLE_DIFFUSION_3
+    model: ClassVar[type[StableDiffusionModel]] = StableDiffusion3Model
+    half: ClassVar[str] = "bfloat16"
+    schedulers: ClassVar[tuple[str, ...]] = SCHEDULERS
+
+    @classmethod
+    def stem(cls) -> str:
+        """``stable_diffusion_3``, with the number as a word of its own."""
+        return "stable_diffusion_3"

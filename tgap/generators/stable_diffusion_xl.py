@@ -2,53 +2,35 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from tgap.generators.latent.base import Conditioning
 from tgap.generators.latent.files.layouts import (
-    _CLIP,
-    _CLIP_PROJECTED,
-    _SCHEDULER,
-    _TOKENIZER,
-    _UNET,
-    _VAE,
+    CLIP,
+    CLIP_PROJECTED,
+    SCHEDULER,
+    TOKENIZER,
+    UNET,
+    VAE,
     Layout,
 )
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.pretrained import LatentGenerator
 
-if TYPE_CHECKING:
-    import torch
-
 STABLE_DIFFUSION_XL = Layout(
     "StableDiffusionXLPipeline",
     {
-        "vae": _VAE,
-        "unet": _UNET,
-        "text_encoder": _CLIP,
-        "text_encoder_2": _CLIP_PROJECTED,
-        "tokenizer": _TOKENIZER,
-        "tokenizer_2": _TOKENIZER,
-        "scheduler": _SCHEDULER,
+        "vae": VAE,
+        "unet": UNET,
+        "text_encoder": CLIP,
+        "text_encoder_2": CLIP_PROJECTED,
+        "tokenizer": TOKENIZER,
+        "tokenizer_2": TOKENIZER,
+        "scheduler": SCHEDULER,
     },
+    # the watermark would be in every synthetic image, and a classifier might learn it
     without={"image_encoder": None, "feature_extractor": None, "add_watermarker": False},
 )
-
-
-@dataclass(kw_only=True)
-class StableDiffusionXL(LatentGenerator):
-    """Stable Diffusion XL (Podell et al. 2023, arXiv 2307.01952) without its refiner.
-
-    ``path`` is a diffusers folder or a hub id; none is packaged.
-    """
-
-    layout: ClassVar[Layout] = STABLE_DIFFUSION_XL
-
-    def _model(
-        self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
-    ) -> "StableDiffusionXLModel":
-
-        return StableDiffusionXLModel(pipeline, self.image_size, words, precision)
 
 
 class StableDiffusionXLModel(StableDiffusionModel):
@@ -74,12 +56,14 @@ class StableDiffusionXLModel(StableDiffusionModel):
         states, _, pooled, _ = self.pipeline.encode_prompt(
             prompts, device=self.device, do_classifier_free_guidance=False
         )
+        # The pipeline itself does so only for a negative prompt that it was not given. Here it is
+        # given all embeddings, and an empty prompt of training must be the one of guidance.
         if self.pipeline.config.force_zeros_for_empty_prompt:
-            said = torch.tensor([prompt != "" for prompt in prompts], device=states.device)
-            states, pooled = states * said[:, None, None], pooled * said[:, None]
+            written = torch.tensor([prompt != "" for prompt in prompts], device=states.device)
+            states, pooled = states * written[:, None, None], pooled * written[:, None]
         return {"encoder_hidden_states": states, "text_embeds": pooled}
 
-    def _told(self, conditioning: Conditioning) -> dict[str, Any]:
+    def _arguments(self, conditioning: Conditioning) -> dict[str, Any]:
         states, pooled = conditioning["encoder_hidden_states"], conditioning["text_embeds"]
         size = (self.height, self.width)
         sizes = states.new_tensor([*size, 0, 0, *size]).expand(len(states), -1)
@@ -87,3 +71,14 @@ class StableDiffusionXLModel(StableDiffusionModel):
             "encoder_hidden_states": states,
             "added_cond_kwargs": {"text_embeds": pooled, "time_ids": sizes},
         }
+
+
+@dataclass(kw_only=True)
+class StableDiffusionXL(LatentGenerator):
+    """Stable Diffusion XL (Podell et al. 2023, arXiv 2307.01952) without its refiner.
+
+    ``path`` is a diffusers folder or a hub id; none is packaged.
+    """
+
+    layout: ClassVar[Layout] = STABLE_DIFFUSION_XL
+    model: ClassVar[type[StableDiffusionModel]] = StableDiffusionXLModel

@@ -1,8 +1,7 @@
 """Images with the scores of a labeller, and the labelled folder that is made of them."""
 
-import csv
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,12 @@ from tgap.core.errors import DataError
 from tgap.core.files import write_json
 from tgap.core.types import Bools, Floats, Images
 from tgap.datasets.reading.provenance import FILE
+from tgap.datasets.reading.tables import write_csv
 from tgap.report.figures import draw_doubtful
 
 TABLE = "labels.csv"
-
-
 SEPARATOR = "|"
 """Between several labels in a cell, as ``dataset=image_folder`` reads it."""
-
-
 _README = """\
 {summary}
 images/ holds the labelled images as they were found, and {table}: label and score of each. Read:
@@ -157,7 +153,7 @@ def write_labelled(folder: Path, source: Path, found: Scored, about: Mapping[str
         held = np.flatnonzero(found.given[row])
         return SEPARATOR.join(found.label_names[label] for label in held)
 
-    _write_csv(
+    write_csv(
         folder / "images" / TABLE,
         ["file", "label", "confidence", *score_names],
         ([found.files[row], labels(row), *scored(row)] for row in given),
@@ -168,7 +164,7 @@ def write_labelled(folder: Path, source: Path, found: Scored, about: Mapping[str
     ]
     empty = [""] * (2 + len(score_names))
     unreadable = [[name, reason, *empty] for name, reason in found.unreadable.items()]
-    _write_csv(
+    write_csv(
         folder / "left_out.csv",
         ["file", "reason", "likeliest", "confidence", *score_names],
         [*unsure, *unreadable],
@@ -182,11 +178,6 @@ def write_labelled(folder: Path, source: Path, found: Scored, about: Mapping[str
     write_json(folder / "label.json", about)
     text = _README.format(summary=summary(about), table=TABLE, learned=FILE)
     (folder / "README.txt").write_text(text, "utf-8")
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([header, *rows])
 
 
 def _percent(share: float | None) -> str:

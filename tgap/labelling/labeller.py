@@ -21,8 +21,9 @@ from tgap.core.errors import ConfigError, DataError
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
 from tgap.core.seeding import rng_for
 from tgap.core.types import Bools, Images, ImageSet, Indices, Split
-from tgap.datasets.reading.decoding import SUFFIXES, decode, refuse_or_warn
+from tgap.datasets.reading.decoding import SUFFIXES, decode
 from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.provenance import write_learned
 from tgap.labelling.folder import (
     SEPARATOR,
@@ -32,21 +33,16 @@ from tgap.labelling.folder import (
     write_labelled,
 )
 from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
-from tgap.pipeline.artifacts import read_images, read_split
-from tgap.pipeline.plan import plan_data
+from tgap.pipeline.plan import Identities, plan_data
 from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
-from tgap.pipeline.preflight.weights import check_devices, shape_before
-from tgap.pipeline.stages import prepare
+from tgap.pipeline.preflight.runs import check_components
+from tgap.pipeline.preparation import prepared
 from tgap.store import Artifact, Spec, Store
 from tgap.store.store import content_digest
 
 log = logging.getLogger(__name__)
-
-
 MEASURED = 0.1
 """Share of the images, by patient, that the labeller is measured on instead of trained on."""
-
-
 FLOORS = (0.5, 0.8, 0.9, 0.95)
 """Floors that the labeller is measured at, beside the one asked for."""
 
@@ -88,9 +84,8 @@ def label_folder(
     if not files:
         raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
     _check_means(run, store, out, sum(size for size, _ in found_files.values()))
-    its, artifacts = plan_data(run), dict[str, Artifact]()
-    prepare(run, store, its, artifacts)
-    data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
+    prepared_data = prepared(plan_data(run), store)
+    data, split = prepared_data.images(), prepared_data.sides()
     _check_labels(data)
     size, color = data.images.shape[1], "grey" if data.images.shape[3] == 1 else "rgb"
     names, figures, unreadable = _read(images, files, size, color, fit)
@@ -98,7 +93,7 @@ def label_folder(
     identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
     identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
     labeller = store.get_or_make(
-        Spec("labeller", identity, {"dataset": its.dataset.key}),
+        Spec("labeller", identity, {"dataset": prepared_data.dataset.key}),
         lambda folder: _train(run, data, rows, folder),
     )
     scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), figures)
@@ -111,7 +106,7 @@ def label_folder(
         "exclusive": exclusive,
         **_counted(found),
         "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
-        **_learned_from(run, artifacts["dataset"]),
+        **_learned_from(run, prepared_data.dataset),
         "read_as": {"size": size, "color": color, "fit": fit},
     }
     with whole_folder(out, "labelled images") as folder:
@@ -157,9 +152,8 @@ def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
         out: The same.
         size: Bytes of the images that may be copied there.
     """
-    problems = run.classifier.check(shape_before({"dataset": run.dataset}))
-    problems += check_devices([run])
-    problems += store.check_writable() or check_room_for_data([run.dataset], store)
+    problems = check_components([{"classifier": run.classifier}])
+    problems += store.check_writable() or check_room_for_data([run.dataset], Identities(), store)
     parent = out.absolute().parent
     while not parent.exists():
         parent = parent.parent

@@ -1,7 +1,9 @@
 """How well a classifier's scores tell labels apart.
 
-Every number is NaN where it is not defined, e.g. the AUROC of a test set without positives; none
-is replaced by a guess or left out of a mean.
+All functions take scores ``(N, L)``, real, and labels ``(N, L)`` bool (``auroc`` one label's,
+``(N,)``), and raise ContractError if shapes or dtypes disagree or a score is NaN. Every number is
+NaN where it is not defined, e.g. the AUROC of a test set without positives; none is replaced by a
+guess or left out of a mean.
 """
 
 from typing import Any
@@ -10,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
-from tgap.core.types import Bools
+from tgap.core.types import Bools, Doubles
 
 Reals = NDArray[Any]
 """Scores of any real dtype; they are compared as they are, so float32 ties stay ties."""
-Doubles = NDArray[np.float64]
 
 
 def auroc(scores: Reals, labels: Bools) -> float:
@@ -38,7 +39,11 @@ def auroc(scores: Reals, labels: Bools) -> float:
     0.875
     """
     check_scores(scores, labels, "(N,)")
-    _, positives, negatives = _counts_by_score(scores, labels)
+    distinct, which = np.unique(scores, return_inverse=True)
+    positives, negatives = (
+        np.bincount(which[side], minlength=len(distinct)).astype(np.float64)
+        for side in (labels, ~labels)
+    )
     pairs = positives.sum() * negatives.sum()
     if pairs == 0:
         return float("nan")
@@ -77,16 +82,9 @@ def accuracy(scores: Reals, labels: Bools) -> float:
 
     A tie counts for the first of the tied labels, as ``argmax`` does.
 
-    Args:
-        scores: ``(N, L)`` real.
-        labels: ``(N, L)`` bool.
-
     Returns:
         A value in [0, 1]; NaN unless there are images, at least two labels, and each image
         carries exactly one label.
-
-    Raises:
-        ContractError: As ``auroc``.
 
     >>> truth = np.array([[True, False], [False, True], [False, True]])
     >>> always_first = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
@@ -102,15 +100,8 @@ def accuracy(scores: Reals, labels: Bools) -> float:
 def accuracy_per_label(scores: Reals, labels: Bools) -> Doubles:
     """``accuracy`` among the images of each label (its recall): the thesis's "100 % / 0 %".
 
-    Args:
-        scores: ``(N, L)`` real.
-        labels: ``(N, L)`` bool.
-
     Returns:
         ``(L,)`` float64; NaN for a label without images, and for all where ``accuracy`` is NaN.
-
-    Raises:
-        ContractError: As ``auroc``.
     """
     check_scores(scores, labels, "(N, L)")
     recalls = np.full(labels.shape[1], np.nan)
@@ -135,15 +126,8 @@ def average_precision_per_label(scores: Reals, labels: Bools) -> Doubles:
     By scikit-learn's ``average_precision_score``. Chance is the share of positives, so it moves
     with the label mix of a test set, which AUROC does not.
 
-    Args:
-        scores: ``(N, L)`` real.
-        labels: ``(N, L)`` bool.
-
     Returns:
         ``(L,)`` float64; NaN for a label that no image carries.
-
-    Raises:
-        ContractError: As ``auroc``.
     """
     check_scores(scores, labels, "(N, L)")
     from sklearn.metrics import average_precision_score
@@ -160,24 +144,22 @@ def f1_per_label(scores: Reals, labels: Bools, threshold: float = 0.5) -> Double
     """F1 of each label's yes or no at a threshold: ``2 TP / (2 TP + FP + FN)``.
 
     Args:
-        scores: ``(N, L)`` real, sigmoids.
+        scores: ``(N, L)`` sigmoids.
         labels: ``(N, L)`` bool.
         threshold: A label is said to hold if its score is at least this.
 
     Returns:
         ``(L,)`` float64; NaN for a label that no image carries.
 
-    Raises:
-        ContractError: As ``auroc``.
-
     >>> f1_per_label(np.array([[0.9], [0.6], [0.2]]), np.array([[True], [False], [True]])).tolist()
     [0.5]
     """
     check_scores(scores, labels, "(N, L)")
-    said = scores >= threshold
-    right = (said & labels).sum(axis=0).astype(np.float64)
+    predicted = scores >= threshold
+    hits = (predicted & labels).sum(axis=0).astype(np.float64)
     f1 = np.full(labels.shape[1], np.nan)
-    np.divide(2 * right, said.sum(axis=0) + labels.sum(axis=0), out=f1, where=labels.any(axis=0))
+    both = predicted.sum(axis=0) + labels.sum(axis=0)
+    np.divide(2 * hits, both, out=f1, where=labels.any(axis=0))
     return f1
 
 
@@ -221,31 +203,6 @@ def calibration_error_per_label(scores: Reals, labels: Bools, bins: int = 15) ->
     )
 
 
-def roc_curve(scores: Reals, labels: Bools) -> tuple[Doubles, Doubles, Doubles]:
-    """The ROC curve, one point per distinct score; the area under its straight lines is ``auroc``.
-
-    Args:
-        scores: ``(N,)`` real, larger for the positive side.
-        labels: ``(N,)`` bool.
-
-    Returns:
-        False positive rates, true positive rates and thresholds, ``(distinct scores + 1,)``
-        float64 each, from (0, 0) to (1, 1). An image counts as positive if its score is at least
-        the threshold; the first threshold is infinity. The rate of a side without images is NaN.
-
-    Raises:
-        ContractError: As ``auroc``.
-
-    >>> fpr, tpr, thresholds = roc_curve(np.array([0.2, 0.6, 0.6]), np.array([False, False, True]))
-    >>> fpr.tolist(), tpr.tolist(), thresholds.tolist()
-    ([0.0, 0.5, 1.0], [0.0, 1.0, 1.0], [inf, 0.6, 0.2])
-    """
-    check_scores(scores, labels, "(N,)")
-    distinct, positives, negatives = _counts_by_score(scores, labels)
-    thresholds = np.concatenate([[np.inf], distinct[::-1].astype(np.float64)])
-    return _rates(negatives), _rates(positives), thresholds
-
-
 def check_scores(scores: Reals, labels: Bools, shape: str) -> None:
     """Check that scores and labels fit together.
 
@@ -271,21 +228,6 @@ def check_scores(scores: Reals, labels: Bools, shape: str) -> None:
         raise ContractError(
             f"scores must not be NaN, got {missing} NaN of {scores.size}; did training diverge?"
         )
-
-
-def _counts_by_score(scores: Reals, labels: Bools) -> tuple[Reals, Doubles, Doubles]:
-    """Distinct scores, ascending, and how many positives and negatives have each (exact)."""
-    distinct, which = np.unique(scores, return_inverse=True)
-    positives = np.bincount(which[labels], minlength=len(distinct)).astype(np.float64)
-    negatives = np.bincount(which[~labels], minlength=len(distinct)).astype(np.float64)
-    return distinct, positives, negatives
-
-
-def _rates(counts: Doubles) -> Doubles:
-    """Share of the counts at or above each score, from the highest score down."""
-    reached = np.concatenate([[0.0], np.cumsum(counts[::-1])])
-    total = reached[-1]
-    return reached / total if total > 0 else np.full(len(reached), np.nan)
 
 
 def _exclude_each_other(labels: Bools) -> bool:

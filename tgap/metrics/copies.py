@@ -4,12 +4,12 @@ An embedder that was trained to see what matters takes such changes and other im
 kind for alike; here the images are laid over each other instead, so nothing need be trained.
 """
 
-import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.core.digest import image_digests
 from tgap.core.errors import ContractError
 from tgap.core.types import Bools, Floats, Images, Indices
 
@@ -58,10 +58,10 @@ def distinct(images: Images) -> Indices:
     >>> distinct(np.array([7, 0, 7], np.uint8).reshape(3, 1, 1, 1)).tolist()
     [0, 1]
     """
-    seen: dict[bytes, int] = {}
-    for position, image in enumerate(images):
-        seen.setdefault(hashlib.sha256(image.tobytes()).digest(), position)
-    return np.array(list(seen.values()), dtype=np.int64)
+    first: dict[bytes, int] = {}
+    for position, digest in enumerate(image_digests(images)):
+        first.setdefault(digest, position)
+    return np.array(list(first.values()), dtype=np.int64)
 
 
 def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resemblance:
@@ -109,14 +109,14 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
     candidates, mirrored = _candidates(reduced, references, mirror)
     count = candidates.shape[1]
     rows = np.repeat(np.arange(len(images)), count)
-    found = np.empty(len(rows), np.float32)
+    laid_over = np.empty(len(rows), np.float32)
     for begin in range(0, len(rows), _PAIRS):
         block = slice(begin, begin + _PAIRS)
         queries = reduced[rows[block]]
         flipped = mirrored.ravel()[block]
         queries[flipped] = queries[flipped, :, ::-1]
-        found[block] = _laid_over(queries, references[candidates.ravel()[block]])
-    correlations = found.reshape(candidates.shape)
+        laid_over[block] = _laid_over(queries, references[candidates.ravel()[block]])
+    correlations = laid_over.reshape(candidates.shape)
     best = correlations.argmax(axis=1)
     each = np.arange(len(images))
     return Resemblance(
@@ -157,13 +157,13 @@ def _reduced(images: Images) -> Floats:
     import torch
     from torch.nn.functional import interpolate
 
-    found = np.empty((len(images), SIDE, SIDE), np.float32)
+    reduced = np.empty((len(images), SIDE, SIDE), np.float32)
     step = max(1, _PIXELS // (images.shape[1] * images.shape[2]))
     for begin in range(0, len(images), step):
         grey = torch.from_numpy(images[begin : begin + step].mean(axis=3, dtype=np.float32))
         small = interpolate(grey[:, None], size=(SIDE, SIDE), mode="bilinear", antialias=True)
-        found[begin : begin + step] = _blurred(small[:, 0], SMOOTH).numpy()
-    return found
+        reduced[begin : begin + step] = _blurred(small[:, 0], SMOOTH).numpy()
+    return reduced
 
 
 def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indices, Bools]:
@@ -175,7 +175,7 @@ def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indice
         mirror: Whether mirror images count.
     """
     count = min(CANDIDATES, len(originals))
-    found = np.empty((len(images), count), np.int64)
+    nearest = np.empty((len(images), count), np.int64)
     mirrored = np.zeros((len(images), count), np.bool_)
     whiten = _whitening(_coarse(originals))
     references = _unit(whiten(_coarse(originals))).T.copy()
@@ -187,10 +187,10 @@ def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indice
             nearer = other > nearness
             np.maximum(nearness, other, out=nearness)
         top = np.argpartition(nearness, -count, axis=1)[:, -count:]
-        found[block] = top
+        nearest[block] = top
         if mirror:
             mirrored[block] = np.take_along_axis(nearer, top, axis=1)
-    return found, mirrored
+    return nearest, mirrored
 
 
 def _nearness(images: Floats, references: Floats, whiten: "_Whitening") -> Floats:
@@ -271,8 +271,8 @@ def _laid_over(images: Floats, originals: Floats) -> Floats:
             error = seen / correlation.clamp(min=0.2)[:, None] - target
             step = torch.linalg.solve(curvature, slopes @ error[:, :, None])[:, :, 0]
             moves = (moves - step).clamp(-FURTHEST * SIDE, FURTHEST * SIDE)
-        found: Floats = (_details(overlaid) * _details(target)).sum(dim=1).numpy()
-    return found
+        correlations: Floats = (_details(overlaid) * _details(target)).sum(dim=1).numpy()
+    return correlations
 
 
 def _sampled(

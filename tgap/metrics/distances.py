@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
+from tgap.core.types import Doubles
 
 Vectors = NDArray[Any]
 """``(N, d)`` of any real dtype; computed with in float64."""
-Doubles = NDArray[np.float64]
 
 _BLOCK = 1024
 """Rows of a matrix of pairs held at once."""

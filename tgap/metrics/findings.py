@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tgap.core.types import Bools, ImageSet, Scores
-from tgap.metrics.classification import Doubles, auroc
+from tgap.core.types import Bools, Doubles, ImageSet, Scores
+from tgap.metrics.classification import auroc
 from tgap.metrics.naming import metric_names
 
 FEWEST = 10
@@ -53,13 +53,13 @@ def finding_aurocs(leg: Scores, real: ImageSet) -> Doubles:
     Returns:
         ``(F,)`` float64; NaN for a finding that fewer than ``FEWEST`` images have.
     """
-    found = np.full(len(real.finding_names), np.nan)
-    for i in range(len(found)):
+    aurocs = np.full(len(real.finding_names), np.nan)
+    for i in range(len(aurocs)):
         label, positives = _carriers(real, i)
         rows = positives | ~real.labels[:, label]
         if positives.sum() >= FEWEST:
-            found[i] = auroc(leg.scores[rows, label], positives[rows])
-    return found
+            aurocs[i] = auroc(leg.scores[rows, label], positives[rows])
+    return aurocs
 
 
 def _carriers(real: ImageSet, finding: int) -> tuple[int, Bools]:

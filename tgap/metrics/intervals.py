@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
-from tgap.metrics.classification import Doubles
+from tgap.core.types import Doubles
 
 Scale = Literal["identity", "logit", "log"]
 
@@ -130,8 +130,8 @@ def interval_of_covariance(
 
     Args:
         values: ``(S,)`` float64, one per seed.
-        covariance: ``(S, S)`` float64, what the test images make of the values' covariance, e.g.
-            from ``auroc_influence``; NaN if it is not defined.
+        covariance: ``(S, S)`` float64, what the test images make of the values' covariance;
+            NaN if it is not defined.
         level: Chance that the interval holds the truth.
         scale: As in ``interval``.
         image_freedom: As in ``interval``.

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,8 +22,6 @@ from tgap.metrics.naming import metric_names
 
 LEGS = ("tstr", "trts", "trtr", "tsts")
 """Train on Synthetic or Real, test on Real or Synthetic."""
-
-
 SCALES: dict[str, Scale] = {
     **{f"{leg}/auroc": "logit" for leg in LEGS},
     "fter": "log",
@@ -32,8 +31,6 @@ SCALES: dict[str, Scale] = {
     "t_gap/utility_lost": "identity",
 }
 """Metrics that have an interval, and the scale on which it is symmetric."""
-
-
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
 without it, that has fewest."""
@@ -80,8 +77,8 @@ def image_freedom(name: str, effective: Mapping[str, float]) -> float:
 
 def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
     """All of ``SCALES``, from macro AUROCs by leg."""
-    found = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
-    return {name: found[name] for name in SCALES}
+    numbers = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
+    return {name: numbers[name] for name in SCALES}
 
 
 def legs_of(name: str) -> tuple[str, ...]:
@@ -93,13 +90,14 @@ def legs_of(name: str) -> tuple[str, ...]:
     return ("tstr", "trts") if name in ("fter", "t_gap") else ("tstr", "trtr")
 
 
-def undetermined(intervals: Mapping[str, Interval]) -> list[str]:
-    """Numbers of which a leg has no interval, so that they have none themselves.
+def without_undetermined(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
+    """The same numbers of ``SCALES``, without an interval where a leg that one is made of has none.
 
     A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
     """
-    return [
-        name
-        for name in intervals
+    return {
+        name: replace(number, lo=math.nan, hi=math.nan)
         if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in legs_of(name))
-    ]
+        else number
+        for name, number in intervals.items()
+    }

@@ -5,13 +5,10 @@ patients and of the same distribution (held-out), say what a generator that copi
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Floats, Indices
-from tgap.metrics.classification import auroc, roc_curve
-
-Doubles = NDArray[np.float64]
+from tgap.core.types import Bools, Doubles, Floats, Indices
+from tgap.metrics.classification import auroc
 
 LEAST_NEGATIVES = 100
 """Below so many negatives a false positive rate of 1 % cannot be told from 0."""
@@ -178,7 +175,9 @@ def tpr_at_fpr(scores: Doubles, members: Bools, fpr: float = 0.01) -> float:
     """
     if (~members).sum() < LEAST_NEGATIVES or not members.any():
         return float("nan")
-    false, true, _ = roc_curve(scores, members)
+    from sklearn.metrics import roc_curve
+
+    false, true, _ = roc_curve(members, scores, drop_intermediate=False)
     return float(true[false <= fpr].max())
 
 

@@ -10,17 +10,13 @@ from tgap.core.types import Bools, Floats
 
 BINS = 10
 """Bins of a column of numbers, as far as its values fill so many."""
-
-
 CATEGORIES = 50
 """Most categories of a column that count by themselves; rarer ones are one."""
-
-
-Columns = Mapping[str, NDArray[Any]]
+Metadata = Mapping[str, NDArray[Any]]
 """``(N,)`` text or float, by name."""
 
 
-def scores_from_columns(train: Columns, labels: Bools, test: Columns) -> Floats:
+def scores_from_columns(train: Metadata, labels: Bools, test: Metadata) -> Floats:
     """Logistic regression of each label on the columns, each cut into categories.
 
     Numbers are cut at the training column's deciles, so a curve of any shape can be followed, and
@@ -49,9 +45,9 @@ def scores_from_columns(train: Columns, labels: Bools, test: Columns) -> Floats:
     cut = [_categories(column, test[name]) for name, column in train.items()]
     encoder = OneHotEncoder(max_categories=CATEGORIES, handle_unknown="infrequent_if_exist")
     fitted = encoder.fit_transform(np.stack([ours for ours, _ in cut], axis=1))
-    asked = encoder.transform(np.stack([theirs for _, theirs in cut], axis=1))
+    tested = encoder.transform(np.stack([theirs for _, theirs in cut], axis=1))
     scores = [
-        LogisticRegression(max_iter=1000).fit(fitted, truth).predict_proba(asked)[:, 1]
+        LogisticRegression(max_iter=1000).fit(fitted, truth).predict_proba(tested)[:, 1]
         for truth in labels.T
     ]
     return np.stack(scores, axis=1).astype(np.float32)

@@ -13,10 +13,10 @@ def metric_names(names: Sequence[str]) -> list[str]:
     >>> metric_names(["No Finding", "mass/nodule", "mass:nodule"])
     ['No Finding', 'mass_nodule', 'mass_nodule_2']
     """
-    found: list[str] = []
+    taken: list[str] = []
     for position, name in enumerate(names):
         plain = re.sub(r"[^\w.\- ]", "_", name)
-        while plain in found:
+        while plain in taken:
             plain = f"{plain}_{position}"
-        found.append(plain)
-    return found
+        taken.append(plain)
+    return taken

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tgap.core.errors import ContractError
-from tgap.metrics.distances import Doubles, Vectors, as_pair
+from tgap.core.types import Doubles
+from tgap.metrics.distances import Vectors, as_pair
 
 _BLOCK = 1024
 """Rows of a matrix of distances held at once."""

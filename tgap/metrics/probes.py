@@ -7,21 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Bools, Floats
-
-Doubles = NDArray[np.float64]
-
+from tgap.core.types import Bools, Doubles, Floats
 
 _MOST_CLASSES = 10
 """Text with more values names things (files, patients) rather than classes."""
-
-
 _PENALTIES = 10.0 ** np.arange(-1, 6)
 """Of the ridge regressions, on standardised vectors."""
 
 
 @dataclass(frozen=True)
-class Probe:
+class LinearProbe:
     """A linear reading of one metadata column.
 
     Args:
@@ -39,8 +34,8 @@ class Probe:
 
     def read(self, vectors: Floats) -> Doubles:
         """``(N,)``: the number, or the position of the likeliest class."""
-        found = vectors @ self.weights + self.bias
-        return found.argmax(axis=1).astype(np.float64) if self.classes else found[:, 0]
+        outputs = vectors @ self.weights + self.bias
+        return outputs.argmax(axis=1).astype(np.float64) if self.classes else outputs[:, 0]
 
     def distances(self, real: Sequence[Floats], other: Sequence[Floats]) -> list[float]:
         """Between the readings of two sets, for each label.
@@ -71,7 +66,7 @@ class Probe:
 
 def fit_probes(
     vectors: Floats, metadata: Mapping[str, NDArray[Any]], fitted: Bools
-) -> tuple[dict[str, Probe], dict[str, str]]:
+) -> tuple[dict[str, LinearProbe], dict[str, str]]:
     """Fit a probe to each metadata column that can have one.
 
     Ridge regression on standardised vectors, the penalty of each output by leave-one-out
@@ -105,7 +100,7 @@ def fit_probes(
                 vectors[~fitted & known] @ weights[:, columns] + bias[columns],
                 targets[name][~fitted & known],
             )
-            probes[name] = Probe(classes[name], weights[:, columns], bias[columns], r2)
+            probes[name] = LinearProbe(classes[name], weights[:, columns], bias[columns], r2)
     return {name: probes[name] for name in targets}, left_out
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Indices
-from tgap.metrics.classification import Doubles, Reals, check_scores
+from tgap.core.types import Bools, Doubles, Indices
+from tgap.metrics.classification import Reals, check_scores
 
 Counts = NDArray[np.uint16]
 
@@ -158,18 +158,6 @@ def resampled_auroc_per_label(
         for label in range(labels.shape[1]):
             aurocs[rows, label] = resampled_auroc(scores[:, label], labels[:, label], weights)
     return aurocs
-
-
-def resampled_macro_auroc(
-    scores: Reals, labels: Bools, clusters: Indices, resamples: int, rng: np.random.Generator
-) -> Doubles:
-    """``macro_auroc`` of each bootstrap resample: the mean of ``resampled_auroc_per_label``.
-
-    Same arguments; ``(B,)`` float64, NaN as soon as one label's AUROC is.
-    """
-    return np.asarray(
-        resampled_auroc_per_label(scores, labels, clusters, resamples, rng).mean(axis=1)
-    )
 
 
 def _check_clusters(clusters: Indices) -> None:

@@ -1,4 +1,4 @@
-"""Comparing methods over seeds: exact paired tests, Holm's correction, equivalence, power.
+"""Comparing methods over seeds: exact paired tests, Holm's correction, equivalence.
 
 A difference here is one method's value minus another's at the same seed. Runs of one seed share the
 split, the noise and the classifier's initialisation, so differences are less spread than values.
@@ -11,26 +11,17 @@ in every seed, so tests over seeds (``sign_flip``, ``equivalence``) speak of thi
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core.errors import ContractError
+from tgap.core.types import Doubles
 from tgap.metrics.intervals import ROUNDING, Interval
-
-Doubles = NDArray[np.float64]
-
 
 EXACT_SEEDS = 30
 """Up to so many seeds, all sign patterns are counted; beyond, some are drawn."""
-
-
 DRAWS = 99_999
 """Sign patterns drawn beyond ``EXACT_SEEDS``, so that p-values are multiples of 1e-5."""
-
-
 EQUIVALENCE_SEEDS = 3
 """Fewer say too little of a spread for a claim of equality."""
-
-
 _TIE = 1e-10
 """Means that differ by less than this share of the mean absolute difference count as equal."""
 
@@ -206,45 +197,6 @@ def equivalence(differences: Doubles, margin: float) -> float:
     from statsmodels.stats.weightstats import DescrStatsW
 
     return float(DescrStatsW(d).ttost_mean(-margin, margin)[0])
-
-
-def power(
-    difference: float,
-    spread: float,
-    seeds: int,
-    comparisons: int = 1,
-    *,
-    rng: np.random.Generator,
-    alpha: float = 0.05,
-    repetitions: int = 2000,
-) -> float:
-    """The chance that ``sign_flip`` finds a true difference on a given test set, by simulation.
-
-    Differences are normal. Of several comparisons, this one is taken to be the first of Holm's
-    steps, ``comparisons * p <= alpha``; where others are found too, Holm asks less of it, so this
-    is a lower bound.
-
-    Args:
-        difference: True mean difference.
-        spread: Standard deviation, over seeds, of the paired difference; above 0.
-        seeds: Seeds per method, at least 1.
-        comparisons: Size of the family, at least 1.
-        rng: Draws the differences.
-        alpha: Level.
-        repetitions: Simulated experiments; the standard error is at most ``0.5 / repetitions^.5``.
-
-    Returns:
-        A share in [0, 1]; 0 if ``smallest_p(seeds, comparisons) > alpha``.
-
-    Raises:
-        ContractError: If the spread is not above 0, or as ``smallest_p``.
-    """
-    if not spread > 0:
-        raise ContractError(f"the spread must be above 0, got {spread}")
-    if smallest_p(seeds, comparisons) > alpha:
-        return 0.0
-    drawn = rng.normal(difference, spread, size=(repetitions, seeds))
-    return float(np.mean([comparisons * sign_flip(d, rng) <= alpha for d in drawn]))
 
 
 def in_words(

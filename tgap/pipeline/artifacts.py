@@ -16,8 +16,6 @@ from tgap.evaluators.base import Evaluation
 from tgap.store import Artifact
 
 SCRATCH = "scratch"
-
-
 OFFICIAL = ("official_test", "official_pool")
 
 

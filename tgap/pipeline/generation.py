@@ -1,29 +1,137 @@
-"""Drawing images from a model, with progress shown."""
+"""A tuned generator, and the synthetic set that is drawn from it."""
 
+import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from tgap.composition.config import Run
+from tgap.core.files import write_array, write_json
 from tgap.core.progress import Advance, progress
-from tgap.core.seeding import rng_for
+from tgap.core.seeding import noise_seeds, rng_for, seed_for
 from tgap.core.settings import Sampler
 from tgap.core.types import Bools, Images, ImageSet, Indices
 from tgap.generators.base import Model
+from tgap.generators.controls.base import Control
+from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
+from tgap.pipeline.artifacts import read_images, write_synthetic
+from tgap.pipeline.evidence import RunEvidence, with_labels_of
+from tgap.pipeline.resizing import resized
+from tgap.pipeline.result import Result
+from tgap.pipeline.subsets import draw_per_label, share_per_label, source_patients
 
 BATCHES_AT_ONCE = 4
 """So many batches of synthetic images are held as they are drawn, before they are reduced."""
 
 
-def _told(advance: Advance, before: int, done: int) -> None:
-    advance(before + done)
+def draw_prior(result: Result, folder: Path) -> None:
+    """What the untuned generator makes of the class prompt, for prior preservation."""
+    run = result.run
+    count = run.finetuner.prior_images()
+    prompt = run.prompts.text("prior", run.dataset.domain)
+    # One set serves all seeds and sizes: the run's seed plays no part.
+    seeds = noise_seeds(seed_for("prior", 0), 0, count)
+    model = run.pretrained.load()
+    images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images")
+    write_array(folder / "images.npy", images)
+
+
+def keep_untuned(result: Result, folder: Path) -> None:
+    """All of the untuned model but the denoiser, which tuning changes."""
+    save_untuned(result.run.pretrained.load(), folder, result.run.storage.weights)
+
+
+def tune(result: Result, folder: Path) -> None:
+    """Fine-tune the generator on the tuning set, and save it beside its losses."""
+    run, untuned = result.run, result.run.pretrained.load()
+    tuning_set = result.tuning_set()
+    losses: list[dict[str, float]] = []
+    with progress("fine-tuning", run.budget.steps) as advance:
+
+        def record(step: int, values: dict[str, float]) -> None:
+            losses.append({"step": step, **values})
+            advance(step)
+
+        tuned = run.finetuner.finetune(
+            untuned,
+            tuning_set,
+            result.prior_set(),
+            run.budget,
+            rng_for("finetune", run.seed_of("finetune")),
+            record,
+        )
+    (folder / "model").mkdir()
+    if run.storage.weights == "float32":
+        tuned.save(folder / "model")
+    else:
+        save_tuned(tuned, untuned, folder / "model", run.storage.weights)
+    if result.artifacts.untuned is not None:
+        share_files(folder / "model", result.artifacts.untuned.folder)
+    write_json(folder / "losses.json", losses)
+
+
+def draw_synthetic(result: Result, folder: Path) -> None:
+    """Images of each label, the first of them to train on and the rest to test on."""
+    run, data, evidence = result.run, result.dataset(), RunEvidence(result)
+    per_label = run.budget.train_per_label + run.budget.test_per_label
+    labels = np.repeat(np.arange(len(data.label_names)), per_label)
+    findings = findings_to_draw(run, data, result.split().pool)
+    prompts = [
+        result.prompt("generation", data, label, row)
+        for label, row in zip(labels.tolist(), findings, strict=True)
+    ]
+    seeds = [
+        seed
+        for label in range(len(data.label_names))
+        for seed in noise_seeds(run.seed_of("generate"), label, per_label)
+    ]
+    model = _model(evidence, dict(zip(prompts, labels.tolist(), strict=True)))
+    kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
+    if run.is_control:
+        # Its images may be real ones, which can be told only before they are reduced.
+        drawn = draw(model, prompts, seeds, run.sampler, "synthetic set")
+        patients = source_patients(drawn, data.take(result.split().pool))
+        images = kept(drawn)
+    else:
+        images = draw(model, prompts, seeds, run.sampler, "synthetic set", kept)
+        patients = source_patients(images)
+    made = ImageSet(
+        images=images,
+        labels=np.eye(len(data.label_names), dtype=bool)[labels],
+        label_names=data.label_names,
+        findings=findings,
+        finding_names=data.finding_names if findings.shape[1] else (),
+        patients=patients,
+    )
+    train = np.arange(len(prompts)) % per_label < run.budget.train_per_label
+    write_synthetic(folder, made, train)
+
+
+def take_ready_made(result: Result, folder: Path) -> None:
+    """A synthetic set made elsewhere, labels in the dataset's order, divided in two."""
+    run, evidence = result.run, RunEvidence(result)
+    made = evidence.shown(read_images(result.artifacts.data.ready_made["images"]))
+    made = with_labels_of(made, result.dataset())
+    # As the real split, the same for all seeds: there is one synthetic set and no other.
+    rng = rng_for("split", run.split_seed, "ready_made")
+    n_train, n_test = run.budget.train_per_label, run.budget.test_per_label
+    train = share_per_label(made.labels, n_train / (n_train + n_test), rng)
+    kept = [
+        side[draw_per_label(made.labels[side], count, rng)]
+        for side, count in ((np.flatnonzero(train), n_train), (np.flatnonzero(~train), n_test))
+    ]
+    rows = np.concatenate(kept)
+    if len(np.unique(made.patients)) == len(made):  # perhaps only because none is told
+        made = dataclasses.replace(made, patients=source_patients(made.images))
+    write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(kept[0]))
 
 
 def draw(
     model: Model,
-    prompts: list[str],
-    seeds: list[int],
+    prompts: Sequence[str],
+    seeds: Sequence[int],
     sampler: Sampler,
     what: str,
     kept: Callable[[Images], Images] | None = None,
@@ -41,16 +149,20 @@ def draw(
     with progress(f"drawing {what}", len(prompts)) as advance:
         if kept is None:
             return model.sample(prompts, seeds, sampler, advance)
-        found = None
+        images = np.empty((0, 1, 1, 1), np.uint8)
         step = BATCHES_AT_ONCE * sampler.batch_size
         for start in range(0, len(prompts), step):
             part = slice(start, start + step)
-            told = functools.partial(_told, advance, start)
-            some = kept(model.sample(prompts[part], seeds[part], sampler, told))
-            if found is None:
-                found = np.empty((len(prompts), *some.shape[1:]), np.uint8)
-            found[part] = some
-        return np.empty((0, 1, 1, 1), np.uint8) if found is None else found
+            further = functools.partial(_further, advance, start)
+            some = kept(model.sample(prompts[part], seeds[part], sampler, further))
+            if start == 0:  # all at once: put together at the end they would take twice the memory
+                images = np.empty((len(prompts), *some.shape[1:]), np.uint8)
+            images[part] = some
+        return images
+
+
+def _further(advance: Advance, before: int, done: int) -> None:
+    advance(before + done)
 
 
 def findings_to_draw(run: Run, data: ImageSet, pool: Indices) -> Bools:
@@ -74,3 +186,19 @@ def findings_to_draw(run: Run, data: ImageSet, pool: Indices) -> Bools:
         members = pool[data.labels[pool, label]]
         rows.append(data.findings[members[rng.integers(len(members), size=per_label)]])
     return np.concatenate(rows)
+
+
+def _model(evidence: RunEvidence, label_of: dict[str, int]) -> Model:
+    """The generator, tuned if that was asked for, or a control with what it draws from."""
+    run = evidence.run
+    if not isinstance(run.generator, Control):
+        return evidence.result.generator().load()
+    rng = rng_for("generate", run.seed_of("generate"), "control")
+    return run.generator.given(evidence.examples(label_of), rng)
+
+
+def _kept(images: Images, size: int | None, channels: int) -> Images:
+    """Drawn images as they are kept: in the dataset's channels, reduced if asked for."""
+    if size in (None, images.shape[1]) and images.shape[3] == channels:
+        return images
+    return resized(images, size, channels)

@@ -4,17 +4,25 @@ Keys follow from the configuration alone, so a sweep knows before it starts whic
 and a finished run is recognised without loading anything.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tgap.composition.config import Run
+from tgap.core.component import Component
 from tgap.datasets.base import Dataset
+from tgap.generators.base import Generator
 from tgap.store import Spec
+
+C = TypeVar("C", bound=Component)
+Identity = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataPlan:
     """Real images, and those made elsewhere: what is read before anything is made."""
 
+    run: Run
     dataset: Spec
     split: Spec
     ready_made: dict[str, Spec]
@@ -23,13 +31,18 @@ class DataPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(DataPlan):
-    """The artifacts of one run, in the order of the stages; ``None`` where there is none."""
+    """A run and its artifacts, in the order of the stages; ``None`` where there is none.
 
+    Args:
+        base: What the untuned generator is: its identity, and the digest of its files.
+    """
+
+    base: Identity
     embedding: Spec | None
     selection: Spec | None
     prior: Spec | None
     untuned: Spec | None
-    tuned: Spec | None
+    generator: Spec | None
     synthetic: Spec
     synthetic_classifier: Spec
     real_classifier: Spec
@@ -45,87 +58,122 @@ class Plan(DataPlan):
         return Spec("result", {"parts": [self.scores.key, *parts]}).key
 
 
-def plan_data(run: Run) -> DataPlan:
+def once(ask: Callable[[C], Identity]) -> Callable[[C], Identity]:
+    """The same, but equal components are asked only once: one may list 100,000 files for it."""
+    answers: list[tuple[C, Identity]] = []
+
+    def answer(component: C) -> Identity:
+        for other, identity in answers:
+            if other == component:
+                return identity
+        answers.append((component, ask(component)))
+        return answers[-1][1]
+
+    return answer
+
+
+def base_of(generator: Generator) -> Identity:
+    """What an untuned generator is, wherever its files lie."""
+    return {"class": generator.identity(), "digest": generator.digest()}
+
+
+class Identities:
+    """What datasets and generators are, each listed and read once however many runs have it."""
+
+    def __init__(self) -> None:
+        self.dataset: Callable[[Dataset], Identity] = once(lambda dataset: dataset.identity())
+        self.base: Callable[[Generator], Identity] = once(base_of)
+
+
+def plan_data(run: Run, identities: Identities | None = None) -> DataPlan:
     """Specify what is read: it takes no generator to look at the data."""
-    dataset = _read(run.dataset)
+    identify = (identities or Identities()).dataset
+
+    def read(source: Dataset) -> Spec:
+        return Spec("dataset", {"dataset": identify(source)})
+
+    dataset = read(run.dataset)
     splitting = {"splitting": run.splitting.identity(), "protocol": run.protocol.identity()}
     return DataPlan(
+        run=run,
         dataset=dataset,
         split=Spec("split", splitting, {"dataset": dataset.key}),
-        ready_made={name: _read(other) for name, other in run.ready_made().items()},
-        external={name: _read(other) for name, other in run.external.items()},
+        ready_made={name: read(other) for name, other in run.generator.ready_made().items()},
+        external={name: read(other) for name, other in run.external.items()},
     )
 
 
-def plan(run: Run) -> Plan:
-    """Specify every artifact of a run; nothing is computed but the digest of the generator."""
-    data = plan_data(run)
+def plan_all(runs: Sequence[Run]) -> list[Plan]:
+    """Specify several runs; what they share is looked at once."""
+    identities = Identities()
+    return [plan(run, identities) for run in runs]
+
+
+def plan(run: Run, identities: Identities | None = None) -> Plan:
+    """Specify every artifact of a run; nothing is computed but digests of files."""
+    identities = identities or Identities()
+    data = plan_data(run, identities)
     dataset, split = data.dataset, data.split
-    base: dict[str, object] = {"class": run.generator.identity(), "digest": run.generator.digest()}
-    classifier: dict[str, object] = {
+    base = identities.base(run.generator)
+    classifier: Identity = {
         "classifier": run.classifier.identity(),
         "per_label": run.budget.train_per_label,
         "seed": run.seed_of("classify"),
     }
     classifier |= _kept_size(run)
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
-    embedding, selection, prior, untuned, tuned = None, None, None, None, None
+    embedding, selection, prior, untuned, generator = None, None, None, None, None
     if run.selects:
         embedding = _embedding(run, dataset, on_real)
         selection = _selection(run, split, embedding)
     if run.finetuner.tunes and selection is not None:
         prior, untuned = _prior(run, base), _untuned(run, base)
-        tuned = _tuned(run, base, selection, prior)
+        generator = _generator(run, base, selection, prior)
     if data.ready_made:
         synthetic = _ready_made(run, data.ready_made["images"], dataset)
     else:
-        synthetic = _synthetic(run, base, tuned or selection, dataset, split)
+        synthetic = _synthetic(run, base, generator or selection, dataset, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
     external_scores = {
         name: Spec("external_scores", {}, _up(s=on_synthetic, r=on_real, dataset=other))
         for name, other in data.external.items()
     }
-    further = {f"external/{name}": spec.key for name, spec in external_scores.items()}
     tuned_on = data.ready_made.get("tuned_on", selection)
-    looked_at = _up(scores=scores, synthetic=synthetic, tuned_on=tuned_on) | further
-    evaluations = {
-        name: Spec(
-            "evaluation",
-            {"evaluator": evaluator.identity(), "seed": run.seed_of("evaluate")},
-            looked_at,
-        )
-        for name, evaluator in run.evaluators.items()
-    }
-    pictures = None
-    if run.tracking.pictures:
-        pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
+    looked_at = _up(scores=scores, synthetic=synthetic, tuned_on=tuned_on)
+    looked_at |= {f"external/{name}": spec.key for name, spec in external_scores.items()}
+    pictures = Spec("pictures", {}, _up(scores=scores, synthetic=synthetic))
     return Plan(
         **vars(data),
+        base=base,
         embedding=embedding,
         selection=selection,
         prior=prior,
         untuned=untuned,
-        tuned=tuned,
+        generator=generator,
         synthetic=synthetic,
         synthetic_classifier=on_synthetic,
         real_classifier=on_real,
         scores=scores,
         external_scores=external_scores,
-        evaluations=evaluations,
-        pictures=pictures,
+        evaluations=_evaluations(run, looked_at),
+        pictures=pictures if run.tracking.pictures else None,
     )
 
 
-def _read(dataset: Dataset) -> Spec:
-    return Spec("dataset", {"dataset": dataset.identity()})
+def _evaluations(run: Run, looked_at: Mapping[str, str]) -> dict[str, Spec]:
+    seed = run.seed_of("evaluate")
+    return {
+        name: Spec("evaluation", {"evaluator": evaluator.identity(), "seed": seed}, looked_at)
+        for name, evaluator in run.evaluators.items()
+    }
 
 
 def _up(**specs: Spec | None) -> dict[str, str]:
     return {name: spec.key for name, spec in specs.items() if spec is not None}
 
 
-def _kept_size(run: Run) -> dict[str, object]:
+def _kept_size(run: Run) -> Identity:
     """The size that synthetic images are kept at, and real ones reduced to, if it is set."""
     size = run.storage.image_size
     return {} if size is None else {"image_size": size}
@@ -147,7 +195,7 @@ def _selection(run: Run, split: Spec, embedding: Spec | None) -> Spec:
     return Spec("selection", identity, _up(split=split, embedding=embedding))
 
 
-def _prior(run: Run, base: dict[str, object]) -> Spec | None:
+def _prior(run: Run, base: Identity) -> Spec | None:
     count = run.finetuner.prior_images()
     if count == 0:
         return None
@@ -162,7 +210,7 @@ def _prior(run: Run, base: dict[str, object]) -> Spec | None:
     return Spec("prior", identity)
 
 
-def _untuned(run: Run, base: dict[str, object]) -> Spec | None:
+def _untuned(run: Run, base: Identity) -> Spec | None:
     """The untuned model as tuned ones are kept, whose unchanged files they share.
 
     Only where whole models are kept, in less precision, that is, where their size matters.
@@ -172,8 +220,8 @@ def _untuned(run: Run, base: dict[str, object]) -> Spec | None:
     return Spec("untuned", {"generator": base, "weights": run.storage.weights})
 
 
-def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | None) -> Spec:
-    identity: dict[str, object] = {
+def _generator(run: Run, base: Identity, selection: Spec, prior: Spec | None) -> Spec:
+    identity: Identity = {
         "generator": base,
         "finetuner": run.finetuner.identity(),
         "budget": {
@@ -191,11 +239,9 @@ def _tuned(run: Run, base: dict[str, object], selection: Spec, prior: Spec | Non
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 
-def _synthetic(
-    run: Run, base: dict[str, object], source: Spec | None, dataset: Spec, split: Spec
-) -> Spec:
+def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, split: Spec) -> Spec:
     """Of a tuned generator, of a selection that a control draws from, or of neither."""
-    identity: dict[str, object] = {
+    identity: Identity = {
         "prompts": run.prompts.identity_of("generation"),
         "domain": run.dataset.domain,
         "sampler": run.sampler.identity(),
@@ -214,7 +260,7 @@ def _synthetic(
 
 
 def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
-    identity: dict[str, object] = {
+    identity: Identity = {
         "train_per_label": run.budget.train_per_label,
         "test_per_label": run.budget.test_per_label,
         "seed": run.split_seed,

@@ -1,28 +1,29 @@
 """What a dataset holds, before anything is spent on it: counts, overlaps, a contact sheet."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Bools, Images, ImageSet, Indices, Split
+from tgap.core.digest import image_digests
+from tgap.core.types import Bools, ImageSet, Indices, Split
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 SIDES = ("pool", "real_train", "real_test")
-
-
 FEW_TEXTS, FEW_NUMBERS = 20, 6
 """Metadata with more different values than this is summed up, not counted value by value."""
-
-
 PER_NAME = 16
 """Images of each label and finding on the contact sheet."""
+
+
+# Counting
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def describe(data: ImageSet, split: Split) -> Description:
     sides = {side: getattr(split, side) for side in SIDES}
     within = {"all": np.arange(len(data), dtype=np.int64), **sides}
     per_patient = np.unique(data.patients, return_counts=True)[1]
-    pixels = _digests(data.images)
+    pixels = np.array(image_digests(data.images))
     return Description(
         images=len(data),
         shape=list(data.images.shape[1:]),
@@ -97,6 +98,122 @@ def describe(data: ImageSet, split: Split) -> Description:
     )
 
 
+def _counts(
+    holds: Bools, names: tuple[str, ...], within: Mapping[str, Indices]
+) -> dict[str, dict[str, int]]:
+    sums = {side: holds[rows].sum(axis=0).tolist() for side, rows in within.items()}
+    return {name: {side: sums[side][i] for side in within} for i, name in enumerate(names)}
+
+
+def _column(column: NDArray[Any], within: Mapping[str, Indices]) -> dict[str, Any]:
+    is_number = column.dtype.kind == "f"
+    there = column[~np.isnan(column)] if is_number else column
+    values = np.unique(there)
+    if len(values) <= (FEW_NUMBERS if is_number else FEW_TEXTS):
+        return {
+            f"{value:g}" if is_number else str(value): {
+                side: int((column[rows] == value).sum()) for side, rows in within.items()
+            }
+            for value in values
+        }
+    if not is_number:
+        return {"different": len(values)}
+    low, middle, high = np.quantile(there, [0, 0.5, 1]).tolist()
+    return {"min": low, "median": middle, "max": high, "unknown": len(column) - len(there)}
+
+
+def _shared(of: NDArray[Any], sides: Mapping[str, Indices]) -> dict[str, int]:
+    """How many different values stand on both of two sides."""
+    return {
+        f"{one}, {two}": len(np.intersect1d(of[sides[one]], of[sides[two]]))
+        for one, two in combinations(SIDES, 2)
+    }
+
+
+# Showing
+
+
+def show_description(counts: Description, console: "Console") -> None:
+    """Print counts by side, images per patient, overlaps and what was left out."""
+    height, width, channels = counts.shape
+    console.print(
+        f"{counts.images:,} images of {height} x {width}, "
+        f"{'grey' if channels == 1 else 'colour'}, {counts.patients:,} patients (images of one: "
+        f"median {counts.images_per_patient['median']:g}, "
+        f"most {counts.images_per_patient['max']:g})\n"
+    )
+    console.print(_table(counts))
+    console.print()
+    lines = [
+        f"{name}: {column['min']:g} to {column['max']:g}, median {column['median']:g}, "
+        f"unknown for {column['unknown']:,}"
+        for name, column in counts.metadata.items()
+        if "median" in column
+    ]
+    lines += warnings(counts) or ["no patient and no image stands on two sides"]
+    lines += [f"{name.replace('_', ' ')}: {_note(note)}" for name, note in counts.notes.items()]
+    for line in lines:
+        console.print(line, markup=False)
+
+
+def warnings(counts: Description) -> list[str]:
+    """Overlaps between the sides, as sentences."""
+    overlaps = {
+        "patients stand on two sides": counts.shared_patients,
+        "images stand on two sides, pixel by pixel the same": counts.shared_images,
+    }
+    lines = [
+        f"{count:,} {what}: {sides}"
+        for what, shared in overlaps.items()
+        for sides, count in shared.items()
+        if count
+    ]
+    if counts.duplicates:
+        lines.append(f"{counts.duplicates:,} images are exact copies of another")
+    return lines
+
+
+def _table(counts: Description) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("images")
+    for side in ("all", *SIDES):
+        table.add_column(side, justify="right")
+    totals = {"all": counts.images} | {side: counts.sides[side]["images"] for side in SIDES}
+    table.add_row("all", *(f"{total:,}" for total in totals.values()))
+    table.add_row(
+        "patients",
+        f"{counts.patients:,}",
+        *(f"{counts.sides[side]['patients']:,}" for side in SIDES),
+    )
+    for name, by_side in _rows(counts).items():
+        cells = (f"{n:,} ({n / max(1, totals[side]):.1%})" for side, n in by_side.items())
+        table.add_row(name, *cells)
+    return table
+
+
+def _rows(counts: Description) -> dict[str, Mapping[str, int]]:
+    """Images by side, of each label, finding and metadata value."""
+    rows = {f"label {name}": by_side for name, by_side in counts.labels.items()}
+    rows |= {f"finding {name}": by_side for name, by_side in counts.findings.items()}
+    return rows | {
+        f"{name} {value}": content
+        for name, column in counts.metadata.items()
+        for value, content in column.items()
+        if isinstance(content, Mapping)
+    }
+
+
+def _note(note: Any) -> str:
+    if isinstance(note, Mapping):
+        return "; ".join(f"{name} {_note(value)}" for name, value in note.items())
+    if isinstance(note, list):
+        return f"{len(note):,} ({', '.join(map(str, note[:5]))}{', ...' if len(note) > 5 else ''})"
+    return f"{note:,}" if isinstance(note, int) else str(note)
+
+
 def contact_sheet(data: ImageSet, path: Path) -> None:
     """Draw images of every label and every finding, spread evenly over the dataset."""
     from tgap.report.figures import image_grid
@@ -104,7 +221,7 @@ def contact_sheet(data: ImageSet, path: Path) -> None:
     names = [*data.label_names, *data.finding_names]
     holds = np.concatenate([data.labels, data.findings], axis=1)
     drawn = [name for name in range(len(names)) if holds[:, name].any()]
-    rows = [_spread(np.flatnonzero(holds[:, name]), PER_NAME) for name in drawn]
+    rows = [_spread(np.flatnonzero(holds[:, name])) for name in drawn]
     owner = np.repeat(np.arange(len(drawn)), [len(part) for part in rows])
     image_grid(
         data.images[np.concatenate(rows)],
@@ -116,121 +233,6 @@ def contact_sheet(data: ImageSet, path: Path) -> None:
     )
 
 
-def _spread(rows: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).astype(np.int64)]
-
-
-def _digests(images: Images) -> NDArray[np.int64]:
-    """A number per image, equal where the pixels are; 64 bits of BLAKE2."""
-    found = np.empty(len(images), dtype=np.int64)
-    for row, image in enumerate(images):
-        digest = hashlib.blake2b(image.tobytes(), digest_size=8).digest()
-        found[row] = int.from_bytes(digest, "big", signed=True)
-    return found
-
-
-def _counts(
-    holds: Bools, names: tuple[str, ...], within: Mapping[str, Indices]
-) -> dict[str, dict[str, int]]:
-    sums = {side: holds[rows].sum(axis=0).tolist() for side, rows in within.items()}
-    return {name: {side: sums[side][i] for side in within} for i, name in enumerate(names)}
-
-
-def _column(column: NDArray[Any], within: Mapping[str, Indices]) -> dict[str, Any]:
-    known = column[~np.isnan(column)] if column.dtype.kind == "f" else column
-    values = np.unique(known)
-    if len(values) <= (FEW_NUMBERS if column.dtype.kind == "f" else FEW_TEXTS):
-        return {
-            f"{value:g}" if column.dtype.kind == "f" else str(value): {
-                side: int((column[rows] == value).sum()) for side, rows in within.items()
-            }
-            for value in values
-        }
-    if column.dtype.kind != "f":
-        return {"different": len(values)}
-    low, middle, high = np.quantile(known, [0, 0.5, 1]).tolist()
-    return {"min": low, "median": middle, "max": high, "unknown": len(column) - len(known)}
-
-
-def _shared(of: NDArray[np.int64], sides: Mapping[str, Indices]) -> dict[str, int]:
-    """How many different values stand on both of two sides."""
-    pairs = [(one, two) for i, one in enumerate(SIDES) for two in SIDES[i + 1 :]]
-    return {
-        f"{one}, {two}": len(np.intersect1d(of[sides[one]], of[sides[two]])) for one, two in pairs
-    }
-
-
-def show_description(found: Description, console: "Console") -> None:
-    """Print counts by side, images per patient, overlaps and what was left out."""
-    height, width, channels = found.shape
-    console.print(
-        f"{found.images:,} images of {height} x {width}, {'grey' if channels == 1 else 'colour'}, "
-        f"{found.patients:,} patients (images of one: "
-        f"median {found.images_per_patient['median']:g}, most {found.images_per_patient['max']:g})"
-    )
-    console.print()
-    console.print(_table(found))
-    console.print()
-    for name, column in found.metadata.items():
-        if "median" in column:
-            console.print(
-                f"{name}: {column['min']:g} to {column['max']:g}, median {column['median']:g}, "
-                f"unknown for {column['unknown']:,}",
-                markup=False,
-            )
-    for line in warnings(found) or ["no patient and no image stands on two sides"]:
-        console.print(line, markup=False)
-    for name, note in found.notes.items():
-        console.print(f"{name.replace('_', ' ')}: {_note(note)}", markup=False)
-
-
-def warnings(found: Description) -> list[str]:
-    """Overlaps between the sides, as sentences."""
-    lines = [
-        f"{count:,} patients stand on two sides: {sides}"
-        for sides, count in found.shared_patients.items()
-        if count
-    ]
-    lines += [
-        f"{count:,} images stand on two sides, pixel by pixel the same: {sides}"
-        for sides, count in found.shared_images.items()
-        if count
-    ]
-    if found.duplicates:
-        lines.append(f"{found.duplicates:,} images are exact copies of another")
-    return lines
-
-
-def _table(found: Description) -> Any:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("images")
-    for side in ("all", *SIDES):
-        table.add_column(side, justify="right")
-    table.add_row("all", f"{found.images:,}", *(f"{found.sides[s]['images']:,}" for s in SIDES))
-    table.add_row(
-        "patients", f"{found.patients:,}", *(f"{found.sides[s]['patients']:,}" for s in SIDES)
-    )
-    for title, counts in (("label", found.labels), ("finding", found.findings)):
-        for name, by_side in counts.items():
-            table.add_row(f"{title} {name}", *_cells(by_side, found))
-    for name, column in found.metadata.items():
-        for value, content in column.items():
-            if isinstance(content, Mapping):
-                table.add_row(f"{name} {value}", *_cells(content, found))
-    return table
-
-
-def _cells(by_side: Mapping[str, int], found: Description) -> list[str]:
-    totals = {"all": found.images} | {side: found.sides[side]["images"] for side in SIDES}
-    return [f"{n:,} ({n / max(1, totals[side]):.1%})" for side, n in by_side.items()]
-
-
-def _note(note: Any) -> str:
-    if isinstance(note, Mapping):
-        return "; ".join(f"{name} {_note(value)}" for name, value in note.items())
-    if isinstance(note, list):
-        return f"{len(note):,} ({', '.join(map(str, note[:5]))}{', ...' if len(note) > 5 else ''})"
-    return f"{note:,}" if isinstance(note, int) else str(note)
+def _spread(rows: Indices) -> Indices:
+    """``PER_NAME`` of them, or all there are."""
+    return rows[np.linspace(0, len(rows) - 1, min(PER_NAME, len(rows))).astype(np.int64)]

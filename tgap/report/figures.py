@@ -1,6 +1,6 @@
 """Figures as PNG files; the same input gives the same bytes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +8,12 @@ import numpy as np
 
 from tgap.core.errors import ContractError
 from tgap.core.types import Bools, Floats, Images, Scores
-from tgap.metrics.classification import auroc, roc_curve
+from tgap.metrics.classification import auroc
 from tgap.metrics.legs import LEGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from PIL import ImageFont
 
 # Okabe & Ito's colours, told apart by colour-blind readers; dashes for those who print in grey.
@@ -22,13 +23,9 @@ STYLES = {
     "trtr": ("#009E73", "-."),
     "tsts": ("#CC79A7", ":"),
 }
-
-
 GAP = 2
 """Pixels between images."""
 BETWEEN_LABELS = 10
-
-
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -39,8 +36,6 @@ ARM_STYLES = {
     "pretrained": ("#E69F00", "-", "synthetic, then real"),
     "synthetic": ("#D55E00", ":", "synthetic alone"),
 }
-
-
 ROWS, COLUMNS = 2, 8
 """Of each of the two blocks."""
 
@@ -92,32 +87,39 @@ def roc_curves(legs: Mapping[str, Scores], path: Path) -> None:
         legs: Scores and truth of each of ``LEGS``, with the same labels.
         path: PNG file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     label_names = legs[LEGS[0]].label_names
     across = min(4, len(label_names))
     down = -(-len(label_names) // across)
-    figure = Figure(figsize=(4 * across, 4.2 * down), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(4 * across, 4.2 * down)
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for panel in panels[len(label_names) :]:
         panel.set_axis_off()
     for label, name in enumerate(label_names):
         _roc_panel(panels[label], legs, label, name)
-    # Without the version of matplotlib, which would change the bytes.
-    figure.savefig(path, format="png", metadata={"Software": None})
+    _save(figure, path)
+
+
+def draw_tables(tables: Mapping[str, Rows], folder: Path) -> None:
+    """Draw an evaluation's tables into a folder, as ``{name}.png``.
+
+    Only those that there is a drawing for, by their name: ``DRAWINGS``.
+    """
+    for name in tables.keys() & DRAWINGS.keys():
+        DRAWINGS[name](tables[name], folder / f"{name}.png")
 
 
 def _roc_panel(panel: "Axes", legs: Mapping[str, Scores], label: int, name: str) -> None:
+    from sklearn.metrics import roc_curve
+
     panel.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
     for leg in LEGS:
         scores, truth = legs[leg].scores[:, label], legs[leg].labels[:, label]
         colour, dashes = STYLES[leg]
         area = auroc(scores, truth)
-        fpr, tpr, _ = roc_curve(scores, truth)
-        # A curve without positives or negatives is NaN: it has no line, and says so.
-        text = f"{leg.upper()} " + ("n/a" if np.isnan(area) else f"{area:.3f}")
+        fpr, tpr, text = np.zeros(0), np.zeros(0), f"{leg.upper()} n/a"
+        if not np.isnan(area):  # without positives or negatives there is no curve
+            fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
+            text = f"{leg.upper()} {area:.3f}"
         panel.plot(fpr, tpr, color=colour, linestyle=dashes, linewidth=1.8, label=text)
     panel.set(
         xlim=(-0.02, 1.02),
@@ -191,17 +193,13 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
     Raises:
         ContractError: If there is no row, or one of an arm that is not known.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     unknown = sorted({row["arm"] for row in rows} - ARM_STYLES.keys())
     if not rows or unknown:
         raise ContractError(
             f"curves need rows of the arms {', '.join(ARM_STYLES)}; "
             f"got {', '.join(unknown) or 'no rows'}"
         )
-    figure = Figure(figsize=(9, 4.2), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(9, 4.2)
     left, right = figure.subplots(1, 2, sharey=True)
     for arm in ARM_STYLES:
         side = "synthetic" if arm == "synthetic" else "real"
@@ -219,8 +217,7 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
         panel.set_xlim(min(numbers) / 1.2, max(numbers) * 1.2)
         panel.axhline(0.5, color="0.8", linewidth=1, zorder=0)
         panel.legend(loc="lower right", frameon=False)
-    # Without the version of matplotlib, which would change the bytes.
-    figure.savefig(path, format="png", metadata={"Software": None})
+    _save(figure, path)
 
 
 def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) -> None:
@@ -268,16 +265,12 @@ def draw_doubtful(
         floor: That the kept ones reach.
         path: PNG file to write.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     order = np.argsort(confidence, kind="stable")
     blocks = {
         f"kept, the least sure (floor {floor:g})": order[kept[order]],
         "left out, the surest": order[~kept[order]][::-1],
     }
-    figure = Figure(figsize=(1.6 * COLUMNS, 2 * 2 * ROWS), dpi=100, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure(1.6 * COLUMNS, 2 * 2 * ROWS)
     parts = np.asarray(figure.subfigures(2, 1))
     for part, (title, rows) in zip(parts, blocks.items(), strict=True):
         part.suptitle(title if len(rows) else f"{title}: none")
@@ -289,5 +282,20 @@ def draw_doubtful(
                 shown = images[row, ..., 0] if grey else images[row]
                 panel.imshow(shown, cmap="gray" if grey else None, vmin=0, vmax=255)
                 panel.set_title(captions[row], fontsize=9, parse_math=False)
+    _save(figure, path)
+
+
+DRAWINGS: dict[str, Callable[[Rows, Path], None]] = {"curves": augmentation_curves}
+"""How a table is drawn, by its name."""
+
+
+def _figure(width: float, height: float) -> "Figure":
+    """Without pyplot, which would keep it."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=100, layout="constrained")
+
+
+def _save(figure: "Figure", path: Path) -> None:
     # Without the version of matplotlib, which would change the bytes.
     figure.savefig(path, format="png", metadata={"Software": None})

@@ -94,18 +94,18 @@ def summary(metrics: Mapping[str, float]) -> str:
     """A run's further numbers and its verdicts, as text; sections without any are left out."""
     parts = []
     for heading, (reference, lines) in SECTIONS.items():
-        known = [line for line in lines if line.metric in metrics]
-        if known:
+        shown = [line for line in lines if line.metric in metrics]
+        if shown:
             columns = f"{'synthetic':>12}{reference:>26}" if reference else ""
             metric, words = COUNTS.get(heading, ("", ""))
             if metric in metrics:
                 heading += f" ({metrics[metric]:,.0f} {words})"
             parts.append(f"{heading:{WIDTH}}{columns}".rstrip())
-            parts += [_line(line, metrics) for line in known]
+            parts += [_line(line, metrics) for line in shown]
             parts.append("")
-    found = verdicts(metrics)
-    if found:
-        parts += ["What the numbers say", *(f"- {verdict.sentence}." for verdict in found), ""]
+    findings = verdicts(metrics)
+    if findings:
+        parts += ["What the numbers say", *(f"- {verdict.sentence}." for verdict in findings), ""]
     return "\n".join(parts)
 
 

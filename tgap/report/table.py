@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tgap.analysis.comparison import Comparison, Pair, SizeEffect, own_settings
-from tgap.analysis.groups import NAMED, Group, short, varied
+from tgap.analysis.groups import NAMED, RunGroup, short, varied
 from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import EQUIVALENCE_SEEDS, in_words, p_text
 
@@ -28,11 +28,11 @@ ALPHA = 0.05
 WIDTH = 100
 
 
-def columns_of(groups: Sequence[Group]) -> dict[str, str]:
+def columns_of(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Metrics to show, by heading: ``COLUMNS``, further test sets, and ``OPTIONAL`` ones."""
     names = sorted({name for group in groups for name in group.numbers})
-    found = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
-    external = {f"{m[2].upper()} {m[1]}": m[0] for m in found if m is not None}
+    matches = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
+    external = {f"{m[2].upper()} {m[1]}": m[0] for m in matches if m is not None}
     return COLUMNS | external | {h: name for h, name in OPTIONAL.items() if name in names}
 
 
@@ -79,7 +79,7 @@ Cell = tuple[str, ...]
 """Its lines."""
 
 
-def _layout(groups: Sequence[Group]) -> tuple[dict[str, bool], list[list[Cell]]]:
+def _layout(groups: Sequence[RunGroup]) -> tuple[dict[str, bool], list[list[Cell]]]:
     """Headings (and whether they are over text), and cells."""
     settings, columns = _varied(groups), columns_of(groups)
     headings = dict.fromkeys(["method", *settings.values()], True)
@@ -97,28 +97,28 @@ def _layout(groups: Sequence[Group]) -> tuple[dict[str, bool], list[list[Cell]]]
     return headings, cells
 
 
-def _varied(groups: Sequence[Group]) -> dict[str, str]:
+def _varied(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Settings in which groups differ, with their headings."""
     names = {name: short(name) for name in varied(groups)}
     every = [*names.values(), "method", "size", "seeds", *COLUMNS]
     return {name: s if every.count(s) == 1 else name for name, s in names.items()}
 
 
-def _size(group: Group) -> str:
+def _size(group: RunGroup) -> str:
     if group.size is None:
         return "-"
     in_total = group.settings.get("size_unit") == "total"
     return f"{group.size} in total" if in_total else str(group.size)
 
 
-def _seeds(group: Group) -> Cell:
+def _seeds(group: RunGroup) -> Cell:
     there = len(group.seeds)
     if not group.missing:
         return (str(there),)
     return f"{there} of {there + len(group.missing)}", f"(missing {_listed(group.missing)})"
 
 
-def _cell(group: Group, name: str) -> Cell:
+def _cell(group: RunGroup, name: str) -> Cell:
     number = group.numbers[name]
     if math.isnan(number.estimate):
         return ("n/a",)
@@ -142,7 +142,7 @@ def _listed(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 
-def _notes(groups: Sequence[Group]) -> list[str]:
+def _notes(groups: Sequence[RunGroup]) -> list[str]:
     named = []
     for title, name in NAMED.items():
         values = [g.settings.get(name, "not recorded") for g in groups if g.has_setting(name)]
@@ -194,7 +194,7 @@ def _findings(comparison: Comparison) -> dict[str, list[str]]:
     return {title: sentences for title, sentences in titled.items() if sentences}
 
 
-def _pair(pair: Pair, groups: Sequence[Group]) -> str:
+def _pair(pair: Pair, groups: Sequence[RunGroup]) -> str:
     first, second = pair.first, pair.second
     size = "" if _sized(pair).size is None else f" at {_size(_sized(pair))}"
     about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
@@ -209,27 +209,27 @@ def _pair(pair: Pair, groups: Sequence[Group]) -> str:
     return f"{about}{difference}; {words}{_left_out(pair.missing, 'both')}"
 
 
-def _sized(pair: Pair) -> Group:
+def _sized(pair: Pair) -> RunGroup:
     return pair.second if pair.first.size is None else pair.first
 
 
-def _size_effect(effect: SizeEffect, groups: Sequence[Group]) -> str:
+def _size_effect(effect: SizeEffect, groups: Sequence[RunGroup]) -> str:
     first = effect.groups[0]
     about = f"{_label(first, groups)} at {_listed([_size(group) for group in effect.groups])}: "
     margin = f"within {_decimal(effect.margin)}"
     if not all(group.fter_meaningful for group in effect.groups):
-        found = "FTER means nothing at one of the sizes"
+        finding = "FTER means nothing at one of the sizes"
     elif len(effect.seeds) < EQUIVALENCE_SEEDS:
-        found = f"a test needs {EQUIVALENCE_SEEDS} seeds in common, got {len(effect.seeds)}"
+        finding = f"a test needs {EQUIVALENCE_SEEDS} seeds in common, got {len(effect.seeds)}"
     elif math.isnan(effect.p_value):
-        found = "no test: FTER is not defined for every seed, or its difference does not vary"
+        finding = "no test: FTER is not defined for every seed, or its difference does not vary"
     else:
         shown = "equal" if effect.p_value <= ALPHA else "not shown to be equal"
-        found = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
-    return about + found + _left_out(effect.missing, "all")
+        finding = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
+    return about + finding + _left_out(effect.missing, "all")
 
 
-def _label(group: Group, groups: Sequence[Group]) -> str:
+def _label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
     settings = _listed(own_settings(group, groups))
     return f"{group.method} ({settings})" if settings else group.method
 

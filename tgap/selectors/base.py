@@ -87,7 +87,7 @@ class Selector(Component):
         """The most picks that ``images`` candidates of a label can give; ``None`` = any number."""
         return images
 
-    def check(self, images: int) -> list[str]:
+    def check_candidates(self, images: int) -> list[str]:
         """What stands in the way of selecting among that many candidates of a label, as sentences.
 
         Apart from ``capacity``, and without looking at their vectors.

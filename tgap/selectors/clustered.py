@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core.component import Component
 from tgap.embedders.base import Embedder
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.allocations.equal import Equal
@@ -45,9 +46,14 @@ class Clustered(Selector):
             return [f"embedder must be set, because {' and '.join(wanting)} {verb} on vectors"]
         return []
 
-    def check(self, images: int) -> list[str]:
+    def check_candidates(self, images: int) -> list[str]:
         """Whether they can be clustered."""
-        return self.cluster.check(images)
+        return self.cluster.check_candidates(images)
+
+    def parts(self) -> dict[str, Component]:
+        """Without an embedder whose vectors nobody wants."""
+        parts = super().parts()
+        return parts if self._wanting() else {n: p for n, p in parts.items() if n != "embedder"}
 
     def embedder_used(self) -> Embedder | None:
         """The embedder, if a part works on vectors."""

@@ -11,15 +11,14 @@ import numpy as np
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core.errors import ConfigError, nearest
 from tgap.metrics.legs import LEGS
+from tgap.pipeline.result import RESAMPLED
 from tgap.tracking import RunLog
 from tgap.tracking.journal import SWEEP, Event, Journal, complete
 
 log = logging.getLogger(__name__)
 
-ROW, RESAMPLED = "row.json", "resampled.npy"
-"""Files of a run's record that a table needs beside its metrics."""
-
-
+ROW = "row.json"
+"""File of a run's record that a table needs beside its metrics."""
 PLANNED = "planned.json"
 """File of a sweep's record: its runs, also those that may never begin."""
 

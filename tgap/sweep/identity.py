@@ -1,30 +1,70 @@
 """What a run, a sweep and a method are called, and by what they are told apart."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.composition.config import Run
-from tgap.core.component import Component
 from tgap.core.digest import digest_of
 from tgap.metrics.legs import LEGS
-from tgap.pipeline.plan import Plan, plan
+from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import Result
 
 METHOD_GROUPS = ("selector", "finetuner")
+SETTING_GROUPS = ("protocol", "prompts", "classifier")
+TITLES = (*METHOD_GROUPS, "generator", "dataset", *SETTING_GROUPS)
+NODES = ("sampler", "prior_sampler", "budget", "storage")
+"""Settings of a run that are no components."""
 
 
-GROUPS = (*METHOD_GROUPS, "generator", "dataset", "protocol", "prompts", "classifier")
+@dataclass(frozen=True)
+class Planned:
+    """A run of a command line: what it will make, and what a table knows of it beforehand."""
+
+    plan: Plan
+    row: PlannedRun
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.plan.run
+
+    @property
+    def key(self) -> str:
+        """Identifies its record: its result, under the size and seed that it was asked for."""
+        run = self.run
+        words = [run.selector.title(), run.method, run.size, run.seed]
+        tracking = [run.tracking.experiment, run.tracking.pictures]
+        return digest_of([self.plan.result_key, *tracking, *words])
 
 
-def run_key_of(run: Run, its: Plan) -> str:
-    """What identifies a run's record: its result, under the size and seed that it was asked for."""
-    asked = [run.selector.title(), run.method, run.size, run.seed]
-    return digest_of([its.result_key, run.tracking.experiment, run.tracking.pictures, *asked])
+def planned(plan: Plan, overrides: Sequence[str]) -> Planned:
+    """A run as the words of its command line name it.
+
+    Args:
+        plan: Of the run.
+        overrides: The words, one value each.
+    """
+    run = plan.run
+    method = {group: getattr(run, group).identity() for group in METHOD_GROUPS}
+    if not run.selects:
+        del method["selector"]
+    if not run.generator.tunable:
+        method["generator"] = run.generator.identity()
+    row = PlannedRun(
+        method=method_label(run, overrides),
+        method_key=digest_of(method),
+        size=run.tuning_size,
+        seed=run.seed,
+        settings=settings_of(plan),
+        is_control=run.is_control,
+    )
+    return Planned(plan, row)
 
 
-def sweep_key_of(runs: Sequence[Run]) -> str:
+def sweep_key_of(jobs: Sequence[Planned]) -> str:
     """A sweep is its runs, in any order."""
-    return digest_of(sorted(run_key_of(run, plan(run)) for run in runs))
+    return digest_of(sorted(job.key for job in jobs))
 
 
 def method_label(run: Run, overrides: Sequence[str]) -> str:
@@ -46,31 +86,35 @@ def method_label(run: Run, overrides: Sequence[str]) -> str:
     return run.method + (f" ({', '.join(sorted(changed))})" if changed else "")
 
 
-def params_of(run: Run, label: str) -> dict[str, object]:
+def params_of(job: Planned) -> dict[str, object]:
     """Flat MLflow parameters, the ones that people group and filter by."""
-    titles = {group: getattr(run, group).title() for group in GROUPS}
-    flat: dict[str, object] = {"method": label, **titles, "size": run.size, "seed": run.seed}
+    run = job.run
+    params: dict[str, object] = {"method": job.row.method, "size": run.size, "seed": run.seed}
+    params |= {group: getattr(run, group).title() for group in TITLES}
     for name, evaluator in run.evaluators.items():
-        flat |= _flat(f"evaluators.{name}", evaluator.identity() | {"class": evaluator.title()})
-    return flat | settings_of(run)
+        params |= _flat(f"evaluators.{name}", evaluator.identity() | {"class": evaluator.title()})
+    return params | dict(job.row.settings)
 
 
-def settings_of(run: Run) -> dict[str, str]:
+def settings_of(plan: Plan) -> dict[str, str]:
     """All that is no method, size or seed, flat, as text: what a table's rows must agree in."""
-    found: dict[str, str] = {}
-    for group in GROUPS:
-        if group not in METHOD_GROUPS and not (group == "generator" and not run.generator.tunable):
-            component: Component = getattr(run, group)
-            found |= _flat(group, component.identity() | {"class": component.title()})
-    found["dataset.domain"] = run.dataset.domain
+    run = plan.run
+    identities = {group: getattr(run, group).identity() for group in SETTING_GROUPS}
+    # The plan has listed the dataset's files, which may take a second.
+    identities["dataset"] = plan.dataset.identity["dataset"]
     if run.generator.tunable:  # a control is a method, not a setting that methods share
-        found["generator.digest"] = run.generator.digest()[:16]
-    for node in ("sampler", "prior_sampler", "budget", "storage"):
-        found |= _flat(node, getattr(run, node).identity())
-    overridden = {k: v for k, v in run.seeds.identity().items() if v is not None}
-    found |= _flat("seeds", overridden)
-    found |= {f"external.{name}": other.title() for name, other in run.external.items()}
-    return found | {"size_unit": run.unit} | _flat("", run.splitting.identity())
+        identities["generator"] = plan.base["class"]
+    settings: dict[str, str] = {}
+    for group, identity in identities.items():
+        settings |= _flat(group, identity | {"class": getattr(run, group).title()})
+    settings["dataset.domain"] = run.dataset.domain
+    if run.generator.tunable:
+        settings["generator.digest"] = plan.base["digest"][:16]
+    for node in NODES:
+        settings |= _flat(node, getattr(run, node).identity())
+    settings |= _flat("seeds", {k: v for k, v in run.seeds.identity().items() if v is not None})
+    settings |= {f"external.{name}": other.title() for name, other in run.external.items()}
+    return settings | {"size_unit": run.unit} | _flat("", run.splitting.identity())
 
 
 def _flat(prefix: str, value: object) -> dict[str, str]:
@@ -80,28 +124,11 @@ def _flat(prefix: str, value: object) -> dict[str, str]:
     return {prefix: str(value)}
 
 
-def planned_of(run: Run, label: str) -> PlannedRun:
-    """What a table knows of a run before it is finished."""
-    parts = {group: getattr(run, group).identity() for group in METHOD_GROUPS}
-    if not run.selects:
-        del parts["selector"]
-    if not run.generator.tunable:
-        parts["generator"] = run.generator.identity()
-    return PlannedRun(
-        method=label,
-        method_key=digest_of(parts),
-        size=run.tuning_size,
-        seed=run.seed,
-        settings=settings_of(run),
-        is_control=run.is_control,
-    )
-
-
-def row_of(result: Result, label: str) -> RunRow:
-    """A run's row for the table."""
+def row_of(result: Result, job: Planned) -> RunRow:
+    """A finished run's row for the table."""
     replicates = result.resampled()
     return RunRow(
-        **vars(planned_of(result.run, label)),
+        **vars(job.row),
         evaluation_key=result.plan.scores.key,
         metrics=result.metrics,
         resampled={} if replicates is None else dict(zip(LEGS, replicates.T, strict=True)),

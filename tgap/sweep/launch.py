@@ -6,14 +6,14 @@ Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99
 import logging
 import os
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tgap.analysis.comparison import Comparison, compare
-from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.analysis.rows import RunRow
 from tgap.composition.compose import (
     CONFIG_NAME,
     build_run,
@@ -22,11 +22,13 @@ from tgap.composition.compose import (
     hydra_ready,
     sound_parts,
 )
-from tgap.composition.config import Run
+from tgap.composition.config import Run, components_in
 from tgap.core.errors import ConfigError, StoreError, TgapError
 from tgap.core.files import home_folder
-from tgap.pipeline.preflight.runs import check_parts, check_runs
-from tgap.sweep.identity import method_label, planned_of, sweep_key_of
+from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight.runs import check_components, check_runs
+from tgap.pipeline.preflight.work import check_work
+from tgap.sweep.identity import Planned, planned, sweep_key_of
 from tgap.sweep.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -35,8 +37,6 @@ if TYPE_CHECKING:
 
 SWEEP_VARIABLE = "TGAP_SWEEP"
 """Tells the runs of a sweep, also those in other processes, which sweep they belong to."""
-
-
 log = logging.getLogger(__name__)
 
 
@@ -73,15 +73,12 @@ def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = No
     """
     with hydra_ready(config_dir) as hydra:
         jobs = expand(hydra, overrides) if sweep else [list(overrides)]
-        runs = check_jobs(hydra, jobs)
+        planned_runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
-        with environment(TGAP_HOME=str(home_folder())):
-            planned = [
-                planned_of(run, method_label(run, job)) for run, job in zip(runs, jobs, strict=True)
-            ]
+        with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs):
             if sweep:
-                return _swept(hydra, overrides, runs, planned)
-            return _compared([_single(hydra, overrides)], planned)
+                return _swept(hydra, overrides, planned_runs)
+            return _compared([_single(hydra, overrides)], planned_runs)
 
 
 def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
@@ -91,10 +88,10 @@ def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
     return outcome
 
 
-def _compared(outcomes: Sequence[Outcome], planned: Sequence[PlannedRun]) -> Launched:
+def _compared(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> Launched:
     """Compare what is finished; what was planned and is not finished is missing."""
     rows = [outcome.row for outcome in outcomes if outcome.row is not None]
-    return Launched(outcomes, compare(rows, planned))
+    return Launched(outcomes, compare(rows, [job.row for job in jobs]))
 
 
 @contextmanager
@@ -110,12 +107,10 @@ def output_folder() -> Iterator[None]:
         ) from error
 
 
-def _swept(
-    hydra: "Hydra", overrides: Sequence[str], runs: Sequence[Run], planned: Sequence[PlannedRun]
-) -> Launched:
+def _swept(hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[Planned]) -> Launched:
     """Launch a sweep inside its parent record."""
-    recorder = Recorder(home_folder(), sweep_key_of(runs))
-    recorder.open_sweep(runs, planned, list(overrides))
+    recorder = Recorder(home_folder(), sweep_key_of(jobs))
+    recorder.open_sweep(jobs, overrides)
     launched = Launched([], Comparison((), (), ()))
     status = "KILLED"
     try:
@@ -123,11 +118,11 @@ def _swept(
             batches = hydra.multirun(
                 config_name=CONFIG_NAME, task_function=task, overrides=all_swept(overrides)
             )
-        launched = _compared([job.return_value for batch in batches for job in batch], planned)
+        launched = _compared([job.return_value for batch in batches for job in batch], jobs)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
     finally:
-        recorder.close_sweep(runs[0], launched.comparison, status)
+        recorder.close_sweep(jobs[0].run, launched.comparison, status)
     return launched
 
 
@@ -169,8 +164,22 @@ def environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
-    """Compose, build and check every run, and tell all problems at once.
+_planned: list[Planned] = []
+"""Runs of this process's command line, so that a run is not planned anew when its turn comes."""
+
+
+@contextmanager
+def remembered(jobs: Sequence[Planned]) -> Iterator[None]:
+    """Inside, ``task`` knows these runs, unless a launcher moved it to another process."""
+    _planned[:] = jobs
+    try:
+        yield
+    finally:
+        _planned.clear()
+
+
+def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Planned]:
+    """Compose, build, check and plan every run, and tell all problems at once.
 
     Raises:
         ConfigError: With each problem once.
@@ -182,11 +191,25 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Run]:
             runs.append(compose_run(hydra, job))
         except ConfigError as error:
             problems += error.problems
-            problems += check_parts(sound_parts(hydra, job))
-    problems += check_runs(runs, home_folder())
+            problems += check_sound_parts(sound_parts(hydra, job))
+    try:
+        plans = check_runs(runs, home_folder())
+    except ConfigError as error:
+        problems += error.problems
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    return runs
+    return [planned(plan, job) for plan, job in zip(plans, jobs, strict=True)]
+
+
+def check_sound_parts(parts: Mapping[str, Any]) -> list[str]:
+    """What is wrong with the parts of a run that is not sound as a whole.
+
+    So that whoever lacks the data learns at once that weights and a GPU are missing too.
+    """
+    problems = check_components([components_in(parts)])
+    if {"generator", "budget", "sampler"} <= parts.keys():
+        problems += check_work(parts["generator"], parts["budget"], parts["sampler"])
+    return problems
 
 
 def task(config: "DictConfig") -> Outcome:
@@ -199,11 +222,12 @@ def task(config: "DictConfig") -> Outcome:
 
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        run = build_run(config)
+        run, overrides = build_run(config), list(HydraConfig.get().overrides.task)
+        known = (job for job in _planned if job.run == run)
+        job = next(known, None) or planned(plan(run), overrides)
         recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
-        overrides = list(HydraConfig.get().overrides.task)
-        result, row = recorder.execute(run, overrides)
-        pictures = result.artifacts.get("pictures")
+        result, row = recorder.execute(job, overrides)
+        pictures = result.artifacts.pictures
         return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
     except TgapError as error:
         log.log(logging.ERROR, "%s", error, exc_info=full_error)

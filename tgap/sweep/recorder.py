@@ -1,27 +1,23 @@
 """Runs a run and records it: journal and MLflow through the tracker, a row for the table."""
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 from tgap.analysis.comparison import Comparison, metrics_of
-from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.analysis.rows import RunRow
 from tgap.analysis.verdicts import verdicts
 from tgap.composition.config import Run
 from tgap.composition.schema import data_of
-from tgap.pipeline.plan import Plan, plan
-from tgap.pipeline.result import Result
+from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stages import execute
 from tgap.report.summary import summary
 from tgap.report.table import markdown
 from tgap.store import Store
 from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
-from tgap.sweep.history import PLANNED, RESAMPLED, as_json, record_planned
-from tgap.sweep.identity import method_label, params_of, planned_of, row_of, run_key_of
+from tgap.sweep.history import PLANNED, as_json, record_planned
+from tgap.sweep.identity import Planned, params_of, row_of
 from tgap.tracking import RunLog, Tracker, resolve_uri
-
-log = logging.getLogger(__name__)
 
 
 class Recorder:
@@ -35,55 +31,47 @@ class Recorder:
     def __init__(self, home: Path, sweep_key: str | None = None) -> None:
         self.home, self.sweep_key = home, sweep_key
 
-    def _tracker(self, run: Run) -> Tracker:
-        return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
-
-    def execute(self, run: Run, overrides: Sequence[str]) -> tuple[Result, RunRow]:
+    def execute(self, job: Planned, overrides: Sequence[str]) -> tuple[Result, RunRow]:
         """Execute a run and record it.
 
         Args:
-            run: The run.
+            job: The run.
             overrides: What was said on the command line.
 
         Returns:
             The result, and its row for the table.
         """
-        its, label = plan(run), method_label(run, overrides)
-        name = f"{label} size={run.size} seed={run.seed}"
-        tags = {"tgap.overrides": " ".join(overrides), "tgap.result_key": its.result_key}
-        params = params_of(run, label) | self._dataset_digest(its)
-        with self._tracker(run).run(run_key_of(run, its), name, params, tags) as log:
+        run, plan, store = job.run, job.plan, Store(self.home / "store")
+        name = f"{job.row.method} size={run.size} seed={run.seed}"
+        tags = {"tgap.overrides": " ".join(overrides), "tgap.result_key": plan.result_key}
+        params = params_of(job)
+        if (dataset := store.find(plan.dataset)) is not None:
+            params["dataset.digest"] = content_digest(dataset)
+        with self._tracker(run).run(job.key, name, params, tags) as log:
             log.config(data_of(run))
-            record_planned(log, planned_of(run, label), its.scores.key)
-
-            def on_stage(stage: str, result: Result) -> None:
-                log_stage(log, stage, result)
-
-            result = execute(run, Store(self.home / "store"), on_stage, its)
+            record_planned(log, job.row, plan.scores.key)
+            result = execute(plan, store, lambda stage, result: log_stage(log, stage, result))
             log.metrics(result.metrics)
             log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
             log.text(summary(result.metrics), "summary.txt")
             log_files(log, result)
-        return result, row_of(result, label)
+        return result, row_of(result, job)
 
-    def _dataset_digest(self, its: Plan) -> dict[str, object]:
-        """A digest of the dataset's content, wherever it was read from."""
-        dataset = Store(self.home / "store").find(its.dataset)
-        return {} if dataset is None else {"dataset.digest": content_digest(dataset)}
-
-    def open_sweep(
-        self, runs: Sequence[Run], planned: Sequence[PlannedRun], overrides: Sequence[str]
-    ) -> None:
+    def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
         words = " ".join(overrides)
-        self._tracker(runs[0]).open_sweep(
-            f"sweep {words}"[:200], len(runs), {"overrides": words}, {PLANNED: as_json(planned)}
+        rows = as_json([job.row for job in jobs])
+        self._tracker(jobs[0].run).open_sweep(
+            f"sweep {words}"[:200], len(jobs), {"overrides": words}, {PLANNED: rows}
         )
 
     def close_sweep(self, run: Run, comparison: Comparison, status: str) -> None:
         """Close the sweep's parent run with its table and the groups' numbers, by size."""
         texts = {"table.md": markdown(comparison)} if comparison.groups else {}
         self._tracker(run).close_sweep(status, metrics_of(comparison), texts)
+
+    def _tracker(self, run: Run) -> Tracker:
+        return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
 
 
 def log_stage(log: RunLog, stage: str, result: Result) -> None:
@@ -96,10 +84,11 @@ def log_stage(log: RunLog, stage: str, result: Result) -> None:
     log.metrics({f"seconds/{stage}": record.seconds, f"reused/{stage}": float(record.reused)})
     if stage == "classify":
         for side in ("real", "synthetic"):
-            counts = result.artifacts[f"{side} classifier"].read_json("images.json")
+            counts = getattr(result.artifacts, f"{side}_classifier").read_json("images.json")
             log.metrics({f"train_images/{side}": sum(counts.values())})
-    if stage == "finetune" and "generator" in result.artifacts:
-        for losses in result.artifacts["generator"].read_json("losses.json"):
+    generator = result.artifacts.generator
+    if stage == "finetune" and generator is not None:
+        for losses in generator.read_json("losses.json"):
             step = losses.pop("step")
             log.metrics({f"finetune/{name}": value for name, value in losses.items()}, step)
     log.flush()
@@ -107,11 +96,11 @@ def log_stage(log: RunLog, stage: str, result: Result) -> None:
 
 def log_files(log: RunLog, result: Result) -> None:
     """Log the run's pictures, and what its evaluators wrote down."""
-    if "pictures" in result.artifacts:
-        for picture in sorted(result.artifacts["pictures"].folder.glob("*.png")):
+    if result.artifacts.pictures is not None:
+        for picture in sorted(result.artifacts.pictures.folder.glob("*.png")):
             log.picture(picture)
-    for name in result.run.evaluators:
-        folder = result.artifacts[f"evaluation {name}"].folder
+    for name, evaluation in result.artifacts.evaluations.items():
+        folder = evaluation.folder
         for picture in sorted(folder.glob("*.png")):
             log.picture(picture, f"{name}_{picture.name}")
         if (folder / RESAMPLED).exists():

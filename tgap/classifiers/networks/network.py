@@ -109,9 +109,9 @@ class Network(Classifier):
         )
         return (batch.permute(0, 3, 1, 2).to(torch.float32) - mean) / std
 
-    def check(self, image_shape: tuple[int, ...]) -> list[str]:
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images too small for the network."""
-        size = image_shape[:2]
+        size = shape[:2]
         if min(size) >= self.smallest:
             return []
         return [

@@ -82,20 +82,24 @@ class PretrainedNetwork(Network):
                 raise DataError(f"cannot read the weights {self._file}: {error}") from error
         return identity
 
-    def check(self, image_shape: tuple[int, ...]) -> list[str]:
-        """Images too small for the network, and published weights that cannot be had.
+    def check(self) -> list[str]:
+        """Published weights that cannot be had.
 
-        These are downloaded now, and not when the classifier's turn comes, hours later perhaps.
+        They are downloaded now, and not when the classifier's turn comes, hours later perhaps.
         """
-        problems = []
-        if self.image_size is None:
-            problems += [f"{text}; set image_size" for text in super().check(image_shape)]
+        problems = super().check()
         if self.weights == self.published:
             try:
                 self._published_state()
             except DataError as error:
                 problems.append(str(error))
         return problems
+
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """Images too small for the network, if they are not brought to a size of their own."""
+        if self.image_size is not None:
+            return []
+        return [f"{text}; set image_size" for text in super().check_images(shape)]
 
     @property
     def _is_file(self) -> bool:

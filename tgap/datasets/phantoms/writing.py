@@ -1,10 +1,8 @@
 """Phantoms on disk, in the exact layout of NIH's ChestX-ray14."""
 
-import csv
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,19 +11,17 @@ from tgap.core.files import whole_folder
 from tgap.core.types import Images
 from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors, draw_typical
 from tgap.datasets.phantoms.picture import draw_all
+from tgap.datasets.radiographs.nih_table import COLUMNS
+from tgap.datasets.reading.tables import read_csv, write_csv
 
 TABLE = "Data_Entry_2017_v2020.csv"
-HEADER = (
-    "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,"
-    "OriginalImage[Width,Height],OriginalImagePixelSpacing[x,y]"
-)
-"""NIH's own; the commas inside of brackets make eleven columns."""
+HEADER = (*COLUMNS, "OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]")
+"""NIH's own, whose commas inside of brackets make eleven columns."""
 LARGEST = 112_120
 SMALLEST_SIZE = 16
 _FIRST_FOLDER, _NEXT_FOLDERS = 4_999, 10_000
 _FIELD = 360.0
 """Millimetres that a picture spans."""
-_QUIRKS = {1: "RGBA", 2: "I;16", 3: "P", 4: "LA"}
 _TEXT_FACTORS = ("view", "sex", "text")
 _README = """\
 Chest X-ray phantoms: drawn, not taken. Nobody is shown, and no diagnosis can be learnt from them.
@@ -43,13 +39,7 @@ finding, each of a patient of its own. truth.csv says which; images/ alone is wh
 
 
 def write_nih(
-    out: Path,
-    images: int,
-    size: int,
-    seed: int = 0,
-    *,
-    quirks: bool = False,
-    workers: int | None = None,
+    out: Path, images: int, size: int, seed: int = 0, *, workers: int | None = None
 ) -> None:
     """Write phantoms as NIH's folders, names, table and lists, and their factors beside them.
 
@@ -60,8 +50,6 @@ def write_nih(
         images: 1 to 112,120; at full scale the twelve folders hold as many as NIH's.
         size: Height and width, at least 16.
         seed: Which phantoms; a smaller set is the beginning of a larger one.
-        quirks: Store images 1 to 4 as RGBA, 16-bit, palette and grey with alpha, the picture
-            being the same: what a reader of NIH's files must cope with.
         workers: Threads; all cores by default.
 
     Raises:
@@ -70,7 +58,7 @@ def write_nih(
     """
     _check(images, size, seed)
     with whole_folder(out, "phantoms") as folder:
-        _write(folder, draw_factors(images, seed), size, quirks, workers)
+        _write(folder, draw_factors(images, seed), size, workers)
 
 
 def write_textbook(out: Path, images: int, size: int, seed: int = 0) -> None:
@@ -94,11 +82,11 @@ def write_textbook(out: Path, images: int, size: int, seed: int = 0) -> None:
     names = [f"figure_{i + 1:06d}.png" for i in range(images)]
     with whole_folder(out, "phantoms") as folder:
         (folder / "images").mkdir()
-        _write_csv(folder / "truth.csv", "file,label,findings", _truth(factors, names))
+        write_csv(folder / "truth.csv", ("file", "label", "findings"), _truth(factors, names))
         _write_factors(folder / "factors.csv", factors, names)
         about = _TEXTBOOK.format(images=images, size=size, seed=seed)
         (folder / "README.txt").write_text(about, "utf-8")
-        draw_all(factors, size, lambda i, image: _save(image, folder / "images" / names[i], "L"))
+        draw_all(factors, size, lambda i, image: _save(image, folder / "images" / names[i]))
 
 
 def _truth(factors: Factors, names: Sequence[str]) -> Iterator[tuple[str, str, str]]:
@@ -119,19 +107,15 @@ def read_factors(path: Path) -> Factors:
     Raises:
         DataError: If the file is missing or is no table of factors.
     """
+    cells = read_csv(path).columns
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
-        by_name = dict(zip(header, zip(*rows, strict=True), strict=True))
-        del by_name["Image Index"]
+        del cells["Image Index"]
         return Factors(
             {
-                name: np.array(cells, dtype=np.str_ if name in _TEXT_FACTORS else np.float64)
-                for name, cells in by_name.items()
+                name: np.array(column, dtype=np.str_ if name in _TEXT_FACTORS else np.float64)
+                for name, column in cells.items()
             }
         )
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError) as error:
         raise DataError(f"{path} is no table of phantoms' factors: {error}") from error
 
@@ -148,14 +132,14 @@ def _check(images: int, size: int, seed: int) -> None:
         raise ConfigError(*problems)
 
 
-def _write(folder: Path, factors: Factors, size: int, quirks: bool, workers: int | None) -> None:
+def _write(folder: Path, factors: Factors, size: int, workers: int | None) -> None:
     names = file_names(factors)
     paths = [folder / _image_folder(i) / "images" / name for i, name in enumerate(names)]
     for parent in dict.fromkeys(path.parent for path in paths):
         parent.mkdir(parents=True)
 
     def put(index: int, image: Images) -> None:
-        _save(image, paths[index], _QUIRKS.get(index, "L") if quirks else "L")
+        _save(image, paths[index])
 
     _write_table(folder / TABLE, factors, names, size)
     _write_factors(folder / "factors.csv", factors, names)
@@ -178,14 +162,10 @@ def _image_folder(index: int) -> str:
     return f"images_{1 + (index + _NEXT_FOLDERS - _FIRST_FOLDER) // _NEXT_FOLDERS:03d}"
 
 
-def _save(image: Images, path: Path, mode: str) -> None:
+def _save(image: Images, path: Path) -> None:
     from PIL import Image
 
-    grey = image[..., 0]
-    if mode == "I;16":
-        picture = Image.fromarray(grey.astype(np.uint16) * 257)
-    else:
-        picture = Image.fromarray(grey).convert(mode)
+    picture = Image.fromarray(image[..., 0])
     # run lengths after PNG's own filters: faster and smaller here than searching for matches
     picture.save(path, format="PNG", compress_level=1, compress_type=zlib.Z_RLE)
 
@@ -209,16 +189,9 @@ def _write_table(path: Path, factors: Factors, names: Sequence[str], size: int) 
         )
         for i in range(len(factors))
     )
-    _write_csv(path, HEADER, rows)
+    write_csv(path, HEADER, rows)
 
 
 def _write_factors(path: Path, factors: Factors, names: Sequence[str]) -> None:
     columns = [column.tolist() for column in factors.columns.values()]
-    header = ",".join(("Image Index", *factors.columns))
-    _write_csv(path, header, zip(names, *columns, strict=True))
-
-
-def _write_csv(path: Path, header: str, rows: Iterable[Sequence[Any]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(header + "\n")
-        csv.writer(file, lineterminator="\n").writerows(rows)
+    write_csv(path, ("Image Index", *factors.columns), zip(names, *columns, strict=True))

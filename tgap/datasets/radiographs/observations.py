@@ -1,11 +1,10 @@
 """The 14 observations of the CheXpert labeller, and what CheXpert and MIMIC-CXR share."""
 
-import logging
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,16 +13,13 @@ from tgap.core.component import option
 from tgap.core.digest import remembered_file_digest
 from tgap.core.errors import DataError
 from tgap.core.types import Bools, ImageSet, Indices, NewImages
-from tgap.datasets.base import Dataset
-from tgap.datasets.reading import decoding
+from tgap.datasets.reading.decoding import FITS
+from tgap.datasets.reading.folder import FolderDataset
 from tgap.datasets.reading.listing import Listing, list_images
+from tgap.datasets.reading.notes import NOTED, counted, excluded, first
 from tgap.datasets.reading.tables import Table
 
-log = logging.getLogger(__name__)
-
-
 NO_FINDING = "No Finding"
-
 
 PATHOLOGIES = (
     "Enlarged Cardiomediastinum",
@@ -40,33 +36,12 @@ PATHOLOGIES = (
     "Fracture",
 )
 
-
 OBSERVATIONS = (NO_FINDING, *PATHOLOGIES, "Support Devices")
 """In the order of CheXpert's table; MIMIC-CXR's is alphabetical."""
 
-
 BINARY: tuple[str, ...] = ("no_finding", "unhealthy")
 
-
 _CELLS = {"": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
-
-
-_TOLD = 10
-"""How many lines, files or patients a message names."""
-
-
-_NOTED = 100
-"""How many excluded files of a kind the notes name."""
-
-
-_WORDS = {
-    "other_views": "images of other views than frontal ones",
-    "unlabelled": "images of studies without observations",
-    "uncertain": "images with uncertain observations",
-    "contradictory": "images with both 'No Finding' and a pathology",
-    "undecided": "images with neither 'No Finding' nor a pathology",
-    "unlisted": "image files that the tables do not name",
-}
 
 
 @dataclass(frozen=True)
@@ -120,46 +95,13 @@ def parse(table: Table) -> NDArray[np.int8]:
     """
     found = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
     for column, name in enumerate(OBSERVATIONS):
-        refuse(
-            table,
+        table.refuse(
             name,
             lambda cell: cell not in _CELLS,
             "must be 1 (positive), 0 (negative), -1 (uncertain) or empty (not mentioned)",
         )
         found[:, column] = [_CELLS[cell] for cell in table.columns[name]]
     return found
-
-
-def refuse(table: Table, name: str, wrong: Callable[[str], Any], what: str) -> None:
-    """Raise an error if cells of a column are wrong; it tells the first ones with their lines."""
-    column = table.columns[name]
-    refused = {cell for cell in set(column) if wrong(cell)}
-    if refused:
-        bad = (row for row, cell in enumerate(column) if cell in refused)
-        told = first([f"{column[row]!r} on line {table.lines[row]}" for row in bad])
-        raise DataError(f"table {table.name}: '{name}' {what}; got {told}")
-
-
-def refuse_repeats(table: Table, name: str) -> None:
-    """Raise an error if a cell of a column stands on two lines."""
-    line: dict[str, int] = {}
-    for cell, number in zip(table.columns[name], table.lines, strict=True):
-        if cell in line:
-            raise DataError(
-                f"table {table.name}: lines {line[cell]} and {number} both name {cell} as "
-                f"'{name}'; leave one of them"
-            )
-        line[cell] = number
-
-
-def first(names: Sequence[str]) -> str:
-    """The first names of many, and how many more there are.
-
-    >>> first(["a", "b"])
-    'a, b'
-    """
-    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
-    return ", ".join(names[:_TOLD]) + more
 
 
 def label(observations: NDArray[np.int8], labels: str, uncertain: str) -> Labelling:
@@ -203,8 +145,10 @@ def label(observations: NDArray[np.int8], labels: str, uncertain: str) -> Labell
 
 
 @dataclass(kw_only=True)
-class ObservedRadiographs(Dataset):
+class ObservedRadiographs(FolderDataset):
     """Base of datasets whose tables hold the 14 observations."""
+
+    _what: ClassVar[str] = "a folder"
 
     path: str = option("", "folder of the tables and the images", in_key=False)
     domain: str = option("chest X-ray", "what the images show, in the words of a prompt")
@@ -217,55 +161,23 @@ class ObservedRadiographs(Dataset):
         choices=("zeros", "ones", "ignore"),
     )
     views: str = option("frontal", "frontal views, or all", choices=("frontal", "all"))
-    size: int = option(256, "height and width that images are brought to", low=8)
-    fit: str = option(
-        "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
-    )
-    bad_files: str = option(
-        "error",
-        "what to do about files that are missing or cannot be read",
-        choices=decoding.BAD_FILES,
-    )
+    fit: str = option("crop", "centre crop, squash or pad to a square with black", choices=FITS)
     official_split: bool = option(True, "keep the source's own test set as the test set")
 
-    def problems(self) -> list[str]:
-        """What can be told without reading a file."""
-        if not self.path:
-            return ["path must name a folder, got ''"]
-        given = Path(self.path).expanduser()
-        if not given.is_dir():
-            return [f"path must name an existing folder, got {self.path!r} ({given.absolute()})"]
+    def _folder_problems(self) -> list[str]:
         try:
             self._tables()
         except DataError as error:
             return [str(error)]
-        except OSError as error:
-            return [f"path must name a folder that can be read: {error}"]
         return []
 
     def identity(self) -> dict[str, Any]:
-        """The fields, and digests of the files instead of the path.
-
-        Images count by relative path, size and time of change, tables by their content.
-
-        Raises:
-            DataError: If the folder or a table cannot be read.
-        """
-        tables = self._tables()
+        """As of every folder; tables count by their content."""
         try:
-            digests = {name: remembered_file_digest(file) for name, file in tables.items()}
+            tables = {name: remembered_file_digest(file) for name, file in self._tables().items()}
         except OSError as error:
             raise DataError(f"cannot read the tables in {self._root}: {error}") from error
-        return super().identity() | {"files": list_images(self._root).digest(), "tables": digests}
-
-    def stored_bytes(self) -> int:
-        """Of all image files, used or not."""
-        return len(list_images(self._root).files) * self.size * self.size
-
-    @property
-    def _root(self) -> Path:
-        """The folder that holds the tables."""
-        return Path(self.path).expanduser()
+        return super().identity() | {"tables": tables}
 
     @abstractmethod
     def _tables(self) -> dict[str, Path]:
@@ -275,49 +187,37 @@ class ObservedRadiographs(Dataset):
     def _records(self, listing: Listing) -> Records: ...
 
     def _load(self, new_images: NewImages) -> ImageSet:
-        root = self._root
-        listing = list_images(root)
+        listing = list_images(self._root)
         records = self._records(listing)
         _refuse_shared_patients(records)
         views = np.flatnonzero(records.frontal | (self.views == "all"))
-        made = label(records.observations[views], self.labels, self.uncertain)
-        counts = dict(records.notes) | {
-            "other_views": len(records.files) - len(views),
-            **made.left_out,
-            "unlisted": len(set(listing.files).difference(records.files)),
-        }
-        rows = views[made.kept]
-        files = [records.files[row] for row in rows]
-        notes = _reported(counts)
-        if not files:
-            raise DataError(f"dataset '{self.title()}' has no image with a label left: {notes}")
-        missing = {name: "there is no such file" for name in files if name not in listing.files}
-        decoding.refuse_or_warn(missing, len(files), self.bad_files)
-        there = np.array([i for i, name in enumerate(files) if name not in missing], dtype=np.int64)
-        names = [files[i] for i in there]
-        decoded = decoding.decode_all(
-            [root / name for name in names],
-            names,
-            self.size,
-            "grey",
-            self.fit,
-            new_images,
-            self.bad_files,
+        labelling = label(records.observations[views], self.labels, self.uncertain)
+        named = set(records.files)
+        notes: dict[str, Any] = counted(
+            **records.notes,
+            other_views=len(records.files) - len(views),
+            **labelling.left_out,
+            unlisted=[file for file in listing.files if file not in named],
         )
-        kept = there[decoded.kept]
-        rows = rows[kept]
+        rows = views[labelling.kept]
+        if not len(rows):
+            raise DataError(f"dataset '{self.title()}' has no image with a label left: {notes}")
+        files = [records.files[row] for row in rows]
+        paths = [file if file in listing.files else None for file in files]
+        decoded, left_out = self._decoded(files, paths, new_images, fit=self.fit)
+        kept, rows = decoded.kept, rows[decoded.kept]
         metadata = {"file": np.array(records.files, dtype=np.str_), **records.metadata}
         official = records.official_test if self.official_split else None
         return ImageSet(
             images=decoded.images,
-            labels=made.labels[kept],
-            label_names=made.names,
-            findings=made.findings[kept],
+            labels=labelling.labels[kept],
+            label_names=labelling.names,
+            findings=labelling.findings[kept],
             finding_names=PATHOLOGIES,
             patients=records.patients[rows],
             metadata={name: column[rows] for name, column in metadata.items()},
             official_test=None if official is None else official[rows],
-            notes=notes | _excluded(missing=list(missing), unreadable=list(decoded.bad)),
+            notes=notes | excluded(left_out, NOTED),
         )
 
 
@@ -331,22 +231,3 @@ def _refuse_shared_patients(records: Records) -> None:
             "patients must not stand on both sides of a split, but these have images in the "
             f"official test set and also outside it: {first([str(each) for each in shared])}"
         )
-
-
-def _reported(counts: Mapping[str, int]) -> dict[str, Any]:
-    """Counts for the notes, and a warning for each that is not 0."""
-    found = {what: count for what, count in counts.items() if count}
-    for what, count in found.items():
-        log.warning("%d %s are left out", count, _WORDS[what])
-    return found
-
-
-def _excluded(**files: Sequence[str]) -> dict[str, Any]:
-    """Excluded files for the notes: the first names of each kind, and how many there are."""
-    some = {kind: names for kind, names in files.items() if names}
-    if not some:
-        return {}
-    return {
-        "excluded": {kind: list(names[:_NOTED]) for kind, names in some.items()},
-        "excluded_counts": {kind: len(names) for kind, names in some.items()},
-    }

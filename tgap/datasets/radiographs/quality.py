@@ -10,12 +10,8 @@ from tgap.core.types import Floats, Images
 
 MOST_INVERTED = 0.25
 """A larger share of inverted images than this is not believed."""
-
-
 _SAMPLE = 1024
 """Images that the mean image is taken over, evenly spaced."""
-
-
 _BLOCK_VALUES = 4_000_000
 """Pixels that are held as float32 at a time."""
 

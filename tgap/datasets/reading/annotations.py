@@ -1,6 +1,5 @@
 """What is said of each image file: by the folder it lies in, or by a table's rows."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -10,24 +9,11 @@ from tgap.core.errors import DataError
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
 from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.notes import counted, first
 from tgap.datasets.reading.tables import Table
-
-log = logging.getLogger(__name__)
-
 
 UNKNOWN = "image"
 """The label of images whose labels are not known."""
-
-
-_TOLD = 10
-"""How many files or lines a message names."""
-
-
-_WORDS = {
-    "duplicate_rows": "rows that repeat another one are",
-    "unlisted": "image files that the table does not name are",
-    "other_files": "files that are no images by their names are",
-}
 
 
 @dataclass(frozen=True)
@@ -72,19 +58,20 @@ def from_folders(listing: Listing) -> Annotations:
     loose = [name for name in listing.files if "/" not in name]
     if loose:
         raise DataError(
-            f"{len(loose)} image files are in no label's folder: {_first(loose)}; move them into "
+            f"{len(loose)} image files are in no label's folder: {first(loose)}; move them into "
             "one, or name a table of labels by dataset.table"
         )
     labels = [name.partition("/")[0] for name in listing.files]
     empty = sorted(set(listing.folders) - set(labels))
     if empty:
         raise DataError(
-            f"no image files in the folder of label {_first(empty)}; remove it, or put files "
+            f"no image files in the folder of label {first(empty)}; remove it, or put files "
             f"there that end with {', '.join(SUFFIXES)}"
         )
-    notes = _reported(other_files=listing.others)
-    findings: list[tuple[str, ...]] = [()] * len(labels)
-    return Annotations(list(listing.files), [(label,) for label in labels], findings, notes=notes)
+    notes = counted(other_files=listing.others)
+    return Annotations(
+        list(listing.files), [(label,) for label in labels], [()] * len(labels), notes=notes
+    )
 
 
 def without_labels(listing: Listing) -> Annotations:
@@ -95,10 +82,9 @@ def without_labels(listing: Listing) -> Annotations:
     """
     if not listing.files:
         raise DataError(f"there are no image files; they must end with {', '.join(SUFFIXES)}")
-    none: list[tuple[str, ...]] = [()] * len(listing.files)
-    labels: list[tuple[str, ...]] = [(UNKNOWN,)] * len(listing.files)
-    notes = _reported(other_files=listing.others)
-    return Annotations(list(listing.files), labels, none, notes=notes)
+    count = len(listing.files)
+    notes = counted(other_files=listing.others)
+    return Annotations(list(listing.files), [(UNKNOWN,)] * count, [()] * count, notes=notes)
 
 
 def from_table(
@@ -129,9 +115,16 @@ def from_table(
             f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
             "rename it, for the metadata's 'file' is the image's path"
         )
-    for column in (columns.file, columns.label, columns.patient):
-        if column is not None and not (unlabelled and column == columns.label):
-            _refuse_blanks(table, column, separator if column == columns.label else "")
+    _refuse_blanks(table, columns.file)
+    if columns.patient is not None:
+        _refuse_blanks(table, columns.patient)
+    if columns.label is not None and not unlabelled:
+        _refuse_blanks(
+            table,
+            columns.label,
+            separator,
+            ", or, if an image may have no label, name the labels that may occur by dataset.labels",
+        )
     files = _relative(table, columns.file)
     rows = _distinct(table, files, columns.file)
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
@@ -139,7 +132,7 @@ def from_table(
 
     def picked(name: str) -> list[str]:
         column = table.columns[name]
-        return [column[row].strip() for row in present.values()]
+        return [column[row] for row in present.values()]
 
     def picked_names(name: str | None) -> list[tuple[str, ...]]:
         cells = [""] * len(present) if name is None else picked(name)
@@ -154,34 +147,34 @@ def from_table(
         patients=None if columns.patient is None else picked(columns.patient),
         metadata={name: picked(name) for name in others},
         missing=missing,
-        notes=_reported(
+        notes=counted(
             duplicate_rows=[file for row, file in enumerate(files) if rows[file] != row],
             unlisted=[name for name in listing.files if name not in rows],
         ),
     )
 
 
-def _refuse_blanks(table: Table, name: str, separator: str) -> None:
+def _refuse_blanks(table: Table, name: str, separator: str = "", remedy: str = "") -> None:
     column = table.columns[name]
     blank = [
         str(line)
         for line, cell in zip(table.lines, column, strict=True)
-        if not (split_cell(cell, separator) if separator else cell.strip())
+        if not (split_cell(cell, separator) if separator else cell)
     ]
     if blank:
         raise DataError(
-            f"table {table.name}: column '{name}' is empty on line {_first(blank)}; fill it in, "
-            "or remove the rows"
+            f"table {table.name}: column '{name}' is empty on line {first(blank)}; fill it in, "
+            f"or remove the rows{remedy}"
         )
 
 
 def _relative(table: Table, name: str) -> list[str]:
     """Paths in their plain form, none of which can leave the folder."""
-    paths = [PurePosixPath(cell.strip()) for cell in table.columns[name]]
+    paths = [PurePosixPath(cell) for cell in table.columns[name]]
     outside = [str(path) for path in paths if path.is_absolute() or ".." in path.parts]
     if outside:
         raise DataError(
-            f"table {table.name} names files by absolute paths or with '..': {_first(outside)}; "
+            f"table {table.name} names files by absolute paths or with '..': {first(outside)}; "
             "paths must be relative to dataset.path and stay in it"
         )
     return [path.as_posix() for path in paths]
@@ -189,32 +182,19 @@ def _relative(table: Table, name: str) -> list[str]:
 
 def _distinct(table: Table, files: Sequence[str], file_column: str) -> dict[str, int]:
     """The first row of each file; others must be the same."""
-    first: dict[str, int] = {}
+    rows: dict[str, int] = {}
     columns = [column for name, column in table.columns.items() if name != file_column]
     for row, file in enumerate(files):
-        known = first.setdefault(file, row)
-        if any(column[row] != column[known] for column in columns):
+        earlier = rows.setdefault(file, row)
+        if any(column[row] != column[earlier] for column in columns):
             raise DataError(
-                f"table {table.name}: lines {table.lines[known]} and {table.lines[row]} say "
+                f"table {table.name}: lines {table.lines[earlier]} and {table.lines[row]} say "
                 f"different things of {file}; leave one of them"
             )
-    return first
+    return rows
 
 
 def _reason(file: str) -> str:
     if not file.lower().endswith(SUFFIXES):
         return f"its name does not end with {', '.join(SUFFIXES)}"
     return "there is no such file"
-
-
-def _reported(**left_out: Sequence[str]) -> dict[str, int]:
-    """Counts for the notes, and a warning for each that is not 0."""
-    found = {what: len(names) for what, names in left_out.items() if names}
-    for what, count in found.items():
-        log.warning("%d %s left out: %s", count, _WORDS[what], _first(left_out[what]))
-    return found
-
-
-def _first(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
-    return ", ".join(names[:_TOLD]) + more

@@ -1,7 +1,6 @@
 """Image files to arrays of one size: decoded in parallel, bad files told by name and reason."""
 
 import io
-import logging
 import os
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -18,45 +17,30 @@ from tgap.core.progress import progress
 from tgap.core.types import Bools, Images, Indices, NewImages, Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading.dicom import is_dicom, read_dicom
+from tgap.datasets.reading.notes import refuse_or_warn
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-log = logging.getLogger(__name__)
-
-
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 """What Pillow reads; DICOM is read through pydicom."""
 
-
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
-
 
 MAX_PIXELS = 100_000_000
 """A header that promises more is taken for a decompression bomb."""
 
-
 COLORS = ("grey", "rgb")
-
 
 FITS = ("crop", "squash", "pad")
 
-
 BAD_FILES = ("error", "exclude")
-
 
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 
-
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
-
-_TOLD = 10
-"""How many bad files a message names."""
-
-
 _COPY_BLOCK = 1024
-
 
 FLUSHED = 1024
 """So many images are decoded before they are marked as done, for a process that may be killed."""
@@ -157,10 +141,10 @@ def decode_all(
     bad = _put_all(put, sources, images, filled, workers or os.cpu_count() or 1)
     if not bad:
         return Decoded(images, np.arange(len(sources), dtype=np.int64), {})
-    told = {names[row]: reason for row, reason in bad.items()}
-    refuse_or_warn(told, len(sources), bad_files)
-    kept = np.array([row for row in range(len(sources)) if row not in bad], dtype=np.int64)
-    return Decoded(_only(images, kept, new_images), kept, told)
+    reasons = {names[row]: reason for row, reason in bad.items()}
+    refuse_or_warn(reasons, len(sources), bad_files)
+    kept = np.delete(np.arange(len(sources), dtype=np.int64), list(bad))
+    return Decoded(copied(images, kept, new_images), kept, reasons)
 
 
 def _put_all(
@@ -205,39 +189,18 @@ def _mark(filled: Bools, rows: list[int], images: Images) -> None:
     rows.clear()
 
 
-def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str) -> None:
-    """Apply the policy for bad files.
-
-    Args:
-        bad: Reason by name.
-        total: How many files there are, the bad ones included.
-        bad_files: ``error`` or ``exclude``.
-
-    Raises:
-        DataError: If the policy is ``error``, or no file is left; it names the first files.
-    """
-    if not bad:
-        return
-    lines = [f"  - {name}: {reason}" for name, reason in list(bad.items())[:_TOLD]]
-    if len(bad) > _TOLD:
-        lines.append(f"  - and {len(bad) - _TOLD} more")
-    text = "\n".join([f"{len(bad)} of {total} image files cannot be used:", *lines])
-    if len(bad) == total:
-        raise DataError(f"{text}\nno image is left")
-    if bad_files == "error":
-        raise DataError(
-            f"{text}\nrepair or remove them, or leave them out with dataset.bad_files=exclude"
-        )
-    log.warning("%s\nthey are left out (dataset.bad_files=exclude)", text)
+def copied(images: Images, rows: Indices, new_images: NewImages) -> Images:
+    """Some images in an array of their own."""
+    result = new_images((len(rows), *images.shape[1:]))
+    copy_rows(images, rows, result)
+    return result
 
 
-def _only(images: Images, kept: Indices, new_images: NewImages) -> Images:
-    """The rows ``kept``, copied in blocks: the array may be larger than memory."""
-    found = new_images((len(kept), *images.shape[1:]))
-    for start in range(0, len(kept), _COPY_BLOCK):
+def copy_rows(images: Images, rows: Indices, to: Images) -> None:
+    """Copy images in blocks: the arrays may be larger than memory."""
+    for start in range(0, len(rows), _COPY_BLOCK):
         block = slice(start, start + _COPY_BLOCK)
-        found[block] = images[kept[block]]
-    return found
+        to[block] = images[rows[block]]
 
 
 def _read(source: Path | bytes, mode: str) -> "Image":

@@ -14,17 +14,11 @@ from tgap.core.files import write_json
 from tgap.core.types import Bools, ImageSet, Indices, Split
 from tgap.core.words import words_of
 from tgap.datasets.base import Dataset
-from tgap.datasets.textbook import Textbook
 
 FILE = "labeller.json"
-
-
 _DIGITS = 16
 """Of an image's SHA-256: two of 100,000 images share them once in some 10^9 datasets."""
-
-
 _BLOCK = 1024
-
 
 log = logging.getLogger(__name__)
 
@@ -54,25 +48,26 @@ def write_learned(
     )
 
 
-def problems_with_learned(
-    dataset: Dataset, data: ImageSet, split: Split, words: Sequence[str]
+def problems_with_labeller(
+    folder: Path, real: Dataset, data: ImageSet, split: Split, words: Sequence[str]
 ) -> list[str]:
-    """Whether labels of a textbook come from a labeller that knows images of real_test.
+    """Whether whoever labelled a folder's images knows images of real_test.
 
     It must know neither these nor other images of their patients. Where it read the real images as
     they are read here, their pixels decide. Otherwise the names of their files do. What cannot be
     told is a warning.
 
     Args:
-        dataset: The run's; others than ``Textbook`` have no problems.
-        data: The same, read.
+        folder: Of the labelled images.
+        real: The dataset that real_test is drawn from.
+        data: The run's images; those of ``real`` come first.
         split: Its sets.
         words: The run's words that choose real_test, for the remedy.
+
+    Raises:
+        DataError: If what the labeller left beside the images cannot be read.
     """
-    folder = getattr(getattr(dataset, "tuning", None), "path", None)
-    if not isinstance(dataset, Textbook) or not isinstance(folder, str):
-        return []
-    file = Path(folder).expanduser() / FILE
+    file = folder / FILE
     if not file.is_file():
         log.info(
             "there is no %s, so nothing is known of who labelled dataset.tuning; if it was a "
@@ -80,14 +75,13 @@ def problems_with_learned(
             file,
         )
         return []
-    learned = _read(file)
     tested = np.isin(data.patients, data.patients[split.real_test])
     rows = np.flatnonzero(tested).astype(np.int64)
-    known, how = _known(learned, dataset.real, data, rows)
+    known, how = _known(_read(file), real, data, rows)
     if not known.any():
         return []
     count = int(np.isin(rows[known], split.real_test).sum())
-    again = " ".join([*words_of(dataset.real, "dataset"), *words])
+    again = " ".join([*words_of(real, "dataset"), *words])
     return [
         f"the classifier that labelled dataset.tuning ({file}) knows {count:,} of the "
         f"{len(split.real_test):,} images of real_test and {int(known.sum()) - count:,} others of "
@@ -98,9 +92,9 @@ def problems_with_learned(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        found = json.loads(file.read_text("utf-8"))
-        if {"shape", "fit", "files", "pixels"} <= found.keys():
-            return dict(found)
+        learned = json.loads(file.read_text("utf-8"))
+        if {"shape", "fit", "files", "pixels"} <= learned.keys():
+            return dict(learned)
         reason = "it lacks some of shape, fit, files, pixels"
     except (OSError, ValueError, AttributeError) as error:
         reason = str(error)

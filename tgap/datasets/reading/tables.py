@@ -5,12 +5,14 @@ import gzip
 import json
 import operator
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tgap.core.errors import DataError, nearest
+from tgap.datasets.reading.notes import first
 
 SUFFIXES = (".csv", ".jsonl")
 
@@ -21,7 +23,7 @@ class Table:
 
     Args:
         name: What messages call the table.
-        columns: N cells by column; an empty cell is ``""``.
+        columns: N cells by column, stripped of surrounding space; an empty one is ``""``.
         lines: The line of the file that each row stands on, from 1 on; its last, where a quoted
             cell has several.
     """
@@ -44,14 +46,46 @@ class Table:
                 f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}"
             )
 
+    def refuse(self, name: str, wrong: Callable[[str], Any], what: str) -> None:
+        """Check the cells of a column.
+
+        Raises:
+            DataError: If some are wrong: ``what`` they must be, and the first with their lines.
+        """
+        column = self.columns[name]
+        refused = {cell for cell in set(column) if wrong(cell)}
+        if refused:
+            self.refuse_rows(name, [i for i, cell in enumerate(column) if cell in refused], what)
+
+    def refuse_rows(self, name: str, rows: Sequence[int], what: str) -> None:
+        """As ``refuse``, if the rows are known whose cells are wrong."""
+        if len(rows):
+            bad = [f"{self.columns[name][row]!r} on line {self.lines[row]}" for row in rows]
+            raise DataError(f"table {self.name}: '{name}' {what}; got {first(bad)}")
+
+    def refuse_repeats(self, name: str) -> None:
+        """Check that no cell of a column stands on two lines.
+
+        Raises:
+            DataError: If one does.
+        """
+        lines: dict[str, int] = {}
+        for cell, line in zip(self.columns[name], self.lines, strict=True):
+            if cell in lines:
+                raise DataError(
+                    f"table {self.name}: lines {lines[cell]} and {line} both name {cell} as "
+                    f"'{name}'; leave one of them"
+                )
+            lines[cell] = line
+
 
 def read_table(path: Path, separator: str = "|") -> Table:
-    """Read a table.
+    """Read a table of either kind.
 
     Args:
-        path: ``.csv`` (UTF-8, commas, a header line) or ``.jsonl`` (a JSON object a line). In
-            JSONL a key may be absent or null, which is an empty cell, and numbers and booleans
-            are kept as JSON writes them.
+        path: ``.csv``, as ``read_csv`` reads it, or ``.jsonl`` (a JSON object a line). In JSONL a
+            key may be absent or null, which is an empty cell, and numbers and booleans are kept as
+            JSON writes them.
         separator: Put between the items of a list in JSONL, which CSV writes into its cells.
 
     Returns:
@@ -61,78 +95,127 @@ def read_table(path: Path, separator: str = "|") -> Table:
         DataError: If the file is missing, of another kind or empty, no UTF-8, or has a line that
             cannot be read; the line is told.
     """
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
         raise DataError(f"table {path} must end with {' or '.join(SUFFIXES)}")
+    return read_csv(path) if suffix == ".csv" else _read_jsonl(path, separator)
+
+
+def read_csv(
+    path: Path, names: Sequence[str] = (), aliases: Mapping[str, str] | None = None
+) -> Table:
+    """Read a CSV, or some columns of it.
+
+    Args:
+        path: UTF-8, commas, a header line; compressed by gzip if it ends with ``.gz``.
+        names: The columns that are kept; all if empty.
+        aliases: Names of columns by what they are called in other editions of the table.
+
+    Returns:
+        The columns, in the order of ``names``; at least one row.
+
+    Raises:
+        DataError: If the file cannot be read, columns are missing (the nearest ones are told) or
+            there twice, a line has another number of cells than the header, or there are no rows.
+    """
+    opened = gzip.open if path.suffix == ".gz" else open
+    with _reading(path), opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+        return csv_table(file, path, names, aliases)
+
+
+def csv_table(
+    lines: Iterable[str],
+    path: Path,
+    names: Sequence[str] = (),
+    aliases: Mapping[str, str] | None = None,
+) -> Table:
+    """``read_csv`` of lines that are read already; ``path`` is what messages call them.
+
+    Not pandas: it takes a line that was cut off for one whose last cells are empty.
+    """
+    reader = csv.reader(lines, strict=True)
+    numbers, picked = [], []
     try:
-        table = reader(path, separator)
-    except OSError as error:
-        raise DataError(f"cannot read table {path}: {error.strerror or error}") from error
+        rows = (row for row in reader if row)
+        header = [name.strip() for name in next(rows, [])]
+        header = [(aliases or {}).get(name, name) for name in header]
+        width = max((number for number, name in enumerate(header, 1) if name), default=0)
+        names = names or header[:width]
+        positions = _positions(path, header[:width], names)
+        pick = operator.itemgetter(*positions, positions[0])  # of one alone it is no tuple
+        for row in rows:
+            if len(row) != width and (len(row) < width or any(row[width:])):
+                raise DataError(
+                    f"table {path}, line {reader.line_num}: {len(row)} cells, but the header has "
+                    f"{width} columns; quote a cell that holds a comma, or, if the file is cut "
+                    "off, copy it again"
+                )
+            numbers.append(reader.line_num)
+            picked.append(pick(row))
+    except csv.Error as error:
+        raise DataError(f"table {path}, line {reader.line_num}: {error}") from error
+    if not picked:
+        raise DataError(f"table {path} has no rows")
+    columns = zip(names, zip(*picked, strict=True), strict=False)
+    return Table(path.name, {name: [*map(str.strip, cells)] for name, cells in columns}, numbers)
+
+
+def _positions(path: Path, header: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Where the wanted columns stand."""
+    if not header:
+        raise DataError(f"table {path} is empty")
+    if "" in names:
+        raise DataError(f"table {path}: column {header.index('') + 1} has no name")
+    problems = [
+        f"two columns named '{name}'"
+        if name in header
+        else f"no column '{name}'{nearest(name, header)}"
+        for name in dict.fromkeys(names)
+        if header.count(name) != 1
+    ]
+    if problems:
+        raise DataError(f"table {path} has {'; '.join(problems)}")
+    return [header.index(name) for name in names]
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read table {path}: {reason}") from error
     except UnicodeDecodeError as error:
         raise DataError(f"table {path} is not UTF-8 text: {error}; save it as UTF-8") from error
-    if len(table) == 0:
-        raise DataError(f"table {path} has no rows")
-    return table
-
-
-def _read_csv(path: Path, separator: str) -> Table:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, strict=True)
-        try:
-            numbered = [(rows.line_num, row) for row in rows if row]
-        except csv.Error as error:
-            raise DataError(f"table {path}, line {rows.line_num}: {error}") from error
-    if not numbered:
-        raise DataError(f"table {path} is empty")
-    (_, header), *body = numbered
-    _check_header(path, header)
-    for line, row in body:
-        if len(row) != len(header):
-            raise DataError(
-                f"table {path}, line {line}: {len(row)} cells, but the header has {len(header)} "
-                "columns; quote a cell that holds a comma"
-            )
-    columns = {name: [row[i] for _, row in body] for i, name in enumerate(header)}
-    return Table(path.name, columns, [line for line, _ in body])
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    for number, name in enumerate(header, 1):
-        if not name.strip():
-            raise DataError(f"table {path}: column {number} has no name")
-        if name in header[: number - 1]:
-            raise DataError(f"table {path} has two columns named '{name}'")
 
 
 def _read_jsonl(path: Path, separator: str) -> Table:
-    rows = list(_objects(path, separator))
-    names = dict.fromkeys(name for _, row in rows for name in row)
-    columns = {name: [row.get(name, "") for _, row in rows] for name in names}
-    return Table(path.name, columns, [line for line, _ in rows])
+    with _reading(path), path.open(encoding="utf-8-sig") as file:
+        rows = {
+            number: _object(line, f"table {path}, line {number}", separator)
+            for number, line in enumerate(file, 1)
+            if line.strip()
+        }
+    if not rows:
+        raise DataError(f"table {path} has no rows")
+    names = dict.fromkeys(name for row in rows.values() for name in row)
+    columns = {name: [row.get(name, "") for row in rows.values()] for name in names}
+    return Table(path.name, columns, list(rows))
 
 
-def _objects(path: Path, separator: str) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(encoding="utf-8-sig") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            where = f"table {path}, line {number}"
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{where}: no JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{where}: must be a JSON object, got {line.strip()[:40]}")
-            yield (
-                number,
-                {key: _cell(v, f"{where}, '{key}'", separator) for key, v in row.items()},
-            )
+def _object(line: str, where: str, separator: str) -> dict[str, str]:
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise DataError(f"{where}: no JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise DataError(f"{where}: must be a JSON object, got {line.strip()[:40]}")
+    return {key: _cell(value, f"{where}, '{key}'", separator) for key, value in row.items()}
 
 
 def _cell(value: Any, where: str, separator: str) -> str:
     if isinstance(value, str):
-        return value
+        return value.strip()
     if value is None:
         return ""
     if isinstance(value, dict):
@@ -165,62 +248,7 @@ def find_csv(folder: Path, name: str) -> Path | None:
     return None
 
 
-def read_csv(path: Path, names: Sequence[str]) -> Table:
-    """Read some columns; the others are not kept.
-
-    Args:
-        path: A CSV (UTF-8, commas, a header line), compressed by gzip if it ends with ``.gz``.
-        names: At least two columns.
-
-    Returns:
-        The columns, stripped of surrounding space, in the order of ``names``; at least one row.
-
-    Raises:
-        DataError: If the file cannot be read, columns are missing (the nearest ones are told),
-            a line has another number of cells than the header, or there are no rows.
-    """
-    lines: list[int] = []
-    picked: list[tuple[str, ...]] = []
-    opened = gzip.open if path.suffix == ".gz" else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(rows, [])]
-            pick = operator.itemgetter(*_positions(path, header, names))
-            for row in rows:
-                if not row:
-                    continue
-                if len(row) != len(header):
-                    raise DataError(
-                        f"table {path}, line {rows.line_num}: {len(row)} cells, but the header "
-                        f"names {len(header)} columns; is the file cut off? copy it again"
-                    )
-                lines.append(rows.line_num)
-                picked.append(pick(row))
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"cannot read table {path}: {getattr(error, 'strerror', None) or error}"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"table {path} is not UTF-8 text: {error}; save it as UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"table {path}, line {rows.line_num}: {error}") from error
-    if not picked:
-        raise DataError(f"table {path} has no rows")
-    columns = zip(*picked, strict=True)
-    return Table(
-        path.name, {n: [*map(str.strip, c)] for n, c in zip(names, columns, strict=True)}, lines
-    )
-
-
-def _positions(path: Path, header: Sequence[str], names: Sequence[str]) -> list[int]:
-    wrong = [
-        f"no column '{name}'{nearest(name, header)}"
-        if name not in header
-        else f"two columns '{name}'"
-        for name in names
-        if header.count(name) != 1
-    ]
-    if wrong:
-        raise DataError(f"table {path} has {'; '.join(wrong)}")
-    return [header.index(name) for name in names]
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write a CSV: UTF-8, commas, a header line."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])

@@ -150,10 +150,6 @@ class Oracle(Component):
             return []
         return [f"unit must be {' or '.join(self.units)} with {self.stem()}, got '{self.unit}'"]
 
-    def check(self) -> list[str]:
-        """What can be known to go wrong before it judges, as sentences."""
-        return []
-
     @abstractmethod
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Begin with a tuning run.

@@ -42,10 +42,6 @@ class Boundary(Oracle):
         """A unit that it cannot judge, and an embedder that needs the run's classifier."""
         return super().problems() + embedder_problems(self.embedder)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return self.embedder.check()
-
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Judges every image once, before the first batch.
 
@@ -85,8 +81,8 @@ def boundary_distances(vectors: Floats, labels: Indices) -> Doubles:
     distances[images, own] = np.inf
     to_other = distances.min(axis=1)
     total = to_own + to_other
-    found: Doubles = np.abs(to_other - to_own) / np.where(total > 0, total, 1)
-    return found
+    relative: Doubles = np.abs(to_other - to_own) / np.where(total > 0, total, 1)
+    return relative
 
 
 def nearest_share(distances: Doubles, labels: Indices, share: float) -> Bools:

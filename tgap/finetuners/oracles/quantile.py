@@ -8,11 +8,11 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.types import Bools, Doubles, Indices
-from tgap.finetuners.oracles.parts.scored import Rule, Scored
+from tgap.finetuners.oracles.parts.scoring import Rule, ScoringOracle
 
 
 @dataclass(kw_only=True)
-class Quantile(Scored):
+class Quantile(ScoringOracle):
     """Keeps what scores at most the ``keep``-quantile of the last ``window`` scores.
 
     The threshold of experiment 6 made relative: it follows the scores as the model learns, in any

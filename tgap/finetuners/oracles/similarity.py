@@ -6,11 +6,11 @@ import numpy as np
 
 from tgap.core.component import option
 from tgap.core.types import Doubles
-from tgap.finetuners.oracles.parts.scored import Rule, Scored
+from tgap.finetuners.oracles.parts.scoring import Rule, ScoringOracle
 
 
 @dataclass(kw_only=True)
-class Similarity(Scored):
+class Similarity(ScoringOracle):
     """Keeps what scores at most ``threshold`` (Zhang 2024, section 4.8, experiment 6).
 
     The thesis's reading is ``finetuner=active_dreambooth``: whole batches, from the first step on,

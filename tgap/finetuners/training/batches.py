@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import torch
 
 ENCODED = 64  # prompts in one pass of the text encoders
-
-
 EMPTY = 0  # position of the empty prompt among a training's prompts
 
 
@@ -37,6 +35,7 @@ class Batch:
         """Each image's prompt replaced by the empty one with probability ``share``."""
         import torch
 
+        # On the device, from the stream that ``isolated`` seeded, as all draws of a step are.
         dropped = torch.rand(len(self.weights), device=self.weights.device) < share
         return Batch(self.moments, torch.where(dropped, EMPTY, self.texts), self.weights)
 
@@ -84,13 +83,18 @@ def noised(noising: Noising, batches: Sequence[Batch], min_snr: float | None) ->
     """
     import torch
 
+    # Tuning and prior images together: one draw of each kind and one pass of the denoiser.
     moments = torch.cat([batch.moments for batch in batches])
     mean, deviation = moments.unbind(dim=1)
+    # Moments are kept, not latents: the VAE's encoder is run once, and yet every step sees another
+    # draw from its posterior.
     latents = mean + deviation * torch.randn_like(mean)
     noise = torch.randn_like(latents)
     timesteps = noising.timesteps(len(latents), latents.device)
     weights = torch.cat([batch.weights for batch in batches])
     if min_snr is not None:
+        # The paper weighs errors of x0 by min(SNR, gamma); the second factor makes of it a weight
+        # for errors of what this model predicts, whatever that is.
         snr = noising.snr(timesteps)
         weights = weights * snr.clamp(max=min_snr) * noising.error_of_x0(timesteps)
     drawn = (
@@ -125,6 +129,7 @@ def denoising_losses(
         texts.conditioning(torch.cat([batch.texts for batch in batches])),
     )
     target = torch.cat([batch.targets for batch in batches])
+    # In float32 and image by image: half precision loses small errors, and each has its weight.
     errors = mse_loss(predicted.float(), target, reduction="none").flatten(1).mean(dim=1)
     parts = errors.split([len(batch.weights) for batch in batches])
     return [
@@ -142,6 +147,7 @@ class Texts:
         self.model, self.prompts = model, list(dict.fromkeys(prompts))
         self.row = {prompt: row for row, prompt in enumerate(self.prompts)}
         trained = any(p.requires_grad for part in model.text_encoders for p in part.parameters())
+        # Once for all steps, unless an encoder is trained: then vectors are out of date after each.
         self.encoded: Conditioning | None = None
         if not trained:
             with torch.no_grad():
@@ -168,7 +174,7 @@ class Texts:
         return self.model.condition([self.prompts[row] for row in rows.tolist()])
 
 
-class Source:
+class ImageStream:
     """A set of images on the device, and the batches that they come in."""
 
     def __init__(

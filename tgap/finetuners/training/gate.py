@@ -1,7 +1,6 @@
 """Which images an oracle lets into a batch, and when it has to be overruled."""
 
 import time
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +9,8 @@ from tgap.core.types import Bools, Doubles, Indices
 from tgap.finetuners.oracles.base import Judgement, Oracle, Tuning
 from tgap.generators.latent.base import LatentModel
 
-if TYPE_CHECKING:
-    pass
-
 ENOUGH = 16
 """So many images of a label are judged before it can count as starved."""
-
 
 LEAST_KEPT = 0.01
 """An oracle that keeps a smaller share, over ``patience`` images per label, would never be done."""
@@ -52,18 +47,18 @@ class Gate:
         if self.oracle.selects and self.tuning.progress >= self.oracle.warmup:
             _wait_for(self.tuning.model)  # else the training's time would count as the oracle's
             start = time.perf_counter()
-            said = self.judge(rows)
+            judgement = self.judge(rows)
             self.seconds += time.perf_counter() - start
-            self._check(said, len(rows))
-            self.scores = said.scores
-            kept = self._guarded(said.keep, labels)
+            self._check(judgement, len(rows))
+            self.scores = judgement.scores
+            kept = self._guarded(judgement.keep, labels)
         np.add.at(self.seen, labels, 1)
         np.add.at(self.kept, labels[kept], 1)
         return rows[kept]
 
     def counts(self) -> dict[str, float]:
         """Totals so far, by name, for the log."""
-        found = {
+        totals = {
             "images_seen": float(self.seen.sum()),
             "images_kept": float(self.kept.sum()),
             "images_forced": float(self.forced),
@@ -74,12 +69,13 @@ class Gate:
         if self.scores is not None and len(self.scores):
             quantiles = np.quantile(self.scores, (0.1, 0.5, 0.9))
             names = ("score_low", "score", "score_high")
-            found |= dict(zip(names, quantiles.tolist(), strict=True))
-        return found
+            totals |= dict(zip(names, quantiles.tolist(), strict=True))
+        return totals
 
     def _guarded(self, keep: Bools, labels: Indices) -> Bools:
         """What is kept after the guards, image by image in the order that they come."""
         keep, whole = keep.copy(), self.oracle.unit == "batch"
+        # A batch that is judged as a whole stays whole: one starved label lets all of it in.
         if whole and not keep.all() and any(self._starved(label) for label in np.unique(labels)):
             keep[:] = True
             self.forced += len(keep)
@@ -87,11 +83,14 @@ class Gate:
             if not whole and not keep[i] and self._starved(label):
                 keep[i] = True
                 self.forced += 1
+            # Counted image by image, so that a floor that is reached within a batch stops forcing.
             self.judged[label] += 1
             self.passed[label] += keep[i]
             self.in_a_row[label] = 0 if keep[i] else self.in_a_row[label] + 1
             if self.in_a_row[label] >= self.oracle.patience:
                 raise self._stopped(label, labels)
+        # A label's patience sees droughts only. An oracle that lets one image in a thousand through
+        # never exhausts it, and the run would take a thousand times as long.
         judged, enough = self.judged.sum(), self.oracle.patience * len(self.judged)
         if judged >= enough and self.passed.sum() < LEAST_KEPT * judged:
             raise self._stopped(int(labels[-1]), labels)
@@ -107,33 +106,31 @@ class Gate:
     def _stopped(self, label: int, labels: Indices) -> TgapError:
         images, scores = self.tuning.images, self.scores
         prompt = images.prompts[int(np.flatnonzero(images.labels == label)[0])]
-        said = ""
+        last = ""
         if scores is not None:
             scores = scores if self.oracle.unit == "batch" else scores[labels == label]
             low, mean, high = scores.min(), scores.mean(), scores.max()
-            said = f" (its last scores were {low:.2f} to {high:.2f}, {mean:.2f} in the mean)"
+            last = f" (its last scores were {low:.2f} to {high:.2f}, {mean:.2f} in the mean)"
         return TgapError(
             f"active data selection stopped: oracle '{self.oracle.title()}' skipped the last "
             f"{self.in_a_row[label]} images of '{prompt}', and kept {int(self.passed.sum())} of "
             f"{int(self.judged.sum())} in all, at step {self.tuning.step} of "
-            f"{self.tuning.steps}{said}; "
-            f"{self.oracle.advice(scores)}"
+            f"{self.tuning.steps}{last}; {self.oracle.advice(scores)}"
         )
 
-    def _check(self, said: Judgement, count: int) -> None:
-        if said.keep.shape != (count,) or said.keep.dtype != np.bool_:
+    def _check(self, judgement: Judgement, count: int) -> None:
+        keep, scores = judgement.keep, judgement.scores
+        if keep.shape != (count,) or keep.dtype != np.bool_:
             raise ContractError(
-                f"oracle {self.oracle.stem()} must judge {count} images, got {said.keep.shape} "
-                f"{said.keep.dtype}"
+                f"oracle {self.oracle.stem()} must judge {count} images, got {keep.shape} "
+                f"{keep.dtype}"
             )
-        if said.scores is not None and (
-            said.scores.shape != (count,) or not np.isfinite(said.scores).all()
-        ):
+        if scores is not None and (scores.shape != (count,) or not np.isfinite(scores).all()):
             raise TgapError(
                 f"oracle '{self.oracle.title()}' got scores that are not finite at step "
                 f"{self.tuning.step}: the model has diverged; lower budget.learning_rate"
             )
-        if self.oracle.unit == "batch" and said.keep.any() != said.keep.all():
+        if self.oracle.unit == "batch" and keep.any() != keep.all():
             raise ContractError(f"oracle {self.oracle.stem()} must keep a whole batch or none")
 
 

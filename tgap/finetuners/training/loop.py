@@ -13,21 +13,16 @@ from tgap.core.settings import Budget
 from tgap.core.types import Indices, Log
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.oracles.base import Tuning
-from tgap.finetuners.training.batches import Source, Texts, denoising_losses, noised
+from tgap.finetuners.training.batches import ImageStream, Texts, denoising_losses, noised
 from tgap.finetuners.training.gate import Gate
+from tgap.finetuners.training.recipe import Recipe
 from tgap.generators.latent.base import LatentModel
 
 if TYPE_CHECKING:
     import torch
 
-    from tgap.finetuners.training.denoising import DenoisingFinetuner
-
 LOG_EVERY = 10  # steps between two readings of the losses, each of which waits for a GPU
-
-
 LEFT_OUT = 30  # steps in a row whose gradients may be infinite while the loss scale is found
-
-
 TRAINED = 3  # denoiser passes that training on an image takes: one forward, backward is two
 
 
@@ -35,7 +30,7 @@ class Training:
     """One tuning run.
 
     Args:
-        how: The finetuner's settings.
+        recipe: The finetuner's settings.
         model: What is tuned, in place: the parameters that require gradients.
         tuning_set: Images, prompts, weights.
         prior: Images of the untuned model, or ``None``.
@@ -47,7 +42,7 @@ class Training:
 
     def __init__(
         self,
-        how: "DenoisingFinetuner",
+        recipe: Recipe,
         model: LatentModel,
         tuning_set: PromptedImages,
         prior: PromptedImages | None,
@@ -56,29 +51,29 @@ class Training:
         judging: np.random.Generator,
         log: Log,
     ) -> None:
-        self.how, self.model, self.budget = how, model, budget
+        self.recipe, self.model, self.budget = recipe, model, budget
         parts = (model.denoiser, *model.text_encoders)
         self.parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
         sets = [tuning_set] if prior is None else [tuning_set, prior]
+        # The empty prompt stands first (EMPTY), whether or not prompts will be left empty.
         self.texts = Texts(model, ["", *(text for each in sets for text in each.prompts)])
-        sizes = [budget.batch_size, max(1, round(how.prior_share * budget.batch_size))][: len(sets)]
-        self.sources = [
-            Source(model, each, self.texts.rows(each.prompts), size, order)
+        prior_size = max(1, round(recipe.prior_share * budget.batch_size))
+        sizes = [budget.batch_size, prior_size][: len(sets)]
+        self.streams = [
+            ImageStream(model, each, self.texts.rows(each.prompts), size, order)
             for each, size, order in zip(sets, sizes, orders, strict=False)
         ]
-        self.loss_weights = [1.0, how.prior_weight]
+        self.loss_weights = [1.0, recipe.prior_weight]
         self.images_per_step = sum(sizes)
+        # The oracle gets the moments that are trained on: no image goes through the VAE twice.
+        moments = self.streams[0].moments
         self.tuning = Tuning(
-            model,
-            tuning_set,
-            self.sources[0].moments,
-            budget.steps,
-            autocast=self._autocast,
-            encode=self.texts.of,
+            model, tuning_set, moments, budget.steps, autocast=self._autocast, encode=self.texts.of
         )
-        self.gate = Gate(how.oracle, self.tuning, judging)
+        self.gate = Gate(recipe.oracle, self.tuning, judging)
         self.waiting: Indices = np.empty(0, np.int64)  # kept, and not yet trained on
-        self.record = _Record(log, how.title(), prior is not None, how.precision == "float16")
+        scaled = recipe.precision == "float16"
+        self.record = _Record(log, recipe.title(), prior is not None, scaled)
 
     def run(self, seed: int) -> None:
         """Tune until the budget is spent.
@@ -89,32 +84,37 @@ class Training:
         Raises:
             TgapError: If the losses are no longer finite, or the oracle keeps nothing.
         """
-        with isolated(seed), _in_training(self.model, self.how.gradient_checkpointing):
+        with isolated(seed), _in_training(self.model, self.recipe.gradient_checkpointing):
             self._run()
 
     def _run(self) -> None:
         import torch
         from diffusers.training_utils import EMAModel
 
-        kind = self.model.device.type
+        kind, recipe = self.model.device.type, self.recipe
         optimizer = torch.optim.AdamW(
             self.parameters,
             lr=self.budget.learning_rate,
-            weight_decay=self.how.weight_decay,
+            weight_decay=recipe.weight_decay,
             fused=kind != "mps",
         )
-        scaler = torch.amp.GradScaler(kind, enabled=self.how.precision == "float16")
-        average = EMAModel(self.parameters, decay=self.how.ema) if self.how.ema else None
+        # Gradients of float16 passes underflow unless the loss is scaled up. Those of bfloat16 do
+        # not, and a scaler that is off does nothing.
+        scaler = torch.amp.GradScaler(kind, enabled=recipe.precision == "float16")
+        average = EMAModel(self.parameters, decay=recipe.ema) if recipe.ema else None
+        # The oracle stands before the step, so that what it skips costs no training pass.
         while (rows := self._next_rows()) is not None:
-            # A little more, because 29 / 100 * 100 is less than 29 in floating point.
+            # By progress, not by steps: with a limit on work an oracle's passes shorten the run,
+            # and the learning rate has to be down at its end all the same. A little more, because
+            # 29 / 100 * 100 is less than 29 in floating point.
             at = int(self.tuning.progress * self.budget.steps + 1e-6)
-            rate = self.how.learning_rate(at, self.budget)
+            rate = recipe.learning_rate(at, self.budget)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             optimizer.zero_grad()
             losses = self._losses(rows, scaler)
-            scaler.unscale_(optimizer)
-            norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.how.max_norm)
+            scaler.unscale_(optimizer)  # max_norm is about the true gradient
+            norm = torch.nn.utils.clip_grad_norm_(self.parameters, recipe.max_norm)
             scaler.step(optimizer)
             scaler.update()
             if average is not None:
@@ -127,19 +127,21 @@ class Training:
             average.copy_to(self.parameters)
 
     def _next_rows(self) -> list[Indices] | None:
-        """Positions of each source's images in the next step; ``None`` if the budget is spent.
+        """Positions of each stream's images in the next step; ``None`` if the budget is spent.
 
         A step that was begun is made, however much its oracle asks for.
         """
         if self._progress() >= 1:
             return None
         size = self.budget.batch_size
+        # What is kept is gathered until it fills a batch, so that runs with and without an oracle
+        # make steps of equally many images, and differ in which alone.
         while len(self.waiting) < size:
-            kept = self.gate.keep(next(self.sources[0].order))
+            kept = self.gate.keep(next(self.streams[0].order))
             self.waiting = np.concatenate([self.waiting, kept])
             self._progress()
         rows, self.waiting = self.waiting[:size], self.waiting[size:]
-        return [rows, *(next(source.order) for source in self.sources[1:])]
+        return [rows, *(next(stream.order) for stream in self.streams[1:])]
 
     def _progress(self) -> float:
         """How much of the budget is spent, noted for the oracle."""
@@ -158,22 +160,25 @@ class Training:
         return self.gate.counts() | {"work": float(self._work())}
 
     def _losses(self, rows: Sequence[Indices], scaler: Any) -> list["torch.Tensor"]:
-        """Each source's loss in one step, its gradient left at the parameters."""
+        """Each stream's loss in one step, its gradient left at the parameters."""
         import torch
 
-        batches = [source.batch(its) for source, its in zip(self.sources, rows, strict=True)]
-        if self.how.unconditional:
-            batches[0] = batches[0].with_empty_prompts(self.how.unconditional)
-        noisy = noised(self.model.noising, batches, self.how.min_snr)
+        batches = [stream.batch(own) for stream, own in zip(self.streams, rows, strict=True)]
+        if self.recipe.unconditional:
+            batches[0] = batches[0].with_empty_prompts(self.recipe.unconditional)
+        # All noise of a step is drawn before it is cut into parts, so that ``accumulation`` changes
+        # how much memory is needed and nothing else.
+        noisy = noised(self.model.noising, batches, self.recipe.min_snr)
         losses = [torch.zeros((), device=self.model.device) for _ in batches]
-        count = min(self.how.accumulation, self.budget.batch_size)  # none of them empty
+        count = min(self.recipe.accumulation, self.budget.batch_size)  # none of them empty
         for part in range(count):
             parts = [each.part(part, count) for each in noisy]
             with self._autocast():
-                found = denoising_losses(self.model, parts, self.texts)
-            total = sum(w * loss for w, loss in zip(self.loss_weights, found, strict=False))
+                part_losses = denoising_losses(self.model, parts, self.texts)
+            total = sum(w * loss for w, loss in zip(self.loss_weights, part_losses, strict=False))
             scaler.scale(total).backward()
-            losses = [loss + more.detach() for loss, more in zip(losses, found, strict=True)]
+            # Each is a sum over its part divided by the whole batch's count, so they add up.
+            losses = [loss + more.detach() for loss, more in zip(losses, part_losses, strict=True)]
         return losses
 
     def _autocast(self) -> Any:
@@ -185,9 +190,9 @@ class Training:
     def _precision(self) -> "torch.dtype":
         import torch
 
-        if self.how.precision == "auto":
+        if self.recipe.precision == "auto":
             return torch.bfloat16 if self.model.device.type == "cuda" else torch.float32
-        dtype: torch.dtype = getattr(torch, self.how.precision)
+        dtype: torch.dtype = getattr(torch, self.recipe.precision)
         return dtype
 
 
@@ -240,8 +245,8 @@ class _Record:
         """Note a step's losses and norm (on the device) and counts."""
         import torch
 
-        told = {"learning_rate": rate, **counts}
-        self.waiting.append((step, torch.stack(list(values)).detach(), told))
+        numbers = {"learning_rate": rate, **counts}
+        self.waiting.append((step, torch.stack(list(values)).detach(), numbers))
         if len(self.waiting) >= LOG_EVERY:
             self.flush()
 
@@ -256,14 +261,14 @@ class _Record:
         if not self.waiting:
             return
         rows = torch.stack([values for _, values, _ in self.waiting]).tolist()
-        for (step, _, told), row in zip(self.waiting, rows, strict=True):
+        for (step, _, numbers), row in zip(self.waiting, rows, strict=True):
             self.left_out = 0 if math.isfinite(row[-1]) else self.left_out + 1
             checked = row[:-1] if self.scaled and self.left_out <= LEFT_OUT else row
             if not all(math.isfinite(value) for value in checked):
                 raise TgapError(
                     f"fine-tuning diverged: at step {step} of {self.title} loss and gradient norm "
                     f"are {row[0]:g} and {row[-1]:g}; lower budget.learning_rate (the learning "
-                    f"rate was {told['learning_rate']:g})"
+                    f"rate was {numbers['learning_rate']:g})"
                 )
-            self.log(step, {**dict(zip(self.names, row, strict=True)), **told})
+            self.log(step, {**dict(zip(self.names, row, strict=True)), **numbers})
         self.waiting.clear()

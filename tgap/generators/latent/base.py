@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from tgap.core.errors import ContractError, DataError
 from tgap.core.types import Images
 from tgap.generators.base import Model
 
@@ -124,31 +123,3 @@ class LatentModel(Model):
         made = self.with_parts()
         made.adapter = adapter
         return made
-
-    def with_lora_folded(self) -> Self:
-        """The same model, its LoRA layers folded into the weights in place and kept as its adapter.
-
-        Raises:
-            ContractError: If its denoiser has none.
-        """
-        from tgap.generators.latent.adapters.lora import folded_in
-
-        return self.with_adapter(folded_in(self))
-
-    def with_new_words(self, prompts: Sequence[str], vectors: int) -> Self:
-        """A copy in which each prompt is read as a new word of several token embeddings.
-
-        Its tokenizer and text encoder are copied, and the new embeddings are the encoder's last
-        rows: at first a word says what its prompt does.
-
-        Raises:
-            DataError: If there is not one text encoder that can learn words.
-        """
-        raise DataError(
-            "words are learned in one text encoder, and this generator has "
-            f"{len(self.text_encoders)}; use finetuner=dreambooth_lora, or a generator with one"
-        )
-
-    def with_words_learned(self) -> Self:
-        """The same model, the new words' embeddings as they are now kept as its adapter."""
-        raise ContractError("this model has no new words")

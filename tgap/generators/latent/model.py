@@ -11,7 +11,6 @@ import numpy as np
 from tgap.core.errors import ContractError, DataError
 from tgap.core.settings import Sampler
 from tgap.core.types import Images
-from tgap.generators.latent.adapters.words import LearnedWords, as_learned, with_new_words
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.files.folder import save_texts
 from tgap.generators.latent.files.tokens import too_long
@@ -24,14 +23,8 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
-
-
 MOST_NAMED = 10  # prompts in an error message
-
-
 VAE_BATCH = 256  # images per pass of the VAE at most, and
-
-
 VAE_PIXELS = 2**22  # so many pixels, which are 16 images of 512 x 512
 
 
@@ -182,13 +175,13 @@ class StableDiffusionModel(LatentModel):
     ) -> "torch.Tensor":
         """One pass of the denoiser in its own precision, or in autocast's; float32."""
         dtype = self.denoiser.dtype
-        said = self._told({name: tensor.to(dtype) for name, tensor in conditioning.items()})
+        said = self._arguments({name: tensor.to(dtype) for name, tensor in conditioning.items()})
         predicted: torch.Tensor = self.denoiser(
             noisy.to(dtype), timestep=timesteps, **said, return_dict=False
         )[0]
         return predicted.float()
 
-    def _told(self, conditioning: Conditioning) -> dict[str, Any]:
+    def _arguments(self, conditioning: Conditioning) -> dict[str, Any]:
         """A conditioning as the denoiser's arguments."""
         return dict(conditioning)
 
@@ -221,22 +214,6 @@ class StableDiffusionModel(LatentModel):
         """
         pipeline = self._pipeline(tokenizer=tokenizer, text_encoder=text_encoder)
         return self._around(pipeline, {**self.words, **words})
-
-    def with_new_words(self, prompts: Sequence[str], vectors: int) -> Self:
-        """A copy in which each prompt is read as a new word of several token embeddings.
-
-        Raises:
-            DataError: If there is more than one text encoder.
-        """
-        if len(self.text_encoders) != 1:
-            return super().with_new_words(prompts, vectors)
-        return with_new_words(self, prompts, vectors)
-
-    def with_words_learned(self) -> Self:
-        """The same model, the new words' embeddings as they are now kept as its adapter."""
-        if not isinstance(self.adapter, LearnedWords):
-            return super().with_words_learned()
-        return self.with_adapter(as_learned(self, self.adapter))
 
     def save(self, folder: Path) -> None:
         """Write a diffusers folder, or an adapter in diffusers' format, as safetensors."""

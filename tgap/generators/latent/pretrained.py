@@ -3,7 +3,6 @@
 import dataclasses
 import hashlib
 import logging
-from abc import abstractmethod
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tgap.core.component import option
 from tgap.core.device import torch_device
 from tgap.core.errors import DataError
-from tgap.generators.base import Pretrained
+from tgap.generators.base import Networks, Pretrained
 from tgap.generators.latent.adapters.loading import (
     adapter_digest,
     adapter_problems,
     is_adapter,
     put_on,
 )
+from tgap.generators.latent.files.fit import misfits, require_finite
 from tgap.generators.latent.files.folder import (
     denoiser_patch,
     image_shape,
@@ -32,16 +32,16 @@ from tgap.generators.latent.files.folder import (
 from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.files.tokens import prompt_problems
+from tgap.generators.latent.model import StableDiffusionModel
+from tgap.generators.latent.silence import quiet
 
 if TYPE_CHECKING:
     import torch
 
-    from tgap.generators.latent.model import StableDiffusionModel
-
 KEPT = 2  # loaded models that a process keeps: the untuned one and the last tuned one
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
-_loaded: "OrderedDict[tuple[object, ...], StableDiffusionModel]" = OrderedDict()
+_loaded: OrderedDict[tuple[object, ...], StableDiffusionModel] = OrderedDict()
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +68,8 @@ class LatentGenerator(Pretrained):
     """
 
     layout: ClassVar[Layout]
+    model: ClassVar[type[StableDiffusionModel]] = StableDiffusionModel
+    """What is made of a loaded pipeline."""
     half: ClassVar[str] = "float16"
     """What ``auto`` is on CUDA."""
 
@@ -82,12 +84,6 @@ class LatentGenerator(Pretrained):
     image_size: int | None = option(
         None, "height and width of images, null = what the model was trained at", low=8
     )
-
-    @abstractmethod
-    def _model(
-        self, pipeline: Any, words: dict[str, str], precision: "torch.dtype"
-    ) -> "StableDiffusionModel":
-        """The loaded model around a pipeline whose parts are frozen."""
 
     def source(self) -> Source:
         """Where the files are.
@@ -110,16 +106,21 @@ class LatentGenerator(Pretrained):
         return dataclasses.replace(self, path=str(folder), revision=None, config=None, adapters=[])
 
     def check(self) -> list[str]:
-        """Problems with the files, as sentences; neither torch nor weights are loaded.
+        """Problems with device and files, as sentences; no weights are loaded.
 
-        With ``download`` what is not in the hub's cache is fetched here.
+        With ``download`` what is not in the hub's cache is fetched here. Whether weights are those
+        of the networks that the configs describe is seen with the libraries that build these
+        (``misfits``), once per process; of the packaged model it is known.
         """
+        problems = super().check()
         try:
             source = self.source()
         except DataError as error:
-            return [str(error)]
-        problems = source.problems() or self._size_problems(source.folder)
-        return problems + adapter_problems(self.adapters, source)
+            return [*problems, str(error)]
+        in_files = source.problems() or self._size_problems(source.folder)
+        if not in_files and self.path is not None:
+            in_files = misfits(source)
+        return problems + in_files + adapter_problems(self.adapters, source)
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that are too long for a text encoder, as sentences.
@@ -132,6 +133,15 @@ class LatentGenerator(Pretrained):
         words = {text for folder in folders for text in saved_texts(folder)}
         read = [text for text in texts if text not in words]  # in whose place words are read
         return prompt_problems(read, source.folder, self.layout)
+
+    def networks(self) -> Networks:
+        """Shapes of its weights, from the headers of its files.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        others = dict(self.source().shapes())
+        return Networks(others.pop(self.layout.denoiser, {}), others)
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the configs."""
@@ -151,7 +161,7 @@ class LatentGenerator(Pretrained):
         parts = [own, *map(adapter_digest, self.adapters)]
         return hashlib.sha256("".join(parts).encode()).hexdigest()
 
-    def load(self) -> "StableDiffusionModel":
+    def load(self) -> StableDiffusionModel:
         """Load the model; a process keeps the last few, by content, device and precision.
 
         Raises:
@@ -193,25 +203,19 @@ class LatentGenerator(Pretrained):
         if problems:
             raise DataError("; ".join(problems))
 
-    def _read(self, device: "torch.device", precision: "torch.dtype") -> "StableDiffusionModel":
+    def _read(self, device: "torch.device", precision: "torch.dtype") -> StableDiffusionModel:
         import torch
-
-        from tgap.generators.latent.files.fit import require_all_tensors, require_loaded
-        from tgap.generators.latent.silence import quiet
 
         source = self.source()
         if source.commit:
             log.info("loading %s", source.said)
         try:
             with quiet():
-                require_all_tensors(source)
                 pipeline = _pipeline(source, precision)
-            require_loaded(pipeline, source)
-        except DataError:
-            raise
         # Whatever the libraries meet in files that passed the checks, the files are at fault.
         except Exception as error:
             raise DataError(f"generator {source.said} cannot be loaded: {error}") from error
+        require_finite(pipeline, source)
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.eval().requires_grad_(False)
@@ -219,7 +223,7 @@ class LatentGenerator(Pretrained):
         for part in pipeline.components.values():  # the pipeline's own `to` warns of float16
             if isinstance(part, torch.nn.Module):
                 part.to(device)
-        return self._model(pipeline, words, precision)
+        return self.model(pipeline, self.image_size, words, precision)
 
 
 def _pipeline(source: Source, precision: "torch.dtype") -> Any:

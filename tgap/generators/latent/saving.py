@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 DENOISERS = ("unet", "transformer")
 """Their folders in a diffusers folder."""
-
-
 log = logging.getLogger(__name__)
 
 

@@ -6,15 +6,79 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.composition.config import Run
+from tgap.core.component import Component
 from tgap.core.digest import image_digests
 from tgap.core.errors import TgapError, nearest
 from tgap.core.types import ImageSet
-from tgap.datasets.reading.provenance import problems_with_learned
-from tgap.pipeline.artifacts import read_images, read_split
+from tgap.pipeline.artifacts import read_images
+from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.result import shared_labels
-from tgap.pipeline.stages import prepare
-from tgap.store import Artifact, Store
+from tgap.pipeline.preparation import Data, prepared
+from tgap.store import Store
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What the checks need to know of a run's data.
+
+    Args:
+        data: What was read.
+        images: The pool, all but its pixels.
+        shape: Height, width and channels of an image.
+    """
+
+    data: Data
+    images: ImageSet
+    shape: tuple[int, ...]
+
+
+def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
+    """Read and split what runs are made from, each dataset once, and compare runs with it."""
+    pools: dict[str, Pool | str] = {}
+    problems: list[str] = []
+    seen: list[tuple[Component, tuple[int, ...]]] = []
+    for plan in plans:
+        sources = (plan.split, *plan.external.values(), *plan.ready_made.values())
+        key = "+".join(spec.key for spec in sources)
+        if key not in pools:
+            pools[key] = pool_of(plan, store)
+        pool = pools[key]
+        if isinstance(pool, str):
+            problems.append(pool)
+            continue
+        problems += check_pool(plan, pool)
+        side = plan.run.storage.image_size
+        shape = pool.shape if side is None else (side, side, pool.shape[2])
+        if (plan.run.classifier, shape) not in seen:  # some try their network to answer
+            seen.append((plan.run.classifier, shape))
+            problems += plan.run.classifier.check_images(shape)
+    return problems
+
+
+def pool_of(plan: Plan, store: Store) -> Pool | str:
+    """A run's pool, or what is wrong with the data."""
+    run = plan.run
+    words = [f"protocol={run.protocol.stem()}", f"split_seed={run.split_seed}"]
+    words += [] if run.test_size is None else [f"test_size={run.test_size}"]
+    try:
+        data = prepared(plan, store)
+        images, split = data.images(), data.sides()
+        if problems := run.dataset.check_split(images, split, words):
+            return problems[0]
+    except TgapError as error:
+        return str(error)
+    pool = images.without_images().take(split.pool)
+    return Pool(data, pool, images.images.shape[1:])
+
+
+def check_pool(plan: Plan, pool: Pool) -> list[str]:
+    """What a run asks of its data and cannot have."""
+    run = plan.run
+    problems = check_size(run, pool.images)
+    problems += check_prompts(run, pool.images)
+    problems += check_shape(run, pool.shape)
+    problems += check_external(plan, pool)
+    return problems + check_ready_made(pool)
 
 
 def check_size(run: Run, pool: ImageSet) -> list[str]:
@@ -22,31 +86,31 @@ def check_size(run: Run, pool: ImageSet) -> list[str]:
     if not run.selects or not run.selector.sized:
         return []
     counts = run.selector.candidate_counts(pool.labels, pool.patients)
+    sizes = run.sizes(pool.labels)
     problems = []
-    for label, asked, available in zip(
-        pool.label_names, run.sizes(pool.labels), counts, strict=True
-    ):
+    for label, size, available in zip(pool.label_names, sizes, counts, strict=True):
         most = run.selector.capacity(available)
-        if most is not None and asked > most:
+        if most is not None and size > most:
             problems.append(
-                f"size={run.size} asks for {asked} images of label '{label}', but selector "
+                f"size={run.size} asks for {size} images of label '{label}', but selector "
                 f"'{run.selector.title()}' can pick at most {most} from the pool's {available} "
                 f"(dataset={run.dataset.title()}); choose a smaller size, a larger pool_size, or "
                 "a selector that repeats images"
             )
-        if asked:
-            problems += [f"{text} (label '{label}')" for text in run.selector.check(available)]
+        if size:
+            obstacles = run.selector.check_candidates(available)
+            problems += [f"{text} (label '{label}')" for text in obstacles]
     return problems
 
 
 def check_prompts(run: Run, pool: ImageSet) -> list[str]:
     """Whether names with words of their own exist, and the prior is apart from tuning prompts."""
-    known = [*pool.label_names, *pool.finding_names]
+    names = [*pool.label_names, *pool.finding_names]
     problems = [
         f"prompts: no label or finding of dataset '{run.dataset.title()}' is named "
-        f"'{name}'{nearest(name, known)}"
+        f"'{name}'{nearest(name, names)}"
         for name in run.prompts.names()
-        if name not in known
+        if name not in names
     ]
     for use in ("tuning", "generation"):
         problems += _same_texts(run, pool.label_names, use)
@@ -113,20 +177,17 @@ def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
     return shape == expected or shape == (*expected[:2], 1)
 
 
-def check_external(its: Plan, pool: "Pool", store: Store) -> list[str]:
+def check_external(plan: Plan, pool: Pool) -> list[str]:
     """Whether further test sets have images and labels such as the dataset's."""
     problems = []
-    for name, spec in its.external.items():
-        artifact = store.find(spec)  # the pool's preparation has made it
-        if artifact is None:
-            continue
+    for name, artifact in pool.data.external.items():
         other = read_images(artifact)
         if not fits(other.images.shape[1:], pool.shape):
             problems.append(
                 f"images of external.{name} must be {pool.shape} (height, width, channels) as the "
                 f"dataset's, got {other.images.shape[1:]}; set its size and color"
             )
-        if spec.key == its.dataset.key:
+        if artifact.key == plan.dataset.key:
             problems.append(
                 f"external.{name} is the run's own dataset, whose images the classifiers are "
                 "trained on; name another"
@@ -139,41 +200,31 @@ def check_external(its: Plan, pool: "Pool", store: Store) -> list[str]:
     return problems
 
 
-def check_ready_made(its: Plan, pool: "Pool", store: Store) -> list[str]:
+def check_ready_made(pool: Pool) -> list[str]:
     """Whether a synthetic set made elsewhere has images and labels such as the dataset's."""
     problems = []
-    for name, spec in its.ready_made.items():
-        artifact = store.find(spec)  # the pool's preparation has made it
-        if artifact is None:
-            continue
+    for role, artifact in pool.data.ready_made.items():
         made = read_images(artifact)
         if not fits(made.images.shape[1:], pool.shape):
             problems.append(
-                f"generator.{name} must have images {pool.shape} (height, width, channels) as the "
+                f"generator.{role} must have images {pool.shape} (height, width, channels) as the "
                 f"dataset's, got {made.images.shape[1:]}; set its size and color"
             )
-        if name == "images" and set(made.label_names) != set(pool.images.label_names):
+        if role == "images" and set(made.label_names) != set(pool.images.label_names):
             problems.append(
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
             )
-        if name == "tuned_on" and not problems:
-            problems += _overlap(its, made, store)
+        if role == "tuned_on" and not problems:
+            problems += _overlap(pool.data, made)
     return problems
 
 
-def _overlap(its: Plan, tuned_on: ImageSet, store: Store) -> list[str]:
+def _overlap(data: Data, tuned_on: ImageSet) -> list[str]:
     """Whether tuning images train or test classifiers."""
-    dataset, split = store.find(its.dataset), store.find(its.split)
-    if dataset is None or split is None:
-        return []
-    data, sides, tuned = (
-        read_images(dataset),
-        read_split(split),
-        set(image_digests(tuned_on.images)),
-    )
-    used = np.concatenate([sides.real_train, sides.real_test])
-    shared = sum(digest in tuned for digest in image_digests(data.images[used]))
+    split, tuned = data.sides(), set(image_digests(tuned_on.images))
+    used = np.concatenate([split.real_train, split.real_test])
+    shared = sum(digest in tuned for digest in image_digests(data.images().images[used]))
     if shared == 0:
         return []
     return [
@@ -181,29 +232,3 @@ def _overlap(its: Plan, tuned_on: ImageSet, store: Store) -> list[str]:
         f"{len(used)} real images that train or test the classifiers; leave them out of the "
         "dataset (--real), or nothing that is found could be trusted"
     ]
-
-
-@dataclass(frozen=True)
-class Pool:
-    """What the checks need to know of a pool: all but its pixels, and the images' shape."""
-
-    images: ImageSet
-    shape: tuple[int, ...]
-
-
-def pool_of(run: Run, store: Store, its: Plan) -> Pool | str:
-    """The run's pool, or what is wrong with the data."""
-    artifacts: dict[str, Artifact] = {}
-    try:
-        prepare(run, store, its, artifacts)
-    except TgapError as error:
-        return str(error)
-    data, split = read_images(artifacts["dataset"]), read_split(artifacts["split"])
-    words = [f"protocol={run.protocol.stem()}", f"split_seed={run.split_seed}"]
-    words += [] if run.test_size is None else [f"test_size={run.test_size}"]
-    try:
-        if problems := problems_with_learned(run.dataset, data, split, words):
-            return problems[0]
-    except TgapError as error:
-        return str(error)
-    return Pool(data.without_images().take(split.pool), data.images.shape[1:])

@@ -1,100 +1,81 @@
-"""What can be known to go wrong before the first run starts."""
+"""What can be known to go wrong before the first run starts, and what each run will make."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from tgap.composition.config import Run
-from tgap.core.digest import canonical_json
-from tgap.core.errors import TgapError
-from tgap.generators.base import Generator, Pretrained
-from tgap.pipeline.plan import plan
-from tgap.pipeline.preflight.data import (
-    Pool,
-    check_external,
-    check_prompts,
-    check_ready_made,
-    check_shape,
-    check_size,
-    pool_of,
-)
+from tgap.core.component import Component, walk
+from tgap.core.errors import ConfigError, TgapError
+from tgap.pipeline.plan import Identities, Plan, plan
+from tgap.pipeline.preflight.data import check_data
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
-from tgap.pipeline.preflight.weights import (
-    check_all_weights,
-    check_files,
-    check_weights,
-    check_work,
-)
+from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
 
+C = TypeVar("C", bound=Component)
 
-def check_runs(runs: Sequence[Run], home: Path) -> list[str]:
-    """Check runs against the store, the generators' files and the data.
 
-    Files, weights, devices and room for the data come first, all told together. Then each dataset
-    is read and split once (into the store, where the runs find it).
+def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
+    """Plan runs, and check them against the store, the disk, the generators' files and the data.
+
+    Components, devices, and room for the data come first, all told together. Then each dataset is
+    read and split once (into the store, where the runs find it).
 
     Args:
         runs: Runs whose configurations are sound in themselves.
         home: Folder of the store.
 
     Returns:
-        Problems as sentences, each once; none if all runs can start.
+        What each run will make.
+
+    Raises:
+        ConfigError: With each problem once, if a run cannot start.
     """
-    problems = check_files(runs)
-    datasets = [
-        each
-        for run in runs
-        for each in (run.dataset, *run.external.values(), *run.ready_made().values())
-    ]
+    problems = check_components(run.components() for run in runs)
+    for run in runs:
+        problems += check_work(run.generator, run.budget, run.sampler)
+    identities = Identities()
     try:
         store = Store(home / "store")
-        problems += store.check_writable() or check_room_for_data(datasets, store)
+        datasets = distinct(dataset for run in runs for dataset in run.datasets())
+        room = store.check_writable() or check_room_for_data(datasets, identities, store)
+        _require_none([*problems, *room])
+        plans = [plan(run, identities) for run in runs]
+    except ConfigError:
+        raise
     except TgapError as error:
-        return [*problems, str(error), *check_all_weights(runs)]
-    if problems := [*problems, *check_all_weights(runs)]:
-        return list(dict.fromkeys(problems))
-    checked: dict[str, list[str]] = {}
-    pools: dict[str, Pool | str] = {}
-    for run in runs:
-        its = plan(run)
-        key = "+".join(
-            spec.key for spec in (its.split, *its.external.values(), *its.ready_made.values())
-        )
-        if key not in pools:
-            pools[key] = pool_of(run, store, its)
-        pool = pools[key]
-        if isinstance(pool, str):
-            problems.append(pool)
-            continue
-        problems += check_size(run, pool.images)
-        problems += check_prompts(run, pool.images)
-        problems += check_shape(run, pool.shape)
-        problems += check_external(its, pool, store)
-        problems += check_ready_made(its, pool, store)
-        side = run.storage.image_size
-        shape = pool.shape if side is None else (side, side, pool.shape[2])
-        asked = canonical_json([shape, run.classifier.identity()])
-        if asked not in checked:
-            checked[asked] = run.classifier.check(shape)
-        problems += checked[asked]
-    return list(dict.fromkeys(problems)) or check_disk(
-        runs, [plan(run) for run in runs], store, home
-    )
+        raise ConfigError(*dict.fromkeys([*problems, str(error)])) from error
+    _require_none(check_data(plans, store))
+    _require_none(check_disk(plans, store, home))
+    return plans
 
 
-def check_parts(parts: Mapping[str, Any]) -> list[str]:
-    """What is wrong with the sound parts of a run that is not sound as a whole.
-
-    So that whoever lacks the data learns at once that weights and a GPU are missing too.
+def check_components(several: Iterable[Mapping[str, Component]]) -> list[str]:
+    """What components, those of runs, and their parts find wrong with themselves.
 
     Args:
-        parts: Components and settings by their names in ``Run``.
+        several: A run's components by path, for each run. Equal ones are asked once: to answer may
+            take loading a network.
     """
-    problems: list[str] = []
-    generator = parts.get("generator")
-    if isinstance(generator, Generator):
-        problems += generator.check()
-        if isinstance(generator, Pretrained) and {"budget", "sampler"} <= parts.keys():
-            problems += check_work(generator, parts["budget"], parts["sampler"])
-    return problems + check_weights(parts)
+    asked: list[Component] = []
+    problems = []
+    for path, component in (pair for components in several for pair in walk(components)):
+        if component not in asked:
+            asked.append(component)
+            problems += [f"{path}: {text}" if "." in path else text for text in component.check()]
+    return problems
+
+
+def distinct(components: Iterable[C]) -> list[C]:
+    """Equal components once."""
+    kept: list[C] = []
+    for component in components:
+        if component not in kept:
+            kept.append(component)
+    return kept
+
+
+def _require_none(problems: Sequence[str]) -> None:
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))

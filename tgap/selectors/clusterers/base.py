@@ -36,7 +36,7 @@ class Clusterer(Component):
     uses_vectors: ClassVar[bool] = True
     """Whether ``Candidates.vectors`` must be there."""
 
-    def check(self, images: int) -> list[str]:
+    def check_candidates(self, images: int) -> list[str]:
         """What stands in the way of clustering that many images, as sentences."""
         return []
 

@@ -32,7 +32,7 @@ class Kmeans(Clusterer):
     n_clusters: int = option(10, "clusters per label", low=2)
     n_init: int = option(10, "starts of k-means", low=1)
 
-    def check(self, images: int) -> list[str]:
+    def check_candidates(self, images: int) -> list[str]:
         """More clusters than images."""
         return check_count(images, self.n_clusters)
 

@@ -60,7 +60,7 @@ class Spectral(Clusterer):
     gamma: float | None = option(None, "of rbf; null = 1 / median squared distance", above=0)
     n_init: int = option(10, "starts of k-means", low=1)
 
-    def check(self, images: int) -> list[str]:
+    def check_candidates(self, images: int) -> list[str]:
         """More clusters than images."""
         return check_count(images, self.n_clusters)
 

@@ -24,13 +24,13 @@ def cosines(ours: NDArray[Any], theirs: NDArray[Any]) -> Doubles:
     >>> cosines(np.array([[2.0, 0], [0, 0]]), np.array([[1.0, 0], [-3, 0], [0, 1]])).tolist()
     [[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    found: Doubles = np.clip(unit(ours) @ unit(theirs).T, -1, 1)
-    return found
+    products: Doubles = unit(ours) @ unit(theirs).T
+    return products.clip(-1, 1)  # rounding may leave them beyond
 
 
 def unit(vectors: NDArray[Any]) -> Doubles:
     """Vectors ``(n, d)`` at length 1, zero ones left as they are."""
     doubles = vectors.astype(np.float64)
     lengths = np.linalg.norm(doubles, axis=1, keepdims=True)
-    found: Doubles = doubles / np.where(lengths > 0, lengths, 1)
-    return found
+    scaled: Doubles = doubles / np.where(lengths > 0, lengths, 1)
+    return scaled

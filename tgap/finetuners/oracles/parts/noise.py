@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Probe:
+class Probed:
     """Noised tuning latents and what the model made of them.
 
     Args:
@@ -32,7 +32,7 @@ class Probe:
     predicted: "torch.Tensor"
 
 
-def prober(tuning: Tuning, rng: np.random.Generator) -> Callable[[Indices, float], Probe]:
+def prober(tuning: Tuning, rng: np.random.Generator) -> Callable[[Indices, float], Probed]:
     """Begin to noise tuning images, at one pass of the denoiser per image.
 
     An image's noise follows from a seed that is drawn here once, so that its scores of different
@@ -42,13 +42,13 @@ def prober(tuning: Tuning, rng: np.random.Generator) -> Callable[[Indices, float
 
     seeds = rng.integers(2**63, size=len(tuning.images))
 
-    def probe(rows: Indices, time: float) -> Probe:
+    def probe(rows: Indices, time: float) -> Probed:
         """Noise images at a share of the way from image (0) to noise (1)."""
         noising, clean = tuning.model.noising, tuning.latents(rows)
         noise = torch.stack([_noise(clean.shape[1:], int(seeds[row])) for row in rows])
         noise, timesteps = noise.to(clean.device), noising.at(time, len(rows), clean.device)
         noisy = noising.noised(clean, noise, timesteps)
-        return Probe(clean, noise, noisy, timesteps, tuning.predict(rows, noisy, timesteps))
+        return Probed(clean, noise, noisy, timesteps, tuning.predict(rows, noisy, timesteps))
 
     return probe
 

@@ -18,10 +18,6 @@ Scorer = Callable[[Indices], Doubles]
 class Score(Component):
     """Scores tuning images: the higher, the better the model can make such an image already."""
 
-    def check(self) -> list[str]:
-        """What can be known to go wrong before it scores, as sentences."""
-        return []
-
     @abstractmethod
     def scorer(self, tuning: Tuning, rng: np.random.Generator) -> Scorer:
         """Begin with a tuning run.

@@ -62,10 +62,6 @@ class Generated(Score):
         """An embedder that needs the run's classifier."""
         return embedder_problems(self.embedder)
 
-    def check(self) -> list[str]:
-        """What is wrong with the embedder."""
-        return [] if self.embedder is None else self.embedder.check()
-
     def scorer(self, tuning: Tuning, rng: np.random.Generator) -> Scorer:
         """Embeds the tuning images once; draws when asked."""
         space = _Latents(tuning) if self.embedder is None else _Embedded(self.embedder, tuning)

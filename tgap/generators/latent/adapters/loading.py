@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 WEIGHTS = (lora.WEIGHTS, words.WEIGHTS)
-
-
 KOHYA = {
     "lora_unet_": "unet",
     "lora_te_": "text_encoder",
@@ -25,11 +23,7 @@ KOHYA = {
     "lora_te2_": "text_encoder_2",
 }
 """How names begin in kohya's format, by network."""
-
-
 HALVES = ((".lora_A.", ".lora_B."), (".lora_down.", ".lora_up."), (".lora.down.", ".lora.up."))
-
-
 GET_IT_AGAIN = "copy or download the adapter again"
 
 

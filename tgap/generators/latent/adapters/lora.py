@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from diffusers import DiffusionPipeline
 
 WEIGHTS = "pytorch_lora_weights.safetensors"
-
-
 GET_ANOTHER = "get the adapter again, or one that was made for this model"
 
 

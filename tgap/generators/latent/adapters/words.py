@@ -4,22 +4,18 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from tgap.core.errors import DataError
+from tgap.core.errors import ContractError, DataError
 from tgap.core.seeding import isolated
-from tgap.generators.latent.base import Adapter
+from tgap.generators.latent.base import Adapter, LatentModel
 from tgap.generators.latent.files.folder import save_texts
+from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.silence import errors_raised_only
 
 if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
-
-    from tgap.generators.latent.model import StableDiffusionModel
-
-M = TypeVar("M", bound="StableDiffusionModel")
-
 
 WEIGHTS = "learned_embeds.safetensors"
 
@@ -44,11 +40,14 @@ class LearnedWords(Adapter):
         save_texts(self.texts, folder)
 
 
-def with_new_words(model: M, prompts: Sequence[str], vectors: int) -> M:
+def with_new_words(
+    model: LatentModel, prompts: Sequence[str], vectors: int
+) -> StableDiffusionModel:
     """A copy of a model in which each prompt is read as a new word of several token embeddings.
 
     The prompt's own token embeddings are cut into as many stretches as the word has embeddings,
-    and each starts as the mean of its stretch: at first the word says what the prompt does.
+    and each starts as the mean of its stretch: at first the word says what the prompt does. The new
+    embeddings are the text encoder's last rows.
 
     Args:
         model: Left as it is; its tokenizer and its one text encoder are copied.
@@ -56,8 +55,14 @@ def with_new_words(model: M, prompts: Sequence[str], vectors: int) -> M:
         vectors: Embeddings per word.
 
     Raises:
-        DataError: If the text encoder does not read so many.
+        DataError: If there is not one text encoder that can learn words, or it does not read so
+            many.
     """
+    if not isinstance(model, StableDiffusionModel) or len(model.text_encoders) != 1:
+        raise DataError(
+            "words are learned in one text encoder, and this generator has "
+            f"{len(model.text_encoders)}; use finetuner=dreambooth_lora, or a generator with one"
+        )
     pipeline = model.pipeline
     tokenizer = copy.deepcopy(pipeline.tokenizer)
     if vectors > (most := tokenizer.model_max_length - 2):  # besides begin and end
@@ -76,7 +81,8 @@ def with_new_words(model: M, prompts: Sequence[str], vectors: int) -> M:
         ids = tokenizer(prompt, add_special_tokens=False).input_ids
         embeddings[word], texts[prompt] = _stretches(known[ids], vectors), word
     _teach(pipeline, tokenizer, encoder, embeddings)
-    return model.with_words(tokenizer, encoder, texts).with_adapter(LearnedWords(embeddings, texts))
+    taught = model.with_words(tokenizer, encoder, texts)
+    return taught.with_adapter(LearnedWords(embeddings, texts))
 
 
 def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
@@ -88,8 +94,11 @@ def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
     return torch.stack([embeddings[start:stop].mean(dim=0) for start, stop in cuts])
 
 
-def as_learned(model: "StableDiffusionModel", words: LearnedWords) -> LearnedWords:
-    """Words with the embeddings that they have now."""
+def as_learned(model: LatentModel) -> LearnedWords:
+    """A model's new words, with the embeddings that they have now."""
+    words = model.adapter
+    if not isinstance(model, StableDiffusionModel) or not isinstance(words, LearnedWords):
+        raise ContractError("this model has no new words")
     pipeline = model.pipeline
     tokenizer, rows = pipeline.tokenizer, pipeline.text_encoder.get_input_embeddings().weight
     embeddings = {}

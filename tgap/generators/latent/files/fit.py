@@ -17,53 +17,49 @@ if TYPE_CHECKING:
 OLD_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
 """Names that diffusers gave to the autoencoder's attention once, and still reads."""
 
+_fitting: set[str] = set()  # digests of files that were found to fit
 
-def require_all_tensors(source: Source) -> None:
+
+def misfits(source: Source) -> list[str]:
     """Compare weights with the networks that the configs describe.
 
-    In a single file tensors have other names and partly other shapes, so those of UNet and
-    autoencoder, which are as many there, are only counted; ``require_loaded`` sees the
-    rest. The libraries draw what a file lacks at random, drop what they have no place for, and only
-    warn.
+    The libraries draw what a file lacks at random, drop what they have no place for, and only warn.
+    The networks are built without numbers, which takes torch and some seconds, once per process.
 
     Args:
         source: Without problems.
 
-    Raises:
-        DataError: If tensors are missing, unknown or of another shape.
+    Returns:
+        A sentence for each component whose tensors are missing, unknown or of another shape.
     """
+    digest = source.digest()
+    if digest in _fitting:
+        return []
     named = class_names(source.folder)
-    for part, shapes in source.shapes().items():
-        if part not in named:  # it is left out, although its files are there
-            continue
-        library, name = named[part]
-        if source.file is not None and library != "diffusers":
-            continue
-        network = _described(library, name, source.folder / part)
-        if source.file is None:
-            told = _misfit(network, shapes)
-        else:
-            lacking = len(network.state_dict()) - len(shapes)
-            told = f"lack {_number(lacking)}" if lacking > 0 else ""
-        if told:
-            raise _not_fitting(part, source, told)
+    problems = [
+        problem
+        for part, shapes in source.shapes().items()
+        # one that is left out may have files all the same
+        if part in named and (problem := _misfit(source, part, *named[part], shapes))
+    ]
+    if not problems:
+        _fitting.add(digest)
+    return problems
 
 
-def require_loaded(pipeline: Any, source: Source) -> None:
-    """See whether every tensor of a pipeline was read and holds numbers.
+def require_finite(pipeline: Any, source: Source) -> None:
+    """See whether every tensor of a pipeline holds numbers, in the precision that it was read in.
 
     Raises:
-        DataError: If the file lacked one, or one has a NaN or an infinity.
+        DataError: If one has a NaN or an infinity.
     """
     import torch
 
     for part, module in pipeline.components.items():
         if not isinstance(module, torch.nn.Module):
             continue
-        lacking = [name for name, tensor in module.named_parameters() if tensor.is_meta]
-        if lacking:
-            raise _not_fitting(part, source, f"lack {_some(lacking)}")
         for name, tensor in module.named_parameters():
+            # A NaN spreads to every pixel, and the error that it makes at last says nothing of it.
             if not torch.isfinite(tensor).all():
                 dtype = str(tensor.dtype).removeprefix("torch.")
                 raise DataError(
@@ -71,6 +67,28 @@ def require_loaded(pipeline: Any, source: Source) -> None:
                     f"NaN or infinite numbers; {_again(source)}"
                     + ("" if dtype == "float32" else ", or set generator.precision=float32")
                 )
+
+
+def _misfit(source: Source, part: str, library: str, name: str, shapes: Shapes) -> str:
+    """How a component's tensors differ from its network's, as a sentence; "" if they do not."""
+    folder = source.folder / part
+    try:
+        network = _described(library, name, folder)
+        if source.file is not None:
+            shapes = _converted(network, shapes)
+    # Whatever the libraries meet in files that passed the checks, the files are at fault.
+    except Exception as error:
+        return f"{source.said} describes no {part} that can be built: {error}; {_again(source)}"
+    differences = _differences(network, shapes)
+    if not differences:
+        return ""
+    remedy = _again(source)
+    if source.file is not None:
+        remedy += ", or choose the generator.config that belongs to it"
+    return (
+        f"weights of {part} in {source.said} do not fit its config '{folder / 'config.json'}': "
+        f"they {differences}; {remedy}"
+    )
 
 
 def _described(library: str, name: str, folder: Path) -> "torch.nn.Module":
@@ -89,21 +107,53 @@ def _described(library: str, name: str, folder: Path) -> "torch.nn.Module":
     return described
 
 
-def _misfit(network: "torch.nn.Module", shapes: Shapes) -> str:
+def _converted(network: Any, shapes: Shapes) -> Shapes:
+    """A single file's tensors, named and shaped as diffusers does when it reads the file."""
+    import torch
+    from diffusers.loaders import single_file_utils as conversion
+
+    tensors = {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
+    kind = type(network).__name__
+    if kind == "UNet2DConditionModel":
+        converted = conversion.convert_ldm_unet_checkpoint(tensors, network.config)
+    elif kind == "AutoencoderKL":
+        converted = conversion.convert_ldm_vae_checkpoint(tensors, network.config)
+    elif conversion.is_open_clip_model(tensors):  # Stable Diffusion 2.x
+        prefix = "cond_stage_model.model."
+        converted = conversion.convert_open_clip_checkpoint(network, tensors, prefix=prefix)
+    else:
+        converted = conversion.convert_ldm_clip_checkpoint(tensors)
+    return {name: tuple(tensor.shape) for name, tensor in converted.items()}
+
+
+def _differences(network: "torch.nn.Module", shapes: Shapes) -> str:
     """How tensors in files differ from a network's; "" if they do not."""
     wanted = {_plain(n): t for n, t in network.state_dict(keep_vars=True).items()}
     ignored = getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ()
-    found = {
+    given = {
         _plain(name, wanted): shape
         for name, shape in shapes.items()
         if not any(re.search(pattern, name) for pattern in ignored)
     }
-    held = {id(wanted[name]) for name in found if name in wanted}  # of tied ones, one is enough
+    held = {id(wanted[name]) for name in given if name in wanted}  # of tied ones, one is enough
     lacking = [n for n, t in wanted.items() if id(t) not in held and not _counted(n)]
-    unknown = [name for name in found if name not in wanted and not _counted(name)]
-    other = [n for n, shape in found.items() if n in wanted and tuple(wanted[n].shape) != shape]
-    told = {"lack": lacking, "have of other shapes": other, "have, unknown to the config,": unknown}
-    return " and ".join(f"{how} {_some(names)}" for how, names in told.items() if names)
+    unknown = [name for name in given if name not in wanted and not _counted(name)]
+    other = {
+        name: (shape, tuple(wanted[name].shape))
+        for name, shape in given.items()
+        if name in wanted and tuple(wanted[name].shape) != shape
+    }
+    differences = []
+    if lacking:
+        differences.append(f"lack {_some(lacking)}")
+    if other:
+        got, expected = next(iter(other.values()))
+        differences.append(
+            f"have of other shapes {_some(list(other))} is {got} and by the config {expected}"
+        )
+    if unknown:
+        differences.append(f"have, unknown to the config, {_some(unknown)}")
+    return " and ".join(differences)
 
 
 def _counted(name: str) -> bool:
@@ -122,20 +172,7 @@ def _plain(name: str, known: Mapping[str, Any] | None = None) -> str:
 
 
 def _some(names: list[str]) -> str:
-    return f"{_number(len(names))}, e.g. '{names[0]}'"
-
-
-def _number(count: int) -> str:
-    return f"{count} tensor{'s' * (count > 1)}"
-
-
-def _not_fitting(part: str, source: Source, told: str) -> DataError:
-    remedy = _again(source)
-    if source.file is not None:
-        remedy += ", or choose the generator.config that belongs to it"
-    return DataError(
-        f"weights of {part} in {source.said} do not fit its config: they {told}; {remedy}"
-    )
+    return f"{len(names)} tensor{'s' * (len(names) > 1)}, e.g. '{names[0]}'"
 
 
 def _again(source: Source) -> str:

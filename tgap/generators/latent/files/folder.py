@@ -9,7 +9,13 @@ from typing import Any
 from tgap.core.errors import DataError
 from tgap.core.files import write_json
 from tgap.generators.latent.files.header import shapes_in
-from tgap.generators.latent.files.layouts import INDEX, PROMPTS, VOCABULARIES, Layout, misfit
+from tgap.generators.latent.files.layouts import (
+    INDEX,
+    PROMPTS,
+    TOKENIZER_FILES,
+    VOCABULARIES,
+    Layout,
+)
 
 GET_IT_AGAIN = "copy or download the folder again"
 
@@ -104,39 +110,24 @@ def denoiser_patch(folder: Path, layout: Layout) -> int:
     return int(config.get("patch_size", 1))
 
 
-def file_problems(file: Path, folder: Path, layout: Layout) -> list[str]:
+def file_problems(file: Path, layout: Layout) -> list[str]:
     """What is wrong with weights in one file, as the original release has them.
 
     Args:
         file: An existing safetensors file.
-        folder: A good folder with the configs.
         layout: What it should hold.
     """
-    remedy = "copy or download the file again"
     try:
-        shapes = shapes_in(file, remedy)
+        names = shapes_in(file, "copy or download the file again")
     except DataError as error:
         return [str(error)]
-    except OSError as error:
-        return [f"'{file}' cannot be read ({error.strerror}); check its permissions"]
-    problems = []
-    for name, part in layout.parts.items():
-        own = {key: shape for key, shape in shapes.items() if key.startswith(part.prefix)}
-        config = folder / name / part.config
-        if not part.stem:
-            continue
-        if not own:
-            problems.append(
-                f"'{file}' holds no {name}: no tensor's name begins with '{part.prefix}'; a "
-                "checkpoint of the original release in one file has it, and a component of a "
-                "diffusers folder is loaded with the folder, as generator.path"
-            )
-        elif found := misfit(part, own, _read_json(config, remedy)):
-            problems.append(
-                f"'{file}' does not fit its config '{config}': {found}; choose the generator.config"
-                " that belongs to the file"
-            )
-    return problems
+    return [
+        f"'{file}' holds no {name}: no tensor's name begins with '{part.prefix}'; a checkpoint of "
+        "the original release in one file has it, and a component of a diffusers folder is loaded "
+        "with the folder, as generator.path"
+        for name, part in layout.parts.items()
+        if part.stem and not any(tensor.startswith(part.prefix) for tensor in names)
+    ]
 
 
 def _part_problems(
@@ -152,15 +143,14 @@ def _part_problems(
             f"'{folder / INDEX}' must name {name} as [{part.library}, "
             f"{' or '.join(part.classes)}], got {named!r}"
         ]
+    problems = []
     try:
-        config = _read_json(folder / name / part.config, remedy)
+        _read_json(folder / name / part.config, remedy)
     except DataError as error:
-        problems, config = [str(error)], {}
-    else:
-        problems = []
+        problems.append(str(error))
     if part.stem and weights:
-        problems += _weights_problems(folder, layout, name, config, remedy)
-    if part.config == "tokenizer_config.json" and not any(
+        problems += _weights_problems(folder, layout, name, remedy)
+    if part.config == TOKENIZER_FILES[0] and not any(
         all((folder / name / file).is_file() for file in files) for files in VOCABULARIES
     ):
         problems.append(
@@ -169,31 +159,21 @@ def _part_problems(
     return problems
 
 
-def _weights_problems(
-    folder: Path, layout: Layout, name: str, config: dict[str, Any], remedy: str
-) -> list[str]:
-    part = layout.parts[name]
-    found = layout.weights(name, names_in(folder))
-    if not found:
-        return [_missing_weights(folder / name / f"{part.stem}.safetensors", remedy)]
-    shapes: dict[str, tuple[int, ...]] = {}
+def _weights_problems(folder: Path, layout: Layout, name: str, remedy: str) -> list[str]:
+    files = layout.weights(name, names_in(folder))
+    if not files:
+        stem = layout.parts[name].stem
+        return [_missing_weights(folder / name / f"{stem}.safetensors", remedy)]
     problems = []
-    for path in (folder / file for file in found):
+    for path in (folder / file for file in files):
         try:
             if path.suffix == ".json":
                 _require_shards(path, remedy)
             else:
-                shapes |= shapes_in(path, remedy)
+                shapes_in(path, remedy)
         except DataError as error:
             problems.append(str(error))
-        except OSError as error:
-            problems.append(f"'{path}' cannot be read ({error.strerror}); check its permissions")
-    if problems or not config:
-        return problems
-    told = misfit(part, shapes, config)
-    place = folder / found[0]
-    config_path = folder / name / part.config
-    return [f"'{place}' does not fit its config '{config_path}': {told}; {remedy}"] if told else []
+    return problems
 
 
 def _require_shards(index: Path, remedy: str) -> None:

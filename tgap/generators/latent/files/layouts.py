@@ -5,14 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 INDEX = "model_index.json"
-
-
 PROMPTS = "prompts.json"  # what is read instead of prompts, in a folder that knows learned words
-
-
 HALF = "fp16"  # weights that are published beside the full ones, or instead of them
-
-
 TOKENIZER_FILES = (
     "tokenizer_config.json",
     "tokenizer.json",
@@ -22,39 +16,7 @@ TOKENIZER_FILES = (
     "special_tokens_map.json",
     "added_tokens.json",
 )
-
-
 VOCABULARIES = (("tokenizer.json",), ("vocab.json", "merges.txt"), ("spiece.model",))
-
-
-@dataclass(frozen=True)
-class Sizes:
-    """A tensor whose shape says whether weights and config belong together.
-
-    Args:
-        ends: How its name ends: in a diffusers folder, or in the original release.
-        axes: Field of the config that says how long an axis is; of a list, its first entry.
-        needed: Whether every model of the class has such a tensor.
-    """
-
-    ends: tuple[str, ...]
-    axes: Mapping[int, str]
-    needed: bool = True
-
-
-@dataclass(frozen=True)
-class Layers:
-    """Numbered layers, of which the config says how many there are.
-
-    Args:
-        names: Regular expression that finds them in a diffusers folder, the number as its group.
-        count: Field of the config.
-        listed: Whether the field lists them instead of counting them.
-    """
-
-    names: str
-    count: str
-    listed: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,8 +28,6 @@ class Part:
         classes: Classes that it may have.
         config: Its main configuration file.
         stem: Name of its weights without ending; "" if it has none.
-        sizes: Tensors to compare with its configuration.
-        layers: Layers to count and compare with its configuration.
         optional: Whether the pipeline works without it.
         prefix: Where its tensors are in a single file of the original release.
         reads: Of a tokenizer: most tokens that the pipeline hands on, if fewer than it says itself.
@@ -77,8 +37,6 @@ class Part:
     classes: tuple[str, ...]
     config: str = "config.json"
     stem: str = ""
-    sizes: tuple[Sizes, ...] = ()
-    layers: tuple[Layers, ...] = ()
     optional: bool = False
     prefix: str = ""
     reads: int | None = None
@@ -161,75 +119,21 @@ def _named(name: str, part: Part, names: set[str], variant: str | None) -> list[
     return sorted(found for found in names if pattern.fullmatch(found))
 
 
-_DIFFUSERS = "diffusion_pytorch_model"
+DIFFUSERS_STEM = "diffusion_pytorch_model"
 
+VAE = Part("diffusers", ("AutoencoderKL",), stem=DIFFUSERS_STEM, prefix="first_stage_model.")
 
-_VAE = Part(
-    "diffusers",
-    ("AutoencoderKL",),
-    stem=_DIFFUSERS,
-    prefix="first_stage_model.",
-    sizes=(
-        Sizes(("encoder.conv_in.weight",), {0: "block_out_channels", 1: "in_channels"}),
-        Sizes(("decoder.conv_out.weight",), {0: "out_channels", 1: "block_out_channels"}),
-    ),
-    layers=(
-        Layers(r"encoder\.down_blocks\.(\d+)\.", "down_block_types", listed=True),
-        Layers(r"encoder\.down_blocks\.0\.resnets\.(\d+)\.", "layers_per_block"),
-        Layers(r"decoder\.up_blocks\.(\d+)\.", "up_block_types", listed=True),
-    ),
+UNET = Part(
+    "diffusers", ("UNet2DConditionModel",), stem=DIFFUSERS_STEM, prefix="model.diffusion_model."
 )
 
+CLIP = Part("transformers", ("CLIPTextModel",), stem="model", prefix="cond_stage_model.")
 
-_UNET = Part(
-    "diffusers",
-    ("UNet2DConditionModel",),
-    stem=_DIFFUSERS,
-    prefix="model.diffusion_model.",
-    sizes=(
-        Sizes(
-            ("conv_in.weight", "input_blocks.0.0.weight"),
-            {0: "block_out_channels", 1: "in_channels"},
-        ),
-        Sizes((".attn2.to_k.weight",), {1: "cross_attention_dim"}, needed=False),
-    ),
-    layers=(
-        Layers(r"^down_blocks\.(\d+)\.", "down_block_types", listed=True),
-        Layers(r"^down_blocks\.0\.resnets\.(\d+)\.", "layers_per_block"),
-        Layers(r"^up_blocks\.(\d+)\.", "up_block_types", listed=True),
-    ),
-)
+CLIP_PROJECTED = Part("transformers", ("CLIPTextModelWithProjection",), stem="model")
 
+TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
 
-_CLIP_SIZES = (Sizes(("token_embedding.weight",), {0: "vocab_size", 1: "hidden_size"}),)
-
-
-_CLIP_LAYERS = (Layers(r"\bencoder\.layers\.(\d+)\.", "num_hidden_layers"),)
-
-
-_CLIP = Part(
-    "transformers",
-    ("CLIPTextModel",),
-    stem="model",
-    prefix="cond_stage_model.",
-    sizes=_CLIP_SIZES,
-    layers=_CLIP_LAYERS,
-)
-
-
-_CLIP_PROJECTED = Part(
-    "transformers",
-    ("CLIPTextModelWithProjection",),
-    stem="model",
-    sizes=_CLIP_SIZES,
-    layers=_CLIP_LAYERS,
-)
-
-
-_TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
-
-
-_SCHEDULER = Part(
+SCHEDULER = Part(
     "diffusers",
     (
         "DDIMScheduler",
@@ -242,43 +146,3 @@ _SCHEDULER = Part(
     ),
     "scheduler_config.json",
 )
-
-
-def misfit(part: Part, shapes: Mapping[str, tuple[int, ...]], config: Mapping[str, object]) -> str:
-    """How a component's tensors differ from what its configuration says; "" if they fit.
-
-    Args:
-        part: The component.
-        shapes: Its tensors' shapes by name.
-        config: Its configuration; a field that is not in it is not compared.
-    """
-    for sizes in part.sizes:
-        name = next((name for name in shapes if name.endswith(sizes.ends)), None)
-        if name is None:
-            if sizes.needed:
-                return f"there is no tensor whose name ends with {sizes.ends[0]}"
-            continue
-        for axis, key in sizes.axes.items():
-            value = config.get(key)
-            expected = value[0] if isinstance(value, list) and value else value
-            shape = shapes[name]
-            got = shape[axis] if axis < len(shape) else None
-            if isinstance(expected, int) and got != expected:
-                measured = " x ".join(map(str, shape))
-                return f"{name} is {measured}, and the config says {key}={value}"
-    return next(filter(None, (_miscounted(layers, shapes, config) for layers in part.layers)), "")
-
-
-def _miscounted(
-    layers: Layers, shapes: Mapping[str, tuple[int, ...]], config: Mapping[str, object]
-) -> str:
-    matches = (re.search(layers.names, name) for name in shapes)
-    got = {match[1]: match[0] for match in matches if match}
-    value = config.get(layers.count)
-    said = len(value) if layers.listed and isinstance(value, list) else value
-    if not got or not isinstance(said, int) or len(got) == said:
-        return ""
-    return (
-        f"it has {len(got)} layers such as '{max(got.values())}', and the config says "
-        f"{layers.count}={value}"
-    )

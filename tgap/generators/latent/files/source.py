@@ -17,14 +17,8 @@ from tgap.generators.latent.files.header import PICKLES, Shapes, shapes_in
 from tgap.generators.latent.files.layouts import Layout
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-
-
 HUB_DEFAULT = "main"
-
-
 READ = 60  # seconds that the hub may take to answer a question
-
-
 log = logging.getLogger(__name__)
 
 
@@ -52,7 +46,7 @@ class Source:
         """What is wrong with the files, as sentences; neither torch nor weights are loaded."""
         found = folder_problems(self.folder, self.layout, self.file is None, self.remedy)
         if self.file is not None and not found:
-            found = file_problems(self.file, self.folder, self.layout)
+            found = file_problems(self.file, self.layout)
         return found
 
     def shapes(self) -> dict[str, Shapes]:

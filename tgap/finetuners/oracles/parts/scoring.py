@@ -16,7 +16,7 @@ Rule = Callable[[Doubles, Indices], Bools]
 
 
 @dataclass(kw_only=True)
-class Scored(Oracle):
+class ScoringOracle(Oracle):
     """Judges by how well the model can make an image already; with ``unit=batch``, by the mean.
 
     Args:
@@ -26,10 +26,6 @@ class Scored(Oracle):
     score: Score = field(
         default_factory=Generated, metadata={"help": "how well the model makes an image already"}
     )
-
-    def check(self) -> list[str]:
-        """What is wrong with the score."""
-        return self.score.check()
 
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Scores, then rules."""

@@ -1,0 +1,153 @@
+"""Hydra's overrides on a command line: the argument that takes them, and their completion.
+
+Groups, options and keys come from Hydra's own completion, so configs of ``--config-dir`` and the
+keys of the components that the line has chosen so far are offered too. Choices and booleans are
+added from the components' fields, which Hydra's schema does not know.
+"""
+
+import dataclasses
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from tgap.core.errors import TgapError
+
+if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+    from omegaconf import DictConfig
+
+    from tgap.core.component import Checked
+
+Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+def takes_overrides(callback: Callback) -> Callback:
+    """Let a command take overrides, among its flags in any order, and a folder of configs."""
+    overrides = click.argument(
+        "overrides",
+        nargs=-1,
+        type=click.UNPROCESSED,
+        metavar="[group=option ...] [key=value ...]",
+        shell_complete=next_overrides,
+    )
+    config_dir = click.option(
+        "-cd", "--config-dir", type=click.Path(), metavar="DIR", help="folder of further configs"
+    )
+    return overrides(config_dir(callback))
+
+
+def next_overrides(context: click.Context, parameter: click.Parameter, word: str) -> list[str]:
+    """Overrides that may stand in place of a line's last word.
+
+    Args:
+        context: With the overrides and the folder of configs that are there already.
+        parameter: The overrides.
+        word: The last word.
+
+    Returns:
+        Whole words, sorted; those that end in ``=``, ``.`` or ``/`` go on. None where a file may
+        stand, or the line cannot be understood.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from tgap.composition.compose import hydra_ready
+
+    key, equals, value = word.partition("=")
+    done, comma, rest = value.rpartition(",")  # several values of a sweep: the last is completed
+    if rest.startswith((".", "/", "~")):
+        return []
+    try:
+        with hydra_ready(context.params["config_dir"]) as hydra:
+            words = _query(hydra, context.params["overrides"], key + equals + rest)
+    except (TgapError, HydraException, OmegaConfBaseException, ValueError):
+        return []  # an unfinished or mistaken line; running it tells what is wrong
+    if comma:
+        words = [f"{key}={done},{text.removeprefix(key + '=')}" for text in words]
+    return sorted(set(words))
+
+
+def _query(hydra: "Hydra", overrides: Sequence[str], word: str) -> list[str]:
+    """Groups and keys as Hydra's completion has them, and the values that a field may take."""
+    from hydra._internal.core_plugins.bash_completion import BashCompletion
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+
+    from tgap.composition.compose import CONFIG_NAME
+
+    engine = BashCompletion(hydra.config_loader)
+    groups, is_option = engine._query_config_groups(word, CONFIG_NAME, list(overrides))
+    words = [name for group in groups for name in _ways_on(group)]
+    if not is_option:
+        try:
+            config = hydra.config_loader.load_configuration(
+                CONFIG_NAME, list(overrides), RunMode.MULTIRUN
+            )
+        except HydraException:  # another word is wrong; the groups are there all the same
+            return words
+        words += _values(config, word) or _keys(config, engine._get_matches(config, word))
+    return [name for name in words if word.startswith("hydra") or not name.startswith("hydra")]
+
+
+def _ways_on(group: str) -> list[str]:
+    """A group as Hydra names it; if it has sub-groups, both ways to go on."""
+    from tgap.composition import registry
+
+    if group[-1] in "=/" or "=" in group or group.startswith("~"):
+        return [group]
+    return [f"{group}=", f"{group}/"] if group in registry.GROUPS else [f"{group}/"]
+
+
+def _keys(config: "DictConfig", matches: Iterable[str]) -> list[str]:
+    """Keys without those of the registry; a list is given a value, and not gone into."""
+    from omegaconf import OmegaConf
+
+    keys = []
+    for text in matches:
+        if text.endswith(".") and OmegaConf.is_list(OmegaConf.select(config, text[:-1])):
+            keys.append(f"{text[:-1]}=")
+        elif "_target_" not in text:
+            keys.append(text)
+    return keys
+
+
+def _values(config: Any, word: str) -> list[str]:
+    """The values that the field of ``key=...`` may take; none if they are not a few."""
+    from tgap.composition.config import Run
+
+    key, equals, _ = word.partition("=")
+    *path, name = key.split(".")
+    cls: type[Checked] | None = Run
+    for part in path:
+        config = config.get(part)
+        if config is None or cls is None:
+            return []
+        cls = _component(config["_target_"]) if "_target_" in config else _part(cls, part)
+    if not equals or cls is None:
+        return []
+    choices = {f.name: f.metadata.get("choices") for f in dataclasses.fields(cls)}
+    values = choices.get(name) or ()
+    if name in choices and typing.get_type_hints(cls)[name] is bool:
+        values = ("false", "true")
+    return [text for value in values if (text := f"{key}={value}").startswith(word)]
+
+
+def _part(cls: "type[Checked]", name: str) -> "type[Checked] | None":
+    """The class of plain settings in a field."""
+    factories = {f.name: f.default_factory for f in dataclasses.fields(cls)}
+    part = factories.get(name)
+    return part if isinstance(part, type) and dataclasses.is_dataclass(part) else None
+
+
+def _component(target: str) -> "type[Checked] | None":
+    """The component of this path, looked up among those that exist: nothing is imported."""
+    from tgap.composition import registry
+
+    for group in registry.GROUPS:
+        for name in registry.names(group):
+            cls = registry.component_class(group, name)
+            if target == f"{cls.__module__}.{cls.__qualname__}":
+                return cls
+    return None

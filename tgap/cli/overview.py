@@ -1,0 +1,185 @@
+"""What there is to choose and to set: the text of ``tgap run --help`` and ``--help all``."""
+
+import dataclasses
+from typing import Any
+
+import click
+import yaml  # type: ignore[import-untyped]
+
+from tgap.composition.config import Run
+from tgap.composition.fields import parts_of
+from tgap.composition.registry import GROUPS, component_class, conf_folder, names, options
+from tgap.core.component import Checked, Component
+from tgap.core.words import word
+
+FIRST = (
+    "size",
+    "seed",
+    "selector",
+    "finetuner",
+    "dataset",
+    "generator",
+    "budget.steps",
+    "budget.train_per_label",
+    "budget.test_per_label",
+    "sampler.guidance",
+    "pool_size",
+    "split_seed",
+)
+"""What people change first: settings, and groups of components."""
+
+
+EXAMPLES = (
+    "tgap run size=200 selector=clip_spectral",
+    "tgap run -m size=100,500 seed=0,1,2 selector=random,clip_spectral",
+    "tgap run profile=xray dataset.path=/data/nih",
+)
+
+
+WIDEST = 46
+"""Characters of ``key=default`` that its meaning still stands beside."""
+
+
+def write_start(run: click.Command, context: click.Context, text: click.HelpFormatter) -> None:
+    """Write what people change first, the options of the run's groups, and examples."""
+    run.format_usage(context, text)
+    defaults = _defaults()
+    rows = _settings(Run, "")
+    for group in set(FIRST) & set(GROUPS):
+        meaning = _summary(GROUPS[group]).partition(":")[0]
+        rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
+    with text.section("What people change first (for everything: tgap run --help all)"):
+        text.write_dl([rows[name] for name in FIRST])
+    with text.section("Components and presets (group=option), the default first"):
+        text.write_dl(
+            [
+                (group, ", ".join(dict.fromkeys([*chosen, *options(group)])))
+                for group, chosen in defaults.items()
+            ]
+        )
+    with text.section("Examples"):
+        text.write("".join(f"  {example}\n" for example in EXAMPLES))
+    shown = [p for p in run.params if isinstance(p, click.Option) and not p.hidden]
+    text.write_paragraph()
+    text.write_text(f"Flags: {', '.join(flag.opts[-1] for flag in shown)}")
+
+
+def write_all(run: click.Command, context: click.Context, text: click.HelpFormatter) -> None:
+    """Write every flag, every setting, and every component with its settings and parts."""
+    run.format_usage(context, text)
+    run.format_options(context, text)
+    rows = _settings(Run, "")
+    rows = {name: rows[name] for name in FIRST if name in rows} | rows
+    with text.section("Settings (key=value, several values with commas and -m)"):
+        text.write_dl([*rows.values()], col_max=WIDEST)
+    groups_of: dict[type[Component], list[str]] = {}
+    for group, base in GROUPS.items():
+        groups_of.setdefault(base, []).append(group)
+    for base, groups in groups_of.items():
+        first, *others = (f"{_spelled(group)}=" for group in groups)
+        with text.section(first):
+            also = f"; also behind {', '.join(others)}" if others else ""
+            text.write_text(_summary(base) + also)
+            _write_options(groups[0], text)
+    with text.section("profile="):
+        text.write_text("Many settings at once.")
+        _write_options("profile", text)
+
+
+def _write_options(group: str, text: click.HelpFormatter) -> None:
+    """Write a group's presets, and its components with their settings and parts."""
+    components = names(group) if group in GROUPS else []
+    for name in options(group):
+        text.write_paragraph()
+        if name not in components:
+            text.write_dl([(name, _summary_of_preset(group, name))])
+            continue
+        cls = component_class(group, name)
+        text.write_dl([(name, _summary(cls))])
+        with text.indentation():
+            rows = [*_settings(cls, _node(group, name) + ".").values(), *_parts(cls, group, name)]
+            if rows:
+                text.write_dl(rows, col_max=WIDEST)
+
+
+def _node(group: str, name: str) -> str:
+    """Where a component stands in a run: at its group, or of several by a name of its own."""
+    if group.partition("/")[0] == "evaluator":
+        return group.replace("evaluator", f"evaluators.{name}").replace("/", ".")
+    return group.replace("/", ".")
+
+
+def _spelled(group: str, name: str = "NAME") -> str:
+    """A group as a command line has it: ``selector``, ``evaluator@evaluators.NAME``."""
+    node = _node(group, name)
+    return group if node == group.replace("/", ".") else f"{group}@{node}"
+
+
+def _settings(cls: type[Checked], prefix: str) -> dict[str, tuple[str, str]]:
+    """Settings by key: ``key=default``, and what it means; components are left out."""
+    rows: dict[str, tuple[str, str]] = {}
+    parts = parts_of(cls)
+    for field in dataclasses.fields(cls):
+        key, part = prefix + field.name, parts.get(field.name)
+        if part is not None and not issubclass(part, Component):
+            rows |= _settings(part, f"{key}.")
+        elif part is None and "choices" in field.metadata and field.name != "name":
+            rows[key] = (f"{key}={_default(field)}", _meaning(field))
+    return rows
+
+
+def _default(field: "dataclasses.Field[Any]") -> str:
+    """A setting's default as it may be typed."""
+    if shared := field.metadata["shared"]:
+        return f"${{{shared}}}"
+    if field.default_factory is not dataclasses.MISSING:
+        return word(field.default_factory())
+    return "null" if field.default is None else word(field.default)
+
+
+def _meaning(field: "dataclasses.Field[Any]") -> str:
+    """A setting's help, with the values that it may take unless they stand there already."""
+    meaning, choices = field.metadata["help"], field.metadata["choices"] or ()
+    known = all(choice in meaning for choice in choices)
+    return meaning if known else f"{meaning} ({', '.join(choices)})"
+
+
+def _parts(cls: type[Component], group: str, name: str) -> list[tuple[str, str]]:
+    """A component's own components: their group with the default, and what else may stand there."""
+    rows = []
+    for field in dataclasses.fields(cls):
+        nested = f"{group}/{field.name}"
+        if nested in GROUPS:
+            base = GROUPS[nested]
+            first = next(other for other in GROUPS if GROUPS[other] is base)
+            allowed = ", ".join(options(nested)) if first == nested else f"as {first}="
+            rows.append((f"{_spelled(nested, name)}={_default_part(field)}", allowed))
+    return rows
+
+
+def _default_part(field: "dataclasses.Field[Any]") -> str:
+    if field.default_factory is not dataclasses.MISSING:
+        return str(field.default_factory().stem())
+    return str(field.metadata.get("choice") or "null")
+
+
+def _defaults() -> dict[str, list[str]]:
+    """What is chosen when nothing is said, by group; of evaluators there are several."""
+    config = yaml.safe_load((conf_folder() / "config.yaml").read_text())
+    defaults: dict[str, list[str]] = {}
+    for entry in config["defaults"]:
+        for group, name in entry.items() if isinstance(entry, dict) else ():
+            defaults.setdefault(group.partition("@")[0], []).append(name)
+    return defaults
+
+
+def _summary(cls: type) -> str:
+    """The first line of a docstring."""
+    return (cls.__doc__ or "").partition("\n")[0].replace("``", "").rstrip(".")
+
+
+def _summary_of_preset(group: str, name: str) -> str:
+    """The first line of a preset's file, which says what it is."""
+    lines = (conf_folder() / group / f"{name}.yaml").read_text().splitlines()
+    comments = (line[2:] for line in lines if line.startswith("# ") and "@package" not in line)
+    return next(comments, "").partition(" Command: ")[0].rstrip(".")

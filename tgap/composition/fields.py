@@ -1,0 +1,44 @@
+"""What the fields of a dataclass hold, by their types."""
+
+import dataclasses
+import inspect
+import typing
+
+from tgap.core.component import Checked, Component
+
+
+def parts_of(cls: type[Checked]) -> dict[str, type[Checked]]:
+    """Fields of a dataclass that hold components or other checked dataclasses, by name."""
+    hints = typing.get_type_hints(cls)
+    parts = {}
+    for f in dataclasses.fields(cls):
+        if typing.get_origin(hints[f.name]) is dict:
+            continue
+        for hint in (hints[f.name], *typing.get_args(hints[f.name])):
+            if inspect.isclass(hint) and issubclass(hint, Checked):
+                parts[f.name] = hint
+    return parts
+
+
+def named_parts_of(cls: type[Checked]) -> dict[str, type[Component]]:
+    """Fields that hold any number of components by name: ``dict[str, <base>]``."""
+    found = {}
+    for name, hint in typing.get_type_hints(cls).items():
+        if typing.get_origin(hint) is dict:
+            element = typing.get_args(hint)[1]
+            if inspect.isclass(element) and issubclass(element, Component):
+                found[name] = element
+    return found
+
+
+def is_optional(cls: type[Checked], name: str) -> bool:
+    """Whether a field may be ``None``."""
+    return type(None) in typing.get_args(typing.get_type_hints(cls)[name])
+
+
+def bases_of(cls: type[Checked]) -> list[type[Component]]:
+    """Bases of the components in a dataclass's fields, each once, in their order."""
+    single, several = parts_of(cls), named_parts_of(cls)
+    held = [single.get(f.name) or several.get(f.name) for f in dataclasses.fields(cls)]
+    components = [part for part in held if part is not None and issubclass(part, Component)]
+    return list(dict.fromkeys(components))

@@ -1,0 +1,108 @@
+"""Base of datasets whose images are files below a folder."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tgap.core.component import option
+from tgap.core.types import NewImages
+from tgap.datasets.base import Dataset
+from tgap.datasets.reading import decoding
+from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.notes import refuse_or_warn
+
+
+@dataclass(kw_only=True)
+class FolderDataset(Dataset):
+    """Images from the files of a folder, nothing outside which is read."""
+
+    _what: ClassVar[str] = "a folder of images"
+
+    path: str = option("", "folder of the images", in_key=False)
+    size: int = option(256, "height and width that images are brought to", low=8)
+    bad_files: str = option(
+        "error",
+        "what to do about files that are missing or cannot be used",
+        choices=decoding.BAD_FILES,
+    )
+
+    def problems(self) -> list[str]:
+        """What can be told without reading an image."""
+        if not self.path:
+            return [f"path must name {self._what}, got ''"]
+        folder = Path(self.path).expanduser()
+        try:
+            if folder.is_dir():
+                return self._folder_problems()
+            return [f"path must name an existing folder, got {self.path!r} ({folder.absolute()})"]
+        except OSError as error:
+            return [f"path must name a folder that can be read: {error}"]
+
+    def _folder_problems(self) -> list[str]:
+        """What is wrong with the folder, which exists."""
+        return []
+
+    def identity(self) -> dict[str, Any]:
+        """The fields, and a digest of the files instead of the path.
+
+        Image files count by relative path, size and time of change, as reading all of them at
+        each start would take too long: moving the folder, or copying it with its times
+        (``cp -a``), keeps the identity. Tables and lists count by their content.
+
+        Raises:
+            DataError: If the folder or one of these cannot be read.
+        """
+        return super().identity() | {"files": list_images(self._root).digest()}
+
+    def stored_bytes(self) -> int:
+        """Of all image files, used or not."""
+        channels = 3 if getattr(self, "color", "grey") == "rgb" else 1
+        return len(list_images(self._root).files) * self.size * self.size * channels
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def _decoded(
+        self,
+        names: Sequence[str],
+        paths: Sequence[str | None],
+        new_images: NewImages,
+        color: str = "grey",
+        fit: str = "crop",
+    ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
+        """Decode files.
+
+        Args:
+            names: What N files are called.
+            paths: Where they lie below the folder; ``None`` if they are missing.
+            new_images: Makes the array.
+            color: See ``decoding.decode``.
+            fit: See ``decoding.decode``.
+
+        Returns:
+            Images and the rows of ``names`` that they are of; and the names of the others by kind.
+        """
+        missing = {
+            name: "there is no such file"
+            for name, path in zip(names, paths, strict=True)
+            if path is None
+        }
+        refuse_or_warn(missing, len(names), self.bad_files)
+        there = [(row, path) for row, path in enumerate(paths) if path is not None]
+        rows = np.array([row for row, _ in there], dtype=np.int64)
+        decoded = decoding.decode_all(
+            [self._root / path for _, path in there],
+            [names[row] for row in rows],
+            self.size,
+            color,
+            fit,
+            new_images,
+            self.bad_files,
+        )
+        kinds = {"missing": list(missing), "unreadable": list(decoded.bad)}
+        return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds

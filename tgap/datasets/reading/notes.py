@@ -1,0 +1,96 @@
+"""What a dataset leaves out: refused or warned of, and counted in its notes."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tgap.core.errors import DataError
+
+log = logging.getLogger(__name__)
+
+TOLD = 10
+"""How many files, lines or patients a message names."""
+
+NOTED = 100
+"""How many excluded files of a kind the notes of a large dataset name."""
+
+WORDS = {
+    "duplicate_rows": "rows of the table that repeat another one are left out",
+    "unlisted": "image files are left out, as no table names them where they lie",
+    "other_files": "files that are no images by their names are left out",
+    "ages_above_120": "ages above 120 years are taken for unknown",
+    "other_views": "images of other views than frontal ones are left out",
+    "unlabelled": "images of studies without observations are left out",
+    "uncertain": "images with uncertain observations are left out",
+    "contradictory": "images with both 'No Finding' and a pathology are left out",
+    "undecided": "images with neither 'No Finding' nor a pathology are left out",
+}
+"""What a count in the notes says."""
+
+
+def first(names: Sequence[str]) -> str:
+    """The first names of many, and how many more there are.
+
+    >>> first(["a", "b"])
+    'a, b'
+    """
+    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
+    return ", ".join(names[:TOLD]) + more
+
+
+def counted(**left_out: int | Sequence[str]) -> dict[str, int]:
+    """Counts for the notes, and a warning for each that is not 0.
+
+    Args:
+        left_out: How many there are of a kind in ``WORDS``, or their names, the first of which
+            are told.
+    """
+    counts = {}
+    for kind, names in left_out.items():
+        count = names if isinstance(names, int) else len(names)
+        if count:
+            counts[kind] = count
+            log.warning(
+                "%d %s%s", count, WORDS[kind], "" if isinstance(names, int) else f": {first(names)}"
+            )
+    return counts
+
+
+def excluded(files: Mapping[str, Sequence[str]], most: int | None = None) -> dict[str, Any]:
+    """Excluded files for the notes.
+
+    Args:
+        files: Their names by kind, such as ``missing``.
+        most: So many are named of each kind, and all are counted; ``None`` = all are named.
+    """
+    kinds = {kind: list(names) for kind, names in files.items() if names}
+    notes: dict[str, Any] = {"excluded": {kind: names[:most] for kind, names in kinds.items()}}
+    if most is not None:
+        notes["excluded_counts"] = {kind: len(names) for kind, names in kinds.items()}
+    return notes if kinds else {}
+
+
+def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str) -> None:
+    """Apply the policy for bad files.
+
+    Args:
+        bad: Reason by name.
+        total: How many files there are, the bad ones included.
+        bad_files: ``error`` or ``exclude``.
+
+    Raises:
+        DataError: If the policy is ``error``, or no file is left; it names the first files.
+    """
+    if not bad:
+        return
+    lines = [f"  - {name}: {reason}" for name, reason in list(bad.items())[:TOLD]]
+    if len(bad) > TOLD:
+        lines.append(f"  - and {len(bad) - TOLD} more")
+    text = "\n".join([f"{len(bad)} of {total} image files cannot be used:", *lines])
+    if len(bad) == total:
+        raise DataError(f"{text}\nno image is left")
+    if bad_files == "error":
+        raise DataError(
+            f"{text}\nrepair or remove them, or leave them out with dataset.bad_files=exclude"
+        )
+    log.warning("%s\nthey are left out (dataset.bad_files=exclude)", text)

@@ -1,0 +1,188 @@
+"""What evaluators, classifiers and controls are shown of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tgap.classifiers.base import Classifier
+from tgap.core.digest import image_digests
+from tgap.core.errors import DataError
+from tgap.core.seeding import rng_for
+from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Scores, Weights
+from tgap.generators.controls.base import Examples
+from tgap.pipeline.artifacts import read_images
+from tgap.pipeline.resizing import resized
+from tgap.pipeline.result import Result
+from tgap.pipeline.subsets import draw_per_label, patients_of
+
+HELD_OUT_LEAST = 1000
+"""So many held-out images of each label are measured by, if there are: a threshold that 1 % of
+them may exceed needs some hundreds."""
+HELD_OUT_FACTOR = 2
+"""A control gets so many times as many held-out images as it is asked for, if there are."""
+REDUCED = 4096
+"""So many of a dataset's images are reduced at once where it may be larger than memory."""
+
+
+class RunEvidence:
+    """A run's images, scores and classifiers, as ``tgap.evaluators.base.Evidence`` says them.
+
+    Images are shown in the dataset's channels, and as large as synthetic ones are kept
+    (``storage.image_size``).
+    """
+
+    def __init__(self, result: Result) -> None:
+        self.result, self.run = result, result.run
+
+    @property
+    def classifier(self) -> Classifier:
+        """The run's classifier, not fitted."""
+        return self.run.classifier
+
+    def legs(self) -> Mapping[str, Scores]:
+        """The scores of the four legs and of external sets."""
+        return self.result.legs()
+
+    def synthetic(self) -> tuple[ImageSet, ImageSet]:
+        """Train and test part of the synthetic set."""
+        return self.result.synthetic()
+
+    def synthetic_key(self) -> str:
+        """Names the synthetic set, whatever was trained on it."""
+        return self.result.plan.synthetic.key
+
+    def shown(self, data: ImageSet, rows: Indices | None = None) -> ImageSet:
+        """Some real images, reduced one by one where they are kept smaller than they were read.
+
+        Args:
+            data: The dataset, or another one with images of its size.
+            rows: Positions in it, all by default.
+        """
+        size, channels = self.run.storage.image_size, self.result.dataset().images.shape[3]
+        if size is None or data.images.shape[1:3] == (size, size):
+            data = data.with_channels(channels)
+            return data if rows is None else data.take(rows)
+        images = resized(data.images, size, channels, rows)
+        rest = data.without_images() if rows is None else data.without_images().take(rows)
+        return replace(rest, images=images)
+
+    def real_train(self, pixels: bool = True) -> ImageSet:
+        """As many real images per label as the synthetic side has, or all there are."""
+        side = self.result.split().real_train
+        rng = rng_for("classify", self.run.seed_of("classify"), "real_train")
+        labels = self.result.dataset().labels[side]
+        return self._taken(
+            side[draw_per_label(labels, self.run.budget.train_per_label, rng)], pixels
+        )
+
+    def real_test(self, pixels: bool = True) -> ImageSet:
+        """The real test set, in the order of TSTR's and TRTR's scores."""
+        return self._taken(self.result.split().real_test, pixels)
+
+    def _taken(self, rows: Indices, pixels: bool) -> ImageSet:
+        data = self.result.dataset()
+        return self.shown(data, rows) if pixels else data.without_images().take(rows)
+
+    def tuned_on(self) -> ImageSet | None:
+        """The distinct images of the tuning set; ``None`` if nothing was tuned.
+
+        Of a synthetic set that was made elsewhere: what it was tuned on as far as that is known,
+        otherwise the pool, which it may have been tuned on.
+        """
+        ready_made = self.result.artifacts.data.ready_made
+        pool = self.result.split().pool
+        if "tuned_on" in ready_made:
+            return self.shown(read_images(ready_made["tuned_on"]))
+        if ready_made:
+            return self.shown(self.result.dataset(), pool)
+        selection = self.result.selection()
+        if selection is None:
+            return None
+        return self.shown(self.result.dataset(), pool[np.unique(selection.indices)])
+
+    def tuning_is_known(self) -> bool:
+        """False for a synthetic set made elsewhere, unless its tuning set was named."""
+        ready_made = self.result.artifacts.data.ready_made
+        return not ready_made or "tuned_on" in ready_made
+
+    def held_out(self) -> ImageSet:
+        """Images of real_train, without patients of the tuning set: enough to measure by."""
+        data, side = self.result.dataset(), self.result.split().real_train
+        wanted = max(HELD_OUT_LEAST, self.run.budget.train_per_label)
+        rng = rng_for("evaluate", self.run.seed_of("evaluate"), "held_out")
+        held_out = self.shown(data, patients_of(data, side, wanted, rng))
+        tuned_on = self.tuned_on()
+        if tuned_on is None:
+            return held_out
+        return held_out.take(np.flatnonzero(self._apart(held_out, tuned_on)))
+
+    def _apart(self, held_out: ImageSet, tuned_on: ImageSet) -> Bools:
+        """Which held-out images are neither tuning images nor of their patients."""
+        if "tuned_on" in self.result.artifacts.data.ready_made:
+            # Two datasets number patients each in its own way: only the pixels can tell.
+            theirs = set(image_digests(tuned_on.images))
+            return np.array([d not in theirs for d in image_digests(held_out.images)], bool)
+        return ~np.isin(held_out.patients, tuned_on.patients)  # shared with protocol=thesis only
+
+    def examples(self, label_of: Mapping[str, int]) -> Examples:
+        """What a control draws from.
+
+        Args:
+            label_of: Label of each prompt that it will be asked for.
+        """
+        run, data, pool = self.run, self.result.dataset(), self.result.split().pool
+        selection = self.result.selection()
+        if selection is None:
+            raise DataError(f"generator '{run.generator.title()}' draws from a selection")
+        tuning = pool[selection.indices]
+        others = pool[~np.isin(data.patients[pool], data.patients[tuning])]
+        per_label = run.budget.train_per_label + run.budget.test_per_label
+        rng = rng_for("generate", run.seed_of("generate"), "held_out")
+        enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng)
+        return Examples(data.take(tuning), data.take(enough), dict(label_of), per_label)
+
+    def fitted(self, side: str) -> Weights:
+        """The fitted classifier of a side, ``real`` or ``synthetic``."""
+        artifacts = self.result.artifacts
+        made = artifacts.real_classifier if side == "real" else artifacts.synthetic_classifier
+        return made.read_arrays("weights.safetensors")
+
+    def real_features(self, images: Images) -> Floats:
+        """The real classifier's features of images, ``(N, d)``."""
+        return self.run.classifier.features(self.fitted("real"), images)
+
+    def dataset_features(self, images: Images) -> Floats:
+        """The same of images as the dataset's, reduced some at a time to the size shown."""
+        size = self.run.storage.image_size
+        if size is None:
+            return self.real_features(images)
+        blocks = (images[at : at + REDUCED] for at in range(0, len(images), REDUCED))
+        reduced = (resized(block, size, block.shape[3]) for block in blocks)
+        return np.concatenate([self.real_features(block) for block in reduced])
+
+
+def with_labels_of(theirs: ImageSet, ours: ImageSet) -> ImageSet:
+    """The same images with the labels in our order, and their findings left out.
+
+    Raises:
+        DataError: If they do not have all of our labels by name.
+    """
+    if set(theirs.label_names) != set(ours.label_names):
+        raise DataError(
+            "the synthetic set must have the dataset's labels by name "
+            f"({', '.join(ours.label_names)}), got {', '.join(theirs.label_names)}"
+        )
+    columns = [theirs.label_names.index(name) for name in ours.label_names]
+    return replace(
+        theirs,
+        labels=theirs.labels[:, columns],
+        label_names=ours.label_names,
+        findings=np.zeros((len(theirs), 0), bool),
+        finding_names=(),
+    )
+
+
+def shared_labels(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
+    """Labels of two datasets that have the same name, in our order."""
+    return [label for label in ours if label in theirs]

@@ -1,0 +1,73 @@
+"""The two classifiers of a run, and what they say of each test set."""
+
+import logging
+from pathlib import Path
+
+from tgap.core.files import write_array, write_arrays, write_json
+from tgap.core.seeding import rng_for
+from tgap.core.types import ImageSet
+from tgap.metrics.legs import LEGS
+from tgap.pipeline.artifacts import read_images
+from tgap.pipeline.evidence import RunEvidence, shared_labels
+
+log = logging.getLogger(__name__)
+
+EXTERNAL = {"tstr": "synthetic", "trtr": "real"}
+"""The legs on a further real test set, and the side that trained their classifier."""
+
+
+def fit(evidence: RunEvidence, train: ImageSet, folder: Path) -> None:
+    """Fit the run's classifier on one side; both sides share its seed, so they start alike."""
+    run, epochs = evidence.run, list[dict[str, float]]()
+    wanted = run.budget.train_per_label
+    for label, count in train.label_counts().items():
+        if count < wanted:
+            log.warning(
+                "only %d images of label '%s' to train on, %d asked for "
+                "(budget.train_per_label): all are taken",
+                count,
+                label,
+                wanted,
+            )
+    weights = run.classifier.fit(
+        train,
+        rng_for("classify", run.seed_of("classify")),
+        lambda epoch, values: epochs.append({"epoch": epoch, **values}),
+    )
+    write_arrays(folder / "weights.safetensors", weights)
+    write_json(folder / "epochs.json", epochs)
+    write_json(folder / "images.json", train.label_counts())
+
+
+def score(evidence: RunEvidence, folder: Path) -> None:
+    """Scores and truth of the four legs."""
+    real_test = evidence.real_test()
+    _, synthetic_test = evidence.synthetic()
+    write_json(folder / "label_names.json", list(real_test.label_names))
+    for leg in LEGS:
+        side = "synthetic" if leg[1] == "s" else "real"
+        test = synthetic_test if leg[3] == "s" else real_test
+        scores = evidence.classifier.score(evidence.fitted(side), test.images)
+        write_array(folder / f"{leg}_scores.npy", scores)
+        write_array(folder / f"{leg}_labels.npy", test.labels)
+
+
+def score_external(evidence: RunEvidence, name: str, folder: Path) -> None:
+    """Both classifiers on all of another dataset, by the labels that it shares."""
+    ours = evidence.result.dataset().label_names
+    data = evidence.shown(read_images(evidence.result.artifacts.data.external[name]))
+    shared = shared_labels(ours, data.label_names)
+    if len(shared) < len(ours):
+        log.warning(
+            "external.%s has %s only of the labels %s: the others are not tested there",
+            name,
+            ", ".join(shared),
+            ", ".join(ours),
+        )
+    columns = [ours.index(label) for label in shared]
+    truth = data.labels[:, [data.label_names.index(label) for label in shared]]
+    write_json(folder / "label_names.json", shared)
+    for leg, side in EXTERNAL.items():
+        scores = evidence.classifier.score(evidence.fitted(side), data.images)
+        write_array(folder / f"{leg}_scores.npy", scores[:, columns])
+        write_array(folder / f"{leg}_labels.npy", truth)

@@ -1,0 +1,55 @@
+"""Real images, and synthetic ones that exist already, read into the store; and the split."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tgap.core.types import ImageSet, Split
+from tgap.datasets.base import Dataset
+from tgap.pipeline.artifacts import ImagesOnDisk, read_images, read_split, write_images, write_split
+from tgap.pipeline.plan import DataPlan
+from tgap.store import Artifact, Spec, Store
+
+
+@dataclass(kw_only=True)
+class Data:
+    """What was read, as artifacts by the names of the plan."""
+
+    dataset: Artifact
+    split: Artifact
+    ready_made: Mapping[str, Artifact]
+    external: Mapping[str, Artifact]
+
+    def images(self) -> ImageSet:
+        """All images of the dataset."""
+        return read_images(self.dataset)
+
+    def sides(self) -> Split:
+        """Which of them are pool, real_train and real_test."""
+        return read_split(self.split)
+
+
+def prepared(plan: DataPlan, store: Store) -> Data:
+    """Read datasets into the store, unless they are there, and split the run's own."""
+    run = plan.run
+    dataset = _read(run.dataset, plan.dataset, store)
+    ready_made, external = run.generator.ready_made(), run.external
+
+    def divide(folder: Path) -> None:
+        write_split(folder, run.protocol.split(read_images(dataset), run.splitting))
+
+    return Data(
+        dataset=dataset,
+        ready_made={n: _read(ready_made[n], spec, store) for n, spec in plan.ready_made.items()},
+        external={n: _read(external[n], spec, store) for n, spec in plan.external.items()},
+        split=store.get_or_make(plan.split, divide),
+    )
+
+
+def _read(source: Dataset, spec: Spec, store: Store) -> Artifact:
+    return store.get_or_make(spec, functools.partial(_decode, source), resumable=True)
+
+
+def _decode(source: Dataset, folder: Path) -> None:
+    write_images(folder, source.load(ImagesOnDisk(folder)))
