@@ -208,7 +208,7 @@ def array(*values: int, dtype: type = np.int64) -> np.ndarray:
         (array(0, 1), r"must return \(3,\) int64 labels, got \(2,\) int64"),
         (array(0, 0, 1, dtype=np.int32), r"must return \(3,\) int64 labels, got \(3,\) int32"),
         (array(0, 0, 2), r"leave none empty, got the numbers \[0, 2\]"),
-        (array(-1, 0, 1), r"leave none empty, got the numbers \[-1, 0, 1\]"),
+        (array(-1, 0, 1), r"must return labels in \[0, 3\), got -1..1"),
     ],
 )
 def test_wrong_clusters(answer: np.ndarray, text: str) -> None:
@@ -220,8 +220,8 @@ def test_wrong_clusters(answer: np.ndarray, text: str) -> None:
     ("answer", "text"),
     [
         (array(0, 1), r"must return \(3,\) int64 turns, got \(2,\) int64"),
-        (array(0, 1, 2), r"must return clusters in \[0, 2\), got 0..2"),
-        (array(0, -1, 1), r"must return clusters in \[0, 2\), got -1..1"),
+        (array(0, 1, 2), r"must return turns in \[0, 2\), got 0..2"),
+        (array(0, -1, 1), r"must return turns in \[0, 2\), got -1..1"),
     ],
 )
 def test_wrong_turns(answer: np.ndarray, text: str) -> None:
