@@ -92,7 +92,7 @@ class Tracker:
 
     def push(self, journal: Journal) -> None:
         """Bring MLflow up to a journal; the first failure is told, and it is not tried again."""
-        if self._away:
+        if self._away:  # a server that is away costs a timeout each time
             return
         try:
             _push(journal, self.home, self.uri)
