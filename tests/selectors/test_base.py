@@ -235,6 +235,17 @@ def test_repeats_within_the_capacity_are_taken() -> None:
     assert of_label(select(Twice(answer=[1, 1, 2]), pool([0] * 10), [3, 3]), 0) == [2, 2, 4]
 
 
+@dataclass(kw_only=True)
+class Weighing(Selector):
+    def _select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Picks:
+        return Picks(np.arange(size), np.linspace(0.5, 1, size))
+
+
+def test_weights_of_picks_are_kept() -> None:
+    assert select(Weighing(), pool([0] * 10), [2, 3]).weights.tolist() == [0.5, 1, 0.5, 0.75, 1]
+    assert select(Random(), pool([0] * 10), [2, 3]).weights.tolist() == [1] * 5
+
+
 # Sub-classes
 
 
