@@ -166,6 +166,14 @@ def test_without_mlflow_a_run_ends_well_and_sync_replays_it(home, caplog):
     assert_everything(home, *runs(home))
 
 
+def test_a_database_that_cannot_be_made_stops_no_run(home, caplog):
+    (home / "file").touch()
+    with tracker(home, uri=f"sqlite:///{home}/file/mlflow.db").run("key", "name", {}, {}):
+        pass
+    assert "the run goes on" in caplog.text
+    assert sync(home, resolve_uri(home)) == 1
+
+
 def test_more_and_longer_values_than_mlflow_takes_at_once(home):
     params, tags = ({f"{kind}{i}": "x" * 9000 for i in range(110)} for kind in "pt")
     with tracker(home).run("key", "name", params, tags) as log:
