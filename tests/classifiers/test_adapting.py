@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression as SklearnRegression
 
+from tests.classifiers.conftest import image_set, two_kinds
 from tgap.classifiers.logistic_regression import LogisticRegression, moved_line
 from tgap.classifiers.small_cnn import SmallCnn
-from tgap.core.types import ImageSet
 from tgap.metrics.classification import macro_auroc
 
 
@@ -18,14 +18,7 @@ def discs(count, seed, background=0, ink=120):
     centre = np.where(right, 20, 12) + rng.integers(-2, 3, count)
     disc = (down - 16) ** 2 + (across - centre[:, None, None]) ** 2 < 36
     pixels = np.clip(background + ink * disc + rng.normal(0, 25, disc.shape), 0, 255)
-    return ImageSet(
-        pixels[..., None].astype(np.uint8),
-        np.stack([~right, right], axis=1),
-        ("left", "right"),
-        np.zeros((count, 0), dtype=bool),
-        (),
-        np.arange(count, dtype=np.int64),
-    )
+    return image_set(pixels[..., None].astype(np.uint8), two_kinds(~right), ("left", "right"))
 
 
 def test_few_images_bring_a_network_to_another_domain():

@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 from torchvision import transforms
 from torchvision.models import DenseNet121_Weights, densenet121
 
+from tests.classifiers.conftest import image_set
 from tgap.classifiers.chexnet import Chexnet
 from tgap.classifiers.networks.schedules import Plateau
 from tgap.core.errors import ConfigError, DataError
 from tgap.core.seeding import isolated
-from tgap.core.types import ImageSet
 
 
 def findings(count=5, size=(32, 32), labels=14):
@@ -24,15 +24,7 @@ def findings(count=5, size=(32, 32), labels=14):
     truth = rng.random((count, labels)) < 0.3
     truth[:2] = [[True] * labels, [False] * labels]
     pixels = rng.integers(0, 256, (count, *size, 1), dtype=np.uint8)
-    pixels.setflags(write=False)
-    return ImageSet(
-        pixels,
-        truth,
-        tuple(f"finding{i}" for i in range(labels)),
-        np.zeros((count, 0), dtype=bool),
-        (),
-        np.arange(count, dtype=np.int64),
-    )
+    return image_set(pixels, truth, tuple(f"finding{i}" for i in range(labels)))
 
 
 @pytest.fixture(scope="module")
@@ -83,16 +75,16 @@ def test_weights_of_torchvision_make_torchvisions_network(kind, published, tmp_p
 
 
 def test_imagenet_is_torchvisions_published_file(published, monkeypatch):
-    asked = []
+    calls = []
 
     def get_state_dict(self, **options):
-        asked.append((self, options["check_hash"]))
+        calls.append((self, options["check_hash"]))
         return old_names(published)
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
     assert Chexnet().weights == "imagenet"
     assert same_features(loaded("imagenet"), published)
-    assert asked == [(DenseNet121_Weights.IMAGENET1K_V1, True)]
+    assert calls == [(DenseNet121_Weights.IMAGENET1K_V1, True)]
 
 
 @pytest.mark.parametrize("error", [URLError("no network"), RuntimeError("invalid hash value")])
@@ -177,7 +169,7 @@ def test_a_file_counts_by_its_content(tmp_path):
         gone.identity()
 
 
-@pytest.mark.parametrize("size", [(32, 32), (64, 64), (97, 70)])
+@pytest.mark.parametrize("size", [(32, 32), (97, 70)])
 def test_any_size_and_fourteen_findings(size):
     train = findings(size=size)
     classifier = Chexnet(weights=None, epochs=1, batch_size=3, device="cpu")
@@ -248,14 +240,7 @@ def test_it_learns_what_can_be_learnt():
         pixels = rng.integers(0, 100, (count, 32, 32, 1)).astype(np.uint8)
         pixels[upper, :16] += 120
         pixels[~upper, 16:] += 120
-        return ImageSet(
-            pixels,
-            upper[:, None],
-            ("upper",),
-            np.zeros((count, 0), dtype=bool),
-            (),
-            np.arange(count, dtype=np.int64),
-        )
+        return image_set(pixels, upper[:, None], ("upper",))
 
     classifier = Chexnet(weights=None, epochs=1, batch_size=4, device="cpu")
     weights = classifier.fit(halves(48, seed=0), np.random.default_rng(0))

@@ -7,10 +7,10 @@ from sklearn.linear_model import LogisticRegression as Sklearn
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
+from tests.classifiers.conftest import fitted, image_set
 from tgap.classifiers.base import held_back_patients
 from tgap.classifiers.logistic_regression import LogisticRegression
 from tgap.core.errors import ConfigError, ContractError
-from tgap.core.types import ImageSet
 from tgap.embedders.base import Embedder
 
 
@@ -34,25 +34,11 @@ def images(count=80, seed=0):
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (count, 6, 5, 1), dtype=np.uint8)
     truth = pixels[:, :3, :, 0].mean(axis=2) + rng.normal(0, 15, (count, 3)) > 127
-    pixels.setflags(write=False)
-    truth.setflags(write=False)
-    return ImageSet(
-        pixels,
-        truth,
-        ("a", "b", "c"),
-        np.zeros((count, 0), dtype=bool),
-        (),
-        np.arange(count, dtype=np.int64),
-    )
+    return image_set(pixels, truth, ("a", "b", "c"))
 
 
 def fit(train, **fields):
-    logged = []
-    classifier = LogisticRegression(device="cpu", **fields)
-    weights = classifier.fit(
-        train, np.random.default_rng(0), lambda epoch, values: logged.append(values)
-    )
-    return classifier, weights, logged
+    return fitted(LogisticRegression(device="cpu", **fields), train)
 
 
 @pytest.mark.parametrize("embedder", [None, Rows()])
@@ -72,12 +58,14 @@ def test_scores_are_scikit_learns(embedder):
             Sklearn(C=c, max_iter=1000).fit(scaler.transform(vectors(train)[~held_back]), truth)
             for truth in train.labels[~held_back].T
         ]
-        said = [m.predict_proba(scaler.transform(vectors(train)[held_back])) for m in models]
+        probabilities = [
+            m.predict_proba(scaler.transform(vectors(train)[held_back])) for m in models
+        ]
         losses.append(
             np.mean(
                 [
                     log_loss(truth, one, labels=[False, True])
-                    for truth, one in zip(train.labels[held_back].T, said, strict=True)
+                    for truth, one in zip(train.labels[held_back].T, probabilities, strict=True)
                 ]
             )
         )

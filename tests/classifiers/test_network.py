@@ -7,10 +7,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.classifiers.conftest import fitted, image_set, two_kinds
 from tgap.classifiers.networks.network import Network, shifted
 from tgap.classifiers.networks.schedules import OneCycle, Plateau
 from tgap.core.errors import ConfigError, ContractError, TgapError
-from tgap.core.types import ImageSet
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -67,24 +67,11 @@ def halves(count, size=8):
     pixels = rng.integers(0, 100, (count, size, size, 1)).astype(np.uint8)
     pixels[upper, : size // 2] += 100
     pixels[~upper, size // 2 :] += 100
-    pixels.setflags(write=False)
-    return ImageSet(
-        pixels,
-        np.stack([upper, ~upper], axis=1),
-        ("upper", "lower"),
-        np.zeros((count, 0), dtype=bool),
-        (),
-        np.arange(count, dtype=np.int64),
-    )
+    return image_set(pixels, two_kinds(upper), ("upper", "lower"))
 
 
 def fit(cls, train, **fields):
-    logged = []
-    classifier = cls(device="cpu", **fields)
-    weights = classifier.fit(
-        train, np.random.default_rng(0), lambda epoch, values: logged.append(values)
-    )
-    return classifier, weights, logged
+    return fitted(cls(device="cpu", **fields), train)
 
 
 def test_grey_images_fill_the_networks_channels_and_are_normalised():

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -6,9 +8,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
+from tests.classifiers.conftest import image_set, two_kinds
 from tgap.classifiers.small_cnn import SmallCnn, channel_moments
 from tgap.core.errors import ConfigError, ContractError, TgapError
-from tgap.core.types import ImageSet
 
 
 def squares(count, size=(20, 24), channels=1, seed=0):
@@ -21,14 +23,7 @@ def squares(count, size=(20, 24), channels=1, seed=0):
         top = rng.integers(size[0] // 2, size[0] - 6) if low else rng.integers(0, size[0] // 2 - 6)
         left = rng.integers(0, size[1] - 6)
         image[top : top + 6, left : left + 6] = 200
-    return ImageSet(
-        pixels,
-        np.stack([below, ~below], axis=1),
-        ("below", "above"),
-        np.zeros((count, 0), dtype=bool),
-        (),
-        np.arange(count, dtype=np.int64),
-    )
+    return image_set(pixels, two_kinds(below), ("below", "above"))
 
 
 def fit(train, seed=0, log=lambda epoch, values: None, **fields):
@@ -51,15 +46,8 @@ def test_real_digits_odd_or_even():
     order = np.random.default_rng(0).permutation(len(digits))
     pixels = np.pad(pixels.reshape(-1, 28, 28, 1), ((0, 0), (2, 2), (2, 2), (0, 0)))
     odd = digits % 2 == 1
-    data = ImageSet(
-        pixels.astype(np.uint8),
-        np.stack([~odd, odd], axis=1),
-        ("even", "odd"),
-        np.zeros((5000, 0), dtype=bool),
-        (),
-        np.arange(5000, dtype=np.int64),
-    )
-    test = data.take(order[1000:2500])
+    data = image_set(pixels.astype(np.uint8), two_kinds(~odd), ("even", "odd"))
+    test = data.take(order[1000:2000])
     classifier, weights = fit(data.take(order[:1000]))
     assert roc_auc_score(test.labels, classifier.score(weights, test.images)) > 0.97
 
@@ -124,14 +112,7 @@ def test_normalisation_is_of_the_training_images():
 
 def test_blank_images_can_be_scored():
     train = squares(20)
-    blank = ImageSet(
-        np.zeros_like(train.images),
-        train.labels,
-        train.label_names,
-        train.findings,
-        (),
-        train.patients,
-    )
+    blank = dataclasses.replace(train, images=np.zeros_like(train.images))
     classifier, weights = fit(blank, epochs=1)
     assert np.isfinite(classifier.score(weights, blank.images)).all()
 

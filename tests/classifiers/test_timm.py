@@ -7,10 +7,10 @@ import torch
 from safetensors.torch import save_file
 from sklearn.metrics import roc_auc_score
 
+from tests.classifiers.conftest import image_set, two_kinds
 from tgap.classifiers.timm import Timm
 from tgap.core.errors import ConfigError, DataError
 from tgap.core.seeding import isolated
-from tgap.core.types import ImageSet
 
 
 def squares(count, size=32, seed=0):
@@ -21,15 +21,7 @@ def squares(count, size=32, seed=0):
     left[:2] = [True, False]
     pixels[left, 8:24, 2:14] += 120
     pixels[~left, 8:24, 18:30] += 120
-    pixels.setflags(write=False)
-    return ImageSet(
-        pixels,
-        np.stack([left, ~left], axis=1),
-        ("left", "right"),
-        np.zeros((count, 0), dtype=bool),
-        (),
-        np.arange(count, dtype=np.int64),
-    )
+    return image_set(pixels, two_kinds(left), ("left", "right"))
 
 
 @pytest.fixture(scope="module")
@@ -91,15 +83,15 @@ def test_weights_of_another_model_are_refused(published, tmp_path):
 
 
 def test_published_weights_come_from_timm(published, monkeypatch):
-    asked, create = [], timm.create_model
+    calls, create = [], timm.create_model
 
     def create_model(name, pretrained, **options):
-        asked.append(pretrained)
+        calls.append(pretrained)
         return published if pretrained else create(name, pretrained=False, **options)
 
     monkeypatch.setattr(timm, "create_model", create_model)
     assert same_features(loaded(model="test_resnet", weights="hub"), published)
-    assert asked == [False, True]
+    assert calls == [False, True]
 
 
 def test_a_failed_download_is_told_and_nothing_random_taken(monkeypatch, tmp_path):

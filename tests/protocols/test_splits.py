@@ -32,22 +32,22 @@ def exclusive(*counts: int) -> np.ndarray:
     return np.eye(len(counts), dtype=bool)[np.repeat(np.arange(len(counts)), counts)]
 
 
-def sides(found: Split) -> dict[str, np.ndarray]:
-    return {"pool": found.pool, "train": found.real_train, "test": found.real_test}
+def sides(drawn: Split) -> dict[str, np.ndarray]:
+    return {"pool": drawn.pool, "train": drawn.real_train, "test": drawn.real_test}
 
 
-def assert_no_patient_twice(data: ImageSet, found: Split) -> None:
-    patients = [set(data.patients[part].tolist()) for part in sides(found).values()]
+def assert_no_patient_twice(data: ImageSet, drawn: Split) -> None:
+    patients = [set(data.patients[part].tolist()) for part in sides(drawn).values()]
     assert sum(map(len, patients)) == len(set.union(*patients))
 
 
 def test_default_shares_are_exact_in_every_label() -> None:
     data = make(exclusive(2500, 1500, 1000))
-    found = split(data, Splitting())
+    drawn = split(data, Splitting())
     for name, share in (("pool", 0.6), ("train", 0.2), ("test", 0.2)):
-        part = data.labels[sides(found)[name]]
+        part = data.labels[sides(drawn)[name]]
         assert part.sum(axis=0).tolist() == [2500 * share, 1500 * share, 1000 * share]
-    together = np.concatenate(list(sides(found).values()))
+    together = np.concatenate(list(sides(drawn).values()))
     assert np.array_equal(np.sort(together), np.arange(5000))
 
 
@@ -67,11 +67,11 @@ def test_sizes_are_met_and_strata_kept_with_one_image_per_patient(data: st.DataO
     ]
     images = make(exclusive(*counts))
     seed = data.draw(st.integers(0, 99))
-    found = split(
+    drawn = split(
         images,
         Splitting(pool_size=asked[0], train_size=asked[1], test_size=asked[2], split_seed=seed),
     )
-    for (_, part), size in zip(sides(found).items(), asked, strict=True):
+    for (_, part), size in zip(sides(drawn).items(), asked, strict=True):
         assert len(part) == size
         ideal = size * np.array(counts) / n
         assert (np.abs(images.labels[part].sum(axis=0) - ideal) < 3).all()
@@ -85,21 +85,21 @@ def test_patients_stay_whole_and_shares_are_near(seed: int, largest: int, labels
     patients = rng.permutation(np.repeat(rng.permutation(1000)[:150], counts))
     # Several labels may hold at once, and a patient's images may differ in theirs.
     data = make(rng.random((len(patients), labels)) < 0.4, patients)
-    found = split(data, Splitting(split_seed=seed))
-    assert_no_patient_twice(data, found)
-    together = np.concatenate(list(sides(found).values()))
+    drawn = split(data, Splitting(split_seed=seed))
+    assert_no_patient_twice(data, drawn)
+    together = np.concatenate(list(sides(drawn).values()))
     assert np.array_equal(np.sort(together), np.arange(len(data)))  # none is left out
     for name, share in (("pool", 0.6), ("train", 0.2), ("test", 0.2)):
-        assert abs(len(sides(found)[name]) - share * len(data)) <= 2 * largest
-        rate = data.labels[sides(found)[name]].mean(axis=0)
+        assert abs(len(sides(drawn)[name]) - share * len(data)) <= 2 * largest
+        rate = data.labels[sides(drawn)[name]].mean(axis=0)
         assert np.abs(rate - data.labels.mean(axis=0)).max() < 0.2
 
 
 def test_sizes_smaller_than_the_dataset_leave_the_rest_out() -> None:
     data = make(exclusive(60, 40), np.repeat(np.arange(50), 2))
-    found = split(data, Splitting(pool_size=20, train_size=20, test_size=20))
-    assert_no_patient_twice(data, found)
-    for part in sides(found).values():
+    drawn = split(data, Splitting(pool_size=20, train_size=20, test_size=20))
+    assert_no_patient_twice(data, drawn)
+    for part in sides(drawn).values():
         assert abs(len(part) - 20) <= 4
 
 
@@ -107,8 +107,8 @@ def test_rare_label_reaches_every_side() -> None:
     labels = np.zeros((1000, 2), bool)
     labels[:, 0] = True
     labels[:5, 1] = True  # 5 of 1,000, together with the common label
-    found = split(make(labels), Splitting())
-    assert [labels[part, 1].sum() for part in sides(found).values()] == [3, 1, 1]
+    drawn = split(make(labels), Splitting())
+    assert [labels[part, 1].sum() for part in sides(drawn).values()] == [3, 1, 1]
 
 
 def test_a_stratum_that_earlier_sides_used_up_divides_by_nothing() -> None:
@@ -116,8 +116,8 @@ def test_a_stratum_that_earlier_sides_used_up_divides_by_nothing() -> None:
     labels = exclusive(40, 40)[np.arange(80).reshape(2, 40).T.ravel()]
     labels[0] = True
     for seed in range(20):
-        found = split(make(labels, np.arange(80) // 2), Splitting(split_seed=seed))
-        assert sum(map(len, sides(found).values())) == 80
+        drawn = split(make(labels, np.arange(80) // 2), Splitting(split_seed=seed))
+        assert sum(map(len, sides(drawn).values())) == 80
 
 
 def test_patients_with_mixed_labels_leave_the_rates_even() -> None:
@@ -127,9 +127,9 @@ def test_patients_with_mixed_labels_leave_the_rates_even() -> None:
     sick = rng.beta(0.6, 0.7, size=3000)[patients]
     data = make(np.stack([rng.random(len(patients)) < sick] * 2, axis=1) ^ [False, True], patients)
     for seed in range(5):
-        found = split(data, Splitting(split_seed=seed))
-        assert_no_patient_twice(data, found)
-        for part in sides(found).values():
+        drawn = split(data, Splitting(split_seed=seed))
+        assert_no_patient_twice(data, drawn)
+        for part in sides(drawn).values():
             assert abs(data.labels[part, 0].mean() - data.labels[:, 0].mean()) < 0.002
             per_patient = len(part) / len(np.unique(data.patients[part]))
             assert abs(per_patient - len(data) / 3000) < 0.1
@@ -199,17 +199,17 @@ def with_official(n_test: int = 40, n_rest: int = 120) -> ImageSet:
 
 
 def test_an_official_test_set_is_real_test_and_the_rest_is_divided() -> None:
-    found = split(with_official(), Splitting())
-    assert found.real_test.tolist() == list(range(40))
-    assert (len(found.pool), len(found.real_train)) == (90, 30)
-    assert found.pool.min() >= 40
-    assert found.real_train.min() >= 40
+    drawn = split(with_official(), Splitting())
+    assert drawn.real_test.tolist() == list(range(40))
+    assert (len(drawn.pool), len(drawn.real_train)) == (90, 30)
+    assert drawn.pool.min() >= 40
+    assert drawn.real_train.min() >= 40
 
 
 def test_a_test_size_draws_from_the_official_test_set() -> None:
-    found = split(with_official(), Splitting(test_size=10, pool_size=50, train_size=60))
-    assert [len(found.pool), len(found.real_train), len(found.real_test)] == [50, 60, 10]
-    assert found.real_test.max() < 40
+    drawn = split(with_official(), Splitting(test_size=10, pool_size=50, train_size=60))
+    assert [len(drawn.pool), len(drawn.real_train), len(drawn.real_test)] == [50, 60, 10]
+    assert drawn.real_test.max() < 40
 
 
 def test_more_than_the_official_test_set_has() -> None:
@@ -235,18 +235,18 @@ def test_an_official_test_set_of_everything_is_refused() -> None:
 
 def test_thesis_draws_images_whoever_their_patient_is() -> None:
     data = make(exclusive(200, 300), np.arange(500) // 10)
-    found = Thesis().split(data, Splitting())
-    assert [len(part) for part in sides(found).values()] == [300, 100, 100]
-    shared = set(data.patients[found.real_test]) & set(data.patients[found.pool])
+    drawn = Thesis().split(data, Splitting())
+    assert [len(part) for part in sides(drawn).values()] == [300, 100, 100]
+    shared = set(data.patients[drawn.real_test]) & set(data.patients[drawn.pool])
     assert len(shared) > 20  # of 50
     expected = np.sort(np.random.default_rng(0).permutation(500)[:100])
-    assert np.array_equal(found.real_test, expected)
+    assert np.array_equal(drawn.real_test, expected)
 
 
 def test_thesis_has_a_pool_and_a_test_set_of_10_000_of_a_large_dataset() -> None:
-    found = Thesis().split(make(exclusive(20_000, 11_000)), Splitting())
-    assert [len(part) for part in sides(found).values()] == [10_000, 11_000, 10_000]
-    counts = make(exclusive(20_000, 11_000)).labels[found.pool].sum(axis=0)
+    drawn = Thesis().split(make(exclusive(20_000, 11_000)), Splitting())
+    assert [len(part) for part in sides(drawn).values()] == [10_000, 11_000, 10_000]
+    counts = make(exclusive(20_000, 11_000)).labels[drawn.pool].sum(axis=0)
     assert counts[0] != round(10_000 * 20 / 31)  # what a stratified draw would have given
     assert abs(counts[0] - 10_000 * 20 / 31) < 300
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import ConfigError, ContractError
+from tgap.core.errors import ContractError
 from tgap.selectors.allocations.base import highest_averages
 from tgap.selectors.allocations.equal import Equal
 from tgap.selectors.allocations.proportional import Proportional
@@ -56,9 +56,9 @@ def test_temperature_1_is_proportional(sizes: list[int], size: int) -> None:
 
 @given(sizes=sizes_of_clusters, size=st.integers(1, 60))
 def test_a_large_temperature_is_equal_shares(sizes: list[int], size: int) -> None:
-    found = quotas(Temperature(temperature=1e6), sizes, size)
-    assert sum(found) == size
-    assert max(found) - min(found) <= 1
+    given = quotas(Temperature(temperature=1e6), sizes, size)
+    assert sum(given) == size
+    assert max(given) - min(given) <= 1
 
 
 def test_temperature_by_hand() -> None:
@@ -74,10 +74,10 @@ def test_low_temperature_stays_finite() -> None:
 def test_water_filling_against_its_level(sizes, max_repeats, data) -> None:
     most = [max_repeats * s for s in sizes]
     size = data.draw(st.integers(1, sum(most)))
-    found = quotas(WaterFilling(max_repeats=max_repeats), sizes, size)
+    given = quotas(WaterFilling(max_repeats=max_repeats), sizes, size)
     level = max(x for x in range(size + 1) if sum(min(x, m) for m in most) <= size)
-    assert sum(found) == size
-    for quota, m in zip(found, most, strict=True):
+    assert sum(given) == size
+    for quota, m in zip(given, most, strict=True):
         assert min(level, m) <= quota <= min(level + 1, m)
 
 
@@ -111,21 +111,8 @@ def test_the_others_give_any_number(allocation) -> None:
 
 def test_many_picks_of_many_clusters() -> None:
     weights = np.arange(1.0, 1001.0)
-    found = np.bincount(highest_averages(weights, 50_000), minlength=1000)
+    given = np.bincount(highest_averages(weights, 50_000), minlength=1000)
     shares = 50_000 * weights / weights.sum()
     # Divisor methods may leave the quota by more than one, but not here, nor by much.
-    assert np.abs(found - shares).max() < 1
-    assert math.isclose(found.sum(), 50_000)
-
-
-@pytest.mark.parametrize(
-    ("cls", "fields", "text"),
-    [
-        (WaterFilling, {"max_repeats": 0}, "max_repeats must be at least 1, got 0"),
-        (Temperature, {"temperature": 0.0}, "temperature must be at least 0.1, got 0.0"),
-    ],
-)
-def test_fields_out_of_range(cls, fields, text) -> None:
-    with pytest.raises(ConfigError) as caught:
-        cls(**fields)
-    assert str(caught.value) == text
+    assert np.abs(given - shares).max() < 1
+    assert math.isclose(given.sum(), 50_000)

@@ -8,39 +8,20 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import tgap
+from tests.selectors.conftest import candidates, of_label, pool, select
 from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.types import ImageSet, Selection
+from tgap.core.types import ImageSet
 from tgap.selectors.allocations.equal import Equal
 from tgap.selectors.allocations.proportional import Proportional
+from tgap.selectors.allocations.temperature import Temperature
 from tgap.selectors.allocations.water_filling import WaterFilling
 from tgap.selectors.base import Candidates, Picks, Selector
 from tgap.selectors.clustered import Clustered
 from tgap.selectors.clusterers.findings import Findings
+from tgap.selectors.clusterers.kmeans import Kmeans
+from tgap.selectors.clusterers.spectral import Spectral
 from tgap.selectors.random import Random
 from tgap.selectors.whole import Whole
-
-
-def pool(patients: list[int], labels: list[list[bool]] | None = None, findings=None) -> ImageSet:
-    n = len(patients)
-    carried = np.eye(2, dtype=bool)[np.arange(n) % 2] if labels is None else np.array(labels)
-    found = np.zeros((n, 0), bool) if findings is None else findings
-    return ImageSet(
-        np.zeros((n, 1, 1, 1), np.uint8),
-        carried,
-        tuple("abc"[: carried.shape[1]]),
-        found,
-        tuple("xyz"[: found.shape[1]]),
-        np.array(patients, np.int64),
-    )
-
-
-def select(selector: Selector, data: ImageSet, sizes: list[int], seed: int = 0) -> Selection:
-    return selector.select(data, None, sizes, np.random.default_rng(seed))
-
-
-def of_label(selection: Selection, label: int) -> list[int]:
-    return selection.indices[selection.labels == label].tolist()
-
 
 # Sizes
 
@@ -162,9 +143,42 @@ def test_prefix_holds_under_a_cap() -> None:
     assert of_label(small, 1) == of_label(large, 1)[:5]
 
 
-def test_cap_out_of_range() -> None:
-    with pytest.raises(ConfigError, match="max_per_patient must be at least 1, got 0"):
-        Random(max_per_patient=0)
+@pytest.mark.parametrize(
+    ("part", "fields", "text"),
+    [
+        (Random, {"max_per_patient": 0}, "max_per_patient must be at least 1, got 0"),
+        (WaterFilling, {"max_repeats": 0}, "max_repeats must be at least 1, got 0"),
+        (Temperature, {"temperature": 0.0}, "temperature must be at least 0.1, got 0.0"),
+        (Kmeans, {"n_clusters": 1}, "n_clusters must be at least 2, got 1"),
+        (Kmeans, {"n_init": 0}, "n_init must be at least 1, got 0"),
+        (Spectral, {"n_clusters": 1}, "n_clusters must be at least 2, got 1"),
+        (Spectral, {"n_neighbors": 1}, "n_neighbors must be at least 2, got 1"),
+        (Spectral, {"affinity": "cosine"}, "affinity must be one of knn, rbf, got 'cosine'"),
+        (Spectral, {"gamma": 0.0}, "gamma must be above 0, got 0.0"),
+    ],
+)
+def test_fields_out_of_range(part, fields: dict, text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        part(**fields)
+    assert str(caught.value) == text
+
+
+# Random
+
+
+def test_random_is_a_prefix_of_the_generators_permutation() -> None:
+    picks = Random()._select(candidates(n=30), 12, np.random.default_rng(5))
+    assert np.array_equal(picks.positions, np.random.default_rng(5).permutation(30)[:12])
+    assert Random().embedder_used() is None
+
+
+def test_only_the_number_of_images_counts_for_random() -> None:
+    findings = np.random.default_rng(0).random((20, 4)) < 0.5
+    other = Candidates(np.ones((20, 3), np.float32), findings, np.zeros(20, np.int64))
+    one, two = (
+        Random()._select(group, 9, np.random.default_rng(1)) for group in (candidates(n=20), other)
+    )
+    assert np.array_equal(one.positions, two.positions)
 
 
 # Whole
@@ -219,6 +233,17 @@ def test_wrong_answers(selector: Selector, text: str) -> None:
 
 def test_repeats_within_the_capacity_are_taken() -> None:
     assert of_label(select(Twice(answer=[1, 1, 2]), pool([0] * 10), [3, 3]), 0) == [2, 2, 4]
+
+
+@dataclass(kw_only=True)
+class Weighing(Selector):
+    def _select(self, candidates: Candidates, size: int, rng: np.random.Generator) -> Picks:
+        return Picks(np.arange(size), np.linspace(0.5, 1, size))
+
+
+def test_weights_of_picks_are_kept() -> None:
+    assert select(Weighing(), pool([0] * 10), [2, 3]).weights.tolist() == [0.5, 1, 0.5, 0.75, 1]
+    assert select(Random(), pool([0] * 10), [2, 3]).weights.tolist() == [1] * 5
 
 
 # Sub-classes

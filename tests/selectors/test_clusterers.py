@@ -7,29 +7,26 @@ from sklearn.cluster import KMeans as TheirKMeans
 from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
-from tgap.core.errors import ConfigError, ContractError, DataError
+from tests.selectors.conftest import candidates
+from tgap.core.errors import ContractError, DataError
 from tgap.metrics.vectors import unit_length
-from tgap.selectors.base import Candidates
-from tgap.selectors.clusterers.base import require_all
+from tgap.selectors.clusterers.base import Clusters, require_all
 from tgap.selectors.clusterers.findings import Findings
 from tgap.selectors.clusterers.kmeans import Kmeans
-
-
-def with_vectors(vectors: np.ndarray | None) -> Candidates:
-    n = 0 if vectors is None else len(vectors)
-    return Candidates(vectors, np.zeros((n, 0), bool), np.arange(n))
-
-
-def with_findings(findings: np.ndarray, names: tuple[str, ...] = ()) -> Candidates:
-    return Candidates(None, findings, np.arange(len(findings)), names)
+from tgap.selectors.clusterers.spectral import Spectral
 
 
 def cloud(n: int, d: int = 8) -> np.ndarray:
     return np.random.default_rng(0).standard_normal((n, d)).astype(np.float32)
 
 
+def by_finding(findings: np.ndarray, names: tuple[str, ...] = (), seed: int = 0) -> Clusters:
+    group = candidates(findings=findings, finding_names=names)
+    return Findings().cluster(group, np.random.default_rng(seed))
+
+
 def kmeans(vectors: np.ndarray, seed: int = 0, **fields) -> np.ndarray:
-    return Kmeans(**fields).cluster(with_vectors(vectors), np.random.default_rng(seed)).labels
+    return Kmeans(**fields).cluster(candidates(vectors), np.random.default_rng(seed)).labels
 
 
 # k-means
@@ -82,29 +79,25 @@ def test_kmeans_finds_separate_blobs_in_any_order_and_whatever_the_lengths() -> 
     ],
     ids=["few", "copies", "identical", "zero", "one direction"],
 )
-def test_kmeans_of_too_few_different_images(vectors: np.ndarray, distinct: int, n: int) -> None:
+@pytest.mark.parametrize("clusterer", [Kmeans(), Spectral()])
+def test_too_few_different_images(clusterer, vectors: np.ndarray, distinct: int, n: int) -> None:
     with pytest.raises(DataError) as caught:
-        kmeans(vectors)
+        clusterer.cluster(candidates(vectors), np.random.default_rng(0))
     assert str(caught.value) == (
         f"n_clusters must be at most {distinct}, the number of images with different vectors "
         f"among the {n} of a label, got 10; lower n_clusters or take a larger pool"
     )
 
 
+@pytest.mark.parametrize("clusterer", [Kmeans(), Spectral()])
+def test_vectors_are_needed(clusterer) -> None:
+    with pytest.raises(ContractError, match=r"\w+ works on vectors: give .* an embedder"):
+        clusterer.cluster(candidates(), np.random.default_rng(0))
+
+
 def test_fewer_clusters_than_asked_for_are_told() -> None:
     with pytest.raises(DataError, match=r"found 2 clusters instead of n_clusters=3 among 4 images"):
         require_all(np.array([0, 1, 1, 0]), 3)
-
-
-def test_kmeans_needs_vectors() -> None:
-    with pytest.raises(ContractError, match=r"kmeans works on vectors: give .* an embedder"):
-        Kmeans().cluster(with_vectors(None), np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("field", ["n_clusters", "n_init"])
-def test_kmeans_fields_out_of_range(field: str) -> None:
-    with pytest.raises(ConfigError, match=f"{field} must be at least"):
-        Kmeans(**{field: 0})
 
 
 # Findings
@@ -116,16 +109,18 @@ def test_findings_by_hand() -> None:
         [[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 0, 0]],
         bool,
     )
-    group = with_findings(findings, ("effusion", "mass", "hernia", "nodule"))
-    found = Findings().cluster(group, np.random.default_rng(0))
-    assert found.labels.tolist() == [0, 1, 2, 3]
-    assert found.notes == {"clusters": ["effusion", "mass", "hernia", "none"]}
+    names = ("effusion", "mass", "hernia", "nodule")
+    clusters = by_finding(findings, names)
+    assert clusters.labels.tolist() == [0, 1, 2, 3]
+    assert clusters.notes == {"clusters": ["effusion", "mass", "hernia", "none"]}
 
 
 def test_equally_rare_findings_go_to_the_first() -> None:
-    found = Findings().cluster(with_findings(np.ones((3, 2), bool)), np.random.default_rng(0))
-    assert found.labels.tolist() == [0, 0, 0]
-    assert found.notes == {"clusters": ["0"]}
+    clusters = Findings().cluster(
+        candidates(findings=np.ones((3, 2), bool)), np.random.default_rng(0)
+    )
+    assert clusters.labels.tolist() == [0, 0, 0]
+    assert clusters.notes == {"clusters": ["0"]}
 
 
 def rarest(findings: np.ndarray) -> list[int]:
@@ -143,15 +138,19 @@ many_findings = hnp.arrays(bool, st.tuples(st.integers(1, 60), st.integers(1, 5)
 @given(findings=many_findings, seed=st.integers(0, 99))
 def test_findings_against_a_search_by_hand(findings: np.ndarray, seed: int) -> None:
     names = tuple("vwxyz"[: findings.shape[1]])
-    found = Findings().cluster(with_findings(findings, names), np.random.default_rng(0))
-    clusters = [(*names, "none")[f] for f in rarest(findings)]
-    assert [found.notes["clusters"][c] for c in found.labels] == clusters
+    clusters = Findings().cluster(
+        candidates(findings=findings, finding_names=names), np.random.default_rng(0)
+    )
+    expected = [(*names, "none")[f] for f in rarest(findings)]
+    assert [clusters.notes["clusters"][c] for c in clusters.labels] == expected
     # The order of the images changes nothing, not even the numbers.
     order = np.random.default_rng(seed).permutation(len(findings))
-    moved = Findings().cluster(with_findings(findings[order], names), np.random.default_rng(1))
-    assert np.array_equal(moved.labels, found.labels[order])
+    moved = Findings().cluster(
+        candidates(findings=findings[order], finding_names=names), np.random.default_rng(1)
+    )
+    assert np.array_equal(moved.labels, clusters.labels[order])
 
 
 def test_dataset_without_findings() -> None:
     with pytest.raises(DataError, match=r"findings needs a dataset that knows findings .* none"):
-        Findings().cluster(with_findings(np.zeros((5, 0), bool)), np.random.default_rng(0))
+        Findings().cluster(candidates(n=5), np.random.default_rng(0))

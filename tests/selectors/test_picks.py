@@ -7,26 +7,16 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from tgap.selectors.base import Candidates
+from tests.selectors.conftest import candidates, unit
 from tgap.selectors.picks.closest import Closest
 from tgap.selectors.picks.farthest_first import FarthestFirst
 from tgap.selectors.picks.random import Random
-
-
-def members(vectors: np.ndarray | None, n: int = 0) -> Candidates:
-    n = n if vectors is None else len(vectors)
-    vectors = None if vectors is None else vectors.astype(np.float32)
-    return Candidates(vectors, np.zeros((n, 0), bool), np.arange(n))
+from tgap.selectors.random import Random as RandomSelector
 
 
 def on_circle(*degrees: float) -> np.ndarray:
     angles = np.radians(degrees)
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    vectors = vectors.astype(np.float32).astype(float)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def cloud(m: int, seed: int) -> np.ndarray:
@@ -39,20 +29,28 @@ many = st.integers(1, 60).filter(lambda m: m != 2)
 
 
 def picked(pick, vectors: np.ndarray, quota: int) -> list[int]:
-    return pick.pick(members(vectors), quota, np.random.default_rng(0)).tolist()
+    return pick.pick(candidates(vectors), quota, np.random.default_rng(0)).tolist()
 
 
 @settings(deadline=None)
 @given(m=st.integers(1, 60), quota=st.integers(1, 150), seed=st.integers(0, 99))
 def test_random_is_a_permutation_over_and_over(m: int, quota: int, seed: int) -> None:
-    picks = Random().pick(members(None, m), quota, np.random.default_rng(seed))
+    picks = Random().pick(candidates(n=m), quota, np.random.default_rng(seed))
     order = np.random.default_rng(seed).permutation(m)
     assert picks.tolist() == [order[i % m] for i in range(quota)]
 
 
-def test_random_is_uniform() -> None:
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda group, rng: Random().pick(group, 3, rng),
+        lambda group, rng: RandomSelector()._select(group, 3, rng).positions,
+    ],
+    ids=["pick", "selector"],
+)
+def test_random_is_uniform(draw) -> None:
     rng = np.random.default_rng(0)
-    draws = [Random().pick(members(None, 10), 3, rng) for _ in range(2000)]
+    draws = [draw(candidates(n=10), rng) for _ in range(2000)]
     assert stats.chisquare(np.bincount(np.concatenate(draws))).pvalue > 0.001
 
 

@@ -6,8 +6,8 @@ from sklearn.cluster import SpectralClustering
 from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
-from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.selectors.base import Candidates
+from tests.selectors.conftest import candidates, unit
+from tgap.core.errors import DataError
 from tgap.selectors.clusterers.spectral import (
     Spectral,
     joined,
@@ -17,26 +17,17 @@ from tgap.selectors.clusterers.spectral import (
 )
 
 
-def candidates(vectors: np.ndarray | None) -> Candidates:
-    n = 0 if vectors is None else len(vectors)
-    return Candidates(vectors, np.zeros((n, 0), bool), np.arange(n))
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
-
-
 def cloud(n: int, d: int = 16, seed: int = 0) -> np.ndarray:
     """One cloud in a narrow cone, as image vectors of one domain are."""
     rng = np.random.default_rng(seed)
-    return unit(rng.standard_normal((n, d)) + 2 * rng.standard_normal(d))
+    return unit(rng.standard_normal((n, d)) + 2 * rng.standard_normal(d)).astype(np.float32)
 
 
 def blobs(sizes: list[int], d: int = 16, spread: float = 0.05, seed: int = 0) -> np.ndarray:
     rng = np.random.default_rng(seed)
     centers = np.eye(d)[: len(sizes)]
     means = np.repeat(centers, sizes, axis=0)
-    return unit(means + spread * rng.standard_normal((sum(sizes), d)))
+    return unit(means + spread * rng.standard_normal((sum(sizes), d))).astype(np.float32)
 
 
 def connected_blobs() -> np.ndarray:
@@ -145,10 +136,10 @@ def test_connected_graph_is_left_as_it_is() -> None:
 
 def test_unconnected_parts_are_reported(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        found = Spectral(n_clusters=3).cluster(
+        clusters = Spectral(n_clusters=3).cluster(
             candidates(blobs([20, 20, 20])), np.random.default_rng(0)
         )
-    assert found.notes == {"components": 3}
+    assert clusters.notes == {"components": 3}
     assert "graph of 60 images has 3 unconnected parts" in caplog.text
 
 
@@ -169,10 +160,10 @@ def test_a_graph_in_very_many_parts() -> None:
     truth = np.repeat(np.arange(200), 10)
     noise = 0.02 * np.random.default_rng(1).standard_normal((2000, 32))
     vectors = unit(centers[truth] + noise)
-    found = Spectral().cluster(candidates(vectors), np.random.default_rng(0))
-    assert found.notes == {"components": 200}
+    clusters = Spectral().cluster(candidates(vectors), np.random.default_rng(0))
+    assert clusters.notes == {"components": 200}
     # 200 clumps go to 10 clusters, none is torn apart.
-    assert len(set(zip(truth.tolist(), found.labels.tolist(), strict=True))) == 200
+    assert len(set(zip(truth.tolist(), clusters.labels.tolist(), strict=True))) == 200
 
 
 def test_a_cluster_for_each_image() -> None:
@@ -183,8 +174,8 @@ def test_a_cluster_for_each_image() -> None:
 @pytest.mark.parametrize("n", [11, 12, 20, 45])
 @pytest.mark.parametrize("affinity", ["knn", "rbf"])
 def test_small_pools(n: int, affinity: str) -> None:
-    found = Spectral(affinity=affinity).cluster(candidates(cloud(n)), np.random.default_rng(0))
-    assert len(np.unique(found.labels)) == 10
+    clusters = Spectral(affinity=affinity).cluster(candidates(cloud(n)), np.random.default_rng(0))
+    assert len(np.unique(clusters.labels)) == 10
 
 
 def test_many_copies_of_a_few_images() -> None:
@@ -204,25 +195,6 @@ def test_black_images_are_no_trouble() -> None:
         assert len(np.unique(labels.labels)) == 4
 
 
-@pytest.mark.parametrize(
-    ("vectors", "distinct", "n"),
-    [
-        (cloud(7), 7, 7),
-        (np.ones((40, 3), np.float32), 1, 40),
-        (np.zeros((40, 3), np.float32), 1, 40),
-        (np.linspace(0.1, 1, 40, dtype=np.float32)[:, None] * cloud(1), 1, 40),
-    ],
-    ids=["few", "identical", "zero", "one direction"],
-)
-def test_too_few_different_images(vectors: np.ndarray, distinct: int, n: int) -> None:
-    with pytest.raises(DataError) as caught:
-        Spectral().cluster(candidates(vectors), np.random.default_rng(0))
-    assert str(caught.value) == (
-        f"n_clusters must be at most {distinct}, the number of images with different vectors "
-        f"among the {n} of a label, got 10; lower n_clusters or take a larger pool"
-    )
-
-
 def test_rbf_with_mostly_equal_images() -> None:
     vectors = np.concatenate([np.repeat(cloud(1), 90, axis=0), cloud(12, seed=1)])
     with pytest.raises(DataError, match=r"more than half of the pairs .* use affinity=knn"):
@@ -238,23 +210,3 @@ def test_rbf_says_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tgap.selectors.clusterers.spectral.RBF_LIMIT", 20)
     with pytest.raises(DataError, match="at most 20 images per label, got 30; use affinity=knn"):
         Spectral(affinity="rbf").cluster(candidates(cloud(30)), np.random.default_rng(0))
-
-
-def test_vectors_are_needed() -> None:
-    with pytest.raises(ContractError, match=r"spectral works on vectors: give .* an embedder"):
-        Spectral().cluster(candidates(None), np.random.default_rng(0))
-
-
-@pytest.mark.parametrize(
-    ("fields", "text"),
-    [
-        ({"n_clusters": 1}, "n_clusters must be at least 2, got 1"),
-        ({"n_neighbors": 1}, "n_neighbors must be at least 2, got 1"),
-        ({"affinity": "cosine"}, "affinity must be one of knn, rbf, got 'cosine'"),
-        ({"gamma": 0.0}, "gamma must be above 0, got 0.0"),
-    ],
-)
-def test_fields_out_of_range(fields: dict, text: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        Spectral(**fields)
-    assert str(caught.value) == text

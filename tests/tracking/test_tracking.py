@@ -166,6 +166,24 @@ def test_without_mlflow_a_run_ends_well_and_sync_replays_it(home, caplog):
     assert_everything(home, *runs(home))
 
 
+def test_a_database_that_cannot_be_made_stops_no_run(home, caplog):
+    (home / "file").touch()
+    with tracker(home, uri=f"sqlite:///{home}/file/mlflow.db").run("key", "name", {}, {}):
+        pass
+    assert "the run goes on" in caplog.text
+    assert sync(home, resolve_uri(home)) == 1
+
+
+def test_more_and_longer_values_than_mlflow_takes_at_once(home):
+    params, tags = ({f"{kind}{i}": "x" * 9000 for i in range(110)} for kind in "pt")
+    with tracker(home).run("key", "name", params, tags) as log:
+        log.metrics({f"m{i}": i for i in range(1100)})
+    (run,) = runs(home)
+    assert run.data.params == dict.fromkeys(params, "x" * 6000)
+    assert {name: run.data.tags[name] for name in tags} == dict.fromkeys(tags, "x" * 8000)
+    assert run.data.metrics == {f"m{i}": i for i in range(1100)}
+
+
 def test_a_push_that_was_cut_short_is_repeated_without_double_points(home, monkeypatch):
     from mlflow import MlflowClient
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core.arrays import require_rows
 from tgap.core.component import Component, option
 from tgap.core.device import DEVICES, device_problems
 from tgap.core.errors import ConfigError, ContractError
@@ -133,11 +134,7 @@ class Classifier(Component):
         """
         _require_images(weights, images)
         scores = self._score(weights, images)
-        if scores.ndim != 2 or len(scores) != len(images) or scores.dtype != np.float32:
-            raise ContractError(
-                f"{self.stem()} must return ({len(images)}, L) float32 scores, "
-                f"got {scores.shape} {scores.dtype}"
-            )
+        require_rows(self.stem(), "scores", scores, len(images))
         if not ((scores >= 0) & (scores <= 1)).all():
             raise ContractError(f"{self.stem()} returned scores outside [0, 1]")
         return scores
@@ -158,13 +155,7 @@ class Classifier(Component):
         """
         _require_images(weights, images)
         features = self._features(weights, images)
-        if features.ndim != 2 or len(features) != len(images) or features.dtype != np.float32:
-            raise ContractError(
-                f"{self.stem()} must return ({len(images)}, d) float32 features, "
-                f"got {features.shape} {features.dtype}"
-            )
-        if not np.isfinite(features).all():
-            raise ContractError(f"{self.stem()} returned features that are not finite")
+        require_rows(self.stem(), "features", features, len(images))
         return features
 
     @abstractmethod

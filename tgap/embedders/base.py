@@ -5,8 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
+from tgap.core.arrays import require_rows
 from tgap.core.component import Component, option
 from tgap.core.errors import ContractError
 from tgap.core.types import Floats, Images
@@ -55,13 +54,7 @@ class Embedder(Component):
             )
             raise ContractError(f"embedder '{self.stem()}' {fault}")
         vectors = self._embed(images, features)
-        if vectors.ndim != 2 or len(vectors) != len(images) or vectors.dtype != np.float32:
-            raise ContractError(
-                f"{self.stem()} must return ({len(images)}, d) float32, "
-                f"got {vectors.shape} {vectors.dtype}"
-            )
-        if not np.isfinite(vectors).all():
-            raise ContractError(f"{self.stem()} returned vectors that are not finite")
+        require_rows(self.stem(), "vectors", vectors, len(images))
         return vectors
 
     @abstractmethod

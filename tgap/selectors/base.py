@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tgap.core.arrays import require_indices
 from tgap.core.component import Component, option
 from tgap.core.errors import ContractError
 from tgap.core.types import Bools, Doubles, Floats, ImageSet, Indices, Selection
@@ -193,16 +194,7 @@ class Selector(Component):
         picks = self._select(candidates, size, rng)
         positions = picks.positions
         expected = (size,) if self.sized else (max(1, positions.size),)
-        if positions.shape != expected or positions.dtype != np.int64:
-            raise ContractError(
-                f"{self.stem()} must return {expected} int64 positions, "
-                f"got {positions.shape} {positions.dtype}"
-            )
-        if positions.min() < 0 or positions.max() >= available:
-            raise ContractError(
-                f"{self.stem()} must return positions in [0, {available}), "
-                f"got {positions.min()}..{positions.max()}"
-            )
+        require_indices(self.stem(), "positions", positions, expected, available)
         often = int(np.bincount(positions).max())
         if most is not None and often > -(-most // available):
             raise ContractError(

@@ -43,7 +43,7 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
             )
         if path.is_file():
             files[name] = {"size": path.stat().st_size, "sha256": file_digest(path)}
-        sync(path)
+        sync(path)  # a folder too: its list of names
     if not files:
         raise ContractError(f"{spec}: nothing was written into the folder to be filled")
     manifest = {
@@ -51,6 +51,7 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
         "spec": spec.content(),
         "files": files,
         "seconds": seconds,
+        # For people who wonder where a number came from; no part of the key.
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": dict(_versions()),
     }
@@ -80,7 +81,7 @@ def problem_of(folder: Path, manifest: Any, spec: Spec) -> str | None:
             size = path.stat().st_size
         except FileNotFoundError:
             return f"{name} is missing"
-        if size != recorded["size"]:
+        if size != recorded["size"]:  # the cheap test first
             return f"{name} has {size} bytes instead of {recorded['size']}"
         if size <= SMALL_BYTES and remembered_file_digest(path) != recorded["sha256"]:
             return f"{name} has changed since it was made"

@@ -55,6 +55,7 @@ class Spec:
 
     def content(self) -> dict[str, Any]:
         """What is hashed, and recorded in the manifest."""
+        # Neither tgap's version nor a library's: an update must not make hours of work again.
         return {
             "layout": LAYOUT,
             "stage": self.stage,

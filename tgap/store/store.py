@@ -85,6 +85,7 @@ class Artifact:
     def read_array(self, name: str, mmap: bool = False) -> NDArray[Any]:
         """The array of a ``.npy`` file; with ``mmap`` it is read-only and stays on disk."""
         with self._reading(name) as path:
+            # Without pickle, which could run code.
             array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
             return array
 
@@ -140,7 +141,7 @@ class Store:
             free_mb = shutil.disk_usage(self.root).free // 2**20
         except OSError as error:
             return [cannot_write("the store", self.root, error)]
-        if free_mb < MIN_FREE_MB:
+        if free_mb < MIN_FREE_MB:  # what the runs at hand need is forecast elsewhere
             return [
                 f"the store {self.root} has {free_mb} MB of free space, it needs at least "
                 f"{MIN_FREE_MB} MB: {remedy(errno.ENOSPC)}"
@@ -156,7 +157,7 @@ class Store:
         try:
             return self._load(spec)
         except _DamagedError:
-            return None
+            return None  # get_or_make mends it, under the lock
 
     def get_or_make(
         self, spec: Spec, make: Callable[[Path], None], *, resumable: bool = False
@@ -183,6 +184,7 @@ class Store:
             try:
                 artifact = self._load(spec)  # again: another process may have made it meanwhile
             except _DamagedError as error:
+                # Under the lock, so that nobody removes what another has just mended.
                 log.warning("%s; it is made again", error)
                 with writing(f"{spec}", self._folder(spec)):
                     shutil.rmtree(self._folder(spec))
@@ -232,7 +234,7 @@ class Store:
         folder, temporary = self._folder(spec), self._temporary(spec, resumable)
         resumes = resumable and temporary.exists()
         log.info("going on with %s, which was interrupted" if resumes else "making %s", spec)
-        keep = False
+        keep = False  # left behind by a process that is killed, all the same
         try:
             with writing(f"{spec}", temporary):
                 if temporary.exists() and not resumes:  # of a dead process of our number
@@ -252,8 +254,8 @@ class Store:
             keep = resumable
             raise
         finally:
-            if not keep:
-                shutil.rmtree(temporary, ignore_errors=True)
+            if not keep:  # gone already if all went well
+                shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
 
     def _temporary(self, spec: Spec, resumable: bool) -> Path:
@@ -274,7 +276,7 @@ class Store:
         """
         try:
             for folder in sorted((self.root / "tmp").glob(f"*.{_host()}.*")):
-                name = folder.name.partition(".")[0]
+                name = folder.name.partition(".")[0]  # no part of it has a dot
                 try:
                     with locked(self._lock_path(name), name, wait=False):
                         shutil.rmtree(folder)
@@ -315,4 +317,5 @@ def _lock_name(spec: Spec) -> str:
 
 @functools.cache
 def _host() -> str:
+    # Dots divide the parts of a temporary folder's name, stars and brackets mean more to glob.
     return re.sub("[^A-Za-z0-9-]", "-", platform.node())

@@ -99,7 +99,7 @@ class Journal:
         event = {"event": kind, "time": time.time_ns() // 1_000_000, **content}
         line = json.dumps(event, allow_nan=False) + "\n"
         with writing("the journal", self.folder), self._path.open("a", encoding="utf-8") as file:
-            file.write(line)
+            file.write(line)  # not synced: that would cost more than the event; see to_disk
 
     def keep(self, content: Path | str, name: str) -> None:
         """Copy a file, or write a text, into the journal, to be logged under ``name``.
@@ -135,7 +135,7 @@ class Journal:
     def set_pushed(self, uri: str, run_id: str, events: int) -> None:
         """Remember what MLflow has, in one step."""
         pushed = {"tracking_uri": without_password(uri), "run_id": run_id, "events": events}
-        temporary = self.folder / "pushed.json.tmp"
+        temporary = self.folder / "pushed.json.tmp"  # half a file would be no JSON
         with writing("pushed.json", self.folder):
             temporary.write_text(json.dumps(pushed), "utf-8")
             os.replace(temporary, self.folder / "pushed.json")

@@ -10,12 +10,13 @@ import os
 import sqlite3
 import warnings
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import filelock
+
 from tgap.core.errors import TgapError
-from tgap.core.files import locked
 from tgap.tracking.journal import Event, Journal
 from tgap.tracking.server import quiet, sqlite_file
 
@@ -56,7 +57,8 @@ def connect(uri: str) -> Any:
     database = sqlite_file(uri)
     if database is None:
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
-    with _locked(database):  # MLflow itself lets two processes make the same tables
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(database):  # MLflow itself lets two processes make the same tables
         fresh = not database.exists()
         client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)  # makes the tables, if that is still to be done
@@ -67,8 +69,9 @@ def connect(uri: str) -> Any:
     return client
 
 
-def _locked(database: Path) -> AbstractContextManager[None]:
-    return locked(database.with_name(f"{database.name}.lock"), str(database))
+def _lock(database: Path) -> filelock.BaseFileLock:
+    # Its errors are the system's: they stop no run, as those of the journal's lock do.
+    return filelock.FileLock(database.with_name(f"{database.name}.lock"))
 
 
 def on_network_disk(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
@@ -106,10 +109,8 @@ def _is_active(client: Any, run_id: str) -> bool:
 
     try:
         return bool(client.get_run(run_id).info.lifecycle_stage == "active")
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return False
-        raise
+    except MlflowException:  # purged; what else may be wrong comes up again in the search for it
+        return False
 
 
 def _parent_id(journal: Journal, home: Path, uri: str) -> str | None:
@@ -125,7 +126,7 @@ def _parent_id(journal: Journal, home: Path, uri: str) -> str | None:
 
 def _experiment_id(client: Any, name: str, home: Path, uri: str) -> str:
     """The id of an experiment, which is made if it is not there."""
-    with _locked(sqlite_file(uri) or home / "mlflow"):
+    with _lock(sqlite_file(uri) or home / "mlflow"):
         experiment = client.get_experiment_by_name(name)
         if experiment is None:
             # A server knows best where its files go; without one they go to an absolute folder,

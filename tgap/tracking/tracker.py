@@ -92,12 +92,10 @@ class Tracker:
 
     def push(self, journal: Journal) -> None:
         """Bring MLflow up to a journal; the first failure is told, and it is not tried again."""
-        if self._away or _is_pushed(journal, self.uri):
+        if self._away:  # a server that is away costs a timeout each time
             return
-        from tgap.tracking.push import push
-
         try:
-            push(journal, self.home, self.uri)
+            _push(journal, self.home, self.uri)
         except StoreError:
             raise  # the journal itself: what is not written down is lost
         except Exception as error:
@@ -144,27 +142,28 @@ def sync(home: Path, uri: str) -> int:
     for journal in map(Journal, folders):
         try:
             with journal.locked(wait=False):
-                if not _is_pushed(journal, uri):
-                    _replay(journal, home, uri)
-                    count += 1
+                count += _push(journal, home.absolute(), uri)
         except filelock.Timeout:
             log.info("run %s is in progress; it logs itself", journal.run_key)
+        except TgapError:
+            raise
+        except Exception as error:
+            raise TgapError(
+                f"cannot log run {journal.run_key} to MLflow at {without_password(uri)}: "
+                f"{_reason(error)}; nothing is lost, run `tgap sync` again when MLflow is there "
+                "(MLFLOW_TRACKING_URI says where it is looked for)"
+            ) from error
     return count
 
 
-def _replay(journal: Journal, home: Path, uri: str) -> None:
+def _push(journal: Journal, home: Path, uri: str) -> bool:
+    """Bring MLflow up to a journal; whether there was something to bring."""
+    if _is_pushed(journal, uri):
+        return False
     from tgap.tracking.push import push
 
-    try:
-        push(journal, home.absolute(), uri)
-    except TgapError:
-        raise
-    except Exception as error:
-        raise TgapError(
-            f"cannot log run {journal.run_key} to MLflow at {without_password(uri)}: "
-            f"{_reason(error)}; nothing is lost, run `tgap sync` again when MLflow is there "
-            "(MLFLOW_TRACKING_URI says where it is looked for)"
-        ) from error
+    push(journal, home, uri)
+    return True
 
 
 def _is_pushed(journal: Journal, uri: str) -> bool:

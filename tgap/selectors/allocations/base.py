@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tgap.core.arrays import require_indices
 from tgap.core.component import Component
 from tgap.core.errors import ContractError
 from tgap.core.types import Doubles, Indices
@@ -45,15 +46,7 @@ class Allocation(Component):
                 f"{images} images in all, got {size}"
             )
         turns = self._allocate(cluster_sizes, size)
-        if turns.shape != (size,) or turns.dtype != np.int64:
-            raise ContractError(
-                f"{self.stem()} must return ({size},) int64 turns, got {turns.shape} {turns.dtype}"
-            )
-        if turns.min() < 0 or turns.max() >= len(cluster_sizes):
-            raise ContractError(
-                f"{self.stem()} must return clusters in [0, {len(cluster_sizes)}), "
-                f"got {turns.min()}..{turns.max()}"
-            )
+        require_indices(self.stem(), "turns", turns, (size,), len(cluster_sizes))
         return turns
 
     @abstractmethod

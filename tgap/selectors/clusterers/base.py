@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tgap.core.arrays import require_indices
 from tgap.core.component import Component
 from tgap.core.errors import ContractError, DataError
 from tgap.core.types import Floats, Indices
@@ -58,12 +59,9 @@ class Clusterer(Component):
             raise ContractError(f"{self.stem()} works on vectors: give the selector an embedder")
         clusters = self._cluster(candidates, rng)
         labels = clusters.labels
-        if labels.shape != (len(candidates),) or labels.dtype != np.int64:
-            raise ContractError(
-                f"{self.stem()} must return ({len(candidates)},) int64 labels, "
-                f"got {labels.shape} {labels.dtype}"
-            )
-        if labels.min() < 0 or not np.bincount(labels).all():
+        n = len(candidates)
+        require_indices(self.stem(), "labels", labels, (n,), n)
+        if not np.bincount(labels).all():
             raise ContractError(
                 f"{self.stem()} must number its clusters from 0 on and leave none empty, "
                 f"got the numbers {np.unique(labels).tolist()}"

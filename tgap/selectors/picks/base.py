@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core.arrays import require_indices
 from tgap.core.component import Component
 from tgap.core.errors import ContractError
 from tgap.core.types import Indices
@@ -42,16 +43,7 @@ class Pick(Component):
             raise ContractError(f"{self.stem()} works on vectors: give the selector an embedder")
         count = min(quota, len(members))
         order = self._order(members, count, rng)
-        if order.shape != (count,) or order.dtype != np.int64:
-            raise ContractError(
-                f"{self.stem()} must return ({count},) int64 positions, "
-                f"got {order.shape} {order.dtype}"
-            )
-        if order.min() < 0 or order.max() >= len(members):
-            raise ContractError(
-                f"{self.stem()} must return positions in [0, {len(members)}), "
-                f"got {order.min()}..{order.max()}"
-            )
+        require_indices(self.stem(), "positions", order, (count,), len(members))
         if len(np.unique(order)) < count:
             raise ContractError(f"{self.stem()} repeated an image before all were used up")
         return np.resize(order, quota)  # which repeats it
