@@ -261,8 +261,16 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
 def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) -> None:
     colour, dashes, text = ARM_STYLES[arm]
     numbers, aurocs = np.array(points, dtype=np.float64).T
-    style = {"color": colour, "linestyle": dashes, "linewidth": 1.8, "label": text}
-    panel.plot(numbers, aurocs, marker="o", markersize=4, **style)
+    panel.plot(
+        numbers,
+        aurocs,
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.8,
+        marker="o",
+        markersize=4,
+        label=text,
+    )
 
 
 def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
