@@ -277,7 +277,6 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
 }
 """The sentence of a code, or nothing where it does not hold or cannot be known."""
 
-
 CODES = tuple(RULES)
 
 

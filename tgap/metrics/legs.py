@@ -23,7 +23,6 @@ from tgap.metrics.naming import metric_names
 LEGS = ("tstr", "trts", "trtr", "tsts")
 """Train on Synthetic or Real, test on Real or Synthetic."""
 
-
 SCALES: dict[str, Scale] = {
     **{f"{leg}/auroc": "logit" for leg in LEGS},
     "fter": "log",
@@ -34,7 +33,6 @@ SCALES: dict[str, Scale] = {
 }
 """Metrics that have an interval, and the scale on which it is symmetric."""
 
-
 MADE_OF: dict[str, tuple[str, ...]] = {
     **{f"{leg}/auroc": (leg,) for leg in LEGS},
     "fter": ("tstr", "trts"),
@@ -44,7 +42,6 @@ MADE_OF: dict[str, tuple[str, ...]] = {
     "t_gap/utility_lost": ("tstr", "trtr"),
 }
 """The legs that they are made of."""
-
 
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images

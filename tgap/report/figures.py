@@ -34,10 +34,8 @@ ARM_STYLES = {  # real and synthetic as the legs TRTR and TSTR have them
     "synthetic": ("#D55E00", ":", "synthetic alone"),
 }
 
-
 GAP, BETWEEN_LABELS = 2, 10
 """Pixels between images of a grid."""
-
 
 ROWS, COLUMNS = 2, 8
 """Doubtful images of either kind."""
