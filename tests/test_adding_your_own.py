@@ -54,6 +54,8 @@ def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str])
     chosen = [f"{CHOICES.get(kind, kind)}={name}" for kind, name in KINDS.items()]
     table = call("-m", "tgap.run", *TINY, *chosen, *words, folder=folder, path=path)
     assert "herding+attention_only" in table
+    (journal,) = (folder / ".tgap").rglob("journal.jsonl")
+    assert "sharpness/ratio" in journal.read_text()
     table = call("-m", "tgap.run", *TINY, "generator=gratings", folder=folder, path=path)
     assert "gratings" in table
 

@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from experiments.statistics.influence import auroc_influence, macro_auroc_influence
+from tgap.core.types import Doubles
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
 
-Array = NDArray[np.float64]
 SCALES: dict[str, Scale] = {
     "TSTR": "logit",
     "TRTS": "logit",
@@ -84,21 +84,21 @@ class World:
 class Sample:
     """A test set: scores ``(C, N, 2)`` of C classifiers, labels ``(N, 2)``, patients ``(N,)``."""
 
-    scores: Array
+    scores: Doubles
     labels: NDArray[np.bool_]
     patients: NDArray[np.int64]
 
-    def aurocs(self) -> Array:
+    def aurocs(self) -> Doubles:
         """Macro AUROC of each classifier."""
         return np.array([macro_auroc(scores, self.labels) for scores in self.scores])
 
-    def influence(self) -> Array:
+    def influence(self) -> Doubles:
         """``(patients, C)``: what each patient adds to the error of each macro AUROC."""
         _, cluster = np.unique(self.patients, return_inverse=True)
         columns = [macro_auroc_influence(scores, self.labels) for scores in self.scores]
         return np.stack([np.bincount(cluster, column) for column in columns], axis=1)
 
-    def resampled(self, resamples: int, seed: int) -> Array:
+    def resampled(self, resamples: int, seed: int) -> Doubles:
         """``(resamples, C)``: macro AUROCs, the same patients drawn for all classifiers."""
         columns = [
             resampled_auroc_per_label(
@@ -110,7 +110,7 @@ class Sample:
 
 
 def sample(
-    world: World, separations: Array, patients: NDArray[np.int64], rng: np.random.Generator
+    world: World, separations: Doubles, patients: NDArray[np.int64], rng: np.random.Generator
 ) -> Sample:
     """A test set of these patients, scored by classifiers of separations ``(methods, S)``."""
     distinct, patient = np.unique(patients, return_inverse=True)
@@ -151,7 +151,7 @@ def experiment(world: World, seeds: int, rng: np.random.Generator) -> tuple[Samp
     return real, synthetic
 
 
-Found = dict[str, tuple[Array, Array]]
+Found = dict[str, tuple[Doubles, Doubles]]
 """Of each quantity, values ``(S,)`` and their covariance ``(S, S)`` or replicates ``(B, S)``."""
 
 

@@ -143,12 +143,6 @@ def test_categories_never_seen_and_very_many_are_taken():
     assert np.ptp(scores) == 0  # nothing is known of any of them
 
 
-def test_few_rows_are_enough():
-    sex = np.array(["F", "M", "F", "M"])
-    scores = scores_from_columns({"sex": sex}, (sex == "M")[:, None], {"sex": sex})
-    assert auroc(scores[:, 0], sex == "M") == 1
-
-
 def test_metadata_that_know_the_label_are_seen_and_others_are_not():
     def telling(ill, rng):
         return {"view": np.where(ill, "AP", "PA"), "age": rng.random(len(ill)), "note": ill * 1.0}

@@ -155,20 +155,6 @@ def test_auroc_per_label_and_macro_are_scikit_learns(scores, labels):
         assert math.isnan(macro_auroc(scores, labels))
 
 
-def test_macro_auroc_never_averages_fewer_labels():
-    labels = np.array([[True, False], [False, False]])
-    scores = np.array([[0.9, 0.1], [0.1, 0.2]])
-    np.testing.assert_array_equal(auroc_per_label(scores, labels), [1.0, np.nan])
-    assert math.isnan(macro_auroc(scores, labels))
-
-
-def test_two_independent_outputs_have_two_aurocs():
-    labels = np.array([[True, False], [True, False], [False, True], [False, True]])
-    scores = np.array([[0.9, 0.3], [0.8, 0.1], [0.1, 0.2], [0.2, 0.4]])
-    np.testing.assert_allclose(auroc_per_label(scores, labels), [1.0, 0.75])
-    assert macro_auroc(scores, labels) == 0.875
-
-
 @given(exclusive())
 def test_accuracies_are_scikit_learns(case):
     scores, labels, chosen = case
@@ -184,15 +170,6 @@ def test_accuracies_are_scikit_learns(case):
         assert balanced_accuracy(scores, labels) == pytest.approx(expected)
     else:
         assert math.isnan(balanced_accuracy(scores, labels))
-
-
-def test_accuracy_of_unequal_labels():
-    # 3 of 4 images of the first label and 0 of 1 of the second are right
-    labels = np.array([[True, False]] * 4 + [[False, True]])
-    scores = np.array([[0.9, 0.1], [0.6, 0.5], [0.3, 0.2], [0.1, 0.7], [0.8, 0.4]], np.float32)
-    assert accuracy(scores, labels) == pytest.approx(0.6)
-    np.testing.assert_allclose(accuracy_per_label(scores, labels), [0.75, 0.0])
-    assert balanced_accuracy(scores, labels) == pytest.approx(0.375)
 
 
 def test_a_tie_counts_for_the_first_label():

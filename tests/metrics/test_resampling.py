@@ -167,12 +167,6 @@ def test_spread_is_that_of_new_test_sets_with_patients_and_not_without():
     assert mean_spread(np.arange(300)) < 0.8 * truth
 
 
-def test_global_random_state_is_left_alone(images):
-    before = np.random.get_state()[1].tolist()
-    resampled_auroc_per_label(*images, 3, np.random.default_rng(0))
-    assert np.random.get_state()[1].tolist() == before
-
-
 @pytest.mark.parametrize(
     ("patients", "resamples", "text"),
     [

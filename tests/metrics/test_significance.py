@@ -25,6 +25,13 @@ from tgap.metrics.significance import (
 whole = st.lists(st.integers(-4, 4), min_size=1, max_size=9)  # small integers: many ties
 
 
+@pytest.fixture(autouse=True, scope="module")
+def spared():
+    """Statsmodels collects garbage at each of Holm's corrections."""
+    with simulation.spared_by_the_collector():
+        yield
+
+
 def locked(values):
     array = np.asarray(values, np.float64)
     array.flags.writeable = False
@@ -125,8 +132,7 @@ p_values = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=6)
 @settings(deadline=None, max_examples=25)
 @given(p_values)
 def test_holm_by_its_definition(values):
-    with simulation.spared_by_the_collector():
-        adjusted = holm(locked(values))
+    adjusted = holm(locked(values))
     defined = [p for p in values if not math.isnan(p)]
     for p, got in zip(values, adjusted, strict=True):
         if math.isnan(p):

@@ -25,7 +25,9 @@ from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_fli
 
 PRIMARY = "tstr/auroc"
 """What methods are compared by."""
+
 FTER = "fter"
+
 MARGIN = 0.02
 """FTERs that differ by less count as equal."""
 

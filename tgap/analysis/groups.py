@@ -20,16 +20,19 @@ from tgap.metrics.legs import (
 )
 
 MEANINGFUL = "fter/meaningful"
+
 FURTHER = re.compile(
     r"external/.+/(tstr|trtr)/auroc|memorization/copied_fraction|fidelity/coverage"
 )
 """Metrics that are averaged beside those of ``SCALES``, without an interval."""
+
 NAMED = {
     "generator": "generator.class",
     "guidance": "sampler.guidance",
     "protocol": "protocol.class",
 }
 """Settings that every table names, varied or not."""
+
 NOT_RESAMPLED = np.full(2, np.nan)
 
 

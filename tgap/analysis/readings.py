@@ -8,31 +8,42 @@ from tgap.metrics.gap import CHANCE
 NEAR_CHANCE = 0.55
 """AUROC below which little is learnt. Chance may reach it with 250 images per label (two standard
 errors above .5), so where no interval is known, it is the border of chance too."""
+
 EQUAL = 0.02
 """AUROCs that differ by no more are the same for all practical purposes: another seed of the same
 classifier moves them as far."""
+
 EQUAL_SHARE = 0.1
 """The same as a share of TRTR above chance: of a TRTR of .6, .02 is a fifth of all that real images
 teach."""
+
 SCATTER = 0.15
 """AUROC above chance up to which one training proves little: where nothing is learnt, trainings
 scatter with a standard deviation of about .1."""
+
 RECOGNISED = 0.75
 """Share of TRTR's AUROC above chance that TRTS must have. If a share r of the labels is wrong (of
 two), 1 - 2r is left: so one wrong label in eight."""
+
 LIKE_REAL = 0.8
 """Share of the floor, which is what other real images reach, from which images look real."""
+
 SMALL = 0.1
 """Share of the floor below which next to nothing is left."""
+
 QUARTER = 0.25
 """Share of the floor that one image per label may cover of some fifty."""
+
 HALF = 0.5
 """Share of the floor, or of real images' diversity, below which most is missing."""
+
 COPIES = 3.0
 """A detector that is wrong on 1 % of real images is known to be so within about 0.6 %, from 250 of
 them: three times its false alarms are no error of it."""
+
 FEWEST_COPIES = 0.03
 """Share of copies that counts even where not one false alarm was seen."""
+
 CLOSER = 0.6
 """Of a probability that is .5 where nothing is copied; real images of other patients come within
 .01 of that."""

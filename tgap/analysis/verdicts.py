@@ -276,6 +276,7 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "fter_meaningless": _fter_meaningless,
 }
 """The sentence of a code, or nothing where it does not hold or cannot be known."""
+
 CODES = tuple(RULES)
 
 

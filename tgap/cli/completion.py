@@ -51,8 +51,6 @@ _tgap() {
 }
 complete -o nospace -o default -F _tgap tgap
 """
-
-
 _ZSH = r"""
 (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 _tgap() {
@@ -70,8 +68,6 @@ _tgap() {
 }
 compdef _tgap tgap
 """
-
-
 _FISH = r"""
 function __tgap_complete
     set -l words (commandline -opc)
@@ -90,8 +86,6 @@ function __tgap_complete
 end
 complete -c tgap -f -a '(__tgap_complete)'
 """
-
-
 SCRIPTS = {"bash": _BASH.lstrip(), "zsh": _ZSH.lstrip(), "fish": _FISH.lstrip()}
 """Each offers the words that it is told, or files if there are none."""
 

@@ -20,23 +20,13 @@ if TYPE_CHECKING:
     from tgap.composition.config import Run
 
 log = logging.getLogger(__name__)
-
-
 PATH = click.Path(path_type=Path)
-
-
 TRAIN_SHARE = 2 / 3
 """At most so many of the synthetic images are trained on, the others are tested on."""
-
-
 POOL, TUNING_POOL = 0.2, 0.1
 """Shares of the real images that are the pool."""
-
-
 MIN_REAL = 20
 """Fewer real images cannot be divided into three sets that have all labels."""
-
-
 OPTIONAL = {"patient_column": "patient", "findings_column": "findings"}
 """Columns that a table may have, by the setting that names them."""
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from tgap.composition.config import Run
 
 PATH = click.Path(path_type=Path)
-
-
 SIZE = "SIZE"
 """Stands for a size that only the run's generator knows."""
 

@@ -27,15 +27,11 @@ FIRST = (
     "split_seed",
 )
 """What people change first: settings, and groups of components."""
-
-
 EXAMPLES = (
     "tgap run size=200 selector=clip_spectral",
     "tgap run -m size=100,500 seed=0,1,2 selector=random,clip_spectral",
     "tgap run profile=xray dataset.path=/data/nih",
 )
-
-
 WIDEST = 46
 """Characters of ``key=default`` that its meaning still stands beside."""
 

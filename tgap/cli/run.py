@@ -13,8 +13,6 @@ from tgap.core.files import home_folder
 
 EXTENT = "tgap.help"
 """How much of the help is asked for: ``all``, or else what matters most."""
-
-
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 

@@ -5,10 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core.component import option
-from tgap.core.types import Bools, Floats, Images, ImageSet
+from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.metadata import scores_from_columns
@@ -71,7 +70,7 @@ def shuffled_scores(evidence: Evidence, images: Images, rng: np.random.Generator
     return evidence.classifier.score(evidence.classifier.fit(permuted, rng), images)
 
 
-def brightness(images: Images) -> dict[str, NDArray[np.float64]]:
+def brightness(images: Images) -> dict[str, Doubles]:
     """``mean`` and ``deviation`` of each image's pixels; images are read one by one."""
     return {
         "mean": np.array([image.mean() for image in images]),

@@ -15,6 +15,7 @@ from tgap.evaluators.parts.matching import embedded
 from tgap.evaluators.parts.pairs import picture_of_pairs
 from tgap.metrics.classification import auroc
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
+from tgap.metrics.gap import CHANCE
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
     authenticity,
@@ -185,7 +186,7 @@ def _membership(
         metrics |= {f"{name}_auroc": area, f"{name}_tpr_at_1_fpr": rate}
     blind = metrics["mia_blind_auroc"]
     band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
-    metrics["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= 0.5 + band)
+    metrics["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= CHANCE + band)
     return metrics
 
 

@@ -142,8 +142,8 @@ def _intervals(
     intervals = without_undetermined(intervals)
     for leg, of_labels in aurocs.items():
         for label, name in enumerate(names):
-            draws = resampled[leg][:, label]
-            intervals[f"{leg}/auroc_{name}"] = of_one(leg, float(of_labels[label]), draws, "logit")
+            value, draws = float(of_labels[label]), resampled[leg][:, label]
+            intervals[f"{leg}/auroc_{name}"] = of_one(f"{leg}/auroc", value, draws, "logit")
     return {f"{name}/{end}": getattr(one, end) for name, one in intervals.items() for end in ENDS}
 
 

@@ -22,6 +22,7 @@ from tgap.metrics.naming import metric_names
 
 LEGS = ("tstr", "trts", "trtr", "tsts")
 """Train on Synthetic or Real, test on Real or Synthetic."""
+
 SCALES: dict[str, Scale] = {
     **{f"{leg}/auroc": "logit" for leg in LEGS},
     "fter": "log",
@@ -31,6 +32,17 @@ SCALES: dict[str, Scale] = {
     "t_gap/utility_lost": "identity",
 }
 """Metrics that have an interval, and the scale on which it is symmetric."""
+
+MADE_OF: dict[str, tuple[str, ...]] = {
+    **{f"{leg}/auroc": (leg,) for leg in LEGS},
+    "fter": ("tstr", "trts"),
+    "utility_ratio": ("tstr", "trtr"),
+    "t_gap": ("tstr", "trts"),
+    "t_gap/easier_than_reality": ("trts", "trtr"),
+    "t_gap/utility_lost": ("tstr", "trtr"),
+}
+"""The legs that they are made of."""
+
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
 without it, that has fewest."""
@@ -61,33 +73,20 @@ def leg_metrics(leg: Scores) -> dict[str, float]:
 
 
 def image_freedom(name: str, effective: Mapping[str, float]) -> float:
-    """Degrees of freedom of what test images add to a number's variance.
+    """Degrees of freedom of what test images add to the variance of a number of ``SCALES``.
 
     Args:
-        name: Of ``SCALES``.
+        name: Of the number.
         effective: ``REAL`` and ``SYNTHETIC``; one that is missing counts as infinite.
     """
-    real, synthetic = (effective.get(side, math.inf) for side in (REAL, SYNTHETIC))
-    if name.startswith(("trts", "tsts")):
-        return synthetic - 1
-    if name.startswith(("tstr", "trtr", "utility_ratio", "t_gap/utility_lost")):
-        return real - 1
-    return min(real, synthetic) - 1
+    sides = {"r": effective.get(REAL, math.inf), "s": effective.get(SYNTHETIC, math.inf)}
+    return min(sides[leg[3]] for leg in MADE_OF[name]) - 1
 
 
 def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
     """All of ``SCALES``, from macro AUROCs by leg."""
     numbers = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
     return {name: numbers[name] for name in SCALES}
-
-
-def legs_of(name: str) -> tuple[str, ...]:
-    """The legs that a number of ``SCALES`` is made of."""
-    if name.endswith("/auroc"):
-        return (name.removesuffix("/auroc"),)
-    if name == "t_gap/easier_than_reality":
-        return ("trts", "trtr")
-    return ("tstr", "trts") if name in ("fter", "t_gap") else ("tstr", "trtr")
 
 
 def without_undetermined(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
@@ -97,7 +96,7 @@ def without_undetermined(intervals: Mapping[str, Interval]) -> dict[str, Interva
     """
     return {
         name: replace(number, lo=math.nan, hi=math.nan)
-        if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in legs_of(name))
+        if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in MADE_OF[name])
         else number
         for name, number in intervals.items()
     }

@@ -10,6 +10,7 @@ from tgap.core.types import Bools, Floats
 
 BINS = 10
 """Bins of a column of numbers, as far as its values fill so many."""
+
 CATEGORIES = 50
 """Most categories of a column that count by themselves; rarer ones are one."""
 Metadata = Mapping[str, NDArray[Any]]

@@ -11,6 +11,7 @@ from tgap.core.types import Bools, Doubles, Floats
 
 _MOST_CLASSES = 10
 """Text with more values names things (files, patients) rather than classes."""
+
 _PENALTIES = 10.0 ** np.arange(-1, 6)
 """Of the ridge regressions, on standardised vectors."""
 

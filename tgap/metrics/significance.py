@@ -18,10 +18,13 @@ from tgap.metrics.intervals import ROUNDING, Interval
 
 EXACT_SEEDS = 30
 """Up to so many seeds, all sign patterns are counted; beyond, some are drawn."""
+
 DRAWS = 99_999
 """Sign patterns drawn beyond ``EXACT_SEEDS``, so that p-values are multiples of 1e-5."""
+
 EQUIVALENCE_SEEDS = 3
 """Fewer say too little of a spread for a claim of equality."""
+
 _TIE = 1e-10
 """Means that differ by less than this share of the mean absolute difference count as equal."""
 

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 SIDES = ("pool", "real_train", "real_test")
+
 FEW_TEXTS, FEW_NUMBERS = 20, 6
 """Metadata with more different values than this is summed up, not counted value by value."""
+
 PER_NAME = 16
 """Images of each label and finding on the contact sheet."""
 

@@ -9,12 +9,16 @@ import numpy as np
 from tgap.core.errors import ContractError
 from tgap.core.types import Bools, Floats, Images, Scores
 from tgap.metrics.classification import auroc
+from tgap.metrics.gap import CHANCE
 from tgap.metrics.legs import LEGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from PIL import ImageFont
+
+Rows = Sequence[Mapping[str, Any]]
+
 
 # Okabe & Ito's colours, told apart by colour-blind readers; dashes for those who print in grey.
 STYLES = {
@@ -23,21 +27,21 @@ STYLES = {
     "trtr": ("#009E73", "-."),
     "tsts": ("#CC79A7", ":"),
 }
-GAP = 2
-"""Pixels between images."""
-BETWEEN_LABELS = 10
-Rows = Sequence[Mapping[str, Any]]
-
-
-# Okabe & Ito's colours; real and synthetic as the legs TRTR and TSTR have them.
-ARM_STYLES = {
+ARM_STYLES = {  # real and synthetic as the legs TRTR and TSTR have them
     "real": ("#009E73", "-.", "real alone"),
     "mixed": ("#56B4E9", "--", "real and synthetic mixed"),
     "pretrained": ("#E69F00", "-", "synthetic, then real"),
     "synthetic": ("#D55E00", ":", "synthetic alone"),
 }
+
+GAP, BETWEEN_LABELS = 2, 10
+"""Pixels between images of a grid."""
+
 ROWS, COLUMNS = 2, 8
-"""Of each of the two blocks."""
+"""Doubtful images of either kind."""
+
+
+# Grids of images
 
 
 def image_grid(
@@ -78,58 +82,6 @@ def image_grid(
         for label in range(len(label_names))
     ]
     _stacked(blocks, label_names).save(path, format="PNG")
-
-
-def roc_curves(legs: Mapping[str, Scores], path: Path) -> None:
-    """Draw the legs' ROC curves, a panel per label, with their AUROC.
-
-    Args:
-        legs: Scores and truth of each of ``LEGS``, with the same labels.
-        path: PNG file to write.
-    """
-    label_names = legs[LEGS[0]].label_names
-    across = min(4, len(label_names))
-    down = -(-len(label_names) // across)
-    figure = _figure(4 * across, 4.2 * down)
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for panel in panels[len(label_names) :]:
-        panel.set_axis_off()
-    for label, name in enumerate(label_names):
-        _roc_panel(panels[label], legs, label, name)
-    _save(figure, path)
-
-
-def draw_tables(tables: Mapping[str, Rows], folder: Path) -> None:
-    """Draw an evaluation's tables into a folder, as ``{name}.png``.
-
-    Only those that there is a drawing for, by their name: ``DRAWINGS``.
-    """
-    for name in tables.keys() & DRAWINGS.keys():
-        DRAWINGS[name](tables[name], folder / f"{name}.png")
-
-
-def _roc_panel(panel: "Axes", legs: Mapping[str, Scores], label: int, name: str) -> None:
-    from sklearn.metrics import roc_curve
-
-    panel.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
-    for leg in LEGS:
-        scores, truth = legs[leg].scores[:, label], legs[leg].labels[:, label]
-        colour, dashes = STYLES[leg]
-        area = auroc(scores, truth)
-        fpr, tpr, text = np.zeros(0), np.zeros(0), f"{leg.upper()} n/a"
-        if not np.isnan(area):  # without positives or negatives there is no curve
-            fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
-            text = f"{leg.upper()} {area:.3f}"
-        panel.plot(fpr, tpr, color=colour, linestyle=dashes, linewidth=1.8, label=text)
-    panel.set(
-        xlim=(-0.02, 1.02),
-        ylim=(-0.02, 1.02),
-        aspect="equal",
-        xlabel="false positive rate",
-        ylabel="true positive rate",
-    )
-    panel.set_title(name, parse_math=False)
-    panel.legend(loc="lower right", title="AUROC", frameon=False)
 
 
 def _resized(image: Images, tile: int) -> Images:
@@ -182,71 +134,6 @@ def _font(size: int) -> "ImageFont.FreeTypeFont":
     return ImageFont.truetype(str(folder / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
 
 
-def augmentation_curves(rows: Rows, path: Path) -> None:
-    """Draw macro AUROC on real_test against the numbers of real and of synthetic images.
-
-    Args:
-        rows: The table ``curves``: ``arm``, ``real_per_label``, ``synthetic_per_label``,
-            ``auroc``; an AUROC that is not known (NaN or null) has no point.
-        path: PNG file to write.
-
-    Raises:
-        ContractError: If there is no row, or one of an arm that is not known.
-    """
-    unknown = sorted({row["arm"] for row in rows} - ARM_STYLES.keys())
-    if not rows or unknown:
-        raise ContractError(
-            f"curves need rows of the arms {', '.join(ARM_STYLES)}; "
-            f"got {', '.join(unknown) or 'no rows'}"
-        )
-    figure = _figure(9, 4.2)
-    left, right = figure.subplots(1, 2, sharey=True)
-    for arm in ARM_STYLES:
-        side = "synthetic" if arm == "synthetic" else "real"
-        points = [(row[f"{side}_per_label"], row["auroc"]) for row in rows if row["arm"] == arm]
-        if points:
-            _curve(right if side == "synthetic" else left, arm, sorted(points))
-            if arm == "synthetic":  # what it reaches without any real image
-                _level(left, arm, max(points)[1])
-    left.set(ylabel="macro AUROC on real images")
-    for panel, side in ((left, "real"), (right, "synthetic")):
-        numbers = sorted({row[f"{side}_per_label"] for row in rows} - {0})
-        panel.set(xscale="log", xlabel=f"{side} training images per label")
-        panel.set_xticks(numbers, [str(n) for n in numbers])
-        panel.minorticks_off()
-        panel.set_xlim(min(numbers) / 1.2, max(numbers) * 1.2)
-        panel.axhline(0.5, color="0.8", linewidth=1, zorder=0)
-        panel.legend(loc="lower right", frameon=False)
-    _save(figure, path)
-
-
-def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) -> None:
-    colour, dashes, text = ARM_STYLES[arm]
-    numbers, aurocs = np.array(points, dtype=np.float64).T
-    panel.plot(
-        numbers,
-        aurocs,
-        color=colour,
-        linestyle=dashes,
-        linewidth=1.8,
-        marker="o",
-        markersize=4,
-        label=text,
-    )
-
-
-def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
-    """A line at one height, for an arm that does not depend on the panel's number."""
-    colour, dashes, text = ARM_STYLES[arm]
-    panel.axhline(
-        np.nan if auroc is None else auroc,
-        color=colour,
-        linestyle=dashes,
-        linewidth=1.4,
-        label=text,
-    )
-
-
 def draw_doubtful(
     images: Images,
     captions: Sequence[str],
@@ -285,8 +172,123 @@ def draw_doubtful(
     _save(figure, path)
 
 
+# Curves
+
+
+def roc_curves(legs: Mapping[str, Scores], path: Path) -> None:
+    """Draw the legs' ROC curves, a panel per label, with their AUROC.
+
+    Args:
+        legs: Scores and truth of each of ``LEGS``, with the same labels.
+        path: PNG file to write.
+    """
+    label_names = legs[LEGS[0]].label_names
+    across = min(4, len(label_names))
+    down = -(-len(label_names) // across)
+    figure = _figure(4 * across, 4.2 * down)
+    panels = figure.subplots(down, across, squeeze=False).ravel()
+    for panel in panels[len(label_names) :]:
+        panel.set_axis_off()
+    for label, name in enumerate(label_names):
+        _roc_panel(panels[label], legs, label, name)
+    _save(figure, path)
+
+
+def _roc_panel(panel: "Axes", legs: Mapping[str, Scores], label: int, name: str) -> None:
+    from sklearn.metrics import roc_curve
+
+    panel.plot([0, 1], [0, 1], color="0.8", linewidth=1, zorder=0)
+    for leg in LEGS:
+        scores, truth = legs[leg].scores[:, label], legs[leg].labels[:, label]
+        colour, dashes = STYLES[leg]
+        area = auroc(scores, truth)
+        fpr, tpr, text = np.zeros(0), np.zeros(0), f"{leg.upper()} n/a"
+        if not np.isnan(area):  # without positives or negatives there is no curve
+            fpr, tpr, _ = roc_curve(truth, scores, drop_intermediate=False)
+            text = f"{leg.upper()} {area:.3f}"
+        panel.plot(fpr, tpr, color=colour, linestyle=dashes, linewidth=1.8, label=text)
+    panel.set(
+        xlim=(-0.02, 1.02),
+        ylim=(-0.02, 1.02),
+        aspect="equal",
+        xlabel="false positive rate",
+        ylabel="true positive rate",
+    )
+    panel.set_title(name, parse_math=False)
+    panel.legend(loc="lower right", title="AUROC", frameon=False)
+
+
+def augmentation_curves(rows: Rows, path: Path) -> None:
+    """Draw macro AUROC on real_test against the numbers of real and of synthetic images.
+
+    Args:
+        rows: The table ``curves``: ``arm``, ``real_per_label``, ``synthetic_per_label``,
+            ``auroc``; an AUROC that is not known (NaN or null) has no point.
+        path: PNG file to write.
+
+    Raises:
+        ContractError: If there is no row, or one of an arm that is not known.
+    """
+    unknown = sorted({row["arm"] for row in rows} - ARM_STYLES.keys())
+    if not rows or unknown:
+        raise ContractError(
+            f"curves need rows of the arms {', '.join(ARM_STYLES)}; "
+            f"got {', '.join(unknown) or 'no rows'}"
+        )
+    figure = _figure(9, 4.2)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for arm in ARM_STYLES:
+        side = "synthetic" if arm == "synthetic" else "real"
+        points = [(row[f"{side}_per_label"], row["auroc"]) for row in rows if row["arm"] == arm]
+        if points:
+            _curve(right if side == "synthetic" else left, arm, sorted(points))
+            if arm == "synthetic":  # what it reaches without any real image
+                _level(left, arm, max(points)[1])
+    left.set(ylabel="macro AUROC on real images")
+    for panel, side in ((left, "real"), (right, "synthetic")):
+        numbers = sorted({row[f"{side}_per_label"] for row in rows} - {0})
+        panel.set(xscale="log", xlabel=f"{side} training images per label")
+        panel.set_xticks(numbers, [str(n) for n in numbers])
+        panel.minorticks_off()
+        panel.set_xlim(min(numbers) / 1.2, max(numbers) * 1.2)
+        panel.axhline(CHANCE, color="0.8", linewidth=1, zorder=0)
+        panel.legend(loc="lower right", frameon=False)
+    _save(figure, path)
+
+
+def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) -> None:
+    colour, dashes, text = ARM_STYLES[arm]
+    numbers, aurocs = np.array(points, dtype=np.float64).T
+    panel.plot(
+        numbers,
+        aurocs,
+        color=colour,
+        linestyle=dashes,
+        linewidth=1.8,
+        marker="o",
+        markersize=4,
+        label=text,
+    )
+
+
+def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
+    """A line at one height, for an arm that does not depend on the panel's number."""
+    colour, dashes, text = ARM_STYLES[arm]
+    height = np.nan if auroc is None else auroc
+    panel.axhline(height, color=colour, linestyle=dashes, linewidth=1.4, label=text)
+
+
 DRAWINGS: dict[str, Callable[[Rows, Path], None]] = {"curves": augmentation_curves}
-"""How a table is drawn, by its name."""
+"""How an evaluation's table is drawn, by its name."""
+
+
+def draw_tables(tables: Mapping[str, Rows], folder: Path) -> None:
+    """Draw an evaluation's tables into a folder, as ``{name}.png``.
+
+    Only those that there is a drawing for, by their name: ``DRAWINGS``.
+    """
+    for name in tables.keys() & DRAWINGS.keys():
+        DRAWINGS[name](tables[name], folder / f"{name}.png")
 
 
 def _figure(width: float, height: float) -> "Figure":

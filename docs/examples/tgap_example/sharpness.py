@@ -30,13 +30,13 @@ class Sharpness(Evaluator):
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         train_part, _ = evidence.synthetic()
-        means = [self._means(data, rng) for data in (train_part, evidence.real_test())]
-        ratios = np.divide(*means, out=np.full(len(means[0]), np.nan), where=means[1] > 0)
+        made, real = (self._means(data, rng) for data in (train_part, evidence.real_test()))
+        ratios = np.divide(made, real, out=np.full(len(real), np.nan), where=real > 0)
         names = metric_names(train_part.label_names)  # "mass/nodule" would open a folder in MLflow
         metrics = {f"sharpness/ratio_{n}": float(r) for n, r in zip(names, ratios, strict=True)}
         table = [
-            {"label": name, "synthetic": float(synthetic), "real": float(real)}
-            for name, synthetic, real in zip(train_part.label_names, *means, strict=True)
+            {"label": name, "synthetic": float(ours), "real": float(theirs)}
+            for name, ours, theirs in zip(train_part.label_names, made, real, strict=True)
         ]
         return Evaluation(
             {"sharpness/ratio": float(ratios.mean())} | metrics, tables={"sharpness": table}
@@ -53,4 +53,5 @@ def sharpness(images: Images) -> Doubles:
     grey = images.mean(axis=3)
     down, right = (np.abs(np.diff(grey, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2))
     contrast = grey.std(axis=(1, 2))
-    return np.divide(down + right, contrast, out=np.zeros(len(grey)), where=contrast > 0)
+    values: Doubles = (down + right) / np.where(contrast > 0, contrast, np.inf)
+    return values

@@ -8,9 +8,13 @@ from tgap.core.types import Images
 
 TILE = 64
 """Longer side that images are shown at."""
+
 FRAME = 2
+
 GAP = 8
+
 COLUMNS = 4
+
 GREY = 128
 
 
