@@ -10,6 +10,7 @@ from tgap.core.component import Component, option
 from tgap.core.device import DEVICES
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Sampler
 from tgap.core.types import Images
+from tgap.datasets.base import Dataset
 
 
 class Model(ABC):
@@ -66,6 +67,10 @@ class Generator(Component):
     def digest(self) -> str:
         """Hash of its files' content: the same weights elsewhere are the same generator."""
         return ""
+
+    def ready_made(self) -> dict[str, Dataset]:
+        """Datasets of a synthetic set that exists already, by role: ``images``, ``tuned_on``."""
+        return {}
 
 
 @dataclass(kw_only=True)

@@ -32,3 +32,8 @@ class ReadyMade(Generator):
         default=None,
         metadata={"help": "real images that its generator was tuned on, null = unknown"},
     )
+
+    def ready_made(self) -> dict[str, Dataset]:
+        """The images, and what their generator was tuned on where that is known."""
+        known = {} if self.tuned_on is None else {"tuned_on": self.tuned_on}
+        return {"images": self.images, **known}
