@@ -86,7 +86,7 @@ class TestHubId:
             assert generator.check() == []
             assert generator.image_shape() == (16, 16, 1)
             assert generator.digest() == local.digest()
-        assert generator.source().said == f"{HUB_ID} at commit {COMMIT}"
+        assert generator.source().title == f"{HUB_ID} at commit {COMMIT}"
         assert generator.load().sample(["a"], [1], Sampler(steps=2)).shape == (1, 16, 16, 1)
 
     def test_loading_logs_the_commit(self, folder, cache, caplog):
@@ -294,7 +294,7 @@ class TestSingleFile:
         single = StableDiffusion(path=str(file), config=HUB_ID)
         assert single.check() == []
         assert single.digest() == StableDiffusion(path=str(file), config=str(folder)).digest()
-        assert COMMIT in single.source().said
+        assert COMMIT in single.source().title
 
     def test_without_configs_the_remedy_is_told(self, sd1):
         problem = only_problem(path=str(sd1[1]))

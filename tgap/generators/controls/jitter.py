@@ -9,23 +9,11 @@ from tgap.core.errors import ContractError
 from tgap.core.types import Floats, Images
 
 KINDS = ("shift", "zoom", "contrast", "noise", "flip")
-
-
 MOST_SHIFT = 0.2  # of height and width, at strength 1
-
-
 MOST_ZOOM = 0.2
-
-
 MOST_CONTRAST = 2 / 3
-
-
 MOST_NOISE = 0.1  # of the grey levels
-
-
 BATCH_PIXELS = 2**22
-
-
 Seeds = Sequence[int] | NDArray[np.integer]
 
 

@@ -4,8 +4,7 @@ import dataclasses
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -33,7 +32,7 @@ from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.files.tokens import prompt_problems
 from tgap.generators.latent.model import StableDiffusionModel
-from tgap.generators.latent.silence import quiet
+from tgap.generators.latent.silence import errors_raised_only, quiet
 
 if TYPE_CHECKING:
     import torch
@@ -159,6 +158,7 @@ class LatentGenerator(Pretrained):
         """
         device = torch_device(self.device)
         precision = self._precision(device.type)
+        # By content, not by place: another tuned model may have been written there since.
         key = (self.stem(), self.digest(), str(device), str(precision), self.image_size)
         if key not in _loaded:
             _loaded[key] = self._read(device, precision)
@@ -198,14 +198,15 @@ class LatentGenerator(Pretrained):
 
         source = self.source()
         if source.commit:
-            log.info("loading %s", source.said)
+            log.info("loading %s", source.title)
         try:
             with quiet():
                 pipeline = _pipeline(source, precision)
         # Whatever the libraries meet in files that passed the checks, the files are at fault.
         except Exception as error:
-            raise DataError(f"generator {source.said} cannot be loaded: {error}") from error
+            raise DataError(f"generator {source.title} cannot be loaded: {error}") from error
         require_finite(pipeline, source)
+        # Frozen here, once: finetuners copy what they train, and share the rest with this model.
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.eval().requires_grad_(False)
@@ -226,30 +227,19 @@ def _pipeline(source: Source, precision: "torch.dtype") -> Any:
         **source.layout.without,
         **dict.fromkeys(parts_left_out(source.folder, source.layout)),
     }
+    # Never pickles, and never the hub: what is read was looked at before, in ``check``.
     if source.file is None:
         return pipeline.from_pretrained(
             folder,
-            dtype={"default": precision, "vae": torch.float32},
+            dtype={"default": precision, "vae": torch.float32},  # the VAE sets every pixel
             variant=source.layout.variant(names_in(source.folder)),
             use_safetensors=True,
             local_files_only=True,
             **without,
         )
-    file, said = str(source.file), {"config": folder, "local_files_only": True}
-    with _without_casting_warnings():
+    file, configs = str(source.file), {"config": folder, "local_files_only": True}
+    with errors_raised_only():  # diffusers warns of how it sets the dtype of a single file itself
         vae = diffusers.AutoencoderKL.from_single_file(
-            file, subfolder="vae", dtype=torch.float32, **said
+            file, subfolder="vae", dtype=torch.float32, **configs
         )
-        return pipeline.from_single_file(file, dtype=precision, vae=vae, **said, **without)
-
-
-@contextmanager
-def _without_casting_warnings() -> Iterator[None]:
-    """Diffusers warns of the way in which it sets the dtype of a single file itself."""
-    library = logging.getLogger("diffusers.models.modeling_utils")
-    level = library.level
-    library.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        library.setLevel(level)
+        return pipeline.from_single_file(file, dtype=precision, vae=vae, **configs, **without)
