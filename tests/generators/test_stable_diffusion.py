@@ -126,7 +126,7 @@ class TestCheck:
             "import sys; from tgap.generators.stable_diffusion import StableDiffusion;"
             "import tgap.generators.stable_diffusion_xl, tgap.generators.stable_diffusion_3;"
             "import tgap.finetuners.textual_inversion, tgap.finetuners.dreambooth_lora;"
-            "g = StableDiffusion(); assert not g.check(); g.digest();"
+            "g = StableDiffusion(); assert not g.check() and g.digest();"
             "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], check=True)

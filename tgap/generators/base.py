@@ -101,7 +101,7 @@ class Pretrained(Generator):
 
     @abstractmethod
     def check(self) -> list[str]:
-        """Problems with the files, as sentences, found without loading weights or torch."""
+        """Problems with the files, as sentences, found without loading weights."""
 
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:

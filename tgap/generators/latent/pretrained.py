@@ -108,17 +108,10 @@ class LatentGenerator(Pretrained):
         """Problems with the files, as sentences, found without loading weights.
 
         With ``download`` what is not in the hub's cache is fetched here. Whether weights are those
-        of the networks that the configs describe is seen with the libraries that build these
-        (``misfits``), once per process; of the packaged model it is known.
+        of the networks that the configs describe is seen with the libraries that build these, once
+        per process; all else is found without them.
         """
-        try:
-            source = self.source()
-        except DataError as error:
-            return [str(error)]
-        problems = source.problems() or self._size_problems(source.folder)
-        if not problems and self.path is not None:
-            problems = misfits(source)
-        return problems + adapter_problems(self.adapters, source)
+        return self._problems() or self._misfits()
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that are too long for a text encoder, as sentences.
@@ -143,7 +136,9 @@ class LatentGenerator(Pretrained):
         Raises:
             DataError: If ``check`` finds problems.
         """
-        self._require_no_problems()
+        # Without ``_misfits``: plans need digests, and nobody waits for torch to see a plan.
+        if problems := self._problems():
+            raise DataError("; ".join(problems))
         own = self.source().digest()
         if not self.adapters:
             return own
@@ -188,14 +183,22 @@ class LatentGenerator(Pretrained):
             f"images, got {self.image_size}"
         ]
 
-    def _require_no_problems(self) -> None:
-        problems = self.check()
-        if problems:
-            raise DataError("; ".join(problems))
+    def _problems(self) -> list[str]:
+        try:
+            source = self.source()
+        except DataError as error:
+            return [str(error)]
+        problems = source.problems() or self._size_problems(source.folder)
+        return problems + adapter_problems(self.adapters, source)
+
+    def _misfits(self) -> list[str]:
+        return [] if self.path is None else misfits(self.source())  # the packaged model fits
 
     def _read(self, device: "torch.device", precision: "torch.dtype") -> StableDiffusionModel:
         import torch
 
+        if problems := self._misfits():
+            raise DataError("; ".join(problems))
         source = self.source()
         if source.commit:
             log.info("loading %s", source.title)
