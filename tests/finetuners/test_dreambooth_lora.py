@@ -5,44 +5,21 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from tests.contracts.small_pipelines import write_3, write_pipeline, write_xl
+from tests.contracts.small_pipelines import write_3, write_xl
 from tests.contracts.toy_models import ToyModel, toy_images
+from tests.generators.few_steps import draw, tuned
 from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.settings import Budget, Sampler
-from tgap.finetuners.base import PromptedImages
+from tgap.core.settings import Budget
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.generators.latent.adapters.lora import folded_in
-from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 
-PROMPTS = ("an odd a", "an even b")
 BUDGET = Budget(steps=3, batch_size=2, learning_rate=0.01)
 
 
 def started(finetuner, model, seed=0):
     return finetuner._trainable(model, toy_images(2), np.random.default_rng(seed))
-
-
-def images(side, channels):
-    pixels = np.random.default_rng(0).integers(0, 256, (4, side, side, channels), dtype=np.uint8)
-    return PromptedImages(pixels, PROMPTS * 2, np.ones(4), np.arange(4) % 2)
-
-
-def tuned(finetuner, model):
-    side, channels = model.height, model.channels
-    return finetuner.finetune(model, images(side, channels), None, BUDGET, np.random.default_rng(0))
-
-
-def draw(model, scheduler="ddim"):
-    return model.sample(PROMPTS, [1, 2], Sampler(scheduler=scheduler, steps=3)).astype(int)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pipeline")
-    write_pipeline(path)
-    return path
 
 
 def test_it_starts_as_the_base_model_and_trains_float32_low_rank_parts_alone():
@@ -109,8 +86,7 @@ def test_trained_parts_stay_float32_in_mixed_precision(precision):
     assert {p.dtype for p in seen} == {torch.float32}
 
 
-def test_settings_survive_in_the_file(folder, tmp_path):
-    model = StableDiffusion(path=str(folder), device="cpu").load()
+def test_settings_survive_in_the_file(model, tmp_path):
     tuned(DreamboothLora(rank=3, alpha=7.0, dora=True, prior_weight=0.0), model).save(tmp_path)
     with safe_open(tmp_path / "pytorch_lora_weights.safetensors", "pt") as file:
         said = json.loads(file.metadata()["lora_adapter_metadata"])
@@ -121,8 +97,7 @@ def test_settings_survive_in_the_file(folder, tmp_path):
 @pytest.mark.parametrize(
     ("dora", "targets"), [(False, ["to_k", "to_out.0"]), (True, ["to_q", "ff.net.2", "conv1"])]
 )
-def test_alpha_targets_dora_and_text_encoder_come_back(folder, tmp_path, dora, targets):
-    base = StableDiffusion(path=str(folder), device="cpu")
+def test_alpha_targets_dora_and_text_encoder_come_back(base, tmp_path, dora, targets):
     finetuner = DreamboothLora(
         rank=3, alpha=12.0, dora=dora, targets=targets, text_encoder=True, prior_weight=0.0
     )
@@ -165,8 +140,7 @@ def test_targets_that_nothing_has_are_refused():
         started(DreamboothLora(targets=["text", "to_z"]), ToyModel())
 
 
-def test_targets_of_another_kind_are_refused(folder):
-    model = StableDiffusion(path=str(folder), device="cpu").load()
+def test_targets_of_another_kind_are_refused(model):
     with pytest.raises(DataError, match=r"targets norm1 cannot be given LoRA: .*supported"):
         started(DreamboothLora(targets=["norm1"]), model)
 

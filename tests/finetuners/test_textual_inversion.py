@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -5,27 +6,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.contracts.small_pipelines import write_pipeline, write_xl
+from tests.generators.few_steps import PROMPTS, draw, random_images, started, tuned
 from tgap.core.errors import DataError
-from tgap.core.settings import Budget, Sampler
-from tgap.finetuners.base import PromptedImages
+from tgap.core.settings import Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.textual_inversion import TextualInversion
-from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 
-PROMPTS = ("an odd a", "an even b")
 SAMPLER = Sampler(scheduler="ddim", steps=3)
-
-
-def images(side=16, channels=1):
-    pixels = np.random.default_rng(0).integers(0, 256, (4, side, side, channels), dtype=np.uint8)
-    return PromptedImages(pixels, PROMPTS * 2, np.ones(4), np.arange(4) % 2)
-
-
-def tune(finetuner, model, steps=3):
-    budget = Budget(steps=steps, batch_size=2, learning_rate=0.01)
-    return finetuner.finetune(model, images(), None, budget, np.random.default_rng(0))
 
 
 def rows(model):
@@ -33,89 +21,77 @@ def rows(model):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pipeline")
-    write_pipeline(path)
-    return StableDiffusion(path=str(path), device="cpu")
+def learned(base):
+    return tuned(TextualInversion(vectors=3), base.load())
 
 
-@pytest.fixture(scope="module")
-def tuned(base):
-    return tune(TextualInversion(vectors=3), base.load())
-
-
-def test_the_new_rows_are_all_that_is_trained(base):
-    model = TextualInversion(vectors=3)._trainable(base.load(), images(), np.random.default_rng(0))
-    parts = (model.denoiser, *model.text_encoders)
+def test_the_new_rows_are_all_that_is_trained(model):
+    taught = started(TextualInversion(vectors=3), model, random_images())
+    parts = (taught.denoiser, *taught.text_encoders)
     assert sum(p.numel() for m in parts for p in m.parameters() if p.requires_grad) == 2 * 3 * 16
 
 
-def test_everything_else_stays_bit_for_bit_even_with_weight_decay(base):
-    model = base.load()
-    tuned = tune(TextualInversion(vectors=3, weight_decay=0.5), model)
+def test_everything_else_stays_bit_for_bit_even_with_weight_decay(model):
+    learned = tuned(TextualInversion(vectors=3, weight_decay=0.5), model)
     count = len(rows(model))
-    assert torch.equal(rows(tuned)[:count], rows(model))
-    assert rows(tuned).shape == (count + 6, 16)
-    given, now = (m.text_encoders[0].state_dict() for m in (model, tuned))
+    assert torch.equal(rows(learned)[:count], rows(model))
+    assert rows(learned).shape == (count + 6, 16)
+    given, now = (m.text_encoders[0].state_dict() for m in (model, learned))
     assert all(torch.equal(given[k], now[k]) for k in given if "token_embedding" not in k)
-    assert tuned.denoiser is model.denoiser
-    assert not any(p.requires_grad for p in tuned.text_encoders[0].parameters())
+    assert learned.denoiser is model.denoiser
+    assert not any(p.requires_grad for p in learned.text_encoders[0].parameters())
 
 
-def test_with_as_many_vectors_as_tokens_a_word_says_at_first_what_its_prompt_says(base):
-    model, count = base.load(), len("anevenb")  # the tokenizer drops spaces
-    prompts = PromptedImages(images().images, ("an even b",) * 4, np.ones(4), np.zeros(4, np.int64))
-    started = TextualInversion(vectors=count)._trainable(model, prompts, np.random.default_rng(0))
-    said = started.condition(["an even b"])["encoder_hidden_states"]
+def test_with_as_many_vectors_as_tokens_a_word_says_at_first_what_its_prompt_says(model):
+    count = len("anevenb")  # the tokenizer drops spaces
+    images = dataclasses.replace(random_images(), prompts=("an even b",) * 4)
+    taught = started(TextualInversion(vectors=count), model, images)
+    said = taught.condition(["an even b"])["encoder_hidden_states"]
     expected = model.condition(["an even b"])["encoder_hidden_states"]
     torch.testing.assert_close(said, expected)
 
 
-def test_fewer_vectors_start_as_means_of_stretches(base):
-    model = base.load()
-    started = TextualInversion(vectors=1)._trainable(model, images(), np.random.default_rng(0))
+def test_fewer_vectors_start_as_means_of_stretches(model):
+    taught = started(TextualInversion(vectors=1), model, random_images())
     ids = model.pipeline.tokenizer("an even b", add_special_tokens=False).input_ids
-    torch.testing.assert_close(rows(started)[-2].detach(), rows(model)[ids].mean(dim=0))
+    torch.testing.assert_close(rows(taught)[-2].detach(), rows(model)[ids].mean(dim=0))
 
 
-def test_prompts_are_read_as_their_words(tuned):
+def test_prompts_are_read_as_their_words(learned):
     with torch.no_grad():
-        said = tuned.condition(PROMPTS)["encoder_hidden_states"]
+        said = learned.condition(PROMPTS)["encoder_hidden_states"]
     assert not torch.equal(said[0], said[1])
-    assert tuned.words == {"an even b": "<tgap-0>", "an odd a": "<tgap-1>"}
+    assert learned.words == {"an even b": "<tgap-0>", "an odd a": "<tgap-1>"}
 
 
-def test_a_prompt_that_it_was_not_tuned_on_is_refused(tuned):
+def test_a_prompt_that_it_was_not_tuned_on_is_refused(learned):
     with pytest.raises(DataError, match=r"none for 'an odd'; prompts it can draw: 'an even b'; "):
-        tuned.sample(["an odd"], [0], SAMPLER)
-    assert tuned.sample(["a <tgap-0>"], [0], SAMPLER).shape == (1, 16, 16, 1)
+        learned.sample(["an odd"], [0], SAMPLER)
+    assert learned.sample(["a <tgap-0>"], [0], SAMPLER).shape == (1, 16, 16, 1)
 
 
-def test_saved_words_come_back_and_plain_diffusers_reads_them(base, tuned, tmp_path):
+def test_saved_words_come_back_and_plain_diffusers_reads_them(base, learned, tmp_path):
     from diffusers import StableDiffusionPipeline
 
-    tuned.save(tmp_path)
-    learned = load_file(tmp_path / "learned_embeds.safetensors")
-    assert {word: tuple(r.shape) for word, r in learned.items()} == {
-        "<tgap-0>": (3, 16),
-        "<tgap-1>": (3, 16),
-    }
+    learned.save(tmp_path)
+    words = load_file(tmp_path / "learned_embeds.safetensors")
+    shapes = {word: tuple(rows.shape) for word, rows in words.items()}
+    assert shapes == {"<tgap-0>": (3, 16), "<tgap-1>": (3, 16)}
     texts = json.loads((tmp_path / "prompts.json").read_text())
     again = base.at(tmp_path)
     assert again.check() == []
-    drawn = tuned.sample(PROMPTS, [1, 2], SAMPLER)
-    assert np.abs(again.load().sample(PROMPTS, [1, 2], SAMPLER).astype(int) - drawn).max() <= 1
+    assert np.abs(draw(again.load()) - draw(learned)).max() <= 1
     pipeline = StableDiffusionPipeline.from_pretrained(base.path)
-    pipeline.load_textual_inversion([{word: vectors} for word, vectors in learned.items()])
+    pipeline.load_textual_inversion([{word: vectors} for word, vectors in words.items()])
     said, _ = pipeline.encode_prompt([texts[p] for p in PROMPTS], "cpu", 1, False)
     with torch.no_grad():
-        torch.testing.assert_close(said, tuned.condition(PROMPTS)["encoder_hidden_states"])
+        torch.testing.assert_close(said, learned.condition(PROMPTS)["encoder_hidden_states"])
 
 
-def test_what_is_tuned_on_words_keeps_them(base, tuned, tmp_path):
-    """A whole model that was tuned on top of learned words is saved with them."""
-    tuned.save(tmp_path)
-    model = tune(Dreambooth(prior_weight=0.0), base.at(tmp_path).load())
+def test_what_is_tuned_on_words_keeps_them(base, learned, tmp_path):
+    """A whole model that was learned on top of learned words is saved with them."""
+    learned.save(tmp_path)
+    model = tuned(Dreambooth(prior_weight=0.0), base.at(tmp_path).load())
     whole = tmp_path / "whole"
     whole.mkdir()
     model.save(whole)
@@ -128,26 +104,24 @@ def test_what_is_tuned_on_words_keeps_them(base, tuned, tmp_path):
     assert again.digest() != digest
 
 
-def test_words_can_be_learned_on_top_of_words(base, tuned, tmp_path):
-    tuned.save(tmp_path)
-    second = tune(TextualInversion(vectors=2), base.at(tmp_path).load())
+def test_words_can_be_learned_on_top_of_words(base, learned, tmp_path):
+    learned.save(tmp_path)
+    second = tuned(TextualInversion(vectors=2), base.at(tmp_path).load())
     assert second.words == {"an even b": "<tgap-2>", "an odd a": "<tgap-3>"}
     more = tmp_path / "more"
     more.mkdir()
     second.save(more)
     again = base.at(tmp_path).at(more)
     assert again.check() == []
-    drawn = second.sample(PROMPTS, [1, 2], SAMPLER)
-    assert np.abs(again.load().sample(PROMPTS, [1, 2], SAMPLER).astype(int) - drawn).max() <= 1
+    assert np.abs(draw(again.load()) - draw(second)).max() <= 1
 
 
-def test_a_word_that_does_not_fit_into_the_text_encoder_is_refused(base):
+def test_a_word_that_does_not_fit_into_the_text_encoder_is_refused(model):
     with pytest.raises(DataError, match=r"finetuner\.vectors must be at most 14, .* got 20"):
-        tune(TextualInversion(vectors=20), base.load())
+        tuned(TextualInversion(vectors=20), model)
 
 
-def test_a_model_with_two_text_encoders_is_refused(tmp_path):
-    write_xl(tmp_path)
-    model = StableDiffusionXL(path=str(tmp_path), device="cpu").load()
+def test_a_model_with_two_text_encoders_is_refused(xl):
+    model = StableDiffusionXL(path=str(xl), device="cpu").load()
     with pytest.raises(DataError, match="in one text encoder, and this generator has 2; use"):
-        TextualInversion()._trainable(model, images(), np.random.default_rng(0))
+        started(TextualInversion(), model, random_images())

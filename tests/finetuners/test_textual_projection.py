@@ -2,33 +2,18 @@ import numpy as np
 import pytest
 import torch
 
-from tests.contracts.small_pipelines import write_3, write_pipeline
+from tests.contracts.small_pipelines import write_3
 from tests.contracts.toy_models import ToyModel, toy_images
+from tests.generators.few_steps import PROMPTS, random_images, started, tuned
 from tgap.core.errors import DataError
 from tgap.core.settings import Budget, Sampler
-from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.textual_projection import TextualProjection
 from tgap.finetuners.training.loop import Training
-from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 
-PROMPTS = ("an odd a", "an even b")
 
-
-def images(side=16, channels=1):
-    pixels = np.random.default_rng(0).integers(0, 256, (4, side, side, channels), dtype=np.uint8)
-    return PromptedImages(pixels, PROMPTS * 2, np.ones(4), np.arange(4) % 2)
-
-
-def started(model):
-    return TextualProjection()._trainable(model, images(), np.random.default_rng(0))
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pipeline")
-    write_pipeline(path)
-    return StableDiffusion(path=str(path), device="cpu").load()
+def begun(model):
+    return started(TextualProjection(), model, random_images())
 
 
 def predicted(model, projection=None):
@@ -42,17 +27,17 @@ def predicted(model, projection=None):
 
 
 def test_one_matrix_is_trained_and_it_starts_as_the_identity(model):
-    trained = [p for p in started(model).denoiser.parameters() if p.requires_grad]
+    trained = [p for p in begun(model).denoiser.parameters() if p.requires_grad]
     assert [tuple(p.shape) for p in trained] == [(16, 16)]
-    torch.testing.assert_close(predicted(started(model)), predicted(model), atol=0, rtol=0)
+    torch.testing.assert_close(predicted(begun(model)), predicted(model), atol=0, rtol=0)
 
 
 def test_the_optimizer_gets_the_shared_matrix_once(model):
     rng = np.random.default_rng(0)
     training = Training(
         TextualProjection(),
-        started(model),
-        images(),
+        begun(model),
+        random_images(),
         None,
         Budget(),
         rng.spawn(2),
@@ -63,7 +48,7 @@ def test_the_optimizer_gets_the_shared_matrix_once(model):
 
 
 def test_what_is_handed_on_reads_projected_vectors_with_ordinary_layers(model):
-    trained = started(model)
+    trained = begun(model)
     (change,) = (p for p in trained.denoiser.parameters() if p.requires_grad)
     with torch.no_grad():
         change.copy_(torch.randn(16, 16, generator=torch.Generator().manual_seed(1)))
@@ -79,11 +64,9 @@ def test_what_is_handed_on_reads_projected_vectors_with_ordinary_layers(model):
 
 def test_weight_decay_draws_to_the_identity(model):
     def change(decay):
-        finetuner = TextualProjection(weight_decay=decay)
-        budget = Budget(steps=5, batch_size=2, learning_rate=0.01)
-        tuned = finetuner.finetune(model, images(), None, budget, np.random.default_rng(0))
+        after = tuned(TextualProjection(weight_decay=decay), model, steps=5)
         name = "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight"
-        return (tuned.denoiser.state_dict()[name] - model.denoiser.state_dict()[name]).norm()
+        return (after.denoiser.state_dict()[name] - model.denoiser.state_dict()[name]).norm()
 
     assert 0 < change(3.0) < change(0.0)
 
@@ -91,15 +74,13 @@ def test_weight_decay_draws_to_the_identity(model):
 def test_stable_diffusion_3_reads_texts_by_its_context_embedder(tmp_path):
     write_3(tmp_path)
     base = StableDiffusion3(path=str(tmp_path), device="cpu").load()
-    finetuner = TextualProjection()
-    budget = Budget(steps=2, batch_size=2, learning_rate=0.01)
-    tuned = finetuner.finetune(base, images(16, 3), None, budget, np.random.default_rng(0))
-    given, now = (m.denoiser.state_dict() for m in (base, tuned))
+    after = tuned(TextualProjection(), base, steps=2)
+    given, now = (m.denoiser.state_dict() for m in (base, after))
     assert {k for k in given if not torch.equal(given[k], now[k])} == {"context_embedder.weight"}
-    drawn = tuned.sample(PROMPTS, [1, 2], Sampler(scheduler="flow_euler", steps=2))
+    drawn = after.sample(PROMPTS, [1, 2], Sampler(scheduler="flow_euler", steps=2))
     assert drawn.shape == (2, 16, 16, 3)
 
 
 def test_a_denoiser_without_cross_attention_is_refused():
     with pytest.raises(DataError, match=r"needs a denoiser with cross-attention .* ToyUNet has"):
-        TextualProjection()._trainable(ToyModel(), toy_images(2), np.random.default_rng(0))
+        started(TextualProjection(), ToyModel(), toy_images(2))

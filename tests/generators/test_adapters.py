@@ -9,10 +9,9 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.contracts.small_pipelines import write_pipeline, write_xl
+from tests.generators.few_steps import PROMPTS, draw, tuned
 from tgap.core.errors import DataError
-from tgap.core.settings import Budget, Sampler
-from tgap.finetuners.base import PromptedImages
+from tgap.core.settings import Sampler
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.latent.adapters.loading import adapter_digest, adapter_problems, is_adapter
@@ -23,41 +22,23 @@ from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 
 LORA = "pytorch_lora_weights.safetensors"
 WORDS = "learned_embeds.safetensors"
-PROMPTS = ("an odd a", "an even b")
 LAYER = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
-
-
-def tune(finetuner, base, folder):
-    pixels = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 1), dtype=np.uint8)
-    images = PromptedImages(pixels, PROMPTS * 2, np.ones(4), np.arange(4) % 2)
-    budget = Budget(steps=3, batch_size=2, learning_rate=0.01)
-    tuned = finetuner.finetune(base.load(), images, None, budget, np.random.default_rng(0))
-    tuned.save(folder)
-    return tuned
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pipeline")
-    write_pipeline(path)
-    return StableDiffusion(path=str(path), device="cpu")
 
 
 @pytest.fixture(scope="module")
 def lora(base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("lora")
-    finetuner = DreamboothLora(rank=2, prior_weight=0.0, text_encoder=True)
-    return tune(finetuner, base, folder), folder
+    model = tuned(DreamboothLora(rank=2, prior_weight=0.0, text_encoder=True), base.load())
+    model.save(folder)
+    return model, folder
 
 
 @pytest.fixture(scope="module")
 def words(base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("words")
-    return tune(TextualInversion(vectors=2), base, folder), folder
-
-
-def draw(model):
-    return model.sample(PROMPTS, [1, 2], Sampler(scheduler="ddim", steps=3)).astype(int)
+    model = tuned(TextualInversion(vectors=2), base.load())
+    model.save(folder)
+    return model, folder
 
 
 def only_problem(adapter, base):
@@ -72,7 +53,7 @@ def tensors(*shapes):
 def test_plain_diffusers_draws_the_same_with_a_lora(base, lora):
     from diffusers import DDIMScheduler, StableDiffusionPipeline
 
-    tuned, folder = lora
+    learned, folder = lora
     pipeline = StableDiffusionPipeline.from_pretrained(base.path)
     pipeline.load_lora_weights(folder)
     pipeline.scheduler = DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False)
@@ -85,8 +66,8 @@ def test_plain_diffusers_draws_the_same_with_a_lora(base, lora):
         guidance_scale=3.0,
         output_type="latent",
     ).images
-    assert np.abs(tuned.decode(latents).astype(int) - draw(tuned)).max() <= 1
-    assert np.abs(draw(base.load()) - draw(tuned)).max() > 1
+    assert np.abs(learned.decode(latents).astype(int) - draw(learned)).max() <= 1
+    assert np.abs(draw(base.load()) - draw(learned)).max() > 1
 
 
 def test_one_after_another(base, lora, words):
@@ -114,10 +95,10 @@ def test_loading_leaves_the_random_states_alone(base, lora, words):
 
 
 def test_a_file_counts_as_its_folder_but_for_the_prompts(base, lora, words):
-    tuned, folder = lora
+    learned, folder = lora
     by_file = StableDiffusion(path=base.path, device="cpu", adapters=[str(folder / LORA)])
     assert by_file.check() == []
-    assert np.abs(draw(by_file.load()) - draw(tuned)).max() <= 1
+    assert np.abs(draw(by_file.load()) - draw(learned)).max() <= 1
     by_word = StableDiffusion(path=base.path, device="cpu", adapters=[str(words[1] / WORDS)])
     assert by_word.load().words == {}
     assert by_word.load().sample(["an <tgap-1>"], [0], Sampler(steps=2)).shape == (1, 16, 16, 1)
@@ -254,9 +235,8 @@ def test_lengths_of_dora_in_a_text_encoder_are_not_dropped_silently(base, tmp_pa
         StableDiffusion(path=base.path, device="cpu", adapters=[str(file)]).load()
 
 
-def test_words_for_a_model_of_two_text_encoders(words, tmp_path):
-    write_xl(tmp_path)
-    (problem,) = StableDiffusionXL(path=str(tmp_path), adapters=[str(words[1])]).check()
+def test_words_for_a_model_of_two_text_encoders(words, xl):
+    (problem,) = StableDiffusionXL(path=str(xl), adapters=[str(words[1])]).check()
     assert "learned words are for one text encoder, and the model has 2" in problem
 
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.contracts.small_pipelines import write_3, write_pipeline, write_sd1, write_xl
+from tests.contracts.small_pipelines import write_3, write_pipeline, write_xl
 from tgap.core.errors import DataError
 from tgap.core.settings import Sampler
 from tgap.generators.latent.files import fit
@@ -24,27 +24,6 @@ from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 HUB_ID = "somebody/small-diffusion"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("pipeline")
-    write_pipeline(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def sd1(tmp_path_factory):
-    """A folder in the layout of Stable Diffusion 1.x, and the same weights in one file."""
-    path = tmp_path_factory.mktemp("sd1")
-    write_sd1(path / "folder", path / "original.safetensors")
-    return path / "folder", path / "original.safetensors"
-
-
-@pytest.fixture
-def broken(folder, tmp_path):
-    """A copy to break."""
-    return Path(shutil.copytree(folder, tmp_path / "copy"))
 
 
 @pytest.fixture
@@ -86,7 +65,7 @@ class TestHubId:
             assert generator.check() == []
             assert generator.image_shape() == (16, 16, 1)
             assert generator.digest() == local.digest()
-        assert generator.source().said == f"{HUB_ID} at commit {COMMIT}"
+        assert generator.source().title == f"{HUB_ID} at commit {COMMIT}"
         assert generator.load().sample(["a"], [1], Sampler(steps=2)).shape == (1, 16, 16, 1)
 
     def test_loading_logs_the_commit(self, folder, cache, caplog):
@@ -204,13 +183,18 @@ def hub(broken):
     server.server_close()
 
 
-def check_in_a_process(server, cache, **fields):
-    """Hub settings are read at import."""
-    code = (
-        "import json; from tgap.generators.stable_diffusion import StableDiffusion;"
-        f"g = StableDiffusion(path={HUB_ID!r}, **{fields!r}); p = g.check();"
-        "print(json.dumps([p, '' if p else g.digest()]))"
-    )
+def found_in_a_process(server, cache, **fields):
+    """Problems and digest; in a process, because hub settings are read at import."""
+    code = f"""
+import json
+from tgap.core.errors import DataError
+from tgap.generators.stable_diffusion import StableDiffusion
+try:
+    source = StableDiffusion(path={HUB_ID!r}, **{fields!r}).source()
+    print(json.dumps([source.problems(), source.digest()]))
+except DataError as error:
+    print(json.dumps([[str(error)], ""]))
+"""
     address = f"http://127.0.0.1:{server.server_address[1]}"
     env = {
         **os.environ,
@@ -230,16 +214,16 @@ def check_in_a_process(server, cache, **fields):
 
 def test_what_is_needed_is_fetched_once_and_nothing_else(hub, folder, tmp_path):
     server, handler = hub
-    problems, _ = check_in_a_process(server, tmp_path / "hub")
+    problems, _ = found_in_a_process(server, tmp_path / "hub")
     assert "generator.download=true" in problems[0]
     assert handler.asked == []
-    problems, digest = check_in_a_process(server, tmp_path / "hub", download=True)
+    problems, digest = found_in_a_process(server, tmp_path / "hub", download=True)
     assert problems == []
     assert digest == StableDiffusion(path=str(folder)).digest()
     needed = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
     assert set(handler.asked) == needed
     handler.asked.clear()
-    again = check_in_a_process(server, tmp_path / "hub", download=True)
+    again = found_in_a_process(server, tmp_path / "hub", download=True)
     assert again == [[], digest]
     assert handler.asked == []
 
@@ -250,7 +234,7 @@ def test_half_weights_are_fetched_where_there_are_no_others(hub, tmp_path):
         handler.root / "unet" / "diffusion_pytorch_model.fp16.safetensors"
     )
     (handler.root / "text_encoder" / "model.fp16.safetensors").unlink()
-    problems, _ = check_in_a_process(server, tmp_path / "hub", download=True)
+    problems, _ = found_in_a_process(server, tmp_path / "hub", download=True)
     assert problems == []
     assert "unet/diffusion_pytorch_model.fp16.safetensors" in handler.asked
     assert "text_encoder/model.safetensors" in handler.asked
@@ -260,14 +244,14 @@ def test_a_repository_without_safetensors_is_told(hub, tmp_path):
     server, handler = hub
     for path in (handler.root / "unet").glob("*.safetensors"):
         path.unlink()
-    problems, _ = check_in_a_process(server, tmp_path / "hub", download=True)
+    problems, _ = found_in_a_process(server, tmp_path / "hub", download=True)
     assert f"{HUB_ID} at revision main has no safetensors weights of its unet" in problems[0]
     assert handler.asked == []
 
 
 def test_what_the_hub_has_not_is_told(hub, tmp_path):
     server, _ = hub
-    problems, _ = check_in_a_process(server, tmp_path / "hub", download=True, revision="gone")
+    problems, _ = found_in_a_process(server, tmp_path / "hub", download=True, revision="gone")
     assert f"{HUB_ID} at revision gone cannot be fetched" in problems[0]
     assert f"`hf download {HUB_ID} --revision gone`" in problems[0]
 
@@ -294,7 +278,7 @@ class TestSingleFile:
         single = StableDiffusion(path=str(file), config=HUB_ID)
         assert single.check() == []
         assert single.digest() == StableDiffusion(path=str(file), config=str(folder)).digest()
-        assert COMMIT in single.source().said
+        assert COMMIT in single.source().title
 
     def test_without_configs_the_remedy_is_told(self, sd1):
         problem = only_problem(path=str(sd1[1]))

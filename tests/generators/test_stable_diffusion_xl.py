@@ -7,9 +7,8 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
-from tests.contracts.small_pipelines import write_xl
-from tgap.core.settings import Budget, Sampler
-from tgap.finetuners.base import PromptedImages
+from tests.generators.few_steps import tuned
+from tgap.core.settings import Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 
@@ -17,24 +16,8 @@ SAMPLER = Sampler(scheduler="ddim", steps=3)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("xl")
-    write_xl(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(folder):
-    return StableDiffusionXL(path=str(folder), device="cpu").load()
-
-
-def tuned(model, **settings):
-    shape = (4, model.height, model.width, model.channels)
-    images = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
-    tuning = PromptedImages(images, ("a", "b") * 2, np.ones(4), np.arange(4) % 2)
-    budget = Budget(steps=2, batch_size=2, learning_rate=1e-3)
-    finetuner = Dreambooth(prior_weight=0, **settings)
-    return finetuner.finetune(model, tuning, None, budget, np.random.default_rng(0))
+def model(xl):
+    return StableDiffusionXL(path=str(xl), device="cpu").load()
 
 
 def drawn_by_diffusers(folder, prompt, seed, guidance):
@@ -55,10 +38,10 @@ def drawn_by_diffusers(folder, prompt, seed, guidance):
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
-def test_it_is_what_the_pipeline_itself_draws(model, folder, guidance):
+def test_it_is_what_the_pipeline_itself_draws(model, xl, guidance):
     sampler = Sampler(scheduler="ddim", steps=3, guidance=guidance)
     ours = model.sample(["odd"], [5], sampler)
-    assert np.abs(ours - drawn_by_diffusers(folder, "odd", 5, guidance) * 255).max() <= 0.51
+    assert np.abs(ours - drawn_by_diffusers(xl, "odd", 5, guidance) * 255).max() <= 0.51
 
 
 def test_the_unet_is_told_size_and_both_texts(model):
@@ -75,10 +58,10 @@ def test_the_unet_is_told_size_and_both_texts(model):
     assert torch.equal(seen["added_cond_kwargs"]["text_embeds"], said["text_embeds"])
 
 
-def test_the_empty_prompt_is_zeros_where_the_settings_say_so(model, folder, tmp_path):
+def test_the_empty_prompt_is_zeros_where_the_settings_say_so(model, xl, tmp_path):
     said = model.condition(["", "a"])
     assert all(not tensor[0].any() and tensor[1].any() for tensor in said.values())
-    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+    copy = Path(shutil.copytree(xl, tmp_path / "copy"))
     index = json.loads((copy / "model_index.json").read_text())
     index["force_zeros_for_empty_prompt"] = False
     (copy / "model_index.json").write_text(json.dumps(index))
@@ -90,7 +73,7 @@ def test_the_empty_prompt_is_zeros_where_the_settings_say_so(model, folder, tmp_
 @pytest.mark.parametrize("text_encoder", [False, True])
 def test_dreambooth_tunes_it_and_plain_diffusers_loads_it(model, tmp_path, text_encoder):
     before = {key: value.clone() for key, value in model.denoiser.state_dict().items()}
-    after = tuned(model, text_encoder=text_encoder)
+    after = tuned(Dreambooth(prior_weight=0, text_encoder=text_encoder), model, steps=2)
     changed = [
         key for key, value in after.denoiser.state_dict().items() if value.ne(before[key]).any()
     ]
@@ -107,18 +90,18 @@ def test_dreambooth_tunes_it_and_plain_diffusers_loads_it(model, tmp_path, text_
     assert np.abs(ours - drawn_by_diffusers(tmp_path, "a", 7, 3.0) * 255).max() <= 0.51
 
 
-def test_the_folders_second_text_encoder_is_checked(folder, tmp_path):
-    copy = Path(shutil.copytree(folder, tmp_path / "copy"))
+def test_the_folders_second_text_encoder_is_checked(xl, tmp_path):
+    copy = Path(shutil.copytree(xl, tmp_path / "copy"))
     (copy / "text_encoder_2" / "model.safetensors").unlink()
     (problem,) = StableDiffusionXL(path=str(copy)).check()
     assert "text_encoder_2/model.safetensors' is missing" in problem
-    (problem,) = StableDiffusionXL(path=str(folder / "unet")).check()
+    (problem,) = StableDiffusionXL(path=str(xl / "unet")).check()
     assert "model_index.json' is missing" in problem
 
 
-def test_a_folder_of_another_architecture_is_told(folder):
+def test_a_folder_of_another_architecture_is_told(xl):
     from tgap.generators.stable_diffusion import StableDiffusion
 
-    (problem,) = StableDiffusion(path=str(folder)).check()
+    (problem,) = StableDiffusion(path=str(xl)).check()
     assert "must name the pipeline StableDiffusionPipeline" in problem
     assert "got 'StableDiffusionXLPipeline'" in problem

@@ -34,6 +34,6 @@ class ReadyMade(Generator):
     )
 
     def ready_made(self) -> dict[str, Dataset]:
-        """Both datasets, if both are known."""
-        known = {"images": self.images, "tuned_on": self.tuned_on}
-        return {role: dataset for role, dataset in known.items() if dataset is not None}
+        """The images, and what their generator was tuned on where that is known."""
+        known = {} if self.tuned_on is None else {"tuned_on": self.tuned_on}
+        return {"images": self.images, **known}

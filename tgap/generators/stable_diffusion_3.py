@@ -53,7 +53,7 @@ class StableDiffusion3Model(StableDiffusionModel):
 
     usual_scheduler: ClassVar[str] = "flow_euler"
     denoiser_name: ClassVar[str] = "transformer"
-    said_as: ClassVar[Mapping[str, str]] = {
+    pipeline_names: ClassVar[Mapping[str, str]] = {
         "encoder_hidden_states": "prompt_embeds",
         "pooled_projections": "pooled_prompt_embeds",
     }

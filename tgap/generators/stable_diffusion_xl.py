@@ -41,7 +41,7 @@ class StableDiffusionXLModel(StableDiffusionModel):
     size that they have.
     """
 
-    said_as: ClassVar[Mapping[str, str]] = {
+    pipeline_names: ClassVar[Mapping[str, str]] = {
         "encoder_hidden_states": "prompt_embeds",
         "text_embeds": "pooled_prompt_embeds",
     }

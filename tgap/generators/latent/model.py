@@ -42,7 +42,7 @@ class StableDiffusionModel(LatentModel):
 
     denoiser_name: ClassVar[str] = "unet"
     """Of the denoiser among the pipeline's components."""
-    said_as: ClassVar[Mapping[str, str]] = {"encoder_hidden_states": "prompt_embeds"}
+    pipeline_names: ClassVar[Mapping[str, str]] = {"encoder_hidden_states": "prompt_embeds"}
     """The pipeline's names of what ``condition`` returns."""
     tokens_read: ClassVar[Mapping[str, int]] = MappingProxyType({})
     """Most tokens that the pipeline hands on, by tokenizer, if fewer than it says itself."""
@@ -99,6 +99,7 @@ class StableDiffusionModel(LatentModel):
         if len(prompts) != len(seeds):
             raise ContractError(f"{len(prompts)} prompts and {len(seeds)} seeds must be as many")
         self._check_words(prompts)
+        # Filled batch by batch: the images of a large synthetic set fill memory once, not twice.
         images = np.empty((len(prompts), self.height, self.width, self.channels), dtype=np.uint8)
         if not len(prompts):
             return images
@@ -125,28 +126,30 @@ class StableDiffusionModel(LatentModel):
                 "generator"
             )
         shift, scale = self._scaling()
-        found = []
+        moments = []
+        # Without autocast even inside a training that has it: latents of half precision are what
+        # everything after them would be trained on.
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             for batch in _batches(len(images), self.height * self.width):
                 pixels = torch.from_numpy(images[batch].astype(np.float32) / 127.5 - 1)
                 pixels = pixels.permute(0, 3, 1, 2).to(self.pipeline.device)
                 posterior = self.pipeline.vae.encode(pixels).latent_dist
                 mean = posterior.mean - shift
-                found.append(torch.stack([mean, posterior.std], dim=1) * scale)
-        return torch.cat(found)
+                moments.append(torch.stack([mean, posterior.std], dim=1) * scale)
+        return torch.cat(moments)
 
     def decode(self, latents: "torch.Tensor") -> Images:
         """Images of ``(N, c, h, w)`` latents, scaled as the UNet sees them; ``moments`` back."""
         import torch
 
         shift, scale = self._scaling()
-        found = []
+        decoded = []
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             for batch in _batches(len(latents), self.height * self.width):
                 pixels = self.pipeline.vae.decode(latents[batch] / scale + shift).sample
                 grey = ((pixels + 1) * 127.5).clamp(0, 255).round().to(torch.uint8)
-                found.append(grey.permute(0, 2, 3, 1).cpu().numpy())
-        return np.concatenate(found)
+                decoded.append(grey.permute(0, 2, 3, 1).cpu().numpy())
+        return np.concatenate(decoded)
 
     def condition(self, prompts: Sequence[str]) -> Conditioning:
         """``encoder_hidden_states`` ``(N, tokens, d)``, the text encoder's last hidden states.
@@ -157,6 +160,7 @@ class StableDiffusionModel(LatentModel):
         import torch
 
         texts = [self.words.get(prompt, prompt) for prompt in prompts]
+        # A synthetic set has a few distinct prompts, each of them thousands of times.
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
         self._check_lengths(list(distinct))
         encoded = {name: t.float() for name, t in self._encoded(list(distinct)).items()}
@@ -174,10 +178,11 @@ class StableDiffusionModel(LatentModel):
         self, noisy: "torch.Tensor", timesteps: "torch.Tensor", conditioning: Conditioning
     ) -> "torch.Tensor":
         """One pass of the denoiser in its own precision, or in autocast's; float32."""
+        # One that is trained is float32 beside text encoders of half precision: its type decides.
         dtype = self.denoiser.dtype
-        said = self._arguments({name: tensor.to(dtype) for name, tensor in conditioning.items()})
+        arguments = self._arguments({n: tensor.to(dtype) for n, tensor in conditioning.items()})
         predicted: torch.Tensor = self.denoiser(
-            noisy.to(dtype), timestep=timesteps, **said, return_dict=False
+            noisy.to(dtype), timestep=timesteps, **arguments, return_dict=False
         )[0]
         return predicted.float()
 
@@ -234,7 +239,9 @@ class StableDiffusionModel(LatentModel):
         return sorted(n for n in parts if n.startswith("text_encoder") and parts[n] is not None)
 
     def _pipeline(self, **replaced: Any) -> "DiffusionPipeline":
-        # its own settings too: they are saved with it, and some change what it draws
+        # A pipeline keeps state between calls (guidance, scheduler), so each use gets a new one
+        # around the same modules. Its settings too: they are saved with it, and some change what
+        # it draws.
         settings = {
             name: value
             for name, value in self.pipeline.config.items()
@@ -265,7 +272,7 @@ class StableDiffusionModel(LatentModel):
                 raise DataError(
                     f"this generator has learned words in place of whole prompts, and none for "
                     f"'{prompt}'; prompts it can draw: "
-                    + "; ".join(f"'{known}'" for known in list(self.words)[:MOST_NAMED])
+                    + "; ".join(f"'{text}'" for text in list(self.words)[:MOST_NAMED])
                     + (f" and {more} more" if (more := len(self.words) - MOST_NAMED) > 0 else "")
                 )
 
@@ -290,13 +297,17 @@ class StableDiffusionModel(LatentModel):
             self.denoiser.config.in_channels,
             *(side // self.pipeline.vae_scale_factor for side in (self.height, self.width)),
         )
+        # One per image, also for the noise that some schedulers add at each step: an image
+        # is then the same in every batch, at every place of it, and on every device.
         generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         noise = torch.stack([torch.randn(shape, generator=each) for each in generators])
+        # Schedulers count steps, so one that was used before would go on counting.
         pipeline = self._pipeline(scheduler=self._scheduler(sampler.scheduler))
         half = self.precision != torch.float32
         with torch.no_grad(), torch.autocast(self.device.type, self.precision, enabled=half):
             latents = pipeline(
-                **self._said(prompts, sampler.guidance > 1),
+                # embeddings, not prompts: the pipeline would cut what is too long without a word
+                **self._embeddings(prompts, sampler.guidance > 1),
                 latents=noise.to(self.device),
                 generator=generators,
                 num_inference_steps=sampler.steps,
@@ -315,16 +326,16 @@ class StableDiffusionModel(LatentModel):
             )
         return latents
 
-    def _said(self, prompts: Sequence[str], guided: bool) -> dict[str, Any]:
+    def _embeddings(self, prompts: Sequence[str], guided: bool) -> dict[str, Any]:
         """What the pipeline is told instead of prompts."""
-        said = {self.said_as[name]: t for name, t in self.condition(prompts).items()}
+        arguments = {self.pipeline_names[name]: t for name, t in self.condition(prompts).items()}
         if guided:
             empty = self.condition([""])
-            said |= {
-                f"negative_{self.said_as[name]}": t.expand(len(prompts), *t.shape[1:])
+            arguments |= {
+                f"negative_{self.pipeline_names[name]}": t.expand(len(prompts), *t.shape[1:])
                 for name, t in empty.items()
             }
-        return said
+        return arguments
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

@@ -4,8 +4,7 @@ import dataclasses
 import hashlib
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -33,7 +32,7 @@ from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.files.tokens import prompt_problems
 from tgap.generators.latent.model import StableDiffusionModel
-from tgap.generators.latent.silence import quiet
+from tgap.generators.latent.silence import errors_raised_only, quiet
 
 if TYPE_CHECKING:
     import torch
@@ -109,18 +108,10 @@ class LatentGenerator(Pretrained):
         """Problems with device and files, as sentences; no weights are loaded.
 
         With ``download`` what is not in the hub's cache is fetched here. Whether weights are those
-        of the networks that the configs describe is seen with the libraries that build these
-        (``misfits``), once per process; of the packaged model it is known.
+        of the networks that the configs describe is seen with the libraries that build these, once
+        per process; all else is found without them.
         """
-        problems = super().check()
-        try:
-            source = self.source()
-        except DataError as error:
-            return [*problems, str(error)]
-        in_files = source.problems() or self._size_problems(source.folder)
-        if not in_files and self.path is not None:
-            in_files = misfits(source)
-        return problems + in_files + adapter_problems(self.adapters, source)
+        return super().check() + (self._problems() or self._misfits())
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that are too long for a text encoder, as sentences.
@@ -154,7 +145,9 @@ class LatentGenerator(Pretrained):
         Raises:
             DataError: If ``check`` finds problems.
         """
-        self._require_no_problems()
+        # Without ``_misfits``: plans need digests, and nobody waits for torch to see a plan.
+        if problems := self._problems():
+            raise DataError("; ".join(problems))
         own = self.source().digest()
         if not self.adapters:
             return own
@@ -169,6 +162,7 @@ class LatentGenerator(Pretrained):
         """
         device = torch_device(self.device)
         precision = self._precision(device.type)
+        # By content, not by place: another tuned model may have been written there since.
         key = (self.stem(), self.digest(), str(device), str(precision), self.image_size)
         if key not in _loaded:
             _loaded[key] = self._read(device, precision)
@@ -198,24 +192,33 @@ class LatentGenerator(Pretrained):
             f"images, got {self.image_size}"
         ]
 
-    def _require_no_problems(self) -> None:
-        problems = self.check()
-        if problems:
-            raise DataError("; ".join(problems))
+    def _problems(self) -> list[str]:
+        try:
+            source = self.source()
+        except DataError as error:
+            return [str(error)]
+        problems = source.problems() or self._size_problems(source.folder)
+        return problems + adapter_problems(self.adapters, source)
+
+    def _misfits(self) -> list[str]:
+        return [] if self.path is None else misfits(self.source())  # the packaged model fits
 
     def _read(self, device: "torch.device", precision: "torch.dtype") -> StableDiffusionModel:
         import torch
 
+        if problems := self._misfits():
+            raise DataError("; ".join(problems))
         source = self.source()
         if source.commit:
-            log.info("loading %s", source.said)
+            log.info("loading %s", source.title)
         try:
             with quiet():
                 pipeline = _pipeline(source, precision)
         # Whatever the libraries meet in files that passed the checks, the files are at fault.
         except Exception as error:
-            raise DataError(f"generator {source.said} cannot be loaded: {error}") from error
+            raise DataError(f"generator {source.title} cannot be loaded: {error}") from error
         require_finite(pipeline, source)
+        # Frozen here, once: finetuners copy what they train, and share the rest with this model.
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
                 part.eval().requires_grad_(False)
@@ -236,30 +239,19 @@ def _pipeline(source: Source, precision: "torch.dtype") -> Any:
         **source.layout.without,
         **dict.fromkeys(parts_left_out(source.folder, source.layout)),
     }
+    # Never pickles, and never the hub: what is read was looked at before, in ``check``.
     if source.file is None:
         return pipeline.from_pretrained(
             folder,
-            dtype={"default": precision, "vae": torch.float32},
+            dtype={"default": precision, "vae": torch.float32},  # the VAE sets every pixel
             variant=source.layout.variant(names_in(source.folder)),
             use_safetensors=True,
             local_files_only=True,
             **without,
         )
-    file, said = str(source.file), {"config": folder, "local_files_only": True}
-    with _without_casting_warnings():
+    file, configs = str(source.file), {"config": folder, "local_files_only": True}
+    with errors_raised_only():  # diffusers warns of how it sets the dtype of a single file itself
         vae = diffusers.AutoencoderKL.from_single_file(
-            file, subfolder="vae", dtype=torch.float32, **said
+            file, subfolder="vae", dtype=torch.float32, **configs
         )
-        return pipeline.from_single_file(file, dtype=precision, vae=vae, **said, **without)
-
-
-@contextmanager
-def _without_casting_warnings() -> Iterator[None]:
-    """Diffusers warns of the way in which it sets the dtype of a single file itself."""
-    library = logging.getLogger("diffusers.models.modeling_utils")
-    level = library.level
-    library.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        library.setLevel(level)
+        return pipeline.from_single_file(file, dtype=precision, vae=vae, **configs, **without)

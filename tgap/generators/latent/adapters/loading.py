@@ -23,6 +23,10 @@ KOHYA = {
     "lora_te2_": "text_encoder_2",
 }
 """How names begin in kohya's format, by network."""
+
+SIDES = {"A.weight": 1, "B.weight": 0, "down.weight": 1, "up.weight": 0}
+"""Of a layer's weight, the axis that a factor shares with it: inputs are the second."""
+
 HALVES = ((".lora_A.", ".lora_B."), (".lora_down.", ".lora_up."), (".lora.down.", ".lora.up."))
 GET_IT_AGAIN = "copy or download the adapter again"
 
@@ -43,12 +47,10 @@ def adapter_problems(adapters: Sequence[str], base: Source) -> list[str]:
             problem = _misfit(shapes, _base_shapes(base))
         except DataError as error:
             problems.append(str(error))
-        except OSError as error:
-            problems.append(f"'{adapter}' cannot be read ({error.strerror}); check its permissions")
         else:
             if problem:
                 problems.append(
-                    f"adapter '{file}' does not fit {base.said}: {problem}; {lora.GET_ANOTHER}"
+                    f"adapter '{file}' does not fit {base.title}: {problem}; {lora.GET_ANOTHER}"
                 )
     return problems
 
@@ -98,14 +100,14 @@ def _file(adapter: str) -> Path:
             return path
         why = ", which can run code when it is read" if path.suffix in PICKLES else ""
         raise DataError(f"adapter '{path}' must be a .safetensors file, got {path.suffix}{why}")
-    found = [path / name for name in WEIGHTS if (path / name).is_file()]
-    found = found or sorted(path.glob("*.safetensors"))
-    if len(found) == 1:
-        return found[0]
-    if found:
+    files = [path / name for name in WEIGHTS if (path / name).is_file()]
+    files = files or sorted(path.glob("*.safetensors"))
+    if len(files) == 1:
+        return files[0]
+    if files:
         raise DataError(
-            f"adapter folder '{path}' holds {len(found)} safetensors files; name one of them: "
-            + ", ".join(file.name for file in found)
+            f"adapter folder '{path}' holds {len(files)} safetensors files; name one of them: "
+            + ", ".join(file.name for file in files)
         )
     pickled = sorted(file.name for file in path.iterdir() if file.suffix in PICKLES)
     why = f"; '{pickled[0]}' is not read, because it can run code" if pickled else ""
@@ -119,60 +121,48 @@ def _is_lora(shapes: Shapes) -> bool:
 def _misfit(shapes: Shapes, base: Mapping[str, Shapes]) -> str:
     """Why an adapter does not fit, "" if it does or nobody can know before it is loaded."""
     if _is_lora(shapes):
-        told = [_lora_misfit(name, shape, base) for name, shape in shapes.items()]
-        underscored = {part: _underscored(own) for part, own in base.items()}
-        told += [_kohya_misfit(name, shape, underscored) for name, shape in shapes.items()]
-        told += [_half_missing(name, shapes) for name in shapes]
-        return next(filter(None, told), "")
+        places = _places(base)
+        misfits = [_lora_misfit(name, shape, base, places) for name, shape in shapes.items()]
+        misfits += [_half_missing(name, shapes) for name in shapes]
+        return next(filter(None, misfits), "")
     widths = {shape[-1] for shape in shapes.values() if len(shape) in (1, 2)}
     if len(widths) != 1 or any(len(shape) not in (1, 2) for shape in shapes.values()):
         return "it holds neither LoRA weights (names with 'lora') nor embeddings of learned words"
     return _words_misfit(shapes, widths.pop(), base)
 
 
-def _lora_misfit(name: str, shape: tuple[int, ...], base: Mapping[str, Shapes]) -> str:
-    """Of one tensor in peft's format, ``unet.<layer>.lora_A.weight``."""
-    part, _, rest = name.partition(".")
-    layer, found, tail = rest.partition(".lora_")
-    side = {"A.weight": 1, "B.weight": 0}.get(tail)
-    if not found or side is None:
-        return ""  # other tools' names; whether they fit is seen when they are loaded
-    if part not in base:
-        return f"it is for a '{part}', and the model has none" if base else ""
-    known = base[part].get(f"{_plain(layer)}.weight")
-    if known is None:
-        return f"it is for a layer '{layer}' in {part}, and the model has none of that name"
-    return _sides_misfit(part, layer, shape, known, side)
+def _places(base: Mapping[str, Shapes]) -> Shapes:
+    """Shapes of the networks' layers by the names that adapters give them, peft's and kohya's."""
+    places = {}
+    for part, shapes in base.items():
+        starts = [start for start, own in KOHYA.items() if own == part]
+        for name, shape in shapes.items():
+            layer = name.removesuffix(".weight")
+            places[f"{part}.{layer}"] = shape
+            places |= {start + layer.replace(".", "_"): shape for start in starts}
+    return places
 
 
-def _kohya_misfit(name: str, shape: tuple[int, ...], base: Mapping[str, Shapes]) -> str:
-    """Of one tensor in kohya's format, ``lora_unet_<layer with underscores>.lora_down.weight``.
-
-    Layers that go by other names are judged when they are loaded.
-    """
-    layer, _, tail = name.partition(".")
-    side = {"lora_down.weight": 1, "lora_up.weight": 0}.get(tail)
-    start = next((start for start in KOHYA if layer.startswith(start)), "")
-    if side is None or not start:
-        return ""
-    layer = layer.removeprefix(start).removeprefix("text_model_")
-    known = base.get(KOHYA[start], {}).get(layer)
-    return _sides_misfit(KOHYA[start], layer, shape, known, side) if known else ""
-
-
-def _underscored(shapes: Shapes) -> Shapes:
-    """A network's weights by kohya's names of its layers."""
-    return {n.removesuffix(".weight").replace(".", "_"): shape for n, shape in shapes.items()}
-
-
-def _sides_misfit(
-    part: str, layer: str, shape: tuple[int, ...], known: tuple[int, ...], side: int
+def _lora_misfit(
+    name: str, shape: tuple[int, ...], base: Mapping[str, Shapes], places: Shapes
 ) -> str:
+    """Of one tensor: ``unet.<layer>.lora_A.weight``, or ``lora_unet_<layer>.lora_down.weight``."""
+    path, _, kind = name.rpartition(".lora_")
+    # Other tools' names, and kohya's for layers that go by another one, are judged when loaded.
+    if kind not in SIDES or not base:
+        return ""
+    known = places.get(path.replace(".text_model.", ".").replace("_text_model_", "_"))
+    part, _, layer = path.partition(".")
+    if known is None and layer:
+        if part not in base:
+            return f"it is for a '{part}', and the model has none"
+        return f"it is for a layer '{layer}' in {part}, and the model has none of that name"
+    side = SIDES[kind]
     got = shape[side] if len(shape) > 1 else 0
-    if got == known[side]:
+    if known is None or got == known[side]:
         return ""
     way = "reads" if side else "gives"
-    return f"'{layer}' in {part} {way} {known[side]} features, and the adapter's {got}"
+    return f"'{path}' {way} {known[side]} features, and the adapter's {got}"
 
 
 def _half_missing(name: str, shapes: Shapes) -> str:
@@ -207,12 +197,11 @@ def _base_shapes(base: Source) -> Mapping[str, Shapes]:
     if base.file is not None:
         return {}
     try:
-        found = base.shapes()
-    except (DataError, OSError):
+        parts = base.shapes()
+    except DataError:
         return {}
-    return {part: {_plain(n): shape for n, shape in own.items()} for part, own in found.items()}
-
-
-def _plain(name: str) -> str:
-    """A layer's name without the level that transformers dropped from text encoders."""
-    return name.removeprefix("text_model.")
+    # without the level that transformers dropped from text encoders
+    return {
+        part: {name.removeprefix("text_model."): shape for name, shape in shapes.items()}
+        for part, shapes in parts.items()
+    }

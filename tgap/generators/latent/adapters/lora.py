@@ -44,13 +44,14 @@ class Lora(Adapter):
 
     def save(self, pipeline: "DiffusionPipeline", folder: Path) -> None:
         """Write diffusers' ``pytorch_lora_weights.safetensors``, settings in its metadata."""
-        said: dict[str, Any] = {}
+        arguments: dict[str, Any] = {}
         names = part_names(pipeline)
         for name, layers in zip(names, (self.denoiser, *self.text_encoders), strict=True):
             if layers is not None:
-                said[f"{name}_lora_layers"] = dict(layers.tensors)
-                said[f"{name}_lora_adapter_metadata"] = dict(layers.settings)
-        pipeline.save_lora_weights(folder, safe_serialization=True, **said)
+                arguments[f"{name}_lora_layers"] = dict(layers.tensors)
+                # without rank and alpha readers guess alpha = rank, and draw another model
+                arguments[f"{name}_lora_adapter_metadata"] = dict(layers.settings)
+        pipeline.save_lora_weights(folder, safe_serialization=True, **arguments)
 
 
 def part_names(pipeline: "DiffusionPipeline") -> list[str]:
@@ -74,6 +75,8 @@ def folded(part: "torch.nn.Module") -> LoraLayers | None:
         key: tensor.detach().cpu().contiguous()
         for key, tensor in get_peft_model_state_dict(part, adapter_name=name).items()
     }
+    # Folded in, they cost nothing when it draws, and the network is an ordinary one again: to be
+    # copied, tuned or given other LoRA layers.
     for module in part.modules():
         if isinstance(module, BaseTunerLayer):
             module.merge()
@@ -110,9 +113,9 @@ def put_lora_on(pipeline: "DiffusionPipeline", file: Path) -> None:
     # Whatever the libraries meet in a file that passed the checks, the file is at fault.
     except Exception as error:
         lines = str(error).splitlines() or [type(error).__name__]
-        told = next((line for line in lines if "size mismatch" in line), lines[0]).strip()
+        reason = next((line for line in lines if "size mismatch" in line), lines[0]).strip()
         raise DataError(
-            f"adapter '{file}' does not fit its base model ({told}); {GET_ANOTHER}"
+            f"adapter '{file}' does not fit its base model ({reason}); {GET_ANOTHER}"
         ) from error
     loaded = {
         f"{name}.{key.removeprefix('text_model.')}": tensor
@@ -124,7 +127,7 @@ def put_lora_on(pipeline: "DiffusionPipeline", file: Path) -> None:
     if len(loaded) != len(tensors):
         raise DataError(
             f"adapter '{file}' does not fit its base model: {len(loaded)} of its {len(tensors)} "
-            "tensors have a place there; {GET_ANOTHER}"
+            "tensors have a place there; " + GET_ANOTHER
         )
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():

@@ -70,11 +70,12 @@ def with_new_words(
             f"finetuner.vectors must be at most {most}, which is what this generator's text "
             f"encoder reads, got {vectors}"
         )
-    encoder = copy.deepcopy(pipeline.text_encoder).float()
+    encoder = copy.deepcopy(pipeline.text_encoder).float()  # steps are lost in half precision
     known = encoder.get_input_embeddings().weight.detach()
     taken, number = tokenizer.get_vocab(), 0
     embeddings, texts = {}, {}
     for prompt in prompts:
+        # Words that were learned before keep theirs: new ones are learned on top of them.
         while (word := f"<tgap-{number}>") in taken:
             number += 1
         number += 1

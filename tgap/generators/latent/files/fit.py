@@ -63,7 +63,7 @@ def require_finite(pipeline: Any, source: Source) -> None:
             if not torch.isfinite(tensor).all():
                 dtype = str(tensor.dtype).removeprefix("torch.")
                 raise DataError(
-                    f"weights of {part} in {source.said} are not finite in {dtype}: '{name}' has "
+                    f"weights of {part} in {source.title} are not finite in {dtype}: '{name}' has "
                     f"NaN or infinite numbers; {_again(source)}"
                     + ("" if dtype == "float32" else ", or set generator.precision=float32")
                 )
@@ -78,7 +78,7 @@ def _misfit(source: Source, part: str, library: str, name: str, shapes: Shapes) 
             shapes = _converted(network, shapes)
     # Whatever the libraries meet in files that passed the checks, the files are at fault.
     except Exception as error:
-        return f"{source.said} describes no {part} that can be built: {error}; {_again(source)}"
+        return f"{source.title} describes no {part} that can be built: {error}; {_again(source)}"
     differences = _differences(network, shapes)
     if not differences:
         return ""
@@ -86,7 +86,7 @@ def _misfit(source: Source, part: str, library: str, name: str, shapes: Shapes) 
     if source.file is not None:
         remedy += ", or choose the generator.config that belongs to it"
     return (
-        f"weights of {part} in {source.said} do not fit its config '{folder / 'config.json'}': "
+        f"weights of {part} in {source.title} do not fit its config '{folder / 'config.json'}': "
         f"they {differences}; {remedy}"
     )
 

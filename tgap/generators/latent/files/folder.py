@@ -75,8 +75,8 @@ def tokens_read(folder: Path, layout: Layout, tokenizer: str) -> int:
 
 def names_in(folder: Path) -> list[str]:
     """A folder's files and those one level below, relative to it; links count as files."""
-    found = [*folder.glob("*"), *folder.glob("*/*")]
-    return [path.relative_to(folder).as_posix() for path in found if path.is_file()]
+    paths = [*folder.glob("*"), *folder.glob("*/*")]
+    return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
 
 
 def image_shape(folder: Path, layout: Layout) -> tuple[int, int, int]:

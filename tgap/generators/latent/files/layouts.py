@@ -90,14 +90,14 @@ class Layout:
         """
         names = set(names)
         variant = self.variant(names)
-        found = {INDEX, PROMPTS} & names
+        used = {INDEX, PROMPTS} & names
         for name, part in self.parts.items():
-            found |= {f"{name}/{part.config}"} & names
+            used |= {f"{name}/{part.config}"} & names
             if part.stem and weights:
-                found |= set(_weights(name, part, names, variant))
+                used |= set(_weights(name, part, names, variant))
             if part.config == TOKENIZER_FILES[0]:
-                found |= {f"{name}/{file}" for file in TOKENIZER_FILES} & names
-        return sorted(found)
+                used |= {f"{name}/{file}" for file in TOKENIZER_FILES} & names
+        return sorted(used)
 
     def weights(self, name: str, names: Iterable[str]) -> list[str]:
         """A component's weights among a folder's files: one file, or an index and its shards."""
@@ -106,9 +106,9 @@ class Layout:
 
 
 def _weights(name: str, part: Part, names: set[str], variant: str | None) -> list[str]:
-    found = _named(name, part, names, variant)
+    files = _named(name, part, names, variant)
     # of a component without the variant diffusers takes the plain ones
-    return found or (_named(name, part, names, None) if variant else [])
+    return files or (_named(name, part, names, None) if variant else [])
 
 
 def _named(name: str, part: Part, names: set[str], variant: str | None) -> list[str]:
@@ -116,7 +116,7 @@ def _named(name: str, part: Part, names: set[str], variant: str | None) -> list[
     pattern = re.compile(
         rf"{start}{tail}(-\d+-of-\d+)?\.safetensors|{start}\.safetensors\.index{tail}\.json"
     )
-    return sorted(found for found in names if pattern.fullmatch(found))
+    return sorted(file for file in names if pattern.fullmatch(file))
 
 
 DIFFUSERS_STEM = "diffusion_pytorch_model"

@@ -1,5 +1,6 @@
 """Where a generator's files are: a local folder, one file of weights, or the hub's cache."""
 
+import dataclasses
 import logging
 import re
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Source:
         layout: What they are.
         folder: Configs, tokenizer, and the weights unless there is a ``file``.
         file: All weights in one safetensors file, as the original release has them.
-        said: Its name in messages, with the commit if it came from the hub.
+        title: Its name in messages, with the commit if it came from the hub.
         remedy: What to do about missing and broken files of the folder.
         commit: Of the folder, if it came from the hub.
     """
@@ -38,16 +39,16 @@ class Source:
     layout: Layout
     folder: Path
     file: Path | None
-    said: str
+    title: str
     remedy: str
     commit: str = ""
 
     def problems(self) -> list[str]:
         """What is wrong with the files, as sentences; neither torch nor weights are loaded."""
-        found = folder_problems(self.folder, self.layout, self.file is None, self.remedy)
-        if self.file is not None and not found:
-            found = file_problems(self.file, self.layout)
-        return found
+        problems = folder_problems(self.folder, self.layout, self.file is None, self.remedy)
+        if self.file is not None and not problems:
+            problems = file_problems(self.file, self.layout)
+        return problems
 
     def shapes(self) -> dict[str, Shapes]:
         """Shapes of the weights that are read, by component and name.
@@ -62,12 +63,12 @@ class Source:
                 for name, part in self.layout.parts.items()
                 if part.prefix
             }
-        found: dict[str, dict[str, tuple[int, ...]]] = {}
+        parts: dict[str, dict[str, tuple[int, ...]]] = {}
         for file in self.layout.used(names_in(self.folder)):
-            if file.endswith(".safetensors"):
-                own = found.setdefault(file.partition("/")[0], {})
+            if file.endswith(".safetensors"):  # one of several, where weights are in shards
+                own = parts.setdefault(file.partition("/")[0], {})
                 own |= shapes_in(self.folder / file, self.remedy)
-        return dict(found)
+        return dict(parts)
 
     def digest(self) -> str:
         """Hash of the content of the files that are read, by their names; places do not count."""
@@ -76,8 +77,8 @@ class Source:
         files = {name: (self.folder / name).resolve() for name in names}
         if self.file is not None:
             files["weights"] = self.file.resolve()
-        found = {name: remembered_file_digest(path) for name, path in files.items()}
-        return text_digest(canonical_json(found))
+        digests = {name: remembered_file_digest(path) for name, path in files.items()}
+        return text_digest(canonical_json(digests))
 
 
 def find(
@@ -110,18 +111,7 @@ def find(
             f"generator.config is for a single file, and generator.path '{path}' is none: it has "
             "its own configs; set generator.config=null"
         )
-    found = _folder(path, revision, True, download, layout, "generator.path")
-    return Source(layout, found.folder, None, found.said, found.remedy, found.commit)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A folder, its name in messages, what to do if it is broken, and the hub's commit."""
-
-    folder: Path
-    said: str
-    remedy: str
-    commit: str = ""
+    return _folder(path, revision, True, download, layout, "generator.path")
 
 
 def _single_file(
@@ -142,14 +132,14 @@ def _single_file(
             "that has the configs and the tokenizer of its architecture, e.g. generator.config="
             "stable-diffusion-v1-5/stable-diffusion-v1-5 for Stable Diffusion 1.x"
         )
-    found = _folder(config, revision, False, download, layout, "generator.config")
-    said = f"{path} with the configs of {found.said}"
-    return Source(layout, found.folder, place, said, found.remedy, found.commit)
+    configs = _folder(config, revision, False, download, layout, "generator.config")
+    title = f"{path} with the configs of {configs.title}"
+    return dataclasses.replace(configs, file=place, title=title)
 
 
 def _folder(
     named: str, revision: str | None, weights: bool, download: bool, layout: Layout, key: str
-) -> "_Found":
+) -> Source:
     place = Path(named).expanduser()
     if place.is_dir():
         if revision is not None:
@@ -158,7 +148,7 @@ def _folder(
                 "generator.revision=null (a preset sets it to a commit of its own hub id), or "
                 "rename the folder if you meant the hub's"
             )
-        return _Found(place, named, GET_IT_AGAIN)
+        return Source(layout, place, None, named, GET_IT_AGAIN)
     if not HUB_ID.fullmatch(named):
         raise DataError(
             f"generator folder '{named}' does not exist; {key} must be a local diffusers folder of "
@@ -172,26 +162,27 @@ def _folder(
 
 def _snapshot(
     hub_id: str, revision: str, weights: bool, download: bool, layout: Layout, key: str, local: str
-) -> "_Found":
+) -> Source:
     from huggingface_hub import constants
 
-    asked = f"{hub_id} at revision {revision}"
+    wanted = f"{hub_id} at revision {revision}"
     by_hand = f"`hf download {hub_id} --revision {revision}`, or {local}"
     remedies = by_hand if download else f"generator.download=true, {by_hand}"
     offline = constants.HF_HUB_OFFLINE
     if offline:
         remedies += " (HF_HUB_OFFLINE is set: nothing is fetched until it is unset)"
+    # The cache first, even if told to fetch: a snapshot that is whole needs no question to the hub.
     folder = _cached(hub_id, revision)
     whole = folder is not None and not folder_problems(folder, layout, weights)
     if not whole and download and not offline:
         folder = _fetched(hub_id, revision, weights, layout, by_hand)
     if folder is None:
         raise DataError(
-            f"'{hub_id}' ({key}) is no folder here, and {asked} is not in the hub's cache "
+            f"'{hub_id}' ({key}) is no folder here, and {wanted} is not in the hub's cache "
             f"{constants.HF_HUB_CACHE}; get it by {remedies}"
         )
-    said, remedy = f"{hub_id} at commit {folder.name}", f"get {asked} by {remedies}"
-    return _Found(folder, said, remedy, folder.name)
+    title, remedy = f"{hub_id} at commit {folder.name}", f"get {wanted} by {remedies}"
+    return Source(layout, folder, None, title, remedy, folder.name)
 
 
 def _cached(hub_id: str, revision: str) -> Path | None:
@@ -212,14 +203,14 @@ def _fetched(hub_id: str, revision: str, weights: bool, layout: Layout, remedies
     """Fetch the files that are read, and no others."""
     from huggingface_hub import HfApi, snapshot_download
 
-    asked = f"{hub_id} at revision {revision}"
+    wanted = f"{hub_id} at revision {revision}"
     try:
         info = HfApi().model_info(hub_id, revision=revision, timeout=READ)
         names = [file.rfilename for file in info.siblings or ()]
         lacking = [name for name in layout.required_weights() if not layout.weights(name, names)]
         if weights and lacking:
             raise DataError(
-                f"{asked} has no safetensors weights of its {', '.join(lacking)}; choose another "
+                f"{wanted} has no safetensors weights of its {', '.join(lacking)}; choose another "
                 f"revision, or another id of a {layout.pipeline}"
             )
         used = layout.used(names, weights)
@@ -229,5 +220,5 @@ def _fetched(hub_id: str, revision: str, weights: bool, layout: Layout, remedies
     # Whatever goes wrong between here and the hub: no connection, no such id, no permission, ...
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
-            f"{asked} cannot be fetched ({type(error).__name__}: {error}); get it by {remedies}"
+            f"{wanted} cannot be fetched ({type(error).__name__}: {error}); get it by {remedies}"
         ) from error
