@@ -60,16 +60,16 @@ class Medmnist(Dataset):
 
     def problems(self) -> list[str]:
         """What is wrong with size, flag, labels and path."""
-        found = super().problems()
+        problems = super().problems()
         if self.size not in SIZES:
-            found.append(f"size must be one of {', '.join(map(str, SIZES))}, got {self.size}")
+            problems.append(f"size must be one of {', '.join(map(str, SIZES))}, got {self.size}")
         if self.flag.endswith("3d"):
-            found.append(f"flag must name a set of 2-D images, got the 3-D set '{self.flag}'")
+            problems.append(f"flag must name a set of 2-D images, got the 3-D set '{self.flag}'")
         if len(set(self.labels)) != len(self.labels):
-            found.append(f"labels must differ from each other, got {self.labels}")
+            problems.append(f"labels must differ from each other, got {self.labels}")
         if self.path is not None and not self._file(Path(self.path).expanduser()).is_file():
-            found.append(f"path: there is no file {self._file(Path(self.path).expanduser())}")
-        return found
+            problems.append(f"path: there is no file {self._file(Path(self.path).expanduser())}")
+        return problems
 
     def identity(self) -> dict[str, Any]:
         """The fields, the names in use, and the digest of the file (published if downloaded)."""
@@ -125,17 +125,17 @@ class Medmnist(Dataset):
 
     def _published(self) -> _Info:
         """What the package says of this set."""
-        known = _package().get("INFO")
-        if known is None:
+        sets = _package().get("INFO")
+        if sets is None:
             raise DataError(
                 f"MedMNIST set '{self.flag}' cannot be downloaded, because the package 'medmnist' "
                 "is not installed: pip install 'tgap[medmnist]', or set dataset.path to an .npz "
                 "file"
             )
-        if self.flag not in known:
-            flags = [flag for flag in known if not flag.endswith("3d")]
+        if self.flag not in sets:
+            flags = [flag for flag in sets if not flag.endswith("3d")]
             raise DataError(f"no MedMNIST set is named '{self.flag}'{nearest(self.flag, flags)}")
-        published: _Info = known[self.flag]
+        published: _Info = sets[self.flag]
         if f"MD5{self._suffix()}" not in published:
             raise DataError(
                 f"the installed medmnist package has no {self.flag} of size {self.size}: "

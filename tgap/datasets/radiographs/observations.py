@@ -93,15 +93,15 @@ def parse(table: Table) -> NDArray[np.int8]:
     Raises:
         DataError: If a cell is neither 1, 0, -1 nor empty; the first lines are told.
     """
-    found = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
+    observations = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
     for column, name in enumerate(OBSERVATIONS):
         table.refuse(
             name,
             lambda cell: cell not in _CELLS,
             "must be 1 (positive), 0 (negative), -1 (uncertain) or empty (not mentioned)",
         )
-        found[:, column] = [_CELLS[cell] for cell in table.columns[name]]
-    return found
+        observations[:, column] = [_CELLS[cell] for cell in table.columns[name]]
+    return observations
 
 
 def label(observations: NDArray[np.int8], labels: str, uncertain: str) -> Labelling:
