@@ -268,16 +268,6 @@ def test_a_link_to_a_file_inside_and_a_folder_that_is_a_link_are_followed(folder
 # What is wrong with the files
 
 
-def test_bad_files_are_one_error(folder):
-    (folder / "cat" / "1.png").write_text("no picture")
-    (folder / "dog" / "3.jpg").write_bytes((folder / "dog" / "3.jpg").read_bytes()[:-80])
-    with pytest.raises(DataError, match="2 of 4 image files cannot be used") as caught:
-        dataset(folder).load()
-    assert "cat/1.png: its content is none of PNG" in str(caught.value)
-    assert "dog/3.jpg: " in str(caught.value)
-    assert "dataset.bad_files=exclude" in str(caught.value)
-
-
 def test_excluded_files_leave_no_row_in_any_array(tabled):
     (tabled / "cat" / "1.png").write_text("no picture")
     text = TABLE + "dog/gone.png,dog,,p1,1,\nnotes.pdf,cat,,p1,1,\n"
@@ -318,16 +308,6 @@ def test_listed_files_that_are_absent_are_one_error(tabled):
 def test_no_listed_file_is_there(folder):
     with pytest.raises(DataError, match=r"(?s)1 of 1 image files .*no image is left"):
         with_table(folder, "file,label\nx.png,cat\n", bad_files="exclude").load()
-
-
-def test_a_failed_decode_leaves_nothing_on_disk_but_what_new_images_made(folder, tmp_path):
-    def full(shape):
-        raise OSError(28, "No space left on device")
-
-    before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(OSError, match="No space left"):
-        dataset(folder).load(full)
-    assert sorted(tmp_path.rglob("*")) == before
 
 
 # What is wrong with the table
