@@ -92,7 +92,7 @@ def test_where_labels_are_named_an_image_may_have_none(folder):
     data = with_table(folder, text, labels=["dog", "cat"]).load()
     assert data.labels.astype(int).tolist() == [[0, 1], [0, 0], [1, 1], [0, 0]]
     assert data.label_counts() == {"dog": 1, "cat": 2}
-    with pytest.raises(DataError, match=r"'label' is empty on line 3, 5; .* by dataset\.labels"):
+    with pytest.raises(DataError, match=r"by dataset\.labels; got '' on line 3, '\|' on line 5"):
         with_table(folder, text).load()
 
 
@@ -329,14 +329,14 @@ BAD_TABLES = {
     "no label": (
         TABLE + "dog/3.jpg,,,p1,1,\ncat/1.png, | ,,p1,1,\n",
         {},
-        "t.csv: column 'label' is empty on line 6, 7; fill it in, or remove the rows, or, if an "
-        "image may have no label, name the labels that may occur by dataset.labels",
+        r"t.csv: 'label' must not be empty: fill it in, or remove the rows, or, if an image may "
+        r"have no label, name all labels by dataset.labels; got '' on line 6, '\|' on line 7",
     ),
-    "no file": ("file,label\n ,cat\n", {}, "column 'file' is empty on line 2"),
+    "no file": ("file,label\n ,cat\n", {}, "'file' must not be empty: .*; got '' on line 2"),
     "no patient": (
         "file,label,p\ncat/1.png,cat,\n",
         {"patient_column": "p"},
-        "'p' is empty on line 2",
+        "'p' must not be empty: .*; got '' on line 2",
     ),
     "contradiction": (
         TABLE + "./cat/1.png,dog,Fur|Tail,p1,3.5,\n",

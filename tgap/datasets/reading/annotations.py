@@ -148,30 +148,13 @@ def _check(table: Table, columns: Columns, separator: str, unlabelled: bool) -> 
             f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
             "rename it, for the metadata's 'file' is the image's path"
         )
-    _refuse_blanks(table, columns.file)
-    if columns.patient is not None:
-        _refuse_blanks(table, columns.patient)
+    blank = "must not be empty: fill it in, or remove the rows"
+    for name in (columns.file, columns.patient):
+        if name is not None:
+            table.refuse(name, lambda cell: not cell, blank)
     if columns.label is not None and not unlabelled:
-        _refuse_blanks(
-            table,
-            columns.label,
-            separator,
-            ", or, if an image may have no label, name the labels that may occur by dataset.labels",
-        )
-
-
-def _refuse_blanks(table: Table, name: str, separator: str = "", remedy: str = "") -> None:
-    column = table.columns[name]
-    blank = [
-        str(line)
-        for line, cell in zip(table.lines, column, strict=True)
-        if not (split_cell(cell, separator) if separator else cell)
-    ]
-    if blank:
-        raise DataError(
-            f"table {table.name}: column '{name}' is empty on line {first(blank)}; fill it in, "
-            f"or remove the rows{remedy}"
-        )
+        blank += ", or, if an image may have no label, name all labels by dataset.labels"
+        table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
 
 
 def _relative(table: Table, name: str) -> list[str]:
