@@ -67,8 +67,8 @@ class Medmnist(Dataset):
             problems.append(f"flag must name a set of 2-D images, got the 3-D set '{self.flag}'")
         if len(set(self.labels)) != len(self.labels):
             problems.append(f"labels must differ from each other, got {self.labels}")
-        if self.path is not None and not self._file(Path(self.path).expanduser()).is_file():
-            problems.append(f"path: there is no file {self._file(Path(self.path).expanduser())}")
+        if self.path is not None and not self._file(self.path).is_file():
+            problems.append(f"path: there is no file {self._file(self.path)}")
         return problems
 
     def identity(self) -> dict[str, Any]:
@@ -76,13 +76,13 @@ class Medmnist(Dataset):
         if self.path is None:
             digest = self._published()[f"MD5{self._suffix()}"]
         else:
-            file = self._file(Path(self.path).expanduser())
+            file = self._file(self.path)
             with _reading(file):
                 digest = remembered_file_digest(file)
         return super().identity() | {"labels": self._names(), "file": digest}
 
     def _load(self, new_images: NewImages) -> ImageSet:
-        file = self._downloaded() if self.path is None else self._file(Path(self.path).expanduser())
+        file = self._downloaded() if self.path is None else self._file(self.path)
         with _reading(file), zipfile.ZipFile(file) as archive:
             _require_keys(archive, file)
             counts, channels = _images_of(archive, self.size)
@@ -113,7 +113,8 @@ class Medmnist(Dataset):
     def _suffix(self) -> str:
         return "" if self.size == 28 else f"_{self.size}"
 
-    def _file(self, path: Path) -> Path:
+    def _file(self, given: str) -> Path:
+        path = Path(given).expanduser()
         return path / f"{self.flag}{self._suffix()}.npz" if path.is_dir() else path
 
     def _names(self) -> list[str]:
@@ -150,7 +151,7 @@ class Medmnist(Dataset):
         published, folder = self._published(), _package()["DEFAULT_ROOT"]
         if folder is None:
             raise DataError("the package 'medmnist' cannot make its folder ~/.medmnist")
-        file = self._file(Path(folder))
+        file = self._file(folder)
         url, digest = published[f"url{self._suffix()}"], published[f"MD5{self._suffix()}"]
         try:
             download_url(url, folder, file.name, digest)
