@@ -20,7 +20,6 @@ from tgap.datasets.reading.notes import NOTED, counted, excluded, first
 from tgap.datasets.reading.tables import Table
 
 NO_FINDING = "No Finding"
-
 PATHOLOGIES = (
     "Enlarged Cardiomediastinum",
     "Cardiomegaly",
@@ -35,12 +34,9 @@ PATHOLOGIES = (
     "Pleural Other",
     "Fracture",
 )
-
 OBSERVATIONS = (NO_FINDING, *PATHOLOGIES, "Support Devices")
 """In the order of CheXpert's table; MIMIC-CXR's is alphabetical."""
-
 BINARY: tuple[str, ...] = ("no_finding", "unhealthy")
-
 _CELLS = {"": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
 
 

@@ -25,24 +25,15 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 """What Pillow reads; DICOM is read through pydicom."""
-
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
-
 MAX_PIXELS = 100_000_000
 """A header that promises more is taken for a decompression bomb."""
-
 COLORS = ("grey", "rgb")
-
 FITS = ("crop", "squash", "pad")
-
 BAD_FILES = ("error", "exclude")
-
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-
 _COPY_BLOCK = 1024
-
 FLUSHED = 1024
 """So many images are decoded before they are marked as done, for a process that may be killed."""
 

@@ -10,11 +10,8 @@ from numpy.typing import NDArray
 from tgap.core.errors import DataError
 
 Numbers = NDArray[np.float64]
-
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-
 _COLOUR = ("RGB", "YBR_FULL")
-
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 _REQUIRED = (
