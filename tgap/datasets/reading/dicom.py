@@ -13,7 +13,6 @@ Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL")
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
-
 _REQUIRED = (
     "Rows",
     "Columns",
