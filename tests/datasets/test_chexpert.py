@@ -4,8 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from tests.datasets.conftest import replace, write_grey
 from tgap.core.errors import ConfigError, DataError
 from tgap.datasets.chexpert import Chexpert
 from tgap.datasets.radiographs import observations
@@ -55,9 +55,7 @@ def put(root, rows, name):
     root.mkdir(parents=True, exist_ok=True)
     (root / name).write_text(table(rows))
     for number, (path, _) in enumerate(rows, 1):
-        file = root / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (16, 20), 10 * number).save(file, quality=100)
+        write_grey(root / path, 10 * number, (16, 20))
     return root
 
 
@@ -160,45 +158,6 @@ def test_so_is_the_test_set(both):
     assert data.official_test.tolist() == [False] * 5 + [True] * 3
 
 
-@pytest.mark.parametrize("change", ["parent", "renamed", "no folder in paths", "gzip", "crlf"])
-def test_layouts_that_are_read_alike(both, change):
-    expected = dataset(both).load()
-    path = both
-    if change == "parent":
-        path = both.parent
-    if change == "renamed":
-        path = both.rename(both.parent / "xrays")
-    for name in ("train.csv", "valid.csv"):
-        file = path / name
-        if change == "no folder in paths":
-            file.write_text(file.read_text().replace(f"{NAME}/", ""))
-        if change == "gzip":
-            (path / f"{name}.gz").write_bytes(gzip.compress(file.read_bytes()))
-            file.unlink()
-        if change == "crlf":
-            text = "\ufeff" + file.read_text().replace("\n", "\r\n")
-            file.write_bytes(text.encode())
-    found = dataset(path).load()
-    for name in ("images", "labels", "findings", "patients", "official_test"):
-        assert np.array_equal(getattr(found, name), getattr(expected, name))
-
-
-def test_missing_and_broken_images(root):
-    (root / TRAIN[0][0]).unlink()
-    (root / TRAIN[3][0]).write_text("no picture")
-    with pytest.raises(
-        DataError, match=r"(?s)1 of 5 image files cannot .*patient00002/study2/view1"
-    ):
-        dataset(root).load()
-    rows, data = loaded(root, bad_files="exclude")
-    assert rows == [2, 6, 9]
-    assert data.labels[:, 1].tolist() == [True, True, False]
-    assert data.metadata["file"].tolist() == [TRAIN[i - 1][0] for i in rows]
-    assert data.patients.tolist() == [2, 4, 7]
-    assert data.notes["excluded"] == {"missing": [TRAIN[0][0]], "unreadable": [TRAIN[3][0]]}
-    assert data.notes["excluded_counts"] == {"missing": 1, "unreadable": 1}
-
-
 def test_notes_name_the_first_files_and_count_all(root, monkeypatch):
     monkeypatch.setattr(observations, "NOTED", 1)
     for number in (0, 1):
@@ -225,32 +184,7 @@ def test_unlisted_images_are_counted(root):
     assert dataset(root).load().notes["unlisted"] == 1
 
 
-def test_rows_are_read_into_the_array_that_is_given(root):
-    shapes = []
-
-    def new_images(shape):
-        shapes.append(shape)
-        return np.zeros(shape, np.uint8)
-
-    dataset(root).load(new_images)
-    assert shapes == [(5, 8, 8, 1)]
-
-
 # What it is
-
-
-def test_identity_follows_content_not_place(both, tmp_path):
-    before = dataset(both).identity()
-    copied = tmp_path / "elsewhere" / "x"
-    shutil.copytree(both, copied)
-    assert dataset(copied).identity() == before
-    assert dataset(copied.parent).identity() == before
-    assert "path" not in before
-    (copied / "valid.csv").write_text(table(VALID[:1]))
-    assert dataset(copied).identity() != before
-    assert dataset(both, uncertain="ones").identity() != before
-    (both / TRAIN[0][0]).unlink()
-    assert dataset(both).identity() != before
 
 
 # Labels from observations
@@ -303,8 +237,6 @@ def test_wrong_settings_are_told_together(tmp_path):
 
 
 def test_folders_without_the_table(tmp_path):
-    with pytest.raises(ConfigError, match=r"path must name an existing folder, got .*absent"):
-        dataset(tmp_path / "absent")
     with pytest.raises(
         ConfigError, match=r"path must hold train\.csv, but neither .* nor a folder"
     ):
@@ -313,13 +245,6 @@ def test_folders_without_the_table(tmp_path):
         put(tmp_path / name, TRAIN, "train.csv")
     with pytest.raises(ConfigError, match=r"has 2 folders with train\.csv: a, b; path must name"):
         dataset(tmp_path)
-
-
-def spoil(root, old, new, name="train.csv"):
-    text = (root / name).read_text()
-    assert old in text
-    (root / name).write_text(text.replace(old, new, 1))
-    return dataset(root)
 
 
 FIRST = f"{NAME}/{TRAIN[0][0]}"
@@ -364,8 +289,9 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_wrong_tables_are_told_with_the_line(root, what):
     old, new, message = WRONG[what]
+    replace(root / "train.csv", old, new)
     with pytest.raises(DataError, match=f"(?s){message}"):
-        spoil(root, old, new).load()
+        dataset(root).load()
 
 
 def test_many_wrong_cells_are_counted(root):
@@ -377,9 +303,9 @@ def test_many_wrong_cells_are_counted(root):
 
 
 def test_a_patient_in_both_sets(both):
-    wrong = spoil(both, "valid/patient64541", "valid/patient00002", "valid.csv")
+    replace(both / "valid.csv", "valid/patient64541", "valid/patient00002")
     with pytest.raises(DataError, match=r"official test set.* also outside it: 2$"):
-        wrong.load()
+        dataset(both).load()
 
 
 def test_no_rows_and_no_image_with_a_label(root):
@@ -393,11 +319,7 @@ def test_no_rows_and_no_image_with_a_label(root):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [
-        (b"\xff\xfe\x00", "is not UTF-8 text"),
-        (b'Path,"Sex', "line 1: unexpected end of data"),
-        (b"", "train.csv is empty"),
-    ],
+    [(b'Path,"Sex', "line 1: unexpected end of data"), (b"", "train.csv is empty")],
 )
 def test_files_that_are_no_table(root, content, message):
     (root / "train.csv").write_bytes(content)
@@ -414,13 +336,8 @@ def test_a_compressed_table_that_is_broken(root, cut):
         dataset(root).load()
 
 
-def test_links_that_lead_out(root, tmp_path):
-    outside = put(tmp_path / "other", TRAIN, "train.csv")
-    (root / "train" / "x.jpg").symlink_to(outside / TRAIN[0][0])
-    with pytest.raises(DataError, match=r"train/x.jpg is a link to .*only links to files inside"):
-        dataset(root).load()
-    (root / "train" / "x.jpg").unlink()
-    (root / "train.csv").unlink()
-    (root / "train.csv").symlink_to(outside / "train.csv")
+def test_a_table_that_is_a_link_out(root, tmp_path):
+    (root / "train.csv").rename(tmp_path / "train.csv")
+    (root / "train.csv").symlink_to(tmp_path / "train.csv")
     with pytest.raises(ConfigError, match=r"train\.csv is a link to .*only links to files inside"):
         dataset(root)

@@ -321,13 +321,6 @@ def test_known_by_its_prefix_whatever_its_name(folder):
     assert ImageFolder(path=str(folder), size=8).load().images[0, 0, 0, 0] == 10
 
 
-def test_excluded_like_other_bad_files(folder):
-    (folder / "cat" / "1.dcm").write_bytes(content(PICTURE)[:300])
-    data = ImageFolder(path=str(folder), size=8, bad_files="exclude").load()
-    assert data.images[:, 0, 0, 0].tolist() == [20, 30, 40]
-    assert data.notes["excluded"] == {"unreadable": ["cat/1.dcm"]}
-
-
 def test_in_parallel_as_one_after_another():
     files = [content((DEEP // (i + 1)).astype(np.uint16), bits=12) for i in range(20)]
     found = decode_all(files, [str(i) for i in range(20)], 16, workers=4)

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import json
 
 import pytest
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgap.core.errors import DataError
-from tgap.datasets.reading.tables import read_table
+from tgap.datasets.reading.tables import read_csv, read_table
 
 
 def written(folder, text, name="t.csv"):
@@ -24,8 +25,27 @@ def test_csv_gives_columns_of_text_and_lines(tmp_path):
 
 
 def test_csv_as_spreadsheets_write_it(tmp_path):
-    table = read_table(written(tmp_path, "\ufefffile,label\r\na.png,é\r\n", "T.CSV"))
-    assert table.columns == {"file": ["a.png"], "label": ["é"]}
+    text = "\ufefffile, label,,\r\na.png,é,,\r\nb.png ,x\r\n"
+    table = read_table(written(tmp_path, text, "T.CSV"))
+    assert table.columns == {"file": ["a.png", "b.png"], "label": ["é", "x"]}
+
+
+def test_some_columns_in_the_order_asked_for(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b,,sex\n1,2,3,M\n"))
+    table = read_csv(path, ["gender", "a"], {"sex": "gender"})
+    assert table.columns == {"gender": ["M"], "a": ["1"]}
+    with pytest.raises(DataError, match=r"has no column 'c'.*; no column 'sex'"):
+        read_csv(path, ["c", "a", "sex"], {"sex": "gender"})
+
+
+def test_wrong_cells_are_told_with_their_lines(tmp_path):
+    table = read_table(written(tmp_path, 'a,b\n1,x\n"\n2",y\n1,y\n'))
+    table.refuse("a", lambda cell: cell == "3", "must be no 3")
+    with pytest.raises(DataError, match=r"'b' must be x; got 'y' on line 4, 'y' on line 5$"):
+        table.refuse("b", lambda cell: cell != "x", "must be x")
+    with pytest.raises(DataError, match="lines 2 and 5 both name 1 as 'a'; leave one of them"):
+        table.refuse_repeats("a")
 
 
 def test_jsonl_gives_the_same_columns_as_csv(tmp_path):

@@ -73,28 +73,28 @@ class Huggingface(Dataset):
 
     def problems(self) -> list[str]:
         """Whether the source is named once, and columns and labels differ."""
-        found = super().problems()
+        problems = super().problems()
         if (self.path is None) == (self.repo is None):
-            found.append(
+            problems.append(
                 "path (a folder written by save_to_disk) or repo (a name on the "
                 f"hub) must be given, one of the two, got path={self.path} and repo={self.repo}"
             )
         if self.path is not None and not (self.path and self._root.is_dir()):
-            found.append(f"path must name an existing folder, got '{self.path}'")
+            problems.append(f"path must name an existing folder, got '{self.path}'")
         if self.path is not None and (self.revision or self.subset):
-            found.append("revision and subset are the hub's; they do not go with path")
+            problems.append("revision and subset are the hub's; they do not go with path")
         if self.repo is not None and not re.fullmatch(r"\w[\w.-]*(/\w[\w.-]*)?", self.repo):
-            found.append(f"repo must be a name on the hub such as owner/name, got '{self.repo}'")
+            problems.append(f"repo must be a name on the hub such as owner/name, got '{self.repo}'")
         columns = [column for column in self._columns if column is not None]
         if len(set(columns)) < len(columns):
-            found.append(
+            problems.append(
                 "image_column, label_column, findings_column and patient_column must differ, got "
                 + ", ".join(columns)
             )
         for name, values in (("splits", self.splits), ("labels", self.labels)):
             if len(set(values)) < len(values):
-                found.append(f"{name} must differ from each other, got {values}")
-        return found
+                problems.append(f"{name} must differ from each other, got {values}")
+        return problems
 
     def identity(self) -> dict[str, Any]:
         """The fields; instead of a path, the digest of the folder's content."""
@@ -121,7 +121,7 @@ class Huggingface(Dataset):
                 f"different columns; choose some with dataset.splits: {error}"
             ) from error
         self._check_columns(table.features)
-        labels, known = self._labels(table, names)
+        labels, classes = self._labels(table, names)
         findings, finding_names = self._findings(table, names)
         patients = self._patients(table, names)
         metadata = _metadata(table.remove_columns([c for c in self._columns if c is not None]))
@@ -138,7 +138,7 @@ class Huggingface(Dataset):
         return ImageSet(
             images=decoded.images,
             labels=labels[kept],
-            label_names=known,
+            label_names=classes,
             findings=findings[kept],
             finding_names=finding_names,
             patients=patients[kept],
@@ -216,23 +216,23 @@ class Huggingface(Dataset):
         """A column's cells as names, and the names that its type knows."""
         feature = table.features[column]
         feature = getattr(feature, "feature", feature)  # what a list holds
-        known = getattr(feature, "names", None) or ()
-        naming = known or (self.labels if column == self.label_column else ())
-        return [names_in(cell, naming, column) for cell in table[column][:]], known
+        class_names = getattr(feature, "names", None) or ()
+        naming = class_names or (self.labels if column == self.label_column else ())
+        return [names_in(cell, naming, column) for cell in table[column][:]], class_names
 
     def _labels(self, table: Any, names: Sequence[str]) -> tuple[Bools, tuple[str, ...]]:
-        cells, known = self._cells(table, self.label_column)
+        cells, class_names = self._cells(table, self.label_column)
         _refuse_missing(cells, names, self.label_column, "label")
         rows = [cell or () for cell in cells]
-        labels = label_names(rows, self.labels or known or found_in_order(rows))
+        labels = label_names(rows, self.labels or class_names or found_in_order(rows))
         return membership(rows, labels), labels
 
     def _findings(self, table: Any, names: Sequence[str]) -> tuple[Bools, tuple[str, ...]]:
         if self.findings_column is None:
             return np.zeros((len(names), 0), np.bool_), ()
-        cells, known = self._cells(table, self.findings_column)
+        cells, class_names = self._cells(table, self.findings_column)
         rows = [cell or () for cell in cells]
-        findings = tuple(known) or found_in_order(rows)
+        findings = tuple(class_names) or found_in_order(rows)
         return membership(rows, findings), findings
 
     def _patients(self, table: Any, names: Sequence[str]) -> Indices:
@@ -263,8 +263,8 @@ def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:
     (('b', 'a'), (), None)
     """
     if isinstance(cell, list):
-        found = [names_in(item, names, column) for item in cell]
-        return None if None in found else tuple(name for item in found for name in item or ())
+        named = [names_in(item, names, column) for item in cell]
+        return None if None in named else tuple(name for item in named for name in item or ())
     if cell is None or (isinstance(cell, str) and not cell.strip()) or (names and cell == -1):
         return None
     if isinstance(cell, str):
@@ -360,19 +360,19 @@ def _refuse_missing(cells: Sequence[Any], names: Sequence[str], column: str, wha
 
 def _metadata(table: Any) -> dict[str, NDArray[Any]]:
     """Columns of numbers as float64 (NaN where unknown), of text and dates as text."""
-    found: dict[str, NDArray[Any]] = {}
+    metadata: dict[str, NDArray[Any]] = {}
     for column, feature in table.features.items():
         dtype = str(getattr(feature, "dtype", ""))
         class_names = getattr(feature, "names", None)
         if class_names is None and re.fullmatch(r"u?int\d+|float\d+|bool", dtype):
-            found[column] = np.array(table[column][:], np.float64)
+            metadata[column] = np.array(table[column][:], np.float64)
         elif class_names is not None or re.match(r"(large_)?string|date|time", dtype):
             texts = _texts(table[column][:], class_names)
             if max(map(len, texts)) <= _LONGEST_TEXT:
-                found[column] = np.array(texts, np.str_)
+                metadata[column] = np.array(texts, np.str_)
                 continue
             log.warning("column '%s' is not kept: its texts are too long for metadata", column)
-    return found
+    return metadata
 
 
 def _texts(cells: Iterable[Any], class_names: Sequence[str] | None) -> list[str]:

@@ -60,29 +60,29 @@ class Medmnist(Dataset):
 
     def problems(self) -> list[str]:
         """What is wrong with size, flag, labels and path."""
-        found = super().problems()
+        problems = super().problems()
         if self.size not in SIZES:
-            found.append(f"size must be one of {', '.join(map(str, SIZES))}, got {self.size}")
+            problems.append(f"size must be one of {', '.join(map(str, SIZES))}, got {self.size}")
         if self.flag.endswith("3d"):
-            found.append(f"flag must name a set of 2-D images, got the 3-D set '{self.flag}'")
+            problems.append(f"flag must name a set of 2-D images, got the 3-D set '{self.flag}'")
         if len(set(self.labels)) != len(self.labels):
-            found.append(f"labels must differ from each other, got {self.labels}")
-        if self.path is not None and not self._file(Path(self.path).expanduser()).is_file():
-            found.append(f"path: there is no file {self._file(Path(self.path).expanduser())}")
-        return found
+            problems.append(f"labels must differ from each other, got {self.labels}")
+        if self.path is not None and not self._file(self.path).is_file():
+            problems.append(f"path: there is no file {self._file(self.path)}")
+        return problems
 
     def identity(self) -> dict[str, Any]:
         """The fields, the names in use, and the digest of the file (published if downloaded)."""
         if self.path is None:
             digest = self._published()[f"MD5{self._suffix()}"]
         else:
-            file = self._file(Path(self.path).expanduser())
+            file = self._file(self.path)
             with _reading(file):
                 digest = remembered_file_digest(file)
         return super().identity() | {"labels": self._names(), "file": digest}
 
     def _load(self, new_images: NewImages) -> ImageSet:
-        file = self._downloaded() if self.path is None else self._file(Path(self.path).expanduser())
+        file = self._downloaded() if self.path is None else self._file(self.path)
         with _reading(file), zipfile.ZipFile(file) as archive:
             _require_keys(archive, file)
             counts, channels = _images_of(archive, self.size)
@@ -113,7 +113,8 @@ class Medmnist(Dataset):
     def _suffix(self) -> str:
         return "" if self.size == 28 else f"_{self.size}"
 
-    def _file(self, path: Path) -> Path:
+    def _file(self, given: str) -> Path:
+        path = Path(given).expanduser()
         return path / f"{self.flag}{self._suffix()}.npz" if path.is_dir() else path
 
     def _names(self) -> list[str]:
@@ -125,17 +126,17 @@ class Medmnist(Dataset):
 
     def _published(self) -> _Info:
         """What the package says of this set."""
-        known = _package().get("INFO")
-        if known is None:
+        sets = _package().get("INFO")
+        if sets is None:
             raise DataError(
                 f"MedMNIST set '{self.flag}' cannot be downloaded, because the package 'medmnist' "
                 "is not installed: pip install 'tgap[medmnist]', or set dataset.path to an .npz "
                 "file"
             )
-        if self.flag not in known:
-            flags = [flag for flag in known if not flag.endswith("3d")]
+        if self.flag not in sets:
+            flags = [flag for flag in sets if not flag.endswith("3d")]
             raise DataError(f"no MedMNIST set is named '{self.flag}'{nearest(self.flag, flags)}")
-        published: _Info = known[self.flag]
+        published: _Info = sets[self.flag]
         if f"MD5{self._suffix()}" not in published:
             raise DataError(
                 f"the installed medmnist package has no {self.flag} of size {self.size}: "
@@ -150,7 +151,7 @@ class Medmnist(Dataset):
         published, folder = self._published(), _package()["DEFAULT_ROOT"]
         if folder is None:
             raise DataError("the package 'medmnist' cannot make its folder ~/.medmnist")
-        file = self._file(Path(folder))
+        file = self._file(folder)
         url, digest = published[f"url{self._suffix()}"], published[f"MD5{self._suffix()}"]
         try:
             download_url(url, folder, file.name, digest)

@@ -48,14 +48,14 @@ class MimicCxr(ObservedRadiographs):
     """
 
     def _tables(self) -> dict[str, Path]:
-        found = {name: find_csv(self._root, name) for name in _TABLES}
-        absent = [name for name, file in found.items() if file is None]
+        files = {name: find_csv(self._root, name) for name in _TABLES}
+        absent = [name for name, file in files.items() if file is None]
         if absent:
             raise DataError(
                 f"path must hold {', '.join(absent)} (or .csv.gz), but {self._root} does not; "
                 "the tables are part of MIMIC-CXR-JPG"
             )
-        return {name: file for name, file in found.items() if file is not None}
+        return {name: file for name, file in files.items() if file is not None}
 
     def _records(self, listing: Listing) -> Records:
         chexpert, images, split = (
@@ -64,9 +64,9 @@ class MimicCxr(ObservedRadiographs):
         _check(chexpert, images, split)
         parts = _parts(images, split)
         rows = _study_rows(images, chexpert)
-        known = np.flatnonzero(rows >= 0)
+        labelled = np.flatnonzero(rows >= 0)
         subject, study, view, dicom = (
-            np.array(images.columns[name])[known] for name in (*_IDS, "ViewPosition", "dicom_id")
+            np.array(images.columns[name])[labelled] for name in (*_IDS, "ViewPosition", "dicom_id")
         )
         folders = [f"files/p{s[:2]}/p{s}/s{t}" for s, t in zip(subject, study, strict=True)]
         return Records(
@@ -74,12 +74,12 @@ class MimicCxr(ObservedRadiographs):
                 _file(f"{folder}/{name}", listing)
                 for folder, name in zip(folders, dicom, strict=True)
             ],
-            observations=parse(chexpert)[rows[known]],
+            observations=parse(chexpert)[rows[labelled]],
             patients=subject.astype(np.int64),
             frontal=np.isin(view, _FRONTAL),
             metadata={"view": view, "study": study},
-            official_test=(np.array(parts) == "test")[known],
-            notes={"unlabelled": len(images) - len(known)},
+            official_test=(np.array(parts) == "test")[labelled],
+            notes={"unlabelled": len(images) - len(labelled)},
         )
 
 
@@ -104,26 +104,26 @@ def _rows(table: Table, *names: str) -> Iterator[tuple[str, ...]]:
 def _study_rows(images: Table, chexpert: Table) -> Indices:
     """The row of each image's study, -1 if there is none."""
     studies = {ids: row for row, ids in enumerate(_rows(chexpert, *_IDS))}
-    found = np.array([studies.get(ids, -1) for ids in _rows(images, *_IDS)], dtype=np.int64)
-    if (found == -1).all():
+    rows = np.array([studies.get(ids, -1) for ids in _rows(images, *_IDS)], dtype=np.int64)
+    if (rows == -1).all():
         raise DataError(
             f"no image of table {images.name} is of a study in table {chexpert.name}; are they of "
             "the same release?"
         )
-    return found
+    return rows
 
 
 def _parts(images: Table, split: Table) -> list[str]:
     """The part of the split that each image belongs to."""
-    known = dict(zip(_rows(split, "dicom_id", *_IDS), split.columns["split"], strict=True))
+    parts = dict(zip(_rows(split, "dicom_id", *_IDS), split.columns["split"], strict=True))
     keys = list(_rows(images, "dicom_id", *_IDS))
-    unknown = [key[0] for key in keys if key not in known]
+    unknown = [key[0] for key in keys if key not in parts]
     if unknown:
         raise DataError(
             f"table {split.name} does not name {len(unknown)} images of table {images.name} with "
             f"the same subject and study: {first(unknown)}; are they of the same release?"
         )
-    return [known[key] for key in keys]
+    return [parts[key] for key in keys]
 
 
 def _file(stem: str, listing: Listing) -> str:

@@ -173,9 +173,9 @@ def _labels(tuning: ImageSet, names: tuple[str, ...]) -> Bools:
 
 
 def _findings(source: ImageSet, names: tuple[str, ...]) -> Bools:
-    found = np.zeros((len(source), len(names)), bool)
-    found[:, [names.index(name) for name in source.finding_names]] = source.findings
-    return found
+    findings = np.zeros((len(source), len(names)), bool)
+    findings[:, [names.index(name) for name in source.finding_names]] = source.findings
+    return findings
 
 
 def _column(real: NDArray[Any], tuning: NDArray[Any] | None, count: int) -> NDArray[Any]:

@@ -91,15 +91,15 @@ class Chest:
         """
         # the squared radius rises by about 2 / a per unit at the border
         soft = 2 * max(edge, self.pixel) / min(a, b)
-        found = np.zeros_like(self.film)
+        ellipse = np.zeros_like(self.film)
         rows = self.rows(y - b * (1 + soft), y + b * (1 + soft))
         below = self.y[rows] - np.float32(y)
         squared = self.x[rows] - (below * np.float32(lean) + np.float32(x))
         squared *= np.float32(1 / a)
         squared *= squared
         squared += (below / np.float32(b)) ** 2
-        found[rows] = step(np.subtract(1, squared, out=squared), soft)
-        return found
+        ellipse[rows] = step(np.subtract(1, squared, out=squared), soft)
+        return ellipse
 
     def rows(self, top: float, bottom: float) -> slice:
         """The rows with y in that range, to draw on them alone."""

@@ -278,12 +278,12 @@ def _ages(latent: Reals, follow_up: Indices) -> Reals:
 
 
 def _texts(view: NDArray[np.str_], u: Reals) -> NDArray[np.str_]:
-    found = np.full(len(u), "", dtype="<U8")
+    marks = np.full(len(u), "", dtype="<U8")
     for name, shares in _TEXTS.items():
         texts = np.array([text for text, _ in shares])
         edges = np.cumsum([share for _, share in shares])[:-1]
-        found = np.where(view == name, texts[np.searchsorted(edges, u, side="right")], found)
-    return found
+        marks = np.where(view == name, texts[np.searchsorted(edges, u, side="right")], marks)
+    return marks
 
 
 def _latent(finding: str, sickness: Reals, traits: Mapping[str, Reals], own: Reals) -> Reals:

@@ -98,15 +98,15 @@ def _atelectasis(row: Row, chest: Chest, amount: float, rng: np.random.Generator
     """Plates: thin bands across the lower lung; the dome is raised by ``deform``."""
     side = _side(row, "Atelectasis")
     away = chest.column * np.float32(side)
-    found = np.zeros_like(chest.film)
+    plates = np.zeros_like(chest.film)
     for number in range(3):
         slope, drop = rng.uniform(-0.35, 0.25), 0.07 + 0.09 * number
         middle = chest.shape.base[side] - drop + slope * (away - 0.35)
         distance = np.float32(0.016) - np.abs(chest.y - middle.astype(np.float32))
         reach = chest.step(np.float32(0.60) - away, 0.1) * chest.step(away - np.float32(0.14), 0.1)
-        found += chest.step(distance, 0.02) * reach
-    found += 0.5 * chest.blob(side * 0.33, chest.shape.base[side] - 0.03, 0.20, 0.09)
-    return np.float32(0.10 + 0.20 * amount) * found * _air(chest, side)
+        plates += chest.step(distance, 0.02) * reach
+    plates += 0.5 * chest.blob(side * 0.33, chest.shape.base[side] - 0.03, 0.20, 0.09)
+    return np.float32(0.10 + 0.20 * amount) * plates * _air(chest, side)
 
 
 def _consolidation(row: Row, chest: Chest, amount: float, rng: np.random.Generator) -> Floats:
@@ -126,17 +126,17 @@ def _edema(row: Row, chest: Chest, amount: float, rng: np.random.Generator) -> F
     edge = np.abs(chest.x) - np.float32(0.46)
     lines = chest.step(np.cos(chest.y * np.float32(2 * np.pi / 0.055)) - np.float32(0.6), 0.5)
     kerley = lines * chest.step(edge, 0.05) * chest.step(chest.y - np.float32(0.05), 0.15)
-    found = np.float32(0.30 * amount) * wings + np.float32(0.07 * amount) * kerley
-    return found * _lungs(chest)
+    density = np.float32(0.30 * amount) * wings + np.float32(0.07 * amount) * kerley
+    return density * _lungs(chest)
 
 
 def _effusion(row: Row, chest: Chest, amount: float, rng: np.random.Generator) -> Floats:
     """Fluid up to a meniscus that climbs the wall; the other side may have a little."""
     side = _side(row, "Effusion")
-    found = _fluid(chest, side, 0.02 + 0.42 * amount**1.5)
+    fluid = _fluid(chest, side, 0.02 + 0.42 * amount**1.5)
     if _place(row, "Effusion") < 0.35:
-        found += _fluid(chest, -side, 0.16 * amount)
-    return found
+        fluid += _fluid(chest, -side, 0.16 * amount)
+    return fluid
 
 
 def _fluid(chest: Chest, side: int, height: float) -> Floats:
@@ -189,14 +189,14 @@ def _mass(row: Row, chest: Chest, amount: float, rng: np.random.Generator) -> Fl
 
 def _nodule(row: Row, chest: Chest, amount: float, rng: np.random.Generator) -> Floats:
     """One to three round spots below 3 cm."""
-    found = np.zeros_like(chest.film)
+    spots = np.zeros_like(chest.film)
     for number in range(1 + int(3 * (_place(row, "Nodule") * 7 % 1))):
         x, y = _spot(row, chest, "Nodule")
         if number:
             x, y = rng.choice(SIDES) * rng.uniform(0.22, 0.50), rng.uniform(-0.45, 0.25)
         radius = 0.045 + 0.025 * amount
-        np.maximum(found, chest.ellipse(x, y, radius, radius, 0.02), out=found)
-    return np.float32(0.22 + 0.12 * amount) * found * _lungs(chest)
+        np.maximum(spots, chest.ellipse(x, y, radius, radius, 0.02), out=spots)
+    return np.float32(0.22 + 0.12 * amount) * spots * _lungs(chest)
 
 
 def _pleural_thickening(row: Row, chest: Chest, amount: float, rng: np.random.Generator) -> Floats:
@@ -242,8 +242,8 @@ def _pneumothorax(row: Row, chest: Chest, amount: float, rng: np.random.Generato
     beyond = _beyond(row, chest, side, amount)
     line = chest.step(np.float32(0.007) - np.abs(beyond), 0.008)
     rim = chest.step(beyond, 0.01)
-    found = np.float32(0.16) * line + np.float32(0.05 * amount) - np.float32(0.15) * rim
-    return found * _air(chest, side)
+    density = np.float32(0.16) * line + np.float32(0.05 * amount) - np.float32(0.15) * rim
+    return density * _air(chest, side)
 
 
 _DRAWN: dict[str, Callable[[Row, Chest, float, np.random.Generator], Floats]] = {

@@ -99,10 +99,10 @@ def _blurred(film: Floats) -> Floats:
     padded = np.pad(film, 1, mode="edge")
     rows = padded[:-2] + padded[2:]
     rows += 2 * padded[1:-1]
-    found: Floats = rows[:, :-2] + rows[:, 2:]
-    found += 2 * rows[:, 1:-1]
-    found *= np.float32(1 / 16)
-    return found
+    blurred: Floats = rows[:, :-2] + rows[:, 2:]
+    blurred += 2 * rows[:, 1:-1]
+    blurred *= np.float32(1 / 16)
+    return blurred
 
 
 def _border(row: Row, size: int) -> Floats:

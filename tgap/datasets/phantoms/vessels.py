@@ -75,5 +75,5 @@ def _placed(lines: Points, row: Row, side: int) -> list[list[float]]:
     across = (x + row["rotation"] * y) * row["zoom"] + row["shift_x"]
     down = (y + row["rotation"] * x) * row["zoom"] + row["shift_y"]
     pixels = (np.stack([across, down], axis=-1) + 1) * (side / 2)
-    found: list[list[float]] = pixels.reshape(len(lines), -1).tolist()
-    return found
+    flat: list[list[float]] = pixels.reshape(len(lines), -1).tolist()
+    return flat

@@ -14,13 +14,9 @@ from tgap.datasets.reading.notes import first
 
 TABLES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 """The newer one is taken where both are."""
-
 LISTS = ("train_val_list.txt", "test_list.txt")
-
 FOLDERS = "images/, images_001/images/ or images_001/ (to images_012)"
-
 _REMEDY = "download the lists again, or leave them aside with dataset.official_split=false"
-
 _IMAGE = re.compile(r"(images|images_\d{3}(/images)?)/[^/]+\.png", re.ASCII)
 
 

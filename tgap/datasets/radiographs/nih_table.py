@@ -30,14 +30,10 @@ FINDINGS = (
     "Pneumonia",
     "Pneumothorax",
 )
-
 NO_FINDING = "No Finding"
-
 OLDEST = 120
 """The list of 2017 has ages up to 414."""
-
 _NAMES = {name.lower(): name for name in (*FINDINGS, NO_FINDING)}
-
 COLUMNS = (
     "Image Index",
     "Finding Labels",
@@ -47,16 +43,11 @@ COLUMNS = (
     "Patient Gender",
     "View Position",
 )
-
 ALIASES = {"Patient Sex": "Patient Gender"}
 """As the edition of 2017 has it since 2020."""
-
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
-
 _FILE = re.compile(r"\d{8}_\d{3}\.png", re.ASCII)
-
 _AGE = re.compile(r"(\d{1,3})([YMWD]?)", re.ASCII)
-
 _PER_YEAR = {"": 1.0, "Y": 1.0, "M": 12.0, "W": 365.25 / 7, "D": 365.25}
 
 

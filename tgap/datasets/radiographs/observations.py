@@ -20,7 +20,6 @@ from tgap.datasets.reading.notes import NOTED, counted, excluded, first
 from tgap.datasets.reading.tables import Table
 
 NO_FINDING = "No Finding"
-
 PATHOLOGIES = (
     "Enlarged Cardiomediastinum",
     "Cardiomegaly",
@@ -35,12 +34,9 @@ PATHOLOGIES = (
     "Pleural Other",
     "Fracture",
 )
-
 OBSERVATIONS = (NO_FINDING, *PATHOLOGIES, "Support Devices")
 """In the order of CheXpert's table; MIMIC-CXR's is alphabetical."""
-
 BINARY: tuple[str, ...] = ("no_finding", "unhealthy")
-
 _CELLS = {"": 0, "0": 0, "0.0": 0, "1": 1, "1.0": 1, "-1": -1, "-1.0": -1}
 
 
@@ -93,15 +89,15 @@ def parse(table: Table) -> NDArray[np.int8]:
     Raises:
         DataError: If a cell is neither 1, 0, -1 nor empty; the first lines are told.
     """
-    found = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
+    observations = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
     for column, name in enumerate(OBSERVATIONS):
         table.refuse(
             name,
             lambda cell: cell not in _CELLS,
             "must be 1 (positive), 0 (negative), -1 (uncertain) or empty (not mentioned)",
         )
-        found[:, column] = [_CELLS[cell] for cell in table.columns[name]]
-    return found
+        observations[:, column] = [_CELLS[cell] for cell in table.columns[name]]
+    return observations
 
 
 def label(observations: NDArray[np.int8], labels: str, uncertain: str) -> Labelling:

@@ -36,7 +36,7 @@ def doubtful(images: Images, near_empty: float, inverted: float) -> dict[str, di
     Returns:
         The reason by row, under ``near_empty`` and ``inverted``; without kinds that do not occur.
     """
-    found: dict[str, dict[int, str]] = {"near_empty": {}, "inverted": {}}
+    suspects: dict[str, dict[int, str]] = {"near_empty": {}, "inverted": {}}
     mean = _mean_image(images, near_empty)
     with progress("checking images", len(images)) as advance:
         for rows in _blocks(np.arange(len(images)), images):
@@ -44,23 +44,23 @@ def doubtful(images: Images, near_empty: float, inverted: float) -> dict[str, di
             correlation = unit @ mean
             for row, s, r in zip(rows.tolist(), deviation, correlation, strict=True):
                 if s < near_empty:
-                    found["near_empty"][row] = (
+                    suspects["near_empty"][row] = (
                         f"it is near-empty: its grey levels have a standard deviation of {s:.2f}, "
                         f"below near_empty={near_empty:g}"
                     )
                 elif r < inverted:
-                    found["inverted"][row] = (
+                    suspects["inverted"][row] = (
                         f"it looks inverted: its correlation with the mean image is {r:.2f}, "
                         f"below inverted={inverted:g}"
                     )
             advance(int(rows[-1]) + 1)
-    if len(found["inverted"]) > MOST_INVERTED * len(images):
+    if len(suspects["inverted"]) > MOST_INVERTED * len(images):
         raise DataError(
-            f"{len(found['inverted'])} of {len(images)} images are unlike the mean image as only "
-            "inverted ones should be: which are the right way round cannot be told from so many; "
-            "mend the folder, or switch the check off with dataset.inverted=-1"
+            f"{len(suspects['inverted'])} of {len(images)} images are unlike the mean image as "
+            "only inverted ones should be: which are the right way round cannot be told from so "
+            "many; mend the folder, or switch the check off with dataset.inverted=-1"
         )
-    return {kind: reasons for kind, reasons in found.items() if reasons}
+    return {kind: reasons for kind, reasons in suspects.items() if reasons}
 
 
 def _mean_image(images: Images, near_empty: float) -> Floats:

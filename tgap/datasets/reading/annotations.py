@@ -48,6 +48,11 @@ class Columns:
     findings: str | None
     patient: str | None
 
+    def used(self) -> list[str]:
+        """Those that there are; a table's others are metadata."""
+        named = (self.file, self.label, self.findings, self.patient)
+        return [name for name in named if name is not None]
+
 
 def from_folders(listing: Listing) -> Annotations:
     """The first folder of a path is the label.
@@ -105,26 +110,7 @@ def from_table(
         DataError: If a column is missing, a file, label or patient is not given, a path could
             leave the folder, or two rows contradict each other.
     """
-    named = [columns.file, columns.label, columns.findings, columns.patient]
-    used = [name for name in named if name is not None]
-    for name in used:
-        table.require(name)
-    others = [name for name in table.columns if name not in used]
-    if "file" in others:
-        raise DataError(
-            f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
-            "rename it, for the metadata's 'file' is the image's path"
-        )
-    _refuse_blanks(table, columns.file)
-    if columns.patient is not None:
-        _refuse_blanks(table, columns.patient)
-    if columns.label is not None and not unlabelled:
-        _refuse_blanks(
-            table,
-            columns.label,
-            separator,
-            ", or, if an image may have no label, name the labels that may occur by dataset.labels",
-        )
+    _check(table, columns, separator, unlabelled)
     files = _relative(table, columns.file)
     rows = _distinct(table, files, columns.file)
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
@@ -145,7 +131,7 @@ def from_table(
         else picked_names(columns.label),
         findings=picked_names(columns.findings),
         patients=None if columns.patient is None else picked(columns.patient),
-        metadata={name: picked(name) for name in others},
+        metadata={name: picked(name) for name in table.columns if name not in columns.used()},
         missing=missing,
         notes=counted(
             duplicate_rows=[file for row, file in enumerate(files) if rows[file] != row],
@@ -154,18 +140,21 @@ def from_table(
     )
 
 
-def _refuse_blanks(table: Table, name: str, separator: str = "", remedy: str = "") -> None:
-    column = table.columns[name]
-    blank = [
-        str(line)
-        for line, cell in zip(table.lines, column, strict=True)
-        if not (split_cell(cell, separator) if separator else cell)
-    ]
-    if blank:
+def _check(table: Table, columns: Columns, separator: str, unlabelled: bool) -> None:
+    for name in columns.used():
+        table.require(name)
+    if "file" in table.columns and "file" not in columns.used():
         raise DataError(
-            f"table {table.name}: column '{name}' is empty on line {first(blank)}; fill it in, "
-            f"or remove the rows{remedy}"
+            f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
+            "rename it, for the metadata's 'file' is the image's path"
         )
+    blank = "must not be empty: fill it in, or remove the rows"
+    for name in (columns.file, columns.patient):
+        if name is not None:
+            table.refuse(name, lambda cell: not cell, blank)
+    if columns.label is not None and not unlabelled:
+        blank += ", or, if an image may have no label, name all labels by dataset.labels"
+        table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
 
 
 def _relative(table: Table, name: str) -> list[str]:

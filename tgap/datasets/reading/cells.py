@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tgap.core.errors import DataError, nearest
 from tgap.core.types import Bools
+from tgap.datasets.reading.notes import first
 
 
 def split_cell(cell: str, separator: str) -> tuple[str, ...]:
@@ -37,22 +38,19 @@ def label_names(
     Raises:
         DataError: If another one occurs, or fewer labels have images.
     """
-    found = found_names(rows)
-    unknown = [name for name in found if allowed and name not in allowed]
+    names = found_names(rows)
+    unknown = [name for name in names if allowed and name not in allowed]
     if unknown:
-        told = "; ".join(
-            f"'{name}' ({sum(name in row for row in rows)} images)" for name in unknown[:10]
-        )
-        more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
+        counts = [f"'{name}' ({sum(name in row for row in rows)} images)" for name in unknown]
         raise DataError(
-            f"labels that are not in the list dataset.labels: {told}{more}"
+            f"labels that are not in the list dataset.labels: {first(counts)}"
             f"{nearest(unknown[0], allowed)}"
         )
-    if len(found) < fewest:
+    if len(names) < fewest:
         raise DataError(
-            f"at least two labels must have images, got {', '.join(map(repr, found)) or 'none'}"
+            f"at least two labels must have images, got {', '.join(map(repr, names)) or 'none'}"
         )
-    return tuple(allowed) or found
+    return tuple(allowed) or names
 
 
 def membership(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Bools:

@@ -1,9 +1,10 @@
 """Image files to arrays of one size: decoded in parallel, bad files told by name and reason."""
 
 import io
+import itertools
 import os
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,24 +25,15 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 """What Pillow reads; DICOM is read through pydicom."""
-
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
-
 MAX_PIXELS = 100_000_000
 """A header that promises more is taken for a decompression bomb."""
-
 COLORS = ("grey", "rgb")
-
 FITS = ("crop", "squash", "pad")
-
 BAD_FILES = ("error", "exclude")
-
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-
 _COPY_BLOCK = 1024
-
 FLUSHED = 1024
 """So many images are decoded before they are marked as done, for a process that may be killed."""
 
@@ -157,26 +149,26 @@ def _put_all(
     """Decode the sources that are not ``filled`` in threads; the reasons of those that are bad."""
     bad: dict[int, str] = {}
     good: list[int] = []
-    waiting: deque[tuple[int, Future[str | None]]] = deque()
+    rows = np.flatnonzero(~filled).tolist()
     with ThreadPoolExecutor(workers) as pool, progress("decoding", len(sources)) as advance:
-
-        def collect() -> None:
-            row, future = waiting.popleft()
-            if reason := future.result():
+        jobs = (pool.submit(put, row, sources[row]) for row in rows)
+        for row, reason in zip(rows, _in_order(jobs, 4 * workers), strict=True):
+            if reason:
                 bad[row] = reason
             else:
                 good.append(row)
             if len(good) >= FLUSHED:
                 _mark(filled, good, images)
             advance(row + 1)
-
-        for row in np.flatnonzero(~filled).tolist():
-            if len(waiting) == 4 * workers:
-                collect()
-            waiting.append((row, pool.submit(put, row, sources[row])))
-        while waiting:
-            collect()
     return bad
+
+
+def _in_order(jobs: Iterator[Future[str | None]], ahead: int) -> Iterator[str | None]:
+    """Results of jobs, so many of which are begun before their turn: sources may be large."""
+    waiting = deque(itertools.islice(jobs, ahead))
+    while waiting:
+        yield waiting.popleft().result()
+        waiting.extend(itertools.islice(jobs, 1))
 
 
 def _mark(filled: Bools, rows: list[int], images: Images) -> None:

@@ -45,6 +45,9 @@ def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
        says the same once more (C.8.11.3), so it does not count.
     5. Scaled to 0 to 255 and rounded.
 
+    pydicom's own functions for steps 2 and 3 are not used: of an 8-bit table they read the first
+    256 entries only, of a 12-bit Modality LUT none, and values between whole numbers are cut off.
+
     Colours (``RGB``, ``YBR_FULL``, 8 bit) are taken as they are. Pixel spacing, aspect ratio,
     padding values, overlays and shutters do not count.
 
@@ -203,7 +206,7 @@ def _number(dataset: Any, name: str) -> float | None:
     value = dataset.get(name)
     if value is None or value == "":
         return None
-    found = float(value if isinstance(value, float | int | str) else value[0])
-    if not math.isfinite(found):
-        raise DataError(f"its {name} is {found}")
-    return found
+    number = float(value if isinstance(value, float | int | str) else value[0])
+    if not math.isfinite(number):
+        raise DataError(f"its {name} is {number}")
+    return number

@@ -74,15 +74,20 @@ def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
                     continue
                 name = prefix + entry.name
                 if entry.is_symlink():
-                    _check_link(name, Path(entry.path), real)
+                    check_link(name, Path(entry.path), real)
                 yield name, entry
                 if entry.is_dir():
                     waiting.append(f"{name}/")
 
 
-def _check_link(name: str, link: Path, root: Path) -> None:
-    target = link.resolve()
-    if not (target.is_relative_to(root) and target.is_file()):
+def check_link(name: str, file: Path, root: Path) -> None:
+    """Check that a file lies in a folder, links followed.
+
+    Raises:
+        DataError: If it is a link to elsewhere, to a folder or to nothing.
+    """
+    target = file.resolve()
+    if not (target.is_relative_to(root.resolve()) and target.is_file()):
         raise DataError(
             f"{root}: {name} is a link to {target}; only links to files inside the folder are "
             "followed: copy it with its links resolved (cp -rL)"

@@ -10,10 +10,8 @@ log = logging.getLogger(__name__)
 
 TOLD = 10
 """How many files, lines or patients a message names."""
-
 NOTED = 100
 """How many excluded files of a kind the notes of a large dataset name."""
-
 WORDS = {
     "duplicate_rows": "rows of the table that repeat another one are left out",
     "unlisted": "image files are left out, as no table names them where they lie",

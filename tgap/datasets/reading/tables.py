@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tgap.core.errors import DataError, nearest
+from tgap.datasets.reading.listing import check_link
 from tgap.datasets.reading.notes import first
 
 SUFFIXES = (".csv", ".jsonl")
@@ -239,11 +240,7 @@ def find_csv(folder: Path, name: str) -> Path | None:
     """
     for file in (folder / name, folder / f"{name}.gz"):
         if file.is_file():
-            if not file.resolve().is_relative_to(folder.resolve()):
-                raise DataError(
-                    f"{file} is a link to {file.resolve()}; only links to files inside the folder "
-                    "are followed: copy it with its links resolved (cp -rL)"
-                )
+            check_link(file.name, file, folder)
             return file
     return None
 
