@@ -1,4 +1,4 @@
-"""Hydra's overrides on a command line: the argument that takes them, and their completion.
+"""What commands share: Hydra's overrides, with their completion, and the flags beside them.
 
 Groups, options and keys come from Hydra's own completion, so configs of ``--config-dir`` and the
 keys of the components that the line has chosen so far are offered too. Choices and booleans are
@@ -8,6 +8,7 @@ added from the components' fields, which Hydra's schema does not know.
 import dataclasses
 import typing
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from tgap.core.component import Checked
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
+
+
+PATH = click.Path(path_type=Path)
+
+
+multirun_flag = click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
 
 
 def takes_overrides(callback: Callback) -> Callback:

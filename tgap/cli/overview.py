@@ -122,8 +122,8 @@ def _default(field: "dataclasses.Field[Any]") -> str:
 def _meaning(field: "dataclasses.Field[Any]") -> str:
     """A setting's help, with the values that it may take unless they stand there already."""
     meaning, choices = field.metadata["help"], field.metadata["choices"] or ()
-    known = all(choice in meaning for choice in choices)
-    return meaning if known else f"{meaning} ({', '.join(choices)})"
+    named = all(choice in meaning for choice in choices)
+    return meaning if named else f"{meaning} ({', '.join(choices)})"
 
 
 def _parts(cls: type[Component], group: str, name: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from tgap.cli.overrides import takes_overrides
+from tgap.cli.overrides import multirun_flag, takes_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core.errors import ConfigError
 from tgap.core.files import home_folder
@@ -40,7 +40,7 @@ def _refused(context: click.Context, option: click.Parameter, value: str | None)
 
 @click.command(cls=_KeepsWords, add_help_option=False)
 @takes_overrides
-@click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
+@multirun_flag
 @click.option(
     "-c", "--cfg", type=click.Choice(["job", "hydra", "all"]), help="print the configuration only"
 )
