@@ -49,11 +49,11 @@ def evaluate(*words: object) -> int:
 
 def recorded(home: Path) -> dict:
     (journal,) = (home / "journal").glob("single/*/journal.jsonl")
-    found = {}
+    metrics = {}
     for line in journal.read_text().splitlines():
         event = json.loads(line)
-        found |= {name: float(value) for name, value in event.get("values", {}).items()}
-    return found
+        metrics |= {name: float(value) for name, value in event.get("values", {}).items()}
+    return metrics
 
 
 def test_two_folders_give_the_whole_evaluation(folders, home, capsys):
@@ -95,13 +95,13 @@ def test_without_labels_fidelity_and_memorisation_are_left(folders, home, capsys
 def test_a_table_brings_patients_and_findings(folders, tmp_path):
     real, synthetic, _ = folders
     files = sorted(str(p.relative_to(synthetic)) for p in synthetic.rglob("*.png"))
-    with (synthetic / "said.csv").open("w", newline="") as file:
+    with (synthetic / "table.csv").open("w", newline="") as file:
         rows = [(f, Path(f).parent, i % 50, "x") for i, f in enumerate(files)]
         csv.writer(file).writerows([("file", "label", "patient", "findings"), *rows])
-    words = evaluation_overrides(real, synthetic / "said.csv", None, 32, "grey", [])
-    (synthetic / "said.csv").unlink()
+    words = evaluation_overrides(real, synthetic / "table.csv", None, 32, "grey", [])
+    (synthetic / "table.csv").unlink()
     generator_words = [word for word in words if word.startswith("generator.images")]
-    assert "generator.images.table='said.csv'" in generator_words
+    assert "generator.images.table='table.csv'" in generator_words
     assert "generator.images.patient_column='patient'" in generator_words
     assert "generator.images.findings_column='findings'" in generator_words
 
@@ -152,9 +152,9 @@ def test_wrong_words_are_told(folders, home, tmp_path, capsys):
         Image.new("L", (32, 32)).save(tmp_path / "other" / name / "1.png")
         Image.new("L", (32, 32), 99).save(tmp_path / "other" / name / "2.png")
     assert evaluate("--real", real, "--synthetic", tmp_path / "other", "--size", 32) == 2
-    told = capsys.readouterr().err
-    assert "generator.images must have the dataset's labels by name (even, odd)" in told
-    assert "got cat, dog" in told
+    err = capsys.readouterr().err
+    assert "generator.images must have the dataset's labels by name (even, odd)" in err
+    assert "got cat, dog" in err
 
 
 def test_copies_of_the_real_test_set_are_told(folders, home, capsys):
@@ -172,9 +172,9 @@ def test_copies_of_the_real_test_set_are_told(folders, home, capsys):
 def test_tuning_images_among_the_real_ones_are_refused(folders, home, capsys):
     real, synthetic, _ = folders
     assert evaluate("--real", real, "--synthetic", synthetic, "--tuning", real, "--size", 32) == 2
-    told = capsys.readouterr().err
-    assert "images of generator.tuned_on (--tuning) are among the" in told
-    assert "leave them out of the dataset" in told
+    err = capsys.readouterr().err
+    assert "images of generator.tuned_on (--tuning) are among the" in err
+    assert "leave them out of the dataset" in err
 
 
 def test_too_few_real_images_are_told(tmp_path, folders, home, capsys):

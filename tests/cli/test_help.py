@@ -22,10 +22,10 @@ def test_every_command_is_listed_and_lists_its_flags(capsys: pytest.CaptureFixtu
     text = shown("--help", capsys)
     for name, subcommand in commands.commands.items():
         assert f"\n  {name} " in text
-        its_help = shown(f"{name} -h", capsys)
+        details = shown(f"{name} -h", capsys)
         for option in subcommand.params:
             if isinstance(option, click.Option) and not option.hidden:
-                assert option.opts[-1] in its_help
+                assert option.opts[-1] in details
 
 
 def test_the_command_alone_shows_its_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tgap.cli.overrides import takes_overrides
+from tgap.cli.overrides import PATH, multirun_flag, takes_overrides
 from tgap.cli.run import run_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core.errors import ConfigError
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tgap.composition.config import Run
 
 log = logging.getLogger(__name__)
-PATH = click.Path(path_type=Path)
 TRAIN_SHARE = 2 / 3
 """At most so many of the synthetic images are trained on, the others are tested on."""
 POOL, TUNING_POOL = 0.2, 0.1
@@ -161,13 +160,13 @@ def _budget(most: int, real_train: float) -> list[str]:
 )
 @click.option("--size", type=int, default=64, help="height and width of all images")
 @click.option("--color", type=click.Choice(["grey", "rgb"]), default="grey")
-@click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
+@multirun_flag
 def evaluate(
     overrides: tuple[str, ...],
     config_dir: str | None,
     multirun: bool,
     real: Path | None,
-    **sides: Any,
+    **settings: Any,
 ) -> int:
     """Score a synthetic set made elsewhere.
 
@@ -178,5 +177,5 @@ def evaluate(
     if real is None and not any(word.startswith("dataset=") for word in overrides):
         raise ConfigError("--real must name a folder of real images, or dataset= a dataset")
     log_to_terminal()
-    words = evaluation_overrides(real, overrides=overrides, config_dir=config_dir, **sides)
+    words = evaluation_overrides(real, overrides=overrides, config_dir=config_dir, **settings)
     return run_overrides(words, multirun, config_dir)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tgap.cli.overrides import takes_overrides
+from tgap.cli.overrides import PATH, takes_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core.errors import ConfigError, TgapError
 from tgap.core.files import home_folder
@@ -16,7 +16,6 @@ from tgap.core.words import word, words_of
 if TYPE_CHECKING:
     from tgap.composition.config import Run
 
-PATH = click.Path(path_type=Path)
 SIZE = "SIZE"
 """Stands for a size that only the run's generator knows."""
 

@@ -1,4 +1,4 @@
-"""Hydra's overrides on a command line: the argument that takes them, and their completion.
+"""What commands share: Hydra's overrides, with their completion, and the flags beside them.
 
 Groups, options and keys come from Hydra's own completion, so configs of ``--config-dir`` and the
 keys of the components that the line has chosen so far are offered too. Choices and booleans are
@@ -8,6 +8,7 @@ added from the components' fields, which Hydra's schema does not know.
 import dataclasses
 import typing
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tgap.core.component import Checked
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
+PATH = click.Path(path_type=Path)
+multirun_flag = click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
 
 
 def takes_overrides(callback: Callback) -> Callback:
@@ -87,7 +90,8 @@ def _query(hydra: "Hydra", overrides: Sequence[str], word: str) -> list[str]:
             )
         except HydraException:  # another word is wrong; the groups are there all the same
             return words
-        words += _values(config, word) or _keys(config, engine._get_matches(config, word))
+        values = _values(config, word) if "=" in word else []
+        words += values or _keys(config, engine._get_matches(config, word))
     return [name for name in words if word.startswith("hydra") or not name.startswith("hydra")]
 
 
@@ -116,38 +120,28 @@ def _keys(config: "DictConfig", matches: Iterable[str]) -> list[str]:
 def _values(config: Any, word: str) -> list[str]:
     """The values that the field of ``key=...`` may take; none if they are not a few."""
     from tgap.composition.config import Run
+    from tgap.composition.fields import parts_of
 
-    key, equals, _ = word.partition("=")
+    key, _, _ = word.partition("=")
     *path, name = key.split(".")
     cls: type[Checked] | None = Run
     for part in path:
         config = config.get(part)
         if config is None or cls is None:
             return []
-        cls = _component(config["_target_"]) if "_target_" in config else _part(cls, part)
-    if not equals or cls is None:
+        target = config.get("_target_")
+        cls = _components().get(target) if target else parts_of(cls).get(part)
+    if cls is None:
         return []
     choices = {f.name: f.metadata.get("choices") for f in dataclasses.fields(cls)}
-    values = choices.get(name) or ()
-    if name in choices and typing.get_type_hints(cls)[name] is bool:
-        values = ("false", "true")
+    is_bool = name in choices and typing.get_type_hints(cls)[name] is bool
+    values = ("false", "true") if is_bool else choices.get(name) or ()
     return [text for value in values if (text := f"{key}={value}").startswith(word)]
 
 
-def _part(cls: "type[Checked]", name: str) -> "type[Checked] | None":
-    """The class of plain settings in a field."""
-    factories = {f.name: f.default_factory for f in dataclasses.fields(cls)}
-    part = factories.get(name)
-    return part if isinstance(part, type) and dataclasses.is_dataclass(part) else None
+def _components() -> "dict[str, type[Checked]]":
+    """All components by their ``_target_``: nothing that a config names is imported."""
+    from tgap.composition.registry import GROUPS, component_class, names
 
-
-def _component(target: str) -> "type[Checked] | None":
-    """The component of this path, looked up among those that exist: nothing is imported."""
-    from tgap.composition import registry
-
-    for group in registry.GROUPS:
-        for name in registry.names(group):
-            cls = registry.component_class(group, name)
-            if target == f"{cls.__module__}.{cls.__qualname__}":
-                return cls
-    return None
+    classes = [component_class(group, name) for group in GROUPS for name in names(group)]
+    return {f"{cls.__module__}.{cls.__qualname__}": cls for cls in classes}

@@ -13,19 +13,9 @@ from tgap.core.component import Checked, Component
 from tgap.core.words import word
 
 FIRST = (
-    "size",
-    "seed",
-    "selector",
-    "finetuner",
-    "dataset",
-    "generator",
-    "budget.steps",
-    "budget.train_per_label",
-    "budget.test_per_label",
-    "sampler.guidance",
-    "pool_size",
-    "split_seed",
-)
+    "size seed selector finetuner dataset generator budget.steps budget.train_per_label "
+    "budget.test_per_label sampler.guidance pool_size split_seed"
+).split()
 """What people change first: settings, and groups of components."""
 EXAMPLES = (
     "tgap run size=200 selector=clip_spectral",
@@ -36,49 +26,41 @@ WIDEST = 46
 """Characters of ``key=default`` that its meaning still stands beside."""
 
 
-def write_start(run: click.Command, context: click.Context, text: click.HelpFormatter) -> None:
-    """Write what people change first, the options of the run's groups, and examples."""
-    run.format_usage(context, text)
-    defaults = _defaults()
-    rows = _settings(Run, "")
+def write_start(context: click.Context, text: click.HelpFormatter) -> None:
+    """Write what people change first, the options of the run's groups, and examples: a screen."""
+    context.command.format_usage(context, text)
+    defaults, rows = _defaults(), _settings(Run, "")
     for group in set(FIRST) & set(GROUPS):
         meaning = _summary(GROUPS[group]).partition(":")[0]
         rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
     with text.section("What people change first (for everything: tgap run --help all)"):
         text.write_dl([rows[name] for name in FIRST])
+    names = {group: dict.fromkeys([*first, *options(group)]) for group, first in defaults.items()}
     with text.section("Components and presets (group=option), the default first"):
-        text.write_dl(
-            [
-                (group, ", ".join(dict.fromkeys([*chosen, *options(group)])))
-                for group, chosen in defaults.items()
-            ]
-        )
+        text.write_dl([(group, ", ".join(allowed)) for group, allowed in names.items()])
     with text.section("Examples"):
         text.write("".join(f"  {example}\n" for example in EXAMPLES))
-    shown = [p for p in run.params if isinstance(p, click.Option) and not p.hidden]
+    flags = [p for p in context.command.params if isinstance(p, click.Option) and not p.hidden]
     text.write_paragraph()
-    text.write_text(f"Flags: {', '.join(flag.opts[-1] for flag in shown)}")
+    text.write_text(f"Flags: {', '.join(flag.opts[-1] for flag in flags)}")
 
 
-def write_all(run: click.Command, context: click.Context, text: click.HelpFormatter) -> None:
+def write_all(context: click.Context, text: click.HelpFormatter) -> None:
     """Write every flag, every setting, and every component with its settings and parts."""
-    run.format_usage(context, text)
-    run.format_options(context, text)
+    context.command.format_usage(context, text)
+    context.command.format_options(context, text)
     rows = _settings(Run, "")
     rows = {name: rows[name] for name in FIRST if name in rows} | rows
     with text.section("Settings (key=value, several values with commas and -m)"):
         text.write_dl([*rows.values()], col_max=WIDEST)
-    groups_of: dict[type[Component], list[str]] = {}
-    for group, base in GROUPS.items():
-        groups_of.setdefault(base, []).append(group)
-    for base, groups in groups_of.items():
-        first, *others = (f"{_spelled(group)}=" for group in groups)
-        with text.section(first):
-            also = f"; also behind {', '.join(others)}" if others else ""
+    for base in dict.fromkeys(GROUPS.values()):
+        first, *others = (group for group in GROUPS if GROUPS[group] is base)
+        with text.section(f"{_spelled(first)}="):
+            also = f"; also for {', '.join(map(_spelled, others))}" if others else ""
             text.write_text(_summary(base) + also)
-            _write_options(groups[0], text)
+            _write_options(first, text)
     with text.section("profile="):
-        text.write_text("Many settings at once.")
+        text.write_text("Many settings at once")
         _write_options("profile", text)
 
 
@@ -136,8 +118,8 @@ def _default(field: "dataclasses.Field[Any]") -> str:
 def _meaning(field: "dataclasses.Field[Any]") -> str:
     """A setting's help, with the values that it may take unless they stand there already."""
     meaning, choices = field.metadata["help"], field.metadata["choices"] or ()
-    known = all(choice in meaning for choice in choices)
-    return meaning if known else f"{meaning} ({', '.join(choices)})"
+    named = all(choice in meaning for choice in choices)
+    return meaning if named else f"{meaning} ({', '.join(choices)})"
 
 
 def _parts(cls: type[Component], group: str, name: str) -> list[tuple[str, str]]:

@@ -6,34 +6,30 @@ from typing import Any
 
 import click
 
-from tgap.cli.overrides import takes_overrides
+from tgap.cli.overrides import multirun_flag, takes_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core.errors import ConfigError
 from tgap.core.files import home_folder
 
-EXTENT = "tgap.help"
-"""How much of the help is asked for: ``all``, or else what matters most."""
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 
-class _RunCommand(click.Command):
-    """Keeps the words as they were typed, for Hydra; its help says what there is to choose."""
+class _KeepsWords(click.Command):
+    """A command that is given its words as they were typed, too: Hydra reads them itself."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         ctx.obj = list(args)
         return super().parse_args(ctx, args)
 
-    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        from tgap.cli import overview
-
-        write = overview.write_all if ctx.meta[EXTENT] == "all" else overview.write_start
-        write(self, ctx, formatter)
-
 
 def _help(context: click.Context, option: click.Parameter, extent: str | None) -> None:
     if extent is not None and not context.resilient_parsing:
-        context.meta[EXTENT] = extent
-        click.echo(context.get_help())
+        from tgap.cli import overview
+
+        text = context.make_formatter()
+        write = overview.write_all if extent == "all" else overview.write_start
+        write(context, text)
+        click.echo(text.getvalue(), nl=False)
         context.exit()
 
 
@@ -42,9 +38,9 @@ def _refused(context: click.Context, option: click.Parameter, value: str | None)
         raise ConfigError("--experimental-rerun reads a pickle, which can run code; it is off")
 
 
-@click.command(cls=_RunCommand, add_help_option=False)
+@click.command(cls=_KeepsWords, add_help_option=False)
 @takes_overrides
-@click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
+@multirun_flag
 @click.option(
     "-c", "--cfg", type=click.Choice(["job", "hydra", "all"]), help="print the configuration only"
 )
