@@ -5,7 +5,7 @@ import functools
 import inspect
 import logging
 import typing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tgap.composition.fields import named_parts_of, parts_of
 from tgap.composition.registry import (
@@ -17,6 +17,9 @@ from tgap.composition.registry import (
     own_components,
 )
 from tgap.core.component import Checked, Component
+
+if TYPE_CHECKING:
+    from hydra.core.config_store import ConfigNode
 
 log = logging.getLogger(__name__)
 
@@ -84,17 +87,29 @@ def register(run_class: type[Checked]) -> None:
     """Tell Hydra about every component's schema and the run's own."""
     from hydra.core.config_store import ConfigStore
 
-    store = ConfigStore.instance()
-    store.store(name="run_schema", node=schema(run_class), provider="tgap")
+    repository = ConfigStore.instance().repo
+    repository["run_schema.yaml"] = _config(run_class, "", "run_schema")
     for group in GROUPS:
+        folder = repository
+        for part in group.split("/"):
+            folder = folder.setdefault(part, {})
         for name in sorted(own_components(group).keys() & installed_components(group).keys()):
             log.warning("entry point '%s' is not used: tgap has a %s of that name", name, group)
         for name in names(group):
             if problem := load_problem(group, name):  # told again if it is chosen
                 log.warning("%s", problem)
             else:
-                node = schema(component_class(group, name), group)
-                store.store(group=group, name=name, node=node, provider="tgap")
+                folder[f"{name}.yaml"] = _config(component_class(group, name), group, name)
+
+
+@functools.cache
+def _config(cls: Any, group: str, name: str) -> "ConfigNode":
+    """As Hydra's store keeps it; Hydra copies it before each use."""
+    from hydra.core.config_store import ConfigNode
+    from omegaconf import OmegaConf
+
+    node = OmegaConf.structured(schema(cls, group))
+    return ConfigNode(f"{name}.yaml", node, group or None, package=None, provider="tgap")
 
 
 def data_of(value: Checked) -> dict[str, Any]:
