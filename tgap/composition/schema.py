@@ -83,7 +83,7 @@ def _open(field: Any, hint: Any) -> Any:
     )
 
 
-def register(run_class: type[Checked]) -> None:
+def register(run_class: Any) -> None:
     """Tell Hydra about every component's schema and the run's own."""
     from hydra.core.config_store import ConfigStore
 
@@ -99,11 +99,12 @@ def register(run_class: type[Checked]) -> None:
             if problem := load_problem(group, name):  # told again if it is chosen
                 log.warning("%s", problem)
             else:
-                folder[f"{name}.yaml"] = _config(component_class(group, name), group, name)
+                cls: Any = component_class(group, name)
+                folder[f"{name}.yaml"] = _config(cls, group, name)
 
 
 @functools.cache
-def _config(cls: Any, group: str, name: str) -> "ConfigNode":
+def _config(cls: type, group: str, name: str) -> "ConfigNode":
     """As Hydra's store keeps it; Hydra copies it before each use."""
     from hydra.core.config_store import ConfigNode
     from omegaconf import OmegaConf
