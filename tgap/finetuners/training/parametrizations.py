@@ -1,6 +1,6 @@
 """Weights that are computed from what is trained.
 
-A package of its own: it imports torch, and the modules beside the components must be cheap.
+The only module here that imports torch when it is imported, so import it inside functions.
 """
 
 import torch
