@@ -120,7 +120,7 @@ def test_checks_and_forecasts_from_outside_are_told_like_a_built_ins(
     assert "3 problems" not in missing
     assert "dataset.ground: cannot read no.npy" in missing
     assert "generator.path: cannot read waves from nowhere/waves.npy" in missing
-    much = ["budget.train_per_label=1000000000", "sampler.steps=1000"]
+    much = ["budget.train_per_label=1000000000000", "sampler.steps=1000"]
     lacking = refused(tmp_path, installed, *words, *much, "dataset.count=1000000000000")
     assert "the decoded images of 'shapes' take about 1024000.0 GB" in lacking
     assert "generator 'gratings' would take an estimated" in lacking

@@ -75,24 +75,24 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
     try:
         return cls(**values)
     except ConfigError as error:
-        told = [f"{where}.{text}" if where else text for text in error.problems]
-        raise ConfigError(*told) from error
+        problems = [f"{where}.{text}" if where else text for text in error.problems]
+        raise ConfigError(*problems) from error
     except TypeError as error:
         raise ConfigError(f"{where or cls.__name__}: {error}") from error
 
 
 def build_parts(cls: type[Checked], data: Mapping[str, Any]) -> dict[str, Any]:
     """The components and settings of a dataclass that are sound, whatever is wrong with others."""
-    found: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
     for name, part in parts_of(cls).items():
         with contextlib.suppress(ConfigError):
-            found[name] = build(part, data[name], name)
+            parts[name] = build(part, data[name], name)
     for name, base in named_parts_of(cls).items():
-        found[name] = {}
+        parts[name] = {}
         for own, part in data[name].items():
             with contextlib.suppress(ConfigError):
-                found[name][own] = build(base, part, f"{name}.{own}")
-    return found
+                parts[name][own] = build(base, part, f"{name}.{own}")
+    return parts
 
 
 def _is_chosen(part: Any) -> bool:
@@ -104,7 +104,7 @@ def _values(
     cls: type[Checked], data: Mapping[str, Any], where: str
 ) -> tuple[dict[str, Any], list[str]]:
     """A dataclass's field values, the components in them built, and what is wrong with the rest."""
-    known = {f.name for f in dataclasses.fields(cls)}
+    names = {f.name for f in dataclasses.fields(cls)}
     parts, several, hints = parts_of(cls), named_parts_of(cls), typing.get_type_hints(cls)
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -113,8 +113,8 @@ def _values(
         if key in ("_target_", "defaults"):
             continue
         try:
-            if key not in known:
-                problems.append(f"unknown key '{path}'{nearest(key, sorted(known))}")
+            if key not in names:
+                problems.append(f"unknown key '{path}'{nearest(key, sorted(names))}")
             elif key in parts and (value is not None or not is_optional(cls, key)):
                 values[key] = build(parts[key], value, path)
             elif typing.get_origin(hints[key]) is dict and not isinstance(value, Mapping):

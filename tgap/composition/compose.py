@@ -101,8 +101,8 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
             remaining = kept
         except UnknownKeyError as unknown:
             others = [o for o in remaining if key_of(o) != unknown.key]
-            told = _unknown_key(hydra, unknown.key, others)
-            raise ConfigError(*problems, told) from unknown
+            problem = _unknown_key(hydra, unknown.key, others)
+            raise ConfigError(*problems, problem) from unknown
     try:
         run = build_run(config)
     except ConfigError as error:
@@ -199,8 +199,8 @@ def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
     try:
         config = _composed(hydra, overrides)
     except (ConfigError, UnknownKeyError, WrongValueError):
-        return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
+        return f"unknown key '{key}'"  # another override is wrong too, so the level is not keys
     level = OmegaConf.select(config, head) if head else config
-    known = [str(name) for name in level if name != "_target_"] if hasattr(level, "keys") else []
-    known += [] if head else ["profile"]
-    return f"unknown key '{key}'{nearest(last, sorted(known))}"
+    keys = [str(name) for name in level if name != "_target_"] if hasattr(level, "keys") else []
+    keys += [] if head else ["profile"]
+    return f"unknown key '{key}'{nearest(last, sorted(keys))}"

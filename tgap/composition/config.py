@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tgap.classifiers.base import Classifier
-from tgap.core.component import Component, option
+from tgap.core.component import Component, option, walk
 from tgap.core.errors import TgapError
 from tgap.core.seeding import rng_for, seed_for
 from tgap.core.settings import Budget, ClipWeights, Sampler, Seeds, Splitting, Storage, Tracking
@@ -67,34 +67,31 @@ class Run(Splitting):
 
     def problems(self) -> list[str]:
         """Combinations that cannot work."""
-        found = super().problems()
+        problems = super().problems()
         if self.finetuner.tunes and not self.generator.tunable:
-            found.append(
+            problems.append(
                 f"finetuner '{self.finetuner.title()}' cannot tune generator "
                 f"'{self.generator.title()}'; choose finetuner=none or another generator"
             )
-        found += self._scheduler_problems() + self._prompt_problems() + self._evaluator_problems()
+        problems += self._scheduler_problems() + self._prompt_problems() + self._embedder_problems()
         if not self.dataset.domain:
-            found.append("dataset.domain must name what the images show, for the prompts; got ''")
-        embedder = self.selector.embedder_used()
-        if embedder is not None and embedder.uses_classifier and not self.classifier.has_features:
-            found.append(
-                f"selector.embedder '{embedder.title()}' takes the features of the run's "
-                f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
+            problems.append(
+                "dataset.domain must name what the images show, for the prompts; got ''"
             )
-        return found
+        return problems
 
     def _scheduler_problems(self) -> list[str]:
         """Samplers that the generator cannot be drawn from with."""
         if not isinstance(self.generator, Pretrained):
             return []
-        allowed, told = self.generator.schedulers, {"sampler.scheduler": self.sampler.scheduler}
+        schedulers = {"sampler.scheduler": self.sampler.scheduler} | self.finetuner.schedulers()
         if self.finetuner.prior_images():
-            told["prior_sampler.scheduler"] = self.prior_sampler.scheduler
+            schedulers["prior_sampler.scheduler"] = self.prior_sampler.scheduler
+        allowed = self.generator.schedulers
         return [
             f"{name} must be {' or '.join(allowed)} with generator '{self.generator.title()}', "
             f"got '{scheduler}'"
-            for name, scheduler in (told | self.finetuner.schedulers()).items()
+            for name, scheduler in schedulers.items()
             if scheduler not in allowed
         ]
 
@@ -103,8 +100,8 @@ class Run(Splitting):
         if not self.finetuner.whole_prompts:
             return []
         uses = ("tuning", "generation")
-        told = [self.prompts.text(use, "domain", "label") for use in uses]
-        if told[0] == told[1] and not any(self.prompts.names_findings(use) for use in uses):
+        texts = {self.prompts.text(use, "domain", "label") for use in uses}
+        if len(texts) == 1 and not any(self.prompts.names_findings(use) for use in uses):
             return []
         return [
             f"finetuner '{self.finetuner.title()}' learns a word for each tuning prompt and can "
@@ -112,15 +109,15 @@ class Run(Splitting):
             "findings; choose prompts=template, or another finetuner"
         ]
 
-    def _evaluator_problems(self) -> list[str]:
-        """Evaluators whose embedder takes features that the classifier has not."""
+    def _embedder_problems(self) -> list[str]:
+        """Embedders that take features which the classifier has not."""
+        if self.classifier.has_features:
+            return []
         return [
-            f"evaluators.{name}.embedder '{embedder.title()}' takes the features of the run's "
-            f"classifier, and '{self.classifier.title()}' has none; choose another of the two"
-            for name, evaluator in self.evaluators.items()
-            if isinstance(embedder := getattr(evaluator, "embedder", None), Embedder)
-            and embedder.uses_classifier
-            and not self.classifier.has_features
+            f"{path} '{part.title()}' takes the features of the run's classifier, and "
+            f"'{self.classifier.title()}' has none; choose another of the two"
+            for path, part in walk(self.components())
+            if isinstance(part, Embedder) and part.uses_classifier
         ]
 
     @property

@@ -22,13 +22,13 @@ def parts_of(cls: type[Checked]) -> dict[str, type[Checked]]:
 
 def named_parts_of(cls: type[Checked]) -> dict[str, type[Component]]:
     """Fields that hold any number of components by name: ``dict[str, <base>]``."""
-    found = {}
+    parts = {}
     for name, hint in typing.get_type_hints(cls).items():
         if typing.get_origin(hint) is dict:
             element = typing.get_args(hint)[1]
             if inspect.isclass(element) and issubclass(element, Component):
-                found[name] = element
-    return found
+                parts[name] = element
+    return parts
 
 
 def is_optional(cls: type[Checked], name: str) -> bool:

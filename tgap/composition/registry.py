@@ -132,13 +132,13 @@ def _loaded(group: str, entry_point: EntryPoint) -> type[Component]:
         raise ConfigError(
             f"{where} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall it"
         ) from error
-    found = require_component(cls, GROUPS[group], where)
-    if found.stem() != entry_point.name:
+    component = require_component(cls, GROUPS[group], where)
+    if component.stem() != entry_point.name:
         raise ConfigError(
-            f"{where} leads to the class {found.__name__}, whose stem is '{found.stem()}'; "
+            f"{where} leads to the class {component.__name__}, whose stem is '{component.stem()}'; "
             "entry point and stem must be the same"
         )
-    return found
+    return component
 
 
 def load_problem(group: str, name: str) -> ConfigError | None:

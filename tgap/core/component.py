@@ -100,12 +100,12 @@ class Checked:
 
     def identity(self) -> dict[str, Any]:
         """The fields that change the result, nested ones included, as JSON types."""
-        found: dict[str, Any] = {}
+        identity: dict[str, Any] = {}
         for f in dataclasses.fields(self):
             if f.metadata.get("in_key", True):
                 value = getattr(self, f.name)
-                found[f.name] = value.identity() if isinstance(value, Checked) else value
-        return found
+                identity[f.name] = value.identity() if isinstance(value, Checked) else value
+        return identity
 
 
 @dataclass(kw_only=True)

@@ -26,12 +26,12 @@ def words_of(dataset: Component, node: str, left_out: Sequence[str] = ()) -> lis
         node: Where, such as ``dataset.real``.
         left_out: Settings that are not told.
     """
-    found = [f"{node.replace('.', '/')}={dataset.stem()}"]
+    words = [f"{node.replace('.', '/')}={dataset.stem()}"]
     for field in dataclasses.fields(dataset):
         value = getattr(dataset, field.name)
         if field.name not in ("name", *left_out) and value not in (field.default, None, []):
-            found.append(f"{node}.{field.name}={word(value)}")
-    return found
+            words.append(f"{node}.{field.name}={word(value)}")
+    return words
 
 
 def word(value: Any) -> str:

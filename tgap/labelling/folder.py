@@ -57,8 +57,8 @@ class Scored:
     @property
     def confidence(self) -> Floats:
         """``(M,)``, the largest score."""
-        found: Floats = self.scores.max(axis=1)
-        return found
+        largest: Floats = self.scores.max(axis=1)
+        return largest
 
     def likeliest(self, row: int) -> str:
         """The label with the largest score."""
@@ -115,65 +115,76 @@ def summary(about: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def require_every_label(found: Scored, floor: float) -> None:
+def require_every_label(scored: Scored, floor: float) -> None:
     """See that each label has an image.
 
     Raises:
         DataError: If one has none, with the counts.
     """
-    counts = found.given.sum(axis=0)
+    counts = scored.given.sum(axis=0)
     if counts.all():
         return
-    told = ", ".join(
+    counts_in_words = ", ".join(
         f"{name} {count} (largest score {top:.3f})"
         for name, count, top in zip(
-            found.label_names, counts, found.scores.max(axis=0), strict=True
+            scored.label_names, counts, scored.scores.max(axis=0), strict=True
         )
     )
     raise DataError(
-        f"every label must have an image, but with the floor {floor:g} the {len(found.files)} "
-        f"images get: {told}; lower --floor, or add images of it"
+        f"every label must have an image, but with the floor {floor:g} the {len(scored.files)} "
+        f"images get: {counts_in_words}; lower --floor, or add images of it"
     )
 
 
-def write_labelled(folder: Path, source: Path, found: Scored, about: Mapping[str, Any]) -> None:
+def write_labelled(folder: Path, source: Path, labelled: Scored, about: Mapping[str, Any]) -> None:
     """Fill the folder: images, tables, picture, and what they came from."""
     (folder / "images").mkdir()
-    kept, score_names = found.kept, [f"score_{name}" for name in found.label_names]
+    kept, score_names = labelled.kept, [f"score_{name}" for name in labelled.label_names]
     given, left = np.flatnonzero(kept).tolist(), np.flatnonzero(~kept).tolist()
     for row in given:
-        copy = folder / "images" / found.files[row]
+        copy = folder / "images" / labelled.files[row]
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / found.files[row], copy)  # with its time, by which it is recognised
+        shutil.copy2(source / labelled.files[row], copy)  # with its time, by which it is recognised
 
     def scored(row: int) -> list[str]:
-        return [f"{score:.6f}" for score in (found.confidence[row], *found.scores[row])]
+        return [f"{score:.6f}" for score in (labelled.confidence[row], *labelled.scores[row])]
 
     def labels(row: int) -> str:
-        held = np.flatnonzero(found.given[row])
-        return SEPARATOR.join(found.label_names[label] for label in held)
+        held = np.flatnonzero(labelled.given[row])
+        return SEPARATOR.join(labelled.label_names[label] for label in held)
 
     write_csv(
         folder / "images" / TABLE,
         ["file", "label", "confidence", *score_names],
-        ([found.files[row], labels(row), *scored(row)] for row in given),
+        ([labelled.files[row], labels(row), *scored(row)] for row in given),
     )
     unsure = [
-        [found.files[row], "no label reaches the floor alone", found.likeliest(row), *scored(row)]
+        [
+            labelled.files[row],
+            "no label reaches the floor alone",
+            labelled.likeliest(row),
+            *scored(row),
+        ]
         for row in left
     ]
     empty = [""] * (2 + len(score_names))
-    unreadable = [[name, reason, *empty] for name, reason in found.unreadable.items()]
+    unreadable = [[name, reason, *empty] for name, reason in labelled.unreadable.items()]
     write_csv(
         folder / "left_out.csv",
         ["file", "reason", "likeliest", "confidence", *score_names],
         [*unsure, *unreadable],
     )
     captions = [
-        f"{found.likeliest(row)} {found.confidence[row]:.2f}" for row in range(len(found.files))
+        f"{labelled.likeliest(row)} {labelled.confidence[row]:.2f}"
+        for row in range(len(labelled.files))
     ]
     draw_doubtful(
-        found.images, captions, found.confidence, kept, about["floor"], folder / "doubtful.png"
+        labelled.images,
+        captions,
+        labelled.confidence,
+        kept,
+        about["floor"],
+        folder / "doubtful.png",
     )
     write_json(folder / "label.json", about)
     text = _README.format(summary=summary(about), table=TABLE, learned=FILE)

@@ -99,20 +99,20 @@ def label_folder(
     scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), figures)
     exclusive = bool((data.labels.sum(axis=1) == 1).all())
     given = labels_given(scores, floor, exclusive)
-    found = Scored(names, figures, scores, given, data.label_names, unreadable)
-    require_every_label(found, floor)
+    scored = Scored(names, figures, scores, given, data.label_names, unreadable)
+    require_every_label(scored, floor)
     about = {
         "floor": floor,
         "exclusive": exclusive,
-        **_counted(found),
+        **_counted(scored),
         "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
         **_learned_from(run, prepared_data.dataset),
         "read_as": {"size": size, "color": color, "fit": fit},
     }
     with whole_folder(out, "labelled images") as folder:
-        write_labelled(folder, images, found, about)
-        told = {key: about[key] for key in ("dataset", "protocol", "splitting")}
-        write_learned(folder / "images", run.dataset, data, rows, told)
+        write_labelled(folder, images, scored, about)
+        origin = {key: about[key] for key in ("dataset", "protocol", "splitting")}
+        write_learned(folder / "images", run.dataset, data, rows, origin)
     return about
 
 
@@ -210,9 +210,9 @@ def _check_labels(data: ImageSet) -> None:
 def _train(run: Run, data: ImageSet, rows: Indices, folder: Path) -> None:
     """Fit the labeller, and score the patients that it has not seen."""
     rng = rng_for("label", run.seed, "patients")
-    known = data.without_images().take(rows)
-    held_back = held_back_patients(known, MEASURED, rng)
-    seen = known.take(np.flatnonzero(~held_back))
+    learnable_images = data.without_images().take(rows)
+    held_back = held_back_patients(learnable_images, MEASURED, rng)
+    seen = learnable_images.take(np.flatnonzero(~held_back))
     for name, count in seen.label_counts().items():
         if count in (0, len(seen)):
             raise DataError(
@@ -237,22 +237,22 @@ def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> d
         right = float((given & labels).sum() / given.sum()) if given.any() else None
         reached = float(given.any(axis=1).mean())
         rows.append({"floor": floor, "reached": reached, "right": right})
-    found = {
+    measures = {
         "auroc": macro_auroc(scores, labels),
         "accuracy": accuracy(scores, labels),
         "balanced_accuracy": balanced_accuracy(scores, labels),
     }
-    known = {name: None if np.isnan(value) else value for name, value in found.items()}
-    return {**labeller.read_json("images.json"), **known, "floors": rows}
+    defined = {name: None if np.isnan(value) else value for name, value in measures.items()}
+    return {**labeller.read_json("images.json"), **defined, "floors": rows}
 
 
-def _counted(found: Scored) -> dict[str, Any]:
+def _counted(scored: Scored) -> dict[str, Any]:
     """How many images got which label, and how many none."""
-    given = found.given.sum(axis=0)
+    given = scored.given.sum(axis=0)
     return {
-        "kept": {n: int(count) for n, count in zip(found.label_names, given, strict=True)},
-        "images": len(found.kept) + len(found.unreadable),
-        "left_out": {"unsure": int((~found.kept).sum()), "unreadable": len(found.unreadable)},
+        "kept": {n: int(count) for n, count in zip(scored.label_names, given, strict=True)},
+        "images": len(scored.kept) + len(scored.unreadable),
+        "left_out": {"unsure": int((~scored.kept).sum()), "unreadable": len(scored.unreadable)},
     }
 
 

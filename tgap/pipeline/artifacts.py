@@ -78,8 +78,8 @@ def write_images(folder: Path, data: ImageSet) -> None:
         write_array(folder / f"metadata{number}.npy", column)
     names = {"labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata}
     write_json(folder / "names.json", {key: list(value) for key, value in names.items()})
-    known = {name: rows is not None for name, rows in official.items()}
-    write_json(folder / "notes.json", {**data.notes, **known})
+    present = {name: rows is not None for name, rows in official.items()}
+    write_json(folder / "notes.json", {**data.notes, **present})
 
 
 def _is_file_of(images: Images, path: Path) -> bool:

@@ -26,15 +26,15 @@ def resized(images: Images, size: int | None, channels: int, rows: Indices | Non
     """
     chosen = np.arange(len(images)) if rows is None else rows
     height, width = (size, size) if size is not None else images.shape[1:3]
-    found = np.empty((len(chosen), height, width, channels), np.uint8)
+    made = np.empty((len(chosen), height, width, channels), np.uint8)
 
     def put(position: int) -> None:
-        found[position] = _resized(images[chosen[position]], (width, height), channels)
+        made[position] = _resized(images[chosen[position]], (width, height), channels)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for _ in pool.map(put, range(len(chosen))):
             pass
-    return found
+    return made
 
 
 def _resized(image: Images, to: tuple[int, int], channels: int) -> NDArray[np.uint8]:

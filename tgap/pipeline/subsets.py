@@ -71,15 +71,15 @@ def source_patients(images: Images, originals: ImageSet | None = None) -> Indice
         ``(N,)`` int64: equal images have equal numbers, and so have those that equal images of one
         patient among the originals.
     """
-    known: dict[bytes, int] = {}
+    numbers_of: dict[bytes, int] = {}
     if originals is not None:
         _, patient = np.unique(originals.patients, return_inverse=True)
-        known = dict(zip(image_digests(originals.images), patient.tolist(), strict=True))
-    next_number = len(known)
+        numbers_of = dict(zip(image_digests(originals.images), patient.tolist(), strict=True))
+    next_number = len(numbers_of)
     numbers = []
     for digest in image_digests(images):
-        if digest not in known:
-            known[digest] = next_number
+        if digest not in numbers_of:
+            numbers_of[digest] = next_number
             next_number += 1
-        numbers.append(known[digest])
+        numbers.append(numbers_of[digest])
     return np.array(numbers, dtype=np.int64)

@@ -87,8 +87,8 @@ def _planned(journal: Journal, chosen: Mapping[str, str]) -> list[PlannedRun]:
 
 def _value(run: PlannedRun, name: str) -> str | None:
     """A run's parameter as text, if a plan tells it."""
-    known = {"method": run.method, "size": run.size, "seed": run.seed} | dict(run.settings)
-    return None if known.get(name) is None else str(known[name])
+    values = {"method": run.method, "size": run.size, "seed": run.seed} | dict(run.settings)
+    return None if values.get(name) is None else str(values[name])
 
 
 def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:
@@ -97,11 +97,11 @@ def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], exper
             f"no run of experiment '{experiment}' was recorded; name another by --experiment, or "
             "another folder by TGAP_HOME"
         )
-    known = sorted({name for one in params for name in one})
-    unknown = [name for name in chosen if name not in known]
+    names = sorted({name for one in params for name in one})
+    unknown = [name for name in chosen if name not in names]
     if unknown:
         raise ConfigError(
-            *(f"no run has a parameter '{name}'{nearest(name, known)}" for name in unknown)
+            *(f"no run has a parameter '{name}'{nearest(name, names)}" for name in unknown)
         )
 
 
@@ -109,12 +109,12 @@ def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
     """A run's row, or its plan if it was not finished; nothing of a run that never began."""
     files = journal.folder / "files"
     try:
-        known = json.loads((files / ROW).read_text("utf-8"))
+        row = json.loads((files / ROW).read_text("utf-8"))
     except FileNotFoundError:
         return None
-    scores_key = known.pop("evaluation_key")
+    scores_key = row.pop("evaluation_key")
     if not complete(list(events)):
-        return PlannedRun(**known)
+        return PlannedRun(**row)
     metrics: dict[str, float] = {}
     for event in events:
         metrics |= event.get("values", {})
@@ -122,4 +122,4 @@ def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
     if (files / RESAMPLED).exists():
         replicates = np.load(files / RESAMPLED, allow_pickle=False)
         resampled = dict(zip(LEGS, replicates.T, strict=True))
-    return RunRow(**known, evaluation_key=scores_key, metrics=metrics, resampled=resampled)
+    return RunRow(**row, evaluation_key=scores_key, metrics=metrics, resampled=resampled)

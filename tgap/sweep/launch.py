@@ -138,15 +138,15 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    found = []
+    words = []
     for text, override in zip(
         overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True
     ):
         key, equals, value = text.partition("=")
         single = bool(equals and value.strip()) and not override.is_sweep_override()
         hydras = key.lstrip("+~").startswith("hydra")
-        found.append(f"{key}=choice({value})" if single and not hydras else text)
-    return found
+        words.append(f"{key}=choice({value})" if single and not hydras else text)
+    return words
 
 
 @contextmanager
@@ -223,8 +223,8 @@ def task(config: "DictConfig") -> Outcome:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         run, overrides = build_run(config), list(HydraConfig.get().overrides.task)
-        known = (job for job in _planned if job.run == run)
-        job = next(known, None) or planned(plan(run), overrides)
+        same = (job for job in _planned if job.run == run)
+        job = next(same, None) or planned(plan(run), overrides)
         recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
         result, row = recorder.execute(job, overrides)
         pictures = result.artifacts.pictures

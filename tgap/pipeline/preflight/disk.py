@@ -57,7 +57,7 @@ def needs(plan: Plan, store: Store) -> list[Need]:
     images, tested = data.images(), len(data.sides().real_test)
     labels = len(images.label_names)
     classifier = plan.run.classifier.stored_bytes(_kept_shape(plan, images), labels)
-    asked = [
+    sizes = [
         ("embedding", plan.embedding, _embedding(plan, images)),
         ("prior images", plan.prior, _prior(plan)),
         ("untuned parts", plan.untuned, _unchanged(plan)),
@@ -69,7 +69,7 @@ def needs(plan: Plan, store: Store) -> list[Need]:
     ]
     return [
         Need(what, spec.key, size)
-        for what, spec, size in asked
+        for what, spec, size in sizes
         if spec is not None and store.find(spec) is None
     ]
 
