@@ -149,9 +149,9 @@ def _check(table: Table, columns: Columns, separator: str, unlabelled: bool) -> 
             "rename it, for the metadata's 'file' is the image's path"
         )
     blank = "must not be empty: fill it in, or remove the rows"
-    for name in (columns.file, columns.patient):
-        if name is not None:
-            table.refuse(name, lambda cell: not cell, blank)
+    table.refuse(columns.file, lambda cell: not cell, blank)
+    if columns.patient is not None:
+        table.refuse(columns.patient, lambda cell: not cell, blank)
     if columns.label is not None and not unlabelled:
         blank += ", or, if an image may have no label, name all labels by dataset.labels"
         table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
