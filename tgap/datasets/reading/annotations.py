@@ -149,9 +149,8 @@ def _check(table: Table, columns: Columns, separator: str, unlabelled: bool) -> 
             "rename it, for the metadata's 'file' is the image's path"
         )
     blank = "must not be empty: fill it in, or remove the rows"
-    table.refuse(columns.file, lambda cell: not cell, blank)
-    if columns.patient is not None:
-        table.refuse(columns.patient, lambda cell: not cell, blank)
+    for given in filter(None, (columns.file, columns.patient)):
+        table.refuse(given, lambda cell: not cell, blank)
     if columns.label is not None and not unlabelled:
         blank += ", or, if an image may have no label, name all labels by dataset.labels"
         table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
