@@ -62,6 +62,7 @@ def write_images(folder: Path, data: ImageSet) -> None:
     scratch = sorted(folder.glob(f"{SCRATCH}*.npy"))
     whole = [path for path in scratch if _is_file_of(data.images, path)]
     if whole:
+        # Renamed, not copied: at full size the array has 100 GB.
         data.images.flush()  # type: ignore[attr-defined]
         whole[0].rename(folder / "images.npy")
     else:
@@ -74,6 +75,7 @@ def write_images(folder: Path, data: ImageSet) -> None:
     for name, rows in official.items():
         if rows is not None:
             write_array(folder / f"{name}.npy", rows)
+    # By number: a column's name may hold anything, also what no file may be called.
     for number, column in enumerate(data.metadata.values()):
         write_array(folder / f"metadata{number}.npy", column)
     names = {"labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata}

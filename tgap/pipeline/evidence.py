@@ -109,6 +109,7 @@ class RunEvidence:
     def held_out(self) -> ImageSet:
         """Images of real_train, without patients of the tuning set: enough to measure by."""
         data, side = self.result.dataset(), self.result.split().real_train
+        # From real_train, which no generator has seen; real_test stays out of every audit.
         wanted = max(HELD_OUT_LEAST, self.run.budget.train_per_label)
         rng = rng_for("evaluate", self.run.seed_of("evaluate"), "held_out")
         held_out = self.shown(data, patients_of(data, side, wanted, rng))
@@ -136,6 +137,7 @@ class RunEvidence:
         if selection is None:
             raise DataError(f"generator '{run.generator.title()}' draws from a selection")
         tuning = pool[selection.indices]
+        # By patient: another image of a tuning patient is nearly a tuning image.
         others = pool[~np.isin(data.patients[pool], data.patients[tuning])]
         per_label = run.budget.train_per_label + run.budget.test_per_label
         rng = rng_for("generate", run.seed_of("generate"), "held_out")

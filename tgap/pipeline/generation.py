@@ -62,6 +62,7 @@ def tune(result: Result, folder: Path) -> None:
             rng_for("finetune", run.seed_of("finetune")),
             record,
         )
+    # Below a folder of its own, so that losses do not lie among a diffusers folder's files.
     (folder / "model").mkdir()
     if run.storage.weights == "float32":
         tuned.save(folder / "model")
@@ -87,6 +88,7 @@ def draw_synthetic(result: Result, folder: Path) -> None:
         for label in range(len(data.label_names))
         for seed in noise_seeds(run.seed_of("generate"), label, per_label)
     ]
+    # A control deals real images out by label, and knows labels by their prompts only.
     model = _model(evidence, dict(zip(prompts, labels.tolist(), strict=True)))
     kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
     if run.is_control:

@@ -41,6 +41,7 @@ def fit(evidence: RunEvidence, train: ImageSet, folder: Path) -> None:
 
 def score(evidence: RunEvidence, folder: Path) -> None:
     """Scores and truth of the four legs."""
+    # TRTS and TSTS on the test part only: what a classifier was trained on it knows by heart.
     real_test = evidence.real_test()
     _, synthetic_test = evidence.synthetic()
     write_json(folder / "label_names.json", list(real_test.label_names))

@@ -121,6 +121,7 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         "seed": run.seed_of("classify"),
     }
     classifier |= _kept_size(run)
+    # No method is in it, so all methods of a seed share one real classifier.
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
     embedding, selection, prior, untuned, generator = None, None, None, None, None
     if run.selects:
@@ -132,6 +133,7 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
     if data.ready_made:
         synthetic = _ready_made(run, data.ready_made["images"], dataset)
     else:
+        # A control draws from the selection itself, and finetuner=none from neither.
         synthetic = _synthetic(run, base, generator or selection, dataset, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
     scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
@@ -139,6 +141,8 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         name: Spec("external_scores", {}, _up(s=on_synthetic, r=on_real, dataset=other))
         for name, other in data.external.items()
     }
+    # Audits compare with the tuning images: another selection is another evaluation, even where
+    # the synthetic set is the same.
     tuned_on = data.ready_made.get("tuned_on", selection)
     looked_at = _up(scores=scores, synthetic=synthetic, tuned_on=tuned_on)
     looked_at |= {f"external/{name}": spec.key for name, spec in external_scores.items()}
@@ -183,6 +187,7 @@ def _embedding(run: Run, dataset: Spec, on_real: Spec) -> Spec | None:
     embedder = run.selector.embedder_used()
     if embedder is None:
         return None
+    # Of all images, not of the pool: other splits and pool sizes then share the vectors.
     classifier = on_real if embedder.uses_classifier else None
     upstream = _up(dataset=dataset, classifier=classifier)
     return Spec("embedding", {"embedder": embedder.identity()}, upstream)
@@ -224,6 +229,7 @@ def _generator(run: Run, base: Identity, selection: Spec, prior: Spec | None) ->
     identity: Identity = {
         "generator": base,
         "finetuner": run.finetuner.identity(),
+        # Field by field: how many images are drawn afterwards is no part of a tuned model.
         "budget": {
             "steps": run.budget.steps,
             "limit": run.budget.limit,
@@ -250,7 +256,7 @@ def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, spl
         "seed": run.seed_of("generate"),
     }
     identity |= _kept_size(run)
-    if run.tuning_channels is not None:
+    if run.tuning_channels is not None:  # a generator of colour, whose images are kept grey again
         identity["channels"] = "the dataset's"
     if source is None or run.is_control:
         identity["generator"] = base
@@ -263,7 +269,7 @@ def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
     identity: Identity = {
         "train_per_label": run.budget.train_per_label,
         "test_per_label": run.budget.test_per_label,
-        "seed": run.split_seed,
+        "seed": run.split_seed,  # there is one set and no other: all seeds divide it alike
     }
     identity |= _kept_size(run)
     return Spec("synthetic", identity, _up(dataset=dataset, images=images))

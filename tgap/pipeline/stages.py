@@ -66,7 +66,7 @@ def embed(result: Result, store: Store) -> None:
     if embedder is None or result.plan.embedding is None:
         return
     features = None
-    if embedder.uses_classifier:
+    if embedder.uses_classifier:  # trained before its turn, on real_train: the pool is not seen
         _fit_real(result, store)
         features = evidence.dataset_features
 
@@ -87,6 +87,7 @@ def select(result: Result, store: Store) -> None:
 
 def _select(result: Result, folder: Path) -> None:
     run, rows, embedding = result.run, result.split().pool, result.artifacts.embedding
+    # A selector sees labels, findings and patients; of pixels an embedder has made vectors.
     pool = result.dataset().without_images().take(rows)
     vectors = None if embedding is None else embedding.read_array("vectors.npy")[rows]
     sizes = run.sizes(pool.labels)
@@ -165,6 +166,7 @@ def evaluate(result: Result, store: Store) -> None:
 def _evaluate(result: Result, evaluator: Evaluator, folder: Path) -> None:
     from tgap.report.figures import draw_tables
 
+    # A stream per class: one evaluator more or less leaves the others' numbers as they are.
     rng = rng_for("evaluate", result.run.seed_of("evaluate"), evaluator.stem())
     evaluation = evaluator.evaluate(RunEvidence(result), rng)
     write_evaluation(folder, evaluation)
@@ -183,6 +185,7 @@ def _picture(result: Result, folder: Path) -> None:
 @contextmanager
 def _timed(result: Result, stage: str) -> Iterator[None]:
     """Record a stage's seconds, and whether all that it left was there already."""
+    # By folder: a classifier that an embedder needed is asked for again when its turn comes.
     before = {artifact.folder for artifact in result.artifacts}
     start = time.perf_counter()
     yield

@@ -50,6 +50,7 @@ def patients_of(data: ImageSet, rows: Indices, per_label: int, rng: np.random.Ge
     if len(rows) == 0:
         return rows
     _, patient = np.unique(data.patients[rows], return_inverse=True)
+    # Patients are shuffled, and all images of one keep their place beside each other.
     turn = rng.permutation(patient.max() + 1)[patient]
     order = np.argsort(turn, kind="stable")
     lacking = (data.labels[rows[order]].cumsum(axis=0) < per_label).any(axis=1)
@@ -75,6 +76,7 @@ def source_patients(images: Images, originals: ImageSet | None = None) -> Indice
     if originals is not None:
         _, patient = np.unique(originals.patients, return_inverse=True)
         numbers_of = dict(zip(image_digests(originals.images), patient.tolist(), strict=True))
+    # Above all patients' numbers, so that no drawn image passes for one of theirs by chance.
     next_number = len(numbers_of)
     numbers = []
     for digest in image_digests(images):

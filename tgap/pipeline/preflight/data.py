@@ -177,16 +177,22 @@ def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:
     return shape == expected or shape == (*expected[:2], 1)
 
 
+def _other_shape(where: str, others: ImageSet, pool: Pool) -> list[str]:
+    shape = others.images.shape[1:]
+    if fits(shape, pool.shape):
+        return []
+    return [
+        f"images of {where} must be {pool.shape} (height, width, channels) as the dataset's, got "
+        f"{shape}; set its size and color"
+    ]
+
+
 def check_external(plan: Plan, pool: Pool) -> list[str]:
     """Whether further test sets have images and labels such as the dataset's."""
     problems = []
     for name, artifact in pool.data.external.items():
         other = read_images(artifact)
-        if not fits(other.images.shape[1:], pool.shape):
-            problems.append(
-                f"images of external.{name} must be {pool.shape} (height, width, channels) as the "
-                f"dataset's, got {other.images.shape[1:]}; set its size and color"
-            )
+        problems += _other_shape(f"external.{name}", other, pool)
         if artifact.key == plan.dataset.key:
             problems.append(
                 f"external.{name} is the run's own dataset, whose images the classifiers are "
@@ -205,17 +211,13 @@ def check_ready_made(pool: Pool) -> list[str]:
     problems = []
     for role, artifact in pool.data.ready_made.items():
         made = read_images(artifact)
-        if not fits(made.images.shape[1:], pool.shape):
-            problems.append(
-                f"generator.{role} must have images {pool.shape} (height, width, channels) as the "
-                f"dataset's, got {made.images.shape[1:]}; set its size and color"
-            )
+        problems += _other_shape(f"generator.{role}", made, pool)
         if role == "images" and set(made.label_names) != set(pool.images.label_names):
             problems.append(
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
             )
-        if role == "tuned_on" and not problems:
+        if role == "tuned_on" and not problems:  # pixels of another size could not be equal
             problems += _overlap(pool.data, made)
     return problems
 

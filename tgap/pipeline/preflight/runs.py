@@ -35,6 +35,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     problems = check_components(run.components() for run in runs)
     for run in runs:
         problems += check_work(run.generator, run.budget, run.sampler)
+    # Planning lists the files of datasets and reads generators' weights: only once they are there.
     identities = Identities()
     try:
         store = Store(home / "store")
@@ -46,6 +47,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         raise
     except TgapError as error:
         raise ConfigError(*dict.fromkeys([*problems, str(error)])) from error
+    # The disk last: what a run takes depends on the shape of its images.
     _require_none(check_data(plans, store))
     _require_none(check_disk(plans, store, home))
     return plans
