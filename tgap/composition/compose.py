@@ -154,12 +154,11 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     bases = _bases.setdefault(hydra, {})
     try:
         parsed = OverridesParser.create(hydra.config_loader).parse_overrides(overrides)
-        plain = [_sets_a_value(hydra, override) for override in parsed]
-        choosing = tuple(o for o, is_value in zip(overrides, plain, strict=True) if not is_value)
-        if choosing not in bases:
-            bases[choosing] = _composed_by_hydra(hydra, choosing)
-        config: DictConfig = copy.deepcopy(bases[choosing])
-        values = [o for o, is_value in zip(parsed, plain, strict=True) if is_value]
+        values = _values(hydra, parsed)
+        choices = tuple(o for o, read in zip(overrides, parsed, strict=True) if read not in values)
+        if choices not in bases:
+            bases[choices] = _composed_by_hydra(hydra, choices)
+        config: DictConfig = copy.deepcopy(bases[choices])
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explained(error) from error
@@ -168,12 +167,17 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     return config
 
 
-def _sets_a_value(hydra: "Hydra", override: "Override") -> bool:
-    """Whether an override sets one value, and neither chooses, adds, deletes nor sweeps."""
-    key, loader = override.key_or_group, cast("ConfigLoaderImpl", hydra.config_loader)
-    chooses = key == "hydra" or key.startswith("hydra.") or override.is_sweep_override()
-    plain = override.type is not None and override.type.name == "CHANGE" and not override.package
-    return plain and not chooses and not loader.repository.group_exists(key)
+def _values(hydra: "Hydra", overrides: Sequence["Override"]) -> list["Override"]:
+    """The overrides that only set a value, so that they can be put onto what the others compose.
+
+    None if one adds or deletes a value: then their order counts, and Hydra keeps it.
+    """
+    loader = cast("ConfigLoaderImpl", hydra.config_loader)
+    others = [o for o in overrides if not loader.repository.group_exists(o.key_or_group)]
+    sets = [o for o in others if o.type is not None and o.type.name == "CHANGE"]
+    if len(sets) < len(others):
+        return []
+    return [o for o in sets if not (o.package or o.is_sweep_override() or o.is_hydra_override())]
 
 
 def _composed_by_hydra(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
@@ -199,7 +203,7 @@ def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
     try:
         config = _composed(hydra, overrides)
     except (ConfigError, UnknownKeyError, WrongValueError):
-        return f"unknown key '{key}'"  # another override is wrong too, so the level is not keys
+        return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
     level = OmegaConf.select(config, head) if head else config
     keys = [str(name) for name in level if name != "_target_"] if hasattr(level, "keys") else []
     keys += [] if head else ["profile"]

@@ -1,0 +1,54 @@
+"""What tgap composes by parts is what Hydra composes as a whole, and is composed once."""
+
+import pytest
+
+from tgap.composition import compose
+from tgap.composition.compose import build_run, compose_run, hydra_ready
+from tgap.core.errors import ConfigError
+
+LINES = [
+    "size=5 size=6",
+    "size=5 ++size=6",
+    "++size=6 size=5",
+    "selector.cluster.n_clusters=3 selector=clip_spectral selector/pick=closest",
+    "prompts.wordings={odd:uneven} prompts.wordings.even=whole",
+    "external.b.domain=x +dataset@external.b=digits",
+    "+evaluator@evaluators.more=augmentation evaluators.more.real=[1,2]",
+    "~evaluator@evaluators.memorization evaluators.two_way={margin:0.1}",
+    "sampler={steps:3} sampler.guidance=2",
+    "size=${seed} seed=7",
+    "finetuner.targets=[a,b] finetuner=dreambooth_lora",
+    "profile=xray generator=stable_diffusion generator.path=null generator.revision=null "
+    "dataset=digits budget.steps=3",
+]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_values_put_onto_choices_give_what_hydra_composes(line: str) -> None:
+    words = line.split()
+    with hydra_ready() as hydra:
+        assert compose_run(hydra, words) == build_run(compose._composed_by_hydra(hydra, words))
+
+
+@pytest.mark.parametrize(("first", "second"), [("size=7", "+nothing=1"), ("size=abc", "size=8")])
+def test_a_mistake_leaves_nothing_behind(first: str, second: str) -> None:
+    with hydra_ready() as hydra:
+        for word in (first, second):
+            try:
+                compose_run(hydra, [word])
+            except ConfigError:
+                continue
+        assert compose_run(hydra, []).size == 500
+
+
+def test_runs_that_differ_in_values_only_are_composed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    composed = []
+    by_hydra = compose._composed_by_hydra
+    monkeypatch.setattr(
+        compose, "_composed_by_hydra", lambda hydra, o: composed.append(o) or by_hydra(hydra, o)
+    )
+    with hydra_ready() as hydra:
+        sizes = [compose_run(hydra, ["selector=whole", f"size={n}"]).size for n in (1, 2, 3)]
+        compose_run(hydra, ["selector=random", "size=4"])
+    assert sizes == [1, 2, 3]
+    assert composed == [("selector=whole",), ("selector=random",)]
