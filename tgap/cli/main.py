@@ -42,7 +42,12 @@ class _InOrder(click.Group):
 @click.version_option(package_name="tgap", message="tgap %(version)s")
 @click.pass_context
 def tgap(context: click.Context) -> int:
-    """Can a model be trained on what my fine-tuned generator makes?"""
+    """Can a model be trained on what my fine-tuned generator makes?
+
+    tgap chooses a tuning set, fine-tunes a generator on it, draws a labelled synthetic set, trains
+    classifiers on synthetic and on real images, and tests each on the other. All that it makes is
+    kept in .tgap/ of the current folder, or in the folder that TGAP_HOME names.
+    """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
     return 2  # a command's own code takes its place

@@ -1,6 +1,7 @@
 """What there is to choose and to set: the text of ``tgap run --help`` and ``--help all``."""
 
 import dataclasses
+import re
 from typing import Any
 
 import click
@@ -152,12 +153,17 @@ def _defaults() -> dict[str, list[str]]:
 
 
 def _summary(cls: type) -> str:
-    """The first line of a docstring."""
-    return (cls.__doc__ or "").partition("\n")[0].replace("``", "").rstrip(".")
+    """The first sentence of a docstring."""
+    return _sentence((cls.__doc__ or "").replace("``", ""))
 
 
 def _summary_of_preset(group: str, name: str) -> str:
-    """The first line of a preset's file, which says what it is."""
+    """The first sentence of a preset's file, which says what it is."""
     lines = (conf_folder() / group / f"{name}.yaml").read_text().splitlines()
-    comments = (line[2:] for line in lines if line.startswith("# ") and "@package" not in line)
-    return next(comments, "").partition(" Command: ")[0].rstrip(".")
+    return _sentence(" ".join(line[2:] for line in lines if re.match("# (?!@package)", line)))
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a text, without its full stop."""
+    (paragraph, *_) = text.split("\n\n")
+    return re.split(r"(?<!\.)\.(?:\s|$)", " ".join(paragraph.split()), maxsplit=1)[0]

@@ -16,7 +16,7 @@ from tgap.cli.terminal import log_to_terminal
 @click.option("--seed", type=int, default=0, help="draw of the phantoms")
 @click.option("--textbook", is_flag=True, help="typical figures without labels instead")
 def phantom(images: int, size: int, out: Path, seed: int, textbook: bool) -> int:
-    """Draw X-ray phantoms in the layout of NIH's.
+    """Draw X-ray phantoms in the layout of NIH's ChestX-ray14.
 
     They have the names, table, lists and folders of ChestX-ray14.
     """

@@ -27,7 +27,9 @@ def _help(context: click.Context, option: click.Parameter, extent: str | None) -
         from tgap.cli import overview
 
         text = context.make_formatter()
-        write = overview.write_all if extent == "all" else overview.write_start
+        if extent not in ("", "all"):
+            raise click.UsageError(f"--help takes 'all' or nothing, got '{extent}'", context)
+        write = overview.write_all if extent else overview.write_start
         write(context, text)
         click.echo(text.getvalue(), nl=False)
         context.exit()

@@ -15,6 +15,6 @@ def ui(port: int) -> int:
 
 @click.command
 def sync() -> int:
-    """Log to MLflow what could not be logged."""
+    """Log to MLflow what could not be logged when it was computed."""
     print(f"{tracking.sync(home_folder(), tracking.resolve_uri(home_folder()))} runs logged")
     return 0

@@ -37,14 +37,21 @@ def explained(error: Exception) -> Exception:
         return broken or ConfigError(
             f"no {group[1]} is named '{group[2]}'{nearest(group[2], options(group[1]))}"
         )
-    several = re.search(r"Ambiguous value for argument '([^']+)'", text)
-    if several:
-        return ConfigError(f"{several[1]} has several values: add -m to sweep over them")
+    several_values = re.search(r"Ambiguous value for argument '([^']+)'", text)
+    if several_values:
+        return ConfigError(f"{several_values[1]} has several values: add -m to sweep over them")
     override = re.search(r"Could not override '([^']+)'", text)
     part = re.search(r"Could not override '([^']+)'\.\s+No match in the defaults list", text)
     if part:
         head, _, last = part[1].rpartition("/")
         return ConfigError(f"{part[1]}: the {head or 'run'} that is chosen has no part '{last}'")
+    named = re.search(r"Could not override '(\w+)'\.\s+Did you mean to override one of", text)
+    if named:  # Hydra would say +evaluator=x, which leads nowhere
+        several = f"{named[1]}@{named[1]}s.NAME"
+        return ConfigError(
+            f"{named[1]}: there may be several, each under a name of its own: +{several}=... adds "
+            f"one, ~{several} leaves one out"
+        )
     missing = re.search(r"Key '([^']+)' (?:is )?not in", text)
     if missing:
         return UnknownKeyError(override[1] if override else missing[1])

@@ -79,6 +79,8 @@ def method_label(run: Run, overrides: Sequence[str]) -> str:
         groups = (*METHOD_GROUPS, "generator") if run.is_control else METHOD_GROUPS
         inside = any(key.startswith((f"{group}.", f"{group}/")) for group in groups)
         of_selector = key.startswith("selector")
+        if key == "selector" and run.is_control:  # its name alone does not say what it draws from
+            changed.append(override)
         if key == "finetuner/oracle" and value in run.method.split("+"):
             continue
         if inside and not key.endswith(".name") and (run.selects or not of_selector):

@@ -73,7 +73,7 @@ class Control(Generator):
     tunable: ClassVar[bool] = False
     implies: ClassVar[Mapping[str, str]] = {"finetuner": "none"}
 
-    expected: ClassVar[tuple[str, ...]]
+    expected: ClassVar[tuple[str, ...]] = ()
     """Codes of the verdicts (``tgap.analysis.verdicts``) that an evaluation should reach."""
 
     draws_from: ClassVar[str] = "tuning"

@@ -168,7 +168,8 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     return [
         f"images must be {expected} (height, width, channels) for generator "
         f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; set the "
-        "dataset's size or color, where it has them, or choose another dataset or generator"
+        "dataset's size or color, or the generator's size, where they have them, or choose another "
+        "dataset or generator"
     ]
 
 
