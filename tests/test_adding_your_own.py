@@ -41,33 +41,25 @@ def call(*words: str, folder: Path, path: Path, **variables: str) -> str:
     return done.stdout
 
 
-def checked_and_run(folder: Path, path: Path, contracts: Path, words: list[str]) -> None:
-    """Only the examples pass through their contract tests, then all of them through one run."""
-    only = " or ".join([*KINDS.values(), "gratings"])
-    words_of_pytest = ["-o", "addopts=", "-p", "no:cacheprovider", "--rootdir", str(folder)]
-    told = call(
-        "-m", "pytest", str(contracts), "-k", only, *words_of_pytest, folder=folder, path=path
-    )
-    passed = re.search(r"(\d+) passed", told)
-    assert passed is not None
-    assert int(passed[1]) >= 40
+def run_all(folder: Path, path: Path) -> None:
+    """All examples through one run, but the generator, which the finetuner cannot tune."""
     chosen = [f"{CHOICES.get(kind, kind)}={name}" for kind, name in KINDS.items()]
-    table = call("-m", "tgap.run", *TINY, *chosen, *words, folder=folder, path=path)
+    words = [*TINY, *chosen, "selector/embedder=pixels"]
+    table = call("-m", "tgap.run", *words, folder=folder, path=path)
     assert "herding+attention_only" in table
     (journal,) = (folder / ".tgap").rglob("journal.jsonl")
     assert "sharpness/ratio" in journal.read_text()
-    table = call("-m", "tgap.run", *TINY, "generator=gratings", folder=folder, path=path)
-    assert "gratings" in table
 
 
 def test_inside_the_package(tmp_path: Path) -> None:
-    for part in ("tgap", "conf", "tests/contracts"):
+    for part in ("tgap", "conf"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
     for kind, name in {**KINDS, "generator": "gratings"}.items():
         shutil.copy(EXAMPLES / "tgap_example" / f"{name}.py", tmp_path / "tgap" / f"{kind}s")
-    words = ["selector/embedder=pixels"]
-    checked_and_run(tmp_path, tmp_path, tmp_path / "tests" / "contracts", words)
+    run_all(tmp_path, tmp_path)
+    table = call("-m", "tgap.run", *TINY, "generator=gratings", folder=tmp_path, path=tmp_path)
+    assert "gratings" in table
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +85,17 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_from_a_package_of_ones_own_by_entry_point(installed: Path, tmp_path: Path) -> None:
-    words = ["selector/embedder=pixels"]
-    checked_and_run(tmp_path, installed, ROOT / "tests" / "contracts", words)
+    run_all(tmp_path, installed)
+
+
+def test_contract_tests_find_them(installed: Path, tmp_path: Path) -> None:
+    only = " or ".join([*KINDS.values(), "gratings"])
+    options = ["-o", "addopts=", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
+    contracts = str(ROOT / "tests" / "contracts")
+    report = call("-m", "pytest", contracts, "-k", only, *options, folder=tmp_path, path=installed)
+    passed = re.search(r"(\d+) passed", report)
+    assert passed is not None
+    assert int(passed[1]) >= 100
 
 
 def refused(folder: Path, path: Path, *words: str) -> str:
@@ -128,8 +129,8 @@ def test_checks_and_forecasts_from_outside_are_told_like_a_built_ins(
 
 def test_by_a_preset_on_hydras_search_path(tmp_path: Path) -> None:
     shutil.copytree(EXAMPLES / "tgap_example", tmp_path / "site" / "tgap_example")
-    folder = f"--config-dir={EXAMPLES / 'conf'}"
-    words = [*TINY, "selector=clip_herding", folder]
+    words = ["selector=clip_herding", "generator=copy_tuning_set", f"--config-dir={EXAMPLES}/conf"]
     trusted = {"TGAP_TRUSTED": "tgap_example"}
-    table = call("-m", "tgap.run", *words, folder=tmp_path, path=tmp_path / "site", **trusted)
-    assert "clip_herding+dreambooth" in table
+    site = tmp_path / "site"
+    table = call("-m", "tgap.run", *TINY, *words, folder=tmp_path, path=site, **trusted)
+    assert "selector=clip_herding" in table.replace("\n", "")

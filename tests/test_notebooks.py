@@ -1,6 +1,7 @@
 """Notebooks run from top to bottom, and are committed without output."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -19,8 +20,11 @@ def test_it_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TGAP_HOME", str(tmp_path / ".tgap"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     notebook = nbformat.read(path, as_version=4)
+    if not (folder := os.environ.get("TGAP_EXECUTED_NOTEBOOKS")):  # not to be looked at: in short
+        for cell in notebook.cells:
+            cell.source = re.sub(r"(budget\.\w+)=\d+", r"\1=12", cell.source)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": tmp_path}}).execute()
-    if folder := os.environ.get("TGAP_EXECUTED_NOTEBOOKS"):
+    if folder:
         nbformat.write(notebook, Path(folder) / path.name)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     assert any("image/png" in output.get("data", {}) for output in outputs)
