@@ -125,7 +125,7 @@ def build_run(config: "DictConfig") -> Run:
 def sound_parts(hydra: "Hydra", overrides: Sequence[str]) -> dict[str, Any]:
     """Of a run that cannot be built, the components and settings that can, by their names.
 
-    None if it cannot even be composed.
+    None of them if it cannot even be composed.
     """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
@@ -168,16 +168,18 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
 
 
 def _values(hydra: "Hydra", overrides: Sequence["Override"]) -> list["Override"]:
-    """The overrides that only set a value, so that they can be put onto what the others compose.
+    """The overrides of values, which Hydra puts one after another onto what the others compose.
 
-    None if one adds or deletes a value: then their order counts, and Hydra keeps it.
+    As Hydra divides them: a dictionary is a value, also where it is given to a group.
     """
     loader = cast("ConfigLoaderImpl", hydra.config_loader)
-    others = [o for o in overrides if not loader.repository.group_exists(o.key_or_group)]
-    sets = [o for o in others if o.type is not None and o.type.name == "CHANGE"]
-    if len(sets) < len(others):
-        return []
-    return [o for o in sets if not (o.package or o.is_sweep_override() or o.is_hydra_override())]
+    return [
+        override
+        for override in overrides
+        if not (override.is_hydra_override() or override.is_sweep_override() or override.package)
+        if isinstance(override.value(), dict)
+        or not loader.repository.group_exists(override.key_or_group)
+    ]
 
 
 def _composed_by_hydra(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":

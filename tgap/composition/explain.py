@@ -1,14 +1,10 @@
 """Hydra's and OmegaConf's errors in words."""
 
 import re
-from typing import TYPE_CHECKING
 
 from tgap.composition import registry
 from tgap.composition.registry import options
 from tgap.core.errors import ConfigError, nearest
-
-if TYPE_CHECKING:
-    pass
 
 
 class UnknownKeyError(Exception):

@@ -34,6 +34,10 @@ class Dataset(Component):
         """Without the domain, which is the prompts' matter: other words for it decode nothing."""
         return {name: value for name, value in super().identity().items() if name != "domain"}
 
+    def image_side(self) -> int | None:
+        """Height and width of its images, as far as settings tell them before any is read."""
+        return self.image_size
+
     def is_labelled(self) -> bool:
         """Whether labels are known; if not, every image has one and the same."""
         return True

@@ -109,6 +109,10 @@ class Huggingface(Dataset):
     def _columns(self) -> tuple[str | None, ...]:
         return self.image_column, self.label_column, self.findings_column, self.patient_column
 
+    def image_side(self) -> int | None:
+        """Images are brought to it."""
+        return self.size
+
     def _load(self, new_images: NewImages) -> ImageSet:
         library = _library()
         parts = self._parts(library)

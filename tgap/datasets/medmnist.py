@@ -81,6 +81,10 @@ class Medmnist(Dataset):
                 digest = remembered_file_digest(file)
         return super().identity() | {"labels": self._names(), "file": digest}
 
+    def image_side(self) -> int | None:
+        """With the margin."""
+        return self.size + 2 * self.margin
+
     def _load(self, new_images: NewImages) -> ImageSet:
         file = self._downloaded() if self.path is None else self._file(self.path)
         with _reading(file), zipfile.ZipFile(file) as archive:

@@ -37,6 +37,10 @@ class PhantomXray(Dataset):
         """Of all images."""
         return self.images * self.size * self.size
 
+    def image_side(self) -> int | None:
+        """Phantoms are drawn in it."""
+        return self.size
+
     def _load(self, new_images: NewImages) -> ImageSet:
         factors = draw_factors(self.images, self.seed)
         images = new_images((self.images, self.size, self.size, 1))

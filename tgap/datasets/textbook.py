@@ -58,6 +58,10 @@ class Textbook(Dataset):
                 )
         return problems
 
+    def image_side(self) -> int | None:
+        """Of both, which must have the same."""
+        return self.real.image_side()
+
     def stored_bytes(self) -> int | None:
         """Of both sources, if both know."""
         tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()

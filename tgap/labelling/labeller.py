@@ -35,7 +35,7 @@ from tgap.labelling.folder import (
 from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
 from tgap.pipeline.plan import Identities, plan_data
 from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
-from tgap.pipeline.preflight.runs import check_components
+from tgap.pipeline.preflight.runs import check_components, check_sizes
 from tgap.pipeline.preparation import prepared
 from tgap.store import Artifact, Spec, Store
 from tgap.store.store import content_digest
@@ -152,7 +152,8 @@ def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
         out: The same.
         size: Bytes of the images that may be copied there.
     """
-    problems = check_components([{"classifier": run.classifier}])
+    parts = {"classifier": run.classifier, "dataset": run.dataset}
+    problems = check_components([parts]) or check_sizes([parts])
     problems += store.check_writable() or check_room_for_data([run.dataset], Identities(), store)
     parent = out.absolute().parent
     while not parent.exists():

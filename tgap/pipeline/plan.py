@@ -4,7 +4,7 @@ Keys follow from the configuration alone, so a sweep knows before it starts whic
 and a finished run is recognised without loading anything.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -101,12 +101,6 @@ def plan_data(run: Run, identities: Identities | None = None) -> DataPlan:
         ready_made={name: read(other) for name, other in run.generator.ready_made().items()},
         external={name: read(other) for name, other in run.external.items()},
     )
-
-
-def plan_all(runs: Sequence[Run]) -> list[Plan]:
-    """Specify several runs; what they share is looked at once."""
-    identities = Identities()
-    return [plan(run, identities) for run in runs]
 
 
 def plan(run: Run, identities: Identities | None = None) -> Plan:

@@ -43,7 +43,7 @@ class StageRecord:
     reused: bool
 
 
-@dataclass
+@dataclass(repr=False, eq=False)  # some are not there yet
 class Artifacts:
     """What stages left, by the names of the plan; there when its stage has ended."""
 

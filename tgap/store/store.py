@@ -301,7 +301,10 @@ def _call(make: Callable[[Path], None], folder: Path, spec: Spec) -> None:
         make(folder)
     except (OSError, SafetensorError) as error:
         number = getattr(error, "errno", None)
-        # A failed write of numpy or safetensors comes without a number.
+        # A failed write of numpy or safetensors comes without a number; the latter's text tells of
+        # quotas too, which the room on the disk does not show.
+        if number is None and (told := re.search(r"os error (\d+)", str(error))):
+            number = int(told[1])
         if number is None and shutil.disk_usage(folder).free < 2**20:
             number = errno.ENOSPC
         # Other errors of this kind are the maker's own, e.g. an image that it cannot read.

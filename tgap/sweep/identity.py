@@ -101,11 +101,12 @@ def params_of(job: Planned) -> dict[str, object]:
 def settings_of(plan: Plan) -> dict[str, str]:
     """All that is no method, size or seed, flat, as text: what a table's rows must agree in."""
     run = plan.run
-    identities = {group: getattr(run, group).identity() for group in SETTING_GROUPS}
-    # The plan has listed the dataset's files, which may take a second.
-    identities["dataset"] = plan.dataset.identity["dataset"]
+    # In this order: of settings that vary together a table names the first. The plan has listed
+    # the dataset's files already, which may take a second.
+    identities = {"dataset": plan.dataset.identity["dataset"]}
     if run.generator.tunable:  # a control is a method, not a setting that methods share
-        identities["generator"] = plan.base["class"]
+        identities = {"generator": plan.base["class"]} | identities
+    identities |= {group: getattr(run, group).identity() for group in SETTING_GROUPS}
     settings: dict[str, str] = {}
     for group, identity in identities.items():
         settings |= _flat(group, identity | {"class": getattr(run, group).title()})

@@ -26,7 +26,7 @@ from tgap.composition.config import Run, components_in
 from tgap.core.errors import ConfigError, StoreError, TgapError
 from tgap.core.files import home_folder
 from tgap.pipeline.plan import plan
-from tgap.pipeline.preflight.runs import check_components, check_runs
+from tgap.pipeline.preflight.runs import check_components, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
 from tgap.sweep.identity import Planned, planned, sweep_key_of
 from tgap.sweep.recorder import Recorder
@@ -209,7 +209,21 @@ def check_sound_parts(parts: Mapping[str, Any]) -> list[str]:
     problems = check_components([components_in(parts)])
     if {"generator", "budget", "sampler"} <= parts.keys():
         problems += check_work(parts["generator"], parts["budget"], parts["sampler"])
-    return problems
+    return problems or check_sizes([parts])
+
+
+def _planned_before(run: Run) -> Planned | None:
+    """What was checked; ``None`` in a process that a launcher opened, which has checked nothing.
+
+    Raises:
+        TgapError: If another run was checked than the one that Hydra composed.
+    """
+    for job in _planned:
+        if job.run == run:
+            return job
+    if _planned:
+        raise TgapError("Hydra composed another run than was checked; please report it")
+    return None
 
 
 def task(config: "DictConfig") -> Outcome:
@@ -223,8 +237,7 @@ def task(config: "DictConfig") -> Outcome:
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         run, overrides = build_run(config), list(HydraConfig.get().overrides.task)
-        same = (job for job in _planned if job.run == run)
-        job = next(same, None) or planned(plan(run), overrides)
+        job = _planned_before(run) or planned(plan(run), overrides)
         recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
         result, row = recorder.execute(job, overrides)
         pictures = result.artifacts.pictures

@@ -58,6 +58,10 @@ class FolderDataset(Dataset):
         """
         return super().identity() | {"files": list_images(self._root).digest()}
 
+    def image_side(self) -> int | None:
+        """Images are brought to it."""
+        return self.size
+
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
         channels = 3 if getattr(self, "color", "grey") == "rgb" else 1

@@ -93,6 +93,14 @@ def _unchanged(plan: Plan) -> float:
     return NUMBER_BYTES[plan.run.storage.weights] * generator.networks().other_numbers()
 
 
+def _passing(plan: Plan) -> float:
+    """What lies on the disk for a while only."""
+    generator = plan.run.generator
+    if plan.untuned is None or not isinstance(generator, Pretrained):
+        return 0
+    return NUMBER_BYTES["float32"] * generator.networks().other_numbers()
+
+
 def _tuned(plan: Plan, images: ImageSet) -> float:
     """What was tuned; in float32 the rest of the model is saved with each tuned one too."""
     run = plan.run
@@ -156,8 +164,10 @@ def free_bytes(folder: Path) -> int:
 def check_disk(plans: Sequence[Plan], store: Store, home: Path) -> list[str]:
     """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
     all_needs = distinct([need for plan in plans for need in needs(plan, store)])
+    # Parts that tuning leaves alone are saved in float32 before they are cast, one model at a time.
+    passing = max((_passing(plan) for plan in plans), default=0)
     return _fitting(
-        total_of(all_needs),
+        total_of(all_needs) + passing,
         in_words(all_needs, home, free_bytes(home)),
         home,
         "ask for less (budget.train_per_label, storage.image_size, storage.weights=float16, fewer "

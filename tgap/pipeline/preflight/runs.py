@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core.component import Component, walk
 from tgap.core.errors import ConfigError, TgapError
+from tgap.core.settings import Storage
+from tgap.datasets.base import Dataset
+from tgap.generators.base import Generator
 from tgap.pipeline.plan import Identities, Plan, plan
 from tgap.pipeline.preflight.data import check_data
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
@@ -35,6 +39,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     problems = check_components(run.components() for run in runs)
     for run in runs:
         problems += check_work(run.generator, run.budget, run.sampler)
+    problems = problems or check_sizes([vars(run) for run in runs])
     # Planning lists the files of datasets and reads generators' weights: only once they are there.
     identities = Identities()
     try:
@@ -67,6 +72,30 @@ def check_components(several: Iterable[Mapping[str, Component]]) -> list[str]:
             asked.append(component)
             problems += [f"{path}: {text}" if "." in path else text for text in component.check()]
     return problems
+
+
+def check_sizes(several: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Whether classifiers can take the images that they will get, as far as settings tell these.
+
+    Args:
+        several: For each run, components and settings by their names in ``Run``.
+    """
+    pairs: list[tuple[Classifier, tuple[int, ...]]] = []
+    for parts in several:
+        classifier, shape = parts.get("classifier"), expected_shape(parts)
+        if isinstance(classifier, Classifier) and shape is not None:
+            pairs += [(classifier, shape)] if (classifier, shape) not in pairs else []
+    return [text for classifier, shape in pairs for text in classifier.check_images(shape)]
+
+
+def expected_shape(parts: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """Of the images that the classifier will get; ``None`` if only the data can tell."""
+    storage, generator, dataset = (parts.get(name) for name in ("storage", "generator", "dataset"))
+    if isinstance(storage, Storage) and storage.image_size is not None:
+        return (storage.image_size, storage.image_size, 3)
+    drawn = generator.image_shape() if isinstance(generator, Generator) else None
+    side = dataset.image_side() if isinstance(dataset, Dataset) else None
+    return drawn if drawn is not None or side is None else (side, side, 3)
 
 
 def distinct(components: Iterable[C]) -> list[C]:

@@ -78,8 +78,8 @@ def _misfit(source: Source, part: str, library: str, name: str, shapes: Shapes) 
             shapes = _converted(network, shapes)
     # Whatever the libraries meet in files that passed the checks, the files are at fault.
     except Exception as error:
-        return f"{source.title} describes no {part} that can be built: {error}; {_again(source)}"
-    differences = _differences(network, shapes)
+        return f"{source.title} describes no {part} that can be built: {error}; {source.remedy}"
+    differences = _differences(network, shapes, strict=source.file is None)
     if not differences:
         return ""
     remedy = _again(source)
@@ -126,8 +126,12 @@ def _converted(network: Any, shapes: Shapes) -> Shapes:
     return {name: tuple(tensor.shape) for name, tensor in converted.items()}
 
 
-def _differences(network: "torch.nn.Module", shapes: Shapes) -> str:
-    """How tensors in files differ from a network's; "" if they do not."""
+def _differences(network: "torch.nn.Module", shapes: Shapes, strict: bool) -> str:
+    """How tensors in files differ from a network's; "" if they do not.
+
+    Unless ``strict``, tensors too many count only if they are layers: single files hold more than
+    is read, such as the projection of a text encoder.
+    """
     wanted = {_plain(n): t for n, t in network.state_dict(keep_vars=True).items()}
     ignored = getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ()
     given = {
@@ -151,6 +155,8 @@ def _differences(network: "torch.nn.Module", shapes: Shapes) -> str:
         differences.append(
             f"have of other shapes {_some(list(other))} is {got} and by the config {expected}"
         )
+    if not strict:
+        unknown = [name for name in unknown if re.search(r"\.\d+\.", name)]
     if unknown:
         differences.append(f"have, unknown to the config, {_some(unknown)}")
     return " and ".join(differences)
