@@ -15,7 +15,7 @@ from tgap.datasets.phantom_xray import PhantomXray
 from tgap.datasets.textbook import Textbook
 from tgap.pipeline.plan import Identities, plan
 from tgap.pipeline.preflight import disk
-from tgap.pipeline.preflight.disk import Need, distinct, in_words, needs
+from tgap.pipeline.preflight.disk import Need, in_words, needs, shared_once
 from tgap.pipeline.preflight.runs import check_runs
 from tgap.pipeline.stages import execute
 from tgap.store import Store
@@ -76,7 +76,7 @@ def test_a_whole_models_and_clip_vectors_sizes_are_predicted(store: Store) -> No
 
 
 def test_what_runs_share_counts_once() -> None:
-    found = distinct(
+    found = shared_once(
         [
             Need("prior images", "a", 1e9),
             Need("prior images", "a", 1e9),

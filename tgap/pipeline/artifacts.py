@@ -154,16 +154,16 @@ def read_selection(artifact: Artifact) -> Selection:
     )
 
 
-def write_evaluation(folder: Path, found: Evaluation) -> None:
-    """Write what an evaluator found into an artifact's folder."""
+def write_evaluation(folder: Path, evaluation: Evaluation) -> None:
+    """Write what an evaluator says into an artifact's folder."""
     from PIL import Image
 
-    write_json(folder / "metrics.json", dict(found.metrics))
-    for name, array in found.arrays.items():
+    write_json(folder / "metrics.json", dict(evaluation.metrics))
+    for name, array in evaluation.arrays.items():
         write_array(folder / f"{name}.npy", array)
-    for name, rows in found.tables.items():
+    for name, rows in evaluation.tables.items():
         write_json(folder / f"{name}.json", [dict(row) for row in rows])
-    for name, picture in found.pictures.items():
+    for name, picture in evaluation.pictures.items():
         Image.fromarray(picture).save(folder / f"{name}.png", format="PNG")
 
 

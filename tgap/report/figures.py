@@ -278,8 +278,11 @@ def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
     panel.axhline(height, color=colour, linestyle=dashes, linewidth=1.4, label=text)
 
 
-DRAWINGS: dict[str, Callable[[Rows, Path], None]] = {"curves": augmentation_curves}
-"""How an evaluation's table is drawn, by its name."""
+CURVES = frozenset({"arm", "real_per_label", "synthetic_per_label", "auroc"})
+DRAWINGS: dict[str, tuple[frozenset[str], Callable[[Rows, Path], None]]] = {
+    "curves": (CURVES, augmentation_curves)
+}
+"""How an evaluation's table is drawn, by its name and the columns that it must have."""
 
 
 def draw_tables(tables: Mapping[str, Rows], folder: Path) -> None:
@@ -288,7 +291,11 @@ def draw_tables(tables: Mapping[str, Rows], folder: Path) -> None:
     Only those that there is a drawing for, by their name: ``DRAWINGS``.
     """
     for name in tables.keys() & DRAWINGS.keys():
-        DRAWINGS[name](tables[name], folder / f"{name}.png")
+        columns, draw = DRAWINGS[name]
+        if all(
+            columns <= row.keys() for row in tables[name]
+        ):  # another evaluator's may be so named
+            draw(tables[name], folder / f"{name}.png")
 
 
 def _figure(width: float, height: float) -> "Figure":

@@ -144,6 +144,10 @@ class Oracle(Component):
     )
     patience: int = option(2000, "images of a label skipped in a row before it stops", low=1)
 
+    def schedulers(self) -> dict[str, str]:
+        """Schedulers that it draws with, by the paths of its settings."""
+        return {}
+
     def problems(self) -> list[str]:
         """A unit that it cannot judge."""
         if self.unit in self.units or self.unit not in UNITS:

@@ -64,9 +64,8 @@ class Recipe(Finetuner):
         return f"{super().title()}+{self.oracle.title()}"
 
     def schedulers(self) -> dict[str, str]:
-        """That of the oracle's score, where one is set."""
-        set_one = getattr(getattr(self.oracle, "score", None), "scheduler", None)
-        return {} if set_one is None else {"finetuner.oracle.score.scheduler": set_one}
+        """Those that the oracle draws with."""
+        return {f"finetuner.oracle.{name}": s for name, s in self.oracle.schedulers().items()}
 
     def prior_images(self) -> int:
         """``prior_count``, or 0 if the prior loss has no weight."""

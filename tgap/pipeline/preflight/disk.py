@@ -131,7 +131,7 @@ def _scores(plan: Plan, images: ImageSet, tested: int) -> float:
     return OTHER_FILES + 10 * labels * (tested + labels * plan.run.budget.test_per_label)
 
 
-def distinct(all_needs: Sequence[Need]) -> list[Need]:
+def shared_once(all_needs: Sequence[Need]) -> list[Need]:
     """Each artifact once, however many runs share it."""
     return list({(need.what, need.key): need for need in all_needs}.values())
 
@@ -163,7 +163,7 @@ def free_bytes(folder: Path) -> int:
 
 def check_disk(plans: Sequence[Plan], store: Store, home: Path) -> list[str]:
     """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
-    all_needs = distinct([need for plan in plans for need in needs(plan, store)])
+    all_needs = shared_once([need for plan in plans for need in needs(plan, store)])
     # Parts that tuning leaves alone are saved in float32 before they are cast, one model at a time.
     passing = max((_passing(plan) for plan in plans), default=0)
     return _fitting(

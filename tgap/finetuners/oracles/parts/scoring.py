@@ -27,6 +27,10 @@ class ScoringOracle(Oracle):
         default_factory=Generated, metadata={"help": "how well the model makes an image already"}
     )
 
+    def schedulers(self) -> dict[str, str]:
+        """Those of its score."""
+        return {f"score.{name}": value for name, value in self.score.schedulers().items()}
+
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Scores, then rules."""
         scorer, rule = self.score.scorer(tuning, rng), self._rule()

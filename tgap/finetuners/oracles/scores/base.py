@@ -18,6 +18,10 @@ Scorer = Callable[[Indices], Doubles]
 class Score(Component):
     """Scores tuning images: the higher, the better the model can make such an image already."""
 
+    def schedulers(self) -> dict[str, str]:
+        """Schedulers that it draws with, by the names of its settings."""
+        return {}
+
     @abstractmethod
     def scorer(self, tuning: Tuning, rng: np.random.Generator) -> Scorer:
         """Begin with a tuning run.

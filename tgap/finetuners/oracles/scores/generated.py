@@ -62,6 +62,10 @@ class Generated(Score):
         """An embedder that needs the run's classifier."""
         return embedder_problems(self.embedder)
 
+    def schedulers(self) -> dict[str, str]:
+        """Its own, if one is set."""
+        return {} if self.scheduler is None else {"scheduler": self.scheduler}
+
     def scorer(self, tuning: Tuning, rng: np.random.Generator) -> Scorer:
         """Embeds the tuning images once; draws when asked."""
         space = _Latents(tuning) if self.embedder is None else _Embedded(self.embedder, tuning)

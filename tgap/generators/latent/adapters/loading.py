@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from tgap.core.digest import folder_digest, remembered_file_digest
 from tgap.core.errors import DataError
 from tgap.core.seeding import isolated
+from tgap.generators.base import Shapes
 from tgap.generators.latent.adapters import lora, words
 from tgap.generators.latent.files.folder import saved_texts
-from tgap.generators.latent.files.header import PICKLES, Shapes, shapes_in
+from tgap.generators.latent.files.header import PICKLES, shapes_in
 from tgap.generators.latent.files.source import Source
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tgap.core.errors import DataError
+from tgap.generators.base import Shapes
 from tgap.generators.latent.files.folder import class_names
-from tgap.generators.latent.files.header import Shapes
 from tgap.generators.latent.files.source import Source
 from tgap.generators.latent.silence import errors_raised_only
 

@@ -1,12 +1,8 @@
 """Shapes of the tensors in a safetensors file, read without torch and without the weights."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from tgap.core.errors import DataError
-
-Shapes = Mapping[str, tuple[int, ...]]
-"""Of tensors, by name."""
 
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Files that people publish instead of safetensors, and that can run code when they are read."""

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from tgap.core.digest import canonical_json, remembered_file_digest, text_digest
 from tgap.core.errors import DataError
+from tgap.generators.base import Shapes
 from tgap.generators.latent.files.folder import (
     GET_IT_AGAIN,
     file_problems,
     folder_problems,
     names_in,
 )
-from tgap.generators.latent.files.header import PICKLES, Shapes, shapes_in
+from tgap.generators.latent.files.header import PICKLES, shapes_in
 from tgap.generators.latent.files.layouts import Layout
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
