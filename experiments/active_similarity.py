@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.core.settings import Budget, Sampler
-from tgap.core.types import Doubles, Indices
+from tgap.core import Budget, Doubles, Indices, Sampler
 from tgap.datasets.digits import Digits
 from tgap.embedders.clip import Clip
 from tgap.embedders.pixels import Pixels

@@ -151,6 +151,31 @@ def chexnet() -> None:
         show(f"chexnet training at {size} x {size}", f"{rate:.1f} images/s", f"waits {waiting:.2%}")
 
 
+def checking() -> None:
+    """A sweep of 40 runs over a folder of 20,000 files, before its first run starts."""
+    from PIL import Image
+
+    from tgap.composition.compose import expand, hydra_ready
+    from tgap.sweep.launch import check_jobs
+
+    with tempfile.TemporaryDirectory() as name:
+        os.environ["TGAP_HOME"] = f"{name}/home"
+        picture = Image.fromarray(np.arange(1024, dtype=np.uint8).reshape(32, 32))
+        for number in range(20_000):
+            folder = Path(name) / "images" / f"label{number % 2}"
+            folder.mkdir(parents=True, exist_ok=True)
+            picture.save(folder / f"{number}.png")
+        words = f"dataset=image_folder dataset.path={name}/images dataset.size=32 seed=0,1".split()
+        sizes = ",".join(map(str, range(10, 210, 10)))
+        for what in ("decoded and checked", "checked"):
+            with hydra_ready() as hydra:
+                start = time.perf_counter()
+                jobs = expand(hydra, [*words, "dataset.domain=thing", f"size={sizes}"])
+                runs = check_jobs(hydra, jobs)
+                took = time.perf_counter() - start
+            show(f"{len(runs)} runs over 20,000 files {what}", f"{took:.1f} s", "3 s, once decoded")
+
+
 def nih_metadata() -> None:
     """The real table of ChestX-ray14, which torchxrayvision carries, parsed and split."""
     import importlib.util
@@ -283,6 +308,7 @@ def evaluating() -> None:
 PARTS: dict[str, Callable[[], None]] = {
     part.__name__: part
     for part in (
+        checking,
         spectral,
         embedding,
         decoding,

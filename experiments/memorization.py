@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.core.types import Images, ImageSet
+from tgap.core import Images, ImageSet
 from tgap.datasets.digits import Digits
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.generators.controls.jitter import KINDS, jittered

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.generators.test_stable_diffusion import write_pipeline
 from tgap.cli.main import command, run_command
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet
 from tgap.datasets.phantoms.writing import write_nih
 
 TINY = (

@@ -10,7 +10,7 @@ import tgap
 from experiments.xray_rehearsal import WIDTHS, overrides, prepare, rehearse
 from tgap.classifiers.chexnet import Chexnet
 from tgap.cli.main import command, run_command
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.embedders.clip import Clip
 from tgap.generators.base import Networks
 from tgap.generators.latent.pretrained import LatentGenerator

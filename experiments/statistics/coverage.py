@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm, t
 
 from experiments.statistics.influence import auroc_influence, macro_auroc_influence
-from tgap.core.types import Doubles
+from tgap.core import Doubles
 from tgap.metrics.classification import auroc, macro_auroc
 from tgap.metrics.intervals import Interval, Scale, interval, interval_of_covariance
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label

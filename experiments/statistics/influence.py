@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Bools, Doubles
+from tgap.core import Bools, Doubles
 
 Reals = NDArray[Any]
 

@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import t
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles
+from tgap.core import ContractError, Doubles
 from tgap.metrics.intervals import interval_of_covariance
 from tgap.metrics.significance import holm, p_of_interval, sign_flip, smallest_p
 

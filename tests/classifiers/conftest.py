@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet
 
 
 def image_set(pixels, labels, names):

@@ -15,8 +15,7 @@ from torchvision.models import DenseNet121_Weights, densenet121
 from tests.classifiers.conftest import image_set
 from tgap.classifiers.chexnet import Chexnet
 from tgap.classifiers.networks.schedules import Plateau
-from tgap.core.errors import ConfigError, DataError
-from tgap.core.seeding import isolated
+from tgap.core import ConfigError, DataError, isolated
 
 
 def findings(count=5, size=(32, 32), labels=14):

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from tests.classifiers.conftest import fitted, image_set
 from tgap.classifiers.base import held_back_patients
 from tgap.classifiers.logistic_regression import LogisticRegression
-from tgap.core.errors import ConfigError, ContractError
+from tgap.core import ConfigError, ContractError
 from tgap.embedders.base import Embedder
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.classifiers.conftest import fitted, image_set, two_kinds
 from tgap.classifiers.networks.network import Network, shifted
 from tgap.classifiers.networks.schedules import OneCycle, Plateau
-from tgap.core.errors import ConfigError, ContractError, TgapError
+from tgap.core import ConfigError, ContractError, TgapError
 
 
 @dataclasses.dataclass(kw_only=True)

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.classifiers.conftest import image_set, two_kinds
 from tgap.classifiers.small_cnn import SmallCnn, channel_moments
-from tgap.core.errors import ConfigError, ContractError, TgapError
+from tgap.core import ConfigError, ContractError, TgapError
 
 
 def squares(count, size=(20, 24), channels=1, seed=0):

@@ -9,8 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.classifiers.conftest import image_set, two_kinds
 from tgap.classifiers.timm import Timm
-from tgap.core.errors import ConfigError, DataError
-from tgap.core.seeding import isolated
+from tgap.core import ConfigError, DataError, isolated
 
 
 def squares(count, size=32, seed=0):

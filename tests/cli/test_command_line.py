@@ -13,7 +13,7 @@ from PIL import Image
 import tgap
 from tgap.analysis.comparison import Comparison
 from tgap.cli.main import command, run_command
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.sweep.launch import Launched, Outcome
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tgap.composition import compose
 from tgap.composition.compose import build_run, compose_run, hydra_ready
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 
 LINES = [
     "size=5 size=6",

@@ -3,7 +3,7 @@
 import pytest
 
 import tgap
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 
 
 def test_learned_words_are_drawn_by_the_prompts_they_were_tuned_on() -> None:

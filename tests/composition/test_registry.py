@@ -12,8 +12,7 @@ from tgap.composition import building, registry, schema
 from tgap.composition.compose import compose_run, hydra_ready
 from tgap.composition.config import Run
 from tgap.composition.registry import conf_folder, options
-from tgap.core.errors import ConfigError
-from tgap.core.settings import Sampler
+from tgap.core import ConfigError, Sampler
 from tgap.datasets.phantoms.writing import write_nih
 from tgap.selectors.base import Selector
 from tgap.selectors.clustered import Clustered

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.core.types import Bools, Floats, Images, ImageSet, Scores, Weights
+from tgap.core import Bools, Floats, Images, ImageSet, Scores, Weights
 from tgap.metrics.legs import LEGS
 
 NAMES = ("no finding", "mass/nodule: big")

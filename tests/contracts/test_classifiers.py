@@ -10,8 +10,7 @@ import torch
 from tgap.classifiers.base import Classifier
 from tgap.classifiers.networks import network
 from tgap.composition import registry
-from tgap.core.errors import ContractError
-from tgap.core.types import ImageSet, Weights
+from tgap.core import ContractError, ImageSet, Weights
 
 GROUP = "classifier"
 KNOWN = {"small_cnn", "chexnet", "timm", "logistic_regression"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tgap.composition import registry
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet
 from tgap.datasets.base import Dataset
 from tgap.datasets.phantom_xray import PhantomXray
 

@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from tgap.composition import registry
-from tgap.core.errors import ContractError
-from tgap.core.types import Floats, Images
+from tgap.core import ContractError, Floats, Images
 from tgap.embedders.base import Embedder
 
 GROUP = "selector/embedder"

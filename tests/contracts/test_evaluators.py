@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from tgap.composition import registry
+from tgap.core import ContractError
 from tgap.core.digest import plain_json
-from tgap.core.errors import ContractError
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.naming import metric_names

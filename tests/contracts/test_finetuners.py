@@ -10,8 +10,7 @@ from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
 from tgap.composition import registry
-from tgap.core.errors import ContractError
-from tgap.core.settings import Budget, Sampler
+from tgap.core import Budget, ContractError, Sampler
 from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.finetuners.training.loop import Training
 from tgap.generators.latent.adapters.loading import is_adapter

@@ -11,9 +11,8 @@ import torch
 
 from tgap.analysis import verdicts
 from tgap.composition import registry
-from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.settings import SCHEDULERS, Sampler
-from tgap.core.types import Images, ImageSet
+from tgap.core import ConfigError, ContractError, DataError, Images, ImageSet, Sampler
+from tgap.core.settings import SCHEDULERS
 from tgap.generators.base import Generator, Pretrained
 from tgap.generators.controls.base import Control, Examples
 from tgap.generators.latent.base import LatentModel

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from tgap.composition import registry
-from tgap.core.settings import Budget
+from tgap.core import Budget
 from tgap.embedders.pixels import Pixels
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.base import Oracle, Tuning

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from tgap.composition import registry
-from tgap.core.errors import DataError
+from tgap.core import DataError, ImageSet
 from tgap.core.settings import Splitting
-from tgap.core.types import ImageSet
 from tgap.protocols.base import Protocol
 
 GROUP = "protocol"

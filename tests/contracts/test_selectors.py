@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 from tgap.composition import registry
-from tgap.core.component import Component
-from tgap.core.errors import ContractError, TgapError
-from tgap.core.types import Floats, ImageSet, Selection
+from tgap.core import Component, ContractError, Floats, ImageSet, Selection, TgapError
 from tgap.embedders.base import Embedder
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.base import Candidates, Selector

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tgap.core import ContractError, DataError
 from tgap.core.digest import canonical_json, folder_digest
-from tgap.core.errors import ContractError, DataError
 
 
 def rewrite(path, content):

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import ContractError
-from tgap.core.seeding import isolated, noise_seeds, rng_for, seed_for
+from tgap.core import ContractError, isolated, rng_for
+from tgap.core.seeding import noise_seeds, seed_for
 
 NAMES = st.lists(st.text(max_size=4) | st.integers(-3, 3), max_size=3)
 

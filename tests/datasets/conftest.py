@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet
 
 
 def write_grey(file: Path, level: int, size: tuple[int, int] = (16, 16)) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.conftest import replace, write_grey
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError
 from tgap.datasets.chexpert import Chexpert
 from tgap.datasets.radiographs import observations
 from tgap.datasets.radiographs.observations import OBSERVATIONS, PATHOLOGIES, label

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.decoding import decode, decode_all

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.reading.decoding import decode, decode_all
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet
 from tgap.datasets.digits import Digits
 
 

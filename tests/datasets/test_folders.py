@@ -14,8 +14,7 @@ import pytest
 
 from tests.datasets import test_chexpert, test_image_folder, test_mimic_cxr, test_nih_chestxray14
 from tests.datasets.conftest import assert_same
-from tgap.core.errors import ConfigError, DataError
-from tgap.core.types import ImageSet
+from tgap.core import ConfigError, DataError, ImageSet
 from tgap.datasets.chexpert import Chexpert
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.mimic_cxr import MimicCxr

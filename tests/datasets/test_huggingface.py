@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError
 from tgap.datasets.huggingface import Huggingface, found_in_order, names_in, official_test
 
 ROWS = 6

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tests.datasets.conftest import assert_same, write_grey
 from tgap.composition import building
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError
 from tgap.datasets.base import Dataset
 from tgap.datasets.image_folder import ImageFolder
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError
 from tgap.datasets import medmnist
 from tgap.datasets.medmnist import Medmnist, labels_of
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.conftest import assert_same, replace, write_grey
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError
 from tgap.datasets.mimic_cxr import MimicCxr
 from tgap.datasets.radiographs.observations import OBSERVATIONS, PATHOLOGIES
 

@@ -12,9 +12,8 @@ from PIL import Image
 
 from tests.datasets.conftest import assert_same
 from tgap.composition import building
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError, ImageSet
 from tgap.core.settings import Splitting
-from tgap.core.types import ImageSet
 from tgap.datasets.base import Dataset
 from tgap.datasets.nih_chestxray14 import NihChestxray14
 from tgap.datasets.radiographs.nih_table import ALIASES, COLUMNS, FINDINGS, Metadata, parse

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from tgap.core.types import Images
+from tgap.core import Images
 from tgap.datasets.phantoms.anatomy import draw_chest, shape_of
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors, severity_of
 from tgap.datasets.phantoms.findings import deform, strength

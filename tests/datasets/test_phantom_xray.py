@@ -6,8 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tgap.core.errors import ConfigError, DataError
-from tgap.core.types import ImageSet
+from tgap.core import ConfigError, DataError, ImageSet
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.datasets.phantoms import writing
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors

@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.core.errors import DataError, StoreError
-from tgap.core.types import Images
+from tgap.core import DataError, Images, StoreError
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
 from tgap.pipeline.artifacts import ImagesOnDisk, read_images, write_images

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.datasets.reading.tables import read_csv, read_table
 
 

@@ -10,9 +10,8 @@ from PIL import Image
 
 import tgap
 from tgap.cli.main import command
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError, ImageSet, NewImages
 from tgap.core.settings import Splitting
-from tgap.core.types import ImageSet, NewImages
 from tgap.datasets.base import Dataset
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder

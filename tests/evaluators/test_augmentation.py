@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.evidence import Centroids, Made, labelled
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.evaluators.augmentation import Augmentation, Nested, joined, ranks
 from tgap.metrics.classification import macro_auroc
 

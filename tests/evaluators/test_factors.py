@@ -12,8 +12,7 @@ from scipy.stats import wasserstein_distance
 from sklearn.linear_model import RidgeCV
 
 from tests.contracts.evidence import Made, bare
-from tgap.core.errors import ConfigError
-from tgap.core.types import ImageSet
+from tgap.core import ConfigError, ImageSet
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.embedders.base import Embedder
 from tgap.embedders.pixels import Pixels

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contracts.evidence import Made, labelled
 from tgap.composition import building, registry
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.embedders.base import Embedder
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.pixels import Pixels

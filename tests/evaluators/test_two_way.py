@@ -10,8 +10,7 @@ from mlflow.utils.validation import _validate_metric_name
 from sklearn.metrics import roc_auc_score
 
 from tests.contracts.evidence import Made, labelled
-from tgap.core.errors import ConfigError, ContractError
-from tgap.core.types import Scores
+from tgap.core import ConfigError, ContractError, Scores
 from tgap.evaluators.two_way import TwoWay
 from tgap.metrics.findings import FEWEST, finding_aurocs
 from tgap.metrics.legs import LEGS, REAL, SCALES, SYNTHETIC, image_freedom

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contracts.toy_models import ToyModel, toy_images, weights_of
-from tgap.core.errors import ConfigError, ContractError, TgapError
-from tgap.core.settings import Budget
+from tgap.core import Budget, ConfigError, ContractError, TgapError
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.none import NoFinetuner
 from tgap.generators.base import Model

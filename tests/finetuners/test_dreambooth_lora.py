@@ -8,8 +8,7 @@ from safetensors import safe_open
 from tests.contracts.small_pipelines import write_3, write_xl
 from tests.contracts.toy_models import ToyModel, toy_images
 from tests.generators.few_steps import draw, tuned
-from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.settings import Budget
+from tgap.core import Budget, ConfigError, ContractError, DataError
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.generators.latent.adapters.lora import folded_in
 from tgap.generators.stable_diffusion_3 import StableDiffusion3

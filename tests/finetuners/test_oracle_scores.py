@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics.pairwise import cosine_similarity
 
 from tests.contracts.toy_models import ToyModel, toy_images
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.pixels import Pixels
 from tgap.finetuners.oracles.base import Tuning

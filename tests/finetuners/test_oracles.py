@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 import tgap
 from tests.contracts.toy_models import ToyModel, ToyUNet, toy_images
 from tgap.composition.compose import compose_run, expand, hydra_ready
-from tgap.core.errors import ConfigError, ContractError, DataError, TgapError
-from tgap.core.settings import Budget
+from tgap.core import Budget, ConfigError, ContractError, DataError, TgapError
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.clip import Clip
 from tgap.embedders.pixels import Pixels

@@ -7,8 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.generators.few_steps import PROMPTS, draw, random_images, started, tuned
-from tgap.core.errors import DataError
-from tgap.core.settings import Sampler
+from tgap.core import DataError, Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL

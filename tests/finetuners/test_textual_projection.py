@@ -5,8 +5,7 @@ import torch
 from tests.contracts.small_pipelines import write_3
 from tests.contracts.toy_models import ToyModel, toy_images
 from tests.generators.few_steps import PROMPTS, random_images, started, tuned
-from tgap.core.errors import DataError
-from tgap.core.settings import Budget, Sampler
+from tgap.core import Budget, DataError, Sampler
 from tgap.finetuners.textual_projection import TextualProjection
 from tgap.finetuners.training.loop import Training
 from tgap.generators.stable_diffusion_3 import StableDiffusion3

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contracts.toy_models import ToyModel, toy_images, weights_of
-from tgap.core.errors import DataError, TgapError
-from tgap.core.settings import Budget
+from tgap.core import Budget, DataError, TgapError
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.random_skip import RandomSkip
 from tgap.finetuners.training.batches import Batch, noised, shuffled_batches

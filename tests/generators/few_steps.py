@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core.settings import Budget, Sampler
-from tgap.core.types import Images
+from tgap.core import Budget, Images, Sampler
 from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel

@@ -10,8 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.generators.few_steps import PROMPTS, draw, tuned
-from tgap.core.errors import DataError
-from tgap.core.settings import Sampler
+from tgap.core import DataError, Sampler
 from tgap.finetuners.dreambooth_lora import DreamboothLora
 from tgap.finetuners.textual_inversion import TextualInversion
 from tgap.generators.latent.adapters.loading import adapter_digest, adapter_problems, is_adapter

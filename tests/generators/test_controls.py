@@ -6,10 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError, Images, ImageSet, Sampler
 from tgap.core.seeding import noise_seeds
-from tgap.core.settings import Sampler, Splitting
-from tgap.core.types import Images, ImageSet
+from tgap.core.settings import Splitting
 from tgap.datasets.digits import Digits
 from tgap.generators.controls.base import Control, Examples
 from tgap.generators.controls.jitter import jittered

@@ -4,8 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Images
+from tgap.core import ContractError, Images
 from tgap.generators.controls.jitter import KINDS, _resampled, jittered
 
 SEEDS = range(400)

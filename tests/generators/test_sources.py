@@ -14,8 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.contracts.small_pipelines import write_3, write_pipeline, write_xl
-from tgap.core.errors import DataError
-from tgap.core.settings import Sampler
+from tgap.core import DataError, Sampler
 from tgap.generators.latent.files import fit
 from tgap.generators.stable_diffusion import STABLE_DIFFUSION, StableDiffusion
 from tgap.generators.stable_diffusion_3 import STABLE_DIFFUSION_3, StableDiffusion3

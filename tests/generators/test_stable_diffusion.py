@@ -11,8 +11,8 @@ import torch
 
 from tests.contracts.small_pipelines import write_pipeline
 from tests.generators.few_steps import tuned
-from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Sampler
+from tgap.core import ConfigError, ContractError, DataError, Sampler
+from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.latent.schedulers import scheduler_named
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion

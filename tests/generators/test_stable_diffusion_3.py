@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from tests.contracts.small_pipelines import write_3
 from tests.generators.few_steps import tuned
-from tgap.core.errors import DataError
-from tgap.core.settings import Sampler
+from tgap.core import DataError, Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.latent.noising import Flow
 from tgap.generators.stable_diffusion_3 import StableDiffusion3

@@ -8,7 +8,7 @@ import torch
 from diffusers import StableDiffusionXLPipeline
 
 from tests.generators.few_steps import tuned
-from tgap.core.settings import Sampler
+from tgap.core import Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 

@@ -19,10 +19,8 @@ from tgap.classifiers.base import Classifier
 from tgap.classifiers.logistic_regression import LogisticRegression
 from tgap.cli.label import next_words
 from tgap.cli.main import command
+from tgap.core import ConfigError, DataError, ImageSet, Split, rng_for
 from tgap.core.digest import image_digests
-from tgap.core.errors import ConfigError, DataError
-from tgap.core.seeding import rng_for
-from tgap.core.types import ImageSet, Split
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantoms.writing import write_textbook
 from tgap.labelling import labeller as module

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn import metrics as sk
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics.classification import (
     accuracy,
     accuracy_per_label,

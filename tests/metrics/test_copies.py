@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.datasets.digits import Digits
 from tgap.generators.controls.jitter import jittered
 from tgap.generators.stable_diffusion import StableDiffusion

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.neighbours import Prdc, prdc
 

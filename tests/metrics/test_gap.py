@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics.gap import fter_is_meaningful, gaps
 
 AUROCS = st.floats(0, 1)

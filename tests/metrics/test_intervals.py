@@ -20,7 +20,7 @@ from experiments.statistics.coverage import (
     simulate,
 )
 from experiments.statistics.influence import auroc_influence
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics.intervals import interval, interval_of_covariance
 
 

@@ -8,7 +8,7 @@ from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score
 from sklearn.neighbors import NearestNeighbors
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics.memorization import (
     authenticity,
     blind_scores,

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics import resampling
 from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.resampling import (

@@ -9,7 +9,7 @@ from scipy import stats
 
 from experiments.statistics import power as simulation
 from experiments.statistics.power import power
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.metrics import significance as comparison
 from tgap.metrics.intervals import interval_of_covariance
 from tgap.metrics.significance import (

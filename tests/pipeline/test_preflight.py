@@ -9,7 +9,7 @@ from PIL import Image
 import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.datasets.image_folder import ImageFolder
 from tgap.pipeline.preflight.runs import check_components, check_runs
 from tgap.store import Store

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet
 from tgap.pipeline.subsets import draw_per_label, patients_of, share_per_label
 
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.prompts.template import Template
 
 

@@ -3,9 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError, ImageSet, Split
 from tgap.core.settings import Splitting
-from tgap.core.types import ImageSet, Split
 from tgap.protocols.base import sizes_per_label
 from tgap.protocols.clean import Clean
 from tgap.protocols.thesis import Thesis

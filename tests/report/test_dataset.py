@@ -8,7 +8,7 @@ from PIL import Image
 from rich.console import Console
 
 from tgap.cli.main import command
-from tgap.core.types import ImageSet, Split
+from tgap.core import ImageSet, Split
 from tgap.report.dataset import contact_sheet, describe, show_description, warnings
 
 

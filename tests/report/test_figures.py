@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Scores
+from tgap.core import ContractError, Scores
 from tgap.report.figures import (
     ARM_STYLES,
     BETWEEN_LABELS,

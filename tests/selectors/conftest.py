@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tgap.core.types import ImageSet, Selection
+from tgap.core import ImageSet, Selection
 from tgap.selectors.base import Candidates, Selector
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.selectors.allocations.base import highest_averages
 from tgap.selectors.allocations.equal import Equal
 from tgap.selectors.allocations.proportional import Proportional

@@ -9,8 +9,7 @@ from scipy import stats
 
 import tgap
 from tests.selectors.conftest import candidates, of_label, pool, select
-from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.types import ImageSet
+from tgap.core import ConfigError, ContractError, DataError, ImageSet
 from tgap.selectors.allocations.equal import Equal
 from tgap.selectors.allocations.proportional import Proportional
 from tgap.selectors.allocations.temperature import Temperature

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.selectors.conftest import candidates, pool
-from tgap.core.errors import ConfigError, ContractError, DataError
-from tgap.core.types import ImageSet
+from tgap.core import ConfigError, ContractError, DataError, ImageSet
 from tgap.embedders.base import Embedder
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.allocations.equal import Equal

@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.preprocessing import normalize
 
 from tests.selectors.conftest import candidates
-from tgap.core.errors import ContractError, DataError
+from tgap.core import ContractError, DataError
 from tgap.metrics.vectors import unit_length
 from tgap.selectors.clusterers.base import Clusters, require_all
 from tgap.selectors.clusterers.findings import Findings

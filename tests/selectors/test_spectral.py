@@ -7,7 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.neighbors import kneighbors_graph
 
 from tests.selectors.conftest import candidates, unit
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.selectors.clusterers.spectral import (
     Spectral,
     joined,

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 import tgap.store.manifest
 import tgap.store.store
 from tests.core.test_digest import rewrite
-from tgap.core.errors import ContractError, StoreError
+from tgap.core import ContractError, StoreError
 from tgap.core.files import write_array, write_arrays, write_json
 from tgap.store import Spec, Store
 

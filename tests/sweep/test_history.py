@@ -7,7 +7,7 @@ import pytest
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.cli.main import command
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.sweep.history import PLANNED, RESAMPLED, as_json, record_planned, recorded
 from tgap.tracking import Tracker
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tgap.core.errors import ContractError, StoreError, TgapError
+from tgap.core import ContractError, StoreError, TgapError
 from tgap.tracking import Journal, Tracker, resolve_uri, serve_ui, sync, ui_command
 from tgap.tracking.push import connect, on_network_disk
 from tgap.tracking.run_log import _check_names

@@ -18,7 +18,7 @@ from tgap.analysis.groups import (
     varied,
 )
 from tgap.analysis.rows import PlannedRun, RunRow
-from tgap.core.seeding import rng_for
+from tgap.core import rng_for
 from tgap.metrics.intervals import Interval
 from tgap.metrics.legs import SCALES
 from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_flip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
-from tgap.core.types import Doubles
+from tgap.core import Doubles
 from tgap.metrics.intervals import Interval, Scale, interval
 from tgap.metrics.legs import (
     REAL,

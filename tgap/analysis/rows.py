@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tgap.core.types import Doubles
+from tgap.core import Doubles
 
 Settings = Mapping[str, str]
 

@@ -6,11 +6,21 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core import (
+    Bools,
+    Component,
+    ConfigError,
+    ContractError,
+    Floats,
+    Images,
+    ImageSet,
+    Indices,
+    Log,
+    Weights,
+    option,
+)
 from tgap.core.arrays import require_rows
-from tgap.core.component import Component, option
 from tgap.core.device import DEVICES, device_problems
-from tgap.core.errors import ConfigError, ContractError
-from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Log, Weights
 
 
 @dataclass(kw_only=True)

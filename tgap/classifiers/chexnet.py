@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.types import Images, Weights
+from tgap.core import DataError, Images, Weights, option
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.core.component import option
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet, Log, Weights
+from tgap.core import Bools, ContractError, Doubles, Floats, Images, ImageSet, Log, Weights, option
 from tgap.embedders.base import Embedder
 
 

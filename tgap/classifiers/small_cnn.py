@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tgap.classifiers.networks.network import Network
-from tgap.core.types import Images, Weights
+from tgap.core import Images, Weights
 
 if TYPE_CHECKING:
     import torch

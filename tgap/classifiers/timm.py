@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.types import Images, Weights
+from tgap.core import DataError, Images, Weights, option
 
 if TYPE_CHECKING:
     import torch

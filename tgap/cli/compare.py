@@ -2,7 +2,7 @@
 
 import click
 
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.core.files import home_folder
 
 

@@ -12,7 +12,7 @@ import click
 from tgap.cli.overrides import PATH, multirun_flag, takes_overrides
 from tgap.cli.run import run_overrides
 from tgap.cli.terminal import log_to_terminal
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.core.words import quoted
 from tgap.datasets.reading import tables
 

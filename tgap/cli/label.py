@@ -9,7 +9,7 @@ import click
 
 from tgap.cli.overrides import PATH, takes_overrides
 from tgap.cli.terminal import log_to_terminal
-from tgap.core.errors import ConfigError, TgapError
+from tgap.core import ConfigError, TgapError
 from tgap.core.files import home_folder
 from tgap.core.words import word, words_of
 

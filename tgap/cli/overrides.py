@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tgap.core.errors import TgapError
+from tgap.core import TgapError
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra

@@ -10,7 +10,8 @@ import yaml  # type: ignore[import-untyped]
 from tgap.composition.config import Run
 from tgap.composition.fields import parts_of
 from tgap.composition.registry import GROUPS, component_class, conf_folder, names, options
-from tgap.core.component import Checked, Component
+from tgap.core import Component
+from tgap.core.component import Checked
 from tgap.core.words import word
 
 FIRST = (

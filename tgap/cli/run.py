@@ -8,7 +8,7 @@ import click
 
 from tgap.cli.overrides import multirun_flag, takes_overrides
 from tgap.cli.terminal import log_to_terminal
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 from tgap.core.files import home_folder
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")

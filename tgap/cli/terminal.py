@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from tgap.core.errors import TgapError
+from tgap.core import TgapError
 
 if TYPE_CHECKING:
     from tgap.analysis.comparison import Comparison

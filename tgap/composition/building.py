@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from tgap.composition.fields import is_optional, named_parts_of, parts_of
 from tgap.composition.registry import GROUPS, installed_components, require_component
-from tgap.core.component import Checked, Component, field_problems
-from tgap.core.errors import ConfigError, nearest
+from tgap.core import Component, ConfigError, nearest
+from tgap.core.component import Checked, field_problems
 
 C = TypeVar("C", bound=Checked)
 

@@ -15,7 +15,7 @@ from tgap.composition import building, schema
 from tgap.composition.config import Run
 from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of
 from tgap.composition.registry import conf_folder
-from tgap.core.errors import ConfigError, nearest
+from tgap.core import ConfigError, nearest
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl

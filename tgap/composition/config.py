@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tgap.classifiers.base import Classifier
-from tgap.core.component import Component, option, walk
-from tgap.core.errors import TgapError
-from tgap.core.seeding import rng_for, seed_for
-from tgap.core.settings import Budget, ClipWeights, Sampler, Seeds, Splitting, Storage, Tracking
-from tgap.core.types import Bools
+from tgap.core import Bools, Budget, Component, Sampler, TgapError, option, rng_for
+from tgap.core.component import walk
+from tgap.core.seeding import seed_for
+from tgap.core.settings import ClipWeights, Seeds, Splitting, Storage, Tracking
 from tgap.datasets.base import Dataset
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluator

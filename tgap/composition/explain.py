@@ -4,7 +4,7 @@ import re
 
 from tgap.composition import registry
 from tgap.composition.registry import options
-from tgap.core.errors import ConfigError, nearest
+from tgap.core import ConfigError, nearest
 
 
 class UnknownKeyError(Exception):

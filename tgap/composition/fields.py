@@ -4,7 +4,8 @@ import dataclasses
 import inspect
 import typing
 
-from tgap.core.component import Checked, Component
+from tgap.core import Component
+from tgap.core.component import Checked
 
 
 def parts_of(cls: type[Checked]) -> dict[str, type[Checked]]:

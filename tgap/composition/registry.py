@@ -18,8 +18,7 @@ from typing import Any
 
 from tgap.composition.config import Run
 from tgap.composition.fields import bases_of, parts_of
-from tgap.core.component import Component
-from tgap.core.errors import ConfigError, ContractError, nearest
+from tgap.core import Component, ConfigError, ContractError, nearest
 
 log = logging.getLogger(__name__)
 

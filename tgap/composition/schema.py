@@ -16,7 +16,8 @@ from tgap.composition.registry import (
     names,
     own_components,
 )
-from tgap.core.component import Checked, Component
+from tgap.core import Component
+from tgap.core.component import Checked
 
 if TYPE_CHECKING:
     from hydra.core.config_store import ConfigNode

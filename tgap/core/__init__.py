@@ -1,8 +1,8 @@
 """What every component may import; its authors import it from here."""
 
 from tgap.core.component import Component, option
-from tgap.core.errors import ConfigError, ContractError, DataError, StoreError, TgapError
-from tgap.core.seeding import rng_for
+from tgap.core.errors import ConfigError, ContractError, DataError, StoreError, TgapError, nearest
+from tgap.core.seeding import isolated, rng_for
 from tgap.core.settings import Budget, Sampler
 from tgap.core.types import (
     Bools,
@@ -40,6 +40,8 @@ __all__ = [
     "StoreError",
     "TgapError",
     "Weights",
+    "isolated",
+    "nearest",
     "option",
     "rng_for",
 ]

@@ -7,9 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core.component import Component, option
-from tgap.core.errors import DataError
-from tgap.core.types import Images, ImageSet, NewImages, Split
+from tgap.core import Component, DataError, Images, ImageSet, NewImages, Split, option
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:

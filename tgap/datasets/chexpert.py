@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
 from tgap.datasets.reading.cells import metadata_column
 from tgap.datasets.reading.listing import Listing

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Images, ImageSet, Indices, NewImages
+from tgap.core import Images, ImageSet, Indices, NewImages, option
 from tgap.datasets.base import Dataset
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")

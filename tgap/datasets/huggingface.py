@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.component import option
+from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
-from tgap.core.errors import DataError, nearest
-from tgap.core.types import Bools, ImageSet, Indices, NewImages
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core.component import option
+from tgap.core import DataError, ImageSet, NewImages, option
 from tgap.core.digest import file_digest
-from tgap.core.errors import DataError
-from tgap.core.types import ImageSet, NewImages
 from tgap.datasets.reading import decoding, notes, tables
 from tgap.datasets.reading.annotations import (
     Annotations,

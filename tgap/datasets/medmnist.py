@@ -13,10 +13,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.component import option
+from tgap.core import Bools, DataError, Images, ImageSet, NewImages, nearest, option
 from tgap.core.digest import remembered_file_digest
-from tgap.core.errors import DataError, nearest
-from tgap.core.types import Bools, Images, ImageSet, NewImages
 from tgap.datasets.base import Dataset
 
 log = logging.getLogger(__name__)

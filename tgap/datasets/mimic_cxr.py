@@ -7,8 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.core.errors import DataError
-from tgap.core.types import Indices
+from tgap.core import DataError, Indices
 from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first

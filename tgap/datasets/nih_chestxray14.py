@@ -7,10 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
+from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, option
 from tgap.core.digest import text_digest
-from tgap.core.errors import DataError
-from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages
 from tgap.datasets.radiographs import nih_folder, nih_table
 from tgap.datasets.radiographs.nih_table import FINDINGS, Metadata
 from tgap.datasets.radiographs.quality import doubtful

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Images, ImageSet, NewImages
+from tgap.core import Images, ImageSet, NewImages, option
 from tgap.datasets.base import Dataset
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors
 from tgap.datasets.phantoms.picture import draw_all

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.component import option
+from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
-from tgap.core.errors import DataError
-from tgap.core.types import Bools, Images, ImageSet, Indices, NewImages, Resumable, Split
+from tgap.core.types import Resumable
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller

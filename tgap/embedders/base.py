@@ -5,10 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from tgap.core import Component, ContractError, Floats, Images, option
 from tgap.core.arrays import require_rows
-from tgap.core.component import Component, option
-from tgap.core.errors import ContractError
-from tgap.core.types import Floats, Images
 
 Features = Callable[[Images], Floats]
 """A fitted classifier's features of images."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, cast
 
-from tgap.core.types import Floats, Images
+from tgap.core import Floats, Images
 from tgap.embedders.base import Embedder, Features
 
 

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core.component import option
+from tgap.core import ConfigError, DataError, Floats, Images, nearest, option
 from tgap.core.device import DEVICES, torch_device
 from tgap.core.digest import folder_digest, remembered_file_digest
-from tgap.core.errors import ConfigError, DataError, nearest
-from tgap.core.types import Floats, Images
 from tgap.embedders.base import Embedder, Features
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Floats, Images
+from tgap.core import Floats, Images, option
 from tgap.embedders.base import Embedder, Features
 
 

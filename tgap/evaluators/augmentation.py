@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.seeding import rng_for
-from tgap.core.types import Bools, ImageSet, Indices, Weights
+from tgap.core import Bools, ImageSet, Indices, Weights, option, rng_for
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import macro_auroc
 

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.classifiers.base import Classifier
-from tgap.core.component import Component
-from tgap.core.errors import ContractError
-from tgap.core.types import Floats, Images, ImageSet, Scores, Weights
+from tgap.core import Component, ContractError, Floats, Images, ImageSet, Scores, Weights
 from tgap.metrics.legs import LEGS
 
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet
+from tgap.core import Bools, Doubles, Floats, Images, ImageSet, option
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.metadata import scores_from_columns

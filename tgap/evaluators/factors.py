@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Bools, Floats, ImageSet, Indices
+from tgap.core import Bools, Floats, ImageSet, Indices, option
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import common_count, draw_images, embedded

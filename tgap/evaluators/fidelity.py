@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Floats, ImageSet
+from tgap.core import Floats, ImageSet, option
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import common_count, draw_images, embedded

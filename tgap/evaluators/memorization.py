@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tgap.core.component import option
+from tgap.core import Bools, Doubles, Floats, Images, ImageSet, Indices, option
 from tgap.core.digest import image_digests
-from tgap.core.types import Bools, Doubles, Floats, Images, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded

@@ -5,10 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import ContractError
-from tgap.core.seeding import rng_for
-from tgap.core.types import Doubles, Indices, Scores
+from tgap.core import ContractError, Doubles, Indices, Scores, option, rng_for
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.findings import finding_metrics

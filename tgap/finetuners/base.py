@@ -6,10 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import Component
-from tgap.core.errors import ContractError
-from tgap.core.settings import Budget
-from tgap.core.types import Doubles, Images, Indices, Log
+from tgap.core import Budget, Component, ContractError, Doubles, Images, Indices, Log
 from tgap.generators.base import Model, Networks
 
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.seeding import isolated
+from tgap.core import DataError, isolated, option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.base import Networks

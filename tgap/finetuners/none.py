@@ -5,8 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.settings import Budget
-from tgap.core.types import Log
+from tgap.core import Budget, Log
 from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.generators.base import Model
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
+from tgap.core import option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.base import Networks

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import DataError
+from tgap.core import DataError, option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.latent.base import LatentModel

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
-from tgap.core.component import Component, option
+from tgap.core import Component, Images, Sampler, option
 from tgap.core.device import DEVICES, device_problems
-from tgap.core.settings import SCHEDULERS_OF_DIFFUSION, Sampler
-from tgap.core.types import Images
+from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
 from tgap.datasets.base import Dataset
 
 

@@ -6,9 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.types import Images
+from tgap.core import DataError, Images, option
 from tgap.generators.controls.base import Control, Draw, Examples
 from tgap.generators.controls.dealing import cycled
 from tgap.generators.controls.jitter import jittered

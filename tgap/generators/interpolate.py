@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.errors import DataError
-from tgap.core.types import Images, Indices
+from tgap.core import DataError, Images, Indices
 from tgap.generators.controls.base import Control, Draw, Examples
 from tgap.metrics.copies import distinct
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.types import Images
+from tgap.core import Images
 from tgap.generators.controls.base import Control, Draw, Examples
 
 

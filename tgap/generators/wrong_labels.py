@@ -5,9 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.types import ImageSet, Indices
+from tgap.core import DataError, ImageSet, Indices, option
 from tgap.generators.controls.base import Control, Draw, Examples
 from tgap.generators.controls.dealing import by_patient
 

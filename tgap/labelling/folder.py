@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core.errors import DataError
+from tgap.core import Bools, DataError, Floats, Images
 from tgap.core.files import write_json
-from tgap.core.types import Bools, Floats, Images
 from tgap.datasets.reading.provenance import FILE
 from tgap.datasets.reading.tables import write_csv
 from tgap.report.figures import draw_doubtful

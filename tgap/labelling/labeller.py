@@ -17,10 +17,8 @@ import numpy as np
 
 from tgap.classifiers.base import held_back_patients
 from tgap.composition.config import Run
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import Bools, ConfigError, DataError, Images, ImageSet, Indices, Split, rng_for
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
-from tgap.core.seeding import rng_for
-from tgap.core.types import Bools, Images, ImageSet, Indices, Split
 from tgap.datasets.reading.decoding import SUFFIXES, decode
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.notes import refuse_or_warn

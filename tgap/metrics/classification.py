@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Doubles
+from tgap.core import Bools, ContractError, Doubles
 
 Reals = NDArray[Any]
 """Scores of any real dtype; they are compared as they are, so float32 ties stay ties."""

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.core import Bools, ContractError, Floats, Images, Indices
 from tgap.core.digest import image_digests
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Floats, Images, Indices
 
 if TYPE_CHECKING:
     import torch

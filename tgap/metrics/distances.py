@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles
+from tgap.core import ContractError, Doubles
 
 Vectors = NDArray[Any]
 """``(N, d)`` of any real dtype; computed with in float64."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tgap.core.types import Bools, Doubles, ImageSet, Scores
+from tgap.core import Bools, Doubles, ImageSet, Scores
 from tgap.metrics.classification import auroc
 from tgap.metrics.naming import metric_names
 

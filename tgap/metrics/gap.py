@@ -9,8 +9,7 @@ from typing import TypeVar, cast
 
 import numpy as np
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles
+from tgap.core import ContractError, Doubles
 
 Value = TypeVar("Value", float, Doubles)
 

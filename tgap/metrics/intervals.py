@@ -12,8 +12,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles
+from tgap.core import ContractError, Doubles
 
 Scale = Literal["identity", "logit", "log"]
 

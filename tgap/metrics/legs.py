@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tgap.core.types import Scores
+from tgap.core import Scores
 from tgap.metrics.classification import (
     accuracy,
     accuracy_per_label,

@@ -6,8 +6,7 @@ patients and of the same distribution (held-out), say what a generator that copi
 
 import numpy as np
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Doubles, Floats, Indices
+from tgap.core import Bools, ContractError, Doubles, Floats, Indices
 from tgap.metrics.classification import auroc
 
 LEAST_NEGATIVES = 100

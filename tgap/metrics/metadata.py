@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Bools, Floats
+from tgap.core import Bools, Floats
 
 BINS = 10
 """Bins of a column of numbers, as far as its values fill so many."""

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles
+from tgap.core import ContractError, Doubles
 from tgap.metrics.distances import Vectors, as_pair
 
 _BLOCK = 1024

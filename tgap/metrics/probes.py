@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Bools, Doubles, Floats
+from tgap.core import Bools, Doubles, Floats
 
 _MOST_CLASSES = 10
 """Text with more values names things (files, patients) rather than classes."""

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Doubles, Indices
+from tgap.core import Bools, ContractError, Doubles, Indices
 from tgap.metrics.classification import Reals, check_scores
 
 Counts = NDArray[np.uint16]

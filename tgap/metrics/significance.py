@@ -12,8 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles
+from tgap.core import ContractError, Doubles
 from tgap.metrics.intervals import ROUNDING, Interval
 
 EXACT_SEEDS = 30

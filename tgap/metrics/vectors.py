@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Floats
+from tgap.core import Floats
 
 
 def unit_length(vectors: Floats) -> Floats:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.core import Bools, Images, ImageSet, Scores, Selection, Split
 from tgap.core.files import write_array, write_json
-from tgap.core.types import Bools, Images, ImageSet, Resumable, Scores, Selection, Split
+from tgap.core.types import Resumable
 from tgap.evaluators.base import Evaluation
 from tgap.store import Artifact
 

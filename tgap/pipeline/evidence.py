@@ -6,10 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from tgap.classifiers.base import Classifier
+from tgap.core import Bools, DataError, Floats, Images, ImageSet, Indices, Scores, Weights, rng_for
 from tgap.core.digest import image_digests
-from tgap.core.errors import DataError
-from tgap.core.seeding import rng_for
-from tgap.core.types import Bools, Floats, Images, ImageSet, Indices, Scores, Weights
 from tgap.generators.controls.base import Examples
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.resizing import resized

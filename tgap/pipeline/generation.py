@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from tgap.composition.config import Run
+from tgap.core import Bools, Images, ImageSet, Indices, Sampler, rng_for
 from tgap.core.files import write_array, write_json
 from tgap.core.progress import Advance, progress
-from tgap.core.seeding import noise_seeds, rng_for, seed_for
-from tgap.core.settings import Sampler
-from tgap.core.types import Bools, Images, ImageSet, Indices
+from tgap.core.seeding import noise_seeds, seed_for
 from tgap.generators.base import Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files

@@ -3,9 +3,8 @@
 import logging
 from pathlib import Path
 
+from tgap.core import ImageSet, rng_for
 from tgap.core.files import write_array, write_arrays, write_json
-from tgap.core.seeding import rng_for
-from tgap.core.types import ImageSet
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import RunEvidence, shared_labels

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tgap.composition.config import Run
-from tgap.core.component import Component
+from tgap.core import Component
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator
 from tgap.store import Spec

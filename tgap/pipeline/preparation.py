@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgap.core.types import ImageSet, Split
+from tgap.core import ImageSet, Split
 from tgap.datasets.base import Dataset
 from tgap.pipeline.artifacts import ImagesOnDisk, read_images, read_split, write_images, write_split
 from tgap.pipeline.plan import DataPlan

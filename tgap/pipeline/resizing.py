@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Images, Indices
+from tgap.core import Images, Indices
 
 
 def resized(images: Images, size: int | None, channels: int, rows: Indices | None = None) -> Images:

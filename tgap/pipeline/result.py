@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core.errors import DataError
-from tgap.core.types import Bools, Doubles, ImageSet, Scores, Selection, Split
+from tgap.core import Bools, DataError, Doubles, ImageSet, Scores, Selection, Split
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.metrics.legs import LEGS

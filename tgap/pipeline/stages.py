@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tgap.core import rng_for
 from tgap.core.files import write_array
-from tgap.core.seeding import rng_for
 from tgap.evaluators.base import Evaluator
 from tgap.pipeline import generation, legs
 from tgap.pipeline.artifacts import write_evaluation, write_selection

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from tgap.core import Bools, Images, ImageSet, Indices
 from tgap.core.digest import image_digests
-from tgap.core.types import Bools, Images, ImageSet, Indices
 
 
 def draw_per_label(labels: Bools, count: int, rng: np.random.Generator) -> Indices:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tgap.core.component import Component
-from tgap.core.errors import ContractError
+from tgap.core import Component, ContractError
 
 USES = ("tuning", "generation", "prior")
 """Of a tuning image; of a synthetic image; the class prompt of prior preservation."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tgap.core.component import option
+from tgap.core import option
 from tgap.prompts.base import USES, Prompts
 
 NAMED = ("{label}", "{findings}")

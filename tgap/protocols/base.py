@@ -6,10 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import Component
-from tgap.core.errors import ContractError, DataError
+from tgap.core import Bools, Component, ContractError, DataError, ImageSet, Split
 from tgap.core.settings import Splitting
-from tgap.core.types import Bools, ImageSet, Split
 
 
 @dataclass(kw_only=True)

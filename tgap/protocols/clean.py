@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import DataError
+from tgap.core import Bools, DataError, ImageSet, Indices, Split
 from tgap.core.settings import Splitting
-from tgap.core.types import Bools, ImageSet, Indices, Split
 from tgap.protocols.base import Protocol, require_images
 
 

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core import ImageSet, Split
 from tgap.core.settings import Splitting
-from tgap.core.types import ImageSet, Split
 from tgap.protocols.base import Protocol, require_images
 
 POOL = TEST = 10_000

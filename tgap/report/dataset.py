@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.core import Bools, ImageSet, Indices, Split
 from tgap.core.digest import image_digests
-from tgap.core.types import Bools, ImageSet, Indices, Split
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Floats, Images, Scores
+from tgap.core import Bools, ContractError, Floats, Images, Scores
 from tgap.metrics.classification import auroc
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.legs import LEGS

@@ -7,10 +7,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tgap.core import (
+    Bools,
+    Component,
+    ContractError,
+    Doubles,
+    Floats,
+    ImageSet,
+    Indices,
+    Selection,
+    option,
+)
 from tgap.core.arrays import require_indices
-from tgap.core.component import Component, option
-from tgap.core.errors import ContractError
-from tgap.core.types import Bools, Doubles, Floats, ImageSet, Indices, Selection
 from tgap.embedders.base import Embedder
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import Component
+from tgap.core import Component
 from tgap.embedders.base import Embedder
 from tgap.selectors.allocations.base import Allocation
 from tgap.selectors.allocations.equal import Equal

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tgap.core import ContractError
 from tgap.core.digest import file_digest, remembered_file_digest
-from tgap.core.errors import ContractError
 from tgap.core.files import sync, write_json
 from tgap.store.spec import Spec
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from tgap.core import ContractError
 from tgap.core.digest import canonical_json, plain_json, text_digest
-from tgap.core.errors import ContractError
 
 LAYOUT = 3
 """Part of every key: raised by hand when files of artifacts change their form or meaning."""

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from tgap.core import StoreError
 from tgap.core.digest import digest_of, file_digest
-from tgap.core.errors import StoreError
 from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.manifest import MANIFEST, problem_of, seal
 from tgap.store.spec import Spec

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tgap.analysis.rows import PlannedRun, RunRow
-from tgap.core.errors import ConfigError, nearest
+from tgap.core import ConfigError, nearest
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.result import RESAMPLED
 from tgap.tracking import RunLog

@@ -23,7 +23,7 @@ from tgap.composition.compose import (
     sound_parts,
 )
 from tgap.composition.config import Run, components_in
-from tgap.core.errors import ConfigError, StoreError, TgapError
+from tgap.core import ConfigError, StoreError, TgapError
 from tgap.core.files import home_folder
 from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.runs import check_components, check_runs, check_sizes

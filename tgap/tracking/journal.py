@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tgap.core.errors import StoreError
+from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
 from tgap.tracking.server import without_password
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import filelock
 
-from tgap.core.errors import TgapError
+from tgap.core import TgapError
 from tgap.tracking.journal import Event, Journal
 from tgap.tracking.server import quiet, sqlite_file
 

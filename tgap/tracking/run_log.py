@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tgap.core.errors import ContractError
+from tgap.core import ContractError
 from tgap.tracking.journal import Journal, complete
 
 NAME_LENGTH = 250

@@ -9,7 +9,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 from typing import NoReturn
 
-from tgap.core.errors import TgapError
+from tgap.core import TgapError
 
 SQLITE = "sqlite:///"
 HOST = "127.0.0.1"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import filelock
 
-from tgap.core.errors import ContractError, StoreError, TgapError
+from tgap.core import ContractError, StoreError, TgapError
 from tgap.tracking.journal import SINGLE, SWEEP, Journal
 from tgap.tracking.run_log import RunLog
 from tgap.tracking.server import sqlite_file, without_password

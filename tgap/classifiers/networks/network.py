@@ -13,12 +13,19 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.classifiers.networks.schedules import OneCycle, Schedule
-from tgap.core.component import option
+from tgap.core import (
+    ContractError,
+    Floats,
+    Images,
+    ImageSet,
+    Log,
+    TgapError,
+    Weights,
+    isolated,
+    option,
+)
 from tgap.core.device import torch_device
-from tgap.core.errors import ContractError, TgapError
 from tgap.core.progress import progress
-from tgap.core.seeding import isolated
-from tgap.core.types import Floats, Images, ImageSet, Log, Weights
 
 if TYPE_CHECKING:
     import torch

@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tgap.classifiers.networks.network import Network
-from tgap.core.component import option
+from tgap.core import DataError, Weights, option
 from tgap.core.digest import remembered_file_digest
-from tgap.core.errors import DataError
-from tgap.core.types import Weights
 
 if TYPE_CHECKING:
     import torch

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core.types import Floats
+from tgap.core import Floats
 
 Row = Mapping[str, Any]
 SIDES = (-1, 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tgap.core.types import Floats
+from tgap.core import Floats
 from tgap.datasets.phantoms.anatomy import Chest, Row, step
 
 

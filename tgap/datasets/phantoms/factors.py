@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.seeding import rng_for, seed_for
-from tgap.core.types import Bools, Indices
+from tgap.core import Bools, Indices, rng_for
+from tgap.core.seeding import seed_for
 
 Reals = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tgap.core.types import Floats
+from tgap.core import Floats
 from tgap.datasets.phantoms.anatomy import SIDES, Chest, Row, Shape
 from tgap.datasets.phantoms.factors import FINDINGS, severity_of
 from tgap.datasets.phantoms.noise import smooth_noise

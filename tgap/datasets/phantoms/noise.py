@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from tgap.core.types import Floats
+from tgap.core import Floats
 
 
 def smooth_noise(rng: np.random.Generator, size: int, cells: int) -> Floats:

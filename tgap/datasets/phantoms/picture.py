@@ -7,9 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from tgap.core import Floats, Images, rng_for
 from tgap.core.progress import progress
-from tgap.core.seeding import rng_for
-from tgap.core.types import Floats, Images
 from tgap.datasets.phantoms.anatomy import Chest, Row, draw_chest, shape_of
 from tgap.datasets.phantoms.bones import draw_bones
 from tgap.datasets.phantoms.factors import Factors

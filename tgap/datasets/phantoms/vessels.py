@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Floats
+from tgap.core import Floats
 from tgap.datasets.phantoms.anatomy import SIDES, Chest, Row
 
 _TRUNKS = 8

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tgap.core.errors import ConfigError, DataError
+from tgap.core import ConfigError, DataError, Images
 from tgap.core.files import whole_folder
-from tgap.core.types import Images
 from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors, draw_typical
 from tgap.datasets.phantoms.picture import draw_all
 from tgap.datasets.radiographs.nih_table import COLUMNS

@@ -6,8 +6,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import DataError
-from tgap.core.types import Bools
+from tgap.core import Bools, DataError
 from tgap.datasets.radiographs.nih_table import Metadata
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import DataError, nearest
-from tgap.core.types import Bools, Indices
+from tgap.core import Bools, DataError, Indices, nearest
 from tgap.datasets.reading.cells import membership, split_cell
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table, read_csv

@@ -9,10 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.component import option
+from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, option
 from tgap.core.digest import remembered_file_digest
-from tgap.core.errors import DataError
-from tgap.core.types import Bools, ImageSet, Indices, NewImages
 from tgap.datasets.reading.decoding import FITS
 from tgap.datasets.reading.folder import FolderDataset
 from tgap.datasets.reading.listing import Listing, list_images

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tgap.core.errors import DataError
+from tgap.core import DataError, Floats, Images
 from tgap.core.progress import progress
-from tgap.core.types import Floats, Images
 
 MOST_INVERTED = 0.25
 """A larger share of inverted images than this is not believed."""

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import DataError, nearest
-from tgap.core.types import Bools
+from tgap.core import Bools, DataError, nearest
 from tgap.datasets.reading.notes import first
 
 

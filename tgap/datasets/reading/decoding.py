@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import DataError
+from tgap.core import Bools, DataError, Images, Indices, NewImages
 from tgap.core.progress import progress
-from tgap.core.types import Bools, Images, Indices, NewImages, Resumable
+from tgap.core.types import Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading.dicom import is_dicom, read_dicom
 from tgap.datasets.reading.notes import refuse_or_warn

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 
 Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")

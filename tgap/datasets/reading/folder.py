@@ -8,8 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import NewImages
+from tgap.core import NewImages, option
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images

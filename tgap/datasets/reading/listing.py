@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.datasets.reading.decoding import SUFFIXES
 
 

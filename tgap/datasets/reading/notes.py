@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 
 log = logging.getLogger(__name__)
 

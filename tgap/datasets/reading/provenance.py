@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from tgap.core import Bools, DataError, ImageSet, Indices, Split
 from tgap.core.digest import image_digests
-from tgap.core.errors import DataError
 from tgap.core.files import write_json
-from tgap.core.types import Bools, ImageSet, Indices, Split
 from tgap.core.words import words_of
 from tgap.datasets.base import Dataset
 

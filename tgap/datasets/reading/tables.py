@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tgap.core.errors import DataError, nearest
+from tgap.core import DataError, nearest
 from tgap.datasets.reading.listing import check_link
 from tgap.datasets.reading.notes import first
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tgap.core.types import Bools, Floats, Images, ImageSet
+from tgap.core import Bools, Floats, Images, ImageSet
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evidence
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tgap.core.types import Images
+from tgap.core import Images
 
 TILE = 64
 """Longer side that images are shown at."""

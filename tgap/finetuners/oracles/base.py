@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tgap.core.component import Component, option
-from tgap.core.seeding import isolated
-from tgap.core.settings import Sampler
-from tgap.core.types import Bools, Doubles, Images, Indices
+from tgap.core import Bools, Component, Doubles, Images, Indices, Sampler, isolated, option
 from tgap.embedders.base import Embedder
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.latent.base import Conditioning, LatentModel

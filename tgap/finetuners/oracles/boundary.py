@@ -5,9 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.types import Bools, Doubles, Floats, Indices
+from tgap.core import Bools, DataError, Doubles, Floats, Indices, option
 from tgap.embedders.base import Embedder
 from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning, embedder_problems
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Bools, Doubles, Indices
+from tgap.core import Bools, Doubles, Indices, option
 from tgap.finetuners.oracles.parts.scoring import Rule, ScoringOracle
 
 

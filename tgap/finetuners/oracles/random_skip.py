@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Indices
+from tgap.core import Indices, option
 from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
 
 

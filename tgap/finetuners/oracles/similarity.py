@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Doubles
+from tgap.core import Doubles, option
 from tgap.finetuners.oracles.parts.scoring import Rule, ScoringOracle
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tgap.core.types import Indices
+from tgap.core import Indices
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.errors import ContractError
-from tgap.core.settings import Budget
-from tgap.core.types import Log
+from tgap.core import Budget, ContractError, Log
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.loop import Training
 from tgap.finetuners.training.recipe import Recipe

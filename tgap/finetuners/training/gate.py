@@ -4,8 +4,7 @@ import time
 
 import numpy as np
 
-from tgap.core.errors import ContractError, TgapError
-from tgap.core.types import Bools, Doubles, Indices
+from tgap.core import Bools, ContractError, Doubles, Indices, TgapError
 from tgap.finetuners.oracles.base import Judgement, Oracle, Tuning
 from tgap.generators.latent.base import LatentModel
 

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core.errors import TgapError
-from tgap.core.seeding import isolated
-from tgap.core.settings import Budget
-from tgap.core.types import Indices, Log
+from tgap.core import Budget, Indices, Log, TgapError, isolated
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.oracles.base import Tuning
 from tgap.finetuners.training.batches import ImageStream, Texts, denoising_losses, noised

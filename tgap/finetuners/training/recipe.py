@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from tgap.core.component import option
-from tgap.core.settings import Budget
+from tgap.core import Budget, option
 from tgap.finetuners.base import Finetuner
 from tgap.finetuners.oracles.base import Oracle
 from tgap.finetuners.oracles.none import NoOracle

@@ -8,9 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.errors import ContractError, DataError
-from tgap.core.settings import Sampler
-from tgap.core.types import Images, ImageSet
+from tgap.core import ContractError, DataError, Images, ImageSet, Sampler
 from tgap.generators.base import Generator, Model
 
 Draw = Callable[[int, Sequence[int]], Images]

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from tgap.core.errors import DataError
-from tgap.core.types import Indices
+from tgap.core import DataError, Indices
 from tgap.generators.controls.base import Examples
 
 

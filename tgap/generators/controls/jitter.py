@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.errors import ContractError
-from tgap.core.types import Floats, Images
+from tgap.core import ContractError, Floats, Images
 
 KINDS = ("shift", "zoom", "contrast", "noise", "flip")
 MOST_SHIFT = 0.2  # of height and width, at strength 1
@@ -113,5 +112,5 @@ def _resampled(
     weight = (source - before).astype(np.float32).reshape(shape)
     low = np.take_along_axis(pixels, before.reshape(shape), axis)
     high = np.take_along_axis(pixels, after.reshape(shape), axis)
-    found: Floats = low + (high - low) * weight
-    return found
+    between: Floats = low + (high - low) * weight
+    return between

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
-from tgap.core.types import Images
+from tgap.core import Images
 from tgap.generators.base import Model
 
 if TYPE_CHECKING:

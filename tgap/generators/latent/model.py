@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tgap.core.errors import ContractError, DataError
-from tgap.core.settings import Sampler
-from tgap.core.types import Images
+from tgap.core import ContractError, DataError, Images, Sampler
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.files.folder import save_texts
 from tgap.generators.latent.files.tokens import too_long

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.generators.latent.base import Noising
 
 if TYPE_CHECKING:

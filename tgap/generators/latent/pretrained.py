@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tgap.core.component import option
+from tgap.core import DataError, option
 from tgap.core.device import torch_device
-from tgap.core.errors import DataError
 from tgap.generators.base import Networks, Pretrained
 from tgap.generators.latent.adapters.loading import (
     adapter_digest,

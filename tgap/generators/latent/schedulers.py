@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tgap.core.errors import ConfigError
+from tgap.core import ConfigError
 
 if TYPE_CHECKING:
     from diffusers import DiffusionPipeline

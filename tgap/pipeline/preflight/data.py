@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core.component import Component
+from tgap.core import Component, ImageSet, TgapError, nearest
 from tgap.core.digest import image_digests
-from tgap.core.errors import TgapError, nearest
-from tgap.core.types import ImageSet
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan

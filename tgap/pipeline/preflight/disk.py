@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgap.core.errors import TgapError
-from tgap.core.types import ImageSet
+from tgap.core import ImageSet, TgapError
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Pretrained
 from tgap.pipeline.plan import Identities, Plan

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core.component import Component, walk
-from tgap.core.errors import ConfigError, TgapError
+from tgap.core import Component, ConfigError, TgapError
+from tgap.core.component import walk
 from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator

@@ -2,9 +2,8 @@
 
 import math
 
+from tgap.core import Budget, Sampler, TgapError
 from tgap.core.device import torch_device
-from tgap.core.errors import TgapError
-from tgap.core.settings import Budget, Sampler
 from tgap.generators.base import Generator, Pretrained
 
 USUAL = (859_520_964, 512, 512)

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tgap.core import Component, ContractError, Doubles, Indices
 from tgap.core.arrays import require_indices
-from tgap.core.component import Component
-from tgap.core.errors import ContractError
-from tgap.core.types import Doubles, Indices
 
 
 @dataclass(kw_only=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.types import Indices
+from tgap.core import Indices
 from tgap.selectors.allocations.base import Allocation, highest_averages
 
 

@@ -7,10 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from tgap.core import Component, ContractError, DataError, Floats, Indices
 from tgap.core.arrays import require_indices
-from tgap.core.component import Component
-from tgap.core.errors import ContractError, DataError
-from tgap.core.types import Floats, Indices
 from tgap.selectors.base import Candidates
 
 ROUNDING = 1e-6

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.base import Clusterer, Clusters
 

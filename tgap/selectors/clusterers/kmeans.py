@@ -5,8 +5,7 @@ from typing import cast
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Floats
+from tgap.core import Floats, option
 from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.base import (

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.errors import DataError
-from tgap.core.types import Doubles, Floats, Indices
+from tgap.core import DataError, Doubles, Floats, Indices, option
 from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.base import (

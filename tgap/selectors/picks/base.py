@@ -6,10 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from tgap.core import Component, ContractError, Indices
 from tgap.core.arrays import require_indices
-from tgap.core.component import Component
-from tgap.core.errors import ContractError
-from tgap.core.types import Indices
 from tgap.selectors.base import Candidates
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar, cast
 
 import numpy as np
 
-from tgap.core.types import Floats, Indices
+from tgap.core import Floats, Indices
 from tgap.metrics.vectors import squared_distances, squared_distances_to_mean, unit_length
 from tgap.selectors.base import Candidates
 from tgap.selectors.picks.base import Pick

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core.types import Indices
+from tgap.core import Indices
 from tgap.selectors.base import Candidates
 from tgap.selectors.picks.base import Pick
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.types import Doubles
+from tgap.core import Doubles
 
 
 def cosines(ours: NDArray[Any], theirs: NDArray[Any]) -> Doubles:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tgap.core.types import Indices
+from tgap.core import Indices
 from tgap.finetuners.oracles.base import Tuning
 
 if TYPE_CHECKING:

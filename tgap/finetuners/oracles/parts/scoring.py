@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tgap.core.types import Bools, Doubles, Indices
+from tgap.core import Bools, Doubles, Indices
 from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
 from tgap.finetuners.oracles.scores.base import Score
 from tgap.finetuners.oracles.scores.generated import Generated

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import Component
-from tgap.core.types import Doubles, Indices
+from tgap.core import Component, Doubles, Indices
 from tgap.finetuners.oracles.base import Tuning
 
 Scorer = Callable[[Indices], Doubles]

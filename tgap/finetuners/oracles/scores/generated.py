@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core.component import option
-from tgap.core.settings import SCHEDULERS, Sampler
-from tgap.core.types import Doubles, Images, Indices
+from tgap.core import Doubles, Images, Indices, Sampler, option
+from tgap.core.settings import SCHEDULERS
 from tgap.embedders.base import Embedder
 from tgap.finetuners.oracles.base import Tuning, embedder_problems
 from tgap.finetuners.oracles.parts.cosine import cosines

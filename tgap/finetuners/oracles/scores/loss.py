@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core.component import option
-from tgap.core.types import Doubles, Indices
+from tgap.core import Doubles, Indices, option
 from tgap.finetuners.oracles.base import Tuning
 from tgap.finetuners.oracles.parts.noise import prober
 from tgap.finetuners.oracles.scores.base import Score, Scorer

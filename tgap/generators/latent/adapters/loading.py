@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tgap.core import DataError, isolated
 from tgap.core.digest import folder_digest, remembered_file_digest
-from tgap.core.errors import DataError
-from tgap.core.seeding import isolated
 from tgap.generators.base import Shapes
 from tgap.generators.latent.adapters import lora, words
 from tgap.generators.latent.files.folder import saved_texts

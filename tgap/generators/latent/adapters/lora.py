@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tgap.core.errors import ContractError, DataError
+from tgap.core import ContractError, DataError
 from tgap.generators.latent.base import Adapter, LatentModel
 from tgap.generators.latent.silence import errors_raised_only
 

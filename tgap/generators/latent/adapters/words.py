@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tgap.core.errors import ContractError, DataError
-from tgap.core.seeding import isolated
+from tgap.core import ContractError, DataError, isolated
 from tgap.generators.latent.base import Adapter, LatentModel
 from tgap.generators.latent.files.folder import save_texts
 from tgap.generators.latent.model import StableDiffusionModel

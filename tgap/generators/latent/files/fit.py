@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.generators.base import Shapes
 from tgap.generators.latent.files.folder import class_names
 from tgap.generators.latent.files.source import Source

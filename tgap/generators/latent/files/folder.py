@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 from tgap.core.files import write_json
 from tgap.generators.latent.files.header import shapes_in
 from tgap.generators.latent.files.layouts import (

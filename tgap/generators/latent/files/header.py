@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tgap.core.errors import DataError
+from tgap.core import DataError
 
 PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Files that people publish instead of safetensors, and that can run code when they are read."""

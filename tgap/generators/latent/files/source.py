@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from tgap.core import DataError
 from tgap.core.digest import canonical_json, remembered_file_digest, text_digest
-from tgap.core.errors import DataError
 from tgap.generators.base import Shapes
 from tgap.generators.latent.files.folder import (
     GET_IT_AGAIN,
