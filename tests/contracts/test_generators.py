@@ -161,7 +161,7 @@ def test_a_saved_model_is_a_generator_of_the_same_kind(name, make, tmp_path):
     generator = make(name)
     generator.load().save(tmp_path)
     again = generator.at(tmp_path)
-    assert again.check() == []
+    assert again.check() + again.check_weights() == []
     drawn = [g.load().sample(PROMPTS[:1], (1,), sampler(g)) for g in (generator, again)]
     assert (drawn[0] == drawn[1]).all()
 
@@ -200,12 +200,12 @@ def test_half_precision_draws_nearly_the_same(name, make, precision):
 
 
 @each_pretrained
-def test_plans_of_it_need_no_torch(name, make):
+def test_checks_and_plans_of_it_need_no_torch(name, make):
     generator = make(name)
     module, cls = type(generator).__module__, type(generator).__name__
     code = (
         f"import sys; from {module} import {cls}; g = {cls}(path={generator.path!r});"
-        "g.digest(); g.image_shape(); g.check_prompts(['a']);"
+        "assert not g.check(); g.digest(); g.image_shape(); g.check_prompts(['a']);"
         "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

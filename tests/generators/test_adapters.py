@@ -72,7 +72,7 @@ def test_plain_diffusers_draws_the_same_with_a_lora(base, lora):
 def test_one_after_another(base, lora, words):
     """LoRA and words of the same base: both change what is drawn, whichever comes first."""
     both = base.at(lora[1]).at(words[1])
-    assert both.check() == []
+    assert both.check() + both.check_weights() == []
     swapped = base.at(words[1]).at(lora[1])
     drawn = draw(both.load())
     assert np.abs(draw(swapped.load()) - drawn).max() <= 1
@@ -96,7 +96,7 @@ def test_loading_leaves_the_random_states_alone(base, lora, words):
 def test_a_file_counts_as_its_folder_but_for_the_prompts(base, lora, words):
     learned, folder = lora
     by_file = StableDiffusion(path=base.path, device="cpu", adapters=[str(folder / LORA)])
-    assert by_file.check() == []
+    assert by_file.check() + by_file.check_weights() == []
     assert np.abs(draw(by_file.load()) - draw(learned)).max() <= 1
     by_word = StableDiffusion(path=base.path, device="cpu", adapters=[str(words[1] / WORDS)])
     assert by_word.load().words == {}
@@ -192,7 +192,7 @@ def test_layers_of_text_encoders_have_two_names(base, lora, tmp_path):
     old = StableDiffusion(
         path=base.path, device="cpu", adapters=[str(tmp_path / "old.safetensors")]
     )
-    assert old.check() == []
+    assert old.check() + old.check_weights() == []
     assert np.abs(draw(old.load()) - draw(lora[0])).max() <= 1
 
 
@@ -214,7 +214,7 @@ def test_other_tools_names_are_judged_when_loaded(base, tmp_path):
         file,
     )
     generator = StableDiffusion(path=base.path, device="cpu", adapters=[str(file)])
-    assert generator.check() == []
+    assert generator.check() + generator.check_weights() == []
     with pytest.raises(DataError, match=r"2 of its 4 tensors have a place there|does not fit"):
         generator.load()
 

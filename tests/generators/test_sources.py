@@ -51,7 +51,8 @@ def put_into_cache(cache, folder, without=()):
 
 
 def only_problem(**fields):
-    (problem,) = StableDiffusion(device="cpu", **fields).check()
+    generator = StableDiffusion(device="cpu", **fields)
+    (problem,) = generator.check() or generator.check_weights()
     return problem
 
 
@@ -61,7 +62,7 @@ class TestHubId:
         local = StableDiffusion(path=str(folder))
         for revision in (None, "main", COMMIT):
             generator = StableDiffusion(path=HUB_ID, revision=revision, device="cpu")
-            assert generator.check() == []
+            assert generator.check() + generator.check_weights() == []
             assert generator.image_shape() == (16, 16, 1)
             assert generator.digest() == local.digest()
         assert generator.source().title == f"{HUB_ID} at commit {COMMIT}"
@@ -260,7 +261,7 @@ class TestSingleFile:
         folder, file = sd1
         whole = StableDiffusion(path=str(folder), device="cpu")
         single = StableDiffusion(path=str(file), config=str(folder), device="cpu")
-        assert single.check() == []
+        assert single.check() + single.check_weights() == []
         assert single.image_shape() == whole.image_shape() == (64, 64, 3)
         models = whole.load(), single.load()
         for name in ("unet", "vae", "text_encoder"):
@@ -275,7 +276,7 @@ class TestSingleFile:
         folder, file = sd1
         put_into_cache(cache, folder, without=(f"unet/{WEIGHTS}", f"vae/{WEIGHTS}"))
         single = StableDiffusion(path=str(file), config=HUB_ID)
-        assert single.check() == []
+        assert single.check() + single.check_weights() == []
         assert single.digest() == StableDiffusion(path=str(file), config=str(folder)).digest()
         assert COMMIT in single.source().title
 
@@ -295,7 +296,7 @@ class TestSingleFile:
         assert StableDiffusion(path=str(copy), config=str(folder)).digest() != before
 
     def test_configs_of_another_architecture_are_told(self, sd1, folder):
-        problems = StableDiffusion(path=str(sd1[1]), config=str(folder)).check()
+        problems = StableDiffusion(path=str(sd1[1]), config=str(folder)).check_weights()
         assert any(
             "'encoder.conv_in.weight' is (8, 3, 3, 3) and by the config (8, 1, 3, 3)" in text
             for text in problems
@@ -333,7 +334,7 @@ class TestFolder:
         (broken / "README.md").write_text("...")
         (broken / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"x")
         generator = StableDiffusion(path=str(broken))
-        assert generator.check() == []
+        assert generator.check() + generator.check_weights() == []
         assert generator.digest() == StableDiffusion(path=str(folder)).digest()
 
     @pytest.mark.parametrize(
@@ -361,7 +362,7 @@ class TestFolder:
             (broken / part / stem).unlink()
             save_file(tensors, broken / part / stem.replace(".safe", ".fp16.safe"))
         halved, whole = (StableDiffusion(path=str(path), device="cpu") for path in (broken, folder))
-        assert halved.check() == []
+        assert halved.check() + halved.check_weights() == []
         assert halved.load().denoiser.dtype == torch.float32
         drawn = [g.load().sample(["a"], [1], Sampler(steps=2)).astype(int) for g in (halved, whole)]
         assert abs(drawn[0] - drawn[1]).max() <= 2
@@ -377,7 +378,7 @@ class TestFolder:
         sharded, whole = (
             StableDiffusion(path=str(path), device="cpu") for path in (broken, folder)
         )
-        assert sharded.check() == []
+        assert sharded.check() + sharded.check_weights() == []
         drawn = [g.load().sample(["a"], [1], Sampler(steps=2)) for g in (sharded, whole)]
         assert (drawn[0] == drawn[1]).all()
         shards[-1].unlink()
@@ -457,7 +458,7 @@ class TestTensors:
     def test_weights_of_other_networks_are_told_before_a_run(self, broken, file, change, told):
         changed(broken / file, change)
         generator = StableDiffusion(path=str(broken), device="cpu")
-        (problem,) = generator.check()
+        (problem,) = generator.check_weights()
         assert re.search(told, problem)
         with pytest.raises(DataError, match=told):
             generator.load()
@@ -465,19 +466,19 @@ class TestTensors:
     def test_numbers_that_are_none_are_told_when_they_are_loaded(self, broken):
         changed(broken / "unet" / WEIGHTS, lambda t: t["conv_in.weight"].fill_(float("nan")))
         generator = StableDiffusion(path=str(broken), device="cpu")
-        assert generator.check() == []
+        assert generator.check() + generator.check_weights() == []
         told = r"weights of unet in \S+ are not finite in float32: 'conv_in\.weight' has NaN"
         with pytest.raises(DataError, match=told):
             generator.load()
 
     def test_what_fits_is_compared_once(self, broken, monkeypatch):
         generator = StableDiffusion(path=str(broken), device="cpu")
-        assert generator.check() == []
+        assert generator.check() + generator.check_weights() == []
         monkeypatch.setattr(fit, "_differences", None)
-        assert generator.check() == []
+        assert generator.check() + generator.check_weights() == []
         changed(broken / "unet" / WEIGHTS, lambda t: t["conv_in.weight"].fill_(1.0))
         with pytest.raises(TypeError, match="not callable"):
-            generator.check()
+            generator.check_weights()
 
     @pytest.mark.parametrize(
         ("start", "told"),

@@ -28,7 +28,7 @@ def test_a_model_kept_in_half_precision_is_half_as_large_and_loads_as_float32(
     cast_weights(folder, precision)
     assert size_of(folder) < 0.55 * before
     generator = StableDiffusion(path=str(folder), device="cpu")
-    assert generator.check() == []
+    assert generator.check() + generator.check_weights() == []
     model = generator.load()
     for name, weight in model.denoiser.state_dict().items():
         assert weight.dtype == torch.float32

@@ -87,6 +87,10 @@ class Generator(Component):
         """
         return {}
 
+    def check_weights(self) -> list[str]:
+        """Problems that only building its networks shows; asked last, when all else is in order."""
+        return []
+
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that it cannot be asked for, as sentences, found without weights or torch."""
         return []

@@ -106,11 +106,16 @@ class LatentGenerator(Pretrained):
     def check(self) -> list[str]:
         """Problems with device and files, as sentences; no weights are loaded.
 
-        With ``download`` what is not in the hub's cache is fetched here. Whether weights are those
-        of the networks that the configs describe is seen with the libraries that build these, once
-        per process; all else is found without them.
+        With ``download`` what is not in the hub's cache is fetched here.
         """
-        return super().check() + (self._problems() or self._misfits())
+        return [*super().check(), *self._problems()]
+
+    def check_weights(self) -> list[str]:
+        """Weights that are not those of the networks which the configs describe.
+
+        It takes the libraries that build these, once per process; the packaged model fits.
+        """
+        return [] if self.path is None else misfits(self.source())
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that are too long for a text encoder, as sentences.
@@ -144,7 +149,7 @@ class LatentGenerator(Pretrained):
         Raises:
             DataError: If ``check`` finds problems.
         """
-        # Without ``_misfits``: plans need digests, and nobody waits for torch to see a plan.
+        # Without ``check_weights``: plans need digests, and nobody waits for torch to see a plan.
         if problems := self._problems():
             raise DataError("; ".join(problems))
         own = self.source().digest()
@@ -199,13 +204,10 @@ class LatentGenerator(Pretrained):
         problems = source.problems() or self._size_problems(source.folder)
         return problems + adapter_problems(self.adapters, source)
 
-    def _misfits(self) -> list[str]:
-        return [] if self.path is None else misfits(self.source())  # the packaged model fits
-
     def _read(self, device: "torch.device", precision: "torch.dtype") -> StableDiffusionModel:
         import torch
 
-        if problems := self._misfits():
+        if problems := self.check_weights():
             raise DataError("; ".join(problems))
         source = self.source()
         if source.commit:

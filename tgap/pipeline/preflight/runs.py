@@ -47,6 +47,9 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         datasets = distinct(dataset for run in runs for dataset in run.datasets())
         room = store.check_writable() or check_room_for_data(datasets, identities, store)
         _require_none([*problems, *room])
+        # Once nothing else is wrong, because it may read gigabytes and import torch.
+        generators = distinct(run.generator for run in runs)
+        _require_none([text for each in generators for text in each.check_weights()])
         plans = [plan(run, identities) for run in runs]
     except ConfigError:
         raise
