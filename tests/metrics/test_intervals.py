@@ -98,12 +98,13 @@ def test_scales_are_symmetric_after_the_delta_method():
 
 
 @given(
-    st.lists(st.floats(0.01, 0.99), min_size=1, max_size=6),
+    st.lists(st.floats(0.01, 0.99), min_size=1, max_size=6, unique_by=lambda v: round(v, 3)),
     st.floats(0.001, 0.2),
     st.sampled_from(["identity", "logit", "log"]),
 )
 @settings(max_examples=100, deadline=None)
 def test_the_estimate_is_inside_and_the_scale_is_kept(values, noise, scale):
+    # Seeds that agree exactly, on images that share nothing, leave no variance and no interval.
     values = np.array(values)
     replicates = values + noise * np.random.default_rng(0).normal(size=(100, len(values)))
     found = interval(values, replicates, scale=scale)
