@@ -77,11 +77,11 @@ def label_folder(
     """
     _check(run, images, out, floor)
     require_empty(out)
-    found_files = list_images(images).files
-    files = list(found_files)
+    listing = list_images(images).files
+    files = list(listing)
     if not files:
         raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
-    _check_means(run, store, out, sum(size for size, _ in found_files.values()))
+    _check_means(run, store, out, sum(size for size, _ in listing.values()))
     prepared_data = prepared(plan_data(run), store)
     data, split = prepared_data.images(), prepared_data.sides()
     _check_labels(data)

@@ -1,12 +1,13 @@
 """Whether runs fit the data, which is read and split for it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import Component, ImageSet, TgapError, nearest
+from tgap.core import ImageSet, TgapError, nearest
 from tgap.core.digest import image_digests
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
@@ -34,7 +35,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     """Read and split what runs are made from, each dataset once, and compare runs with it."""
     pools: dict[str, Pool | str] = {}
     problems: list[str] = []
-    seen: list[tuple[Component, tuple[int, ...]]] = []
+    seen: list[tuple[Classifier, tuple[int, ...]]] = []
     for plan in plans:
         sources = (plan.split, *plan.external.values(), *plan.ready_made.values())
         key = "+".join(spec.key for spec in sources)
@@ -47,10 +48,19 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         problems += check_pool(plan, pool)
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
-        if (plan.run.classifier, shape) not in seen:  # some try their network to answer
-            seen.append((plan.run.classifier, shape))
-            problems += plan.run.classifier.check_images(shape)
-    return problems
+        seen.append((plan.run.classifier, shape))
+    return problems + check_shapes(seen)
+
+
+def check_shapes(pairs: Iterable[tuple[Classifier, tuple[int, ...]]]) -> list[str]:
+    """Whether classifiers can take images of a shape; equal questions are asked once.
+
+    To answer, some try their network.
+    """
+    asked: list[tuple[Classifier, tuple[int, ...]]] = []
+    for pair in pairs:
+        asked += [pair] if pair not in asked else []
+    return [text for classifier, shape in asked for text in classifier.check_images(shape)]
 
 
 def pool_of(plan: Plan, store: Store) -> Pool | str:

@@ -12,7 +12,7 @@ from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator
 from tgap.pipeline.plan import Identities, Plan, plan
-from tgap.pipeline.preflight.data import check_data
+from tgap.pipeline.preflight.data import check_data, check_shapes
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
 from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
@@ -87,8 +87,8 @@ def check_sizes(several: Iterable[Mapping[str, Any]]) -> list[str]:
     for parts in several:
         classifier, shape = parts.get("classifier"), expected_shape(parts)
         if isinstance(classifier, Classifier) and shape is not None:
-            pairs += [(classifier, shape)] if (classifier, shape) not in pairs else []
-    return [text for classifier, shape in pairs for text in classifier.check_images(shape)]
+            pairs.append((classifier, shape))
+    return check_shapes(pairs)
 
 
 def expected_shape(parts: Mapping[str, Any]) -> tuple[int, int, int] | None:
