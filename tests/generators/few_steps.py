@@ -1,4 +1,4 @@
-"""A few steps of fine-tuning on random images, and a few of drawing."""
+"""A few steps of fine-tuning on random images, and a few of drawing, ours and diffusers' own."""
 
 from typing import Any
 
@@ -36,3 +36,18 @@ def started(finetuner: DenoisingFinetuner, model: LatentModel, images: PromptedI
 def draw(model: StableDiffusionModel, scheduler: str = "ddim") -> Images:
     """An image of each prompt, as integers that can be subtracted."""
     return model.sample(PROMPTS, [1, 2], Sampler(scheduler=scheduler, steps=3)).astype(int)
+
+
+def drawn_by(pipeline: Any, prompt: str, seed: int, guidance: float) -> Any:
+    """What a pipeline of diffusers draws by itself: ``(1, 16, 16, C)`` in [0, 1]."""
+    import torch
+
+    return pipeline(
+        prompt,
+        num_inference_steps=3,
+        guidance_scale=guidance,
+        output_type="np",
+        generator=torch.Generator().manual_seed(seed),
+        height=16,
+        width=16,
+    ).images

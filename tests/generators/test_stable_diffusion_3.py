@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.contracts.small_pipelines import write_3
-from tests.generators.few_steps import tuned
+from tests.generators.few_steps import drawn_by, tuned
 from tgap.core import DataError, Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.latent.noising import Flow
@@ -36,15 +36,8 @@ def model(folder):
 def drawn_by_diffusers(folder, prompt, seed, guidance):
     absent = json.loads((folder / "model_index.json").read_text())["text_encoder_3"][0] is None
     without = {"text_encoder_3": None, "tokenizer_3": None} if absent else {}
-    return StableDiffusion3Pipeline.from_pretrained(folder, **without)(
-        prompt,
-        num_inference_steps=3,
-        guidance_scale=guidance,
-        output_type="np",
-        generator=torch.Generator().manual_seed(seed),
-        height=16,
-        width=16,
-    ).images
+    pipeline = StableDiffusion3Pipeline.from_pretrained(folder, **without)
+    return drawn_by(pipeline, prompt, seed, guidance)
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0])

@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionXLPipeline
 
-from tests.generators.few_steps import tuned
+from tests.generators.few_steps import drawn_by, tuned
 from tgap.core import Sampler
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
@@ -26,15 +26,7 @@ def drawn_by_diffusers(folder, prompt, seed, guidance):
     pipeline = StableDiffusionXLPipeline.from_pretrained(folder)
     config = {**pipeline.scheduler.config, "clip_sample": False}
     pipeline.scheduler = DDIMScheduler.from_config(config)
-    return pipeline(
-        prompt,
-        num_inference_steps=3,
-        guidance_scale=guidance,
-        output_type="np",
-        generator=torch.Generator().manual_seed(seed),
-        height=16,
-        width=16,
-    ).images
+    return drawn_by(pipeline, prompt, seed, guidance)
 
 
 @pytest.mark.parametrize("guidance", [1.0, 5.0])
