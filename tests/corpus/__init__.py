@@ -1,0 +1,1 @@
+"""Files as people have them, each with what tgap must make of it."""
