@@ -32,7 +32,7 @@ def data(overrides: tuple[str, ...], config_dir: str | None) -> int:
 
     log_to_terminal()
     with hydra_ready(config_dir) as hydra:
-        run = compose_run(hydra, overrides)
+        run = compose_run(hydra, overrides).fitted()
     description, dataset, sheet = described(run, Store(home_folder() / "store"))
     width = None if sys.stdout.isatty() else 110
     console = Console(highlight=False, soft_wrap=True, width=width)
