@@ -19,7 +19,7 @@ from tgap.analysis.groups import (
 )
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import rng_for
-from tgap.metrics.intervals import Interval
+from tgap.metrics.intervals import Interval, recovered
 from tgap.metrics.legs import SCALES
 from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_flip
 
@@ -161,10 +161,7 @@ def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:
 def _pairs(groups: Sequence[RunGroup]) -> tuple[Pair, ...]:
     pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
     differences = [_differences(*pair) for pair in pairs]
-    intervals = [
-        mean_interval(of_pair, "identity", min(a.image_freedom, b.image_freedom))
-        for (a, b), of_pair in zip(pairs, differences, strict=True)
-    ]
+    intervals = [_difference(*pair, d) for pair, d in zip(pairs, differences, strict=True)]
     of_seeds = holm(np.array([_sign_flip(of_pair) for of_pair in differences], np.float64))
     of_images = holm(np.array([p_of_interval(one) for one in intervals], np.float64))
     comparisons = int(np.isfinite(of_seeds).sum())
@@ -197,6 +194,17 @@ def _differences(first: RunGroup, second: RunGroup) -> list[Sampled]:
         resampled = side_by_side([a.resampled, b.resampled])
         differences.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
     return differences
+
+
+def _difference(first: RunGroup, second: RunGroup, paired: Sequence[Sampled]) -> Interval:
+    """The mean of the differences, as the two means of the same seeds allow."""
+    freedom = min(first.image_freedom, second.image_freedom)
+    seeds, _ = _common((first, second))
+    means = [
+        mean_interval([group.by_seed[seed][PRIMARY] for seed in seeds], SCALES[PRIMARY], freedom)
+        for group in (first, second)
+    ]
+    return recovered(mean_interval(paired, "identity", freedom), *means, scale="identity")
 
 
 def _sign_flip(differences: Sequence[Sampled]) -> float:

@@ -16,7 +16,7 @@ from tgap.metrics.legs import (
     SYNTHETIC,
     image_freedom,
     numbers_with_intervals,
-    without_undetermined,
+    of_legs,
 )
 
 MEANINGFUL = "fter/meaningful"
@@ -204,7 +204,7 @@ def _numbers(
         name: mean_interval([seed[name] for seed in seeds], scale, image_freedom(name, effective))
         for name, scale in SCALES.items()
     }
-    return without_undetermined(numbers) | {
+    return of_legs(numbers) | {
         name: mean_interval([seed[name] for seed in seeds], "identity") for name in further
     }
 
