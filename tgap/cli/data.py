@@ -1,5 +1,6 @@
 """``tgap data``: what a dataset and its split hold."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from tgap.composition.config import Run
     from tgap.report.dataset import Description
     from tgap.store import Artifact, Store
+
+log = logging.getLogger(__name__)
 
 
 @click.command
@@ -48,11 +51,14 @@ def data(overrides: tuple[str, ...], config_dir: str | None) -> int:
 def described(run: "Run", store: "Store") -> "tuple[Description, Artifact, Path]":
     """A run's dataset: its description, its artifact, and its contact sheet."""
     from tgap.pipeline.plan import plan_data
+    from tgap.pipeline.preflight.data import advice_of
     from tgap.pipeline.preparation import prepared
     from tgap.report.dataset import Description, contact_sheet, describe
     from tgap.store import Spec
 
     data = prepared(plan_data(run), store)
+    for text in advice_of(run, data.images()):
+        log.warning("%s", text)
 
     def make(folder: Path) -> None:
         images = data.images()

@@ -56,6 +56,7 @@ def interval(
     level: float = 0.95,
     scale: Scale = "identity",
     image_freedom: float = math.inf,
+    patients: float | None = None,
 ) -> Interval:
     """Interval of the mean over seeds, for new seeds and new test images, given the split.
 
@@ -111,6 +112,8 @@ def interval(
             for differences.
         image_freedom: Degrees of freedom of the images' part, ``effective_clusters(patients) - 1``
             (``tgap.metrics.resampling``); infinite will do for more than a hundred.
+        patients: Effective number of the rarer side; ``image_freedom`` + 1 unless the columns'
+            variance has other units than patients, such as folds.
 
     Raises:
         ContractError: If shapes disagree, or level or scale are not as above.
@@ -130,7 +133,7 @@ def interval(
     covariance = np.full((len(values), len(values)), np.nan)
     if defined.mean() >= 1 - UNDEFINED and defined.sum() >= 2:
         covariance = np.atleast_2d(np.cov(resampled[defined], rowvar=False, dtype=np.float64))
-    return interval_of_covariance(values, covariance, level, scale, image_freedom)
+    return interval_of_covariance(values, covariance, level, scale, image_freedom, patients)
 
 
 def interval_of_covariance(
@@ -139,6 +142,7 @@ def interval_of_covariance(
     level: float = 0.95,
     scale: Scale = "identity",
     image_freedom: float = math.inf,
+    patients: float | None = None,
 ) -> Interval:
     """``interval``, where the covariance over test images is known otherwise than by resampling.
 
@@ -149,6 +153,7 @@ def interval_of_covariance(
         level: Chance that the interval holds the truth.
         scale: As in ``interval``.
         image_freedom: As in ``interval``.
+        patients: As in ``interval``.
 
     Raises:
         ContractError: As ``interval``.
@@ -165,8 +170,9 @@ def interval_of_covariance(
         raise ContractError(f"scale must be one of {', '.join(get_args(Scale))}, got {scale!r}")
     estimate = float(values.mean())
     of_seeds, of_images = _components(values, covariance)
-    if scale == "logit" and few_errors(estimate, image_freedom + 1):
-        return _of_few_errors(values, of_seeds, of_images, level, image_freedom)
+    patients = image_freedom + 1 if patients is None else patients
+    if scale == "logit" and few_errors(estimate, patients):
+        return _of_few_errors(values, of_seeds, of_images, level, image_freedom, patients)
     variance = of_seeds + of_images
     error = math.sqrt(variance)
     if not (math.isfinite(estimate) and error > ROUNDING and image_freedom >= LEAST_FREEDOM):
@@ -178,10 +184,15 @@ def interval_of_covariance(
 
 
 def _of_few_errors(
-    values: Doubles, of_seeds: float, of_images: float, level: float, freedom: float
+    values: Doubles,
+    of_seeds: float,
+    of_images: float,
+    level: float,
+    freedom: float,
+    patients: float,
 ) -> Interval:
     """Wilson's interval of a mean AUROC, see ``interval``."""
-    estimate, seeds, patients = float(values.mean()), len(values), freedom + 1
+    estimate, seeds = float(values.mean()), len(values)
     model, unseen = model_variance(estimate, patients), unseen_variance(patients)
     if math.isnan(of_images):
         of_images, freedom = model, math.inf

@@ -95,7 +95,10 @@ def of_legs(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
     """
     made = {
         name: recovered(
-            intervals[name], *(intervals[f"{leg}/auroc"] for leg in legs), scale=SCALES[name]
+            intervals[name],
+            intervals[f"{legs[0]}/auroc"],
+            intervals[f"{legs[1]}/auroc"],
+            scale=SCALES[name],
         )
         for name, legs in MADE_OF.items()
         if len(legs) == 2
