@@ -37,7 +37,7 @@ def data(overrides: tuple[str, ...], config_dir: str | None) -> int:
 
     log_to_terminal()
     with hydra_ready(config_dir) as hydra:
-        run = compose_run(hydra, overrides)
+        run = compose_run(hydra, overrides).fitted()
     description, dataset, sheet = described(run, Store(home_folder() / "store"))
     console = _console()
     show_description(description, doubts(description), console)

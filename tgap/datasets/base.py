@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -49,6 +49,18 @@ class Dataset(Component):
     def image_side(self) -> int | None:
         """Height and width of its images, as far as settings tell them before any is read."""
         return self.image_size
+
+    def channels(self) -> int | None:
+        """Of its images, 1 (grey) or 3, as far as settings tell before any is read."""
+        return None
+
+    def is_open(self) -> bool:
+        """Whether its settings leave the size or the colour of images to others."""
+        return False
+
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """The same, with what its settings leave open as of images of that shape."""
+        return self
 
     def is_labelled(self) -> bool:
         """Whether labels are known; if not, every image has one and the same."""

@@ -46,7 +46,9 @@ class NihChestxray14(FolderDataset):
         "binary", "no_finding and unhealthy, or the 15 labels", choices=("binary", "findings")
     )
     official_split: bool = option(True, "honour the official lists where they are present")
-    size: int = option(256, "height and width that images are brought to", low=16)
+    size: int | None = option(
+        None, "height and width that images are brought to, null = the generator's", low=16
+    )
     near_empty: float = option(2.0, "lowest standard deviation of grey levels, 0 = any", low=0)
     inverted: float = option(
         -0.5, "lowest correlation with the mean image, -1 = any", low=-1, high=0

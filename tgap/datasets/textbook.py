@@ -1,10 +1,11 @@
 """Tuning images from one source, and the images that train and test classifiers from another."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +61,20 @@ class Textbook(Dataset):
     def image_side(self) -> int | None:
         """Of both, which must have the same."""
         return self.real.image_side()
+
+    def channels(self) -> int | None:
+        """Of both, which must have the same."""
+        return self.real.channels()
+
+    def is_open(self) -> bool:
+        """Whether one of both is."""
+        return self.tuning.is_open() or self.real.is_open()
+
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """Of both; the textbook as the real images, of which some are grey only."""
+        real = self.real.fitted(shape)
+        alike = (*shape[:2], real.channels() or shape[2])
+        return dataclasses.replace(self, real=real, tuning=self.tuning.fitted(alike))
 
     def stored_bytes(self) -> int | None:
         """Of both sources, if both know."""

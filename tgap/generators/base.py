@@ -87,6 +87,10 @@ class Generator(Component):
         """
         return {}
 
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """The same, with ready-made images read as of that shape, where their size is open."""
+        return self
+
     def check_weights(self) -> list[str]:
         """Problems that only building its networks shows; asked last, when all else is in order."""
         return []

@@ -236,7 +236,7 @@ def task(config: "DictConfig") -> Outcome:
 
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        run, overrides = build_run(config), list(HydraConfig.get().overrides.task)
+        run, overrides = build_run(config).fitted(), list(HydraConfig.get().overrides.task)
         job = _planned_before(run) or planned(plan(run), overrides)
         recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
         result, row = recorder.execute(job, overrides)

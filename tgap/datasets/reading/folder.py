@@ -9,20 +9,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tgap.core import ImageSet, NewImages, option
-from tgap.datasets.base import Dataset, Original
+from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.notes import refuse_or_warn
+from tgap.datasets.reading.resized import ResizedDataset
 
 
 @dataclass(kw_only=True)
-class FolderDataset(Dataset):
+class FolderDataset(ResizedDataset):
     """Images from the files of a folder, nothing outside which is read."""
 
     _what: ClassVar[str] = "a folder of images"
 
     path: str = option("", "folder of the images", in_key=False)
-    size: int = option(256, "height and width that images are brought to", low=8)
     bad_files: str = option(
         "error",
         "what to do about files that are missing or cannot be used",
@@ -57,14 +57,9 @@ class FolderDataset(Dataset):
         """
         return super().identity() | {"files": list_images(self._root).digest()}
 
-    def image_side(self) -> int | None:
-        """Images are brought to it."""
-        return self.size
-
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
-        channels = 3 if getattr(self, "color", "grey") == "rgb" else 1
-        return len(list_images(self._root).files) * self.size * self.size * channels
+        return len(list_images(self._root).files) * self.side * self.side * self.channels()
 
     def originals(self, data: ImageSet) -> Sequence[Original] | None:
         """By the metadata's ``file``."""
@@ -86,7 +81,6 @@ class FolderDataset(Dataset):
         names: Sequence[str],
         paths: Sequence[str | None],
         new_images: NewImages,
-        color: str = "grey",
         fit: str = "crop",
     ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
         """Decode files.
@@ -95,7 +89,6 @@ class FolderDataset(Dataset):
             names: What N files are called.
             paths: Where they lie below the folder; ``None`` if they are missing.
             new_images: Makes the array.
-            color: See ``decoding.decode``.
             fit: See ``decoding.decode``.
 
         Returns:
@@ -112,8 +105,8 @@ class FolderDataset(Dataset):
         decoded = decoding.decode_all(
             [self._root / path for _, path in there],
             [names[row] for row in rows],
-            self.size,
-            color,
+            self.side,
+            self.shade,
             fit,
             new_images,
             self.bad_files,

@@ -175,10 +175,17 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
         return []
     return [
         f"images must be {expected} (height, width, channels) for generator "
-        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; set the "
-        "dataset's size or color, or the generator's size, where they have them, or choose another "
-        "dataset or generator"
+        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; leave "
+        "dataset.size and dataset.color out, or set the generator's size "
+        f"(generator.image_size={shape[0]}), where they have them, or choose another dataset or "
+        "generator"
     ]
+
+
+def check_declared_shape(run: Run) -> list[str]:
+    """``check_shape`` as far as the dataset's settings tell the shape: nothing is read for it."""
+    side, channels = run.dataset.image_side(), run.dataset.channels()
+    return [] if side is None or channels is None else check_shape(run, (side, side, channels))
 
 
 def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

@@ -74,7 +74,8 @@ def _deviation(counts: Indices) -> NDArray[np.float64]:
     """Standard deviation of the levels of each image."""
     levels, total = np.arange(256), counts.sum(axis=1)
     mean = counts @ levels / total
-    return np.sqrt(np.maximum(counts @ levels**2 / total - mean**2, 0))
+    variance = np.maximum(counts @ levels**2 / total - mean**2, 0)
+    return np.asarray(np.sqrt(variance), np.float64)
 
 
 def copies_of(data: ImageSet, pixels: NDArray[np.bytes_]) -> Copies:
