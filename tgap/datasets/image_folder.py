@@ -147,7 +147,11 @@ class ImageFolder(FolderDataset):
             finding_names=finding_names,
             patients=patients[kept],
             metadata={name: column[kept] for name, column in metadata.items()},
-            notes=rows.notes | notes.excluded(left_out | {"missing": list(rows.missing)}),
+            notes={
+                **rows.notes,
+                **notes.excluded(left_out | {"missing": list(rows.missing)}),
+                **decoded.notes,
+            },
         )
 
     def listed_labels(self) -> Sequence[Sequence[str]]:

@@ -13,6 +13,7 @@ from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.notes import refuse_or_warn
+from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
 
 
 @dataclass(kw_only=True)
@@ -28,9 +29,13 @@ class FolderDataset(Dataset):
         "what to do about files that are missing or cannot be used",
         choices=decoding.BAD_FILES,
     )
+    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
+        return window_problems(self.window) + self._path_problems()
+
+    def _path_problems(self) -> list[str]:
         if not self.path:
             return [f"path must name {self._what}, got ''"]
         folder = Path(self.path).expanduser()
@@ -55,7 +60,12 @@ class FolderDataset(Dataset):
         Raises:
             DataError: If the folder or one of these cannot be read.
         """
-        return super().identity() | {"files": list_images(self._root).digest()}
+        identity = keyed(super().identity())
+        return identity | {"files": list_images(self._root).digest()}
+
+    def remedy(self) -> str:
+        """By the window."""
+        return remedy(self.window)
 
     def image_side(self) -> int | None:
         """Images are brought to it."""
@@ -106,6 +116,7 @@ class FolderDataset(Dataset):
             fit,
             new_images,
             self.bad_files,
+            window=self.window,
         )
         kinds = {"missing": list(missing), "unreadable": list(decoded.bad)}
         return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds
