@@ -15,6 +15,7 @@ from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.matching import rule_in_words
 from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.resized import ResizedDataset
+from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
 
 
 @dataclass(kw_only=True)
@@ -29,9 +30,13 @@ class FolderDataset(ResizedDataset):
         "what to do about files that are missing or cannot be used",
         choices=decoding.BAD_FILES,
     )
+    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
+        return window_problems(self.window) + self._path_problems()
+
+    def _path_problems(self) -> list[str]:
         if not self.path:
             return [f"path must name {self._what}, got ''"]
         folder = Path(self.path).expanduser()
@@ -56,7 +61,12 @@ class FolderDataset(ResizedDataset):
         Raises:
             DataError: If the folder or one of these cannot be read.
         """
-        return super().identity() | {"files": list_images(self._root).digest()}
+        identity = keyed(super().identity())
+        return identity | {"files": list_images(self._root).digest()}
+
+    def remedy(self) -> str:
+        """By the window."""
+        return remedy(self.window)
 
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
@@ -116,6 +126,7 @@ class FolderDataset(ResizedDataset):
             fit,
             new_images,
             self.bad_files,
+            window=self.window,
         )
         kinds = {"missing": list(missing), "unreadable": list(decoded.bad)}
         return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds
