@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tgap.composition import registry
 from tgap.composition.registry import options
 from tgap.core import ConfigError, nearest
+from tgap.core.files import expanded
 from tgap.core.words import quoted
 
 if TYPE_CHECKING:
@@ -105,7 +106,8 @@ def _value(typed: str, value: str) -> str:
         )
     if value.startswith(("'", '"')) or _is_call(value):
         raise ConfigError(_unreadable(typed, _error(f"key={value}") or ""))
-    return quoted(value)
+    # A shell leaves ~ behind "=", and Hydra would make a folder of that name.
+    return quoted(str(expanded(value)) if typed.startswith("hydra.") else value)
 
 
 def _pair(typed: str, name: str, content: str) -> str:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
+from tgap.core.files import expanded
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership
@@ -101,7 +102,7 @@ class Huggingface(Dataset):
 
     @property
     def _root(self) -> Path:
-        return Path(self.path or "").expanduser()
+        return expanded(self.path or "")
 
     @property
     def _columns(self) -> tuple[str | None, ...]:

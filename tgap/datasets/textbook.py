@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
+from tgap.core.files import expanded
 from tgap.core.types import Resumable
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading.decoding import copy_rows
@@ -71,7 +71,7 @@ class Textbook(Dataset):
         folder = getattr(self.tuning, "path", None)
         if not isinstance(folder, str):
             return []
-        return problems_with_labeller(Path(folder).expanduser(), self.real, data, split, words)
+        return problems_with_labeller(expanded(folder), self.real, data, split, words)
 
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.

@@ -3,6 +3,7 @@
 Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99999999``.
 """
 
+import contextlib
 import logging
 import os
 import traceback
@@ -245,6 +246,15 @@ def _planned_before(run: Run) -> Planned | None:
     return None
 
 
+def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
+    run = build_run(config)
+    job = _planned_before(run) or planned(plan(run), overrides)
+    recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
+    result, row = recorder.execute(job, overrides)
+    pictures = result.artifacts.pictures
+    return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+
+
 def task(config: "DictConfig") -> Outcome:
     """One run, in whatever process Hydra's launcher chose.
 
@@ -255,12 +265,9 @@ def task(config: "DictConfig") -> Outcome:
 
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        run, overrides = build_run(config), list(HydraConfig.get().overrides.task)
-        job = _planned_before(run) or planned(plan(run), overrides)
-        recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
-        result, row = recorder.execute(job, overrides)
-        pictures = result.artifacts.pictures
-        return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+        # Paths are those of the command line, also where hydra.job.chdir=true.
+        with contextlib.chdir(HydraConfig.get().runtime.cwd):
+            return _finished(config, list(HydraConfig.get().overrides.task))
     except TgapError as error:
         log.log(logging.ERROR, "%s", error, exc_info=full_error)
         return Outcome(failure=str(error))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tgap.core import NewImages, option
+from tgap.core.files import expanded
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
@@ -33,7 +34,7 @@ class FolderDataset(Dataset):
         """What can be told without reading an image."""
         if not self.path:
             return [f"path must name {self._what}, got ''"]
-        folder = Path(self.path).expanduser()
+        folder = expanded(self.path)
         try:
             if folder.is_dir():
                 return self._folder_problems()
@@ -68,7 +69,7 @@ class FolderDataset(Dataset):
 
     @property
     def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        return expanded(self.path)
 
     def _decoded(
         self,
