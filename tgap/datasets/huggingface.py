@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
+from tgap.core.files import expanded
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership
 from tgap.datasets.reading.notes import excluded
@@ -106,7 +107,7 @@ class Huggingface(ColouredDataset):
 
     @property
     def _root(self) -> Path:
-        return Path(self.path or "").expanduser()
+        return expanded(self.path or "")
 
     @property
     def _columns(self) -> tuple[str | None, ...]:

@@ -4,7 +4,6 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
+from tgap.core.files import expanded
 from tgap.core.types import Resumable
 from tgap.datasets.base import Dataset, Original
 from tgap.datasets.reading.decoding import copy_rows
@@ -90,7 +90,7 @@ class Textbook(Dataset):
         folder = getattr(self.tuning, "path", None)
         if not isinstance(folder, str):
             return []
-        return problems_with_labeller(Path(folder).expanduser(), self.real, data, split, words)
+        return problems_with_labeller(expanded(folder), self.real, data, split, words)
 
     def originals(self, data: ImageSet) -> Sequence[Original] | None:
         """Of both sources, if both know."""

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tgap.core import ImageSet, NewImages, option
+from tgap.core.files import expanded
 from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
@@ -39,7 +40,7 @@ class FolderDataset(ResizedDataset):
     def _path_problems(self) -> list[str]:
         if not self.path:
             return [f"path must name {self._what}, got ''"]
-        folder = Path(self.path).expanduser()
+        folder = expanded(self.path)
         try:
             if folder.is_dir():
                 return self._folder_problems()
@@ -85,7 +86,7 @@ class FolderDataset(ResizedDataset):
 
     @property
     def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        return expanded(self.path)
 
     def _decoded(
         self,
