@@ -12,7 +12,7 @@ from tgap.analysis.groups import RunGroup, group_runs, mean_interval, side_by_si
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.analysis.splits import Sampled, short
 from tgap.core import rng_for
-from tgap.metrics.intervals import Interval
+from tgap.metrics.intervals import Interval, recovered
 from tgap.metrics.legs import SCALES
 from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_flip
 
@@ -159,10 +159,7 @@ def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:
 def _pairs(groups: Sequence[RunGroup]) -> tuple[Pair, ...]:
     pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
     differences = [_differences(*pair) for pair in pairs]
-    intervals = [
-        mean_interval(of_pair, "identity", min(group.freedom(_splits(pair)) for group in pair))
-        for pair, of_pair in zip(pairs, differences, strict=True)
-    ]
+    intervals = [_difference(*pair, d) for pair, d in zip(pairs, differences, strict=True)]
     of_seeds = holm(np.array([_sign_flip(of_pair) for of_pair in differences], np.float64))
     of_images = holm(np.array([p_of_interval(one) for one in intervals], np.float64))
     comparisons = int(np.isfinite(of_seeds).sum())
@@ -196,6 +193,23 @@ def _differences(first: RunGroup, second: RunGroup) -> list[Sampled]:
         resampled = side_by_side([a.resampled, b.resampled])
         differences.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
     return differences
+
+
+def _difference(first: RunGroup, second: RunGroup, paired: Sequence[Sampled]) -> Interval:
+    """The mean of the differences, as the two means of the same seeds and splits allow."""
+    pair = (first, second)
+    splits, (seeds, _) = _splits(pair), _common(pair)
+    freedom = min(group.freedom(splits) for group in pair)
+    one, other = (
+        mean_interval(
+            [group.sampled(seed, PRIMARY, splits) for seed in seeds],
+            SCALES[PRIMARY],
+            freedom,
+            group.patients(splits),
+        )
+        for group in pair
+    )
+    return recovered(mean_interval(paired, "identity", freedom), one, other, scale="identity")
 
 
 def _sign_flip(differences: Sequence[Sampled]) -> float:

@@ -25,7 +25,7 @@ from tgap.metrics.legs import (
     SYNTHETIC,
     image_freedom,
     numbers_with_intervals,
-    without_undetermined,
+    of_legs,
 )
 
 MEANINGFUL = "fter/meaningful"
@@ -96,6 +96,10 @@ class RunGroup:
     def freedom(self, splits: Sequence[str]) -> float:
         """Degrees of freedom of what test images, or splits, add to TSTR's variance."""
         return len(splits) - 1 if len(splits) > 1 else self.image_freedom
+
+    def patients(self, splits: Sequence[str]) -> float:
+        """Effective number of the rarer side among the patients that these splits test TSTR on."""
+        return (self.image_freedom + 1) * len(splits) / max(1, len(self.splits))
 
     def has_setting(self, name: str) -> bool:
         """Whether a setting concerns it: a control is a method in the place of a generator."""
@@ -173,10 +177,7 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
     by_seed = {seed: one for seed, one in there.items() if one.keys() >= set(splits)}
     repeated = {row.seed for row in rows} - results.keys()
     every = [row for row in rows if row.seed in by_seed]
-    effective = {
-        side: min((row.metrics.get(side, math.inf) for row in every), default=math.inf)
-        for side in (REAL, SYNTHETIC)
-    }
+    effective = {side: _effective(side, every, splits) for side in (REAL, SYNTHETIC)}
     first = runs[0]
     return RunGroup(
         method=label,
@@ -193,6 +194,15 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
         image_freedom=image_freedom("tstr/auroc", effective),
         is_control=first.is_control,
     )
+
+
+def _effective(side: str, rows: Sequence[RunRow], splits: Sequence[str]) -> float:
+    """Effective patients that a seed is tested on: the fewest of any seed, over all splits."""
+    of_split = [
+        [row.metrics.get(side, math.inf) for row in rows if split_name(row.split) == split]
+        for split in splits
+    ]
+    return math.fsum(min(numbers) for numbers in of_split) if of_split else math.inf
 
 
 def _results(rows: Sequence[RunRow]) -> dict[int, dict[str, list[RunRow]]]:
@@ -246,10 +256,11 @@ def _numbers(
             [seed[name] for seed in averaged],
             scale,
             len(splits) - 1 if len(splits) > 1 else image_freedom(name, effective),
+            image_freedom(name, effective) + 1,
         )
         for name, scale in SCALES.items()
     }
-    return without_undetermined(numbers) | {
+    return of_legs(numbers) | {
         name: mean_interval([seed[name] for seed in averaged], "identity") for name in further
     }
 
@@ -261,11 +272,14 @@ def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
 
 
 def mean_interval(
-    sampled: Sequence[Sampled], scale: Scale, image_freedom: float = math.inf
+    sampled: Sequence[Sampled],
+    scale: Scale,
+    image_freedom: float = math.inf,
+    patients: float | None = None,
 ) -> Interval:
     """The mean over seeds; NaN if there are none."""
     if not sampled:
         return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
     values = np.array([one.value for one in sampled])
     resampled = side_by_side([one.resampled for one in sampled])
-    return interval(values, resampled, scale=scale, image_freedom=image_freedom)
+    return interval(values, resampled, scale=scale, image_freedom=image_freedom, patients=patients)

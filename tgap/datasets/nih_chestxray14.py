@@ -1,6 +1,6 @@
 """NIH ChestX-ray14: 112,120 frontal chest X-rays of 30,805 patients, from a local folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -82,6 +82,10 @@ class NihChestxray14(FolderDataset):
 
     def _lists(self) -> list[Path]:
         return nih_folder.find_lists(self._root) if self.official_split else []
+
+    def _paths(self, files: Sequence[str]) -> Sequence[str]:
+        located = nih_folder.locate(list_images(self._root))
+        return [located[name] for name in files]
 
     def _load(self, new_images: NewImages) -> ImageSet:
         metadata = nih_table.read(self._table())

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
 from tgap.core.types import Resumable
-from tgap.datasets.base import Dataset
+from tgap.datasets.base import Dataset, Original
 from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller
 
@@ -87,6 +87,15 @@ class Textbook(Dataset):
         if not isinstance(folder, str):
             return []
         return problems_with_labeller(Path(folder).expanduser(), self.real, data, split, words)
+
+    def originals(self, data: ImageSet) -> Sequence[Original] | None:
+        """Of both sources, if both know."""
+        if data.official_pool is None:
+            return None
+        light = data.without_images()
+        real = self.real.originals(light.take(np.flatnonzero(~data.official_pool)))
+        tuning = self.tuning.originals(light.take(np.flatnonzero(data.official_pool)))
+        return None if real is None or tuning is None else [*real, *tuning]
 
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.

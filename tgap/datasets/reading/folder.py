@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import NewImages, option
+from tgap.core import ImageSet, NewImages, option
+from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.notes import refuse_or_warn
@@ -59,6 +60,17 @@ class FolderDataset(ResizedDataset):
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
         return len(list_images(self._root).files) * self.side * self.side * self.channels()
+
+    def originals(self, data: ImageSet) -> Sequence[Original] | None:
+        """By the metadata's ``file``."""
+        fit, names = getattr(self, "fit", "crop"), data.metadata.get("file")
+        if names is None:
+            return None
+        return [Original(self._root / path, fit) for path in self._paths(names.tolist())]
+
+    def _paths(self, files: Sequence[str]) -> Sequence[str]:
+        """Where files lie below the folder, by what the metadata call them."""
+        return files
 
     @property
     def _root(self) -> Path:

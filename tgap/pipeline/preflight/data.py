@@ -13,6 +13,7 @@ from tgap.core.digest import image_digests
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.training import check_training
 from tgap.pipeline.preparation import Data, prepared
 from tgap.store import Store
 
@@ -52,7 +53,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             problems.append(pool)
             continue
         advice += advice_of(plan.run, pool.dataset)
-        problems += check_pool(plan, pool)
+        problems += check_pool(plan, pool) or check_training(plan, pool.data)
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
         seen.append((plan.run.classifier, shape))
@@ -189,7 +190,7 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
             f"storage.image_size must be at most {min(drawn[:2])}, as images are drawn, got {kept}"
         ]
     if expected is None or fits(shape, expected):
-        return []
+        return run.generator.check_images(shape)
     return [
         f"images must be {expected} (height, width, channels) for generator "
         f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; leave "
