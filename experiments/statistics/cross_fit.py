@@ -177,11 +177,10 @@ def fitted(
     scores = {leg: tests[leg[3]][0] @ (direction if leg[1] == "s" else real) for leg in LEGS}
     legs = {leg: auroc(scores[leg], tests[leg[3]][1]) for leg in LEGS}
     metrics = dict(numbers_with_intervals(legs))
+    metrics[REAL] = effective_images(positive[test, None], test)
+    metrics[SYNTHETIC] = float(DRAWN)
     resampled: dict[str, Doubles] = {}
     if not named["split"]:  # folds have too few images, and a table would not look at it
-        labels, patients = tests["r"][1], np.arange(len(tests["r"][1]))
-        metrics[REAL] = effective_images(labels[:, None], patients)
-        metrics[SYNTHETIC] = float(DRAWN)
         resampled = {leg: _resampled(scores[leg], tests[leg[3]][1]) for leg in LEGS}
     row = RunRow(
         size=None,
