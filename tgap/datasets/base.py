@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tgap.core import Component, DataError, Images, ImageSet, NewImages, Split, option
+from tgap.datasets.reading.alike import warn_of_categories
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:
@@ -129,6 +130,9 @@ class Dataset(Component):
                 f"dataset '{self.title()}' needs at least two labels, each with images; got "
                 f"{data.label_counts()}"
             )
+        for name, column in data.metadata.items():
+            if column.dtype.kind == "U":
+                warn_of_categories(name, column.tolist())
         return data
 
     @abstractmethod

@@ -12,6 +12,7 @@ from tgap.core import ImageSet, NewImages, option
 from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.matching import rule_in_words
 from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.resized import ResizedDataset
 
@@ -99,7 +100,12 @@ class FolderDataset(ResizedDataset):
             for name, path in zip(names, paths, strict=True)
             if path is None
         }
-        refuse_or_warn(missing, len(names), self.bad_files)
+        hint = ""
+        if missing:
+            used = {path for path in paths if path is not None}
+            others = [file for file in list_images(self._root).files if file not in used]
+            hint = rule_in_words(list(missing), others)
+        refuse_or_warn(missing, len(names), self.bad_files, hint)
         there = [(row, path) for row, path in enumerate(paths) if path is not None]
         rows = np.array([row for row, _ in there], dtype=np.int64)
         decoded = decoding.decode_all(

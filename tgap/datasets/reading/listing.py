@@ -8,12 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tgap.core import DataError
+from tgap.datasets.reading.alike import is_legible
 from tgap.datasets.reading.decoding import SUFFIXES
+from tgap.datasets.reading.notes import first
+
+LITTER = "__MACOSX @eaDir $RECYCLE.BIN lost+found Thumbs.db ehthumbs.db desktop.ini Icon\r".split(
+    " "
+)
+"""What systems leave in folders, beside hidden files: copies and thumbnails, no images of ours."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder, hidden files and folders aside.
+    """What lies below a folder, hidden files and folders and ``LITTER`` aside.
 
     Args:
         files: Size in bytes and time of change in ns of each image file, by its path relative to
@@ -39,8 +46,8 @@ def list_images(root: Path) -> Listing:
     """List the image files below a folder, which itself may be a link.
 
     Raises:
-        DataError: If the folder is missing or unreadable, or holds a link that leads out of it,
-            to a folder or nowhere.
+        DataError: If the folder is missing or unreadable, holds a link that leads out of it, to a
+            folder or nowhere, or names that cannot be written down.
     """
     files: dict[str, tuple[int, int]] = {}
     folders: list[str] = []
@@ -59,7 +66,20 @@ def list_images(root: Path) -> Listing:
                 others.append(name)
     except OSError as error:
         raise DataError(f"cannot read folder {root}: {error}") from error
+    _refuse_illegible(root, [*folders, *files, *others])
     return Listing(dict(sorted(files.items())), tuple(sorted(folders)), tuple(sorted(others)))
+
+
+def _refuse_illegible(root: Path, names: list[str]) -> None:
+    """Refuse names that tables and pictures cannot show."""
+    # joined, as 100,000 names are looked at each time a folder is listed
+    wrong = [] if is_legible("".join(names)) else [name for name in names if not is_legible(name)]
+    if wrong:
+        raise DataError(
+            f"{root} holds {len(wrong)} names that are no UTF-8 text or have control characters: "
+            f"{first(list(map(ascii, wrong)))}; rename them (names in Latin-1, say of an old "
+            "archive, all at once: convmv -r -f latin1 -t utf8 --notest FOLDER)"
+        )
 
 
 def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
@@ -70,7 +90,7 @@ def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         prefix = waiting.pop()
         with os.scandir(f"{real}/{prefix}") as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name in LITTER:
                     continue
                 name = prefix + entry.name
                 if entry.is_symlink():
