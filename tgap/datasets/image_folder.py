@@ -186,7 +186,11 @@ class ImageFolder(ColouredDataset, FolderDataset):
             patients=patients[kept],
             metadata={name: column[kept] for name, column in metadata.items()},
             official_test=None if official is None else official[kept],
-            notes=told | notes.excluded(left_out | {"missing": list(rows.missing)}),
+            notes={
+                **told,
+                **notes.excluded(left_out | {"missing": list(rows.missing)}),
+                **decoded.notes,
+            },
         )
 
     def _official_test(self, rows: Annotations) -> Bools | None:

@@ -1,8 +1,10 @@
 """The image files below a folder, none outside it."""
 
+import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +12,16 @@ from pathlib import Path
 from tgap.core import DataError
 from tgap.datasets.reading.alike import is_legible
 from tgap.datasets.reading.decoding import SUFFIXES
+from tgap.datasets.reading.dicom import is_dicom
 from tgap.datasets.reading.notes import first
 
 LITTER = "__MACOSX @eaDir $RECYCLE.BIN lost+found Thumbs.db ehthumbs.db desktop.ini Icon\r".split(
     " "
 )
 """What systems leave in folders, beside hidden files: copies and thumbnails, no images of ours."""
+_MAYBE_DICOM = re.compile(r"[^.]+|.*\.(\d+|ima|dc3|dic|acr)", re.IGNORECASE)
+"""Names of DICOM files without the usual suffix: as scanners and archives write them (``IM000001``,
+``1.2.840.113619.2.5``, ``x.IMA``). Such files alone are opened, to see what they are."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Listing:
         files: Size in bytes and time of change in ns of each image file, by its path relative to
             the folder, sorted.
         folders: Names of the folders directly below, sorted.
-        others: Paths of the files that are no images by the end of their name, sorted.
+        others: Paths of the files that are no images, sorted.
     """
 
     files: dict[str, tuple[int, int]]
@@ -59,7 +65,7 @@ def list_images(root: Path) -> Listing:
             if entry.is_dir():
                 if "/" not in name:
                     folders.append(name)
-            elif entry.is_file() and name.lower().endswith(SUFFIXES):
+            elif entry.is_file() and _is_image(entry):
                 status = entry.stat()
                 files[name] = (status.st_size, status.st_mtime_ns)
             else:
@@ -80,6 +86,23 @@ def _refuse_illegible(root: Path, names: list[str]) -> None:
             f"{first(list(map(ascii, wrong)))}; rename them (names in Latin-1, say of an old "
             "archive, all at once: convmv -r -f latin1 -t utf8 --notest FOLDER)"
         )
+
+
+def _is_image(entry: "os.DirEntry[str]") -> bool:
+    """By the end of its name; or a DICOM file by its content, a folder's index aside."""
+    if entry.name.lower().endswith(SUFFIXES):
+        return True
+    if not _MAYBE_DICOM.fullmatch(entry.name) or entry.name == "DICOMDIR":
+        return False
+    status = entry.stat()
+    return _holds_dicom(entry.path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _holds_dicom(path: str, size: int, mtime_ns: int) -> bool:
+    """Whether a file is DICOM; opened once per process while it stays as it is."""
+    with open(path, "rb") as file:
+        return is_dicom(file)
 
 
 def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
