@@ -11,6 +11,7 @@ from tgap.classifiers.networks.network import Network
 from tgap.classifiers.networks.weights import SUFFIXES, State, read_state, unwrapped
 from tgap.core import DataError, Weights, option
 from tgap.core.digest import remembered_file_digest
+from tgap.core.files import expanded
 
 if TYPE_CHECKING:
     import torch
@@ -109,7 +110,7 @@ class PretrainedNetwork(Network):
 
     @property
     def _file(self) -> Path:
-        return Path(str(self.weights))
+        return expanded(str(self.weights))
 
     def _load_pretrained(self, network: "torch.nn.Module") -> None:
         if self.weights is not None:
