@@ -91,6 +91,47 @@ def test_controls_beside_generators_need_a_size(folder: Path, store: Store) -> N
         check_runs(runs, store.root.parent)
 
 
+SIDES = "pool_size=6 train_size=4 test_size=4 dataset.size=32 size=2".split()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "generator=held_out_real budget.train_per_label=2 budget.test_per_label=3",
+            "'held_out_real' needs 5 held-out images of label 'a'.* the pool has 1",
+        ),
+        ("generator=interpolate size=1", "needs two different tuning images of label 'a', got 1"),
+        (
+            "generator=copy_with_jitter generator.autoencoder=true dataset.size=30",
+            "takes square images with sides of a multiple of .* got 30 x 30",
+        ),
+        (
+            "budget.train_per_label=2 classifier=logistic_regression classifier.validation=0.5 "
+            "seed=1",
+            "the classifier of real_train cannot be trained: label 'a' holds for 0 of 2 images "
+            "beside those held back.*the classifier of the synthetic set cannot be trained",
+        ),
+    ],
+)
+def test_what_labels_and_patients_rule_out_is_told_before_a_stage(
+    folder: Path, store: Store, words: str, told: str
+) -> None:
+    run = composed(folder, *SIDES, *words.split())
+    with pytest.raises(ConfigError, match=f"(?s){told}"):
+        check_runs([run], store.root.parent)
+    assert not (store.root / "selection").exists()
+
+
+def test_a_label_on_every_training_image_is_told(folder: Path, store: Store) -> None:
+    rows = [f"{name}/{number}.png,{name}|photo" for name in "ab" for number in range(7)]
+    rows += ["a/7.png,a", "b/7.png,b"]
+    (folder / "t.csv").write_text("\n".join(["file,label", *rows]))
+    run = composed(folder, *SIDES, "dataset.table=t.csv", "split_seed=1")
+    with pytest.raises(ConfigError, match="label 'photo' holds for 4 of 4 training images"):
+        check_runs([run], store.root.parent)
+
+
 def test_equal_components_are_asked_once() -> None:
     ASKED.clear()
     runs = [{"classifier": Counted(epochs=epochs)} for epochs in (7, 7, 8, 7)]

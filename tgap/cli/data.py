@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tgap.report.dataset.describing import Description
     from tgap.store import Store
 
-
 DESCRIPTION = 1
 """To be raised when more is described."""
 
@@ -35,7 +34,8 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     It is read into the store, where runs find it.
     """
     from tgap.composition.compose import compose_run, hydra_ready
-    from tgap.report.dataset.doubts import doubts
+    from tgap.pipeline.preflight.data import advice_of
+    from tgap.report.dataset.doubts import Doubt, doubts
     from tgap.report.dataset.page import write_dataset_page
     from tgap.report.dataset.prompts import prompt_doubts, prompts_told, read_prompts
     from tgap.report.dataset.showing import show_description, show_lines
@@ -51,7 +51,8 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     prompts = read_prompts(
         run.prompts, run.generator, run.dataset.domain, list(counts.labels), distances=bool(html)
     )
-    found = [*doubts(counts), *prompt_doubts(prompts)]
+    advice = [Doubt(text) for text in advice_of(run, data.images())]
+    found = [*doubts(counts), *advice, *prompt_doubts(prompts)]
     size = sum(file["size"] for file in data.dataset.manifest["files"].values())
     digest = content_digest(data.dataset)
     lines = [

@@ -118,6 +118,14 @@ class Generator(Component):
         """
         return None
 
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """What stands in the way of drawing beside real images of that shape, as sentences.
+
+        Args:
+            shape: Height, width and channels of the dataset's images.
+        """
+        return []
+
     def image_shape(self) -> tuple[int, int, int] | None:
         """Height, width and channels of its images, found without loading weights or torch.
 

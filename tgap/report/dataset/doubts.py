@@ -23,12 +23,12 @@ class Doubt(NamedTuple):
     """What may be wrong, what to do about it, and the first cases."""
 
     what: str
-    remedy: str
+    remedy: str = ""
     where: str = ""
 
     def __str__(self) -> str:
         where = f": {self.where}" if self.where else ""
-        return f"{self.what}{where}. {self.remedy}"
+        return f"{self.what}{where}. {self.remedy}".rstrip()
 
 
 def doubts(counts: Description) -> list[Doubt]:
@@ -98,8 +98,7 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
     if few:
         yield Doubt(
             f"{len(few)} labels have fewer than {FEW_IMAGES} images on a side",
-            "So few say little: add images, join or leave out labels, or divide otherwise "
-            "(pool_size, train_size, test_size).",
+            "So few say little: add images, or join or leave out labels.",
             first(few, len(few)),
         )
 
