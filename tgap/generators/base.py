@@ -99,6 +99,14 @@ class Generator(Component):
         """Texts that it cannot be asked for, as sentences, found without weights or torch."""
         return []
 
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """What stands in the way of drawing beside real images of that shape, as sentences.
+
+        Args:
+            shape: Height, width and channels of the dataset's images.
+        """
+        return []
+
     def prompt_tokens(self, texts: Sequence[str]) -> list[list[str]] | None:
         """What its tokenizer makes of each text; ``None`` where it reads none.
 
@@ -117,14 +125,6 @@ class Generator(Component):
             DataError: If a file is missing or broken.
         """
         return None
-
-    def check_images(self, shape: tuple[int, ...]) -> list[str]:
-        """What stands in the way of drawing beside real images of that shape, as sentences.
-
-        Args:
-            shape: Height, width and channels of the dataset's images.
-        """
-        return []
 
     def image_shape(self) -> tuple[int, int, int] | None:
         """Height, width and channels of its images, found without loading weights or torch.
