@@ -59,7 +59,7 @@ CASES = (
         name="a picture of one grey level",
         make=_empty,
         words=WORDS,
-        tells=(r"1 of 61 images are near-empty.*: dog/empty.png",),
+        tells=(r"- 1 of 61 images .*flat.*: dog/empty.png[.] Look at them",),
     ),
     Case(
         name="labels that look like markup",

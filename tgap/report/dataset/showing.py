@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tgap.report.dataset.describing import SIDES, Description
-from tgap.report.dataset.doubts import Doubt
+from tgap.report.dataset.doubts import NOTED, Doubt
 from tgap.report.dataset.files import Files
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def _details(counts: Description) -> Iterator[str]:
         yield f"{name}: {column_told(column)}"
     if len(ranges) > MOST_COLUMNS:
         yield f"and {len(ranges) - MOST_COLUMNS} more columns of numbers (see --html)"
-    for name, note in counts.notes.items():
-        yield f"{name.replace('_', ' ')}: {note_told(note)}"
+    yield from (f"{name}: {note}" for name, note in notes_told(counts.notes))
 
 
 def column_told(column: Mapping[str, Any]) -> str:
@@ -195,10 +194,17 @@ def _table(first_column: str, *columns: str) -> "Table":
     return table
 
 
-def note_told(note: Any) -> str:
+def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Notes of the reading in words, without those that are doubts."""
+    for name, note in notes.items():
+        if name not in NOTED:
+            yield name.replace("_", " "), _note(note)
+
+
+def _note(note: Any) -> str:
     """A note of the reading, the first of long lists."""
     if isinstance(note, Mapping):
-        return "; ".join(f"{name} {note_told(value)}" for name, value in note.items())
+        return "; ".join(f"{name} {_note(value)}" for name, value in note.items())
     if isinstance(note, list):
         return f"{len(note):,} ({', '.join(map(str, note[:5]))}{', ...' if len(note) > 5 else ''})"
     return f"{note:,}" if isinstance(note, int) else str(note)
