@@ -155,7 +155,8 @@ def checking() -> None:
     """A sweep of 40 runs over a folder of 20,000 files, before its first run starts."""
     from PIL import Image
 
-    from tgap.composition.compose import expand, hydra_ready
+    from tgap.composition.compose import hydra_ready
+    from tgap.composition.sweeps import expand
     from tgap.sweep.launch import check_jobs
 
     with tempfile.TemporaryDirectory() as name:

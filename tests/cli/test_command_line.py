@@ -56,7 +56,7 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
             "budget.learning_rate must be a finite number, got inf",
         ),
         ("size=500,1000", "size=500,1000 has several values: add -m to sweep over them"),
-        ("size=[1", "no viable alternative"),
+        ("size=[1", "size must be a whole number, got '[1'"),
         ("size='${nope}'", "size"),
         ("dataset.domain=", "dataset.domain must name what the images show"),
         (
@@ -104,7 +104,7 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
             "classifier=timm classifier.model=vit_tiny_patch16_224",
             "cannot take images of 32 x 32: Input height (32) doesn't match model (224)",
         ),
-        ("dataset=image_folder dataset.labels=abc", "dataset.labels: Invalid value assigned"),
+        ("dataset=image_folder dataset.labels=abc", "dataset.labels must be a list in brackets"),
         ("dataset=image_folder", "dataset.path must name a folder of images, got ''"),
         (
             "dataset=huggingface dataset.domain=x",

@@ -205,7 +205,7 @@ def test_an_empty_folder_and_one_without_labels(tmp_path):
 
 def test_images_beside_the_labels_folders(folder):
     put(folder, {"5.png": 1, "6.png": 1})
-    message = "2 image files are in no label's folder: 5.png, 6.png; move them into one, or name"
+    message = "2 image files are in no label's folder: 5.png, 6.png; move them into one, leave"
     with pytest.raises(DataError, match=message):
         dataset(folder).load()
 

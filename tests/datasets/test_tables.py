@@ -121,7 +121,7 @@ def test_a_missing_table_is_told(tmp_path):
 
 def test_a_missing_column_is_told_with_the_nearest(tmp_path):
     table = read_table(written(tmp_path, "file,labels\na,b\n"))
-    table.require("labels")
-    message = r"t.csv has no column 'label'; did you mean 'labels'\? \(one of: file, labels\)"
+    table.require("labels", "label_column")
+    message = r"no column 'label'; did you mean 'labels'\? \(one of: file, labels\); dataset\.l"
     with pytest.raises(DataError, match=message):
-        table.require("label")
+        table.require("label", "label_column")

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import tgap
 from tests.contracts.toy_models import ToyModel, ToyUNet, toy_images
-from tgap.composition.compose import compose_run, expand, hydra_ready
+from tgap.composition.compose import compose_run, hydra_ready
+from tgap.composition.sweeps import expand
 from tgap.core import Budget, ConfigError, ContractError, DataError, TgapError
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.clip import Clip

@@ -62,7 +62,8 @@ def evaluation_overrides(
     Raises:
         ConfigError: If a folder is not such a folder.
     """
-    from tgap.composition.compose import compose_run, expand, hydra_ready
+    from tgap.composition.compose import compose_run, hydra_ready
+    from tgap.composition.sweeps import expand
 
     folders = {"generator.images": synthetic}
     if real is not None:

@@ -18,7 +18,7 @@ from tgap.cli.evaluate import evaluate
 from tgap.cli.label import label
 from tgap.cli.phantom import phantom
 from tgap.cli.run import run
-from tgap.cli.terminal import guarded, terminated
+from tgap.cli.terminal import guarded, show_anything, terminated
 from tgap.cli.ui import sync, ui
 
 
@@ -60,6 +60,7 @@ for _command in (run, evaluate, compare, data, label, phantom, ui, sync, complet
 def main() -> None:
     """The console script ``tgap``; a shell that completes a line calls it too."""
     if instruction := os.environ.get(VARIABLE):
+        show_anything()
         sys.exit(shell_complete(tgap, {}, "tgap", VARIABLE, instruction))
     sys.exit(command(sys.argv[1:]))
 
@@ -73,6 +74,7 @@ def command(words: Sequence[str]) -> int:
     Returns:
         The exit code: 0 all well, 1 a run failed, 2 nothing was started, 130 interrupted.
     """
+    show_anything()
     signal.signal(signal.SIGTERM, terminated)
     return guarded(lambda: _invoke(words))
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tgap.core import TgapError
+from tgap.core.files import expanded
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
     from tgap.core.component import Checked
 
 Callback = TypeVar("Callback", bound=Callable[..., Any])
-PATH = click.Path(path_type=Path)
+
+
+class _Path(click.Path):
+    """A path, in which ``~`` is the home folder: a shell leaves it in ``--real=~/images``."""
+
+    def convert(self, value: Any, *context: Any) -> Any:
+        return super().convert(expanded(value), *context)
+
+
+PATH = _Path(path_type=Path)
 multirun_flag = click.option("-m", "--multirun", is_flag=True, help="sweep over values with commas")
 
 
@@ -36,7 +46,11 @@ def takes_overrides(callback: Callback) -> Callback:
         shell_complete=next_overrides,
     )
     config_dir = click.option(
-        "-cd", "--config-dir", type=click.Path(), metavar="DIR", help="folder of further configs"
+        "-cd",
+        "--config-dir",
+        type=_Path(path_type=str),
+        metavar="DIR",
+        help="folder of further configs",
     )
     return overrides(config_dir(callback))
 

@@ -145,7 +145,7 @@ def _default_part(field: "dataclasses.Field[Any]") -> str:
 
 def _defaults() -> dict[str, list[str]]:
     """What is chosen when nothing is said, by group; of evaluators there are several."""
-    config = yaml.safe_load((conf_folder() / "config.yaml").read_text())
+    config = yaml.safe_load((conf_folder() / "config.yaml").read_text("utf-8"))
     defaults: dict[str, list[str]] = {}
     for entry in config["defaults"]:
         for group, name in entry.items() if isinstance(entry, dict) else ():
@@ -160,7 +160,7 @@ def _summary(cls: type) -> str:
 
 def _summary_of_preset(group: str, name: str) -> str:
     """The first sentence of a preset's file, which says what it is."""
-    lines = (conf_folder() / group / f"{name}.yaml").read_text().splitlines()
+    lines = (conf_folder() / group / f"{name}.yaml").read_text("utf-8").splitlines()
     return _sentence(" ".join(line[2:] for line in lines if re.match("# (?!@package)", line)))
 
 

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import click
 
+from tgap.cli.overrides import PATH
 from tgap.cli.terminal import log_to_terminal
 
 
 @click.command
 @click.option("--images", type=int, required=True, help="how many; NIH has 112,120")
 @click.option("--size", type=int, required=True, help="height and width in pixels, at most 4096")
-@click.option(
-    "--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="folder to make"
-)
+@click.option("--out", type=PATH, required=True, metavar="DIR", help="folder to make")
 @click.option("--seed", type=int, default=0, help="draw of the phantoms")
 @click.option("--textbook", is_flag=True, help="typical figures without labels instead")
 def phantom(images: int, size: int, out: Path, seed: int, textbook: bool) -> int:

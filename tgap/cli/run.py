@@ -1,7 +1,7 @@
 """``tgap run``: one run or a sweep, or what Hydra says of its configuration."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,14 +12,6 @@ from tgap.core import ConfigError
 from tgap.core.files import home_folder
 
 INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
-
-
-class _KeepsWords(click.Command):
-    """A command that is given its words as they were typed, too: Hydra reads them itself."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        ctx.obj = list(args)
-        return super().parse_args(ctx, args)
 
 
 def _help(context: click.Context, option: click.Parameter, extent: str | None) -> None:
@@ -40,7 +32,7 @@ def _refused(context: click.Context, option: click.Parameter, value: str | None)
         raise ConfigError("--experimental-rerun reads a pickle, which can run code; it is off")
 
 
-@click.command(cls=_KeepsWords, add_help_option=False)
+@click.command(add_help_option=False)
 @takes_overrides
 @multirun_flag
 @click.option(
@@ -70,30 +62,23 @@ def _refused(context: click.Context, option: click.Parameter, value: str | None)
 )
 @click.version_option(package_name="hydra-core", message="Hydra %(version)s", hidden=True)
 @click.option("-r", "--run", is_flag=True, hidden=True)
-@click.option("-sc", "--shell-completion", is_flag=True, hidden=True)
 @click.option("-cp", "--config-path", hidden=True)
 @click.option("-cn", "--config-name", hidden=True)
 @click.option("--experimental-rerun", hidden=True, expose_value=False, callback=_refused)
-@click.pass_obj
-def run(
-    words: list[str],
-    /,
-    overrides: tuple[str, ...],
-    config_dir: str | None,
-    multirun: bool,
-    **hydras: Any,
-) -> int:
+def run(overrides: tuple[str, ...], config_dir: str | None, **flags: Any) -> int:
     """Do one run, or with -m a sweep over commas."""
-    if any(hydras[flag] for flag in ("cfg", "info", "hydra_help", "shell_completion")):
-        return _ask_hydra(words)
-    for flag in ("config_name", "config_path", "package", "resolve"):
-        if hydras[flag]:
-            raise ConfigError(
-                f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add "
-                "a folder of configs, and group=option to choose among them"
-            )
+    for flag in ("config_name", "config_path"):
+        if flags[flag]:
+            raise ConfigError(_not_with_a_run(flag))
+    asked = [flag for flag in ("cfg", "info", "hydra_help") if flags[flag]]
+    if asked:
+        _require_one_question(asked, [flag for flag in ("multirun", "run") if flags[flag]])
+        return _ask_hydra(overrides, config_dir, flags)
+    for flag in ("package", "resolve"):
+        if flags[flag]:
+            raise ConfigError(_not_with_a_run(flag))
     log_to_terminal()  # of the checks; when a run starts, Hydra sets logging up
-    return run_overrides(overrides, multirun, config_dir)
+    return run_overrides(overrides, flags["multirun"], config_dir)
 
 
 def run_overrides(overrides: Sequence[str], sweep: bool, config_dir: str | None) -> int:
@@ -111,16 +96,38 @@ def run_overrides(overrides: Sequence[str], sweep: bool, config_dir: str | None)
     return 1 if failures else 0
 
 
-def _ask_hydra(words: Sequence[str]) -> int:
+def _not_with_a_run(flag: str) -> str:
+    return (
+        f"--{flag.replace('_', '-')} does not go with a run; use --config-dir to add a folder of "
+        "configs, and group=option to choose among them"
+    )
+
+
+def _require_one_question(asked: Sequence[str], launching: Sequence[str]) -> None:
+    first, *others = (f"--{flag.replace('_', '-')}" for flag in asked)
+    if others:
+        raise ConfigError(f"{first} and {others[0]} are two questions; ask one at a time")
+    if launching:
+        flag = "-m" if launching[0] == "multirun" else f"--{launching[0]}"
+        raise ConfigError(f"{first} shows one run and starts none: leave {flag} out")
+
+
+def _ask_hydra(overrides: Sequence[str], config_dir: str | None, flags: Mapping[str, Any]) -> int:
     """Hydra's own questions (``--cfg``, ``--info``), answered by Hydra."""
     import hydra
 
-    from tgap.composition import schema
-    from tgap.composition.compose import CONFIG_NAME
+    from tgap.composition import compose, schema
     from tgap.composition.config import Run
     from tgap.composition.registry import conf_folder
+    from tgap.composition.typed import readable
 
+    with compose.hydra_ready(config_dir) as ready:  # Hydra would not tell mistakes in our words
+        compose.require_composable(ready, overrides, flags["package"], flags["resolve"])
+    words = [*readable(overrides), *(["--config-dir", config_dir] if config_dir else [])]
+    for flag in ("cfg", "info", "package"):
+        words += [f"--{flag}", flags[flag]] if flags[flag] else []
+    words += [f"--{flag.replace('_', '-')}" for flag in ("resolve", "hydra_help") if flags[flag]]
     schema.register(Run)
     sys.argv = ["tgap", *words]
-    hydra.main(str(conf_folder()), CONFIG_NAME, version_base="1.3")(lambda config: None)()
+    hydra.main(str(conf_folder()), compose.CONFIG_NAME, version_base="1.3")(lambda config: None)()
     return 0

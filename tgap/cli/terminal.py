@@ -1,5 +1,7 @@
 """What the terminal shows: logs, errors, and a command's results."""
 
+import codecs
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +59,30 @@ def show_results(
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for failure in failures:
         errors.print(f"FAILED: {failure}", style="bold red", markup=False)
+
+
+LINES = str.maketrans("─━│┃", "--||")
+"""Of rich's tables, for consoles that have no such characters."""
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Characters that a stream's encoding lacks: lines as lines, others escaped."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end].translate(LINES)
+    return lacking.encode("ascii", "backslashreplace").decode(), error.end
+
+
+def show_anything() -> None:
+    """Let standard output and error take any character, whatever their encoding.
+
+    Consoles and files behind ``>`` may be cp1252 or ASCII, and labels have any letters; a result
+    that was computed for hours is not lost for one of them.
+    """
+    codecs.register_error("tgap", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="tgap")
 
 
 def shown(path: Path) -> str:

@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary
 
 from tgap.composition import building, schema
 from tgap.composition.config import Run
-from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of
+from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of, unresolved
 from tgap.composition.registry import conf_folder
+from tgap.composition.typed import readable
 from tgap.core import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -54,31 +55,6 @@ def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
         Singleton.set_state(state)
 
 
-def expand(hydra: "Hydra", overrides: Sequence[str]) -> list[list[str]]:
-    """The overrides of each run of a sweep, in Hydra's own order.
-
-    Raises:
-        ConfigError: If an override cannot be parsed, or Hydra would make other runs of them (a
-            sweeper of its own, ``hydra.sweeper.params``), which could not be checked beforehand.
-    """
-    for override in overrides:
-        if override.lstrip("+~").startswith(("hydra/sweeper", "hydra.sweeper")):
-            raise ConfigError(
-                f"{override}: tgap checks every run of a sweep before the first one starts, so "
-                "it sweeps over commas on the command line only (key=1,2 -m)"
-            )
-    from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
-    try:
-        parsed = OverridesParser.create(hydra.config_loader).parse_overrides(list(overrides))
-        batches = BasicSweeper.split_arguments(parsed, max_batch_size=None)
-    except HydraException as error:
-        raise ConfigError(f"the command line cannot be read: {error}") from error
-    return [list(job) for batch in batches for job in batch]
-
-
 def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
     """Compose and build one run.
 
@@ -87,12 +63,55 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
     """
     from omegaconf.errors import OmegaConfBaseException
 
+    config, problems = _without_wrong_values(hydra, overrides)
+    try:
+        run = build_run(config)
+    except ConfigError as error:
+        raise ConfigError(*problems, *error.problems) from error
+    except OmegaConfBaseException as error:
+        raise ConfigError(*problems, unresolved(error)) from error
+    if problems:
+        raise ConfigError(*problems)
+    return run
+
+
+def require_composable(
+    hydra: "Hydra", overrides: Sequence[str], part: str | None, resolve: bool
+) -> None:
+    """See that Hydra can show a configuration, whether or not it is one of a run.
+
+    Args:
+        hydra: Ready to compose.
+        overrides: The words of one run.
+        part: That is to be shown, if not all.
+        resolve: Whether references are to be put in.
+
+    Raises:
+        ConfigError: If it cannot.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    config, problems = _without_wrong_values(hydra, overrides)
+    if problems:
+        raise ConfigError(*problems)
+    if part and not part.startswith("hydra") and OmegaConf.select(config, part) is None:
+        raise ConfigError(f"--package: there is no '{part}'{nearest(part, [*map(str, config)])}")
+    try:
+        OmegaConf.to_container(config, resolve=resolve)
+    except OmegaConfBaseException as error:
+        raise ConfigError(unresolved(error)) from error
+
+
+def _without_wrong_values(
+    hydra: "Hydra", overrides: Sequence[str]
+) -> "tuple[DictConfig, list[str]]":
+    """What words compose but for those whose value has the wrong type, and what is wrong there."""
     problems: list[str] = []
-    remaining = list(overrides)
+    remaining = readable(overrides)
     while True:
         try:
-            config = _composed(hydra, remaining)
-            break
+            return composed(hydra, remaining), problems
         except WrongValueError as wrong:
             problems.append(wrong.problem)
             kept = [o for o in remaining if key_of(o) != wrong.key]
@@ -101,17 +120,8 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
             remaining = kept
         except UnknownKeyError as unknown:
             others = [o for o in remaining if key_of(o) != unknown.key]
-            problem = _unknown_key(hydra, unknown.key, others)
+            problem = unknown.problem or _unknown_key(hydra, unknown.key, others)
             raise ConfigError(*problems, problem) from unknown
-    try:
-        run = build_run(config)
-    except ConfigError as error:
-        raise ConfigError(*problems, *error.problems) from error
-    except OmegaConfBaseException as error:
-        raise ConfigError(*problems, f"a reference cannot be resolved: {error}") from error
-    if problems:
-        raise ConfigError(*problems)
-    return run
 
 
 def build_run(config: "DictConfig") -> Run:
@@ -131,7 +141,7 @@ def sound_parts(hydra: "Hydra", overrides: Sequence[str]) -> dict[str, Any]:
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        config = _composed(hydra, list(overrides))
+        config = composed(hydra, list(overrides))
         data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     except (ConfigError, OmegaConfBaseException, UnknownKeyError, WrongValueError):
         return {}
@@ -143,8 +153,14 @@ _bases: "WeakKeyDictionary[Hydra, dict[tuple[str, ...], DictConfig]]" = WeakKeyD
 Hydra takes a tenth of a second to compose one."""
 
 
-def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
-    """Compose with Hydra, its errors put into words."""
+def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
+    """Compose with Hydra, its errors put into words.
+
+    Raises:
+        UnknownKeyError: If there is no key or part that a word names.
+        WrongValueError: If a value is of the wrong type.
+        ConfigError: If it cannot be composed for another reason.
+    """
     import yaml  # type: ignore[import-untyped]
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
     from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -154,7 +170,7 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     bases = _bases.setdefault(hydra, {})
     try:
         parsed = OverridesParser.create(hydra.config_loader).parse_overrides(overrides)
-        values = _values(hydra, parsed)
+        values = plain_values(hydra, parsed)
         choices = tuple(o for o, read in zip(overrides, parsed, strict=True) if read not in values)
         if choices not in bases:
             bases[choices] = _composed_by_hydra(hydra, choices)
@@ -167,7 +183,7 @@ def _composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     return config
 
 
-def _values(hydra: "Hydra", overrides: Sequence["Override"]) -> list["Override"]:
+def plain_values(hydra: "Hydra", overrides: Sequence["Override"]) -> list["Override"]:
     """The overrides of values, which Hydra puts one after another onto what the others compose.
 
     As Hydra divides them: a dictionary is a value, also where it is given to a group.
@@ -203,7 +219,7 @@ def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
 
     head, _, last = key.rpartition(".")
     try:
-        config = _composed(hydra, overrides)
+        config = composed(hydra, overrides)
     except (ConfigError, UnknownKeyError, WrongValueError):
         return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
     level = OmegaConf.select(config, head) if head else config

@@ -173,5 +173,20 @@ def remedy(number: int | None) -> str:
 
 
 def home_folder() -> Path:
-    """``TGAP_HOME``, or ``.tgap`` in the current folder, as an absolute path."""
-    return Path(os.environ.get("TGAP_HOME") or ".tgap").absolute()
+    """``TGAP_HOME``, or ``.tgap`` in the current folder, as an absolute path.
+
+    Raises:
+        StoreError: If it begins with the home folder of a user whom nobody knows.
+    """
+    home = expanded(os.environ.get("TGAP_HOME") or ".tgap")
+    if home.parts[0].startswith("~"):
+        raise StoreError(f"TGAP_HOME={home}: there is no user of that name; write a whole path")
+    return home.absolute()
+
+
+def expanded(path: str) -> Path:
+    """A path that a person gave; ``~`` and ``~ada`` are home folders, as in a shell.
+
+    A shell itself leaves them in ``dataset.path=~/images``.
+    """
+    return Path(os.path.expanduser(path))  # unlike Path's own, it leaves unknown users as they are

@@ -14,8 +14,9 @@ def quoted(text: str) -> str:
     >>> print(quoted("it's a=b, c"))
     'it\'s a=b, c'
     """
-    escaped = text.replace("\\", "\\\\") if text.endswith("\\") else text
-    return "'" + escaped.replace("'", "\\'") + "'"
+    # Backslashes count only where they stand before a quote.
+    escaped = re.sub(r"(\\*)('|$)", lambda end: end[1] * 2 + ("\\'" if end[2] else ""), text)
+    return f"'{escaped}'"
 
 
 def words_of(dataset: Component, node: str, left_out: Sequence[str] = ()) -> list[str]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet, NewImages, nearest, option
 from tgap.core.digest import remembered_file_digest
+from tgap.core.files import expanded
 from tgap.datasets.base import Dataset
 
 log = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class Medmnist(Dataset):
         return "" if self.size == 28 else f"_{self.size}"
 
     def _file(self, given: str) -> Path:
-        path = Path(given).expanduser()
+        path = expanded(given)
         return path / f"{self.flag}{self._suffix()}.npz" if path.is_dir() else path
 
     def _names(self) -> list[str]:

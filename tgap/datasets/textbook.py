@@ -4,7 +4,6 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
+from tgap.core.files import expanded
 from tgap.core.types import Resumable
 from tgap.datasets.base import Dataset, Original
 from tgap.datasets.reading.decoding import copy_rows
@@ -81,12 +81,16 @@ class Textbook(Dataset):
         tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()
         return None if tuning is None or real is None else tuning + real
 
+    def looked_at(self, data: ImageSet) -> dict[str, str]:
+        """Nothing more: each source has looked at its own."""
+        return {}
+
     def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
         """Whether labels of ``tuning`` come from a labeller that knows images of real_test."""
         folder = getattr(self.tuning, "path", None)
         if not isinstance(folder, str):
             return []
-        return problems_with_labeller(Path(folder).expanduser(), self.real, data, split, words)
+        return problems_with_labeller(expanded(folder), self.real, data, split, words)
 
     def originals(self, data: ImageSet) -> Sequence[Original] | None:
         """Of both sources, if both know."""

@@ -13,6 +13,7 @@ import numpy as np
 from tgap.core import ConfigError, DataError, Floats, Images, nearest, option
 from tgap.core.device import DEVICES, torch_device
 from tgap.core.digest import folder_digest, remembered_file_digest
+from tgap.core.files import expanded
 from tgap.embedders.base import Embedder, Features
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Clip(Embedder):
             ]
         if self.model.startswith(_LOCAL) and not self.folder.is_dir():
             return [f"model names a folder that does not exist: {self.folder}"]
-        if self._is_file and not Path(str(self.pretrained)).is_file():
+        if self._is_file and not expanded(str(self.pretrained)).is_file():
             return [f"pretrained names a file that does not exist: {self.pretrained}"]
         return []
 
@@ -76,7 +77,7 @@ class Clip(Embedder):
         try:
             device = torch_device(self.device)
             if self.model != "tiny":
-                _loaded(self.model, self.pretrained, device)
+                self._model(device)
         except ConfigError as error:
             return list(error.problems)
         except DataError as error:
@@ -91,7 +92,7 @@ class Clip(Embedder):
                 raise DataError(f"the folder of CLIP model '{self.model}' is gone: {self.folder}")
             identity["model"] = folder_digest(self.folder)
         if self._is_file:
-            identity["pretrained"] = remembered_file_digest(Path(str(self.pretrained)))
+            identity["pretrained"] = remembered_file_digest(expanded(str(self.pretrained)))
         return identity
 
     def width(self, shape: tuple[int, ...]) -> int:
@@ -105,19 +106,24 @@ class Clip(Embedder):
     @property
     def folder(self) -> Path:
         """Where the packaged or a local model is."""
-        return TINY if self.model == "tiny" else Path(self.model.removeprefix(_LOCAL))
+        return TINY if self.model == "tiny" else expanded(self.model.removeprefix(_LOCAL))
 
     @property
     def _is_file(self) -> bool:
         text = self.pretrained or ""
-        return "/" in text or text.endswith(_WEIGHTS) or Path(text).is_file()
+        return "/" in text or text.endswith(_WEIGHTS) or expanded(text).is_file()
+
+    def _model(self, device: "torch.device") -> tuple["torch.nn.Module", "Preprocess"]:
+        local = self.model == "tiny" or self.model.startswith(_LOCAL)
+        name = f"{_LOCAL}{self.folder}" if local else self.model
+        return _loaded(
+            name, str(expanded(self.pretrained or "")) if self._is_file else self.pretrained, device
+        )
 
     def _embed(self, images: Images, features: Features | None) -> Floats:
         import torch
 
-        device = torch_device(self.device)
-        name = f"{_LOCAL}{TINY}" if self.model == "tiny" else self.model
-        model, preprocess = _loaded(name, self.pretrained, device)
+        model, preprocess = self._model(device := torch_device(self.device))
         parts = []
         with torch.inference_mode():
             for begin in range(0, len(images), self.batch_size):

@@ -201,8 +201,11 @@ def _means(groups: Sequence[RunGroup]) -> list[str]:
         notes.append(f"One seed: the 95 % interval is of {of}; another seed may lie outside.")
     if folded:
         notes.append("Numbers are of AUROCs averaged over folds (docs/few_images.md).")
-    if any(1 < len(group.splits) <= LEAST_FREEDOM for group in groups):
-        notes.append(f"Fewer than {LEAST_FREEDOM + 1} folds do not bear an interval.")
+    few = [group for group in groups if 1 < len(group.splits) <= LEAST_FREEDOM]
+    if any(math.isnan(group.numbers[name].lo) for group in few for name in COLUMNS.values()):
+        notes.append(
+            f"Fewer than {LEAST_FREEDOM + 1} folds bear an interval of AUROCs near 1 only."
+        )
     if any(group.missing_splits for group in groups):
         notes.append("Where folds are missing, not all images were tested: no mean over the whole.")
     return notes

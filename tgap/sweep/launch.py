@@ -3,6 +3,7 @@
 Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99999999``.
 """
 
+import contextlib
 import logging
 import os
 import traceback
@@ -14,15 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from tgap.analysis.comparison import Comparison, compare
 from tgap.analysis.rows import RunRow
-from tgap.composition.compose import (
-    CONFIG_NAME,
-    build_run,
-    compose_run,
-    expand,
-    hydra_ready,
-    sound_parts,
-)
+from tgap.composition.compose import CONFIG_NAME, build_run, compose_run, hydra_ready, sound_parts
 from tgap.composition.config import Run, components_in
+from tgap.composition.sweeps import expand
+from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError, TgapError
 from tgap.core.files import home_folder
 from tgap.pipeline.plan import plan
@@ -33,6 +29,7 @@ from tgap.sweep.recorder import Recorder
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
+    from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
 SWEEP_VARIABLE = "TGAP_SWEEP"
@@ -72,12 +69,13 @@ def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = No
         ConfigError: With every wrong value and combination of every run, before anything starts.
     """
     with hydra_ready(config_dir) as hydra:
-        jobs = expand(hydra, overrides) if sweep else [list(overrides)]
+        overrides = readable(overrides, several=sweep)
+        jobs = expand(hydra, overrides) if sweep else [overrides]
         planned_runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs):
             if sweep:
-                return _swept(hydra, overrides, planned_runs)
+                return _swept(hydra, overrides, jobs, planned_runs)
             return _compared([_single(hydra, overrides)], planned_runs)
 
 
@@ -107,23 +105,45 @@ def output_folder() -> Iterator[None]:
         ) from error
 
 
-def _swept(hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[Planned]) -> Launched:
+def _swept(
+    hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]], plans: Sequence[Planned]
+) -> Launched:
     """Launch a sweep inside its parent record."""
-    recorder = Recorder(home_folder(), sweep_key_of(jobs))
-    recorder.open_sweep(jobs, overrides)
+    recorder = Recorder(home_folder(), sweep_key_of(plans))
+    recorder.open_sweep(plans, overrides)
     launched = Launched([], Comparison((), (), ()))
     status = "KILLED"
     try:
         with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
-            batches = hydra.multirun(
-                config_name=CONFIG_NAME, task_function=task, overrides=all_swept(overrides)
-            )
-        launched = _compared([job.return_value for batch in batches for job in batch], jobs)
+            ended = _launch(hydra, all_swept(overrides), jobs)
+        launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
     finally:
-        recorder.close_sweep(jobs[0].run, launched.comparison, status)
+        recorder.close_sweep(plans[0].run, launched.comparison, status)
     return launched
+
+
+def _launch(
+    hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]]
+) -> "Sequence[JobReturn]":
+    """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.plugins import Plugins
+    from hydra.types import HydraContext, RunMode
+    from omegaconf import OmegaConf
+
+    config = hydra.compose_config(CONFIG_NAME, list(overrides), RunMode.MULTIRUN)
+    callbacks = Callbacks(config)
+    callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
+    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+    launcher = Plugins.instance().instantiate_launcher(context, task, config)
+    folder = Path(config.hydra.sweep.dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    OmegaConf.save(config, folder / "multirun.yaml")
+    ended = launcher.launch(jobs, initial_job_idx=0)
+    callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
+    return ended
 
 
 def all_swept(overrides: Sequence[str]) -> list[str]:
@@ -226,6 +246,15 @@ def _planned_before(run: Run) -> Planned | None:
     return None
 
 
+def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
+    run = build_run(config).fitted()
+    job = _planned_before(run) or planned(plan(run), overrides)
+    recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
+    result, row = recorder.execute(job, overrides)
+    pictures = result.artifacts.pictures
+    return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+
+
 def task(config: "DictConfig") -> Outcome:
     """One run, in whatever process Hydra's launcher chose.
 
@@ -236,12 +265,9 @@ def task(config: "DictConfig") -> Outcome:
 
     full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
-        run, overrides = build_run(config).fitted(), list(HydraConfig.get().overrides.task)
-        job = _planned_before(run) or planned(plan(run), overrides)
-        recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
-        result, row = recorder.execute(job, overrides)
-        pictures = result.artifacts.pictures
-        return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+        # Paths are those of the command line, also where hydra.job.chdir=true.
+        with contextlib.chdir(HydraConfig.get().runtime.cwd):
+            return _finished(config, list(HydraConfig.get().overrides.task))
     except TgapError as error:
         log.log(logging.ERROR, "%s", error, exc_info=full_error)
         return Outcome(failure=str(error))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tgap.core import TgapError
+from tgap.core.files import expanded
 
 SQLITE = "sqlite:///"
 HOST = "127.0.0.1"
@@ -28,7 +29,7 @@ def sqlite_file(uri: str) -> Path | None:
     >>> sqlite_file("sqlite:////data/mlflow.db").as_posix()
     '/data/mlflow.db'
     """
-    return Path(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+    return expanded(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
 
 
 def without_password(text: str) -> str:

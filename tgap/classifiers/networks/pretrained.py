@@ -12,6 +12,7 @@ import numpy as np
 from tgap.classifiers.networks.network import Network
 from tgap.core import DataError, Weights, option
 from tgap.core.digest import remembered_file_digest
+from tgap.core.files import expanded
 
 if TYPE_CHECKING:
     import torch
@@ -105,7 +106,7 @@ class PretrainedNetwork(Network):
 
     @property
     def _file(self) -> Path:
-        return Path(str(self.weights))
+        return expanded(str(self.weights))
 
     def _load_pretrained(self, network: "torch.nn.Module") -> None:
         if self.weights is None:

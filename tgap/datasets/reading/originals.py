@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgap.datasets.reading.decoding import FORMATS
 from tgap.datasets.reading.dicom import dicom_header, is_dicom
+from tgap.datasets.reading.pixels import FORMATS
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -36,15 +36,21 @@ class Table:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def require(self, name: str) -> None:
-        """Check that there is a column.
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Some rows."""
+        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
+        return Table(self.name, columns, [self.lines[row] for row in rows])
+
+    def require(self, name: str, setting: str) -> None:
+        """Check that there is a column, which a setting of the dataset names.
 
         Raises:
             DataError: If there is none of that name; the nearest one is told.
         """
         if name not in self.columns:
             raise DataError(
-                f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}"
+                f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}; "
+                f"dataset.{setting} names it"
             )
 
     def refuse(self, name: str, wrong: Callable[[str], Any], what: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tgap.core import DataError, option
 from tgap.core.device import torch_device
+from tgap.core.files import expanded
 from tgap.generators.base import Networks, Pretrained
 from tgap.generators.latent.adapters.loading import (
     adapter_digest,
@@ -129,7 +130,7 @@ class LatentGenerator(Pretrained):
             DataError: If ``check`` finds problems.
         """
         source = self.source()
-        folders = [source.folder, *(Path(adapter).expanduser() for adapter in self.adapters)]
+        folders = [source.folder, *(expanded(adapter) for adapter in self.adapters)]
         words = {text for folder in folders for text in saved_texts(folder)}
         read = [text for text in texts if text not in words]  # in whose place words are read
         return prompt_problems(read, source.folder, self.layout)

@@ -20,10 +20,15 @@ NAMED = 3
 
 
 class Doubt(NamedTuple):
-    """What may be wrong, and what to do about it."""
+    """What may be wrong, what to do about it, and the first cases."""
 
     what: str
     remedy: str
+    where: str = ""
+
+    def __str__(self) -> str:
+        where = f": {self.where}" if self.where else ""
+        return f"{self.what}{where}. {self.remedy}"
 
 
 def doubts(counts: Description) -> list[Doubt]:
@@ -63,7 +68,7 @@ def _overlaps(counts: Description) -> Iterator[Doubt]:
     ):
         where = [f"{count:,} on {sides}" for sides, count in shared.items() if count]
         if where:
-            yield Doubt(f"{sum(shared.values()):,} {what}: {'; '.join(where)}", remedy)
+            yield Doubt(f"{sum(shared.values()):,} {what}", remedy, "; ".join(where))
 
 
 def _copies(counts: Description) -> Iterator[Doubt]:
@@ -71,15 +76,16 @@ def _copies(counts: Description) -> Iterator[Doubt]:
     if copies.disputed:
         pairs = [f"{a} ({of_a}) = {b} ({of_b})" for a, of_a, b, of_b in copies.disputed_pairs]
         yield Doubt(
-            f"{copies.disputed:,} images equal another one that has other labels: "
-            f"{first(pairs, copies.disputed)}",
+            f"{copies.disputed:,} images equal another one that has other labels",
             "One of the labels is wrong, or both hold: correct them, or remove both images.",
+            first(pairs, copies.disputed),
         )
     if copies.copies > copies.disputed:
         pairs = [f"{a} = {b}" for a, b in copies.pairs]
         yield Doubt(
-            f"{copies.copies:,} images are exact copies of another: {first(pairs, copies.copies)}",
+            f"{copies.copies:,} images are exact copies of another",
             "They count more than once: remove them.",
+            first(pairs, copies.copies),
         )
 
 
@@ -91,9 +97,10 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
             few.append(f"{label} ({', '.join(small)})")
     if few:
         yield Doubt(
-            f"labels with fewer than {FEW_IMAGES} images on a side: {first(few, len(few))}",
+            f"{len(few)} labels have fewer than {FEW_IMAGES} images on a side",
             "So few say little: add images, join or leave out labels, or divide otherwise "
             "(pool_size, train_size, test_size).",
+            first(few, len(few)),
         )
 
 
@@ -101,20 +108,20 @@ def _levels(levels: Levels) -> Iterator[Doubt]:
     of = f"of {levels.looked_at:,} images"
     if levels.empty:
         yield Doubt(
-            f"{levels.empty:,} {of} are near-empty, one grey level nearly everywhere: "
-            f"{first(levels.empty_named, levels.empty)}",
-            "Look at them on the contact sheet; remove them if they show nothing.",
+            f"{levels.empty:,} {of} are near-empty, one grey level nearly everywhere",
+            "Look at them, and remove them if they show nothing.",
+            first(levels.empty_named, levels.empty),
         )
     used = np.flatnonzero(levels.counts["all"])
     low, high = int(used.min()), int(used.max())
     if high - low < 256 // 4:
         yield Doubt(
-            f"all pixels lie between the levels {low} and {high} of 0 to 255",
+            f"All pixels lie between the levels {low} and {high} of 0 to 255",
             "The files' values may not fill their type, as 12 bits in 16 do not: rescale them.",
         )
     elif levels.used < FEW_LEVELS:
         yield Doubt(
-            f"half of the images have {levels.used:g} different grey levels or fewer, of 256",
+            f"Half of the images have {levels.used:g} different grey levels or fewer, of 256",
             "Drawings are so; of photographs, values or compression lost the rest: look at the "
             "originals.",
         )
@@ -124,10 +131,10 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
     side, of = counts.shape[0], f"of {files.looked_at - files.unread:,} files"
     if files.enlarged:
         yield Doubt(
-            f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels: "
-            f"{first(files.enlarged_named, files.enlarged)}",
+            f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels",
             "The images look soft, and so will synthetic ones: take larger files, or a smaller "
             "dataset.size.",
+            first(files.enlarged_named, files.enlarged),
         )
     if files.misfits:
         loss = f"lose more than {CUT:.0%} of their pixels to the square in the middle"
@@ -136,7 +143,7 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             loss = f"are stretched by more than {1 / (1 - CUT) - 1:.0%} to a square"
             remedy = "They keep their proportions with dataset.fit=crop or dataset.fit=pad."
         yield Doubt(
-            f"{files.misfits:,} {of} {loss}: {first(files.misfits_named, files.misfits)}", remedy
+            f"{files.misfits:,} {of} {loss}", remedy, first(files.misfits_named, files.misfits)
         )
     yield from _unlike(files)
 
@@ -146,13 +153,13 @@ def _unlike(files: Files) -> Iterator[Doubt]:
     small, large = min(files.sides.items(), key=_side), max(files.sides.items(), key=_side)
     if large[1] > UNLIKE_LABELS * small[1]:
         yield Doubt(
-            f"files of label {small[0]} have {small[1]:g} pixels on the shorter side, those of "
+            f"Files of label {small[0]} have {small[1]:g} pixels on the shorter side, those of "
             f"label {large[0]} {large[1]:g} (medians)",
             "Sharpness may tell a classifier the label: take files of the same size for all.",
         )
     elif files.shortest[1] > UNLIKE_FILES * files.shortest[0]:
         yield Doubt(
-            f"the files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
+            f"The files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
             "pixels",
             "Some images are sharper than others; leave out the smallest ones if that matters.",
         )

@@ -19,6 +19,8 @@ MOST_ROWS = 30
 """Rows of a table; the page has all."""
 MOST_LABELS = 12
 """Labels whose levels and files are shown."""
+MOST_COLUMNS = 6
+"""Columns of numbers whose ranges are shown."""
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 """Heights of a histogram, and what stands for them where there is ASCII only."""
 BINS = 32
@@ -27,16 +29,16 @@ NOTHING = "nothing looks doubtful: no patient and no image stands on two sides"
 
 def show_description(counts: Description, doubts: Sequence[Doubt], console: "Console") -> None:
     """Print what looks wrong, counts by side, grey levels, files and what was left out."""
-    _say(console, _doubtful(doubts))
-    _say(console, [_size(counts), ""])
+    show_lines(_doubtful(doubts), console)
+    show_lines([size_told(counts), ""], console)
     console.print(_counts_table(counts), soft_wrap=False)
     console.print()
     console.print(_levels_table(counts.levels, plain=console.options.ascii_only), soft_wrap=False)
     console.print()
-    _say(console, _details(counts))
+    show_lines(_details(counts), console)
 
 
-def _say(console: "Console", lines: Iterable[str]) -> None:
+def show_lines(lines: Iterable[str], console: "Console") -> None:
     """Print sentences; between words they go on in the next line, unless one line is one thing."""
     for line in lines:
         text = line if console.soft_wrap else _wrapped(line, console.width)
@@ -54,11 +56,12 @@ def _doubtful(doubts: Sequence[Doubt]) -> Iterator[str]:
         yield f"Look at this first ({len(doubts)}):"
     else:
         yield NOTHING
-    yield from (f"- {doubt.what}. {doubt.remedy}" for doubt in doubts)
+    yield from (f"- {doubt}" for doubt in doubts)
     yield ""
 
 
-def _size(counts: Description) -> str:
+def size_told(counts: Description) -> str:
+    """How many images and patients there are, and how large images are."""
     height, width, channels = counts.shape
     return (
         f"{counts.images:,} images of {height} x {width}, "
@@ -74,14 +77,21 @@ def _details(counts: Description) -> Iterator[str]:
         yield f"label {label}: {', '.join(files)}{more}"
     if counts.files is not None:
         yield from files_told(counts.files)
-    for name, column in counts.metadata.items():
-        if "median" in column:
-            yield (
-                f"{name}: {column['min']:g} to {column['max']:g}, median {column['median']:g}, "
-                f"unknown for {column['unknown']:,}"
-            )
+    ranges = {name: column for name, column in counts.metadata.items() if "median" in column}
+    for name, column in list(ranges.items())[:MOST_COLUMNS]:
+        yield f"{name}: {column_told(column)}"
+    if len(ranges) > MOST_COLUMNS:
+        yield f"and {len(ranges) - MOST_COLUMNS} more columns of numbers (see --html)"
     for name, note in counts.notes.items():
         yield f"{name.replace('_', ' ')}: {note_told(note)}"
+
+
+def column_told(column: Mapping[str, Any]) -> str:
+    """The range of a column of numbers."""
+    return (
+        f"{column['min']:g} to {column['max']:g}, median {column['median']:g}, "
+        f"unknown for {column['unknown']:,}"
+    )
 
 
 def files_told(files: Files) -> Iterator[str]:
@@ -105,11 +115,7 @@ def _span(span: Sequence[float]) -> str:
 
 def _counts_table(counts: Description) -> "Table":
     table = _table("images", *("all", *SIDES))
-    totals = {"all": counts.images} | {side: counts.sides[side]["images"] for side in SIDES}
-    patients = {"all": counts.patients} | {side: counts.sides[side]["patients"] for side in SIDES}
-    table.add_row("all", *(f"{total:,}" for total in totals.values()))
-    table.add_row("patients", *(f"{count:,}" for count in patients.values()))
-    rows = list(count_rows(counts, totals))
+    rows = [*count_rows(counts), *metadata_rows(counts)]
     for name, cells in rows[:MOST_ROWS]:
         table.add_row(name, *cells)
     if len(rows) > MOST_ROWS:
@@ -117,18 +123,34 @@ def _counts_table(counts: Description) -> "Table":
     return table
 
 
-def count_rows(counts: Description, totals: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
-    """Images by side, of each label, finding and metadata value; patients by label."""
+def count_rows(counts: Description) -> Iterator[tuple[str, list[str]]]:
+    """Images and patients by side, of each label and finding too."""
+    totals = _totals(counts)
+    patients = {"all": counts.patients} | {side: counts.sides[side]["patients"] for side in SIDES}
+    yield "all", _numbers(totals)
+    yield "patients", _numbers(patients)
     for name, by_side in counts.labels.items():
         yield f"label {name}", _shares(by_side, totals)
         if counts.patients < counts.images:
-            yield "  its patients", [f"{n:,}" for n in counts.label_patients[name].values()]
+            yield "  its patients", _numbers(counts.label_patients[name])
     for name, by_side in counts.findings.items():
         yield f"finding {name}", _shares(by_side, totals)
+
+
+def metadata_rows(counts: Description) -> Iterator[tuple[str, list[str]]]:
+    """Images by side, of each value of columns with few values."""
     for name, column in counts.metadata.items():
         for value, content in column.items():
             if isinstance(content, Mapping):
-                yield f"{name} {value}", _shares(content, totals)
+                yield f"{name} {value or '(empty)'}", _shares(content, _totals(counts))
+
+
+def _totals(counts: Description) -> dict[str, int]:
+    return {"all": counts.images} | {side: counts.sides[side]["images"] for side in SIDES}
+
+
+def _numbers(by_side: Mapping[str, int]) -> list[str]:
+    return [f"{n:,}" for n in by_side.values()]
 
 
 def _shares(by_side: Mapping[str, int], totals: Mapping[str, int]) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tgap.core import DataError, isolated
 from tgap.core.digest import folder_digest, remembered_file_digest
+from tgap.core.files import expanded
 from tgap.generators.base import Shapes
 from tgap.generators.latent.adapters import lora, words
 from tgap.generators.latent.files.folder import saved_texts
@@ -57,7 +58,7 @@ def adapter_problems(adapters: Sequence[str], base: Source) -> list[str]:
 
 def adapter_digest(adapter: str) -> str:
     """Hash of an adapter's content; its place does not count."""
-    path = Path(adapter).expanduser()
+    path = expanded(adapter)
     return remembered_file_digest(path) if path.is_file() else folder_digest(path)
 
 
@@ -80,7 +81,7 @@ def put_on(pipeline: "DiffusionPipeline", adapters: Sequence[str]) -> dict[str, 
                 lora.put_lora_on(pipeline, file)
             else:
                 words.put_words_on(pipeline, file)
-                texts |= saved_texts(Path(adapter).expanduser())
+                texts |= saved_texts(expanded(adapter))
     for name in lora.part_names(pipeline):
         getattr(pipeline, name).eval().requires_grad_(False)
     return texts
@@ -92,7 +93,7 @@ def _file(adapter: str) -> Path:
     Raises:
         DataError: If there is none.
     """
-    path = Path(adapter).expanduser()
+    path = expanded(adapter)
     if not path.exists():
         raise DataError(f"adapter '{adapter}' does not exist; give a folder or a safetensors file")
     if path.is_file():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tgap.core import DataError
 from tgap.core.digest import canonical_json, remembered_file_digest, text_digest
+from tgap.core.files import expanded
 from tgap.generators.base import Shapes
 from tgap.generators.latent.files.folder import (
     GET_IT_AGAIN,
@@ -98,7 +99,7 @@ def find(
         DataError: If it is not there, or is something else; what is wrong with the files
             themselves is told by ``Source.problems``.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     if place.suffix in PICKLES and not place.is_dir():
         raise DataError(
             f"'{path}' is not loaded, because a {place.suffix} file can run code; take the "
@@ -141,7 +142,7 @@ def _single_file(
 def _folder(
     named: str, revision: str | None, weights: bool, download: bool, layout: Layout, key: str
 ) -> Source:
-    place = Path(named).expanduser()
+    place = expanded(named)
     if place.is_dir():
         if revision is not None:
             raise DataError(
