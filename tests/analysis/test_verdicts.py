@@ -90,16 +90,19 @@ ALL_NAMES = sorted(
         "t_gap/easier_than_reality/hi",
         "memorization/closer_than_held_out",
         "baseline/metadata_auroc",
+        "images/effective_real_test",
     }
 )
+RANGES = {"diversity": st.floats(1, 9), "images": st.floats(0, 60)}
 ANY_METRICS = st.fixed_dictionaries(
     {},
     optional={
-        name: st.one_of(st.floats(1, 9) if "vendi" in name else st.floats(0, 1), st.just(math.nan))
+        name: st.one_of(RANGES.get(name.partition("/")[0], st.floats(0, 1)), st.just(math.nan))
         for name in ALL_NAMES
     },
 )
 USEFULNESS = {
+    "too_few_test_images",
     "real_no_better_than_chance",
     "as_useful_as_real",
     "partly_useful",
@@ -149,6 +152,7 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"trts/auroc": 0.9, "trtr/auroc": 0.8}))
     reached |= set(codes({"memorization/closer_than_held_out": 0.8}))
     reached |= set(codes({"memorization/in_real_test": 0.01}))
+    reached |= set(codes(legs(0.9) | {"images/effective_real_test": 5.0}))
     reached |= set(codes(around(0.54, 0.01))) | set(codes(around(0.3, 0.05)))
     assert reached == set(RULES) == set(CODES)
 
@@ -168,7 +172,9 @@ def legs(tstr: float, trtr: float = 0.8, **others: float) -> dict[str, float]:
         (0.775, "partly_useful"),
         (0.56, "partly_useful"),
         (0.54, "no_better_than_chance"),
-        (0.2, "no_better_than_chance"),
+        (0.36, "no_better_than_chance"),
+        (0.34, "worse_than_chance"),  # far beyond the scatter of trainings
+        (0.0, "worse_than_chance"),
     ],
 )
 def test_utility_is_judged_beside_trtr(tstr, code):
@@ -203,6 +209,55 @@ def test_what_is_near_chance_is_told_with_its_interval():
     )
     none = legs(0.52) | around(0.52, math.nan)
     assert sentence(none, "no_better_than_chance").endswith("(TSTR 0.520 without an interval)")
+
+
+@pytest.mark.parametrize("ends", [{}, around(0.0, math.nan), around(0.0, 0.3)])
+def test_swapped_labels_are_told_whether_or_not_an_interval_is_known(ends):
+    swapped = legs(0.0, 1.0) | {"trts/auroc": 0.0, "tsts/auroc": 1.0, "fter": math.nan} | ends
+    for images in ({}, {"images/effective_real_test": 5.0}):
+        assert codes(swapped | images) == ["worse_than_chance", "wrong_labels"]
+    assert "labels may be swapped" in sentence(swapped, "worse_than_chance")
+    assert "worse than chance; TRTR 1.000): labels may be swapped" in sentence(
+        swapped, "wrong_labels"
+    )
+    unknown = swapped | {"t_gap/easier_than_reality/hi": math.nan}
+    assert "wrong_labels" in codes(unknown)
+
+
+def test_swapped_labels_of_the_real_sets_are_told():
+    found = sentence(legs(0.02, 0.02), "real_no_better_than_chance")
+    assert "labels may be swapped between the real images that were trained on" in found
+    wrong_way = {"tstr/auroc": 0.02, "trts/auroc": 0.01, "fter": 2.0}
+    assert "learnt the wrong way round" in sentence(wrong_way, "fter_meaningless")
+
+
+def test_five_test_images_are_too_few_to_say_anything():
+    perfect = legs(1.0, 1.0) | {"images/effective_real_test": 5.8}
+    perfect |= {"tstr/auroc/lo": 0.65, "tstr/auroc/hi": 1.0, "t_gap/utility_lost/hi": 0.35}
+    assert codes(perfect) == ["too_few_test_images"]
+    assert sentence(perfect, "too_few_test_images") == (
+        "The test images are too few to say what the synthetic ones are good for: with 5 "
+        "independent test images of the rarer label, a TSTR of 1.000 may in truth be anything "
+        "from 0.65 to 1.00; about 40 would tell it to within .1"
+    )
+    unknown = legs(0.6, 0.52) | {"images/effective_real_test": 1.0, "tstr/auroc/lo": math.nan}
+    assert "1 independent test image of the rarer label, a TSTR of 0.600 may be anything" in (
+        sentence(unknown, "too_few_test_images")
+    )
+    ten = {"images/effective_real_test": 10.0, "t_gap/utility_lost/hi": 0.2}
+    assert codes(perfect | ten) == ["as_useful_as_real"]
+
+
+def test_no_loss_is_no_finding_where_half_may_be_lost():
+    equal = legs(0.79) | around(0.79, 0.2) | {"images/effective_real_test": 12.0}
+    assert codes(equal | {"t_gap/utility_lost/hi": 0.16}) == ["too_few_test_images"]
+    found = sentence(equal | {"t_gap/utility_lost/hi": 0.14}, "as_useful_as_real")
+    assert "TRTR 0.800, of 12 independent test images of the rarer label), as far as" in found
+    assert codes(equal) == ["too_few_test_images"]  # what may be lost is not known
+    lossy = legs(0.65) | around(0.65, 0.1) | {"images/effective_real_test": 12.0}
+    assert codes(lossy | {"t_gap/utility_lost/hi": 0.4}) == ["partly_useful"]
+    many = {"images/effective_real_test": 40.0, "t_gap/utility_lost/hi": 0.16}
+    assert codes(equal | many) == ["as_useful_as_real"]
 
 
 def test_below_chance_is_luck_where_no_classifier_reads_the_labels():

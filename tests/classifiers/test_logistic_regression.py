@@ -104,7 +104,7 @@ def test_a_label_missing_beside_the_held_back_part_is_told():
     held_back = held_back_patients(train, 0.15, np.random.default_rng(0))
     labels = train.labels.copy()
     labels[:, 1] = held_back
-    with pytest.raises(ContractError, match=r"label 'b' holds for 0 of the \d+ images beside"):
+    with pytest.raises(ContractError, match=r"label 'b' holds for 0 of \d+ images beside"):
         fit(dataclasses.replace(train, labels=labels))
 
 

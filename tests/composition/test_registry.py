@@ -31,7 +31,7 @@ KNOWN = {
     ],
     "dataset/tuning": ["image_folder"],
     "dataset/real": ["nih_chestxray14", "phantom_xray"],
-    "protocol": ["clean", "thesis"],
+    "protocol": ["clean", "cross_fit", "thesis"],
     "selector": ["clustered", "random", "whole"],
     "selector/embedder": ["classifier", "clip", "pixels"],
     "selector/cluster": ["findings", "kmeans", "spectral"],

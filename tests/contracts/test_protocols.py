@@ -9,7 +9,7 @@ from tgap.core.settings import Splitting
 from tgap.protocols.base import Protocol
 
 GROUP = "protocol"
-KNOWN = {"clean", "thesis"}
+KNOWN = {"clean", "cross_fit", "thesis"}
 
 each_protocol = pytest.mark.parametrize("name", registry.names(GROUP))
 
@@ -48,8 +48,11 @@ def test_says_what_it_is(name: str) -> None:
 
 @each_protocol
 def test_sides_are_sorted_disjoint_and_about_the_sizes_asked_for(name: str) -> None:
-    found = make(name).split(dataset(), Splitting(pool_size=100, train_size=40, test_size=50))
-    for part, size in ((found.pool, 100), (found.real_train, 40), (found.real_test, 50)):
+    sizes, of_200 = {"pool_size": 100, "train_size": 40, "test_size": 50}, (100, 40, 50)
+    if not make(name).sized:
+        sizes, of_200 = {}, (80, 80, 40)
+    found = make(name).split(dataset(), Splitting(**sizes))
+    for part, size in zip((found.pool, found.real_train, found.real_test), of_200, strict=True):
         assert part.dtype == np.int64
         assert (np.diff(part) > 0).all()
         assert abs(len(part) - size) <= 4
@@ -71,7 +74,8 @@ def test_the_seed_is_the_only_randomness(name: str) -> None:
 
 @each_protocol
 def test_too_much_asked_is_told(name: str) -> None:
-    with pytest.raises(DataError, match="the split asks for pool 500"):
+    told = "the split asks for pool 500" if make(name).sized else "takes no pool_size; set pool_siz"
+    with pytest.raises(DataError, match=told):
         make(name).split(dataset(), Splitting(pool_size=500))
 
 
@@ -84,5 +88,20 @@ def test_a_side_without_a_label_is_told(name: str) -> None:
     rare = ImageSet(
         data.images, labels, data.label_names, data.findings, (), np.arange(200, dtype=np.int64)
     )
-    with pytest.raises(DataError, match=r"no image of label 'b' .* raise \w+_size"):
+    with pytest.raises(DataError, match=r"no image of label 'b' .*(raise \w+_size|take more)"):
         make(name).split(rare, Splitting())
+
+
+@each_protocol
+def test_runs_that_count_as_one_test_each_image_at_most_once(name: str) -> None:
+    protocol, data = make(name), dataset()
+    every = protocol.averaged()
+    assert protocol in every
+    tested = np.concatenate([one.split(data, Splitting()).real_test for one in every])
+    assert len(np.unique(tested)) == len(tested)
+
+
+@each_protocol
+def test_advice_is_for_few_images(name: str) -> None:
+    assert make(name).advice(dataset()) == []
+    assert all(len(text.splitlines()) == 1 for text in make(name).advice(dataset(30)))

@@ -9,6 +9,7 @@ from tgap.core import ImageSet
 
 def _cats_and_dogs(data: ImageSet) -> None:
     assert data.label_names == ("cat", "dog")
+    assert data.images.shape == (60, 32, 32, 1)
     assert np.array_equal(data.labels.sum(axis=0), [30, 30])
 
 
@@ -16,7 +17,7 @@ CASES = (
     Case(
         name="a folder per label",
         make=put_folders,
-        words=("dataset=image_folder", "dataset.domain=pet", "dataset.size=32"),
+        words=("dataset=image_folder", "dataset.domain=pet"),
         tells=("label cat +30", "label dog +30"),
         read=_cats_and_dogs,
         runs=True,

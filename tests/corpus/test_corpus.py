@@ -52,7 +52,7 @@ def test_what_is_told_and_read(
         assert re.search(pattern, told), f"{pattern!r} is not in\n{told}"
     if case.read is not None:
         with hydra_ready(None) as hydra:
-            case.read(compose_run(hydra, words_of(case)).dataset.load())
+            case.read(compose_run(hydra, words_of(case)).fitted().dataset.load())
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.runs], ids=lambda case: case.name)

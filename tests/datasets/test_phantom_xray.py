@@ -76,7 +76,9 @@ def test_images_go_into_the_array_that_is_given() -> None:
 
 
 def test_wrong_numbers_are_told_together() -> None:
-    with pytest.raises(ConfigError, match=r"(?s)images must be at least 50.*size must be at least"):
+    with pytest.raises(
+        ConfigError, match=r"(?s)size must be at least 16.*images must be at least 50"
+    ):
         PhantomXray(images=1, size=2)
 
 

@@ -388,6 +388,12 @@ class TestFolder:
         assert "'../../x.safetensors', which is not beside it" in only_problem(path=str(broken))
 
 
+def set_field(path, **fields):
+    """Change a configuration; a field that is None is taken out."""
+    config = {**json.loads(path.read_text()), **fields}
+    path.write_text(json.dumps({k: v for k, v in config.items() if v is not None}))
+
+
 def changed(path, change):
     tensors = load_file(path)
     change(tensors)
@@ -425,7 +431,7 @@ class TestTensors:
     ):
         folder = Path(shutil.copytree(sd1[0], tmp_path / "copy"))
         path = folder / part / "config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), field: value}))
+        set_field(path, **{field: value})
         where = {"path": str(sd1[1]), "config": str(folder)} if single else {"path": str(folder)}
         problem = only_problem(**where)
         differs = "they lack|of other shapes|unknown to the config|can be built"
@@ -527,6 +533,50 @@ class TestTensors:
             assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
+class TestDefaultsOfLibraries:
+    """What a configuration does not say is not taken from a library's defaults."""
+
+    @pytest.mark.parametrize(
+        ("cls", "write", "file", "field"),
+        [
+            (StableDiffusion, write_pipeline, "unet/config.json", "attention_head_dim"),
+            (StableDiffusion, write_pipeline, "vae/config.json", "block_out_channels"),
+            (StableDiffusion, write_pipeline, "scheduler/scheduler_config.json", "beta_end"),
+            (StableDiffusionXL, write_xl, "vae/config.json", "scaling_factor"),
+            (StableDiffusion3, write_3, "vae/config.json", "shift_factor"),
+            (StableDiffusion3, write_3, "scheduler/scheduler_config.json", "shift"),
+        ],
+    )
+    def test_what_is_lacking_is_told(self, cls, write, file, field, tmp_path):
+        write(tmp_path)
+        set_field(tmp_path / file, **{field: None})
+        (problem,) = cls(path=str(tmp_path), device="cpu").check()
+        assert re.search(rf"'{tmp_path / file}' lacks {field}.*\bdefault", problem)
+        assert "correct it by what the model's publisher says" in problem
+
+    def test_the_first_releases_autoencoder_has_no_scaling_factor(self, broken):
+        set_field(broken / "vae" / "config.json", scaling_factor=None)
+        generator = StableDiffusion(path=str(broken), device="cpu")
+        assert generator.check() == []
+        assert generator.load().pipeline.vae.config.scaling_factor == 0.18215
+
+    def test_a_size_is_asked_for_where_the_denoiser_does_not_say_one(self, broken):
+        set_field(broken / "unet" / "config.json", sample_size=None)
+        assert "(sample_size is None); set generator.image_size to" in only_problem(
+            path=str(broken)
+        )
+        sized = StableDiffusion(path=str(broken), device="cpu", image_size=16)
+        assert sized.check() == []
+        assert sized.image_shape() == (16, 16, 1)
+        assert sized.load().sample(["a"], [1], Sampler(steps=2)).shape == (1, 16, 16, 1)
+
+    def test_height_and_width_may_differ(self, broken):
+        set_field(broken / "unet" / "config.json", sample_size=[4, 8])
+        generator = StableDiffusion(path=str(broken), device="cpu")
+        assert generator.image_shape() == (16, 32, 1)
+        assert generator.load().sample(["a"], [1], Sampler(steps=2)).shape == (1, 16, 32, 1)
+
+
 class TestPrompts:
     LONG = "abcd " * 7
 
@@ -554,8 +604,7 @@ class TestPrompts:
 
     def test_the_second_tokenizer_may_read_fewer(self, tmp_path):
         write_xl(tmp_path)
-        path = tmp_path / "tokenizer_2" / "tokenizer_config.json"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "model_max_length": 8}))
+        set_field(tmp_path / "tokenizer_2" / "tokenizer_config.json", model_max_length=8)
         generator = StableDiffusionXL(path=str(tmp_path), device="cpu")
         (problem,) = generator.check_prompts(["abcdefghi"])
         assert "at most 8 tokens" in problem
@@ -565,10 +614,29 @@ class TestPrompts:
     def test_of_t5_so_many_count_as_the_pipeline_hands_on(self, tmp_path):
         write_3(tmp_path, t5=True)
         for name in ("tokenizer", "tokenizer_2", "tokenizer_3"):
-            path = tmp_path / name / "tokenizer_config.json"
-            path.write_text(json.dumps({**json.loads(path.read_text()), "model_max_length": 512}))
+            set_field(tmp_path / name / "tokenizer_config.json", model_max_length=512)
+        for name in ("text_encoder", "text_encoder_2"):
+            set_field(tmp_path / name / "config.json", max_position_embeddings=512)
         (problem,) = StableDiffusion3(path=str(tmp_path)).check_prompts(["a" * 400])
         assert "at most 256 tokens" in problem
+
+    @pytest.mark.parametrize("said", [None, 10**30])
+    def test_a_tokenizer_that_does_not_say_it_makes_as_many_as_are_read(self, said, folder, broken):
+        set_field(broken / "tokenizer" / "tokenizer_config.json", model_max_length=said)
+        silent, whole = (StableDiffusion(path=str(path), device="cpu") for path in (broken, folder))
+        assert silent.check() == []
+        assert "at most 16 tokens" in silent.check_prompts([self.LONG])[0]
+        drawn = [g.load().sample(["ab"], [1], Sampler(steps=2)) for g in (silent, whole)]
+        assert (drawn[0] == drawn[1]).all()
+        with pytest.raises(DataError, match="at most 16 tokens"):
+            silent.load().condition([self.LONG])
+
+    def test_where_nothing_says_it_the_place_is_told(self, broken):
+        set_field(broken / "tokenizer" / "tokenizer_config.json", model_max_length=None)
+        set_field(broken / "text_encoder" / "config.json", max_position_embeddings=None)
+        problem = only_problem(path=str(broken))
+        assert "nothing says how many tokens a prompt may have: neither model_max_l" in problem
+        assert "set the former (77 for CLIP)" in problem
 
     def test_no_torch_is_imported(self, folder):
         code = (

@@ -149,8 +149,8 @@ class TestLoad:
     def test_what_the_libraries_cannot_read_is_told_with_the_folder(self, broken):
         path = broken / "scheduler" / "scheduler_config.json"
         config = json.loads(path.read_text())
-        path.write_text(json.dumps({**config, "beta_schedule": "none such"}))
-        with pytest.raises(DataError, match=rf"generator {broken} cannot be loaded: .*none such"):
+        path.write_text(json.dumps({**config, "num_train_timesteps": "many"}))
+        with pytest.raises(DataError, match=rf"generator {broken} cannot be loaded: "):
             StableDiffusion(path=str(broken), device="cpu").load()
 
     def test_loading_and_saving_print_nothing(self, folder, broken, capfd):

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import brentq
 from scipy.special import expit, logit
 
+from experiments.statistics import few_images
 from experiments.statistics.coverage import (
     SCALES,
     World,
@@ -21,7 +23,9 @@ from experiments.statistics.coverage import (
 )
 from experiments.statistics.influence import auroc_influence
 from tgap.core import ContractError
-from tgap.metrics.intervals import interval, interval_of_covariance
+from tgap.metrics.few_errors import model_variance
+from tgap.metrics.intervals import interval, interval_of_covariance, recovered
+from tgap.metrics.significance import p_of_interval
 
 
 def locked(array):
@@ -243,11 +247,114 @@ def test_seeds_that_collapse_are_beyond_the_intervals():
     assert covered(simulate(world, (3,), 100)["TSTR", 3], world.truth()["TSTR"]) < 0.85
 
 
-def test_with_five_positives_an_interval_covers_and_with_four_there_is_none():
-    assert few_positives(4, 1.0, 10)[1] == 1
-    coverage, none = few_positives(5, 1.0, 500)
+@pytest.mark.parametrize("separation", [1.0, 2.0])
+@pytest.mark.parametrize("positives", [2, 5, 15])
+def test_with_few_positives_an_interval_covers(positives, separation):
+    coverage, none = few_positives(positives, separation, 500)
     assert none == 0
     assert coverage >= 0.92
+
+
+@pytest.mark.parametrize("truth", [0.6, 0.8, 0.95, 0.99])
+@pytest.mark.parametrize("patients", [3, 5, 12])
+def test_with_few_test_images_intervals_cover(patients, truth):
+    for coverage, _ in few_images.simulate(patients, truth, 1, 1, 200).values():
+        assert coverage >= 0.91  # three standard errors below .95 are .904
+
+
+def perfect(value, patients, seeds=1, scale="logit"):
+    values = np.full(seeds, value)
+    replicates = np.full((500, seeds), value)
+    return interval(values, replicates, scale=scale, image_freedom=patients - 1)
+
+
+@pytest.mark.parametrize("patients", [3, 5, 12, 40])
+def test_aurocs_of_0_and_1_have_intervals_that_mirror_each_other(patients):
+    best, worst = perfect(1.0, patients), perfect(0.0, patients)
+    assert 0.4 < best.lo < best.hi == 1
+    assert (worst.lo, worst.hi) == pytest.approx((0, 1 - best.lo))
+
+
+def test_the_interval_of_an_auroc_without_errors_is_newcombes():
+    """Newcombe 2006, method 5, solved by a root finder of its own."""
+    n, z = 12, stats.norm.ppf(0.975)
+
+    def beyond(x):
+        alike = (1 - x) / (2 - x) + x / (1 + x)
+        return (1 - x) ** 2 - z**2 * x * (1 - x) * (1 + (n - 1) * alike) / n**2
+
+    assert perfect(1.0, n).lo == pytest.approx(brentq(beyond, 0.01, 0.99))
+    assert perfect(1.0, n, seeds=5).lo == perfect(1.0, n).lo  # they share the test images
+
+
+def test_intervals_narrow_with_images_and_move_with_the_estimate():
+    los = [perfect(1.0, n).lo for n in (2, 3, 5, 10, 12, 20, 40, 100, 1000)]
+    assert los == sorted(los)
+    assert los[3] == pytest.approx(0.80, abs=0.01)  # the floor of what may be said
+    values = [0.0, 0.02, 0.2, 0.5, 0.8, 0.98, 1.0]
+    ends = []
+    for value in values:
+        spread = math.sqrt(model_variance(value, 8))
+        replicates = value + spread * np.random.default_rng(0).normal(size=(500, 1))
+        found = interval(np.array([value]), replicates, scale="logit", image_freedom=7.0)
+        ends.append((found.lo, found.hi))
+    assert ends == sorted(ends)
+
+
+def test_where_resamples_are_undefined_the_model_stands_for_them():
+    values = np.array([0.8])
+    found = interval(values, np.full((100, 1), np.nan), scale="logit", image_freedom=2.0)
+    assert found.lo < 0.4
+    assert 0.8 < found.hi < 1
+    one_patient = interval(values, np.full((100, 1), np.nan), scale="logit", image_freedom=0.0)
+    assert is_undefined(one_patient)
+
+
+# Ratios and differences of AUROCs that show few errors
+
+
+def test_a_gap_of_aurocs_without_errors_goes_as_far_as_theirs_do():
+    leg = perfect(1.0, 8)
+    gap = recovered(perfect(0.0, 8, scale="identity"), leg, leg, scale="identity")
+    assert (gap.estimate, gap.lo, gap.hi) == pytest.approx((0, leg.lo - 1, 1 - leg.lo))
+    ratio = recovered(perfect(1.0, 8, scale="log"), leg, leg, scale="log")
+    assert (ratio.lo, ratio.hi) == pytest.approx((leg.lo, 1 / leg.lo))
+
+
+def test_a_gap_to_an_auroc_without_errors_is_wider_than_the_other_leg_alone():
+    patients, value = 30, np.array([0.75])
+    replicates = draws(value, shared=0.05, own=0.0)
+    other = interval(value, replicates, scale="logit", image_freedom=patients - 1)
+    plain = interval(1 - value, 1 - replicates, image_freedom=patients - 1)
+    gap = recovered(plain, perfect(1.0, patients), other, scale="identity")
+    assert gap.lo < 1 - other.hi
+    assert gap.hi == pytest.approx(1 - other.lo)
+    assert p_of_interval(gap) < 0.05
+    nothing = replace(other, lo=math.nan, hi=math.nan)
+    assert math.isnan(recovered(plain, perfect(1.0, patients), nothing, scale="identity").lo)
+    assert recovered(plain, other, other, scale="identity") == plain
+
+
+def test_what_two_aurocs_have_in_common_narrows_their_difference():
+    values = np.array([0.95, 0.93])
+    shared, own = draws(values, shared=0.04, own=0.001), draws(values, shared=0.0, own=0.04)
+
+    def gap(replicates):
+        first, second = (
+            interval(values[[i]], replicates[:, [i]], scale="logit", image_freedom=19.0)
+            for i in (0, 1)
+        )
+        paired = interval(values[:1] - values[1:], replicates[:, :1] - replicates[:, 1:])
+        return recovered(paired, first, second, scale="identity")
+
+    assert gap(shared).hi - gap(shared).lo < 0.8 * (gap(own).hi - gap(own).lo)
+
+
+@pytest.mark.parametrize("estimate", [0.0, math.nan])
+def test_a_ratio_of_nothing_has_no_interval(estimate):
+    leg = perfect(0.0, 8)
+    number = replace(perfect(1.0, 8, scale="log"), estimate=estimate)
+    assert math.isnan(recovered(number, leg, perfect(1.0, 8), scale="log").lo)
 
 
 def test_truth_of_the_simulation_is_the_mean_of_many_seeds():

@@ -9,8 +9,10 @@ from PIL import Image
 import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
+from tgap.composition.config import Run
 from tgap.core import ConfigError
 from tgap.datasets.image_folder import ImageFolder
+from tgap.generators.ready_made import ReadyMade
 from tgap.pipeline.preflight.runs import check_components, check_runs
 from tgap.store import Store
 
@@ -43,6 +45,91 @@ def test_images_too_small_are_told_before_any_is_read(folder: Path, store: Store
     with pytest.raises(ConfigError, match="small_cnn needs images of at least 16 x 16, got"):
         check_runs([run], store.root.parent)
     assert not (store.root / "dataset").exists()
+
+
+def composed(folder: Path, *words: str) -> Run:
+    return tgap.compose(
+        "dataset=image_folder", f"dataset.path={folder}", "dataset.domain=pet", *words
+    )
+
+
+def test_images_are_read_as_the_generator_draws_them(folder: Path) -> None:
+    run = composed(folder).fitted()
+    assert (run.dataset.image_side(), run.dataset.channels()) == (32, 1)
+    assert run == composed(folder, "dataset.size=32", "dataset.color=grey")
+    drawn = composed(folder, "generator.image_size=64").fitted()
+    assert drawn.dataset.image_side() == 64
+    control = composed(folder, "generator=copy_tuning_set")
+    assert control.fitted().dataset.identity() == control.dataset.identity()
+    assert control.dataset.identity()["size"] == 64
+    kept = composed(folder, "dataset.size=40", "dataset.color=rgb")
+    assert kept.fitted() == kept
+
+
+def test_further_sets_are_read_as_the_dataset_is(folder: Path) -> None:
+    other = ["+dataset@external.b=image_folder", f"external.b.path={folder}"]
+    grey = composed(folder, *other, "dataset.color=grey", "external.b.domain=pet").fitted()
+    assert (grey.external["b"].image_side(), grey.external["b"].channels()) == (32, 1)
+    made = ["generator=ready_made", "generator/images=image_folder"]
+    made += [f"generator.images.path={folder}", "dataset.size=48", "dataset.color=rgb"]
+    generator = composed(folder, *made).fitted().generator
+    assert isinstance(generator, ReadyMade)
+    assert (generator.images.image_side(), generator.images.channels()) == (48, 3)
+
+
+def test_a_size_that_does_not_fit_is_told_before_any_is_read(folder: Path, store: Store) -> None:
+    (folder / "a" / "0.png").write_bytes(b"no image")
+    told = r"must be \(32, 32, 1\).* has \(64, 64, 1\); leave dataset.size and dataset.color out"
+    with pytest.raises(ConfigError, match=told):
+        check_runs([composed(folder, "dataset.size=64", "dataset.color=grey")], store.root.parent)
+    assert not (store.root / "dataset").exists()
+
+
+def test_controls_beside_generators_need_a_size(folder: Path, store: Store) -> None:
+    runs = [composed(folder), composed(folder, "generator=copy_tuning_set")]
+    with pytest.raises(ConfigError, match=r"dataset\.size must be set.* draw images of 32 to 64"):
+        check_runs(runs, store.root.parent)
+
+
+SIDES = "pool_size=6 train_size=4 test_size=4 dataset.size=32 size=2".split()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "generator=held_out_real budget.train_per_label=2 budget.test_per_label=3",
+            "'held_out_real' needs 5 held-out images of label 'a'.* the pool has 1",
+        ),
+        ("generator=interpolate size=1", "needs two different tuning images of label 'a', got 1"),
+        (
+            "generator=copy_with_jitter generator.autoencoder=true dataset.size=30",
+            "takes square images with sides of a multiple of .* got 30 x 30",
+        ),
+        (
+            "budget.train_per_label=2 classifier=logistic_regression classifier.validation=0.5 "
+            "seed=1",
+            "the classifier of real_train cannot be trained: label 'a' holds for 0 of 2 images "
+            "beside those held back.*the classifier of the synthetic set cannot be trained",
+        ),
+    ],
+)
+def test_what_labels_and_patients_rule_out_is_told_before_a_stage(
+    folder: Path, store: Store, words: str, told: str
+) -> None:
+    run = composed(folder, *SIDES, *words.split())
+    with pytest.raises(ConfigError, match=f"(?s){told}"):
+        check_runs([run], store.root.parent)
+    assert not (store.root / "selection").exists()
+
+
+def test_a_label_on_every_training_image_is_told(folder: Path, store: Store) -> None:
+    rows = [f"{name}/{number}.png,{name}|photo" for name in "ab" for number in range(7)]
+    rows += ["a/7.png,a", "b/7.png,b"]
+    (folder / "t.csv").write_text("\n".join(["file,label", *rows]))
+    run = composed(folder, *SIDES, "dataset.table=t.csv", "split_seed=1")
+    with pytest.raises(ConfigError, match="label 'photo' holds for 4 of 4 training images"):
+        check_runs([run], store.root.parent)
 
 
 def test_equal_components_are_asked_once() -> None:

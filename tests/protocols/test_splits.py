@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from tgap.core import ConfigError, DataError, ImageSet, Split
 from tgap.core.settings import Splitting
 from tgap.protocols.base import sizes_per_label
 from tgap.protocols.clean import Clean
+from tgap.protocols.cross_fit import CrossFit
 from tgap.protocols.thesis import Thesis
 
 split = Clean().split
@@ -274,3 +277,96 @@ def test_a_larger_total_takes_none_away() -> None:
         sizes_per_label(labels, size, "total", np.random.default_rng(4)) for size in (10, 25)
     )
     assert all(a <= b for a, b in zip(small, large, strict=True))
+
+
+# Cross-fitting
+
+
+def folds_of(data: ImageSet, folds: int = 5, **splitting: int) -> list[Split]:
+    protocols = CrossFit(folds=folds).averaged()
+    return [protocol.split(data, Splitting(**splitting)) for protocol in protocols]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    images=st.integers(12, 45),
+    labels=st.integers(2, 3),
+    folds=st.sampled_from([3, 5, 7, 9]),
+    seed=st.integers(0, 99),
+)
+def test_every_image_tests_once_and_tunes_and_trains_equally_often(
+    images: int, labels: int, folds: int, seed: int
+) -> None:
+    data = make(exclusive(*[images] * labels))
+    drawn = folds_of(data, folds, split_seed=seed)
+    for side, often in (("test", 1), ("pool", folds // 2), ("train", folds // 2)):
+        indices = np.concatenate([sides(one)[side] for one in drawn])
+        assert (np.bincount(indices, minlength=len(data)) == often).all()
+    for one in drawn:
+        assert_no_patient_twice(data, one)
+        assert abs(len(one.pool) - len(one.real_train)) <= folds // 2
+        counts = data.labels[one.real_test].sum(axis=0)
+        assert counts.max() - counts.min() <= 2
+        assert abs(len(one.real_test) - len(data) / folds) < 1
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), largest=st.integers(1, 4))
+def test_folds_hold_whole_patients_and_both_kinds_of_every_label(seed: int, largest: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(1, largest + 1, size=40)
+    patients = rng.permutation(np.repeat(rng.permutation(1000)[:40], counts))
+    data = make(rng.random((len(patients), 2)) < 0.5, patients)
+    drawn = folds_of(data, split_seed=seed)
+    tested = np.concatenate([one.real_test for one in drawn])
+    assert np.array_equal(np.sort(tested), np.arange(len(data)))
+    for one in drawn:
+        assert_no_patient_twice(data, one)
+        rates = data.labels[one.real_test].mean(axis=0)
+        assert ((rates > 0) & (rates < 1)).all()
+        assert abs(len(one.real_test) - len(data) / 5) <= 2 * largest
+
+
+def test_all_folds_are_of_one_dealing_and_another_seed_deals_anew() -> None:
+    data = make(exclusive(15, 15))
+    first, again, other = (
+        [one.real_test.tolist() for one in folds_of(data, split_seed=seed)] for seed in (1, 1, 2)
+    )
+    assert first == again != other
+    one = CrossFit(fold=3).split(data, Splitting(split_seed=1))
+    assert one.real_test.tolist() == first[3]
+
+
+def test_folds_are_odd_and_counted_from_0() -> None:
+    with pytest.raises(ConfigError, match=r"protocol.folds must be odd, .* got 4"):
+        CrossFit(folds=4)
+    with pytest.raises(ConfigError, match=r"fold must be at most 4, since protocol.folds is 5 .*5"):
+        CrossFit(fold=5)
+
+
+def test_a_label_with_fewer_patients_than_folds_is_told_how_many_it_bears() -> None:
+    with pytest.raises(DataError) as caught:
+        CrossFit(folds=7).split(make(exclusive(20, 6)), Splitting())
+    assert str(caught.value) == (
+        "no image of label 'label_1' would be in one of the 7 folds: there are 6, of 6 patients; "
+        "set protocol.folds=5"
+    )
+    of_one = np.r_[np.arange(20), np.full(9, 99)]
+    with pytest.raises(DataError, match=r"there are 9, of 1 patients; take more of these"):
+        CrossFit().split(make(exclusive(20, 9), of_one), Splitting())
+
+
+def test_an_official_test_set_is_dealt_too_and_an_official_pool_refused() -> None:
+    drawn = folds_of(with_official(10, 30))
+    assert len(np.concatenate([one.real_test for one in drawn])) == 40
+    data = replace(make(exclusive(20, 20)), official_pool=np.arange(40) < 10)
+    with pytest.raises(DataError, match=r"names the images to tune on; choose protocol=clean"):
+        CrossFit().split(data, Splitting())
+
+
+def test_few_images_of_a_label_bring_advice_with_the_words_to_type() -> None:
+    (text,) = Clean().advice(make(exclusive(200, 15)))
+    assert text.startswith("label 'label_1' has 15 images only")
+    assert "profile=few protocol.fold=0,1,2,3,4 -m" in text
+    assert Clean().advice(make(exclusive(200, 60))) == []
+    assert CrossFit().advice(make(exclusive(15, 15))) == []

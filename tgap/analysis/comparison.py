@@ -8,18 +8,11 @@ from itertools import combinations
 
 import numpy as np
 
-from tgap.analysis.groups import (
-    RunGroup,
-    Sampled,
-    group_runs,
-    mean_interval,
-    short,
-    side_by_side,
-    varied,
-)
+from tgap.analysis.groups import RunGroup, group_runs, mean_interval, side_by_side, varied
 from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.analysis.splits import Sampled, short
 from tgap.core import rng_for
-from tgap.metrics.intervals import Interval
+from tgap.metrics.intervals import Interval, recovered
 from tgap.metrics.legs import SCALES
 from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_flip
 
@@ -41,6 +34,7 @@ class Pair:
         second: The subtrahend.
         seeds: In common.
         missing: Seeds of either, finished or not, that are not in common.
+        missing_splits: Splits of either, such as folds, that are not in common.
         difference: Of TSTR, paired by seed and by resampled patient; of this pair alone.
         p_value: Of ``sign_flip``, on these test images, adjusted by Holm; NaN if it is not defined.
         p_new_images: Of ``p_of_interval``, adjusted by Holm; NaN where there is no interval.
@@ -51,6 +45,7 @@ class Pair:
     second: RunGroup
     seeds: tuple[int, ...]
     missing: tuple[int, ...]
+    missing_splits: tuple[str, ...]
     difference: Interval
     p_value: float
     p_new_images: float
@@ -117,10 +112,10 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
 
     For each metric of ``SCALES`` and each group ``{metric}/mean/{group}``, ``.../lo/{group}`` and
     ``.../hi/{group}``, e.g. ``fter/lo/random-dreambooth``, so that MLflow draws intervals over
-    sizes; ``fter/of_means/{group}``, and ``seeds/{group}`` and ``seeds_missing/{group}``. A group
-    is named by its method and the settings that vary (``random-dreambooth-guidance-3.0``), other
-    characters than letters, digits, ``_`` and ``.`` becoming ``-``. What is not defined is left
-    out.
+    sizes; ``fter/of_means/{group}``; ``seeds/{group}`` and ``seeds_missing/{group}``, and the same
+    of folds if there are. A group is named by its method and the settings that vary
+    (``random-dreambooth-guidance-3.0``), other characters than letters, digits, ``_`` and ``.``
+    becoming ``-``. What is not defined is left out.
     """
     names = _names(comparison.groups)
     by_size: dict[int, dict[str, float]] = {}
@@ -131,6 +126,9 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
             ends = {"mean": number.estimate, "lo": number.lo, "hi": number.hi}
             values |= {f"{metric}/{end}/{name}": value for end, value in ends.items()}
         values |= {f"seeds/{name}": len(group.seeds), f"seeds_missing/{name}": len(group.missing)}
+        if len(group.splits) + len(group.missing_splits) > 1:
+            values[f"folds/{name}"] = len(group.splits)
+            values[f"folds_missing/{name}"] = len(group.missing_splits)
         defined = {key: float(value) for key, value in values.items() if not math.isnan(value)}
         by_size.setdefault(group.size or 0, {}).update(defined)
     return by_size
@@ -161,16 +159,13 @@ def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:
 def _pairs(groups: Sequence[RunGroup]) -> tuple[Pair, ...]:
     pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
     differences = [_differences(*pair) for pair in pairs]
-    intervals = [
-        mean_interval(of_pair, "identity", min(a.image_freedom, b.image_freedom))
-        for (a, b), of_pair in zip(pairs, differences, strict=True)
-    ]
+    intervals = [_difference(*pair, d) for pair, d in zip(pairs, differences, strict=True)]
     of_seeds = holm(np.array([_sign_flip(of_pair) for of_pair in differences], np.float64))
     of_images = holm(np.array([p_of_interval(one) for one in intervals], np.float64))
     comparisons = int(np.isfinite(of_seeds).sum())
     return tuple(
-        Pair(a, b, *_common((a, b)), difference, float(p), float(q), comparisons)
-        for (a, b), difference, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
+        Pair(*pair, *_common(pair), _not_common(pair), difference, float(p), float(q), comparisons)
+        for pair, difference, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
     )
 
 
@@ -192,11 +187,29 @@ def _comparable(a: RunGroup, b: RunGroup) -> bool:
 def _differences(first: RunGroup, second: RunGroup) -> list[Sampled]:
     """Of TSTR by seed: what both have in common, seed or patients, is not in them."""
     differences = []
+    splits = _splits((first, second))
     for seed in _common((first, second))[0]:
-        a, b = first.by_seed[seed][PRIMARY], second.by_seed[seed][PRIMARY]
+        a, b = (group.sampled(seed, PRIMARY, splits) for group in (first, second))
         resampled = side_by_side([a.resampled, b.resampled])
         differences.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
     return differences
+
+
+def _difference(first: RunGroup, second: RunGroup, paired: Sequence[Sampled]) -> Interval:
+    """The mean of the differences, as the two means of the same seeds and splits allow."""
+    pair = (first, second)
+    splits, (seeds, _) = _splits(pair), _common(pair)
+    freedom = min(group.freedom(splits) for group in pair)
+    one, other = (
+        mean_interval(
+            [group.sampled(seed, PRIMARY, splits) for seed in seeds],
+            SCALES[PRIMARY],
+            freedom,
+            group.patients(splits),
+        )
+        for group in pair
+    )
+    return recovered(mean_interval(paired, "identity", freedom), one, other, scale="identity")
 
 
 def _sign_flip(differences: Sequence[Sampled]) -> float:
@@ -206,10 +219,22 @@ def _sign_flip(differences: Sequence[Sampled]) -> float:
 
 
 def _common(groups: Sequence[RunGroup]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Seeds that all groups have, and those that some lack."""
+    """Seeds that all groups have, and those that some lack; none if they share no split."""
     common = set.intersection(*(set(group.seeds) for group in groups))
+    common = common if _splits(groups) else set()
     every = {seed for group in groups for seed in (*group.seeds, *group.missing)}
     return tuple(sorted(common)), tuple(sorted(every - common))
+
+
+def _splits(groups: Sequence[RunGroup]) -> tuple[str, ...]:
+    """Splits that all groups have."""
+    return tuple(name for name in groups[0].splits if all(name in g.splits for g in groups))
+
+
+def _not_common(groups: Sequence[RunGroup]) -> tuple[str, ...]:
+    """Splits that some groups lack."""
+    every = dict.fromkeys(n for group in groups for n in (*group.splits, *group.missing_splits))
+    return tuple(name for name in every if name not in _splits(groups))
 
 
 def _size_effects(groups: Sequence[RunGroup], margin: float) -> tuple[SizeEffect, ...]:
@@ -228,8 +253,8 @@ def _size_effects(groups: Sequence[RunGroup], margin: float) -> tuple[SizeEffect
 def _same_fter(groups: Sequence[RunGroup], margin: float) -> float:
     if not all(group.fter_meaningful for group in groups):
         return math.nan
-    seeds, _ = _common(groups)
-    fters = [np.array([group.by_seed[s][FTER].value for s in seeds]) for group in groups]
+    (seeds, _), splits = _common(groups), _splits(groups)
+    fters = [np.array([group.sampled(s, FTER, splits).value for s in seeds]) for group in groups]
     if not seeds:
         return math.nan
     return float(np.max([equivalence(a - b, margin) for a, b in combinations(fters, 2)]))

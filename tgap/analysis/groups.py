@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
+from tgap.analysis.splits import (
+    Numbers,
+    Sampled,
+    expected_splits,
+    largest_block,
+    mean_over_splits,
+    split_name,
+)
 from tgap.core import Doubles
+from tgap.metrics.gap import fter_is_meaningful
 from tgap.metrics.intervals import Interval, Scale, interval
 from tgap.metrics.legs import (
     REAL,
@@ -16,7 +25,7 @@ from tgap.metrics.legs import (
     SYNTHETIC,
     image_freedom,
     numbers_with_intervals,
-    without_undetermined,
+    of_legs,
 )
 
 MEANINGFUL = "fter/meaningful"
@@ -36,25 +45,23 @@ NAMED = {
 NOT_RESAMPLED = np.full(2, np.nan)
 
 
-@dataclass(frozen=True)
-class Sampled:
-    """A number of one seed, and what it is on resampled test images, ``(B,)``."""
-
-    value: float
-    resampled: Doubles
+BySplit = Mapping[str, Numbers]
+"""A seed's numbers by split: one, or for each fold."""
 
 
 @dataclass(frozen=True)
 class RunGroup:
-    """Runs that differ in their seed only.
+    """Runs that differ in their seed and split only.
 
     Args:
         method: Label; with the start of its key where two methods have the same label.
         method_key: Of what the method is.
         size: Tuning images, as of ``PlannedRun``.
         settings: Their common settings.
-        by_seed: Numbers of the seeds that are there, sorted.
-        missing: Seeds that were asked for and are not there.
+        by_seed: Numbers of the seeds that are there, sorted; each has all of ``splits``.
+        splits: What a seed's numbers are means over.
+        missing_splits: Those that a whole mean is over too and that no seed, or not each, has.
+        missing: Seeds that were asked for and are not there, or not with all of ``splits``.
         repeated: Seeds whose scores are those of another seed, which count once.
         numbers: Mean over the seeds that are there, by metric: all of ``SCALES`` with an interval
             where one is justified, others without. FTER is the mean of the seeds' ratios.
@@ -67,7 +74,9 @@ class RunGroup:
     method_key: str
     size: int | None
     settings: Settings
-    by_seed: Mapping[int, Mapping[str, Sampled]] = field(repr=False)
+    by_seed: Mapping[int, BySplit] = field(repr=False)
+    splits: tuple[str, ...]
+    missing_splits: tuple[str, ...]
     missing: tuple[int, ...]
     repeated: tuple[int, ...]
     numbers: Mapping[str, Interval]
@@ -79,6 +88,18 @@ class RunGroup:
     def seeds(self) -> tuple[int, ...]:
         """The seeds that are there."""
         return tuple(self.by_seed)
+
+    def sampled(self, seed: int, name: str, splits: Sequence[str]) -> Sampled:
+        """A number of a seed, the mean over these of its splits."""
+        return mean_over_splits(self.by_seed[seed], splits)[name]
+
+    def freedom(self, splits: Sequence[str]) -> float:
+        """Degrees of freedom of what test images, or splits, add to TSTR's variance."""
+        return len(splits) - 1 if len(splits) > 1 else self.image_freedom
+
+    def patients(self, splits: Sequence[str]) -> float:
+        """Effective number of the rarer side among the patients that these splits test TSTR on."""
+        return (self.image_freedom + 1) * len(splits) / max(1, len(self.splits))
 
     def has_setting(self, name: str) -> bool:
         """Whether a setting concerns it: a control is a method in the place of a generator."""
@@ -103,18 +124,14 @@ def varied(groups: Sequence[RunGroup]) -> list[str]:
     return list(first_names.values())
 
 
-def short(setting: str) -> str:
-    """``guidance`` for ``sampler.guidance``, ``generator`` for ``generator.class``."""
-    return setting.removesuffix(".class").rpartition(".")[2]
-
-
 def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[RunGroup, ...]:
     """Average runs over their seeds.
 
-    A group is a method (by key), a size and settings. Runs of one seed are averaged first, and
-    those with the same evaluation key count once, also where they were asked for by several seeds
-    (``seeds.classify=0 seed=1,2``: nothing varies); the interval over seeds is that of
-    ``tgap.metrics.intervals``.
+    A group is a method (by key), a size and settings. Runs of one seed are averaged first, over
+    its splits if it has several, and those with the same evaluation key count once, also where
+    they were asked for by several seeds (``seeds.classify=0 seed=1,2``: nothing varies); the
+    interval over seeds is that of ``tgap.metrics.intervals``. Seeds that lack a split that another
+    one has are missing, lest means over different folds are averaged.
 
     Args:
         rows: One per finished run.
@@ -151,13 +168,16 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
 def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> RunGroup:
     rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
     results = _results(rows)
-    by_seed = {seed: _sampled(results[seed], further) for seed in sorted(results)}
-    repeated = {row.seed for row in rows} - results.keys()
-    every = [row for of_seed in results.values() for row in of_seed]
-    effective = {
-        side: min((row.metrics.get(side, math.inf) for row in every), default=math.inf)
-        for side in (REAL, SYNTHETIC)
+    there = {
+        seed: {split: _sampled(same, further) for split, same in by_split.items()}
+        for seed, by_split in sorted(results.items())
     }
+    expected = expected_splits(runs)
+    splits = largest_block(there, expected)
+    by_seed = {seed: one for seed, one in there.items() if one.keys() >= set(splits)}
+    repeated = {row.seed for row in rows} - results.keys()
+    every = [row for row in rows if row.seed in by_seed]
+    effective = {side: _effective(side, every, splits) for side in (REAL, SYNTHETIC)}
     first = runs[0]
     return RunGroup(
         method=label,
@@ -165,27 +185,42 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
         size=first.size,
         settings=first.settings,
         by_seed=by_seed,
+        splits=splits,
+        missing_splits=tuple(name for name in expected if name not in splits),
         missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
         repeated=tuple(sorted(repeated)),
-        numbers=_numbers(list(by_seed.values()), further, effective),
-        fter_meaningful=all(row.metrics.get(MEANINGFUL, 1) != 0 for row in every),
+        numbers=_numbers(list(by_seed.values()), splits, further, effective),
+        fter_meaningful=_meaningful(by_seed, splits, every),
         image_freedom=image_freedom("tstr/auroc", effective),
         is_control=first.is_control,
     )
 
 
-def _results(rows: Sequence[RunRow]) -> dict[int, list[RunRow]]:
-    """Different results by seed; one that several seeds share is the first one's."""
+def _effective(side: str, rows: Sequence[RunRow], splits: Sequence[str]) -> float:
+    """Effective patients that a seed is tested on: the fewest of any seed, over all splits."""
+    of_split = [
+        [row.metrics.get(side, math.inf) for row in rows if split_name(row.split) == split]
+        for split in splits
+    ]
+    return math.fsum(min(numbers) for numbers in of_split) if of_split else math.inf
+
+
+def _results(rows: Sequence[RunRow]) -> dict[int, dict[str, list[RunRow]]]:
+    """Different results by seed and split; one that several seeds share is the first one's."""
     owners: dict[str, int] = {}
-    results: dict[int, dict[str, RunRow]] = {}
+    results: dict[int, dict[str, dict[str, RunRow]]] = {}
     for row in rows:
         seed = owners.setdefault(row.evaluation_key, row.seed)
-        results.setdefault(seed, {})[row.evaluation_key] = row
-    return {seed: list(of_seed.values()) for seed, of_seed in results.items()}
+        same = results.setdefault(seed, {}).setdefault(split_name(row.split), {})
+        same[row.evaluation_key] = row
+    return {
+        seed: {split: list(same.values()) for split, same in of_seed.items()}
+        for seed, of_seed in results.items()
+    }
 
 
-def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> dict[str, Sampled]:
-    """The numbers of one seed, averaged over its results."""
+def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> Numbers:
+    """The numbers of one seed and split, averaged over its results."""
     resampled = [numbers_with_intervals(row.resampled) if row.resampled else {} for row in results]
     return {
         name: Sampled(
@@ -196,16 +231,37 @@ def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> dict[str, Sam
     }
 
 
+def _meaningful(
+    by_seed: Mapping[int, BySplit], splits: Sequence[str], rows: Sequence[RunRow]
+) -> bool:
+    """Whether FTER means something for every seed; of one fold it seldom does."""
+    if len(splits) < 2:
+        return all(row.metrics.get(MEANINGFUL, 1) != 0 for row in rows)
+    seeds = [mean_over_splits(of_seed, splits) for of_seed in by_seed.values()]
+    return all(
+        fter_is_meaningful(seed["tstr/auroc"].value, seed["trts/auroc"].value) for seed in seeds
+    )
+
+
 def _numbers(
-    seeds: Sequence[Mapping[str, Sampled]], further: Sequence[str], effective: Mapping[str, float]
+    seeds: Sequence[BySplit],
+    splits: Sequence[str],
+    further: Sequence[str],
+    effective: Mapping[str, float],
 ) -> dict[str, Interval]:
-    """Means over seeds."""
+    """Means over seeds, each of which is the mean over its splits."""
+    averaged = [mean_over_splits(of_seed, splits) for of_seed in seeds]
     numbers = {
-        name: mean_interval([seed[name] for seed in seeds], scale, image_freedom(name, effective))
+        name: mean_interval(
+            [seed[name] for seed in averaged],
+            scale,
+            len(splits) - 1 if len(splits) > 1 else image_freedom(name, effective),
+            image_freedom(name, effective) + 1,
+        )
         for name, scale in SCALES.items()
     }
-    return without_undetermined(numbers) | {
-        name: mean_interval([seed[name] for seed in seeds], "identity") for name in further
+    return of_legs(numbers) | {
+        name: mean_interval([seed[name] for seed in averaged], "identity") for name in further
     }
 
 
@@ -216,11 +272,14 @@ def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
 
 
 def mean_interval(
-    sampled: Sequence[Sampled], scale: Scale, image_freedom: float = math.inf
+    sampled: Sequence[Sampled],
+    scale: Scale,
+    image_freedom: float = math.inf,
+    patients: float | None = None,
 ) -> Interval:
     """The mean over seeds; NaN if there are none."""
     if not sampled:
         return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
     values = np.array([one.value for one in sampled])
     resampled = side_by_side([one.resampled for one in sampled])
-    return interval(values, resampled, scale=scale, image_freedom=image_freedom)
+    return interval(values, resampled, scale=scale, image_freedom=image_freedom, patients=patients)

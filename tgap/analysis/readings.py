@@ -3,7 +3,9 @@
 import math
 from typing import Literal
 
+from tgap.metrics.few_errors import ENOUGH_PATIENTS, FLOOR_PATIENTS
 from tgap.metrics.gap import CHANCE
+from tgap.metrics.legs import REAL
 
 NEAR_CHANCE = 0.55
 """AUROC below which little is learnt. Chance may reach it with 250 images per label (two standard
@@ -53,7 +55,8 @@ class Numbers(dict[str, float]):
     """Metrics, NaN where one is missing.
 
     A comparison with NaN is false. So a rule asks for what speaks for its verdict, and is silent
-    where that is not known.
+    where that is not known. An end of an interval that is not known says nothing of the value:
+    where that lies far enough out, the rule goes by the value.
     """
 
     def __missing__(self, name: str) -> float:
@@ -85,6 +88,29 @@ def ratio(value: float, reference: float) -> float:
     return value / reference if reference > 0 else float("nan")
 
 
+def too_few(m: Numbers) -> bool:
+    """Whether the test images are too few to say what synthetic ones are good for.
+
+    Below ``FLOOR_PATIENTS`` they always are, but for a TSTR that is below chance all the same;
+    below ``ENOUGH_PATIENTS``, where no loss is seen and more than half may be lost.
+    """
+    if below_chance(m, "tstr") and not unreadable(m):
+        return False
+    unseen = utility_lost(m) <= practical_tie(m) and not (
+        m["t_gap/utility_lost/hi"] <= HALF * m.skill("trtr")
+    )
+    return m[REAL] < FLOOR_PATIENTS or (m[REAL] < ENOUGH_PATIENTS and unseen)
+
+
+def below_chance(m: Numbers, leg: str) -> bool:
+    """Whether a leg is worse than chance, by its interval, or by ``SCATTER`` if that is not known.
+
+    A synthetic set with swapped labels has a TSTR of 0 and a TRTS of 0.
+    """
+    hi = m[f"{leg}/auroc/hi"]
+    return m.skill(leg) <= -SCATTER if math.isnan(hi) else hi < CHANCE
+
+
 def real_at_chance(m: Numbers) -> bool:
     """Whether real images themselves teach next to nothing."""
     return m.auroc("trtr") < NEAR_CHANCE
@@ -101,16 +127,17 @@ def practical_tie(m: Numbers) -> float:
 
 
 def standing(m: Numbers) -> Literal["unknown", "luck", "below", "at", "hardly", "above"]:
-    """Where TSTR stands to chance, by its interval, or by ``NEAR_CHANCE`` if that is not known.
+    """Where TSTR stands to chance, by its interval, or by the value if that is not known.
 
-    ``luck`` is a TSTR wherever it stands, of images that no classifier reads the labels from.
+    ``unknown`` it is where real images teach nothing, or the test images are too few; ``luck`` is
+    a TSTR wherever it stands, of images that no classifier reads the labels from.
     """
     tstr, lo = m.auroc("tstr"), m["tstr/auroc/lo"]
-    if math.isnan(tstr) or real_at_chance(m):
+    if math.isnan(tstr) or real_at_chance(m) or too_few(m):
         return "unknown"
     if unreadable(m):
         return "luck"
-    if m["tstr/auroc/hi"] < CHANCE:
+    if below_chance(m, "tstr"):
         return "below"
     if lo <= CHANCE or (math.isnan(lo) and tstr < NEAR_CHANCE):
         return "at"
@@ -129,7 +156,7 @@ def unreadable(m: Numbers) -> bool:
 def unrecognised(m: Numbers) -> bool:
     """Whether the real classifier does not see in synthetic images what they are to show."""
     most = "t_gap/easier_than_reality/hi"
-    sure = not (m[most] >= 0 or m.undefined(most))
+    sure = below_chance(m, "trts") or not (m[most] >= 0 or m.undefined(most))
     able = m.auroc("trtr") >= NEAR_CHANCE
     return able and sure and m.skill("trts") < RECOGNISED * m.skill("trtr")
 

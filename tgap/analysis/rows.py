@@ -1,6 +1,6 @@
 """A run as a row of a table: planned, or finished."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tgap.core import Doubles
@@ -20,6 +20,9 @@ class PlannedRun:
         seed: The run's seed.
         settings: What is neither method, size nor seed, e.g. ``sampler.guidance``, as text.
         is_control: Whether the truth about it is known, so that it is shown and not compared.
+        split: What tells its split of the data from the others that its seed's numbers are means
+            over, e.g. ``{"protocol.fold": "2"}``; empty if there is one split.
+        splits: The same of all of these, itself among them, asked for or not.
     """
 
     method: str
@@ -28,6 +31,8 @@ class PlannedRun:
     seed: int
     settings: Settings
     is_control: bool = False
+    split: Settings = field(default_factory=dict)
+    splits: Sequence[Settings] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What a run's numbers mean, in words: each verdict is a rule over metrics and a sentence."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -11,16 +12,20 @@ from tgap.analysis.readings import (
     SCATTER,
     Numbers,
     are_copies,
+    below_chance,
     is_collapsed,
     looks_real,
     looks_unreal,
     practical_tie,
     real_at_chance,
     standing,
+    too_few,
     unrecognised,
     utility_lost,
 )
+from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.gap import CHANCE
+from tgap.metrics.legs import REAL
 
 
 @dataclass(frozen=True)
@@ -59,12 +64,31 @@ def verdicts(metrics: Mapping[str, float]) -> list[Verdict]:
 # What may be said of the real data, without which little may be said of synthetic ones
 
 
-def _real_no_better_than_chance(m: Numbers) -> str | None:
-    if not real_at_chance(m):
+def _too_few_test_images(m: Numbers) -> str | None:
+    if math.isnan(m.auroc("tstr")) or not too_few(m):
         return None
+    lo, hi = m["tstr/auroc/lo"], m["tstr/auroc/hi"]
+    truth = f"may in truth be anything from {lo:.2f} to {hi:.2f}" if lo <= hi else "may be anything"
     return (
-        f"Even the classifier trained on real images is near chance (TRTR {m.auroc('trtr'):.3f}), "
-        "so nothing can be said about synthetic ones: take more real images, or a better classifier"
+        f"The test images are too few to say what the synthetic ones are good for: with "
+        f"{_rarer(m)}, a TSTR of {m.auroc('tstr'):.3f} {truth}; about {ENOUGH_PATIENTS:.0f} would "
+        "tell it to within .1"
+    )
+
+
+def _real_no_better_than_chance(m: Numbers) -> str | None:
+    if not real_at_chance(m) or too_few(m):
+        return None
+    if below_chance(m, "trtr"):
+        return (
+            f"Even the classifier trained on real images is worse than chance on real ones (TRTR "
+            f"{m.auroc('trtr'):.3f}), so nothing can be said about synthetic ones: labels may be "
+            "swapped between the real images that were trained on and those of the test"
+        )
+    return (
+        f"Even the classifier trained on real images is near chance (TRTR "
+        f"{m.auroc('trtr'):.3f}{_of(m)}), so nothing can be said about synthetic ones: take "
+        "more real images, or a better classifier"
     )
 
 
@@ -77,7 +101,7 @@ def _as_useful_as_real(m: Numbers) -> str | None:
         return None
     sentence = (
         f"Training on the synthetic images is as good as training on real ones (TSTR "
-        f"{m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f})"
+        f"{m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f}{_of(m)})"
     )
     most = "t_gap/utility_lost/hi"
     if m.undefined(most):
@@ -92,7 +116,7 @@ def _partly_useful(m: Numbers) -> str | None:
         return None
     return (
         f"The synthetic images teach {_percent(m.skill('tstr') / m.skill('trtr'))} of what real "
-        f"ones teach beyond chance ({_tstr(m)}, TRTR {m.auroc('trtr'):.3f}){_one_training(m)}"
+        f"ones teach beyond chance ({_tstr(m)}; TRTR {m.auroc('trtr'):.3f}){_one_training(m)}"
     )
 
 
@@ -157,7 +181,7 @@ def _easier_than_reality(m: Numbers) -> str | None:
 
 
 def _not_recognised(m: Numbers) -> str | None:
-    if not unrecognised(m) or looks_real(m):
+    if not unrecognised(m) or looks_real(m) or below_chance(m, "trts"):
         return None
     return (
         f"The classifier trained on real images does not see the labels in the synthetic ones "
@@ -167,7 +191,15 @@ def _not_recognised(m: Numbers) -> str | None:
 
 
 def _wrong_labels(m: Numbers) -> str | None:
-    if not (unrecognised(m) and looks_real(m)):
+    if not unrecognised(m):
+        return None
+    if below_chance(m, "trts"):
+        return (
+            f"The classifier trained on real images sees other labels in the synthetic ones than "
+            f"they have (TRTS {m.auroc('trts'):.3f}, worse than chance; TRTR "
+            f"{m.auroc('trtr'):.3f}): labels may be swapped between the synthetic and the real set"
+        )
+    if not looks_real(m):
         return None
     return (
         f"Many synthetic images do not show what they are labelled as: they look real (precision "
@@ -250,13 +282,16 @@ def _fter_meaningless(m: Numbers) -> str | None:
     if not near or not m["fter"] >= 0:
         return None
     legs = " and ".join(f"{leg.upper()} is {m.auroc(leg):.3f}" for leg in near)
-    return (
-        f"FTER ({m['fter']:.3f}) means nothing here: {legs}, and the ratio of two legs that are "
-        "near chance tends to 1 however bad the images are"
+    why = (
+        "a leg below chance counts for what it has learnt the wrong way round"
+        if any(below_chance(m, leg) for leg in near)
+        else "the ratio of two legs that are near chance tends to 1 however bad the images are"
     )
+    return f"FTER ({m['fter']:.3f}) means nothing here: {legs}, and {why}"
 
 
 RULES: dict[str, Callable[[Numbers], str | None]] = {
+    "too_few_test_images": _too_few_test_images,
     "real_no_better_than_chance": _real_no_better_than_chance,
     "as_useful_as_real": _as_useful_as_real,
     "partly_useful": _partly_useful,
@@ -297,7 +332,18 @@ def _tstr(m: Numbers) -> str:
         interval = " without an interval"
     else:
         interval = f" [{lo:.3f}, {hi:.3f}]" if lo <= hi else ""
-    return f"TSTR {m.auroc('tstr'):.3f}{interval}"
+    return f"TSTR {m.auroc('tstr'):.3f}{interval}{_of(m)}"
+
+
+def _of(m: Numbers) -> str:
+    """How many test images an AUROC on real_test is of, as far as that is known."""
+    return f", of {_rarer(m)}" if m[REAL] >= 0 else ""
+
+
+def _rarer(m: Numbers) -> str:
+    """Images of one patient say little more than one."""
+    number = math.floor(m[REAL])
+    return f"{number} independent test {'image' if number == 1 else 'images'} of the rarer label"
 
 
 def _beside_floor(m: Numbers, name: str) -> str:

@@ -1,5 +1,6 @@
 """Images -> one score per label."""
 
+import copy
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
@@ -51,6 +52,25 @@ class Classifier(Component):
         """
         return []
 
+    def check_training(self, train: ImageSet, rng: np.random.Generator) -> list[str]:
+        """What stands in the way of training on images of such labels and patients, as sentences.
+
+        Args:
+            train: Pixels are not looked at.
+            rng: As ``fit`` gets it, so that the same patients are held back.
+        """
+        if problems := lacking_kinds(train, "training images"):
+            return problems
+        train = train.without_images()
+        if len(np.unique(train.patients)) < 2:
+            return ["a validation part needs training images of at least two patients"]
+        held_back = held_back_patients(train, self.validation, rng)
+        return self._check_fit_part(train.take(np.flatnonzero(~held_back).astype(np.int64)))
+
+    def _check_fit_part(self, train: ImageSet) -> list[str]:
+        """The same of the images beside those that are held back for validation."""
+        return []
+
     def stored_bytes(self, shape: tuple[int, ...], labels: int) -> int:
         """Bytes of its weights, roughly: by them room on the disk is foreseen.
 
@@ -76,18 +96,13 @@ class Classifier(Component):
 
         Raises:
             ConfigError: If ``check`` or ``check_images`` finds a problem.
-            ContractError: If a label has no image, or no image that lacks it.
+            ContractError: If ``check_training`` finds one.
         """
         shape = train.images.shape[1:]
         if problems := self.check() or self.check_images(shape):
             raise ConfigError(*problems)
-        positives = train.labels.sum(axis=0)
-        for name, count in zip(train.label_names, positives, strict=True):
-            if count in (0, len(train)):
-                raise ContractError(
-                    f"label '{name}' holds for {count} of {len(train)} training images; "
-                    "a classifier needs images with and without every label"
-                )
+        if problems := self.check_training(train, copy.deepcopy(rng)):
+            raise ContractError("; ".join(problems))
         held_back = held_back_patients(train, self.validation, rng)
         fit_part = np.flatnonzero(~held_back).astype(np.int64)
         validation_part = np.flatnonzero(held_back).astype(np.int64)
@@ -195,15 +210,23 @@ def _require_images(weights: Weights, images: Images) -> None:
         )
 
 
+def lacking_kinds(train: ImageSet, where: str) -> list[str]:
+    """Labels that all images carry, or none, as sentences."""
+    return [
+        f"label '{name}' holds for {count} of {len(train)} {where}; a classifier needs images with "
+        "and without every label"
+        for name, count in train.label_counts().items()
+        if count in (0, len(train))
+    ]
+
+
 def held_back_patients(train: ImageSet, share: float, rng: np.random.Generator) -> Bools:
-    """Whole patients drawn at random until ``share`` of the images is held back.
+    """Whole patients, of at least two, drawn at random until ``share`` of images is held back.
 
     Returns:
         ``(N,)`` bool; at least one image on each side.
     """
     patients, counts = np.unique(train.patients, return_counts=True)
-    if len(patients) < 2:
-        raise ContractError("a validation part needs training images of at least two patients")
     order = rng.permutation(len(patients))
     filled = np.cumsum(counts[order])
     stop = int(np.searchsorted(filled, share * len(train))) + 1

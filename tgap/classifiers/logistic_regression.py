@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.classifiers.base import Classifier
-from tgap.core import Bools, ContractError, Doubles, Floats, Images, ImageSet, Log, Weights, option
+from tgap.classifiers.base import Classifier, lacking_kinds
+from tgap.core import Bools, Doubles, Floats, Images, ImageSet, Log, Weights, option
 from tgap.embedders.base import Embedder
 
 
@@ -57,17 +57,12 @@ class LogisticRegression(Classifier):
         width = math.prod(shape) if self.embedder is None else self.embedder.width(shape)
         return 4 * width * (labels + 2)
 
+    def _check_fit_part(self, train: ImageSet) -> list[str]:
+        return lacking_kinds(train, "images beside those held back for validation")
+
     def _fit(
         self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
     ) -> Weights:
-        positives = train.labels.sum(axis=0)
-        for name, count in zip(train.label_names, positives, strict=True):
-            if count in (0, len(train)):
-                raise ContractError(
-                    f"label '{name}' holds for {count} of the {len(train)} images beside those "
-                    f"held back for validation; {self.stem()} needs both kinds there: take more "
-                    "images"
-                )
         vectors = self._vectors(train.images)
         std = vectors.std(axis=0, dtype=np.float64)
         scaling: Weights = {

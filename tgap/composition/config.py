@@ -132,6 +132,30 @@ class Run(Splitting):
         """All datasets that are read for it."""
         return [self.dataset, *self.external.values(), *self.generator.ready_made().values()]
 
+    def fitted(self) -> "Run":
+        """The same, with the sizes and colours that datasets leave open set.
+
+        As the generator draws, or, where it draws none or is missing, as the dataset is read.
+        """
+        if not any(dataset.is_open() for dataset in self.datasets()):
+            return self
+        try:
+            drawn = self.generator.image_shape()
+        except TgapError:  # its own check tells
+            drawn = None
+        dataset = self.dataset if drawn is None else self.dataset.fitted(drawn)
+        side, channels = dataset.image_side(), dataset.channels()
+        if side is not None:
+            drawn = (side, side, channels or 1)
+        if drawn is None:
+            return self
+        return dataclasses.replace(
+            self,
+            dataset=dataset,
+            external={name: other.fitted(drawn) for name, other in self.external.items()},
+            generator=self.generator.fitted(drawn),
+        )
+
     def components(self) -> dict[str, Component]:
         """Its components by path, without a selector that has nothing to choose."""
         fields = vars(self).items()

@@ -38,7 +38,8 @@ def readable(words: Sequence[str], *, several: bool = False) -> list[str]:
     Raises:
         ConfigError: With every word that means nothing, and what to write instead.
     """
-    read, problems = [], []
+    read: list[str] = []
+    problems: list[str] = []
     for place, typed in enumerate(words):
         try:
             read.append(_readable(typed))

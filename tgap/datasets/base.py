@@ -3,7 +3,8 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -13,6 +14,19 @@ from tgap.core import Component, DataError, Images, ImageSet, NewImages, Split, 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:
     """An array in memory, of zeros."""
     return np.zeros(shape, np.uint8)
+
+
+@dataclass(frozen=True)
+class Original:
+    """The file that an image was read from.
+
+    Args:
+        file: Its path.
+        fit: How it was made a square: ``crop``, ``squash`` or ``pad``.
+    """
+
+    file: Path
+    fit: str
 
 
 @dataclass(kw_only=True)
@@ -35,6 +49,18 @@ class Dataset(Component):
     def image_side(self) -> int | None:
         """Height and width of its images, as far as settings tell them before any is read."""
         return self.image_size
+
+    def channels(self) -> int | None:
+        """Of its images, 1 (grey) or 3, as far as settings tell before any is read."""
+        return None
+
+    def is_open(self) -> bool:
+        """Whether its settings leave the size or the colour of images to others."""
+        return False
+
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """The same, with what its settings leave open as of images of that shape."""
+        return self
 
     def is_labelled(self) -> bool:
         """Whether labels are known; if not, every image has one and the same."""
@@ -69,6 +95,17 @@ class Dataset(Component):
 
         Raises:
             DataError: If files or tables cannot be read.
+        """
+        return None
+
+    def originals(self, data: ImageSet) -> Sequence[Original] | None:
+        """The files of its images, in their order; ``None`` where they are not known.
+
+        Args:
+            data: The dataset or part of it, read; its pixels do not count.
+
+        Raises:
+            DataError: If the files cannot be listed.
         """
         return None
 

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
 from tgap.core.files import expanded
-from tgap.datasets.base import Dataset
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership
+from tgap.datasets.reading.resized import ColouredDataset
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ Cell = tuple[str, ...] | None
 
 
 @dataclass(kw_only=True)
-class Huggingface(Dataset):
+class Huggingface(ColouredDataset):
     """Images, labels and what else is known, from columns of a ``datasets`` dataset.
 
     The label column holds class numbers (``ClassLabel``, with their names), whole numbers, text
@@ -61,8 +61,6 @@ class Huggingface(Dataset):
     findings_column: str | None = option(None, "column of findings, null = none")
     patient_column: str | None = option(None, "column of patients, null = each image its own")
     labels: list[str] = option([], "labels in order; empty = as the data has them")
-    size: int = option(64, "height and width that images are brought to", low=8)
-    color: str = option("grey", "grey or rgb", choices=decoding.COLORS)
     fit: str = option(
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
@@ -108,10 +106,6 @@ class Huggingface(Dataset):
     def _columns(self) -> tuple[str | None, ...]:
         return self.image_column, self.label_column, self.findings_column, self.patient_column
 
-    def image_side(self) -> int | None:
-        """Images are brought to it."""
-        return self.size
-
     def _load(self, new_images: NewImages) -> ImageSet:
         library = _library()
         parts = self._parts(library)
@@ -131,8 +125,8 @@ class Huggingface(Dataset):
         decoded = decoding.decode_all(
             _Images(table, self.image_column, self._allowed_roots(library), names),
             names,
-            self.size,
-            self.color,
+            self.side,
+            self.shade,
             self.fit,
             new_images,
             self.bad_files,

@@ -20,10 +20,11 @@ from tgap.datasets.reading.annotations import (
 from tgap.datasets.reading.cells import found_names, label_names, membership, metadata_column
 from tgap.datasets.reading.folder import FolderDataset
 from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.resized import ColouredDataset
 
 
 @dataclass(kw_only=True)
-class ImageFolder(FolderDataset):
+class ImageFolder(ColouredDataset, FolderDataset):
     """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
     Without a table, the first folder below ``path`` is an image's label, and each image is its
@@ -52,8 +53,6 @@ class ImageFolder(FolderDataset):
     separator: str = option("|", "between several labels or findings in a cell")
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
     labelled: bool = option(True, "false: labels are not known, all images have one")
-    size: int = option(64, "height and width that images are brought to", low=8)
-    color: str = option("grey", "grey or rgb", choices=decoding.COLORS)
     fit: str = option(
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
@@ -137,7 +136,7 @@ class ImageFolder(FolderDataset):
             patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
         metadata = {"file": np.array(rows.files, dtype=np.str_)}
         metadata |= {name: metadata_column(cells) for name, cells in rows.metadata.items()}
-        decoded, left_out = self._decoded(rows.files, rows.files, new_images, self.color, self.fit)
+        decoded, left_out = self._decoded(rows.files, rows.files, new_images, self.fit)
         kept = decoded.kept
         return ImageSet(
             images=decoded.images,

@@ -1,6 +1,6 @@
 """NIH ChestX-ray14: 112,120 frontal chest X-rays of 30,805 patients, from a local folder."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -46,7 +46,9 @@ class NihChestxray14(FolderDataset):
         "binary", "no_finding and unhealthy, or the 15 labels", choices=("binary", "findings")
     )
     official_split: bool = option(True, "honour the official lists where they are present")
-    size: int = option(256, "height and width that images are brought to", low=16)
+    size: int | None = option(
+        None, "height and width that images are brought to, null = the generator's", low=16
+    )
     near_empty: float = option(2.0, "lowest standard deviation of grey levels, 0 = any", low=0)
     inverted: float = option(
         -0.5, "lowest correlation with the mean image, -1 = any", low=-1, high=0
@@ -80,6 +82,10 @@ class NihChestxray14(FolderDataset):
 
     def _lists(self) -> list[Path]:
         return nih_folder.find_lists(self._root) if self.official_split else []
+
+    def _paths(self, files: Sequence[str]) -> Sequence[str]:
+        located = nih_folder.locate(list_images(self._root))
+        return [located[name] for name in files]
 
     def _load(self, new_images: NewImages) -> ImageSet:
         metadata = nih_table.read(self._table())

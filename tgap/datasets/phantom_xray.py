@@ -1,20 +1,21 @@
 """Chest X-ray phantoms with known factors: what NIH's data look like, without NIH's data."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from tgap.core import Images, ImageSet, NewImages, option
-from tgap.datasets.base import Dataset
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors
 from tgap.datasets.phantoms.picture import draw_all
 from tgap.datasets.phantoms.writing import LARGEST, SMALLEST_SIZE, file_names
+from tgap.datasets.reading.resized import ResizedDataset
 
 _NOT_METADATA = ("seed", "image", "patient", "official_test")
 
 
 @dataclass(kw_only=True)
-class PhantomXray(Dataset):
+class PhantomXray(ResizedDataset):
     """Drawn chest X-rays, labelled no_finding or unhealthy, with ChestX-ray14's 14 findings.
 
     Numbers of images per patient, rates of findings and views, ages and the share of the official
@@ -27,27 +28,27 @@ class PhantomXray(Dataset):
     (-1 is the patient's right) and ``_place`` for each finding.
     """
 
+    usual_size: ClassVar[int] = 64
+
     domain: str = option("chest X-ray", "what the images show, in the words of a prompt")
     images: int = option(4000, "how many images", low=50, high=LARGEST)
-    size: int = option(64, "height and width", low=SMALLEST_SIZE, high=4096)
+    size: int | None = option(
+        None, "height and width, null = the generator's", low=SMALLEST_SIZE, high=4096
+    )
     seed: int = option(0, "which phantoms", low=0, high=2**53)
 
     def stored_bytes(self) -> int:
         """Of all images."""
-        return self.images * self.size * self.size
-
-    def image_side(self) -> int | None:
-        """Phantoms are drawn in it."""
-        return self.size
+        return self.images * self.side * self.side
 
     def _load(self, new_images: NewImages) -> ImageSet:
         factors = draw_factors(self.images, self.seed)
-        images = new_images((self.images, self.size, self.size, 1))
+        images = new_images((self.images, self.side, self.side, 1))
 
         def put(index: int, image: Images) -> None:
             images[index] = image
 
-        draw_all(factors, self.size, put)
+        draw_all(factors, self.side, put)
         findings = factors.findings()
         unhealthy = findings.any(axis=1)
         metadata = {"file": np.array(file_names(factors))}

@@ -1,9 +1,10 @@
 """Tuning images from one source, and the images that train and test classifiers from another."""
 
+import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Sp
 from tgap.core.digest import image_digests
 from tgap.core.files import expanded
 from tgap.core.types import Resumable
-from tgap.datasets.base import Dataset
+from tgap.datasets.base import Dataset, Original
 from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller
 
@@ -61,6 +62,20 @@ class Textbook(Dataset):
         """Of both, which must have the same."""
         return self.real.image_side()
 
+    def channels(self) -> int | None:
+        """Of both, which must have the same."""
+        return self.real.channels()
+
+    def is_open(self) -> bool:
+        """Whether one of both is."""
+        return self.tuning.is_open() or self.real.is_open()
+
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """Of both; the textbook as the real images, of which some are grey only."""
+        real = self.real.fitted(shape)
+        alike = (*shape[:2], real.channels() or shape[2])
+        return dataclasses.replace(self, real=real, tuning=self.tuning.fitted(alike))
+
     def stored_bytes(self) -> int | None:
         """Of both sources, if both know."""
         tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()
@@ -72,6 +87,15 @@ class Textbook(Dataset):
         if not isinstance(folder, str):
             return []
         return problems_with_labeller(expanded(folder), self.real, data, split, words)
+
+    def originals(self, data: ImageSet) -> Sequence[Original] | None:
+        """Of both sources, if both know."""
+        if data.official_pool is None:
+            return None
+        light = data.without_images()
+        real = self.real.originals(light.take(np.flatnonzero(~data.official_pool)))
+        tuning = self.tuning.originals(light.take(np.flatnonzero(data.official_pool)))
+        return None if real is None or tuning is None else [*real, *tuning]
 
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.

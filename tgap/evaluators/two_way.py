@@ -19,7 +19,7 @@ from tgap.metrics.legs import (
     image_freedom,
     leg_metrics,
     numbers_with_intervals,
-    without_undetermined,
+    of_legs,
 )
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
@@ -136,7 +136,7 @@ def _intervals(
     intervals = {
         name: of_one(name, values[name], replicates[name], scale) for name, scale in SCALES.items()
     }
-    intervals = without_undetermined(intervals)
+    intervals = of_legs(intervals)
     for leg, of_labels in aurocs.items():
         for label, name in enumerate(names):
             value, draws = float(of_labels[label]), resampled[leg][:, label]

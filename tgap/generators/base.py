@@ -87,12 +87,24 @@ class Generator(Component):
         """
         return {}
 
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """The same, with ready-made images read as of that shape, where their size is open."""
+        return self
+
     def check_weights(self) -> list[str]:
         """Problems that only building its networks shows; asked last, when all else is in order."""
         return []
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that it cannot be asked for, as sentences, found without weights or torch."""
+        return []
+
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """What stands in the way of drawing beside real images of that shape, as sentences.
+
+        Args:
+            shape: Height, width and channels of the dataset's images.
+        """
         return []
 
     def image_shape(self) -> tuple[int, int, int] | None:

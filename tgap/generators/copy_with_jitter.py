@@ -40,6 +40,18 @@ class CopyWithJitter(Control):
         """Problems with the autoencoder's files, if it is wanted."""
         return StableDiffusion().check() if self.autoencoder else []
 
+    def check_images(self, shape: tuple[int, ...]) -> list[str]:
+        """Images that the autoencoder, if it is wanted, cannot take."""
+        height, width = shape[:2]
+        factor = vae_factor(PACKAGED)
+        if not self.autoencoder or (height == width and height % factor == 0):
+            return []
+        return [
+            f"generator.autoencoder takes square images with sides of a multiple of {factor} "
+            f"pixels, got {height} x {width}; set the dataset's size, where it has one, or "
+            "generator.autoencoder=false"
+        ]
+
     def digest(self) -> str:
         """Hash of the autoencoder's files, if it is wanted."""
         return StableDiffusion().digest() if self.autoencoder else ""
@@ -47,30 +59,17 @@ class CopyWithJitter(Control):
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         images, dealt = examples.tuning.images, cycled(examples, rng)
         kinds = ("shift", "zoom", "contrast", *(("flip",) if self.flip else ()))
-        autoencoder = _autoencoder(images) if self.autoencoder else None
+        autoencoder = None
+        if self.autoencoder:
+            if problems := self.check_images(images.shape[1:]):
+                raise DataError(*problems)
+            autoencoder = StableDiffusion(image_size=images.shape[1])
 
         def draw(label: int, seeds: Sequence[int]) -> Images:
             changed = jittered(images[dealt[label][: len(seeds)]], self.strength, seeds, kinds)
             return changed if autoencoder is None else _encoded_and_decoded(changed, autoencoder)
 
         return draw
-
-
-def _autoencoder(images: Images) -> StableDiffusion:
-    """The packaged model, for images of that size.
-
-    Raises:
-        DataError: If it cannot take them.
-    """
-    height, width = images.shape[1:3]
-    factor = vae_factor(PACKAGED)
-    if height != width or height % factor:
-        raise DataError(
-            f"generator.autoencoder takes square images with sides of a multiple of {factor} "
-            f"pixels, got {height} x {width}; set the dataset's size, where it has one, or "
-            "generator.autoencoder=false"
-        )
-    return StableDiffusion(image_size=height)
 
 
 def _encoded_and_decoded(images: Images, autoencoder: StableDiffusion) -> Images:

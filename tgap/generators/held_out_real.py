@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.generators.controls.base import Control, Draw, Examples
-from tgap.generators.controls.dealing import by_patient
+from tgap.generators.controls.dealing import by_patient, too_few
 
 
 @dataclass(kw_only=True)
@@ -19,6 +19,10 @@ class HeldOutReal(Control):
 
     expected: ClassVar[tuple[str, ...]] = ("as_useful_as_real",)
     draws_from: ClassVar[str] = "held_out"
+
+    def check_counts(self, label: str, tuning: int, held_out: int, drawn: int) -> list[str]:
+        """Too few held-out images."""
+        return too_few(self.title(), label, held_out, drawn)
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         images, dealt = examples.held_out.images, by_patient(examples, self.title(), rng)

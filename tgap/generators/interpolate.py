@@ -23,6 +23,18 @@ class Interpolate(Control):
 
     expected: ClassVar[tuple[str, ...]] = ("copies",)
 
+    def check_counts(self, label: str, tuning: int, held_out: int, drawn: int) -> list[str]:
+        """One tuning image, or none."""
+        return self._too_few(label, tuning)
+
+    def _too_few(self, label: str, count: int) -> list[str]:
+        if count >= 2:
+            return []
+        return [
+            f"generator '{self.title()}' needs two different tuning images of label '{label}', got "
+            f"{count}; raise size"
+        ]
+
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         images = examples.tuning.images
         rows = {label: self._different(examples, label) for label in examples.labels()}
@@ -42,9 +54,6 @@ class Interpolate(Control):
         tuning = examples.tuning
         rows = np.flatnonzero(tuning.labels[:, label])
         different = rows[distinct(tuning.images[rows])]
-        if len(different) < 2:
-            raise DataError(
-                f"generator '{self.title()}' needs two different tuning images of label "
-                f"'{tuning.label_names[label]}', got {len(different)}; raise size"
-            )
+        if problems := self._too_few(tuning.label_names[label], len(different)):
+            raise DataError(*problems)
         return different.astype(np.int64)

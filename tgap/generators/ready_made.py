@@ -1,8 +1,9 @@
 """A synthetic set that was made elsewhere."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator
@@ -32,6 +33,11 @@ class ReadyMade(Generator):
         default=None,
         metadata={"help": "real images that its generator was tuned on, null = unknown"},
     )
+
+    def fitted(self, shape: tuple[int, int, int]) -> Self:
+        """Its images at the size and colour of the real ones, unless theirs are set."""
+        tuned_on = None if self.tuned_on is None else self.tuned_on.fitted(shape)
+        return dataclasses.replace(self, images=self.images.fitted(shape), tuned_on=tuned_on)
 
     def ready_made(self) -> dict[str, Dataset]:
         """The images, and what their generator was tuned on where that is known."""

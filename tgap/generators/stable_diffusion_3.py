@@ -1,5 +1,6 @@
 """Stable Diffusion 3 and 3.5."""
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,12 +9,14 @@ from tgap.generators.latent.base import Conditioning, Noising
 from tgap.generators.latent.files.layouts import (
     CLIP_PROJECTED,
     DIFFUSERS_STEM,
+    SCHEDULER,
     TOKENIZER,
     TOKENIZER_FILES,
-    VAE,
+    VAE_SCALED,
     Layout,
     Part,
 )
+from tgap.generators.latent.files.schedule import FLOW
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.noising import Flow
 from tgap.generators.latent.pretrained import LatentGenerator
@@ -25,7 +28,7 @@ T5_TOKENS = 256  # that StableDiffusion3Pipeline hands to its T5, which could re
 STABLE_DIFFUSION_3 = Layout(
     "StableDiffusion3Pipeline",
     {
-        "vae": VAE,
+        "vae": dataclasses.replace(VAE_SCALED, says=(*VAE_SCALED.says, "shift_factor")),
         "transformer": Part("diffusers", ("SD3Transformer2DModel",), stem=DIFFUSERS_STEM),
         "text_encoder": CLIP_PROJECTED,
         "text_encoder_2": CLIP_PROJECTED,
@@ -39,9 +42,7 @@ STABLE_DIFFUSION_3 = Layout(
             optional=True,
             reads=T5_TOKENS,
         ),
-        "scheduler": Part(
-            "diffusers", ("FlowMatchEulerDiscreteScheduler",), "scheduler_config.json"
-        ),
+        "scheduler": dataclasses.replace(SCHEDULER, schedule=FLOW),
     },
     denoiser="transformer",
     without={"image_encoder": None, "feature_extractor": None},

@@ -11,7 +11,7 @@ from tgap.generators.latent.files.layouts import (
     SCHEDULER,
     TOKENIZER,
     UNET,
-    VAE,
+    VAE_SCALED,
     Layout,
 )
 from tgap.generators.latent.model import StableDiffusionModel
@@ -20,7 +20,7 @@ from tgap.generators.latent.pretrained import LatentGenerator
 STABLE_DIFFUSION_XL = Layout(
     "StableDiffusionXLPipeline",
     {
-        "vae": VAE,
+        "vae": VAE_SCALED,
         "unet": UNET,
         "text_encoder": CLIP,
         "text_encoder_2": CLIP_PROJECTED,

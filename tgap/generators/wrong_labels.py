@@ -7,7 +7,7 @@ import numpy as np
 
 from tgap.core import DataError, ImageSet, Indices, option
 from tgap.generators.controls.base import Control, Draw, Examples
-from tgap.generators.controls.dealing import by_patient
+from tgap.generators.controls.dealing import by_patient, too_few
 
 
 @dataclass(kw_only=True)
@@ -26,6 +26,10 @@ class WrongLabels(Control):
     draws_from: ClassVar[str] = "held_out"
 
     rate: float = option(0.3, "share of each label's images that show another label", low=0, high=1)
+
+    def check_counts(self, label: str, tuning: int, held_out: int, drawn: int) -> list[str]:
+        """Too few held-out images."""
+        return too_few(self.title(), label, held_out, drawn)
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         held_out, dealt = examples.held_out, by_patient(examples, self.title(), rng)

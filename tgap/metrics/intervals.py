@@ -6,13 +6,15 @@ bootstrap over five seeds covers .85 where .95 is claimed).
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import ContractError, Doubles
+from tgap.metrics.few_errors import few_errors, model_variance, score_ends, unseen_variance
 
 Scale = Literal["identity", "logit", "log"]
 
@@ -36,6 +38,7 @@ class Interval:
         standard_error: Of the mean over seeds, on the identity scale.
         degrees_of_freedom: Of the t quantile; infinite where seeds add nothing.
         n_seeds: With one, the interval is of the test images only.
+        unseen: Variance that the test images are too few to show; 0 where they show errors enough.
     """
 
     estimate: float
@@ -44,6 +47,7 @@ class Interval:
     standard_error: float
     degrees_of_freedom: float
     n_seeds: int
+    unseen: float = 0.0
 
 
 def interval(
@@ -52,6 +56,7 @@ def interval(
     level: float = 0.95,
     scale: Scale = "identity",
     image_freedom: float = math.inf,
+    patients: float | None = None,
 ) -> Interval:
     """Interval of the mean over seeds, for new seeds and new test images, given the split.
 
@@ -79,13 +84,24 @@ def interval(
     are the images', and the interval is that of the trained model at hand, for new test images
     only.
 
-    No interval, rather than one that is too short, is given where
+    On the logit scale, which is for AUROCs, test images that show few errors
+    (``tgap.metrics.few_errors``: AUROCs of 0 and 1 among them, and fewer than ten patients) bear no
+    such interval. There it is Wilson's, with the variance of a model times the excess ::
+
+        (variance of the mean + unseen) / (the model's + unseen)
+
+    and ``unseen`` counts as known in the degrees of freedom; the model stands for the images' part
+    where resamples are undefined. Where nothing is in the wrong order, that is Newcombe's method 5.
+
+    Otherwise no interval, rather than one that is too short, is given where
       - a value is not finite, or more than 5 % of the resamples (rows) have an undefined value;
         up to that, such rows are left out;
-      - the variance is 0: perfect separation in each resample shows that the images are too few to
-        see errors, not that there are none;
+      - the variance is 0: equal resamples show that the images are too few to see errors, not that
+        there are none;
       - ``image_freedom`` is below ``LEAST_FREEDOM``: the patients, or the positives, are too few;
-      - the estimate is at or beyond the end of the scale: 0 or 1 (logit), 0 (log).
+      - the estimate is at or beyond the end of the scale: 0 (log).
+
+    Ratios and differences of AUROCs that show few errors: see ``recovered``.
 
     Args:
         values: ``(S,)`` float64, one per seed, from all test images.
@@ -96,6 +112,8 @@ def interval(
             for differences.
         image_freedom: Degrees of freedom of the images' part, ``effective_clusters(patients) - 1``
             (``tgap.metrics.resampling``); infinite will do for more than a hundred.
+        patients: Effective number of the rarer side; ``image_freedom`` + 1 unless the columns'
+            variance has other units than patients, such as folds.
 
     Raises:
         ContractError: If shapes disagree, or level or scale are not as above.
@@ -115,7 +133,7 @@ def interval(
     covariance = np.full((len(values), len(values)), np.nan)
     if defined.mean() >= 1 - UNDEFINED and defined.sum() >= 2:
         covariance = np.atleast_2d(np.cov(resampled[defined], rowvar=False, dtype=np.float64))
-    return interval_of_covariance(values, covariance, level, scale, image_freedom)
+    return interval_of_covariance(values, covariance, level, scale, image_freedom, patients)
 
 
 def interval_of_covariance(
@@ -124,6 +142,7 @@ def interval_of_covariance(
     level: float = 0.95,
     scale: Scale = "identity",
     image_freedom: float = math.inf,
+    patients: float | None = None,
 ) -> Interval:
     """``interval``, where the covariance over test images is known otherwise than by resampling.
 
@@ -134,6 +153,7 @@ def interval_of_covariance(
         level: Chance that the interval holds the truth.
         scale: As in ``interval``.
         image_freedom: As in ``interval``.
+        patients: As in ``interval``.
 
     Raises:
         ContractError: As ``interval``.
@@ -150,14 +170,107 @@ def interval_of_covariance(
         raise ContractError(f"scale must be one of {', '.join(get_args(Scale))}, got {scale!r}")
     estimate = float(values.mean())
     of_seeds, of_images = _components(values, covariance)
+    patients = image_freedom + 1 if patients is None else patients
+    if scale == "logit" and few_errors(estimate, patients):
+        return _of_few_errors(values, of_seeds, of_images, level, image_freedom, patients)
     variance = of_seeds + of_images
     error = math.sqrt(variance)
     if not (math.isfinite(estimate) and error > ROUNDING and image_freedom >= LEAST_FREEDOM):
         return Interval(estimate, math.nan, math.nan, math.nan, math.nan, seeds)
     per_freedom = of_seeds / max(1, seeds - 1) + of_images / image_freedom
     freedom = variance / per_freedom if per_freedom > 0 else math.inf
-    lo, hi = _ends(estimate, _t_quantile(level, freedom) * error, scale)
+    lo, hi = _ends(estimate, t_quantile(level, freedom) * error, scale)
     return Interval(estimate, lo, hi, error, freedom, seeds)
+
+
+def _of_few_errors(
+    values: Doubles,
+    of_seeds: float,
+    of_images: float,
+    level: float,
+    freedom: float,
+    patients: float,
+) -> Interval:
+    """Wilson's interval of a mean AUROC, see ``interval``."""
+    estimate, seeds = float(values.mean()), len(values)
+    model, unseen = model_variance(estimate, patients), unseen_variance(patients)
+    if math.isnan(of_images):
+        of_images, freedom = model, math.inf
+    variance = of_seeds + of_images
+    per_freedom = of_seeds / max(1, seeds - 1) + of_images / freedom
+    freedom = (variance + unseen) / per_freedom if per_freedom > 0 else math.inf
+    excess = (variance + unseen) / (model + unseen)
+    lo, hi = score_ends(estimate, patients, excess, t_quantile(level, freedom))
+    return Interval(estimate, lo, hi, math.sqrt(variance), freedom, seeds, unseen)
+
+
+def recovered(
+    number: Interval, first: Interval, second: Interval, level: float = 0.95, scale: Scale = "log"
+) -> Interval:
+    """A difference or ratio of AUROCs, with the ends that theirs leave it.
+
+    Where one of two AUROCs shows few errors, the variance of their difference lacks what it does
+    not show. So the ends are recovered from those of the two (Zou & Donner, Statistics in Medicine
+    2008; of logarithms for a ratio, Donner & Zou 2012), e.g. the lower one ::
+
+        d - sqrt((a - a_lo)^2 + (b_hi - b)^2 - 2 r (a - a_lo) (b_hi - b))
+
+    where the correlation r is what the three variances say, ``unseen`` counting as independent.
+
+    Args:
+        number: The difference or ratio.
+        first: The minuend or numerator.
+        second: The subtrahend or denominator.
+        level: Of all three.
+        scale: ``identity`` for a difference, ``log`` for a ratio.
+
+    Returns:
+        The number as it is where both show errors enough; without an interval where one of them
+        has none. The standard error is that of the end nearer to no difference.
+    """
+    if math.isnan(first.lo) or math.isnan(second.lo):
+        return replace(number, lo=math.nan, hi=math.nan)
+    if not (first.unseen or second.unseen):
+        return number
+    if scale == "log" and not number.estimate > 0:
+        return replace(number, lo=math.nan, hi=math.nan)
+    at, slope, back = _SCALED[scale]
+    r = _correlation(number, first, second, slope)
+    d, a, b = (at(one.estimate) for one in (number, first, second))
+    below = _joined(a - at(first.lo), at(second.hi) - b, r)
+    above = _joined(at(first.hi) - a, b - at(second.lo), r)
+    freedom = min(first.degrees_of_freedom, second.degrees_of_freedom)
+    error = (below if d > 0 else above) / t_quantile(level, freedom) / slope(number.estimate)
+    return Interval(
+        number.estimate, back(d - below), back(d + above), error, freedom, number.n_seeds
+    )
+
+
+_SCALED: dict[str, tuple[Callable[[float], float], ...]] = {
+    "identity": (float, lambda _: 1.0, float),
+    "log": (lambda x: float(np.log(x)) if x else -math.inf, lambda x: 1 / x, math.exp),
+}
+"""Of a scale: the value there, its derivative, and the way back."""
+
+
+def _correlation(
+    number: Interval, first: Interval, second: Interval, slope: Callable[[float], float]
+) -> float:
+    """Of two means, by the variance of their difference on a scale; 0 where that is not known."""
+    variances = [(one.standard_error * slope(one.estimate)) ** 2 for one in (number, first, second)]
+    unseen = [one.unseen * slope(one.estimate) ** 2 for one in (first, second)]
+    both = math.sqrt((variances[1] + unseen[0]) * (variances[2] + unseen[1]))
+    r = (variances[1] + variances[2] - variances[0]) / 2 / both
+    return min(max(r, -1.0), 0.99) if math.isfinite(r) else 0.0
+
+
+def _joined(one: float, other: float, r: float) -> float:
+    """Length of a difference of two deviations with correlation r."""
+    return (
+        math.sqrt(one**2 + other**2 - 2 * r * one * other)
+        if math.isfinite(one + other)
+        else math.inf
+    )
 
 
 def _components(values: Doubles, covariance: Doubles) -> tuple[float, float]:
@@ -170,7 +283,8 @@ def _components(values: Doubles, covariance: Doubles) -> tuple[float, float]:
     return float(values.var(ddof=1)) / seeds, 0.0 if shared < 0 else shared
 
 
-def _t_quantile(level: float, freedom: float) -> float:
+def t_quantile(level: float, freedom: float) -> float:
+    """How many standard errors an interval of Student's t reaches to either side."""
     from scipy.stats import t
 
     return float(t.ppf((1 + level) / 2, freedom))

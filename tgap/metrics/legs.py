@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from tgap.metrics.classification import (
     f1_per_label,
 )
 from tgap.metrics.gap import Value, gaps
-from tgap.metrics.intervals import Interval, Scale
+from tgap.metrics.intervals import Interval, Scale, recovered
 from tgap.metrics.naming import metric_names
 
 LEGS = ("tstr", "trts", "trtr", "tsts")
@@ -37,11 +36,11 @@ MADE_OF: dict[str, tuple[str, ...]] = {
     **{f"{leg}/auroc": (leg,) for leg in LEGS},
     "fter": ("tstr", "trts"),
     "utility_ratio": ("tstr", "trtr"),
-    "t_gap": ("tstr", "trts"),
+    "t_gap": ("trts", "tstr"),
     "t_gap/easier_than_reality": ("trts", "trtr"),
-    "t_gap/utility_lost": ("tstr", "trtr"),
+    "t_gap/utility_lost": ("trtr", "tstr"),
 }
-"""The legs that they are made of."""
+"""The legs that they are made of, numerator or minuend first."""
 
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
@@ -89,14 +88,19 @@ def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
     return {name: numbers[name] for name in SCALES}
 
 
-def without_undetermined(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
-    """The same numbers of ``SCALES``, without an interval where a leg that one is made of has none.
+def of_legs(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
+    """The same numbers of ``SCALES``; ratios and gaps as the intervals of their legs allow.
 
     A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
     """
-    return {
-        name: replace(number, lo=math.nan, hi=math.nan)
-        if any(math.isnan(intervals[f"{leg}/auroc"].lo) for leg in MADE_OF[name])
-        else number
-        for name, number in intervals.items()
+    made = {
+        name: recovered(
+            intervals[name],
+            intervals[f"{legs[0]}/auroc"],
+            intervals[f"{legs[1]}/auroc"],
+            scale=SCALES[name],
+        )
+        for name, legs in MADE_OF.items()
+        if len(legs) == 2
     }
+    return {**intervals, **made}

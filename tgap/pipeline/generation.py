@@ -115,18 +115,24 @@ def take_ready_made(result: Result, folder: Path) -> None:
     run, evidence = result.run, RunEvidence(result)
     made = evidence.shown(read_images(result.artifacts.data.ready_made["images"]))
     made = with_labels_of(made, result.dataset())
+    train, test = ready_made_rows(run, made)
+    rows = np.concatenate([train, test])
+    if len(np.unique(made.patients)) == len(made):  # perhaps only because none is told
+        made = dataclasses.replace(made, patients=source_patients(made.images))
+    write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(train))
+
+
+def ready_made_rows(run: Run, made: ImageSet) -> tuple[Indices, Indices]:
+    """Positions of the images of a set made elsewhere that train, and of those that test."""
     # As the real split, the same for all seeds: there is one synthetic set and no other.
     rng = rng_for("split", run.split_seed, "ready_made")
     n_train, n_test = run.budget.train_per_label, run.budget.test_per_label
-    train = share_per_label(made.labels, n_train / (n_train + n_test), rng)
-    kept = [
-        side[draw_per_label(made.labels[side], count, rng)]
-        for side, count in ((np.flatnonzero(train), n_train), (np.flatnonzero(~train), n_test))
-    ]
-    rows = np.concatenate(kept)
-    if len(np.unique(made.patients)) == len(made):  # perhaps only because none is told
-        made = dataclasses.replace(made, patients=source_patients(made.images))
-    write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(kept[0]))
+    in_train = share_per_label(made.labels, n_train / (n_train + n_test), rng)
+    train, test = np.flatnonzero(in_train), np.flatnonzero(~in_train)
+    return (
+        train[draw_per_label(made.labels[train], n_train, rng)],
+        test[draw_per_label(made.labels[test], n_test, rng)],
+    )
 
 
 def draw(

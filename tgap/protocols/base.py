@@ -16,6 +16,23 @@ class Protocol(Component):
 
     size_unit: ClassVar[str] = "label"
     """What the run's size counts unless told: tuning images per ``label``, or in ``total``."""
+    sized: ClassVar[bool] = True
+    """Whether ``pool_size``, ``train_size`` and ``test_size`` can be asked for."""
+
+    def averaged(self) -> list["Protocol"]:
+        """Protocols, itself among them, whose runs count as one: as the folds of one dealing do.
+
+        They differ in as few fields as tell them apart. A seed's number is the mean over them.
+        """
+        return [self]
+
+    def advice(self, dataset: ImageSet) -> list[str]:
+        """What to know of this protocol before it splits such a dataset, as sentences.
+
+        Args:
+            dataset: All but its pixels is looked at.
+        """
+        return []
 
     def split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         """Draw a split.
@@ -28,9 +45,15 @@ class Protocol(Component):
             Sorted indices into the dataset; images beyond the sizes asked for are in no set.
 
         Raises:
-            DataError: If the dataset has too few images or patients for the sizes, or a set would
-                lack one of the labels.
+            DataError: If the dataset has too few images or patients for the sizes, a set would lack
+                one of the labels, or the protocol knows no sizes and some are set.
         """
+        asked = [n for n in ("pool_size", "train_size", "test_size") if getattr(splitting, n)]
+        if asked and not self.sized:
+            raise DataError(
+                f"protocol={self.stem()} shares out all images and takes no {', '.join(asked)}; "
+                f"set {'=null '.join(asked)}=null"
+            )
         split = self._split(dataset, splitting)
         for side in ("pool", "real_train", "real_test"):
             indices = getattr(split, side)

@@ -3,17 +3,20 @@
 import io
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from tgap.analysis.comparison import Comparison, Pair, SizeEffect, own_settings
-from tgap.analysis.groups import NAMED, RunGroup, short, varied
-from tgap.metrics.intervals import Interval
+from tgap.analysis.groups import NAMED, RunGroup, varied
+from tgap.analysis.splits import listed, short
+from tgap.metrics.intervals import LEAST_FREEDOM, Interval
 from tgap.metrics.significance import EQUIVALENCE_SEEDS, in_words, p_text
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
+
+T = TypeVar("T")
 
 COLUMNS = {
     "TSTR": "tstr/auroc",
@@ -83,13 +86,15 @@ def _layout(groups: Sequence[RunGroup]) -> tuple[dict[str, bool], list[list[Cell
     """Headings (and whether they are over text), and cells."""
     settings, columns = _varied(groups), columns_of(groups)
     headings = dict.fromkeys(["method", *settings.values()], True)
-    headings |= dict.fromkeys(["size", "seeds", *columns], False)
+    folds = ["folds"] if any(_is_folded(group) for group in groups) else []
+    headings |= dict.fromkeys(["size", "seeds", *folds, *columns], False)
     cells = [
         [
             (group.method,),
             *((group.settings.get(name, "-"),) for name in settings),
             (_size(group),),
-            _seeds(group),
+            _of_all(list(group.seeds), group.missing, _listed),
+            *(_of_all(group.splits, group.missing_splits, listed) for _ in folds),
             *(_cell(group, name) for name in columns.values()),
         ]
         for group in groups
@@ -100,7 +105,7 @@ def _layout(groups: Sequence[RunGroup]) -> tuple[dict[str, bool], list[list[Cell
 def _varied(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Settings in which groups differ, with their headings."""
     names = {name: short(name) for name in varied(groups)}
-    every = [*names.values(), "method", "size", "seeds", *COLUMNS]
+    every = [*names.values(), "method", "size", "seeds", "folds", *COLUMNS]
     return {name: s if every.count(s) == 1 else name for name, s in names.items()}
 
 
@@ -111,11 +116,16 @@ def _size(group: RunGroup) -> str:
     return f"{group.size} in total" if in_total else str(group.size)
 
 
-def _seeds(group: RunGroup) -> Cell:
-    there = len(group.seeds)
-    if not group.missing:
-        return (str(there),)
-    return f"{there} of {there + len(group.missing)}", f"(missing {_listed(group.missing)})"
+def _is_folded(group: RunGroup) -> bool:
+    """Whether a seed's numbers are, or ought to be, means over several splits."""
+    return len(group.splits) + len(group.missing_splits) > 1
+
+
+def _of_all(there: Sequence[T], missing: Sequence[T], words: Callable[[Sequence[T]], str]) -> Cell:
+    """How many there are, and which are missing."""
+    if not missing:
+        return (str(len(there)),)
+    return f"{len(there)} of {len(there) + len(missing)}", f"(missing {words(missing)})"
 
 
 def _cell(group: RunGroup, name: str) -> Cell:
@@ -152,18 +162,7 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
         "; ".join(named),
         "TSTR, TRTS, TRTR: macro AUROC. FTER = TSTR / TRTS, T-Gap = TRTS - TSTR.",
     ]
-    counts = {len(group.seeds) for group in groups}
-    if max(counts, default=0) > 1:
-        seeds = sorted({seed for group in groups for seed in group.seeds})
-        notes.append(
-            f"Means over seeds ({_listed(seeds)}); 95 % intervals for new seeds and test images "
-            "(t over seeds, bootstrap of patients), given the split: another real_train or pool is "
-            "not in them."
-        )
-    if 1 in counts:
-        notes.append(
-            "One seed: the 95 % interval is of the test images only; another seed may lie outside."
-        )
+    notes += _means(groups)
     shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
     if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
         notes.append(
@@ -179,6 +178,32 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
         notes.append("Rows differ in their seeds, so their means are no paired comparison.")
     if not all(group.fter_meaningful for group in groups):
         notes.append("* TSTR or TRTS is near or below chance (0.5): FTER means nothing there.")
+    return notes
+
+
+def _means(groups: Sequence[RunGroup]) -> list[str]:
+    """What the numbers are means over, and what their intervals are of."""
+    counts = {len(group.seeds) for group in groups}
+    folded, notes = any(len(group.splits) > 1 for group in groups), []
+    if max(counts, default=0) > 1:
+        seeds = _listed(sorted({seed for group in groups for seed in group.seeds}))
+        of = "t over seeds, bootstrap of patients), given the split: another real_train or pool is "
+        of += "not in them."
+        if folded:
+            of = "t over seeds and folds), for other tuning and training images as far as folds "
+            of += "differ in these."
+        notes.append(
+            f"Means over seeds ({seeds}); 95 % intervals for new seeds and test images ({of}"
+        )
+    if 1 in counts:
+        of = "new test images (t over folds)" if folded else "the test images only"
+        notes.append(f"One seed: the 95 % interval is of {of}; another seed may lie outside.")
+    if folded:
+        notes.append("Numbers are of AUROCs averaged over folds (docs/few_images.md).")
+    if any(1 < len(group.splits) <= LEAST_FREEDOM for group in groups):
+        notes.append(f"Fewer than {LEAST_FREEDOM + 1} folds do not bear an interval.")
+    if any(group.missing_splits for group in groups):
+        notes.append("Where folds are missing, not all images were tested: no mean over the whole.")
     return notes
 
 
@@ -199,14 +224,15 @@ def _pair(pair: Pair, groups: Sequence[RunGroup]) -> str:
     size = "" if _sized(pair).size is None else f" at {_size(_sized(pair))}"
     about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
     if not pair.seeds:
-        return f"{about}no seed in common"
+        return f"{about}no {'fold' if set(first.seeds) & set(second.seeds) else 'seed'} in common"
     if math.isnan(pair.p_value):
         return f"{about}TSTR is not defined for every seed"
     difference = _decimal(pair.difference.estimate, "+")
     if not math.isnan(pair.difference.lo):
         difference += f" ({_range(pair.difference, '+')})"
+    folds = f"; not in both: {listed(pair.missing_splits)}" if pair.missing_splits else ""
     words = in_words(pair.p_value, pair.p_new_images, len(pair.seeds), pair.comparisons)
-    return f"{about}{difference}; {words}{_left_out(pair.missing, 'both')}"
+    return f"{about}{difference}; {words}{_left_out(pair.missing, 'both')}{folds}"
 
 
 def _sized(pair: Pair) -> RunGroup:

@@ -88,6 +88,7 @@ def _planned(journal: Journal, chosen: Mapping[str, str]) -> list[PlannedRun]:
 def _value(run: PlannedRun, name: str) -> str | None:
     """A run's parameter as text, if a plan tells it."""
     values = {"method": run.method, "size": run.size, "seed": run.seed} | dict(run.settings)
+    values |= dict(run.split)
     return None if values.get(name) is None else str(values[name])
 
 

@@ -9,6 +9,7 @@ from tgap.core.digest import digest_of
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import Result
+from tgap.protocols.base import Protocol
 
 METHOD_GROUPS = ("selector", "finetuner")
 SETTING_GROUPS = ("protocol", "prompts", "classifier")
@@ -58,6 +59,8 @@ def planned(plan: Plan, overrides: Sequence[str]) -> Planned:
         seed=run.seed,
         settings=settings_of(plan),
         is_control=run.is_control,
+        split=split_of(run, run.protocol),
+        splits=[split_of(run, other) for other in run.protocol.averaged()],
     )
     return Planned(plan, row)
 
@@ -95,11 +98,18 @@ def params_of(job: Planned) -> dict[str, object]:
     params |= {group: getattr(run, group).title() for group in TITLES}
     for name, evaluator in run.evaluators.items():
         params |= _flat(f"evaluators.{name}", evaluator.identity() | {"class": evaluator.title()})
-    return params | dict(job.row.settings)
+    return params | dict(job.row.settings) | dict(job.row.split)
+
+
+def split_of(run: Run, protocol: Protocol) -> dict[str, str]:
+    """What tells a protocol from the others that a run's is averaged with, flat, as text."""
+    every = [_flat("protocol", other.identity()) for other in run.protocol.averaged()]
+    own = _flat("protocol", protocol.identity())
+    return {name: own[name] for name in own if len({other[name] for other in every}) > 1}
 
 
 def settings_of(plan: Plan) -> dict[str, str]:
-    """All that is no method, size or seed, flat, as text: what a table's rows must agree in."""
+    """All that is no method, size, seed or split, flat, as text: rows of a table agree in it."""
     run = plan.run
     # In this order: of settings that vary together a table names the first. The plan has listed
     # the dataset's files already, which may take a second.
@@ -117,7 +127,9 @@ def settings_of(plan: Plan) -> dict[str, str]:
         settings |= _flat(node, getattr(run, node).identity())
     settings |= _flat("seeds", {k: v for k, v in run.seeds.identity().items() if v is not None})
     settings |= {f"external.{name}": other.title() for name, other in run.external.items()}
-    return settings | {"size_unit": run.unit} | _flat("", run.splitting.identity())
+    settings |= {"size_unit": run.unit} | _flat("", run.splitting.identity())
+    own = split_of(run, run.protocol)
+    return {name: value for name, value in settings.items() if name not in own}
 
 
 def _flat(prefix: str, value: object) -> dict[str, str]:

@@ -247,7 +247,7 @@ def _planned_before(run: Run) -> Planned | None:
 
 
 def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
-    run = build_run(config)
+    run = build_run(config).fitted()
     job = _planned_before(run) or planned(plan(run), overrides)
     recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
     result, row = recorder.execute(job, overrides)

@@ -42,7 +42,8 @@ class Recorder:
             The result, and its row for the table.
         """
         run, plan, store = job.run, job.plan, Store(self.home / "store")
-        name = f"{job.row.method} size={run.size} seed={run.seed}"
+        words = {"size": run.size, "seed": run.seed, **job.row.split}
+        name = " ".join([job.row.method, *(f"{key}={value}" for key, value in words.items())])
         tags = {"tgap.overrides": " ".join(overrides), "tgap.result_key": plan.result_key}
         params = params_of(job)
         if (dataset := store.find(plan.dataset)) is not None:

@@ -125,14 +125,17 @@ class Network(Classifier):
             f"{self.stem()} needs images of at least {self.smallest} x {self.smallest}, got {size}"
         ]
 
+    def _check_fit_part(self, train: ImageSet) -> list[str]:
+        if len(train) >= 2:
+            return []
+        return [
+            f"{self.stem()} needs at least 2 images beside those held back for validation, got "
+            f"{len(train)}: batch norm compares the images of a batch"
+        ]
+
     def _fit(
         self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
     ) -> Weights:
-        if len(train) < 2:
-            raise ContractError(
-                f"{self.stem()} needs at least 2 images beside those held back for validation, "
-                f"got {len(train)}: batch norm compares the images of a batch"
-            )
         scaling = self._scaling(train.images)
         channels = len(scaling["input_mean"])
         with isolated(int(rng.integers(2**63))):

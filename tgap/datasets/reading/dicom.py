@@ -79,6 +79,13 @@ def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
     return curve[stored.astype(np.int32) - low]
 
 
+def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
+    """Width, height, and the kind of pixels of a file, of which no pixel is read."""
+    header = _pydicom().dcmread(file, stop_before_pixels=True)
+    colour = "grey" if header.PhotometricInterpretation in _GREY else "colour"
+    return header.Columns, header.Rows, f"DICOM, {header.BitsStored} bit, {colour}"
+
+
 def _pydicom(module: str = "pydicom") -> Any:
     try:
         return importlib.import_module(module)

@@ -8,22 +8,22 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import NewImages, option
+from tgap.core import ImageSet, NewImages, option
 from tgap.core.files import expanded
-from tgap.datasets.base import Dataset
+from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.notes import refuse_or_warn
+from tgap.datasets.reading.resized import ResizedDataset
 
 
 @dataclass(kw_only=True)
-class FolderDataset(Dataset):
+class FolderDataset(ResizedDataset):
     """Images from the files of a folder, nothing outside which is read."""
 
     _what: ClassVar[str] = "a folder of images"
 
     path: str = option("", "folder of the images", in_key=False)
-    size: int = option(256, "height and width that images are brought to", low=8)
     bad_files: str = option(
         "error",
         "what to do about files that are missing or cannot be used",
@@ -58,14 +58,20 @@ class FolderDataset(Dataset):
         """
         return super().identity() | {"files": list_images(self._root).digest()}
 
-    def image_side(self) -> int | None:
-        """Images are brought to it."""
-        return self.size
-
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
-        channels = 3 if getattr(self, "color", "grey") == "rgb" else 1
-        return len(list_images(self._root).files) * self.size * self.size * channels
+        return len(list_images(self._root).files) * self.side * self.side * self.channels()
+
+    def originals(self, data: ImageSet) -> Sequence[Original] | None:
+        """By the metadata's ``file``."""
+        fit, names = getattr(self, "fit", "crop"), data.metadata.get("file")
+        if names is None:
+            return None
+        return [Original(self._root / path, fit) for path in self._paths(names.tolist())]
+
+    def _paths(self, files: Sequence[str]) -> Sequence[str]:
+        """Where files lie below the folder, by what the metadata call them."""
+        return files
 
     @property
     def _root(self) -> Path:
@@ -76,7 +82,6 @@ class FolderDataset(Dataset):
         names: Sequence[str],
         paths: Sequence[str | None],
         new_images: NewImages,
-        color: str = "grey",
         fit: str = "crop",
     ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
         """Decode files.
@@ -85,7 +90,6 @@ class FolderDataset(Dataset):
             names: What N files are called.
             paths: Where they lie below the folder; ``None`` if they are missing.
             new_images: Makes the array.
-            color: See ``decoding.decode``.
             fit: See ``decoding.decode``.
 
         Returns:
@@ -102,8 +106,8 @@ class FolderDataset(Dataset):
         decoded = decoding.decode_all(
             [self._root / path for _, path in there],
             [names[row] for row in rows],
-            self.size,
-            color,
+            self.side,
+            self.shade,
             fit,
             new_images,
             self.bad_files,

@@ -77,6 +77,23 @@ class Control(Generator):
     draws_from: ClassVar[str] = "tuning"
     """The images that must have some of every label: ``tuning`` or ``held_out``."""
 
+    def check_counts(self, label: str, tuning: int, held_out: int, drawn: int) -> list[str]:
+        """What stands in the way of drawing images of a label, as far as numbers of images tell.
+
+        Args:
+            label: Its name.
+            tuning: Tuning images of it.
+            held_out: Pool images of it beside these, at most.
+            drawn: Images of it to be drawn.
+        """
+        return [] if tuning else [self._none_of(label, "tuning")]
+
+    def _none_of(self, label: str, source: str) -> str:
+        return (
+            f"generator '{self.title()}' needs {source} images of every label, got none of "
+            f"'{label}'; change size, the selector or the pool's size"
+        )
+
     def given(self, examples: Examples, rng: np.random.Generator) -> Model:
         """Make it ready to draw.
 
@@ -94,11 +111,8 @@ class Control(Generator):
         source: ImageSet = getattr(examples, self.draws_from)
         for label in examples.labels():
             if not source.labels[:, label].any():
-                raise DataError(
-                    f"generator '{self.title()}' needs {self.draws_from.replace('_', '-')} images "
-                    f"of every label, got none of '{source.label_names[label]}' among "
-                    f"{len(source)}; change size, the selector or the pool's size"
-                )
+                where = self.draws_from.replace("_", "-")
+                raise DataError(self._none_of(source.label_names[label], where))
         return _ControlModel(self.title(), examples, self._given(examples, rng))
 
     @abstractmethod

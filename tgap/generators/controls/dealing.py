@@ -27,6 +27,18 @@ def cycled(examples: Examples, rng: np.random.Generator) -> dict[int, Indices]:
     return dealt
 
 
+def too_few(title: str, label: str, there: int, count: int) -> list[str]:
+    """A sentence if fewer held-out images are there than will be drawn."""
+    if there >= count:
+        return []
+    return [
+        f"generator '{title}' needs {count} held-out images of label '{label}' "
+        f"(budget.train_per_label + budget.test_per_label), but the pool has {there} whose "
+        "patients are not in the tuning set; lower budget.train_per_label, budget.test_per_label "
+        "or size, or raise pool_size"
+    ]
+
+
 def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict[int, Indices]:
     """``per_label`` different held-out images of each label, patient by patient.
 
@@ -51,13 +63,7 @@ def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict
     dealt = {}
     for label in examples.labels():
         rows = order[held_out.labels[order, label]]
-        if len(rows) < count:
-            raise DataError(
-                f"generator '{title}' needs {count} held-out images of label "
-                f"'{held_out.label_names[label]}' (budget.train_per_label + "
-                f"budget.test_per_label), but the pool has {len(rows)} whose patients are not in "
-                "the tuning set; lower budget.train_per_label, budget.test_per_label or size, or "
-                "raise pool_size"
-            )
+        if problems := too_few(title, held_out.label_names[label], len(rows), count):
+            raise DataError(*problems)
         dealt[label] = rows[:count].astype(np.int64)
     return dealt

@@ -65,10 +65,7 @@ class StableDiffusionModel(LatentModel):
         self.channels = int(pipeline.vae.config.in_channels)
         self.image_size, self.words = image_size, words
         self.precision = precision or torch.float32
-        self.height, self.width = (
-            image_size or side * pipeline.vae_scale_factor
-            for side in _pair(self.denoiser.config.sample_size)
-        )
+        self.height, self.width = self._size()
 
     def sample(
         self,
@@ -227,6 +224,14 @@ class StableDiffusionModel(LatentModel):
             self.pipeline.save_pretrained(folder, safe_serialization=True)
         if self.words:
             save_texts(self.words, folder)
+
+    def _size(self) -> tuple[int, int]:
+        """Height and width of its images."""
+        if self.image_size is not None:
+            return self.image_size, self.image_size
+        height, width = _pair(self.denoiser.config.sample_size)
+        factor = int(self.pipeline.vae_scale_factor)
+        return height * factor, width * factor
 
     def _around(self, pipeline: "DiffusionPipeline", words: Mapping[str, str]) -> Self:
         return type(self)(pipeline, self.image_size, words, self.precision)

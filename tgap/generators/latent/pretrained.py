@@ -26,9 +26,14 @@ from tgap.generators.latent.files.folder import (
     names_in,
     parts_left_out,
     saved_texts,
+    scheduler_in,
+    tokenizers,
+    tokens_known,
+    tokens_read,
     vae_factor,
 )
 from tgap.generators.latent.files.layouts import Layout
+from tgap.generators.latent.files.schedule import WHOLE, schedule_alone
 from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.files.tokens import prompt_problems
 from tgap.generators.latent.model import StableDiffusionModel
@@ -141,8 +146,7 @@ class LatentGenerator(Pretrained):
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the configs."""
-        height, width, channels = image_shape(self.source().folder, self.layout)
-        return (self.image_size or height, self.image_size or width, channels)
+        return image_shape(self.source().folder, self.layout, self.image_size)
 
     def digest(self) -> str:
         """Hash of the content of the files that are used; their places do not count.
@@ -188,6 +192,7 @@ class LatentGenerator(Pretrained):
 
     def _size_problems(self, folder: Path) -> list[str]:
         if self.image_size is None:
+            image_shape(folder, self.layout)
             return []
         factor = vae_factor(folder) * denoiser_patch(folder, self.layout)
         if self.image_size % factor == 0:
@@ -200,9 +205,12 @@ class LatentGenerator(Pretrained):
     def _problems(self) -> list[str]:
         try:
             source = self.source()
+            problems = source.problems() or self._size_problems(source.folder)
+            if not problems:
+                for tokenizer in tokenizers(source.folder, self.layout):
+                    tokens_read(source.folder, self.layout, tokenizer)
         except DataError as error:
             return [str(error)]
-        problems = source.problems() or self._size_problems(source.folder)
         return problems + adapter_problems(self.adapters, source)
 
     def _read(self, device: "torch.device", precision: "torch.dtype") -> StableDiffusionModel:
@@ -220,6 +228,13 @@ class LatentGenerator(Pretrained):
         except Exception as error:
             raise DataError(f"generator {source.title} cannot be loaded: {error}") from error
         require_finite(pipeline, source)
+        for name in tokenizers(source.folder, self.layout):
+            # pipelines fill prompts up to so many, which is 1e30 where nothing is said
+            tokenizer, known = (
+                pipeline.components[name],
+                tokens_known(source.folder, self.layout, name),
+            )
+            tokenizer.model_max_length = min(tokenizer.model_max_length, known)
         # Frozen here, once: finetuners copy what they train, and share the rest with this model.
         for part in pipeline.components.values():
             if isinstance(part, torch.nn.Module):
@@ -231,6 +246,24 @@ class LatentGenerator(Pretrained):
         return self.model(pipeline, self.image_size, words, precision)
 
 
+def _other_scheduler(source: Source) -> dict[str, Any]:
+    """What stands for a scheduler that draws in ways of its own: one on its noise schedule."""
+    import diffusers
+
+    name, config = scheduler_in(source.folder, source.layout)
+    kind = source.layout.parts["scheduler"].schedule
+    if name in WHOLE[kind]:
+        return {}
+    kept = schedule_alone(config, kind)
+    log.info(
+        "of the %s in %s the noise schedule is taken over (%s); sampler.scheduler says what draws",
+        name,
+        source.title,
+        ", ".join(f"{setting}={value}" for setting, value in kept.items()),
+    )
+    return {"scheduler": getattr(diffusers, WHOLE[kind][0]).from_config(kept)}
+
+
 def _pipeline(source: Source, precision: "torch.dtype") -> Any:
     """A diffusers pipeline on the CPU."""
     import diffusers
@@ -240,6 +273,7 @@ def _pipeline(source: Source, precision: "torch.dtype") -> Any:
     without = {
         **source.layout.without,
         **dict.fromkeys(parts_left_out(source.folder, source.layout)),
+        **_other_scheduler(source),
     }
     # Never pickles, and never the hub: what is read was looked at before, in ``check``.
     if source.file is None:

@@ -1,5 +1,6 @@
 """Whether runs fit the data, which is read and split for it."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +13,11 @@ from tgap.core.digest import image_digests
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.training import check_training
 from tgap.pipeline.preparation import Data, prepared
 from tgap.store import Store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,13 @@ class Pool:
 
     Args:
         data: What was read.
-        images: The pool, all but its pixels.
+        dataset: All images, without their pixels.
+        images: The pool's.
         shape: Height, width and channels of an image.
     """
 
     data: Data
+    dataset: ImageSet
     images: ImageSet
     shape: tuple[int, ...]
 
@@ -34,6 +40,7 @@ class Pool:
 def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     """Read and split what runs are made from, each dataset once, and compare runs with it."""
     pools: dict[str, Pool | str] = {}
+    advice: list[str] = []
     problems: list[str] = []
     seen: list[tuple[Classifier, tuple[int, ...]]] = []
     for plan in plans:
@@ -45,11 +52,19 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        problems += check_pool(plan, pool)
+        advice += advice_of(plan.run, pool.dataset)
+        problems += check_pool(plan, pool) or check_training(plan, pool.data)
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
         seen.append((plan.run.classifier, shape))
+    for text in dict.fromkeys(advice):
+        log.warning("%s", text)
     return problems + check_shapes(seen)
+
+
+def advice_of(run: Run, images: ImageSet) -> list[str]:
+    """What its protocol says of such a dataset, if images are chosen to tune on."""
+    return run.protocol.advice(images) if run.selects else []
 
 
 def check_shapes(pairs: Iterable[tuple[Classifier, tuple[int, ...]]]) -> list[str]:
@@ -75,8 +90,8 @@ def pool_of(plan: Plan, store: Store) -> Pool | str:
             return problems[0]
     except TgapError as error:
         return str(error)
-    pool = images.without_images().take(split.pool)
-    return Pool(data, pool, images.images.shape[1:])
+    dataset = images.without_images()
+    return Pool(data, dataset, dataset.take(split.pool), images.images.shape[1:])
 
 
 def check_pool(plan: Plan, pool: Pool) -> list[str]:
@@ -95,15 +110,18 @@ def check_size(run: Run, pool: ImageSet) -> list[str]:
         return []
     counts = run.selector.candidate_counts(pool.labels, pool.patients)
     sizes = run.sizes(pool.labels)
+    most_of_all = [run.selector.capacity(available) for available in counts]
+    largest = min((most for most in most_of_all if most is not None), default=0)
+    smaller = f"set size={largest}" if run.unit == "label" and largest else "choose a smaller size"
     problems = []
-    for label, size, available in zip(pool.label_names, sizes, counts, strict=True):
-        most = run.selector.capacity(available)
+    every = zip(pool.label_names, sizes, counts, most_of_all, strict=True)
+    for label, size, available, most in every:
         if most is not None and size > most:
             problems.append(
                 f"size={run.size} asks for {size} images of label '{label}', but selector "
                 f"'{run.selector.title()}' can pick at most {most} from the pool's {available} "
-                f"(dataset={run.dataset.title()}); choose a smaller size, a larger pool_size, or "
-                "a selector that repeats images"
+                f"(dataset={run.dataset.title()}); {smaller}, or selector=whole (all of the "
+                "pool), a larger pool_size, or a selector that repeats images"
             )
         if size:
             obstacles = run.selector.check_candidates(available)
@@ -172,13 +190,20 @@ def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
             f"storage.image_size must be at most {min(drawn[:2])}, as images are drawn, got {kept}"
         ]
     if expected is None or fits(shape, expected):
-        return []
+        return run.generator.check_images(shape)
     return [
         f"images must be {expected} (height, width, channels) for generator "
-        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; set the "
-        "dataset's size or color, or the generator's size, where they have them, or choose another "
-        "dataset or generator"
+        f"'{run.generator.title()}', but dataset '{run.dataset.title()}' has {shape}; leave "
+        "dataset.size and dataset.color out, or set the generator's size "
+        f"(generator.image_size={shape[0]}), where they have them, or choose another dataset or "
+        "generator"
     ]
+
+
+def check_declared_shape(run: Run) -> list[str]:
+    """``check_shape`` as far as the dataset's settings tell the shape: nothing is read for it."""
+    side, channels = run.dataset.image_side(), run.dataset.channels()
+    return [] if side is None or channels is None else check_shape(run, (side, side, channels))
 
 
 def fits(shape: tuple[int, ...], expected: tuple[int, ...]) -> bool:

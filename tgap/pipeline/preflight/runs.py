@@ -12,7 +12,7 @@ from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator
 from tgap.pipeline.plan import Identities, Plan, plan
-from tgap.pipeline.preflight.data import check_data, check_shapes
+from tgap.pipeline.preflight.data import check_data, check_declared_shape, check_shapes
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
 from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
@@ -37,9 +37,14 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         ConfigError: With each problem once, if a run cannot start.
     """
     problems = check_components(run.components() for run in runs)
+    as_asked, runs = runs, [run.fitted() for run in runs]
     for run in runs:
         problems += check_work(run.generator, run.budget, run.sampler)
-    problems = problems or check_sizes([vars(run) for run in runs])
+    problems = problems or [
+        *check_sizes([vars(run) for run in runs]),
+        *(text for run in runs for text in check_declared_shape(run)),
+        *check_one_size(as_asked, runs),
+    ]
     # Planning lists the files of datasets and reads generators' weights: only once they are there.
     identities = Identities()
     try:
@@ -89,6 +94,28 @@ def check_sizes(several: Iterable[Mapping[str, Any]]) -> list[str]:
         if isinstance(classifier, Classifier) and shape is not None:
             pairs.append((classifier, shape))
     return check_shapes(pairs)
+
+
+def check_one_size(as_asked: Sequence[Run], runs: Sequence[Run]) -> list[str]:
+    """Whether controls read their images as the generators that they stand beside.
+
+    Args:
+        as_asked: Runs whose datasets may leave their size open.
+        runs: The same, with it set.
+    """
+    open_ones = [
+        (run.generator.image_shape() is None, run.dataset.image_side())
+        for asked, run in zip(as_asked, runs, strict=True)
+        if asked.dataset.is_open()
+    ]
+    sides = sorted({side for _, side in open_ones if side is not None})
+    if len(sides) < 2 or not any(draws_none for draws_none, _ in open_ones):
+        return []
+    return [
+        f"dataset.size must be set in this sweep: its generators draw images of {sides[0]} to "
+        f"{sides[-1]} pixels a side, and its controls take what the dataset has; set "
+        f"dataset.size={sides[0]}, or what the generator draws that they are compared with"
+    ]
 
 
 def expected_shape(parts: Mapping[str, Any]) -> tuple[int, int, int] | None:

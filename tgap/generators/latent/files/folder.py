@@ -15,9 +15,12 @@ from tgap.generators.latent.files.layouts import (
     TOKENIZER_FILES,
     VOCABULARIES,
     Layout,
+    Part,
 )
+from tgap.generators.latent.files.schedule import schedule_problems
 
 GET_IT_AGAIN = "copy or download the folder again"
+CORRECT_IT = "correct it by what the model's publisher says, or choose another model"
 
 
 def folder_problems(
@@ -56,6 +59,12 @@ def parts_left_out(folder: Path, layout: Layout) -> list[str]:
     return [name for name in layout.parts if _is_none(index.get(name))]
 
 
+def scheduler_in(folder: Path, layout: Layout) -> tuple[str, dict[str, Any]]:
+    """Class of a good folder's scheduler, and its configuration."""
+    name = class_names(folder)["scheduler"][1]
+    return name, _read_json(folder / "scheduler" / layout.parts["scheduler"].config, GET_IT_AGAIN)
+
+
 def class_names(folder: Path) -> dict[str, tuple[str, str]]:
     """Library and class of each component that a good folder has."""
     index = _read_json(folder / INDEX, GET_IT_AGAIN)
@@ -66,11 +75,44 @@ def class_names(folder: Path) -> dict[str, tuple[str, str]]:
     }
 
 
+def tokenizers(folder: Path, layout: Layout) -> list[str]:
+    """Names of a good folder's tokenizers, but for one whose text encoder it has not."""
+    named = class_names(folder)
+    return [name for name in layout.tokenizers() if {name, encoder_of(name)} <= named.keys()]
+
+
+def tokens_known(folder: Path, layout: Layout, tokenizer: str) -> int:
+    """How many tokens a good folder's tokenizer and its text encoder have places for.
+
+    A tokenizer that does not say it makes any number by transformers, of which its text encoder
+    then reads no more than it has places for; some encoders have no such limit (``sys.maxsize``).
+    """
+    config = _read_json(folder / tokenizer / layout.parts[tokenizer].config, GET_IT_AGAIN)
+    encoder = _read_json(folder / encoder_of(tokenizer) / "config.json", GET_IT_AGAIN)
+    said = [config.get("model_max_length"), encoder.get("max_position_embeddings")]
+    return min((int(number) for number in said if number is not None), default=sys.maxsize)
+
+
 def tokens_read(folder: Path, layout: Layout, tokenizer: str) -> int:
-    """How many tokens of a prompt a good folder's text encoder reads, start and end counted."""
-    part = layout.parts[tokenizer]
-    config = _read_json(folder / tokenizer / part.config, GET_IT_AGAIN)
-    return min(int(config.get("model_max_length", sys.maxsize)), part.reads or sys.maxsize)
+    """How many tokens of a prompt a good folder's text encoder reads, start and end counted.
+
+    Raises:
+        DataError: If nothing says it.
+    """
+    known = tokens_known(folder, layout, tokenizer)
+    most = min(known, layout.parts[tokenizer].reads or sys.maxsize)
+    if most == sys.maxsize:
+        raise DataError(
+            f"nothing says how many tokens a prompt may have: neither model_max_length in "
+            f"'{folder / tokenizer / TOKENIZER_FILES[0]}' nor max_position_embeddings in "
+            f"'{folder / encoder_of(tokenizer) / 'config.json'}'; set the former (77 for CLIP)"
+        )
+    return most
+
+
+def encoder_of(tokenizer: str) -> str:
+    """The text encoder that reads what a tokenizer writes."""
+    return tokenizer.replace("tokenizer", "text_encoder")
 
 
 def names_in(folder: Path) -> list[str]:
@@ -79,23 +121,32 @@ def names_in(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in paths if path.is_file()]
 
 
-def image_shape(folder: Path, layout: Layout) -> tuple[int, int, int]:
+def image_shape(folder: Path, layout: Layout, side: int | None = None) -> tuple[int, int, int]:
     """Height, width and channels of the images that a good folder's model draws and is tuned on.
 
+    Args:
+        folder: Of a pipeline.
+        layout: Of it.
+        side: Of the images, if it is set; else it is what the denoiser was trained at.
+
     Raises:
-        DataError: If a config lacks what says so.
+        DataError: If the denoiser's config does not say that.
     """
     vae, denoiser = (
         _read_json(folder / part / "config.json", GET_IT_AGAIN) for part in ("vae", layout.denoiser)
     )
-    try:
-        size = denoiser["sample_size"] * vae_factor(folder)
-        return (size, size, vae["in_channels"])
-    except (KeyError, TypeError) as error:
+    channels, size = int(vae["in_channels"]), denoiser.get("sample_size")
+    if side is not None:
+        return (side, side, channels)
+    sides = [size, size] if isinstance(size, int) else size
+    if not isinstance(sides, list) or [type(each) for each in sides] != [int, int]:
         raise DataError(
-            f"the configs of vae and {layout.denoiser} in '{folder}' do not say how large images "
-            f"are ({error!r}); {GET_IT_AGAIN}"
-        ) from error
+            f"'{folder / layout.denoiser / 'config.json'}' does not say how large images are "
+            f"(sample_size is {size!r}); set generator.image_size to the side of the images that "
+            "the model was trained at"
+        )
+    height, width = (each * vae_factor(folder) for each in sides)
+    return (height, width, channels)
 
 
 def vae_factor(folder: Path) -> int:
@@ -137,17 +188,13 @@ def _part_problems(
     if part.optional and _is_none(named):
         return []
     if not (isinstance(named, list) and len(named) == 2 and named[0] == part.library) or (
-        named[1] not in part.classes
+        part.classes and named[1] not in part.classes
     ):
+        classes = " or ".join(part.classes) or "any class of it"
         return [
-            f"'{folder / INDEX}' must name {name} as [{part.library}, "
-            f"{' or '.join(part.classes)}], got {named!r}"
+            f"'{folder / INDEX}' must name {name} as [{part.library}, {classes}], got {named!r}"
         ]
-    problems = []
-    try:
-        _read_json(folder / name / part.config, remedy)
-    except DataError as error:
-        problems.append(str(error))
+    problems = _config_problems(folder / name / part.config, part, remedy)
     if part.stem and weights:
         problems += _weights_problems(folder, layout, name, remedy)
     if part.config == TOKENIZER_FILES[0] and not any(
@@ -157,6 +204,20 @@ def _part_problems(
             f"'{folder / name}' has neither tokenizer.json nor vocab.json and merges.txt; {remedy}"
         )
     return problems
+
+
+def _config_problems(path: Path, part: Part, remedy: str) -> list[str]:
+    try:
+        config = _read_json(path, remedy)
+    except DataError as error:
+        return [str(error)]
+    problems = schedule_problems(config, part.schedule) if part.schedule else []
+    if lacking := [name for name in part.says if name not in config]:
+        problems.append(
+            f"lacks {', '.join(lacking)} (and {part.library} has a default that may be another "
+            "model's)"
+        )
+    return [f"'{path}' {problem}; {CORRECT_IT}" for problem in problems]
 
 
 def _weights_problems(folder: Path, layout: Layout, name: str, remedy: str) -> list[str]:

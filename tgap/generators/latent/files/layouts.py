@@ -1,8 +1,11 @@
 """What the diffusers folder of each architecture holds, by the names in its model_index.json."""
 
+import dataclasses
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from tgap.generators.latent.files.schedule import DIFFUSION
 
 INDEX = "model_index.json"
 PROMPTS = "prompts.json"  # what is read instead of prompts, in a folder that knows learned words
@@ -25,12 +28,15 @@ class Part:
 
     Args:
         library: ``diffusers`` or ``transformers``.
-        classes: Classes that it may have.
+        classes: Classes that it may have; any if none are named.
         config: Its main configuration file.
         stem: Name of its weights without ending; "" if it has none.
         optional: Whether the pipeline works without it.
         prefix: Where its tensors are in a single file of the original release.
         reads: Of a tokenizer: most tokens that the pipeline hands on, if fewer than it says itself.
+        schedule: Of a scheduler: the kind of noise schedule that it must have.
+        says: What its configuration must say, because the library's own default may be another
+            model's.
     """
 
     library: str
@@ -40,6 +46,8 @@ class Part:
     optional: bool = False
     prefix: str = ""
     reads: int | None = None
+    schedule: str = ""
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,10 +129,22 @@ def _named(name: str, part: Part, names: set[str], variant: str | None) -> list[
 
 DIFFUSERS_STEM = "diffusion_pytorch_model"
 
-VAE = Part("diffusers", ("AutoencoderKL",), stem=DIFFUSERS_STEM, prefix="first_stage_model.")
+VAE = Part(
+    "diffusers",
+    ("AutoencoderKL",),
+    stem=DIFFUSERS_STEM,
+    prefix="first_stage_model.",
+    says=("block_out_channels", "in_channels"),  # its scaling_factor came later, as a default
+)
+
+VAE_SCALED = dataclasses.replace(VAE, says=(*VAE.says, "scaling_factor"))
 
 UNET = Part(
-    "diffusers", ("UNet2DConditionModel",), stem=DIFFUSERS_STEM, prefix="model.diffusion_model."
+    "diffusers",
+    ("UNet2DConditionModel",),
+    stem=DIFFUSERS_STEM,
+    prefix="model.diffusion_model.",
+    says=("attention_head_dim",),  # which leaves all shapes as they are
 )
 
 CLIP = Part("transformers", ("CLIPTextModel",), stem="model", prefix="cond_stage_model.")
@@ -133,16 +153,4 @@ CLIP_PROJECTED = Part("transformers", ("CLIPTextModelWithProjection",), stem="mo
 
 TOKENIZER = Part("transformers", ("CLIPTokenizer", "CLIPTokenizerFast"), TOKENIZER_FILES[0])
 
-SCHEDULER = Part(
-    "diffusers",
-    (
-        "DDIMScheduler",
-        "DDPMScheduler",
-        "PNDMScheduler",
-        "LMSDiscreteScheduler",
-        "EulerDiscreteScheduler",
-        "EulerAncestralDiscreteScheduler",
-        "DPMSolverMultistepScheduler",
-    ),
-    "scheduler_config.json",
-)
+SCHEDULER = Part("diffusers", (), "scheduler_config.json", schedule=DIFFUSION)

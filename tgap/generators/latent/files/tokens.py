@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tgap.generators.latent.files.folder import class_names, tokens_read
+from tgap.generators.latent.files.folder import class_names, tokenizers, tokens_read
 from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.silence import errors_raised_only
 
@@ -36,9 +36,7 @@ def prompt_problems(texts: Sequence[str], folder: Path, layout: Layout) -> list[
     """
     problems: list[str] = []
     named = class_names(folder)
-    for name in layout.tokenizers():
-        if name not in named:
-            continue
+    for name in tokenizers(folder, layout):
         most = tokens_read(folder, layout, name)
         # a byte is one token at most, and start and end are two
         long = [text for text in dict.fromkeys(texts) if len(text.encode()) + 2 > most]

@@ -1,0 +1,85 @@
+"""Runs of one seed on several splits of the data, such as the folds of a cross-fitting."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tgap.analysis.rows import PlannedRun, Settings
+from tgap.core import Doubles
+from tgap.metrics.legs import LEGS, numbers_with_intervals
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A number of one seed, and what it is on resampled test images, ``(B,)``."""
+
+    value: float
+    resampled: Doubles
+
+
+Numbers = Mapping[str, Sampled]
+
+
+def short(setting: str) -> str:
+    """``guidance`` for ``sampler.guidance``, ``generator`` for ``generator.class``."""
+    return setting.removesuffix(".class").rpartition(".")[2]
+
+
+def split_name(split: Settings) -> str:
+    """``fold 2``; empty where a seed has one split only."""
+    return ", ".join(f"{short(name)} {value}" for name, value in split.items())
+
+
+def expected_splits(runs: Sequence[PlannedRun]) -> tuple[str, ...]:
+    """All splits that a whole mean is over, asked for or not, in their order."""
+    every = [split for run in runs for split in (run.splits or [run.split])]
+    return tuple(dict.fromkeys(map(split_name, every)))
+
+
+def largest_block(
+    there: Mapping[int, Mapping[str, Numbers]], expected: Sequence[str]
+) -> tuple[str, ...]:
+    """The splits of the seed that has most of them: means over others would not compare."""
+    most = max(there.values(), key=len, default={})
+    return tuple(name for name in expected if name in most)
+
+
+def mean_over_splits(by_split: Mapping[str, Numbers], splits: Sequence[str]) -> Numbers:
+    """The numbers of one seed: of mean AUROCs over the splits.
+
+    Ratios and gaps are of these means, because a fold may have few images, and ratios of two noisy
+    numbers lie too high. In place of resampled test images there is a row for each split, with the
+    variance of the delete-one jackknife over splits, ``(F - 1) / F sum (x_-f - mean of x_-f)^2``,
+    which for an AUROC is its variance over splits / F. It holds all that differs between splits:
+    the images tested on, and tuned on and trained on as far as splits do not share them.
+
+    Args:
+        by_split: At least all of ``SCALES``, and numbers without resamples.
+        splits: Which of them; F.
+    """
+    parts = [by_split[split] for split in splits]
+    if len(parts) == 1:
+        return parts[0]
+    legs = np.array([[part[f"{leg}/auroc"].value for leg in LEGS] for part in parts])
+    without = np.clip((legs.sum(axis=0) - legs) / (len(parts) - 1), 0, 1)  # but for rounding
+    values = numbers_with_intervals(dict(zip(LEGS, legs.mean(axis=0), strict=True)))
+    left = numbers_with_intervals(dict(zip(LEGS, without.T, strict=True)))
+    wide = (len(parts) - 1) / math.sqrt(len(parts))
+    numbers = {
+        name: Sampled(float(value), np.asarray(value + wide * (left[name] - value)))
+        for name, value in values.items()
+    }
+    others = {
+        name: Sampled(math.fsum(part[name].value for part in parts) / len(parts), one.resampled)
+        for name, one in parts[0].items()
+        if name not in numbers
+    }
+    return numbers | others
+
+
+def listed(splits: Sequence[str]) -> str:
+    """``fold 0, 3`` for ``fold 0`` and ``fold 3``."""
+    return re.sub(r", (\w+) (?=\S+(?:, |$))", ", ", ", ".join(splits))

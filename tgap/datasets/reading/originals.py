@@ -1,0 +1,63 @@
+"""What the headers of image files say; no pixel is decoded."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tgap.datasets.reading.decoding import FORMATS
+from tgap.datasets.reading.dicom import dicom_header, is_dicom
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_ORIENTATION = 0x0112
+_ON_THEIR_SIDE = (5, 6, 7, 8)
+"""EXIF orientations that exchange width and height."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """One image file's.
+
+    Args:
+        width: In pixels, upright.
+        height: In pixels, upright.
+        kind: Format, bits and colour, e.g. ``PNG, 8 bit, grey``.
+    """
+
+    width: int
+    height: int
+    kind: str
+
+
+def read_headers(files: Sequence[Path]) -> list[Header | None]:
+    """The headers of many files, read in threads; ``None`` for those that cannot be read."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(_header, files))
+
+
+def _header(path: Path) -> Header | None:
+    from PIL import Image
+
+    try:
+        with path.open("rb") as file:
+            if is_dicom(file):
+                return Header(*dicom_header(file))
+            with Image.open(file, formats=FORMATS) as image:
+                return _of_picture(image)
+    except Exception:  # whatever the parsers run into; decoding has told of bad files
+        return None
+
+
+def _of_picture(image: "Image") -> Header:
+    width, height = image.size
+    # Of a PNG without this chunk, Pillow would look behind the pixels.
+    oriented = image.format != "PNG" or "exif" in image.info
+    if oriented and image.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE:
+        width, height = height, width
+    bits = 1 if image.mode == "1" else 16 if image.mode.startswith("I") else 8
+    colour = "grey" if image.mode[0] in "1IL" else "colour"
+    return Header(width, height, f"{image.format}, {bits} bit, {colour}")

@@ -1,0 +1,1 @@
+"""What a dataset holds, before anything is spent on it."""

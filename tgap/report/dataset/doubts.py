@@ -1,0 +1,162 @@
+"""What looks wrong in a dataset, each in a sentence with its remedy."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tgap.report.dataset.describing import SIDES, Description
+from tgap.report.dataset.files import CUT, ENLARGED, Files
+from tgap.report.dataset.pixels import Levels
+
+FEW_IMAGES = 20
+"""A label with fewer images on a side is told of."""
+FEW_LEVELS = 32
+"""Images of fewer different levels are told of, and sets that use no more of the range."""
+UNLIKE_FILES, UNLIKE_LABELS = 4.0, 1.5
+"""Sizes are told of that differ by this factor, among files and between labels' medians."""
+NAMED = 3
+"""Files that a sentence names."""
+
+
+class Doubt(NamedTuple):
+    """What may be wrong, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+def doubts(counts: Description) -> list[Doubt]:
+    """All that looks wrong, the worst first."""
+    return [
+        *_overlaps(counts),
+        *_copies(counts),
+        *_small_labels(counts),
+        *_levels(counts.levels),
+        *(_files(counts.files, counts) if counts.files else []),
+    ]
+
+
+def first(names: Sequence[str], of: int) -> str:
+    """The first names of many, and how many more there are.
+
+    >>> first(["a", "b", "c", "d"], 9)
+    'a, b, c and 6 more'
+    """
+    more = f" and {of - NAMED:,} more" if of > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def _overlaps(counts: Description) -> Iterator[Doubt]:
+    for shared, what, remedy in (
+        (
+            counts.shared_patients,
+            "patients stand on two sides",
+            "Tests on them flatter; protocol=clean keeps a patient's images together.",
+        ),
+        (
+            counts.shared_images,
+            "images stand on two sides, pixel by pixel the same",
+            "Tests on them flatter: remove the copies, or say which images are one patient's "
+            "(dataset.patient_column), so that they stay together.",
+        ),
+    ):
+        where = [f"{count:,} on {sides}" for sides, count in shared.items() if count]
+        if where:
+            yield Doubt(f"{sum(shared.values()):,} {what}: {'; '.join(where)}", remedy)
+
+
+def _copies(counts: Description) -> Iterator[Doubt]:
+    copies = counts.copies
+    if copies.disputed:
+        pairs = [f"{a} ({of_a}) = {b} ({of_b})" for a, of_a, b, of_b in copies.disputed_pairs]
+        yield Doubt(
+            f"{copies.disputed:,} images equal another one that has other labels: "
+            f"{first(pairs, copies.disputed)}",
+            "One of the labels is wrong, or both hold: correct them, or remove both images.",
+        )
+    if copies.copies > copies.disputed:
+        pairs = [f"{a} = {b}" for a, b in copies.pairs]
+        yield Doubt(
+            f"{copies.copies:,} images are exact copies of another: {first(pairs, copies.copies)}",
+            "They count more than once: remove them.",
+        )
+
+
+def _small_labels(counts: Description) -> Iterator[Doubt]:
+    few = []
+    for label, by_side in counts.labels.items():
+        small = [f"{by_side[side]:,} in {side}" for side in SIDES if by_side[side] < FEW_IMAGES]
+        if small:
+            few.append(f"{label} ({', '.join(small)})")
+    if few:
+        yield Doubt(
+            f"labels with fewer than {FEW_IMAGES} images on a side: {first(few, len(few))}",
+            "So few say little: add images, join or leave out labels, or divide otherwise "
+            "(pool_size, train_size, test_size).",
+        )
+
+
+def _levels(levels: Levels) -> Iterator[Doubt]:
+    of = f"of {levels.looked_at:,} images"
+    if levels.empty:
+        yield Doubt(
+            f"{levels.empty:,} {of} are near-empty, one grey level nearly everywhere: "
+            f"{first(levels.empty_named, levels.empty)}",
+            "Look at them on the contact sheet; remove them if they show nothing.",
+        )
+    used = np.flatnonzero(levels.counts["all"])
+    low, high = int(used.min()), int(used.max())
+    if high - low < 256 // 4:
+        yield Doubt(
+            f"all pixels lie between the levels {low} and {high} of 0 to 255",
+            "The files' values may not fill their type, as 12 bits in 16 do not: rescale them.",
+        )
+    elif levels.used < FEW_LEVELS:
+        yield Doubt(
+            f"half of the images have {levels.used:g} different grey levels or fewer, of 256",
+            "Drawings are so; of photographs, values or compression lost the rest: look at the "
+            "originals.",
+        )
+
+
+def _files(files: Files, counts: Description) -> Iterator[Doubt]:
+    side, of = counts.shape[0], f"of {files.looked_at - files.unread:,} files"
+    if files.enlarged:
+        yield Doubt(
+            f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels: "
+            f"{first(files.enlarged_named, files.enlarged)}",
+            "The images look soft, and so will synthetic ones: take larger files, or a smaller "
+            "dataset.size.",
+        )
+    if files.misfits:
+        loss = f"lose more than {CUT:.0%} of their pixels to the square in the middle"
+        remedy = "Nothing is cut with dataset.fit=pad (black bars) or dataset.fit=squash."
+        if not files.cropped:
+            loss = f"are stretched by more than {1 / (1 - CUT) - 1:.0%} to a square"
+            remedy = "They keep their proportions with dataset.fit=crop or dataset.fit=pad."
+        yield Doubt(
+            f"{files.misfits:,} {of} {loss}: {first(files.misfits_named, files.misfits)}", remedy
+        )
+    yield from _unlike(files)
+
+
+def _unlike(files: Files) -> Iterator[Doubt]:
+    """Sizes that differ, above all by label: sharpness would tell the label."""
+    small, large = min(files.sides.items(), key=_side), max(files.sides.items(), key=_side)
+    if large[1] > UNLIKE_LABELS * small[1]:
+        yield Doubt(
+            f"files of label {small[0]} have {small[1]:g} pixels on the shorter side, those of "
+            f"label {large[0]} {large[1]:g} (medians)",
+            "Sharpness may tell a classifier the label: take files of the same size for all.",
+        )
+    elif files.shortest[1] > UNLIKE_FILES * files.shortest[0]:
+        yield Doubt(
+            f"the files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
+            "pixels",
+            "Some images are sharper than others; leave out the smallest ones if that matters.",
+        )
+
+
+def _side(item: tuple[str, float]) -> float:
+    return item[1]
