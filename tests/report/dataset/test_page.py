@@ -109,6 +109,9 @@ def test_it_can_be_heard(tmp_path: Path) -> None:
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in found.of("svg"))
     assert all(cell.get("scope") in ("col", "row") for cell in found.of("th"))
     assert len(found.of("caption")) == len(found.of("table")) > 3
+    regions = [part for part in found.of("div") if part.get("class") == "wide"]
+    assert len(regions) == len(found.of("table"))
+    assert all(part["aria-label"] and part["tabindex"] == "0" for part in regions)
     assert found.of("html")[0]["lang"] == "en"
 
 
