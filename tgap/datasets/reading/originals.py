@@ -58,6 +58,6 @@ def _of_picture(image: "Image") -> Header:
     oriented = image.format != "PNG" or "exif" in image.info
     if oriented and image.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE:
         width, height = height, width
-    bits = 1 if image.mode == "1" else 16 if image.mode.startswith("I") else 8
-    colour = "grey" if image.mode[0] in "1IL" else "colour"
+    bits = {"1": 1, "F": 32, "I": 16}.get(image.mode[0], 8)
+    colour = "grey" if image.mode[0] in "1FIL" else "colour"
     return Header(width, height, f"{image.format}, {bits} bit, {colour}")

@@ -117,7 +117,8 @@ def _levels(levels: Levels) -> Iterator[Doubt]:
     if high - low < 256 // 4:
         yield Doubt(
             f"All pixels lie between the levels {low} and {high} of 0 to 255",
-            "The files' values may not fill their type, as 12 bits in 16 do not: rescale them.",
+            "The files' values may not fill their type: with dataset.window=data the least and "
+            "the greatest of them are black and white.",
         )
     elif levels.used < FEW_LEVELS:
         yield Doubt(
