@@ -5,8 +5,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
+from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
+from tgap.classifiers.networks.weights import State
 from tgap.core import DataError, Images, Weights, option
 
 if TYPE_CHECKING:
@@ -89,8 +90,4 @@ class Chexnet(PretrainedNetwork):
         return state
 
     def _backbone_state(self, state: State) -> State:
-        return {
-            OLD_KEY.sub(r"\1\2", key.removeprefix("features.")): array
-            for key, array in state.items()
-            if not key.startswith("classifier.")
-        }
+        return {OLD_KEY.sub(r"\1\2", key): array for key, array in state.items()}

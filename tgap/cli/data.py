@@ -1,6 +1,5 @@
 """``tgap data``: what a dataset and its split hold."""
 
-import logging
 import shlex
 import sys
 from collections.abc import Sequence
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from tgap.report.dataset.describing import Description
     from tgap.store import Store
 
-log = logging.getLogger(__name__)
-
-
 DESCRIPTION = 1
 """To be raised when more is described."""
 
@@ -38,7 +34,8 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     It is read into the store, where runs find it.
     """
     from tgap.composition.compose import compose_run, hydra_ready
-    from tgap.report.dataset.doubts import doubts
+    from tgap.pipeline.preflight.data import advice_of
+    from tgap.report.dataset.doubts import Doubt, doubts
     from tgap.report.dataset.page import write_dataset_page
     from tgap.report.dataset.prompts import prompt_doubts, prompts_told, read_prompts
     from tgap.report.dataset.showing import show_description, show_lines
@@ -54,7 +51,8 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     prompts = read_prompts(
         run.prompts, run.generator, run.dataset.domain, list(counts.labels), distances=bool(html)
     )
-    found = [*doubts(counts), *prompt_doubts(prompts)]
+    advice = [Doubt(text) for text in advice_of(run, data.images())]
+    found = [*doubts(counts), *advice, *prompt_doubts(prompts)]
     size = sum(file["size"] for file in data.dataset.manifest["files"].values())
     digest = content_digest(data.dataset)
     lines = [
@@ -100,15 +98,12 @@ def _console() -> "Console":
 def described(run: "Run", store: "Store") -> "tuple[Description, Data, Path]":
     """A run's dataset: its description, what was read, and its contact sheet."""
     from tgap.pipeline.plan import plan_data
-    from tgap.pipeline.preflight.data import advice_of
     from tgap.pipeline.preparation import prepared
     from tgap.report.dataset.describing import Description, describe
     from tgap.report.dataset.sheet import contact_sheet
     from tgap.store import Spec
 
     data = prepared(plan_data(run), store)
-    for text in advice_of(run, data.images()):
-        log.warning("%s", text)
 
     def make(folder: Path) -> None:
         images = data.images()

@@ -86,7 +86,8 @@ def _fitted(hydra: "Hydra", jobs: Sequence[list[str]]) -> list[list[str]]:
 
 def _absent(hydra: "Hydra", job: Sequence[str]) -> set[int]:
     """Places of the words whose key a run does not have; none if that cannot be known."""
-    left, absent = set(range(len(job))), set[int]()
+    left = set(range(len(job)))
+    absent: set[int] = set()
     while True:
         try:
             composed(hydra, [job[place] for place in sorted(left)])

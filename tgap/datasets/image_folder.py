@@ -1,6 +1,7 @@
 """Any folder of image files: a sub-folder per label, or a table beside the images."""
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -133,8 +134,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _table_problems(self, table: str) -> list[str]:
         inside = PurePosixPath(table)
-        leaves = inside.is_absolute() or ".." in inside.parts
-        if leaves or not table.lower().endswith(tables.SUFFIXES):
+        if problem := tables.wrong_suffix(table):
+            return [f"table {problem}; got {table!r}"]
+        if inside.is_absolute() or ".." in inside.parts:
             return [
                 f"table must be the relative path of a CSV or JSONL file in path, got {table!r}"
             ]
@@ -161,11 +163,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _load(self, new_images: NewImages) -> ImageSet:
         rows = self.annotations()
-        total = len(rows.files) + len(rows.missing)
-        notes.refuse_or_warn(rows.missing, total, self.bad_files, rows.hint)
-        names = label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
+        self._tell_missing(rows)
+        names = self._label_names(rows)
         findings = finding_names(rows.findings)
         official = self._official_test(rows)
+        told: dict[str, Any] = notes.counted(**rows.left_out)
+        if rows.parts:
+            told["parts"] = dict(Counter(rows.parts))
         patients = np.arange(len(rows.files), dtype=np.int64)
         if rows.patients is not None:
             patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
@@ -183,7 +187,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
             metadata={name: column[kept] for name, column in metadata.items()},
             official_test=None if official is None else official[kept],
             notes={
-                **rows.notes,
+                **told,
                 **notes.excluded(left_out | {"missing": list(rows.missing)}),
                 **decoded.notes,
             },
@@ -191,7 +195,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _official_test(self, rows: Annotations) -> Bools | None:
         """The images of the test folder, if they are to stay the test set."""
-        counts = ", ".join(f"{name} {n}" for name, n in rows.notes.get("parts", {}).items())
+        counts = ", ".join(f"{part} {n}" for part, n in Counter(rows.parts or ()).items())
         if not self.official_split:
             if counts:
                 log.warning(
@@ -211,7 +215,18 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def listed_labels(self) -> Sequence[Sequence[str]]:
         """By folder or table."""
-        return self.annotations().labels
+        rows = self.annotations()
+        if self.bad_files == "error" or not rows.files:
+            self._tell_missing(rows)
+        self._label_names(rows)
+        return rows.labels
+
+    def _tell_missing(self, rows: Annotations) -> None:
+        total = len(rows.files) + len(rows.missing)
+        notes.refuse_or_warn(rows.missing, total, self.bad_files, rows.hint)
+
+    def _label_names(self, rows: Annotations) -> tuple[str, ...]:
+        return label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.

@@ -116,9 +116,8 @@ class Clip(Embedder):
     def _model(self, device: "torch.device") -> tuple["torch.nn.Module", "Preprocess"]:
         local = self.model == "tiny" or self.model.startswith(_LOCAL)
         name = f"{_LOCAL}{self.folder}" if local else self.model
-        return _loaded(
-            name, str(expanded(self.pretrained or "")) if self._is_file else self.pretrained, device
-        )
+        file = str(expanded(str(self.pretrained))) if self._is_file else None
+        return _loaded(name, file or self.pretrained, device)
 
     def _embed(self, images: Images, features: Features | None) -> Floats:
         import torch

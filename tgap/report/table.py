@@ -166,8 +166,9 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
     shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
     if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
         notes.append(
-            "No interval where none is justified: AUROC of 1, few positives or patients, a seed "
-            "not resampled."
+            "No interval where none is justified: fewer than two test images or patients of a "
+            "label (synthetic images that are the same count as one), equal scores, a seed not "
+            "resampled."
         )
     repeated = [
         f"{_listed(g.repeated)} of {_label(g, groups)} at {_size(g)}" for g in groups if g.repeated

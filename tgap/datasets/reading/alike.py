@@ -162,8 +162,9 @@ def check_patients(column: str, cells: Sequence[str], places: Sequence[str]) -> 
     Raises:
         DataError: If one number is written in several ways, or a spreadsheet has rounded numbers.
     """
-    where = dict(zip(reversed(cells), reversed(places), strict=True))
-    told = {cell: f"{cell!r} on {place}" for cell, place in reversed(where.items())}
+    told: dict[str, str] = {}
+    for cell, place in zip(cells, places, strict=True):
+        told.setdefault(cell, f"{cell!r} on {place}")
     rounded = [told[cell] for cell in told if _SHORTENED.fullmatch(cell)]
     if rounded:
         raise DataError(

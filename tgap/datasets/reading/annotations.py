@@ -1,10 +1,8 @@
 """What is said of each image file: by the folder it lies in, or by a table's rows."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import Any
 
 from tgap.core import DataError
 from tgap.datasets.reading.alike import check_patients, is_missing
@@ -13,7 +11,7 @@ from tgap.datasets.reading.decoding import SUFFIXES
 from tgap.datasets.reading.layout import is_part, label_level, refuse_kinds
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.matching import rule_in_words, same_files
-from tgap.datasets.reading.notes import counted, first
+from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table
 
 UNKNOWN = "image"
@@ -33,7 +31,8 @@ class Annotations:
         parts: The part of the source's own split that each belongs to; ``None`` = not known.
         missing: Files that are named but cannot be there, with the reason.
         hint: The rule by which most of these would be there; may be empty.
-        notes: Counts of what was left out.
+        left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
+            their names.
     """
 
     files: list[str]
@@ -44,7 +43,7 @@ class Annotations:
     parts: list[str] | None = None
     missing: dict[str, str] = field(default_factory=dict)
     hint: str = ""
-    notes: dict[str, Any] = field(default_factory=dict)
+    left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,17 +94,14 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     labels = [path[found - 1] for path in folders]
     if level is None:
         refuse_kinds(labels)
-    notes: dict[str, Any] = counted(other_files=listing.others)
     parts = [path[0] for path in folders] if found > 1 else []
     known = bool(parts) and all(map(is_part, parts))
-    if known:
-        notes["parts"] = dict(Counter(parts))
     return Annotations(
         list(listing.files),
         [(label,) for label in labels],
         [()] * len(labels),
         parts=parts if known else None,
-        notes=notes,
+        left_out={"other_files": listing.others},
     )
 
 
@@ -130,8 +126,8 @@ def without_labels(listing: Listing) -> Annotations:
     if not listing.files:
         raise DataError(f"there are no image files; they must end with {', '.join(SUFFIXES)}")
     count = len(listing.files)
-    notes = counted(other_files=listing.others)
-    return Annotations(list(listing.files), [(UNKNOWN,)] * count, [()] * count, notes=notes)
+    left_out: dict[str, int | Sequence[str]] = {"other_files": listing.others}
+    return Annotations(list(listing.files), [(UNKNOWN,)] * count, [()] * count, left_out=left_out)
 
 
 def from_table(
@@ -179,11 +175,11 @@ def from_table(
         metadata={name: picked(name) for name in table.columns if name not in columns.used()},
         missing=missing,
         hint=rule_in_words(list(missing), unlisted),
-        notes=counted(
-            duplicate_rows=[file for row, file in enumerate(files) if rows[file] != row],
-            unlisted=unlisted,
-            without_label=sum(not row for row in labels),
-        ),
+        left_out={
+            "duplicate_rows": [file for row, file in enumerate(files) if rows[file] != row],
+            "unlisted": unlisted,
+            "without_label": sum(not row for row in labels),
+        },
     )
 
 

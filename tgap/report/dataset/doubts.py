@@ -1,9 +1,7 @@
 """What looks wrong in a dataset, each in a sentence with its remedy."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
@@ -12,9 +10,11 @@ from tgap.report.dataset.pixels import Levels
 FEW_IMAGES = 20
 """A label with fewer images on a side is told of."""
 FEW_LEVELS = 32
-"""Images of fewer different levels are told of, and sets that use no more of the range."""
+"""Images of fewer different levels are told of."""
 UNLIKE_FILES, UNLIKE_LABELS = 4.0, 1.5
 """Sizes are told of that differ by this factor, among files and between labels' medians."""
+NOTED = ("few_levels", "dim", "one_picture", "flat")
+"""Notes of the reading that are doubts."""
 NAMED = 3
 """Files that a sentence names."""
 
@@ -23,12 +23,12 @@ class Doubt(NamedTuple):
     """What may be wrong, what to do about it, and the first cases."""
 
     what: str
-    remedy: str
+    remedy: str = ""
     where: str = ""
 
     def __str__(self) -> str:
         where = f": {self.where}" if self.where else ""
-        return f"{self.what}{where}. {self.remedy}"
+        return f"{self.what}{where}. {self.remedy}".rstrip()
 
 
 def doubts(counts: Description) -> list[Doubt]:
@@ -37,7 +37,7 @@ def doubts(counts: Description) -> list[Doubt]:
         *_overlaps(counts),
         *_copies(counts),
         *_small_labels(counts),
-        *_levels(counts.levels),
+        *_levels(counts.levels, counts.notes),
         *(_files(counts.files, counts) if counts.files else []),
     ]
 
@@ -98,29 +98,25 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
     if few:
         yield Doubt(
             f"{len(few)} labels have fewer than {FEW_IMAGES} images on a side",
-            "So few say little: add images, join or leave out labels, or divide otherwise "
-            "(pool_size, train_size, test_size).",
+            "So few say little: add images, or join or leave out labels.",
             first(few, len(few)),
         )
 
 
-def _levels(levels: Levels) -> Iterator[Doubt]:
-    of = f"of {levels.looked_at:,} images"
-    if levels.empty:
+def _levels(levels: Levels, notes: Mapping[str, Any]) -> Iterator[Doubt]:
+    """By what was seen when files were read, and of all images afterwards."""
+    yield from (Doubt(notes[name]) for name in NOTED[:3] if name in notes)
+    if levels.empty or "flat" in notes:
+        nearly = (
+            f"{levels.empty:,} of {levels.looked_at:,} images are near-empty, one grey level "
+            "nearly everywhere"
+        )
         yield Doubt(
-            f"{levels.empty:,} {of} are near-empty, one grey level nearly everywhere",
+            notes.get("flat", nearly),
             "Look at them, and remove them if they show nothing.",
             first(levels.empty_named, levels.empty),
         )
-    used = np.flatnonzero(levels.counts["all"])
-    low, high = int(used.min()), int(used.max())
-    if high - low < 256 // 4:
-        yield Doubt(
-            f"All pixels lie between the levels {low} and {high} of 0 to 255",
-            "The files' values may not fill their type: with dataset.window=data the least and "
-            "the greatest of them are black and white.",
-        )
-    elif levels.used < FEW_LEVELS:
+    if levels.used < FEW_LEVELS and not notes.keys() & {"few_levels", "dim"}:
         yield Doubt(
             f"Half of the images have {levels.used:g} different grey levels or fewer, of 256",
             "Drawings are so; of photographs, values or compression lost the rest: look at the "

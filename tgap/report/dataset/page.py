@@ -19,7 +19,7 @@ from tgap.report.dataset.showing import (
     column_told,
     count_rows,
     metadata_rows,
-    note_told,
+    notes_told,
     size_told,
 )
 from tgap.report.page import LogAxis, bars_path, picture, write_page
@@ -81,7 +81,7 @@ def write_dataset_page(
         pictures=_pictures(data),
         levels=list(_levels(counts)),
         bins=BINS,
-        notes={name.replace("_", " "): note_told(note) for name, note in counts.notes.items()},
+        notes=dict(notes_told(counts.notes)),
         prompts=prompts,
         nearest={} if prompts.distances is None else {n: prompts.nearest(n) for n in prompts.texts},
         matrix=_matrix(prompts),

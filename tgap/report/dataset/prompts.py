@@ -69,7 +69,7 @@ def read_prompts(
     try:
         tokens = generator.prompt_tokens(list(texts.values()))
         if tokens is None:
-            return _unread(name, f"Generator '{name}' reads no prompts")
+            return _unread(name, f"How generator '{name}' reads prompts is not known")
         return PromptsRead(
             generator=name,
             nothing="",

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tgap.report.dataset.describing import SIDES, Description
-from tgap.report.dataset.doubts import Doubt
+from tgap.report.dataset.doubts import NOTED, Doubt
 from tgap.report.dataset.files import Files
-from tgap.report.dataset.pixels import LOOKED_AT, Levels
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +32,7 @@ def show_description(counts: Description, doubts: Sequence[Doubt], console: "Con
     show_lines([size_told(counts), ""], console)
     console.print(_counts_table(counts), soft_wrap=False)
     console.print()
-    console.print(_levels_table(counts.levels, plain=console.options.ascii_only), soft_wrap=False)
+    console.print(_levels_table(counts, plain=console.options.ascii_only), soft_wrap=False)
     console.print()
     show_lines(_details(counts), console)
 
@@ -76,14 +75,13 @@ def _details(counts: Description) -> Iterator[str]:
         more = ", ..." if counts.labels[label]["all"] > len(files) else ""
         yield f"label {label}: {', '.join(files)}{more}"
     if counts.files is not None:
-        yield from files_told(counts.files)
+        yield from _files_told(counts.files, counts.images)
     ranges = {name: column for name, column in counts.metadata.items() if "median" in column}
     for name, column in list(ranges.items())[:MOST_COLUMNS]:
         yield f"{name}: {column_told(column)}"
     if len(ranges) > MOST_COLUMNS:
         yield f"and {len(ranges) - MOST_COLUMNS} more columns of numbers (see --html)"
-    for name, note in counts.notes.items():
-        yield f"{name.replace('_', ' ')}: {note_told(note)}"
+    yield from (f"{name}: {note}" for name, note in notes_told(counts.notes))
 
 
 def column_told(column: Mapping[str, Any]) -> str:
@@ -94,18 +92,17 @@ def column_told(column: Mapping[str, Any]) -> str:
     )
 
 
-def files_told(files: Files) -> Iterator[str]:
-    """Kinds and sizes of files, in sentences."""
+def _files_told(files: Files, images: int) -> Iterator[str]:
     kinds = "; ".join(f"{count:,} {kind}" for kind, count in files.kinds.items())
-    yield f"files{_sampled(files.looked_at)}: {kinds}"
+    yield f"files{_sampled(files.looked_at, images)}: {kinds}"
     spans = [_span(span) for span in (files.widths, files.heights)]
     yield (
         f"their sizes: width {spans[0]}, height {spans[1]}, width by height {_span(files.ratios)}"
     )
 
 
-def _sampled(looked_at: int) -> str:
-    return f" (a sample of {looked_at:,})" if looked_at == LOOKED_AT else ""
+def _sampled(looked_at: int, images: int) -> str:
+    return f" (a sample of {looked_at:,})" if looked_at < images else ""
 
 
 def _span(span: Sequence[float]) -> str:
@@ -157,11 +154,13 @@ def _shares(by_side: Mapping[str, int], totals: Mapping[str, int]) -> list[str]:
     return [f"{n:,} ({n / max(1, totals[side]):.1%})" for side, n in by_side.items()]
 
 
-def _levels_table(levels: Levels, *, plain: bool) -> "Table":
-    table = _table(f"grey levels{_sampled(levels.looked_at)}", "0 to 255", "mean", "median")
-    for name, counts in list(levels.counts.items())[: 1 + MOST_LABELS]:
-        mean, median = centre(counts)
-        table.add_row(name, bars(counts, plain=plain), f"{mean:.0f}", f"{median}")
+def _levels_table(counts: Description, *, plain: bool) -> "Table":
+    levels = counts.levels
+    sampled = _sampled(levels.looked_at, counts.images)
+    table = _table(f"grey levels{sampled}", "0 to 255", "mean", "median")
+    for name, of_levels in list(levels.counts.items())[: 1 + MOST_LABELS]:
+        mean, median = centre(of_levels)
+        table.add_row(name, bars(of_levels, plain=plain), f"{mean:.0f}", f"{median}")
     return table
 
 
@@ -195,10 +194,17 @@ def _table(first_column: str, *columns: str) -> "Table":
     return table
 
 
-def note_told(note: Any) -> str:
+def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Notes of the reading in words, without those that are doubts."""
+    for name, note in notes.items():
+        if name not in NOTED:
+            yield name.replace("_", " "), _note(note)
+
+
+def _note(note: Any) -> str:
     """A note of the reading, the first of long lists."""
     if isinstance(note, Mapping):
-        return "; ".join(f"{name} {note_told(value)}" for name, value in note.items())
+        return "; ".join(f"{name} {_note(value)}" for name, value in note.items())
     if isinstance(note, list):
         return f"{len(note):,} ({', '.join(map(str, note[:5]))}{', ...' if len(note) > 5 else ''})"
     return f"{note:,}" if isinstance(note, int) else str(note)
