@@ -27,6 +27,7 @@ from tgap.datasets.reading.resized import ColouredDataset
 class ImageFolder(ColouredDataset, FolderDataset):
     """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
+    ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
     Without a table, the first folder below ``path`` is an image's label, and each image is its
     own patient. With one, a row names an image file (relative to ``path``) and its labels, and
     may name findings and a patient; every other column becomes metadata, and so does the path,
@@ -52,14 +53,35 @@ class ImageFolder(ColouredDataset, FolderDataset):
     patient_column: str | None = option(None, "table's column of patients, null = each its own")
     separator: str = option("|", "between several labels or findings in a cell")
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
-    labelled: bool = option(True, "false: labels are not known, all images have one")
+    labelled: bool | None = option(
+        True, "false: labels are not known, all images have one; null: as the files say"
+    )
     fit: str = option(
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
 
+    def __post_init__(self) -> None:
+        if self.table is None and self.path.lower().endswith(tables.SUFFIXES):
+            file = self._root
+            if file.is_file():
+                self.path, self.table = str(file.parent), file.name
+        if self.labelled is None:
+            self.labelled = self._says_labels()
+        super().__post_init__()
+
     def is_labelled(self) -> bool:
         """As it is set."""
-        return self.labelled
+        return bool(self.labelled)
+
+    def _says_labels(self) -> bool:
+        """Whether there are folders of labels, or a column, or one is named that should be."""
+        if self.table is None:
+            return not self._root.is_dir() or any(
+                entry.is_dir() for entry in self._root.iterdir() if entry.name[0] != "."
+            )
+        if self.label_column != ImageFolder.label_column or not (self._root / self.table).is_file():
+            return True
+        return self.label_column in tables.read_table(self._root / self.table).columns
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
@@ -96,7 +118,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if self.labelled and not any(entry.is_dir() for entry in visible):
             return [
                 f"path must hold a folder per label, but {root} has none; put the images into "
-                "folders named by their labels, set table=<a CSV or JSONL file in it>, or, if "
+                "folders named by their labels, give a CSV or JSONL file in it as the path, or, if "
                 "labels are not known, labelled=false"
             ]
         return []

@@ -81,18 +81,14 @@ class PretrainedNetwork(Network):
                 raise DataError(f"cannot read the weights {self._file}: {error}") from error
         return identity
 
-    def check(self) -> list[str]:
-        """Published weights that cannot be had.
-
-        They are downloaded now, and not when the classifier's turn comes, hours later perhaps.
-        """
-        problems = super().check()
+    def fetch(self) -> list[str]:
+        """Published weights that cannot be had."""
         if self.weights == self.published:
             try:
                 self._published_state()
             except DataError as error:
-                problems.append(str(error))
-        return problems
+                return [str(error)]
+        return []
 
     def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images too small for the network, if they are not brought to a size of their own."""
