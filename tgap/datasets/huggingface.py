@@ -19,7 +19,7 @@ from tgap.datasets.reading.alike import check_patients, filled, is_missing
 from tgap.datasets.reading.cells import finding_names, found_names, label_names, membership
 from tgap.datasets.reading.notes import excluded
 from tgap.datasets.reading.resized import ColouredDataset
-from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
+from tgap.datasets.reading.windowed import WindowedDataset
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ Cell = tuple[str, ...] | None
 
 
 @dataclass(kw_only=True)
-class Huggingface(ColouredDataset):
+class Huggingface(ColouredDataset, WindowedDataset):
     """Images, labels and what else is known, from columns of a ``datasets`` dataset.
 
     The label column holds class numbers (``ClassLabel``, with their names), whole numbers, text
@@ -70,11 +70,10 @@ class Huggingface(ColouredDataset):
     bad_files: str = option(
         "error", "what to do about images that cannot be read", choices=decoding.BAD_FILES
     )
-    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """Whether the source is named once, and columns and labels differ."""
-        problems = super().problems() + window_problems(self.window)
+        problems = super().problems()
         if (self.path is None) == (self.repo is None):
             problems.append(
                 "path (a folder written by save_to_disk) or repo (a name on the "
@@ -100,11 +99,7 @@ class Huggingface(ColouredDataset):
     def identity(self) -> dict[str, Any]:
         """The fields; instead of a path, the digest of the folder's content."""
         content = {} if self.path is None else {"content": folder_digest(self._root)}
-        return keyed(super().identity()) | content
-
-    def remedy(self) -> str:
-        """By the window."""
-        return remedy(self.window)
+        return super().identity() | content
 
     @property
     def _root(self) -> Path:
