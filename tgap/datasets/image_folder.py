@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 class ImageFolder(ColouredDataset, FolderDataset):
     """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
+    ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
     Without a table, the first folder below ``path`` is an image's label, and each image is its
     own patient. Where the first folders are parts of a split by their names (``train``, ``val``,
     ``test``), the second is, and all images are taken; with ``official_split=true`` those of
@@ -71,7 +72,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
     patient_column: str | None = option(None, "table's column of patients, null = each its own")
     separator: str = option("|", "between several labels or findings in a cell")
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
-    labelled: bool = option(True, "false: labels are not known, all images have one")
+    labelled: bool | None = option(
+        True, "false: labels are not known, all images have one; null: as the files say"
+    )
     label_level: int | None = option(
         None, "folder below path that is the label, from 1 on; null = as found", low=1
     )
@@ -83,9 +86,28 @@ class ImageFolder(ColouredDataset, FolderDataset):
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
 
+    def __post_init__(self) -> None:
+        if self.table is None and self.path.lower().endswith(tables.SUFFIXES):
+            file = self._root
+            if file.is_file():
+                self.path, self.table = str(file.parent), file.name
+        if self.labelled is None:
+            self.labelled = self._says_labels()
+        super().__post_init__()
+
     def is_labelled(self) -> bool:
         """As it is set."""
-        return self.labelled
+        return bool(self.labelled)
+
+    def _says_labels(self) -> bool:
+        """Whether there are folders of labels, or a column, or one is named that should be."""
+        if self.table is None:
+            return not self._root.is_dir() or any(
+                entry.is_dir() for entry in self._root.iterdir() if entry.name[0] != "."
+            )
+        if self.label_column != ImageFolder.label_column or not (self._root / self.table).is_file():
+            return True
+        return self.label_column in tables.read_table(self._root / self.table).columns
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
@@ -127,7 +149,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if self.labelled and not any(entry.is_dir() for entry in visible):
             return [
                 f"path must hold a folder per label, but {root} has none; put the images into "
-                "folders named by their labels, set table=<a CSV or JSONL file in it>, or, if "
+                "folders named by their labels, give a CSV or JSONL file in it as the path, or, if "
                 "labels are not known, labelled=false"
             ]
         return []
