@@ -80,7 +80,7 @@ def test_missing_folds_are_told_and_bear_no_interval():
     assert "3 of 5" in text
     assert "(missing fold 2, 4)" in text
     assert "not all images were tested" in text
-    assert "folds do not bear an interval" in text
+    assert "Fewer than 5 folds bear an interval of AUROCs near 1 only" in text
     assert "missing" not in told(folded())
 
 

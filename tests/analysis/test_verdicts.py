@@ -153,6 +153,7 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"memorization/closer_than_held_out": 0.8}))
     reached |= set(codes({"memorization/in_real_test": 0.01}))
     reached |= set(codes(legs(0.9) | {"images/effective_real_test": 5.0}))
+    reached |= set(codes(counted("cat", 9, 1)))
     reached |= set(codes(around(0.54, 0.01))) | set(codes(around(0.3, 0.05)))
     assert reached == set(RULES) == set(CODES)
 
@@ -391,6 +392,26 @@ def test_collapse_is_told_from_little_variation():
         "The synthetic images vary less than real ones (Vendi score 8.0, real images 20.5)"
     )
     assert "less_varied" not in codes(CONTROLS["held_out_real"] | {"diversity/vendi": 15.0})
+
+
+def counted(label: str, images: int, different: int, blank: int = 0) -> dict[str, float]:
+    counts = {"images": images, "different": different, "blank": blank}
+    return {f"diversity/{what}_{label}": float(count) for what, count in counts.items()}
+
+
+def test_images_that_are_all_the_same_are_told_whatever_else_is_known():
+    cat, dog = counted("cat", 40, 1), counted("dog", 40, 1)
+    assert sentence(cat | dog, "same_picture").startswith(
+        "All 40 synthetic images of each of the labels 'cat', 'dog' are the same picture: look at "
+    )
+    blank = counted("cat", 40, 1, 40) | counted("dog", 30, 7, 30) | counted("cow", 9, 9)
+    assert sentence(blank, "same_picture").startswith(
+        "All 40 synthetic images of label 'cat' are the same picture, and blank; all 30 synthetic "
+        "images of label 'dog' are blank, each of one colour: look"
+    )
+    for nothing in (counted("cat", 1, 1), counted("cat", 40, 2), {**cat, **counted("cat", 9, 9)}):
+        assert codes(nothing) == []
+    assert codes({"diversity/different_cat": 1.0}) == []
 
 
 def test_a_floor_of_zero_says_nothing():

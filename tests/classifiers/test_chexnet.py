@@ -38,11 +38,11 @@ def published():
     return model
 
 
-def old_names(model):
+def old_names(state):
     """The names in torchvision's published file, which is older than batch norm's counters."""
     return {
         re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): array
-        for key, array in model.state_dict().items()
+        for key, array in state.items()
         if "num_batches_tracked" not in key
     }
 
@@ -66,7 +66,8 @@ def same_features(network, model):
 
 @pytest.mark.parametrize("kind", ["old.pth", "new.pt", "new.safetensors"])
 def test_weights_of_torchvision_make_torchvisions_network(kind, published, tmp_path):
-    state = old_names(published) if kind.startswith("old") else published.state_dict()
+    state = published.state_dict()
+    state = old_names(state) if kind.startswith("old") else state
     assert any("norm.1" in key for key in state) == kind.startswith("old")
     save = save_file if kind.endswith(".safetensors") else torch.save
     save(state, tmp_path / kind)
@@ -84,7 +85,7 @@ def test_imagenet_is_torchvisions_published_file(network, published, monkeypatch
 
     def get_state_dict(self, **options):
         calls.append((self, options["check_hash"]))
-        return old_names(published)
+        return old_names(published.state_dict())
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
     assert Chexnet().weights == "imagenet"
@@ -99,7 +100,7 @@ def test_a_failed_download_is_told_and_nothing_random_taken(network, error, monk
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
     with pytest.raises(
-        ConfigError,
+        DataError,
         match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
         r"classifier\.weights to the file.*classifier\.weights=null",
     ):
@@ -112,6 +113,8 @@ def test_weights_that_do_not_fit_are_told_by_name(published, tmp_path):
     state["features.extra.weight"] = torch.zeros(1)
     state["features.norm5.weight"] = torch.zeros(7)
     torch.save(state, tmp_path / "odd.pth")
+    (problem,) = Chexnet(weights=str(tmp_path / "odd.pth"), device="cpu").check()
+    assert "odd.pth' do not fit chexnet: missing: conv0.weight" in problem
     with pytest.raises(
         DataError,
         match=r"odd\.pth' do not fit chexnet: missing: conv0\.weight; "
@@ -147,18 +150,81 @@ def test_broken_files_are_told(name, tmp_path):
         loaded(tmp_path / name)
 
 
-def test_a_checkpoint_around_the_state_dict_is_told(tmp_path):
-    torch.save({"state_dict": {}, "epoch": 3}, tmp_path / "checkpoint.pt")
-    with pytest.raises(DataError, match=r"must be a state dict, that is arrays by name"):
-        loaded(tmp_path / "checkpoint.pt")
+def beginning_with(start, state):
+    return {f"{start}{name}": array for name, array in state.items()}
+
+
+WRAPPED = {
+    "data_parallel.pth": lambda state: beginning_with("module.", state),
+    "compiled.pth": lambda state: beginning_with("_orig_mod.module.", state),
+    "features_alone.pth": lambda state: {
+        name.removeprefix("features."): array
+        for name, array in state.items()
+        if name.startswith("features.")
+    },
+    "lightning.ckpt": lambda state: {
+        "epoch": 3,
+        "state_dict": beginning_with("model.", state) | {"loss.pos_weight": torch.ones(14)},
+        "optimizer_states": [{"state": {0: {"exp_avg": torch.ones(2)}}}],
+        "hyper_parameters": {"lr": 0.1},
+    },
+    "chexnet.pth.tar": lambda state: {
+        "epoch": 3,
+        "state_dict": {
+            name.replace("classifier.", "classifier.0."): array
+            for name, array in beginning_with("module.densenet121.", old_names(state)).items()
+        },
+        "best_loss": 0.5,
+        "optimizer": {"state": {}, "param_groups": []},
+    },
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_what_wraps_a_network_is_left_out(name, published, tmp_path):
+    torch.save(WRAPPED[name](published.state_dict()), tmp_path / name)
+    assert Chexnet(weights=str(tmp_path / name), device="cpu").check() == []
+    assert same_features(loaded(tmp_path / name), published)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"state_dict": {}, "epoch": 3}, "must be a state dict, .* got entries state_dict, epoch;"),
+        ([torch.ones(2)], "must be a state dict, .* got list; save it by"),
+        (
+            {"student": {"a": torch.ones(2)}, "teacher": {"a": torch.ones(2)}},
+            r"hold 2 networks \(student, teacher\); save .*\['student'\], other_path\)",
+        ),
+    ],
+)
+def test_a_checkpoint_without_one_network_is_told(content, told, tmp_path):
+    torch.save(content, tmp_path / "checkpoint.pt")
+    (problem,) = Chexnet(weights=str(tmp_path / "checkpoint.pt"), device="cpu").check()
+    assert re.search(told, problem)
+
+
+def test_two_networks_in_one_state_dict_are_told(published, tmp_path):
+    state = published.state_dict()
+    twice = beginning_with("model.", state) | beginning_with("ema.", state)
+    torch.save(twice, tmp_path / "two.pth")
+    (problem,) = Chexnet(weights=str(tmp_path / "two.pth"), device="cpu").check()
+    assert "hold two such networks, named 'model.features.*' and 'ema.features.*'" in problem
+
+
+def test_numbers_that_are_none_are_told(published, tmp_path):
+    state = published.state_dict() | {"features.norm5.weight": torch.full((1024,), np.nan)}
+    torch.save(state, tmp_path / "nan.pth")
+    (problem,) = Chexnet(weights=str(tmp_path / "nan.pth"), device="cpu").check()
+    assert "do not fit chexnet: with NaN or infinite numbers: norm5.weight; give a" in problem
 
 
 def test_a_missing_or_unknown_file_is_told_by_the_configuration(tmp_path):
     with pytest.raises(ConfigError, match=r"does not exist: none\.pth; give 'imagenet'.* null"):
         Chexnet(weights="none.pth")
-    (tmp_path / "weights.bin").touch()
-    with pytest.raises(ConfigError, match=r"unknown kind: .*weights\.bin; .*\.safetensors"):
-        Chexnet(weights=str(tmp_path / "weights.bin"))
+    (tmp_path / "weights.h5").touch()
+    with pytest.raises(ConfigError, match=r"unknown kind: .*weights\.h5; .*\.safetensors"):
+        Chexnet(weights=str(tmp_path / "weights.h5"))
 
 
 def test_a_file_counts_by_its_content(tmp_path):

@@ -8,9 +8,9 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from tests.classifiers.conftest import fitted, image_set
-from tgap.classifiers.base import held_back_patients
+from tgap.classifiers.base import held_back_for_validation, held_back_patients
 from tgap.classifiers.logistic_regression import LogisticRegression
-from tgap.core import ConfigError, ContractError
+from tgap.core import ConfigError
 from tgap.embedders.base import Embedder
 
 
@@ -99,13 +99,21 @@ def test_constant_pixels_change_nothing():
     np.testing.assert_allclose(scores[0], scores[1], atol=1e-6)
 
 
-def test_a_label_missing_beside_the_held_back_part_is_told():
+def test_a_label_that_would_be_held_back_as_a_whole_is_trained_on():
     train = images()
-    held_back = held_back_patients(train, 0.15, np.random.default_rng(0))
     labels = train.labels.copy()
-    labels[:, 1] = held_back
-    with pytest.raises(ContractError, match=r"label 'b' holds for 0 of \d+ images beside"):
-        fit(dataclasses.replace(train, labels=labels))
+    labels[:, 1] = held_back_patients(train, 0.15, np.random.default_rng(0))
+    train = dataclasses.replace(train, labels=labels)
+    held_back = held_back_for_validation(train, 0.15, np.random.default_rng(0))
+    assert labels[held_back, 1].any()
+    assert labels[~held_back, 1].any()
+    fit(train)
+
+
+def test_images_of_one_patient_are_parted():
+    train = dataclasses.replace(images(), patients=np.zeros(len(images()), np.int64))
+    assert 0.1 < held_back_for_validation(train, 0.15, np.random.default_rng(0)).mean() < 0.2
+    fit(train)
 
 
 def test_an_embedder_that_needs_a_classifier_is_refused():

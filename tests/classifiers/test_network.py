@@ -157,8 +157,8 @@ def test_no_batch_is_a_single_image(count):
     assert np.isfinite(classifier.score(weights, halves(count).images)).all()
 
 
-def test_a_single_training_image_is_refused():
-    with pytest.raises(ContractError, match="toy needs at least 2 images beside those held back"):
+def test_a_single_training_image_of_a_label_is_refused():
+    with pytest.raises(ContractError, match="no image can be held back for validation: every"):
         fit(Toy, halves(2))
 
 

@@ -1,3 +1,5 @@
+import html
+import shlex
 from pathlib import Path
 
 import pytest
@@ -17,3 +19,30 @@ def test_a_dataset_is_described_and_its_sheet_named(
     assert (tmp_path / sheet).is_file()
     assert command(["data", "dataset=digitz"]) == 2
     assert "did you mean 'digits'" in capsys.readouterr().err
+
+
+def test_a_page_is_written_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["dataset=phantom_xray", "dataset.images=60", "dataset.domain='a b'"]
+    assert command(["data", *words, "--html", "page.html"]) == 0
+    assert "\npage: page.html\n" in capsys.readouterr().out
+    text = (tmp_path / "page.html").read_text("utf-8")
+    typed = "tgap data dataset=phantom_xray dataset.images=60 "
+    assert f"{typed}{shlex.quote(words[-1])} --html page.html" in html.unescape(text)
+    assert "label unhealthy" in text
+
+
+@pytest.mark.parametrize(("place", "told"), [("no/a.html", "no folder no"), (".", "a folder")])
+def test_where_no_page_can_be_written_is_told_before_anything_is_read(
+    place: str,
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(["data", "dataset=phantom_xray", "--html", place]) == 2
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / ".tgap").exists()

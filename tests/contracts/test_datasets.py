@@ -92,3 +92,11 @@ def test_loading_leaves_the_instance_and_global_random_state(
     dataset.load()
     assert dataclasses.asdict(dataset) == fields
     assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_files_are_known_of_every_image_asked_for_or_of_none(
+    loaded: tuple[Dataset, ImageSet],
+) -> None:
+    dataset, data = loaded
+    originals = dataset.originals(data.take(np.array([3, 1])))
+    assert originals is None or len(originals) == 2

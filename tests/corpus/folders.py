@@ -1,10 +1,21 @@
 """How people lay out their folders."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 
 from tests.corpus.case import Case
-from tests.corpus.making import put_folders
+from tests.corpus.making import grey, put, put_folders
 from tgap.core import ImageSet
+
+
+def put_each(root: Path, counts: Mapping[str, int], name: str = "{}.png") -> None:
+    """So many images in each folder, no two the same."""
+    for label, (folder, count) in enumerate(counts.items()):
+        for number in range(count):
+            put(root / folder / name.format(number), grey(label, number))
 
 
 def _cats_and_dogs(data: ImageSet) -> None:
@@ -12,6 +23,54 @@ def _cats_and_dogs(data: ImageSet) -> None:
     assert data.images.shape == (60, 32, 32, 1)
     assert np.array_equal(data.labels.sum(axis=0), [30, 30])
 
+
+def put_parts(root: Path, **others: int) -> None:
+    """A split as Kaggle has it, and other folders beside its parts."""
+    counts = {"train": 30, "test": 12, "val": 3}
+    folders = {f"{part}/{x}": n for part, n in counts.items() for x in ("NORMAL", "PNEUMONIA")}
+    put_each(root, {**folders, **others}, "{}.jpeg")
+
+
+def _masked_files(root: Path) -> None:
+    put_each(root, {"benign": 8, "malignant": 8}, "x ({}).png")
+    put_each(root, {"benign": 8}, "x ({})_mask.png")
+    put_each(root, {"benign": 1}, "x ({})_mask_1.png")
+
+
+def _latin_1(root: Path) -> None:
+    put_folders(root, count=3)
+    (root / "cat").rename(root / b"gr\xf6\xdfe".decode("utf-8", "surrogateescape"))
+
+
+def _line_end(root: Path) -> None:
+    put_folders(root, count=3)
+    (root / "cat" / "1.png").rename(root / "cat" / "1\n.png")
+
+
+def _litter(root: Path) -> None:
+    put_folders(root, count=10)
+    put_each(root, {"__MACOSX/cat": 2, "cat/@eaDir/1.png": 2})
+    (root / "cat" / "Thumbs.db").write_bytes(b"x")
+
+
+def counts(**expected: int) -> Callable[[ImageSet], None]:
+    """Asserts labels, and how many images each has."""
+
+    def check(data: ImageSet) -> None:
+        assert data.label_counts() == expected
+
+    return check
+
+
+def _tested_on_test(data: ImageSet) -> None:
+    assert data.label_counts() == {"NORMAL": 45, "PNEUMONIA": 45}
+    assert data.official_test is not None
+    files = data.metadata["file"][data.official_test]
+    assert len(files) == 24
+    assert np.char.startswith(files, "test/").all()
+
+
+WORDS = ("dataset=image_folder", "dataset.domain=x")
 
 CASES = (
     Case(
@@ -21,5 +80,199 @@ CASES = (
         tells=("label cat +30", "label dog +30"),
         read=_cats_and_dogs,
         runs=True,
+    ),
+    Case(
+        name="parts of a split above the labels",
+        make=put_parts,
+        words=WORDS,
+        tells=(
+            r"parts of a split \(test 24, train 60, val 6\): labels are the folders below",
+            "official_split=true keeps test/",
+            "parts: test 24; train 60; val 6",
+            "label NORMAL +45",
+        ),
+        read=counts(NORMAL=45, PNEUMONIA=45),
+    ),
+    Case(
+        name="parts of a split, the test part kept",
+        make=put_parts,
+        words=(*WORDS, "dataset.official_split=true"),
+        tells=("all +90 +50 +16 +24",),
+        read=_tested_on_test,
+    ),
+    Case(
+        name="parts of a split as labels",
+        make=put_parts,
+        words=(*WORDS, "dataset.label_level=1"),
+        read=counts(test=24, train=60, val=6),
+    ),
+    Case(
+        name="a copy beside the parts of a split",
+        make=partial(put_parts, chest_xray=2),
+        words=WORDS,
+        refused=True,
+        tells=("beside them lies chest_xray; .*dataset.exclude=", "label_level=1"),
+    ),
+    Case(
+        name="a test part without labels",
+        make=partial(put_each, counts={"train/cat": 3, "train/dog": 3, "test": 4}),
+        words=WORDS,
+        refused=True,
+        tells=(r"no label's folder: test \(4 images\); leave it out by dataset.exclude=\[test\]",),
+    ),
+    Case(
+        name="a test part without labels, left out",
+        make=partial(put_each, counts={"train/cat": 9, "train/dog": 9, "test": 4}),
+        words=(*WORDS, "dataset.exclude=[test]"),
+        read=counts(cat=9, dog=9),
+    ),
+    Case(
+        name="parts of a split and no labels",
+        make=partial(put_each, counts={"train": 3, "test": 3}),
+        words=WORDS,
+        refused=True,
+        tells=("name a table of labels by dataset.table, or set dataset.labelled=false",),
+    ),
+    Case(
+        name="the folder above",
+        make=partial(put_each, counts={"data/cat": 3, "data/dog": 3}),
+        words=WORDS,
+        refused=True,
+        tells=("the only folder is data, .* cat, dog; .* let dataset.path end with /data",),
+    ),
+    Case(
+        name="hospitals above the labels",
+        make=partial(put_each, counts={"a/cat": 9, "a/dog": 9, "b/cat": 9, "b/dog": 9}),
+        words=WORDS,
+        refused=True,
+        tells=("for a, b: dataset.label_level=1; for cat, dog: dataset.label_level=2",),
+    ),
+    Case(
+        name="hospitals above the labels, as said",
+        make=partial(put_each, counts={"a/cat": 9, "a/dog": 9, "b/cat": 9, "b/dog": 9}),
+        words=(*WORDS, "dataset.label_level=2"),
+        read=counts(cat=18, dog=18),
+    ),
+    Case(
+        name="patients below the labels",
+        make=partial(put_each, counts={f"{x}/{x}{n}": 3 for x in ("cat", "dog") for n in range(5)}),
+        words=WORDS,
+        read=counts(cat=15, dog=15),
+    ),
+    Case(
+        name="masks beside images",
+        make=partial(
+            put_each, counts={f"{x}/{y}": 9 for x in ("cat", "dog") for y in ("images", "masks")}
+        ),
+        words=WORDS,
+        refused=True,
+        tells=(
+            r"cat/images \(9 images\), cat/masks \(9 images\), dog/images",
+            r'leave them out by "dataset.exclude=\[masks\]", or, .* by dataset.exclude=\[\]',
+        ),
+    ),
+    Case(
+        name="masks beside images, left out",
+        make=partial(
+            put_each, counts={f"{x}/{y}": 9 for x in ("cat", "dog") for y in ("images", "masks")}
+        ),
+        words=(*WORDS, "dataset.exclude=[masks]"),
+        read=counts(cat=9, dog=9),
+    ),
+    Case(
+        name="masks beside images, labels not known",
+        make=partial(put_each, counts={"images": 9, "Ground_Truth": 9}),
+        words=(*WORDS, "dataset.labelled=false"),
+        refused=True,
+        tells=(r"Images by folder: Ground_Truth \(9 images\), images \(9 images\)",),
+    ),
+    Case(
+        name="masks as a label",
+        make=partial(put_each, counts={"images": 9, "masks": 9}),
+        words=WORDS,
+        refused=True,
+        tells=("the folders images, masks are no labels as it seems, but kinds of files",),
+    ),
+    Case(
+        name="labels repeated in a folder beside them",
+        make=partial(put_each, counts={"cat": 9, "dog": 9, "small/cat": 9, "small/dog": 9}),
+        words=WORDS,
+        refused=True,
+        tells=(r"the folder small is no label as it seems.* by dataset.exclude=\[small\]",),
+    ),
+    Case(
+        name="masks by their names",
+        make=_masked_files,
+        words=WORDS,
+        refused=True,
+        tells=(
+            r"9 of 25 images seem to be masks.*benign/x \(0\)_mask.png",
+            r"\"dataset.exclude=\['\*_mask\*'\]\"",
+        ),
+    ),
+    Case(
+        name="masks by their names, left out",
+        make=_masked_files,
+        words=(*WORDS, "dataset.exclude=['*_mask*']"),
+        read=counts(benign=8, malignant=8),
+    ),
+    Case(
+        name="nothing is called so",
+        make=partial(put_folders, count=3),
+        words=(*WORDS, "dataset.exclude=[mask]"),
+        refused=True,
+        tells=("dataset.exclude names mask, but nothing there is called so",),
+    ),
+    Case(
+        name="a folder in Latin-1",
+        make=_latin_1,
+        words=WORDS,
+        refused=True,
+        tells=(r"4 names that are no UTF-8 text.*'gr\\udcf6\\udcdfe'.*convmv",),
+    ),
+    Case(
+        name="a line end in a name",
+        make=_line_end,
+        words=WORDS,
+        refused=True,
+        tells=(r"1 names that .* control characters: 'cat/1\\n.png'; rename",),
+    ),
+    Case(name="what systems leave", make=_litter, words=WORDS, read=counts(cat=10, dog=10)),
+    Case(
+        name="labels that differ in case",
+        make=partial(put_folders, folders=("Cat", "cat", "dog"), count=5),
+        words=WORDS,
+        refused=True,
+        tells=(
+            r"seem to be the same: 'Cat' \(5 images\) and 'cat' \(5 images\)",
+            r"name all labels by dataset.labels=\[",
+        ),
+    ),
+    Case(
+        name="labels that differ in case, as said",
+        make=partial(put_folders, folders=("Cat", "cat", "dog"), count=5),
+        words=(*WORDS, "dataset.labels=[Cat,cat,dog]"),
+        read=counts(Cat=5, cat=5, dog=5),
+    ),
+    Case(
+        name="labels that differ in Unicode's form",
+        make=partial(put_folders, folders=("gru\u0308n", "gr\u00fcn", "rot"), count=5),
+        words=WORDS,
+        refused=True,
+        tells=("seem to be the same: 'gr",),
+    ),
+    Case(
+        name="a label that is a missing value",
+        make=partial(put_folders, folders=("NaN", "cat", "dog"), count=5),
+        words=WORDS,
+        refused=True,
+        tells=(r"labels that read as missing values: 'NaN' \(5 images\)",),
+    ),
+    Case(
+        name="minus one",
+        make=partial(put_folders, folders=("-1", "0", "1"), count=10),
+        words=WORDS,
+        tells=("label '-1' of 10 images stands beside numbers only",),
+        read=counts(**{"-1": 10, "0": 10, "1": 10}),
     ),
 )

@@ -178,7 +178,7 @@ def test_wrong_fields_are_told_when_it_is_made(fields, message):
     ("table", "message"),
     [
         ("x.csv", "table must be a file in path, but there is no .*x.csv"),
-        ("t.txt", "table must be the relative path of a CSV or JSONL file in path, got 't.txt'"),
+        ("t.txt", "table must end with .csv, .tsv or .jsonl; save it as CSV: .*got 't.txt'"),
         ("../t.csv", "table must be the relative path of a CSV or JSONL file in path"),
         ("/t.csv", "table must be the relative path of a CSV or JSONL file in path"),
         ("link.csv", "table must lie in path, but .*link.csv is a link to .*outside.csv"),
@@ -205,7 +205,7 @@ def test_an_empty_folder_and_one_without_labels(tmp_path):
 
 def test_images_beside_the_labels_folders(folder):
     put(folder, {"5.png": 1, "6.png": 1})
-    message = "2 image files are in no label's folder: 5.png, 6.png; move them into one, or name"
+    message = "2 image files are in no label's folder: 5.png, 6.png; move them into one, leave"
     with pytest.raises(DataError, match=message):
         dataset(folder).load()
 

@@ -31,6 +31,7 @@ def header(file: Path) -> Header | None:
         ("a.png", "1", "PNG, 1 bit, grey"),
         ("a.jpg", "RGB", "JPEG, 8 bit, colour"),
         ("a.tif", "I;16", "TIFF, 16 bit, grey"),
+        ("a.tif", "F", "TIFF, 32 bit, grey"),
         ("a.bmp", "L", "BMP, 8 bit, grey"),
     ],
 )

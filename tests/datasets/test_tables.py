@@ -30,6 +30,30 @@ def test_csv_as_spreadsheets_write_it(tmp_path):
     assert table.columns == {"file": ["a.png", "b.png"], "label": ["é", "x"]}
 
 
+WRITTEN = {
+    "semicolons": 'file;label\na.png;"x;y, z"\n',
+    "tabs": "file\tlabel\r\na.png\tx;y, z\r\n",
+    "Excel's own word": 'sep=;\nfile;label\na.png;"x;y, z"\n',
+    "a mark of byte order, quoted": '\ufeff"file","label"\na.png,"x;y, z"\n',
+    "a mark of byte order, read as Latin-1": 'ï»¿file,label\na.png,"x;y, z"\n',
+    "UTF-16": 'file\tlabel\na.png\t"x;y, z"\n'.encode("utf-16"),
+    "UTF-16 without a mark": 'file\tlabel\na.png\t"x;y, z"\n'.encode("utf-16-le"),
+    "an index": ',file,label\n0,a.png,"x;y, z"\n',
+    "an index, twice": 'Unnamed: 0,file,label\n0,a.png,"x;y, z"\n',
+    "empty columns and lines": '\n,file,,label,,\n,,,,,\n,a.png,,"x;y, z",,\n,,,,,\n',
+}
+
+
+@pytest.mark.parametrize("how", WRITTEN)
+def test_csv_as_programs_write_it(how, tmp_path):
+    table = read_table(written(tmp_path, WRITTEN[how]))
+    assert table.columns == {"file": ["a.png"], "label": ["x;y, z"]}
+
+
+def test_lines_are_counted_behind_the_word_for_what_stands_between_cells(tmp_path):
+    assert read_table(written(tmp_path, "sep=;\na;b\n1;2\n\n3;4\n", "t.tsv")).lines == [3, 5]
+
+
 def test_some_columns_in_the_order_asked_for(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"a,b,,sex\n1,2,3,M\n"))
@@ -74,7 +98,10 @@ def test_lists_are_joined_by_the_separator_that_is_asked_for(tmp_path):
 texts = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=8)
 
 
-@given(rows=st.lists(st.tuples(texts, texts), min_size=1, max_size=5))
+rows_of_text = st.tuples(texts, texts).filter(lambda row: any(map(str.strip, row)))
+
+
+@given(rows=st.lists(rows_of_text, min_size=1, max_size=5))
 def test_any_text_comes_back_from_both(rows, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tables")
     with (folder / "t.csv").open("w", encoding="utf-8", newline="") as file:
@@ -98,12 +125,14 @@ BAD = {
     ),
     "long row": ("t.csv", "file,label\na,b,c\n", "line 2: 3 cells, but the header has 2"),
     "open quote": ("t.csv", 'file,label\n"a,b\n', "t.csv, line 2: unexpected end of data"),
-    "no name": ("t.csv", ",file\n0,a\n", "t.csv: column 1 has no name"),
-    "same name": ("t.csv", "a,b,a\n0,1,2\n", "t.csv has two columns named 'a'"),
+    "no name": ("t.csv", ",file\nx,a\n", r"column 1 has no name; .*to_csv\(..., index=False\)"),
+    "no second name": ("t.csv", "file,,x\na,1,2\n", "t.csv: column 2 has no name; write one"),
+    "a workbook's content": ("t.csv", b"PK\x03\x04 and more", "is a workbook, .*'CSV UTF-8'"),
+    "same name": ("t.csv", "a,b,a\n0,1,2\n", "t.csv has two columns named 'a' \\(rename one"),
     "no json": ("t.jsonl", '{"a": 1}\n{"a": \n', "line 2: no JSON: "),
     "no object": ("t.jsonl", "[1, 2]\n", r"line 1: must be a JSON object, got \[1, 2\]"),
     "nested": ("t.jsonl", '{"a": {"b": 1}}\n', "line 1, 'a': must be text, a number, true"),
-    "another kind": ("t.xlsx", "", "t.xlsx must end with .csv or .jsonl"),
+    "another kind": ("t.xlsx", "", "t.xlsx must end with .csv, .tsv or .jsonl; save it as CSV"),
 }
 
 
@@ -121,7 +150,7 @@ def test_a_missing_table_is_told(tmp_path):
 
 def test_a_missing_column_is_told_with_the_nearest(tmp_path):
     table = read_table(written(tmp_path, "file,labels\na,b\n"))
-    table.require("labels")
-    message = r"t.csv has no column 'label'; did you mean 'labels'\? \(one of: file, labels\)"
+    table.require("labels", "label_column")
+    message = r"no column 'label'; did you mean 'labels'\? \(one of: file, labels\); dataset\.l"
     with pytest.raises(DataError, match=message):
-        table.require("label")
+        table.require("label", "label_column")

@@ -34,6 +34,9 @@ def image_set(counts, seed=0, levels=(60, 180), spread=20.0, names=NAMES):
     return labelled(images, label[order][:, None] == np.arange(len(counts)), names)
 
 
+COUNTS = {f"diversity/{what}_{name}" for what in ("images", "different", "blank") for name in NAMES}
+
+
 @dataclass(kw_only=True)
 class Broken(Embedder):
     def check(self):
@@ -78,7 +81,33 @@ def test_metrics_are_those_of_the_sets_where_all_images_are_used():
     expected["diversity/vendi"] = np.mean(of_fake)
     expected["diversity/vendi_real"] = np.mean(of_real)
     expected["diversity/vendi_even"], expected["diversity/vendi_odd"] = of_fake
-    assert found == pytest.approx(expected, rel=1e-6)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
+    assert found.keys() - expected.keys() == COUNTS
+
+
+def test_pictures_are_counted_over_both_parts():
+    one = image_set((20, 10), spread=0)  # each label is one grey level
+    found = evaluated(made(one, image_set((0, 10), 4)))
+    counts = {name: found[name] for name in COUNTS}
+    assert counts == {
+        "diversity/images_even": 20,
+        "diversity/different_even": 1,
+        "diversity/blank_even": 20,
+        "diversity/images_odd": 20,
+        "diversity/different_odd": 11,
+        "diversity/blank_odd": 10,
+    }
+
+
+def test_sets_of_one_picture_have_all_the_numbers():
+    one = image_set((20, 20), spread=0)
+    for evidence in (made(one, one), made(one, one, one, one), made(train=one, test=one)):
+        found = evaluated(evidence)
+        assert np.isfinite(list(found.values())).all()
+    same = evaluated(made(one, one, one, one))
+    assert same["fidelity/frechet"] == pytest.approx(0, abs=1e-6)
+    assert same["fidelity/precision"] == same["fidelity/coverage"] == 1
+    assert same["diversity/vendi"] == same["diversity/vendi_real"] == pytest.approx(1)
 
 
 def test_images_like_real_ones_are_as_near_as_the_floor():
@@ -166,8 +195,9 @@ def test_images_stand_label_after_label_and_are_drawn_once_per_label():
 def test_a_label_that_is_missing_in_a_set_leaves_nothing_to_compare():
     found = evaluated(made(test=image_set((40, 0), 2)))
     assert found.pop("fidelity/n") == 0
-    assert len(found) == 2 * len(DISTANCES) + 4
-    assert all(math.isnan(value) for value in found.values())
+    undefined = {name for name, value in found.items() if math.isnan(value)}
+    assert len(undefined) == 2 * len(DISTANCES) + 4
+    assert found.keys() - undefined == COUNTS
 
 
 def test_too_few_images_for_neighbours_are_nan_and_nothing_else_is():

@@ -301,11 +301,13 @@ def test_intervals_narrow_with_images_and_move_with_the_estimate():
     assert ends == sorted(ends)
 
 
-def test_where_resamples_are_undefined_the_model_stands_for_them():
+def test_where_resamples_are_undefined_or_equal_the_model_stands_for_them():
     values = np.array([0.8])
     found = interval(values, np.full((100, 1), np.nan), scale="logit", image_freedom=2.0)
     assert found.lo < 0.4
     assert 0.8 < found.hi < 1
+    equal = interval(values, np.full((100, 1), 0.8), scale="logit", image_freedom=2.0)
+    assert (equal.lo, equal.hi) == (found.lo, found.hi)  # e.g. labels with 1 and with .6
     one_patient = interval(values, np.full((100, 1), np.nan), scale="logit", image_freedom=0.0)
     assert is_undefined(one_patient)
 

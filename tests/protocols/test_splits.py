@@ -107,7 +107,7 @@ def test_sizes_smaller_than_the_dataset_leave_the_rest_out() -> None:
 
 def test_rare_label_reaches_every_side() -> None:
     labels = np.zeros((1000, 2), bool)
-    labels[:, 0] = True
+    labels[:900, 0] = True
     labels[:5, 1] = True  # 5 of 1,000, together with the common label
     drawn = split(make(labels), Splitting())
     assert [labels[part, 1].sum() for part in sides(drawn).values()] == [3, 1, 1]
@@ -172,12 +172,48 @@ def test_too_much_asked() -> None:
 
 
 def test_label_that_cannot_reach_a_side() -> None:
+    data = make(exclusive(97, 3))
     with pytest.raises(DataError, match=r"no image of label 'label_1' .*raise \w+_size or choose"):
-        split(make(exclusive(99, 1)), Splitting())
+        split(data, Splitting(pool_size=2, train_size=2, test_size=2))
+
+
+def test_labels_of_one_or_two_images_need_a_third() -> None:
+    with pytest.raises(DataError) as caught:
+        split(make(exclusive(97, 2, 1)), Splitting())
+    assert str(caught.value) == (
+        "label 'label_1' is on 2 of 100 images, but pool, real_train and real_test need one each: "
+        "take at least 3 images of it, or leave the label out (remove its folder, or its name from "
+        "the table's cells); label 'label_2' is on 1 of 100 images, but pool, real_train and "
+        "real_test need one each: take at least 3 images of it, or leave the label out (remove its "
+        "folder, or its name from the table's cells)"
+    )
+
+
+def test_labels_of_one_or_two_patients_need_a_third() -> None:
+    patients = np.r_[np.arange(94), [100, 100, 100, 101, 101, 101]]
+    with pytest.raises(DataError, match="of fewer than 3 patients, each of whom stands on one"):
+        split(make(exclusive(94, 6), patients), Splitting())
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_label_that_nearly_every_image_carries(lacking: int) -> None:
+    labels = np.hstack([exclusive(20, 20), np.ones((40, 1), bool)])
+    labels[:lacking, 2] = False
+    told = f"label 'label_2' is on {40 - lacking} of 40 images, so nothing is to be told from it"
+    with pytest.raises(DataError, match=told):
+        split(make(labels), Splitting())
+
+
+def test_a_side_where_every_image_carries_a_label() -> None:
+    labels = np.hstack([exclusive(20, 20), np.ones((40, 1), bool)])
+    labels[:5, 2] = False
+    with pytest.raises(DataError, match=r"no image without label 'label_2' .* real_test .*raise"):
+        split(make(labels), Splitting(test_size=3))
 
 
 def test_one_patient_cannot_be_split() -> None:
-    with pytest.raises(DataError, match=r"no whole patient fits into \w+_size: .* 1 patients"):
+    told = r"no whole patient fits into \w+_size: .* 1 patients .*; three sides need three; is data"
+    with pytest.raises(DataError, match=told):
         split(make(exclusive(5, 5), np.zeros(10, np.int64)), Splitting())
 
 
@@ -219,6 +255,13 @@ def test_more_than_the_official_test_set_has() -> None:
         split(with_official(), Splitting(test_size=41))
     with pytest.raises(DataError, match=r"but the dataset has 120 for them; lower pool_size"):
         split(with_official(), Splitting(pool_size=100, train_size=30))
+
+
+def test_a_label_that_the_official_test_set_lacks() -> None:
+    data = make(exclusive(20, 20, 20), official_test=np.arange(60) % 40 < 10)
+    assert not data.labels[data.official_test][:, 1].any()
+    with pytest.raises(DataError, match=r"official test set has none: set dataset.official_split="):
+        split(data, Splitting())
 
 
 def test_a_patient_on_both_official_sides_is_refused() -> None:

@@ -6,6 +6,7 @@ from typing import Literal
 from tgap.metrics.few_errors import ENOUGH_PATIENTS, FLOOR_PATIENTS
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.legs import REAL
+from tgap.metrics.pictures import Pictures
 
 NEAR_CHANCE = 0.55
 """AUROC below which little is learnt. Chance may reach it with 250 images per label (two standard
@@ -77,6 +78,20 @@ class Numbers(dict[str, float]):
     def of_floor(self, name: str) -> float:
         """A fidelity metric as a share of what other real images reach."""
         return ratio(self[f"fidelity/{name}"], self[f"fidelity/{name}_floor"])
+
+    def pictures(self) -> dict[str, Pictures]:
+        """Counts of the synthetic images of each label, as far as they are known."""
+        prefix = "diversity/different_"
+        labels = [name.removeprefix(prefix) for name in self if name.startswith(prefix)]
+        counts = {
+            label: [self[f"diversity/{what}_{label}"] for what in Pictures._fields]
+            for label in labels
+        }
+        return {
+            label: Pictures(*map(int, values))
+            for label, values in counts.items()
+            if not any(map(math.isnan, values))
+        }
 
     def diversity(self) -> float:
         """Vendi score beyond 1, which images that are all alike have, as a share of real ones'."""

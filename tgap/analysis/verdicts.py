@@ -26,6 +26,7 @@ from tgap.analysis.readings import (
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.legs import REAL
+from tgap.metrics.pictures import defects
 
 
 @dataclass(frozen=True)
@@ -209,6 +210,16 @@ def _wrong_labels(m: Numbers) -> str | None:
     )
 
 
+def _same_picture(m: Numbers) -> str | None:
+    sentence = "; ".join(defects(m.pictures()))
+    if not sentence:
+        return None
+    return (
+        f"{sentence[0].upper()}{sentence[1:]}: look at them, since a generator that has broken "
+        "down draws such, and so does a safety filter or a file that is read wrongly"
+    )
+
+
 def _unrealistic(m: Numbers) -> str | None:
     if not looks_unreal(m):
         return None
@@ -302,6 +313,7 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "easier_than_reality": _easier_than_reality,
     "not_recognised": _not_recognised,
     "wrong_labels": _wrong_labels,
+    "same_picture": _same_picture,
     "unrealistic": _unrealistic,
     "collapsed": _collapsed,
     "less_varied": _less_varied,

@@ -62,10 +62,15 @@ class Classifier(Component):
         if problems := lacking_kinds(train, "training images"):
             return problems
         train = train.without_images()
-        if len(np.unique(train.patients)) < 2:
-            return ["a validation part needs training images of at least two patients"]
-        held_back = held_back_patients(train, self.validation, rng)
-        return self._check_fit_part(train.take(np.flatnonzero(~held_back).astype(np.int64)))
+        held_back = held_back_for_validation(train, self.validation, rng)
+        fit_part = train.take(np.flatnonzero(~held_back).astype(np.int64))
+        if not held_back.any():
+            return [
+                "no image can be held back for validation: every label has one training image "
+                "only, and needs two"
+            ]
+        problems = lacking_kinds(fit_part, "images beside those held back for validation")
+        return problems or self._check_fit_part(fit_part)
 
     def _check_fit_part(self, train: ImageSet) -> list[str]:
         """The same of the images beside those that are held back for validation."""
@@ -86,7 +91,8 @@ class Classifier(Component):
         """Train on one side, real or synthetic; nothing of the other side is seen.
 
         Args:
-            train: Labelled images; a part of its patients is held back for validation.
+            train: Labelled images; a part is held back for validation
+                (``held_back_for_validation``).
             rng: The only source of randomness.
             log: Told losses and validation figures of each epoch.
 
@@ -103,7 +109,7 @@ class Classifier(Component):
             raise ConfigError(*problems)
         if problems := self.check_training(train, copy.deepcopy(rng)):
             raise ContractError("; ".join(problems))
-        held_back = held_back_patients(train, self.validation, rng)
+        held_back = held_back_for_validation(train, self.validation, rng)
         fit_part = np.flatnonzero(~held_back).astype(np.int64)
         validation_part = np.flatnonzero(held_back).astype(np.int64)
         weights = self._fit(train.take(fit_part), train.take(validation_part), rng, log)
@@ -232,3 +238,26 @@ def held_back_patients(train: ImageSet, share: float, rng: np.random.Generator) 
     stop = int(np.searchsorted(filled, share * len(train))) + 1
     chosen: Indices = patients[order[: min(stop, len(patients) - 1)]]
     return np.isin(train.patients, chosen)
+
+
+def held_back_for_validation(train: ImageSet, share: float, rng: np.random.Generator) -> Bools:
+    """Whole patients, if those that are left have images with and without every label.
+
+    If not, a share of the images of each combination of labels, at least one and not all: where a
+    label has one patient only, or synthetic images of it are all the same, which counts as one,
+    holding that back would leave nothing of the label to train on.
+
+    Returns:
+        ``(N,)`` bool; no image is held back where each combination has a single one.
+    """
+    if len(np.unique(train.patients)) > 1:
+        held_back = held_back_patients(train, share, rng)
+        beside = train.labels[~held_back]
+        if (beside.any(axis=0) & ~beside.all(axis=0)).all():
+            return held_back
+    held_back = np.zeros(len(train), bool)
+    _, combination = np.unique(train.labels, axis=0, return_inverse=True)
+    for which in range(combination.max(initial=-1) + 1):
+        members = rng.permutation(np.flatnonzero(combination == which))
+        held_back[members[: min(max(1, round(share * len(members))), len(members) - 1)]] = True
+    return held_back

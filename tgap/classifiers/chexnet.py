@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
+from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
+from tgap.classifiers.networks.weights import State
 from tgap.core import DataError, Images, Weights, option
 from tgap.core.network import answers, no_answer
 
@@ -95,8 +96,4 @@ class Chexnet(PretrainedNetwork):
         return state
 
     def _backbone_state(self, state: State) -> State:
-        return {
-            OLD_KEY.sub(r"\1\2", key.removeprefix("features.")): array
-            for key, array in state.items()
-            if not key.startswith("classifier.")
-        }
+        return {OLD_KEY.sub(r"\1\2", key): array for key, array in state.items()}

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.classifiers.base import Classifier, lacking_kinds
+from tgap.classifiers.base import Classifier
 from tgap.core import Bools, Doubles, Floats, Images, ImageSet, Log, Weights, option
 from tgap.embedders.base import Embedder
 
@@ -56,9 +56,6 @@ class LogisticRegression(Classifier):
         """A weight per label and number of the vectors that it works on."""
         width = math.prod(shape) if self.embedder is None else self.embedder.width(shape)
         return 4 * width * (labels + 2)
-
-    def _check_fit_part(self, train: ImageSet) -> list[str]:
-        return lacking_kinds(train, "images beside those held back for validation")
 
     def _fit(
         self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log

@@ -5,7 +5,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from tgap.classifiers.networks.pretrained import PretrainedNetwork, State, rgb_scaling
+from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
+from tgap.classifiers.networks.weights import State
 from tgap.core import DataError, Images, Weights, option
 from tgap.core.network import hub_if_it_answers
 

@@ -1,25 +1,25 @@
 """``tgap data``: what a dataset and its split hold."""
 
-import logging
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from tgap.cli.overrides import takes_overrides
+from tgap.cli.overrides import PATH, takes_overrides
 from tgap.cli.terminal import log_to_terminal, shown
+from tgap.core import DataError
 from tgap.core.files import home_folder, write_json
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from tgap.composition.config import Run
+    from tgap.pipeline.preparation import Data
     from tgap.report.dataset.describing import Description
-    from tgap.store import Artifact, Store
-
-log = logging.getLogger(__name__)
-
+    from tgap.store import Store
 
 DESCRIPTION = 1
 """To be raised when more is described."""
@@ -27,27 +27,63 @@ DESCRIPTION = 1
 
 @click.command
 @takes_overrides
-def data(overrides: tuple[str, ...], config_dir: str | None) -> int:
-    """Tell what a dataset and its split hold.
+@click.option("--html", type=PATH, metavar="FILE", help="write a page with pictures and charts too")
+def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) -> int:
+    """Tell what a dataset and its split hold, doubtful things first.
 
     It is read into the store, where runs find it.
     """
     from tgap.composition.compose import compose_run, hydra_ready
-    from tgap.report.dataset.doubts import doubts
-    from tgap.report.dataset.showing import show_description
+    from tgap.pipeline.preflight.data import advice_of
+    from tgap.report.dataset.doubts import Doubt, doubts
+    from tgap.report.dataset.page import write_dataset_page
+    from tgap.report.dataset.prompts import prompt_doubts, prompts_told, read_prompts
+    from tgap.report.dataset.showing import show_description, show_lines
     from tgap.store import Store
     from tgap.store.store import content_digest
 
     log_to_terminal()
+    if html is not None:
+        _check_page(html)
     with hydra_ready(config_dir) as hydra:
         run = compose_run(hydra, overrides).fitted()
-    description, dataset, sheet = described(run, Store(home_folder() / "store"))
+    counts, data, sheet = described(run, Store(home_folder() / "store"))
+    prompts = read_prompts(
+        run.prompts, run.generator, run.dataset.domain, list(counts.labels), distances=bool(html)
+    )
+    advice = [Doubt(text) for text in advice_of(run, data.images())]
+    found = [*doubts(counts), *advice, *prompt_doubts(prompts)]
+    size = sum(file["size"] for file in data.dataset.manifest["files"].values())
+    digest = content_digest(data.dataset)
+    lines = [
+        *prompts_told(prompts),
+        f"on disk: {size / 2**20:,.1f} MB; digest: {digest}",
+        f"contact sheet: {shown(sheet)}",
+    ]
+    if html is not None:
+        heading = {
+            "title": f"Dataset {run.dataset.title()}",
+            "command": _command(overrides, config_dir, html),
+            "digest": digest,
+        }
+        write_dataset_page(html, counts, found, data.images(), prompts, heading)
+        lines.append(f"page: {html}")
     console = _console()
-    show_description(description, doubts(description), console)
-    size = sum(file["size"] for file in dataset.manifest["files"].values())
-    console.print(f"on disk: {size / 2**20:,.1f} MB; digest: {content_digest(dataset)}")
-    console.print(f"contact sheet: {shown(sheet)}")
+    show_description(counts, found, console)
+    show_lines(lines, console)
     return 0
+
+
+def _check_page(html: Path) -> None:
+    """Before anything is read, which may take long."""
+    if html.is_dir() or not html.absolute().parent.is_dir():
+        wrong = "that is a folder" if html.is_dir() else f"there is no folder {html.parent}"
+        raise DataError(f"--html must name a file to write, got {html}: {wrong}")
+
+
+def _command(overrides: Sequence[str], config_dir: str | None, html: Path) -> str:
+    flags = ["--config-dir", config_dir] if config_dir else []
+    return shlex.join(["tgap", "data", *overrides, *flags, "--html", str(html)])
 
 
 def _console() -> "Console":
@@ -59,18 +95,15 @@ def _console() -> "Console":
     return Console(highlight=False, markup=False, soft_wrap=True, width=110)
 
 
-def described(run: "Run", store: "Store") -> "tuple[Description, Artifact, Path]":
-    """A run's dataset: its description, its artifact, and its contact sheet."""
+def described(run: "Run", store: "Store") -> "tuple[Description, Data, Path]":
+    """A run's dataset: its description, what was read, and its contact sheet."""
     from tgap.pipeline.plan import plan_data
-    from tgap.pipeline.preflight.data import advice_of
     from tgap.pipeline.preparation import prepared
     from tgap.report.dataset.describing import Description, describe
     from tgap.report.dataset.sheet import contact_sheet
     from tgap.store import Spec
 
     data = prepared(plan_data(run), store)
-    for text in advice_of(run, data.images()):
-        log.warning("%s", text)
 
     def make(folder: Path) -> None:
         images = data.images()
@@ -81,4 +114,4 @@ def described(run: "Run", store: "Store") -> "tuple[Description, Artifact, Path]
     upstream = {"dataset": data.dataset.key, "split": data.split.key}
     artifact = store.get_or_make(Spec("description", {"version": DESCRIPTION}, upstream), make)
     description = Description.from_json(artifact.read_json("description.json"))
-    return description, data.dataset, artifact.path("contact_sheet.png")
+    return description, data, artifact.path("contact_sheet.png")

@@ -2,13 +2,15 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from tgap.core import Component, DataError, Images, ImageSet, NewImages, Split, option
+from tgap.datasets.reading.alike import warn_of_categories
+from tgap.datasets.reading.outcome import look_at
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:
@@ -109,8 +111,20 @@ class Dataset(Component):
         """
         return None
 
+    def looked_at(self, data: ImageSet) -> dict[str, str]:
+        """Notes of what a person would notice at once on its images; see ``look_at``.
+
+        Raises:
+            DataError: If all images are one, black or flat.
+        """
+        return look_at(data, self.title(), self.remedy())
+
+    def remedy(self) -> str:
+        """How images that are black or flat can be mended."""
+        return "look at what the files hold; what is transparent becomes black"
+
     def load(self, new_images: NewImages = in_memory) -> ImageSet:
-        """Read all images, in an order that never changes.
+        """Read all images, in an order that never changes, and look at them.
 
         Args:
             new_images: Makes the array that the images are put into; the pipeline's lies on disk,
@@ -120,7 +134,8 @@ class Dataset(Component):
             The whole dataset; at least two labels, each with images, or one if none are known.
 
         Raises:
-            DataError: If there are fewer labels, or one without images.
+            DataError: If there are fewer labels, or one without images; if all images are one,
+                black or flat.
         """
         data = self._load(new_images)
         empty = [name for name, count in data.label_counts().items() if count == 0]
@@ -129,7 +144,10 @@ class Dataset(Component):
                 f"dataset '{self.title()}' needs at least two labels, each with images; got "
                 f"{data.label_counts()}"
             )
-        return data
+        for name, column in data.metadata.items():
+            if column.dtype.kind == "U":
+                warn_of_categories(name, column.tolist())
+        return replace(data, notes={**data.notes, **self.looked_at(data)})
 
     @abstractmethod
     def _load(self, new_images: NewImages) -> ImageSet: ...

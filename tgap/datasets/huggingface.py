@@ -16,7 +16,9 @@ from tgap.core.digest import folder_digest
 from tgap.core.files import expanded
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership
+from tgap.datasets.reading.notes import excluded
 from tgap.datasets.reading.resized import ColouredDataset
+from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
 
 log = logging.getLogger(__name__)
 
@@ -67,10 +69,11 @@ class Huggingface(ColouredDataset):
     bad_files: str = option(
         "error", "what to do about images that cannot be read", choices=decoding.BAD_FILES
     )
+    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """Whether the source is named once, and columns and labels differ."""
-        problems = super().problems()
+        problems = super().problems() + window_problems(self.window)
         if (self.path is None) == (self.repo is None):
             problems.append(
                 "path (a folder written by save_to_disk) or repo (a name on the "
@@ -96,7 +99,11 @@ class Huggingface(ColouredDataset):
     def identity(self) -> dict[str, Any]:
         """The fields; instead of a path, the digest of the folder's content."""
         content = {} if self.path is None else {"content": folder_digest(self._root)}
-        return super().identity() | content
+        return keyed(super().identity()) | content
+
+    def remedy(self) -> str:
+        """By the window."""
+        return remedy(self.window)
 
     @property
     def _root(self) -> Path:
@@ -130,6 +137,7 @@ class Huggingface(ColouredDataset):
             self.fit,
             new_images,
             self.bad_files,
+            window=self.window,
         )
         kept = decoded.kept
         return ImageSet(
@@ -141,7 +149,7 @@ class Huggingface(ColouredDataset):
             patients=patients[kept],
             metadata={name: column[kept] for name, column in metadata.items()},
             official_test=official_test([(split, len(part)) for split, part in parts], kept),
-            notes={"excluded": {"unreadable": list(decoded.bad)}} if decoded.bad else {},
+            notes=excluded({"unreadable": list(decoded.bad)}) | dict(decoded.notes),
         )
 
     @property

@@ -1,5 +1,7 @@
 """Any folder of image files: a sub-folder per label, or a table beside the images."""
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -7,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core import DataError, ImageSet, NewImages, option
+from tgap.core import Bools, DataError, ImageSet, NewImages, option
 from tgap.core.digest import file_digest
 from tgap.datasets.reading import decoding, notes, tables
 from tgap.datasets.reading.annotations import (
@@ -17,10 +19,17 @@ from tgap.datasets.reading.annotations import (
     from_table,
     without_labels,
 )
-from tgap.datasets.reading.cells import found_names, label_names, membership, metadata_column
+from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
 from tgap.datasets.reading.folder import FolderDataset
-from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.layout import is_test, named, refuse_masks, without
+from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.resized import ColouredDataset
+
+_MASKS = (
+    'leave them out by "dataset.exclude={}", or, if they are pictures like the others, take them '
+    "by dataset.exclude=[]"
+)
+log = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
@@ -29,12 +38,22 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
     Without a table, the first folder below ``path`` is an image's label, and each image is its
-    own patient. With one, a row names an image file (relative to ``path``) and its labels, and
+    own patient. Where the first folders are parts of a split by their names (``train``, ``val``,
+    ``test``), the second is, and all images are taken; with ``official_split=true`` those of
+    ``test`` stay the test set. ``label_level`` says which folder is the label, if that is in doubt.
+
+    With a table, a row names an image file (relative to ``path``) and its labels, and
     may name findings and a patient; every other column becomes metadata, and so does the path,
     as ``file``. Several labels or findings stand in one cell, with ``separator`` between them.
-    Where ``labels`` are named, an image may have none of them, and its cell be empty. With
+    Where ``labels`` are named, an image may have none of them, and its cell be empty. What reads
+    as a missing value (``NaN``, ``None``, ``-``, ...) is one; a label that is called so must be
+    named. Names that are written in several ways (``Cat``, ``cat``; patients ``7``, ``7.0``) are
+    refused, labels unless they are named. With
     ``labelled=false`` labels are not known: all images, at any depth, have the one label ``image``,
     which is enough for fidelity, diversity and memorisation.
+
+    Files that look like masks or annotations of others, by their names or folders, are refused
+    until ``exclude`` says which are left out.
 
     How pixels are read is said at ``tgap.datasets.reading.decoding.decode``. Hidden files do not
     count.
@@ -55,6 +74,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
     labelled: bool | None = option(
         True, "false: labels are not known, all images have one; null: as the files say"
+    )
+    label_level: int | None = option(
+        None, "folder below path that is the label, from 1 on; null = as found", low=1
+    )
+    official_split: bool = option(False, "keep images below a folder test/ as the test set")
+    exclude: list[str] | None = option(
+        None, "files and folders left out, e.g. [masks,*_seg.png]; null = masks are refused"
     )
     fit: str = option(
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
@@ -97,6 +123,11 @@ class ImageFolder(ColouredDataset, FolderDataset):
         given = [name for name in named if name is not None]
         if self.labels and not self.labelled:
             return [f"labels must be left out with labelled=false, got {self.labels}"]
+        if (self.official_split or self.label_level) and (self.table or not self.labelled):
+            return [
+                "official_split and label_level are of folders per label; leave them out with a "
+                "table or labelled=false"
+            ]
         if self.table is None:
             wrong = "findings_column and patient_column are a table's; set table, or leave them out"
             return [wrong] if given else []
@@ -125,8 +156,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _table_problems(self, table: str) -> list[str]:
         inside = PurePosixPath(table)
-        leaves = inside.is_absolute() or ".." in inside.parts
-        if leaves or not table.lower().endswith(tables.SUFFIXES):
+        if problem := tables.wrong_suffix(table):
+            return [f"table {problem}; got {table!r}"]
+        if inside.is_absolute() or ".." in inside.parts:
             return [
                 f"table must be the relative path of a CSV or JSONL file in path, got {table!r}"
             ]
@@ -140,6 +172,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def identity(self) -> dict[str, Any]:
         """As of every folder; the table counts by its content."""
         identity = super().identity()
+        for name in ("label_level", "official_split", "exclude"):
+            if not getattr(self, name):  # nothing is read in another way
+                del identity[name]
         if self.table is not None:
             file = self._root / self.table
             try:
@@ -150,9 +185,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _load(self, new_images: NewImages) -> ImageSet:
         rows = self.annotations()
-        notes.refuse_or_warn(rows.missing, len(rows.files) + len(rows.missing), self.bad_files)
-        names = label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
-        finding_names = found_names(rows.findings)
+        self._tell_missing(rows)
+        names = self._label_names(rows)
+        findings = finding_names(rows.findings)
+        official = self._official_test(rows)
+        told: dict[str, Any] = notes.counted(**rows.left_out)
+        if rows.parts:
+            told["parts"] = dict(Counter(rows.parts))
         patients = np.arange(len(rows.files), dtype=np.int64)
         if rows.patients is not None:
             patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
@@ -164,16 +203,52 @@ class ImageFolder(ColouredDataset, FolderDataset):
             images=decoded.images,
             labels=membership(rows.labels, names)[kept],
             label_names=names,
-            findings=membership(rows.findings, finding_names)[kept],
-            finding_names=finding_names,
+            findings=membership(rows.findings, findings)[kept],
+            finding_names=findings,
             patients=patients[kept],
             metadata={name: column[kept] for name, column in metadata.items()},
-            notes=rows.notes | notes.excluded(left_out | {"missing": list(rows.missing)}),
+            official_test=None if official is None else official[kept],
+            notes={
+                **told,
+                **notes.excluded(left_out | {"missing": list(rows.missing)}),
+                **decoded.notes,
+            },
         )
+
+    def _official_test(self, rows: Annotations) -> Bools | None:
+        """The images of the test folder, if they are to stay the test set."""
+        counts = ", ".join(f"{part} {n}" for part, n in Counter(rows.parts or ()).items())
+        if not self.official_split:
+            if counts:
+                log.warning(
+                    "the first folders are parts of a split (%s): labels are the folders below, "
+                    "and all images are divided anew; dataset.official_split=true keeps test/ as "
+                    "the test set",
+                    counts,
+                )
+            return None
+        official = np.array([is_test(part) for part in rows.parts or ()], dtype=bool)
+        if not official.any() or official.all():
+            raise DataError(
+                f"official_split needs folders test/ and train/ above the labels' (got: "
+                f"{counts or 'no parts of a split'}); set dataset.official_split=false"
+            )
+        return official
 
     def listed_labels(self) -> Sequence[Sequence[str]]:
         """By folder or table."""
-        return self.annotations().labels
+        rows = self.annotations()
+        if self.bad_files == "error" or not rows.files:
+            self._tell_missing(rows)
+        self._label_names(rows)
+        return rows.labels
+
+    def _tell_missing(self, rows: Annotations) -> None:
+        total = len(rows.files) + len(rows.missing)
+        notes.refuse_or_warn(rows.missing, total, self.bad_files, rows.hint)
+
+    def _label_names(self, rows: Annotations) -> tuple[str, ...]:
+        return label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
@@ -182,13 +257,30 @@ class ImageFolder(ColouredDataset, FolderDataset):
             DataError: If the folder or the table cannot be read, or does not say what it must.
         """
         listing = list_images(self._root)
-        if self.table is None:
-            return from_folders(listing) if self.labelled else without_labels(listing)
-        table = tables.read_table(self._root / self.table, self.separator)
+        if self.exclude:
+            listing = without(listing, self.exclude)
+        if self.table is not None:
+            rows = self._from_table(self.table, listing)
+            self._refuse_masks(rows.files, 0)
+            return rows
+        self._refuse_masks(list(listing.files), self.label_level if self.labelled else 0)
+        return from_folders(listing, self.label_level) if self.labelled else without_labels(listing)
+
+    def _refuse_masks(self, files: Sequence[str], level: int | None) -> None:
+        if self.exclude is None:
+            refuse_masks(files, level, _MASKS)
+
+    def _from_table(self, name: str, listing: Listing) -> Annotations:
+        table = tables.read_table(self._root / name, self.separator)
         columns = Columns(
             self.file_column,
             self.label_column if self.labelled else None,
             self.findings_column,
             self.patient_column,
         )
-        return from_table(table, columns, self.separator, listing, unlabelled=bool(self.labels))
+        if self.exclude:
+            table.require(self.file_column, "file_column")
+            files = table.columns[self.file_column]
+            gone = named(files, self.exclude)
+            table = table.take([row for row, file in enumerate(files) if file not in gone])
+        return from_table(table, columns, self.separator, listing, self.labels)

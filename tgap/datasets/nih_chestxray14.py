@@ -1,13 +1,13 @@
 """NIH ChestX-ray14: 112,120 frontal chest X-rays of 30,805 patients, from a local folder."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, option
+from tgap.core import Bools, DataError, ImageSet, NewImages, option
 from tgap.core.digest import text_digest
 from tgap.datasets.radiographs import nih_folder, nih_table
 from tgap.datasets.radiographs.nih_table import FINDINGS, Metadata
@@ -96,13 +96,14 @@ class NihChestxray14(FolderDataset):
         used = {located[name] for name in metadata.files.tolist() if name in located}
         unlisted = [path for path in listing.files if path not in used]
         notes: dict[str, Any] = counted(**metadata.notes, unlisted=unlisted)
-        images, kept, left_out = self._images(metadata, located, new_images)
+        decoded, left_out = self._images(metadata, located, new_images)
+        kept = decoded.kept
         labels, names = _labels(metadata.findings, self.labels)
         columns = {"file": metadata.files} | {
             name: getattr(metadata, name) for name in ("view", "sex", "age", "follow_up")
         }
         return ImageSet(
-            images=images,
+            images=decoded.images,
             labels=labels[kept],
             label_names=names,
             findings=metadata.findings[kept],
@@ -110,13 +111,13 @@ class NihChestxray14(FolderDataset):
             patients=metadata.patients[kept],
             metadata={name: column[kept] for name, column in columns.items()},
             official_test=None if official is None else official[kept],
-            notes=notes | excluded(left_out, NOTED),
+            notes={**notes, **excluded(left_out, NOTED), **decoded.notes},
         )
 
     def _images(
         self, metadata: Metadata, located: Mapping[str, str], new_images: NewImages
-    ) -> tuple[Images, Indices, dict[str, list[str]]]:
-        """The images, their rows in the table, and the files left out by kind."""
+    ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
+        """The images with their rows in the table, and the files left out by kind."""
         files = metadata.files.tolist()
         paths = [located.get(name) for name in files]
         decoded, left_out = self._decoded(files, paths, new_images)
@@ -130,7 +131,7 @@ class NihChestxray14(FolderDataset):
         if reasons:
             good = np.delete(np.arange(len(rows)), list(reasons))
             images, rows = decoding.copied(images, good, new_images), rows[good]
-        return images, rows, left_out
+        return replace(decoded, images=images, kept=rows), left_out
 
 
 def _labels(findings: Bools, mode: str) -> tuple[Bools, tuple[str, ...]]:

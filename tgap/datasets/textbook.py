@@ -81,6 +81,10 @@ class Textbook(Dataset):
         tuning, real = self.tuning.stored_bytes(), self.real.stored_bytes()
         return None if tuning is None or real is None else tuning + real
 
+    def looked_at(self, data: ImageSet) -> dict[str, str]:
+        """Nothing more: each source has looked at its own."""
+        return {}
+
     def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
         """Whether labels of ``tuning`` come from a labeller that knows images of real_test."""
         folder = getattr(self.tuning, "path", None)

@@ -12,6 +12,7 @@ from tgap.evaluators.parts.matching import common_count, draw_images, embedded
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.naming import metric_names
 from tgap.metrics.neighbours import prdc
+from tgap.metrics.pictures import pictures
 
 
 @dataclass(kw_only=True)
@@ -30,6 +31,9 @@ class Fidelity(Evaluator):
     - ``diversity/vendi_{label}``: Vendi score of the synthetic images of a label,
       ``diversity/vendi``: its mean over labels, ``diversity/vendi_real``: the same mean of
       real_test
+    - ``diversity/images_{label}``: the synthetic images of a label, of both parts,
+      ``diversity/different_{label}``: how many of them are different pictures,
+      ``diversity/blank_{label}``: how many are of one colour
 
     The train part of the synthetic set comes first, since that is what a classifier learns from;
     its test part fills up what is lacking. With no more than ``k`` images, what needs neighbours
@@ -67,6 +71,7 @@ class Fidelity(Evaluator):
             | self._distances(real, fake, "")
             | self._distances(real, floor, "_floor")
             | _diversity(real, fake, label_names)
+            | _pictures(synthetic)
         )
 
     def _distances(self, real: Floats, other: Floats, suffix: str) -> dict[str, float]:
@@ -89,3 +94,16 @@ def _diversity(real: Floats, fake: Floats, label_names: Sequence[str]) -> dict[s
     for name, score in zip(metric_names(["real", *label_names])[1:], of_fake, strict=True):
         scores[f"diversity/vendi_{name}"] = score
     return scores
+
+
+def _pictures(parts: Sequence[ImageSet]) -> dict[str, float]:
+    """Of the whole synthetic set: what is wrong with a generator that draws one picture."""
+    images, labels = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "labels")
+    )
+    names = metric_names(parts[0].label_names)
+    return {
+        f"diversity/{what}_{name}": float(count)
+        for name, counts in zip(names, pictures(images, labels), strict=True)
+        for what, count in counts._asdict().items()
+    }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Self
 
-from tgap.core import Component, Images, Sampler, option
+from tgap.core import Component, Doubles, Images, Sampler, option
 from tgap.core.device import DEVICES, device_problems
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
 from tgap.datasets.base import Dataset
@@ -106,6 +106,25 @@ class Generator(Component):
             shape: Height, width and channels of the dataset's images.
         """
         return []
+
+    def prompt_tokens(self, texts: Sequence[str]) -> list[list[str]] | None:
+        """What its tokenizer makes of each text; ``None`` where it reads none.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        return None
+
+    def prompt_distances(self, texts: Sequence[str]) -> Doubles | None:
+        """Cosine distances of T texts as its text encoder reads them.
+
+        Returns:
+            ``(T, T)``, 0 = read alike; ``None`` where it reads none.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        return None
 
     def image_shape(self) -> tuple[int, int, int] | None:
         """Height, width and channels of its images, found without loading weights or torch.

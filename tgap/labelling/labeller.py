@@ -20,6 +20,7 @@ from tgap.composition.config import Run
 from tgap.core import Bools, ConfigError, DataError, Images, ImageSet, Indices, Split, rng_for
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
 from tgap.datasets.reading.decoding import SUFFIXES, decode
+from tgap.datasets.reading.layout import refuse_masks
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.provenance import write_learned
@@ -73,7 +74,7 @@ def label_folder(
     Raises:
         ConfigError: If the floor, ``out``, the classifier or the dataset cannot be used for this,
             or there is no room for what will be written.
-        DataError: If there are no images, or none of a label is left.
+        DataError: If there are no images, some seem to be masks, or none of a label is left.
     """
     _check(run, images, out, floor)
     require_empty(out)
@@ -81,6 +82,7 @@ def label_folder(
     files = list(listing)
     if not files:
         raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
+    refuse_masks(files, 0, "move them elsewhere, for every image would be labelled")
     _check_means(run, store, out, sum(size for size, _ in listing.values()))
     prepared_data = prepared(plan_data(run), store)
     data, split = prepared_data.images(), prepared_data.sides()

@@ -91,7 +91,8 @@ def interval(
         (variance of the mean + unseen) / (the model's + unseen)
 
     and ``unseen`` counts as known in the degrees of freedom; the model stands for the images' part
-    where resamples are undefined. Where nothing is in the wrong order, that is Newcombe's method 5.
+    where resamples are undefined or all equal. Where nothing is in the wrong order, that is
+    Newcombe's method 5.
 
     Otherwise no interval, rather than one that is too short, is given where
       - a value is not finite, or more than 5 % of the resamples (rows) have an undefined value;
@@ -194,7 +195,7 @@ def _of_few_errors(
     """Wilson's interval of a mean AUROC, see ``interval``."""
     estimate, seeds = float(values.mean()), len(values)
     model, unseen = model_variance(estimate, patients), unseen_variance(patients)
-    if math.isnan(of_images):
+    if math.isnan(of_images) or of_seeds + of_images <= ROUNDING**2:
         of_images, freedom = model, math.inf
     variance = of_seeds + of_images
     per_freedom = of_seeds / max(1, seeds - 1) + of_images / freedom

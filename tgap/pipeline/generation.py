@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from tgap.core.seeding import noise_seeds, seed_for
 from tgap.generators.base import Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
+from tgap.metrics.pictures import defects, pictures
 from tgap.pipeline.artifacts import read_images, write_synthetic
 from tgap.pipeline.evidence import RunEvidence, with_labels_of
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result
 from tgap.pipeline.subsets import draw_per_label, share_per_label, source_patients
+
+log = logging.getLogger(__name__)
 
 BATCHES_AT_ONCE = 4
 """So many batches of synthetic images are held as they are drawn, before they are reduced."""
@@ -106,6 +110,7 @@ def draw_synthetic(result: Result, folder: Path) -> None:
         finding_names=data.finding_names if findings.shape[1] else (),
         patients=patients,
     )
+    _warn_of_defects(made)
     train = np.arange(len(prompts)) % per_label < run.budget.train_per_label
     write_synthetic(folder, made, train)
 
@@ -117,9 +122,17 @@ def take_ready_made(result: Result, folder: Path) -> None:
     made = with_labels_of(made, result.dataset())
     train, test = ready_made_rows(run, made)
     rows = np.concatenate([train, test])
+    _warn_of_defects(made.take(rows))
     if len(np.unique(made.patients)) == len(made):  # perhaps only because none is told
         made = dataclasses.replace(made, patients=source_patients(made.images))
     write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(train))
+
+
+def _warn_of_defects(made: ImageSet) -> None:
+    """Say at once that a label's images are all the same: what follows can still be computed."""
+    counts = zip(made.label_names, pictures(made.images, made.labels), strict=True)
+    for text in defects(dict(counts)):
+        log.warning("%s", text)
 
 
 def ready_made_rows(run: Run, made: ImageSet) -> tuple[Indices, Indices]:

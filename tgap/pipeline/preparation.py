@@ -1,14 +1,16 @@
 """Real images, and synthetic ones that exist already, read into the store; and the split."""
 
 import functools
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgap.core import ImageSet, Split
+from tgap.core import DataError, ImageSet, Split
 from tgap.datasets.base import Dataset
 from tgap.pipeline.artifacts import ImagesOnDisk, read_images, read_split, write_images, write_split
 from tgap.pipeline.plan import DataPlan
+from tgap.protocols.base import label_problems
 from tgap.store import Artifact, Spec, Store
 
 
@@ -33,6 +35,8 @@ class Data:
 def prepared(plan: DataPlan, store: Store) -> Data:
     """Read datasets into the store, unless they are there, and split the run's own."""
     run = plan.run
+    if store.find(plan.dataset) is None:
+        _check_labels(run.dataset)
     dataset = _read(run.dataset, plan.dataset, store)
     ready_made, external = run.generator.ready_made(), run.external
 
@@ -45,6 +49,13 @@ def prepared(plan: DataPlan, store: Store) -> Data:
         external={n: _read(external[n], spec, store) for n, spec in plan.external.items()},
         split=store.get_or_make(plan.split, divide),
     )
+
+
+def _check_labels(source: Dataset) -> None:
+    """Whether a split is possible, as far as it can be told before hours of decoding."""
+    rows = source.listed_labels() or []
+    if problems := label_problems(Counter(name for row in rows for name in set(row)), len(rows)):
+        raise DataError("; ".join(problems))
 
 
 def _read(source: Dataset, spec: Spec, store: Store) -> Artifact:

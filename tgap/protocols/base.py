@@ -1,12 +1,13 @@
 """How a dataset is split, and how many tuning images each label gets."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, Component, ContractError, DataError, ImageSet, Split
+from tgap.core import Bools, Component, ContractError, DataError, ImageSet, Indices, Split
 from tgap.core.settings import Splitting
 
 
@@ -46,7 +47,8 @@ class Protocol(Component):
 
         Raises:
             DataError: If the dataset has too few images or patients for the sizes, a set would lack
-                one of the labels, or the protocol knows no sizes and some are set.
+                images with or without one of the labels, or the protocol knows no sizes and some
+                are set.
         """
         asked = [n for n in ("pool_size", "train_size", "test_size") if getattr(splitting, n)]
         if asked and not self.sized:
@@ -54,24 +56,81 @@ class Protocol(Component):
                 f"protocol={self.stem()} shares out all images and takes no {', '.join(asked)}; "
                 f"set {'=null '.join(asked)}=null"
             )
+        if problems := label_problems(dataset.label_counts(), len(dataset)):
+            raise DataError("; ".join(problems))
         split = self._split(dataset, splitting)
         for side in ("pool", "real_train", "real_test"):
             indices = getattr(split, side)
             if (np.diff(indices) <= 0).any():
                 raise ContractError(f"{self.stem()} must return sorted indices without repeats")
-            lacking = dataset.labels.any(axis=0) & ~dataset.labels[indices].any(axis=0)
-            if lacking.any():
-                names = [dataset.label_names[label] for label in np.flatnonzero(lacking)]
-                setting = f"{side.removeprefix('real_')}_size"
-                raise DataError(
-                    f"no image of label {', '.join(map(repr, names))} would be among the "
-                    f"{len(indices)} images of {side} (the dataset's counts: "
-                    f"{dataset.label_counts()}); raise {setting} or choose another split_seed"
-                )
+            _require_labels(dataset, indices, side)
         return split
 
     @abstractmethod
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split: ...
+
+
+def label_problems(counts: Mapping[str, int], images: int) -> list[str]:
+    """Labels that no split could leave to be learned and tested.
+
+    Args:
+        counts: Images by label.
+        images: All of them.
+
+    Returns:
+        A sentence for each with its remedy; none for images whose labels are not known.
+
+    >>> label_problems({"cat": 5, "photo": 9}, 9)[0][:55]
+    "label 'photo' is on 9 of 9 images, so nothing is to be "
+    """
+    if len(counts) < 2 or images == 0:
+        return []
+    problems = []
+    for name, count in counts.items():
+        held = f"label '{name}' is on {count} of {images} images, "
+        if count < 3:
+            problems.append(
+                f"{held}but pool, real_train and real_test need one each: take at least 3 images "
+                f"of it, or {_LEAVE_OUT}"
+            )
+        if images - count < 2:
+            problems.append(
+                f"{held}so nothing is to be told from it in real_train and real_test: take at "
+                f"least 2 images without it, or {_LEAVE_OUT}"
+            )
+    return problems
+
+
+_LEAVE_OUT = "leave the label out (remove its folder, or its name from the table's cells)"
+
+
+def _require_labels(dataset: ImageSet, indices: Indices, side: str) -> None:
+    """See that a side has images with and, but for the pool, without each label."""
+    kinds = {"of": dataset.labels}
+    if side != "pool" and len(dataset.label_names) > 1:
+        kinds["without"] = ~dataset.labels
+    for kind, held in kinds.items():
+        lacking = np.flatnonzero(held.any(axis=0) & ~held[indices].any(axis=0))
+        if len(lacking):
+            names = ", ".join(repr(dataset.label_names[label]) for label in lacking)
+            raise DataError(
+                f"no image {kind} label {names} would be among the {len(indices)} images of {side} "
+                f"(the dataset's counts: {dataset.label_counts()}); "
+                f"{_advice(dataset, held[:, lacking[0]], indices, side, 3 if kind == 'of' else 2)}"
+            )
+
+
+def _advice(dataset: ImageSet, held: Bools, indices: Indices, side: str, sides: int) -> str:
+    """What helps where none of some images came to a side, and ``sides`` need one."""
+    official = dataset.official_test
+    if official is not None and official[indices].all() and not held[official].any():
+        return f"the official test set has none: set dataset.official_split=false, or {_LEAVE_OUT}"
+    if len(np.unique(dataset.patients[held])) < sides:
+        return (
+            f"they are of fewer than {sides} patients, each of whom stands on one side only: take "
+            f"images of others, or {_LEAVE_OUT}"
+        )
+    return f"raise {side.removeprefix('real_')}_size or choose another split_seed"
 
 
 def sizes_per_label(labels: Bools, size: int, unit: str, rng: np.random.Generator) -> list[int]:

@@ -68,10 +68,13 @@ class Clean(Protocol):
             pool = _drawn_pool(dataset, own_pool, splitting.pool_size, rng)
         for name, indices in (("test", test), ("train", train), ("pool", pool)):
             if len(indices) == 0:
+                patients = len(np.unique(dataset.patients))
+                remedy = f"raise {name}_size"
+                if patients < 3:
+                    remedy = "three sides need three; is dataset.patient_column the right one?"
                 raise DataError(
-                    f"no whole patient fits into {name}_size: the dataset has "
-                    f"{len(np.unique(dataset.patients))} patients with {len(dataset)} images; "
-                    f"raise {name}_size"
+                    f"no whole patient fits into {name}_size: the dataset has {patients} patients "
+                    f"with {len(dataset)} images; {remedy}"
                 )
         return Split(pool=pool, real_train=train, real_test=test)
 

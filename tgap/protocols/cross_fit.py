@@ -70,11 +70,15 @@ class CrossFit(Protocol):
                 "protocol=cross_fit lets every image tune, but here the dataset names the images "
                 "to tune on; choose protocol=clean"
             )
+        test, *others = self._turned(dataset, splitting)
+        half = len(others) // 2
+        train, pool = (np.sort(np.concatenate(side)) for side in (others[:half], others[half:]))
+        return Split(pool=pool, real_train=train, real_test=test)
+
+    def _turned(self, dataset: ImageSet, splitting: Splitting) -> list[Indices]:
+        """All folds, from the one that tests on."""
         parts = self._dealt(dataset, splitting.split_seed)
-        turned = [parts[(self.fold + turn) % self.folds] for turn in range(self.folds)]
-        half = 1 + self.folds // 2
-        train, pool = (np.sort(np.concatenate(side)) for side in (turned[1:half], turned[half:]))
-        return Split(pool=pool, real_train=train, real_test=turned[0])
+        return [*parts[self.fold :], *parts[: self.fold]]
 
     def _dealt(self, dataset: ImageSet, seed: int) -> list[Indices]:
         """All folds, each with images that have a label, and images that lack it."""

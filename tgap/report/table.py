@@ -166,8 +166,9 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
     shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
     if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
         notes.append(
-            "No interval where none is justified: AUROC of 1, few positives or patients, a seed "
-            "not resampled."
+            "No interval where none is justified: fewer than two test images or patients of a "
+            "label (synthetic images that are the same count as one), equal scores, a seed not "
+            "resampled."
         )
     repeated = [
         f"{_listed(g.repeated)} of {_label(g, groups)} at {_size(g)}" for g in groups if g.repeated
@@ -200,8 +201,11 @@ def _means(groups: Sequence[RunGroup]) -> list[str]:
         notes.append(f"One seed: the 95 % interval is of {of}; another seed may lie outside.")
     if folded:
         notes.append("Numbers are of AUROCs averaged over folds (docs/few_images.md).")
-    if any(1 < len(group.splits) <= LEAST_FREEDOM for group in groups):
-        notes.append(f"Fewer than {LEAST_FREEDOM + 1} folds do not bear an interval.")
+    few = [group for group in groups if 1 < len(group.splits) <= LEAST_FREEDOM]
+    if any(math.isnan(group.numbers[name].lo) for group in few for name in COLUMNS.values()):
+        notes.append(
+            f"Fewer than {LEAST_FREEDOM + 1} folds bear an interval of AUROCs near 1 only."
+        )
     if any(group.missing_splits for group in groups):
         notes.append("Where folds are missing, not all images were tested: no mean over the whole.")
     return notes

@@ -13,7 +13,7 @@ from tgap.report.dataset.doubts import doubts
 
 
 def told(counts: Description) -> str:
-    return "\n".join(f"{doubt.what}. {doubt.remedy}" for doubt in doubts(counts))
+    return "\n".join(map(str, doubts(counts)))
 
 
 def test_nothing_is_said_of_data_in_order() -> None:
@@ -25,13 +25,13 @@ def test_overlaps_come_first() -> None:
     images[46] = images[2]
     images[33] = images[34] = images[4]
     found = doubts(described(images, parts(range(31), range(31, 45), range(45, 57))))
-    assert found[0].what == "1 patients stand on two sides: 1 on pool, real_train"
-    assert "protocol=clean" in found[0].remedy
-    assert found[1].what.startswith("2 images stand on two sides, pixel by pixel the same: ")
-    assert found[2].what == (
-        "1 images equal another one that has other labels: 33.png (odd) = 4.png (even)"
-    )
-    assert "3 images are exact copies of another: 33.png = 4.png, 34.png" in found[3].what
+    starts = [
+        "1 patients stand on two sides: 1 on pool, real_train. .*protocol=clean",
+        "2 images stand on two sides, pixel by pixel the same: 1 on pool, real_train; 1 on pool, r",
+        "1 images equal another one that has other labels: 33.png .odd. = 4.png .even.[.] One of",
+        "3 images are exact copies of another: 33.png = 4.png, 34.png = 4.png, 46.png = 2.png[.] ",
+    ]
+    assert all(re.match(start, str(doubt)) for start, doubt in zip(starts, found, strict=False))
 
 
 def test_labels_of_few_images_are_named_with_the_side() -> None:
@@ -40,22 +40,28 @@ def test_labels_of_few_images_are_named_with_the_side() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "text"),
-    [
-        (0, 16, "all pixels lie between the levels 0 and 15 of 0 to 255. .* rescale"),
-        (100, 101, "60 of 60 images are near-empty.*: 0.png, 1.png, 2.png and 57 more. Look at"),
-    ],
-)
-def test_levels_that_are_few(low: int, high: int, text: str) -> None:
-    images = np.random.default_rng(0).integers(low, high, (60, 8, 8, 1), dtype=np.uint8)
+def test_empty_images_are_named() -> None:
+    images = np.full((60, 8, 8, 1), 100, np.uint8)
+    text = "60 of 60 images are near-empty.*: 0.png, 1.png, 2.png and 57 more[.] Look at"
     assert re.search(text, told(described(images)))
+
+
+def test_what_was_noted_when_files_were_read_is_told_once() -> None:
+    notes = {"few_levels": "4 images are nearly black; dataset.window=0:4095 shows them"}
+    notes |= {"flat": "2 of 60 images are flat", "unlisted": 3}
+    images = np.full((60, 8, 8, 1), 100, np.uint8)
+    text = told(dataclasses.replace(described(images), notes=notes))
+    assert "4 images are nearly black; dataset.window=0:4095 shows them." in text
+    assert "2 of 60 images are flat: 0.png, 1.png, 2.png and 57 more. Look at" in text
+    assert "unlisted" not in text
+    assert "near-empty" not in text
+    assert "Half of the images" not in text
 
 
 def test_drawings_of_two_levels_are_told_of() -> None:
     images = 255 * np.random.default_rng(0).integers(0, 2, (60, 8, 8, 1), dtype=np.uint8)
     text = told(described(images))
-    assert "half of the images have 2 different grey levels or fewer, of 256" in text
+    assert "Half of the images have 2 different grey levels or fewer, of 256" in text
     assert "near-empty" not in text
 
 
@@ -80,7 +86,7 @@ def test_files_that_fit_are_not_told_of(tmp_path: Path) -> None:
         ((5, 5), (7, 7), "crop", "30 of 60 files are enlarged more than 1.5 times to 8 pixels: 0"),
         ((9, 13), (9, 9), "crop", "30 of 60 files lose more than 25% .* dataset.fit=pad"),
         ((9, 13), (9, 9), "squash", "30 of 60 files are stretched by more than 33% .*fit=crop"),
-        ((9, 9), (19, 19), "crop", "label even have 9 pixels .* label odd 19 .medians"),
+        ((9, 9), (19, 19), "crop", "Files of label even have 9 pixels .* label odd 19 .medians"),
     ],
 )
 def test_files_that_do_not_fit(
@@ -96,4 +102,4 @@ def test_a_few_files_of_another_size(tmp_path: Path) -> None:
     Image.new("L", (50, 50)).save(tmp_path / "large.png")
     files = [Original(tmp_path / f"{'small' if n < 5 else 'large'}.png", "crop") for n in range(60)]
     found = told(dataclasses.replace(in_order(), files=described(originals=files).files))
-    assert found.startswith("the files' shorter sides go from 10 to 50 pixels")
+    assert found.startswith("The files' shorter sides go from 10 to 50 pixels")

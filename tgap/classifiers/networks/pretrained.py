@@ -1,8 +1,6 @@
 """What networks share whose weights may come from elsewhere."""
 
-import pickle
 from abc import abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tgap.classifiers.networks.network import Network
+from tgap.classifiers.networks.weights import SUFFIXES, State, read_state, unwrapped
 from tgap.core import DataError, Weights, option
 from tgap.core.digest import remembered_file_digest
 from tgap.core.files import expanded
@@ -17,9 +16,6 @@ from tgap.core.files import expanded
 if TYPE_CHECKING:
     import torch
 
-State = Mapping[str, "torch.Tensor"]
-
-SUFFIXES = (".pt", ".pth", ".safetensors")
 LISTED = 5
 """Names of arrays listed in an error."""
 
@@ -33,8 +29,9 @@ class PretrainedNetwork(Network):
 
     Args:
         weights: null (from scratch), the word for the published weights, or a file of them
-            (``.pth`` or ``.pt``, read without running code, or ``.safetensors``). Their last,
-            linear layer is left out.
+            (``.safetensors``, or of ``torch.save``, read without running code): a state dict, or a
+            checkpoint with one; ``module.`` and the like before its names, and the last, linear
+            layer are left out.
         image_size: Images are resized to so many pixels a side, bilinearly with antialiasing;
             null leaves them as they are.
         flip: Half of the training images are mirrored left to right.
@@ -55,7 +52,7 @@ class PretrainedNetwork(Network):
 
     @abstractmethod
     def _backbone_state(self, state: State) -> State:
-        """Of someone's weights those of ``network.features.backbone``, under its names."""
+        """Weights, found to be named as ``network.features.backbone``'s, but for the last layer."""
 
     def problems(self) -> list[str]:
         """Weights that are not there or of no known kind."""
@@ -81,6 +78,20 @@ class PretrainedNetwork(Network):
                 raise DataError(f"cannot read the weights {self._file}: {error}") from error
         return identity
 
+    def check(self) -> list[str]:
+        """A file of weights that cannot be read or does not fit."""
+        problems = super().check()
+        try:
+            if self._is_file:
+                import torch
+
+                with torch.device("meta"):
+                    network = self._network(3, 2)
+                self._fitting(network)
+        except DataError as error:
+            problems.append(str(error))
+        return problems
+
     def fetch(self) -> list[str]:
         """Published weights that cannot be had."""
         if self.weights == self.published:
@@ -105,11 +116,23 @@ class PretrainedNetwork(Network):
         return expanded(str(self.weights))
 
     def _load_pretrained(self, network: "torch.nn.Module") -> None:
-        if self.weights is None:
-            return
+        if self.weights is not None:
+            network.features.backbone.load_state_dict(self._fitting(network), strict=False)
+
+    def _fitting(self, network: "torch.nn.Module") -> State:
+        """The weights of a network's backbone.
+
+        Raises:
+            DataError: If they cannot be read, or are another network's.
+        """
+        import torch
+
         state = read_state(self._file) if self._is_file else self._published_state()
         own = network.features.backbone.state_dict()
-        given = self._backbone_state(state)
+        try:
+            given = self._backbone_state(unwrapped(state, own.keys()))
+        except DataError as error:
+            raise DataError(f"weights '{self.weights}' cannot be taken: {error}") from error
         faults = {
             # Files older than batch norm's counters lack them; they start at 0 and change nothing.
             "missing": [k for k in own.keys() - given.keys() if "num_batches_tracked" not in k],
@@ -119,13 +142,17 @@ class PretrainedNetwork(Network):
                 for key in own.keys() & given.keys()
                 if own[key].shape != given[key].shape
             ],
+            "with NaN or infinite numbers": [
+                key for key in given if not torch.isfinite(given[key]).all()
+            ],
         }
         problems = [f"{what}: {_listed(names)}" for what, names in faults.items() if names]
         if problems:
             raise DataError(
-                f"weights '{self.weights}' do not fit {self.title()}: {'; '.join(problems)}"
+                f"weights '{self.weights}' do not fit {self.title()}: {'; '.join(problems)}; give "
+                "a file of this network, or set classifier.weights=null (from scratch)"
             )
-        network.features.backbone.load_state_dict(given, strict=False)
+        return given
 
     def _augmented(self, batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
         import torch
@@ -157,39 +184,6 @@ def rgb_scaling(mean: tuple[float, ...], std: tuple[float, ...]) -> Weights:
         "input_mean": np.array(mean, dtype=np.float32) * 255,
         "input_std": np.array(std, dtype=np.float32) * 255,
     }
-
-
-def read_state(path: Path) -> State:
-    """Arrays by name from a file of weights; no code in it is run.
-
-    Args:
-        path: A ``.safetensors`` file, or a ``.pth`` or ``.pt`` file of a state dict.
-
-    Raises:
-        DataError: If the file is broken, or holds anything but arrays by name.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        if path.suffix == ".safetensors":
-            state = load_file(path)
-        else:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DataError(
-            f"weights {path} hold more than arrays, which could run code, and are not loaded: save "
-            "the state dict alone (torch.save(model.state_dict(), path))"
-        ) from error
-    except (EOFError, OSError, RuntimeError, SafetensorError, ValueError) as error:
-        raise DataError(f"cannot read the weights {path}: {error}") from error
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
-        raise DataError(
-            f"weights {path} must be a state dict, that is arrays by name; save it by "
-            "torch.save(model.state_dict(), path)"
-        )
-    return state
 
 
 def _listed(names: list[str]) -> str:

@@ -211,7 +211,7 @@ class ObservedRadiographs(FolderDataset):
             patients=records.patients[rows],
             metadata={name: column[rows] for name, column in metadata.items()},
             official_test=None if official is None else official[rows],
-            notes=notes | excluded(left_out, NOTED),
+            notes={**notes, **excluded(left_out, NOTED), **decoded.notes},
         )
 
 

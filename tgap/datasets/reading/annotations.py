@@ -1,15 +1,17 @@
 """What is said of each image file: by the folder it lies in, or by a table's rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
-from typing import Any
+from pathlib import PurePosixPath, PureWindowsPath
 
 from tgap.core import DataError
+from tgap.datasets.reading.alike import check_patients, is_missing
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
+from tgap.datasets.reading.layout import is_part, label_level, refuse_kinds
 from tgap.datasets.reading.listing import Listing
-from tgap.datasets.reading.notes import counted, first
+from tgap.datasets.reading.matching import rule_in_words, same_files
+from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table
 
 UNKNOWN = "image"
@@ -26,8 +28,11 @@ class Annotations:
         findings: The findings of each.
         patients: The patient of each; ``None`` = not known.
         metadata: Further columns of text.
+        parts: The part of the source's own split that each belongs to; ``None`` = not known.
         missing: Files that are named but cannot be there, with the reason.
-        notes: Counts of what was left out.
+        hint: The rule by which most of these would be there; may be empty.
+        left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
+            their names.
     """
 
     files: list[str]
@@ -35,8 +40,10 @@ class Annotations:
     findings: list[tuple[str, ...]]
     patients: list[str] | None = None
     metadata: dict[str, list[str]] = field(default_factory=dict)
+    parts: list[str] | None = None
     missing: dict[str, str] = field(default_factory=dict)
-    notes: dict[str, Any] = field(default_factory=dict)
+    hint: str = ""
+    left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,35 +55,66 @@ class Columns:
     findings: str | None
     patient: str | None
 
+    def settings(self) -> dict[str, str]:
+        """Those that there are, by the settings that name them."""
+        named = {
+            "file_column": self.file,
+            "label_column": self.label,
+            "findings_column": self.findings,
+            "patient_column": self.patient,
+        }
+        return {setting: name for setting, name in named.items() if name is not None}
+
     def used(self) -> list[str]:
         """Those that there are; a table's others are metadata."""
-        named = (self.file, self.label, self.findings, self.patient)
-        return [name for name in named if name is not None]
+        return list(self.settings().values())
 
 
-def from_folders(listing: Listing) -> Annotations:
-    """The first folder of a path is the label.
+def from_folders(listing: Listing, level: int | None = None) -> Annotations:
+    """The first folder of a path is the label, or the second, below folders of a split's parts.
+
+    Args:
+        listing: The folder's files.
+        level: Which folder of a path is the label; ``None`` = as ``label_level`` finds it.
 
     Raises:
-        DataError: If an image file is in no folder, or a folder has no image files.
+        DataError: If an image file is in no label's folder, a folder has no image files, or the
+            folders can be understood in several ways.
     """
-    loose = [name for name in listing.files if "/" not in name]
-    if loose:
-        raise DataError(
-            f"{len(loose)} image files are in no label's folder: {first(loose)}; move them into "
-            "one, or name a table of labels by dataset.table"
-        )
-    labels = [name.partition("/")[0] for name in listing.files]
-    empty = sorted(set(listing.folders) - set(labels))
+    _refuse_loose(listing.files, 1)
+    found = label_level(listing.files, level)
+    _refuse_loose(listing.files, found)
+    folders = [name.split("/") for name in listing.files]
+    empty = sorted(set(listing.folders) - {path[0] for path in folders})
     if empty:
         raise DataError(
-            f"no image files in the folder of label {first(empty)}; remove it, or put files "
-            f"there that end with {', '.join(SUFFIXES)}"
+            f"no image files in the folder{' of label' if found == 1 else ''} {first(empty)}; "
+            f"remove it, or put files there that end with {', '.join(SUFFIXES)}"
         )
-    notes = counted(other_files=listing.others)
+    labels = [path[found - 1] for path in folders]
+    if level is None:
+        refuse_kinds(labels)
+    parts = [path[0] for path in folders] if found > 1 else []
+    known = bool(parts) and all(map(is_part, parts))
     return Annotations(
-        list(listing.files), [(label,) for label in labels], [()] * len(labels), notes=notes
+        list(listing.files),
+        [(label,) for label in labels],
+        [()] * len(labels),
+        parts=parts if known else None,
+        left_out={"other_files": listing.others},
     )
+
+
+def _refuse_loose(files: Iterable[str], level: int) -> None:
+    """Refuse images that lie in fewer folders than the label's level."""
+    loose = [name for name in files if name.count("/") < level]
+    if loose:
+        where = "" if level == 1 else f", which is level {level} of the folders"
+        raise DataError(
+            f"{len(loose)} image files are in no label's folder{where}: {first(loose)}; move them "
+            "into one, leave them out by dataset.exclude=[...], or name a table of labels by "
+            "dataset.table"
+        )
 
 
 def without_labels(listing: Listing) -> Annotations:
@@ -88,12 +126,12 @@ def without_labels(listing: Listing) -> Annotations:
     if not listing.files:
         raise DataError(f"there are no image files; they must end with {', '.join(SUFFIXES)}")
     count = len(listing.files)
-    notes = counted(other_files=listing.others)
-    return Annotations(list(listing.files), [(UNKNOWN,)] * count, [()] * count, notes=notes)
+    left_out: dict[str, int | Sequence[str]] = {"other_files": listing.others}
+    return Annotations(list(listing.files), [(UNKNOWN,)] * count, [()] * count, left_out=left_out)
 
 
 def from_table(
-    table: Table, columns: Columns, separator: str, listing: Listing, unlabelled: bool = False
+    table: Table, columns: Columns, separator: str, listing: Listing, named: Sequence[str] = ()
 ) -> Annotations:
     """What a table says of the files of a folder.
 
@@ -104,17 +142,20 @@ def from_table(
         columns: What its columns are.
         separator: Between several names in a cell.
         listing: The folder's files.
-        unlabelled: Whether an image may have no label at all.
+        named: All labels, if they are known: then an image may have none, and a label may read as
+            a missing value.
 
     Raises:
-        DataError: If a column is missing, a file, label or patient is not given, a path could
-            leave the folder, or two rows contradict each other.
+        DataError: If a column is missing, a file, label or patient is not given, a patient is
+            written in several ways, a path could leave the folder, or two rows contradict each
+            other.
     """
-    _check(table, columns, separator, unlabelled)
-    files = _relative(table, columns.file)
+    _check(table, columns, separator, named)
+    files = _located(table, columns.file, listing)
     rows = _distinct(table, files, columns.file)
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
     present = {file: rows[file] for file in sorted(rows) if file not in missing}
+    unlisted = [name for name in listing.files if name not in rows]
 
     def picked(name: str) -> list[str]:
         column = table.columns[name]
@@ -122,50 +163,64 @@ def from_table(
 
     def picked_names(name: str | None) -> list[tuple[str, ...]]:
         cells = [""] * len(present) if name is None else picked(name)
-        return [split_cell(cell, separator) for cell in cells]
+        return [split_cell(cell, separator, named) for cell in cells]
 
+    unknown: list[tuple[str, ...]] = [(UNKNOWN,)] * len(present)
+    labels = unknown if columns.label is None else picked_names(columns.label)
     return Annotations(
         files=list(present),
-        labels=[(UNKNOWN,)] * len(present)
-        if columns.label is None
-        else picked_names(columns.label),
+        labels=labels,
         findings=picked_names(columns.findings),
         patients=None if columns.patient is None else picked(columns.patient),
         metadata={name: picked(name) for name in table.columns if name not in columns.used()},
         missing=missing,
-        notes=counted(
-            duplicate_rows=[file for row, file in enumerate(files) if rows[file] != row],
-            unlisted=[name for name in listing.files if name not in rows],
-        ),
+        hint=rule_in_words(list(missing), unlisted),
+        left_out={
+            "duplicate_rows": [file for row, file in enumerate(files) if rows[file] != row],
+            "unlisted": unlisted,
+            "without_label": sum(not row for row in labels),
+        },
     )
 
 
-def _check(table: Table, columns: Columns, separator: str, unlabelled: bool) -> None:
-    for name in columns.used():
-        table.require(name)
+def _check(table: Table, columns: Columns, separator: str, named: Sequence[str]) -> None:
+    for setting, name in columns.settings().items():
+        table.require(name, setting)
     if "file" in table.columns and "file" not in columns.used():
         raise DataError(
             f"table {table.name} has a column 'file' beside the file column '{columns.file}'; "
             "rename it, for the metadata's 'file' is the image's path"
         )
     blank = "must not be empty: fill it in, or remove the rows"
-    for given in filter(None, (columns.file, columns.patient)):
-        table.refuse(given, lambda cell: not cell, blank)
-    if columns.label is not None and not unlabelled:
+    table.refuse(columns.file, lambda cell: not cell, blank)
+    if columns.patient is not None:
+        table.refuse(columns.patient, is_missing, blank)
+        places = [f"line {line}" for line in table.lines]
+        check_patients(columns.patient, table.columns[columns.patient], places)
+    if columns.label is not None and not named:
         blank += ", or, if an image may have no label, name all labels by dataset.labels"
         table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
 
 
-def _relative(table: Table, name: str) -> list[str]:
-    """Paths in their plain form, none of which can leave the folder."""
-    paths = [PurePosixPath(cell) for cell in table.columns[name]]
-    outside = [str(path) for path in paths if path.is_absolute() or ".." in path.parts]
+def _located(table: Table, name: str, listing: Listing) -> list[str]:
+    """The file that each row means, as it is called in the folder, or the name that no file has."""
+    paths = [PurePosixPath(cell).as_posix() for cell in table.columns[name]]
+    found = same_files(paths, listing.files)
+    files = [found.get(path, path) for path in paths]
+    outside = [file for file in files if _leaves(file) and file not in listing.files]
     if outside:
+        hint = rule_in_words([file.replace("\\", "/") for file in outside], listing.files)
         raise DataError(
             f"table {table.name} names files by absolute paths or with '..': {first(outside)}; "
-            "paths must be relative to dataset.path and stay in it"
+            "paths must be relative to dataset.path and stay in it" + (f"; {hint}" if hint else "")
         )
-    return [path.as_posix() for path in paths]
+    return files
+
+
+def _leaves(path: str) -> bool:
+    """Whether a path is absolute, or could lead out of the folder."""
+    windows = PureWindowsPath(path)
+    return bool(windows.drive or windows.root or ".." in windows.parts)
 
 
 def _distinct(table: Table, files: Sequence[str], file_column: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """What a folder's names or a table's cells say of each image, as arrays."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,16 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, nearest
+from tgap.datasets.reading import alike
 from tgap.datasets.reading.notes import first
 
 
-def split_cell(cell: str, separator: str) -> tuple[str, ...]:
-    """The names in a cell.
+def split_cell(cell: str, separator: str, named: Sequence[str] = ()) -> tuple[str, ...]:
+    """The names in a cell, missing values left out unless they are ``named``.
 
-    >>> split_cell("Mass| Edema |", "|")
+    >>> split_cell("Mass| Edema |nan|", "|")
     ('Mass', 'Edema')
+    >>> split_cell("None", "|", ["None", "Polyp"])
+    ('None',)
     """
-    return tuple(part for text in cell.split(separator) if (part := text.strip()))
+    parts = (part.strip() for part in cell.split(separator))
+    return tuple(part for part in parts if part in named or not alike.is_missing(part))
 
 
 def found_names(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -31,7 +36,8 @@ def label_names(
 
     Args:
         rows: The labels of each image.
-        allowed: The labels that may occur; empty = any.
+        allowed: The labels that may occur; empty = any that are told apart by more than case,
+            blanks, hyphens, or the form of a number, and do not read as a missing value.
         fewest: How many labels must have images; 1 where they are not known.
 
     Raises:
@@ -40,16 +46,35 @@ def label_names(
     names = found_names(rows)
     unknown = [name for name in names if allowed and name not in allowed]
     if unknown:
-        counts = [f"'{name}' ({sum(name in row for row in rows)} images)" for name in unknown]
+        told = [f"'{name}' ({sum(name in row for row in rows)} images)" for name in unknown]
         raise DataError(
-            f"labels that are not in the list dataset.labels: {first(counts)}"
+            f"labels that are not in the list dataset.labels: {first(told)}"
             f"{nearest(unknown[0], allowed)}"
         )
     if len(names) < fewest:
         raise DataError(
             f"at least two labels must have images, got {', '.join(map(repr, names)) or 'none'}"
         )
+    counts = Counter(name for row in rows for name in set(row))
+    if not allowed:
+        alike.refuse_names(
+            counts,
+            "labels",
+            ", or, if that is what they are called, name all labels by dataset.labels=[...]",
+        )
+    alike.warn_of_minus_one(counts)
     return tuple(allowed) or names
+
+
+def finding_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """All findings, sorted.
+
+    Raises:
+        DataError: If some are written in several ways.
+    """
+    names = found_names(rows)
+    alike.refuse_names(Counter(name for row in rows for name in set(row)), "findings", "")
+    return names
 
 
 def membership(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Bools:
@@ -66,18 +91,18 @@ def membership(rows: Sequence[Sequence[str]], names: Sequence[str]) -> Bools:
 
 
 def metadata_column(cells: Sequence[str]) -> NDArray[Any]:
-    """Cells as float64, empty ones NaN, if every other one is a number; else as text.
+    """Cells as float64, missing ones NaN, if every other one is a number; else as text.
 
-    >>> metadata_column(["58", "", "6e1"])
-    array([58., nan, 60.])
+    >>> metadata_column(["58", "", "6e1", "N/A"])
+    array([58., nan, 60., nan])
     >>> metadata_column(["58", "0_1"])
     array(['58', '0_1'], dtype='<U3')
     """
-    texts = [cell.strip() for cell in cells]
-    filled = [text for text in texts if text]
+    texts = alike.filled(cells)
+    there = [text for text in texts if text]
     try:
         # Python's own spelling of 1000 as 1_000 is no number in a table
-        if not filled or any("_" in text for text in filled):
+        if not there or any("_" in text for text in there):
             raise ValueError
         return np.array([float(text) if text else np.nan for text in texts])
     except ValueError:

@@ -1,38 +1,30 @@
 """Image files to arrays of one size: decoded in parallel, bad files told by name and reason."""
 
-import io
-import itertools
 import os
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, Indices, NewImages
 from tgap.core.progress import progress
 from tgap.core.types import Resumable
 from tgap.datasets.base import in_memory
-from tgap.datasets.reading.dicom import is_dicom, read_dicom
+from tgap.datasets.reading.depth import check_depth, chosen_window
 from tgap.datasets.reading.notes import refuse_or_warn
+from tgap.datasets.reading.pixels import read_image
+from tgap.datasets.reading.threads import in_threads
+from tgap.datasets.reading.window import FULL, Window
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-"""What Pillow reads; DICOM is read through pydicom."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
-MAX_PIXELS = 100_000_000
-"""A header that promises more is taken for a decompression bomb."""
 COLORS = ("grey", "rgb")
 FITS = ("crop", "squash", "pad")
 BAD_FILES = ("error", "exclude")
-_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
-_EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _COPY_BLOCK = 1024
 FLUSHED = 1024
 """So many images are decoded before they are marked as done, for a process that may be killed."""
@@ -46,19 +38,29 @@ class Decoded:
         images: ``(M, size, size, C)`` uint8.
         kept: ``(M,)`` positions of the sources that could be read, rising.
         bad: Reason by name of those that could not.
+        notes: What else is worth knowing.
     """
 
     images: Images
     kept: Indices
     bad: Mapping[str, str]
+    notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def decode(source: Path | bytes, size: int, color: str = "grey", fit: str = "crop") -> Images:
+def decode(
+    source: Path | bytes,
+    size: int,
+    color: str = "grey",
+    fit: str = "crop",
+    window: Window | None = None,
+) -> Images:
     """Decode one image and bring it to ``(size, size)``.
 
-    The picture alone counts, not how it is stored: 16-bit values are scaled linearly
-    (65535 -> 255) and rounded, palettes are resolved, what alpha leaves open is black, the EXIF
-    orientation is applied, and grey is ITU-R 601-2 luma. Only then is the image resampled, with
+    The picture alone counts, not how it is stored: palettes are resolved, what alpha leaves open
+    is black, the EXIF orientation is applied, and grey is ITU-R 601-2 luma. Grey of 16 bits is
+    scaled linearly (65535 -> 255) and rounded, or from the window's ends to 0 and 255; of colours
+    of 16 bits the upper 8 are taken. The first image of an MPO (the .jpg of phones and drones) is
+    the picture, as is a TIFF's only page that is no preview. Then the image is resampled, with
     Pillow's bicubic filter, whose support grows with the reduction, so that it does not alias
     (Parmar et al., On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022).
     An image of the right size is not resampled. How the values of DICOM files become brightness
@@ -71,16 +73,19 @@ def decode(source: Path | bytes, size: int, color: str = "grey", fit: str = "cro
         color: ``grey`` or ``rgb``.
         fit: ``crop`` takes the central square, ``squash`` stretches the image to a square, and
             ``pad`` adds black on the two shorter sides.
+        window: Values that become black and white, of images with more than 8 bits, which may be
+            floating point or 32-bit whole numbers then; of others too, if it says so. ``None``:
+            what the format can hold.
 
     Returns:
         ``(size, size, C)`` uint8, C = 1 or 3.
 
     Raises:
         DataError: With the reason alone, if it is no image of these formats, is truncated or
-            otherwise broken, has several frames, more than ``MAX_PIXELS`` pixels, or pixels of
-            another kind (floating point, beyond 16 bits).
+            otherwise broken, has several frames, more than 100 million pixels, or pixels of
+            another kind (without a window: floating point, beyond 16 bits).
     """
-    image = _fitted(_read(source, "L" if color == "grey" else "RGB"), size, fit)
+    image = _fitted(read_image(source, "L" if color == "grey" else "RGB", window), size, fit)
     return np.asarray(image).reshape(size, size, -1)
 
 
@@ -93,13 +98,14 @@ def decode_all(
     new_images: NewImages = in_memory,
     bad_files: str = "error",
     workers: int | None = None,
+    window: str = FULL,
 ) -> Decoded:
     """Decode many images, in as many threads as there are cores.
 
-    Threads suffice because Pillow frees Python's lock while it decodes and resamples. Few sources
-    are looked at ahead of their turn, so a sequence that reads them when asked may be larger than
-    memory. If ``new_images`` is ``Resumable``, rows that an interrupted process filled are left as
-    they are.
+    Few sources are looked at ahead of their turn, so a sequence that reads them when asked may be
+    larger than memory. If ``new_images`` is ``Resumable``, rows that an interrupted process filled
+    are left as they are. Afterwards it is seen that their values have not been lost
+    (``tgap.datasets.reading.depth.check_depth``).
 
     Args:
         sources: N files, or files' contents; at least one.
@@ -111,13 +117,18 @@ def decode_all(
             files are excluded.
         bad_files: ``error`` or ``exclude``.
         workers: Threads; all cores by default.
+        window: ``full``, ``data`` or ``LOW:HIGH``; see
+            ``tgap.datasets.reading.depth.chosen_window``.
 
     Returns:
         The images, in the order of ``sources``.
 
     Raises:
-        DataError: If files are bad and ``bad_files`` is ``error``, or none can be read.
+        DataError: If files are bad and ``bad_files`` is ``error``, none can be read, or the
+            images are black or flat for want of a window.
     """
+    workers = workers or os.cpu_count() or 1
+    values = chosen_window(window, sources, workers)
     images = new_images((len(sources), size, size, 1 if color == "grey" else 3))
     filled = np.zeros(len(sources), dtype=np.bool_)
     if isinstance(new_images, Resumable):
@@ -125,18 +136,18 @@ def decode_all(
 
     def put(row: int, source: Path | bytes) -> str | None:
         try:
-            images[row] = decode(source, size, color, fit)
+            images[row] = decode(source, size, color, fit, values)
         except DataError as error:
             return str(error)
         return None
 
-    bad = _put_all(put, sources, images, filled, workers or os.cpu_count() or 1)
-    if not bad:
-        return Decoded(images, np.arange(len(sources), dtype=np.int64), {})
+    bad = _put_all(put, sources, images, filled, workers)
     reasons = {names[row]: reason for row, reason in bad.items()}
     refuse_or_warn(reasons, len(sources), bad_files)
     kept = np.delete(np.arange(len(sources), dtype=np.int64), list(bad))
-    return Decoded(copied(images, kept, new_images), kept, reasons)
+    if bad:
+        images = copied(images, kept, new_images)
+    return Decoded(images, kept, reasons, check_depth(images, sources, kept, window, values))
 
 
 def _put_all(
@@ -150,9 +161,9 @@ def _put_all(
     bad: dict[int, str] = {}
     good: list[int] = []
     rows = np.flatnonzero(~filled).tolist()
-    with ThreadPoolExecutor(workers) as pool, progress("decoding", len(sources)) as advance:
-        jobs = (pool.submit(put, row, sources[row]) for row in rows)
-        for row, reason in zip(rows, _in_order(jobs, 4 * workers), strict=True):
+    calls = ((row, sources[row]) for row in rows)
+    with progress("decoding", len(sources)) as advance:
+        for row, reason in zip(rows, in_threads(put, calls, workers), strict=True):
             if reason:
                 bad[row] = reason
             else:
@@ -161,14 +172,6 @@ def _put_all(
                 _mark(filled, good, images)
             advance(row + 1)
     return bad
-
-
-def _in_order(jobs: Iterator[Future[str | None]], ahead: int) -> Iterator[str | None]:
-    """Results of jobs, so many of which are begun before their turn: sources may be large."""
-    waiting = deque(itertools.islice(jobs, ahead))
-    while waiting:
-        yield waiting.popleft().result()
-        waiting.extend(itertools.islice(jobs, 1))
 
 
 def _mark(filled: Bools, rows: list[int], images: Images) -> None:
@@ -193,86 +196,6 @@ def copy_rows(images: Images, rows: Indices, to: Images) -> None:
     for start in range(0, len(rows), _COPY_BLOCK):
         block = slice(start, start + _COPY_BLOCK)
         to[block] = images[rows[block]]
-
-
-def _read(source: Path | bytes, mode: str) -> "Image":
-    """An image in mode ``L`` or ``RGB``, upright."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with _opened(source) as file:
-            if is_dicom(file):
-                return _converted(Image.fromarray(read_dicom(file, MAX_PIXELS)), mode)
-            with Image.open(file, formats=FORMATS) as image:
-                _check_header(image)
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-                return _converted(image, mode)
-    except (DataError, MemoryError):
-        raise
-    except UnidentifiedImageError:
-        raise DataError(f"its content is none of {', '.join(FORMATS)}, DICOM") from None
-    except OSError as error:
-        raise DataError(error.strerror or str(error)) from error
-    except Exception as error:  # whatever the parsers run into in a broken file
-        raise DataError(str(error) or type(error).__name__) from error
-
-
-def _opened(source: Path | bytes) -> BinaryIO:
-    return io.BytesIO(source) if isinstance(source, bytes) else source.open("rb")
-
-
-def _check_header(image: "Image") -> None:
-    """What can be told without decoding."""
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise DataError(
-            f"{width} x {height} pixels are more than {MAX_PIXELS:,}: a decompression bomb?"
-        )
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        raise DataError(f"it has {frames} frames; only single images are read")
-    if image.mode not in _EIGHT_BIT + _SIXTEEN_BIT:
-        raise DataError(f"pixels of mode {image.mode} are not read; 8 and 16 bit are")
-    if image.format == "TIFF" and image.mode in _SIXTEEN_BIT:
-        _check_tiff(image)
-
-
-def _check_tiff(image: Any) -> None:
-    """Refuse what Pillow reads as if it were plain 16 bit: it would come out dark or inverted."""
-    photometric, bits = image.tag_v2.get(262), image.tag_v2.get(258, (1,))
-    if photometric != 1 or max(bits) < 16:
-        raise DataError(
-            f"a TIFF of {max(bits)} bits with photometric interpretation {photometric} is not "
-            "read; save it as 16 bit, black is zero"
-        )
-
-
-def _converted(image: "Image", mode: str) -> "Image":
-    from PIL import Image
-
-    if image.mode in _SIXTEEN_BIT:
-        image = Image.fromarray(_eight_bit(image))
-    elif image.has_transparency_data:
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, image.convert("RGBA"))
-    if image.mode in ("P", "PA", "CMYK", "YCbCr"):
-        image = image.convert("RGB")
-    return image if image.mode == mode else image.convert(mode)
-
-
-def _eight_bit(image: "Image") -> NDArray[np.uint8]:
-    """16 bit to 8 bit, 65535 -> 255, rounded: ``257 v`` gives ``v``."""
-    values = np.asarray(image).astype(np.int64)
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError(
-            f"values from {values.min()} to {values.max()} are beyond 16 bit (0 to 65535)"
-        )
-    eight = ((values + 128) // 257).astype(np.uint8)
-    transparent = image.info.get("transparency")
-    if transparent is not None:
-        eight[values == transparent] = 0
-    return eight
 
 
 def _fitted(image: "Image", size: int, fit: str) -> "Image":

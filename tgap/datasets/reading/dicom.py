@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import DataError
+from tgap.datasets.reading.window import Stored, Window
 
 Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
@@ -30,7 +31,7 @@ def is_dicom(file: BinaryIO) -> bool:
     return head[128:] == b"DICM"
 
 
-def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
+def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) -> NDArray[np.uint8]:
     """Decode one DICOM image as a viewer shows it first.
 
     Grey values go through the steps of PS3.4, N.2 (sections below are of PS3.3):
@@ -40,7 +41,9 @@ def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
     3. Values of interest: the first VOI LUT, or the first window of ``WindowCenter`` and
        ``WindowWidth`` by its ``VOILUTFunction`` (``LINEAR``, ``LINEAR_EXACT`` or ``SIGMOID``;
        C.11.2). Without any of these it is the identity: black and white are the least and the
-       greatest value that step 2 can give, whatever values the image has.
+       greatest value that step 2 can give, whatever values the image has; or, if a window is
+       handed in, its ends. One that a person named goes before what the file says. Images of 8
+       bits have a scale of their own, so a window may leave them aside (``Window.eight_bit``).
     4. ``MONOCHROME1`` is inverted: its least value is white (C.7.6.3.1.2). ``PresentationLUTShape``
        says the same once more (C.8.11.3), so it does not count.
     5. Scaled to 0 to 255 and rounded.
@@ -54,6 +57,7 @@ def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
     Args:
         file: A file's content, at its start.
         max_pixels: The most pixels that are decoded.
+        window: Of values after step 2, such as Hounsfield units.
 
     Returns:
         ``(H, W)`` or ``(H, W, 3)`` uint8.
@@ -63,20 +67,65 @@ def read_dicom(file: BinaryIO, max_pixels: int) -> NDArray[np.uint8]:
             no pixels, several frames, other colours or depths, a window of no width, a
             compression for which pydicom has no decoder installed.
     """
+    dataset, stored = _decoded(file, max_pixels)
+    if dataset.PhotometricInterpretation in _COLOUR:
+        return window.levels(stored) if window and window.eight_bit else stored.astype(np.uint8)
+    # There are fewer values than pixels, so each is worked out once
+    low, high = _stored_range(dataset)
+    curve = _brightness(dataset, np.arange(low, high + 1.0), window)
+    return curve[stored.astype(np.int32) - low]
+
+
+def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) -> Stored | None:
+    """The values of one DICOM image after step 2 of ``read_dicom``, and their grey levels.
+
+    Returns:
+        ``None`` for an image with a window or VOI LUT of its own.
+
+    Raises:
+        DataError: As ``read_dicom``.
+    """
+    dataset, stored = _decoded(file, max_pixels)
+    if dataset.PhotometricInterpretation in _COLOUR:
+        return Stored(stored, stored, deep=False)
+    if _has_window(dataset):
+        return None
+    low, high = _stored_range(dataset)
+    rows = stored[~_padding(dataset, stored)].astype(np.int32) - low
+    every = np.arange(low, high + 1.0)
+    values, levels = _modality(dataset, every)[0], _brightness(dataset, every, window)
+    return Stored(values[rows], levels[rows], deep=dataset.BitsStored > 8)
+
+
+def _decoded(file: BinaryIO, max_pixels: int) -> tuple[Any, NDArray[Any]]:
+    """A file's header and its stored values, whose number of bits is as it says."""
     dataset = _pydicom().dcmread(file)
     _check_header(dataset, max_pixels)
     _check_syntax(dataset)
     stored = np.asarray(dataset.pixel_array)
-    if dataset.PhotometricInterpretation in _COLOUR:
-        return stored.astype(np.uint8)
-    low, high = _stored_range(dataset)
-    if stored.min() < low or stored.max() > high:
-        raise DataError(
-            f"values from {stored.min()} to {stored.max()} are beyond its {dataset.BitsStored} bits"
-        )
-    # There are fewer values than pixels, so each is worked out once
-    curve = _brightness(dataset, np.arange(low, high + 1.0))
-    return curve[stored.astype(np.int32) - low]
+    if dataset.PhotometricInterpretation in _GREY:
+        low, high = _stored_range(dataset)
+        if stored.min() < low or stored.max() > high:
+            raise DataError(
+                f"values from {stored.min()} to {stored.max()} are beyond its "
+                f"{dataset.BitsStored} bits"
+            )
+    return dataset, stored
+
+
+def _has_window(dataset: Any) -> bool:
+    ends = (_number(dataset, "WindowCenter"), _number(dataset, "WindowWidth"))
+    return bool(dataset.get("VOILUTSequence")) or None not in ends
+
+
+def _padding(dataset: Any, stored: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which values stand for no measurement (C.7.5.1.1.2)."""
+    first = _number(dataset, "PixelPaddingValue")
+    if first is None:
+        return np.zeros(stored.shape, np.bool_)
+    last = _number(dataset, "PixelPaddingRangeLimit")
+    low, high = sorted((first, first if last is None else last))
+    return (stored >= low) & (stored <= high)
 
 
 def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
@@ -107,9 +156,12 @@ def _check_header(dataset: Any, max_pixels: int) -> None:
         raise DataError(
             f"{width} x {height} pixels are more than {max_pixels:,}: a decompression bomb?"
         )
-    frames = int(dataset.get("NumberOfFrames") or 1)
-    if frames > 1:
-        raise DataError(f"it has {frames} frames; only single images are read")
+    frames = str(dataset.get("NumberOfFrames") or 1)
+    if not frames.isdecimal() or int(frames) > 1:
+        raise DataError(
+            f"it has {frames} frames; only single images are read: save each frame as a file of "
+            "its own"
+        )
     colours = dataset.PhotometricInterpretation
     if colours not in _GREY + _COLOUR:
         raise DataError(
@@ -143,9 +195,14 @@ def _stored_range(dataset: Any) -> tuple[int, int]:
     return (-count // 2, count // 2 - 1) if dataset.PixelRepresentation == 1 else (0, count - 1)
 
 
-def _brightness(dataset: Any, stored: Numbers) -> NDArray[np.uint8]:
+def _brightness(dataset: Any, stored: Numbers, window: Window | None) -> NDArray[np.uint8]:
     """Steps 2 to 5 of ``read_dicom`` for all values that can be stored, rising."""
-    shown = _values_of_interest(dataset, *_modality(dataset, stored))
+    values, low, high = _modality(dataset, stored)
+    concerned = window is not None and (window.eight_bit or dataset.BitsStored > 8)
+    if window is not None and concerned and (window.given or not _has_window(dataset)):
+        shown = np.clip((values - window.low) / (window.high - window.low), 0, 1) - 0.5
+    else:
+        shown = _values_of_interest(dataset, values, low, high)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         shown = -shown
     return np.rint(255 * (shown + 0.5)).astype(np.uint8)

@@ -13,8 +13,10 @@ from tgap.core.files import expanded
 from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.matching import rule_in_words
 from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.resized import ResizedDataset
+from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
 
 
 @dataclass(kw_only=True)
@@ -29,9 +31,13 @@ class FolderDataset(ResizedDataset):
         "what to do about files that are missing or cannot be used",
         choices=decoding.BAD_FILES,
     )
+    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
+        return window_problems(self.window) + self._path_problems()
+
+    def _path_problems(self) -> list[str]:
         if not self.path:
             return [f"path must name {self._what}, got ''"]
         folder = expanded(self.path)
@@ -56,7 +62,12 @@ class FolderDataset(ResizedDataset):
         Raises:
             DataError: If the folder or one of these cannot be read.
         """
-        return super().identity() | {"files": list_images(self._root).digest()}
+        identity = keyed(super().identity())
+        return identity | {"files": list_images(self._root).digest()}
+
+    def remedy(self) -> str:
+        """By the window."""
+        return remedy(self.window)
 
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
@@ -100,7 +111,12 @@ class FolderDataset(ResizedDataset):
             for name, path in zip(names, paths, strict=True)
             if path is None
         }
-        refuse_or_warn(missing, len(names), self.bad_files)
+        hint = ""
+        if missing:
+            used = {path for path in paths if path is not None}
+            others = [file for file in list_images(self._root).files if file not in used]
+            hint = rule_in_words(list(missing), others)
+        refuse_or_warn(missing, len(names), self.bad_files, hint)
         there = [(row, path) for row, path in enumerate(paths) if path is not None]
         rows = np.array([row for row, _ in there], dtype=np.int64)
         decoded = decoding.decode_all(
@@ -111,6 +127,7 @@ class FolderDataset(ResizedDataset):
             fit,
             new_images,
             self.bad_files,
+            window=self.window,
         )
         kinds = {"missing": list(missing), "unreadable": list(decoded.bad)}
         return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds

@@ -1,25 +1,38 @@
 """The image files below a folder, none outside it."""
 
+import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tgap.core import DataError
+from tgap.datasets.reading.alike import is_legible
 from tgap.datasets.reading.decoding import SUFFIXES
+from tgap.datasets.reading.dicom import is_dicom
+from tgap.datasets.reading.notes import first
+
+LITTER = "__MACOSX @eaDir $RECYCLE.BIN lost+found Thumbs.db ehthumbs.db desktop.ini Icon\r".split(
+    " "
+)
+"""What systems leave in folders, beside hidden files: copies and thumbnails, no images of ours."""
+_MAYBE_DICOM = re.compile(r"[^.]+|.*\.(\d+|ima|dc3|dic|acr)", re.IGNORECASE)
+"""Names of DICOM files without the usual suffix: as scanners and archives write them (``IM000001``,
+``1.2.840.113619.2.5``, ``x.IMA``). Such files alone are opened, to see what they are."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies below a folder, hidden files and folders aside.
+    """What lies below a folder, hidden files and folders and ``LITTER`` aside.
 
     Args:
         files: Size in bytes and time of change in ns of each image file, by its path relative to
             the folder, sorted.
         folders: Names of the folders directly below, sorted.
-        others: Paths of the files that are no images by the end of their name, sorted.
+        others: Paths of the files that are no images, sorted.
     """
 
     files: dict[str, tuple[int, int]]
@@ -39,8 +52,8 @@ def list_images(root: Path) -> Listing:
     """List the image files below a folder, which itself may be a link.
 
     Raises:
-        DataError: If the folder is missing or unreadable, or holds a link that leads out of it,
-            to a folder or nowhere.
+        DataError: If the folder is missing or unreadable, holds a link that leads out of it, to a
+            folder or nowhere, or names that cannot be written down.
     """
     files: dict[str, tuple[int, int]] = {}
     folders: list[str] = []
@@ -52,14 +65,44 @@ def list_images(root: Path) -> Listing:
             if entry.is_dir():
                 if "/" not in name:
                     folders.append(name)
-            elif entry.is_file() and name.lower().endswith(SUFFIXES):
+            elif entry.is_file() and _is_image(entry):
                 status = entry.stat()
                 files[name] = (status.st_size, status.st_mtime_ns)
             else:
                 others.append(name)
     except OSError as error:
         raise DataError(f"cannot read folder {root}: {error}") from error
+    _refuse_illegible(root, [*folders, *files, *others])
     return Listing(dict(sorted(files.items())), tuple(sorted(folders)), tuple(sorted(others)))
+
+
+def _refuse_illegible(root: Path, names: list[str]) -> None:
+    """Refuse names that tables and pictures cannot show."""
+    # joined, as 100,000 names are looked at each time a folder is listed
+    wrong = [] if is_legible("".join(names)) else [name for name in names if not is_legible(name)]
+    if wrong:
+        raise DataError(
+            f"{root} holds {len(wrong)} names that are no UTF-8 text or have control characters: "
+            f"{first(list(map(ascii, wrong)))}; rename them (names in Latin-1, say of an old "
+            "archive, all at once: convmv -r -f latin1 -t utf8 --notest FOLDER)"
+        )
+
+
+def _is_image(entry: "os.DirEntry[str]") -> bool:
+    """By the end of its name; or a DICOM file by its content, a folder's index aside."""
+    if entry.name.lower().endswith(SUFFIXES):
+        return True
+    if not _MAYBE_DICOM.fullmatch(entry.name) or entry.name == "DICOMDIR":
+        return False
+    status = entry.stat()
+    return _holds_dicom(entry.path, status.st_size, status.st_mtime_ns)
+
+
+@functools.cache
+def _holds_dicom(path: str, size: int, mtime_ns: int) -> bool:
+    """Whether a file is DICOM; opened once per process while it stays as it is."""
+    with open(path, "rb") as file:
+        return is_dicom(file)
 
 
 def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
@@ -70,7 +113,7 @@ def _entries(root: Path) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
         prefix = waiting.pop()
         with os.scandir(f"{real}/{prefix}") as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name in LITTER:
                     continue
                 name = prefix + entry.name
                 if entry.is_symlink():

@@ -15,9 +15,11 @@ NOTED = 100
 WORDS = {
     "duplicate_rows": "rows of the table that repeat another one are left out",
     "unlisted": "image files are left out, as no table names them where they lie",
-    "other_files": "files that are no images by their names are left out",
+    "other_files": "files that are no images by their names are left out (PNG, JPEG, BMP, TIFF, "
+    "WEBP and DICOM are read: convert others, such as HEIC, GIF or NIfTI)",
     "ages_above_120": "ages above 120 years are taken for unknown",
     "other_views": "images of other views than frontal ones are left out",
+    "without_label": "images have none of the labels in dataset.labels, and count against each",
     "unlabelled": "images of studies without observations are left out",
     "uncertain": "images with uncertain observations are left out",
     "contradictory": "images with both 'No Finding' and a pathology are left out",
@@ -68,13 +70,14 @@ def excluded(files: Mapping[str, Sequence[str]], most: int | None = None) -> dic
     return notes if kinds else {}
 
 
-def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str) -> None:
+def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, hint: str = "") -> None:
     """Apply the policy for bad files.
 
     Args:
         bad: Reason by name.
         total: How many files there are, the bad ones included.
         bad_files: ``error`` or ``exclude``.
+        hint: What would mend most of them; may be empty.
 
     Raises:
         DataError: If the policy is ``error``, or no file is left; it names the first files.
@@ -84,6 +87,8 @@ def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str) -> None:
     lines = [f"  - {name}: {reason}" for name, reason in list(bad.items())[:TOLD]]
     if len(bad) > TOLD:
         lines.append(f"  - and {len(bad) - TOLD} more")
+    if hint:
+        lines.append(hint)
     text = "\n".join([f"{len(bad)} of {total} image files cannot be used:", *lines])
     if len(bad) == total:
         raise DataError(f"{text}\nno image is left")

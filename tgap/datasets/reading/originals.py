@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgap.datasets.reading.decoding import FORMATS
 from tgap.datasets.reading.dicom import dicom_header, is_dicom
+from tgap.datasets.reading.pixels import FORMATS
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+_BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I": 32, "F": 32}
+"""Of Pillow's modes that have not 8."""
 _ORIENTATION = 0x0112
 _ON_THEIR_SIDE = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
@@ -58,6 +60,5 @@ def _of_picture(image: "Image") -> Header:
     oriented = image.format != "PNG" or "exif" in image.info
     if oriented and image.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE:
         width, height = height, width
-    bits = 1 if image.mode == "1" else 16 if image.mode.startswith("I") else 8
-    colour = "grey" if image.mode[0] in "1IL" else "colour"
-    return Header(width, height, f"{image.format}, {bits} bit, {colour}")
+    colour = "grey" if image.mode[0] in "1LIF" else "colour"
+    return Header(width, height, f"{image.format}, {_BITS.get(image.mode, 8)} bit, {colour}")

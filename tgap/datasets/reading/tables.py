@@ -1,21 +1,28 @@
-"""Tables with named columns: CSV, plain or compressed by gzip, and JSONL."""
+"""Tables with named columns: CSV, as people's programs write it, plain or gzip, and JSONL."""
 
 import csv
 import gzip
+import itertools
 import json
 import operator
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 from tgap.core import DataError, nearest
 from tgap.datasets.reading.listing import check_link
 from tgap.datasets.reading.notes import first
 
-SUFFIXES = (".csv", ".jsonl")
+SUFFIXES = (".csv", ".tsv", ".jsonl")
+BETWEEN = (",", ";", "\t")
+"""What may stand between a CSV's cells: where the comma is the decimal point, it is another."""
+_SAVE = (
+    "save it as CSV: in Excel as 'CSV UTF-8', in pandas by read_excel(...).to_csv(..., index=False)"
+)
 
 
 @dataclass(frozen=True)
@@ -36,15 +43,21 @@ class Table:
     def __len__(self) -> int:
         return len(self.lines)
 
-    def require(self, name: str) -> None:
-        """Check that there is a column.
+    def take(self, rows: Sequence[int]) -> "Table":
+        """Some rows."""
+        columns = {name: [cells[row] for row in rows] for name, cells in self.columns.items()}
+        return Table(self.name, columns, [self.lines[row] for row in rows])
+
+    def require(self, name: str, setting: str) -> None:
+        """Check that there is a column, which a setting of the dataset names.
 
         Raises:
             DataError: If there is none of that name; the nearest one is told.
         """
         if name not in self.columns:
             raise DataError(
-                f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}"
+                f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}; "
+                f"dataset.{setting} names it"
             )
 
     def refuse(self, name: str, wrong: Callable[[str], Any], what: str) -> None:
@@ -96,10 +109,20 @@ def read_table(path: Path, separator: str = "|") -> Table:
         DataError: If the file is missing, of another kind or empty, no UTF-8, or has a line that
             cannot be read; the line is told.
     """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise DataError(f"table {path} must end with {' or '.join(SUFFIXES)}")
-    return read_csv(path) if suffix == ".csv" else _read_jsonl(path, separator)
+    if problem := wrong_suffix(path.name):
+        raise DataError(f"table {path} {problem}")
+    return _read_jsonl(path, separator) if path.suffix.lower() == ".jsonl" else read_csv(path)
+
+
+def wrong_suffix(name: str) -> str:
+    """What is wrong with a table by the end of its name; empty if it can be read.
+
+    >>> wrong_suffix("labels.CSV")
+    ''
+    """
+    if name.lower().endswith(SUFFIXES):
+        return ""
+    return f"must end with {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}; {_SAVE}"
 
 
 def read_csv(
@@ -108,7 +131,9 @@ def read_csv(
     """Read a CSV, or some columns of it.
 
     Args:
-        path: UTF-8, commas, a header line; compressed by gzip if it ends with ``.gz``.
+        path: UTF-8 or UTF-16, with commas, semicolons or tabs, and a header line; compressed by
+            gzip if it ends with ``.gz``. Of columns without a name, empty ones and a first one of
+            whole numbers (pandas' index) are left out, and so are empty lines.
         names: The columns that are kept; all if empty.
         aliases: Names of columns by what they are called in other editions of the table.
 
@@ -119,8 +144,7 @@ def read_csv(
         DataError: If the file cannot be read, columns are missing (the nearest ones are told) or
             there twice, a line has another number of cells than the header, or there are no rows.
     """
-    opened = gzip.open if path.suffix == ".gz" else open
-    with _reading(path), opened(path, "rt", encoding="utf-8-sig", newline="") as file:
+    with _opened(path) as file:
         return csv_table(file, path, names, aliases)
 
 
@@ -134,22 +158,21 @@ def csv_table(
 
     Not pandas: it takes a line that was cut off for one whose last cells are empty.
     """
-    reader = csv.reader(lines, strict=True)
+    between, lines = _between(lines)
+    reader = csv.reader(lines, strict=True, delimiter=between)
     numbers, picked = [], []
     try:
-        rows = (row for row in reader if row)
-        header = [name.strip() for name in next(rows, [])]
-        header = [(aliases or {}).get(name, name) for name in header]
+        rows = (row for row in reader if any(map(str.strip, row)))
+        header = _header(next(rows, []), aliases or {})
         width = max((number for number, name in enumerate(header, 1) if name), default=0)
-        names = names or header[:width]
         positions = _positions(path, header[:width], names)
         pick = operator.itemgetter(*positions, positions[0])  # of one alone it is no tuple
         for row in rows:
             if len(row) != width and (len(row) < width or any(row[width:])):
                 raise DataError(
                     f"table {path}, line {reader.line_num}: {len(row)} cells, but the header has "
-                    f"{width} columns; quote a cell that holds a comma, or, if the file is cut "
-                    "off, copy it again"
+                    f"{width} columns; quote a cell that holds {between!r}, or, if the file is "
+                    "cut off, copy it again"
                 )
             numbers.append(reader.line_num)
             picked.append(pick(row))
@@ -157,26 +180,77 @@ def csv_table(
         raise DataError(f"table {path}, line {reader.line_num}: {error}") from error
     if not picked:
         raise DataError(f"table {path} has no rows")
-    columns = zip(names, zip(*picked, strict=True), strict=False)
-    return Table(path.name, {name: [*map(str.strip, cells)] for name, cells in columns}, numbers)
+    columns = {}
+    for position, cells in zip(positions, zip(*picked, strict=True), strict=False):
+        stripped = [*map(str.strip, cells)]
+        if header[position]:
+            columns[header[position]] = stripped
+        elif any(stripped) and not (position == 0 and all(map(str.isdecimal, stripped))):
+            raise DataError(
+                f"table {path}: column {position + 1} has no name; write one into the header, or "
+                "remove the column (pandas: to_csv(..., index=False))"
+            )
+    return Table(path.name, columns, numbers)
+
+
+def _between(lines: Iterable[str]) -> tuple[str, Iterator[str]]:
+    """What stands between cells, as the first line tells, and all lines.
+
+    It is what occurs most often there outside quotes. ``sep=;`` is Excel's own word for it.
+    """
+    lines = iter(lines)
+    blank: list[str] = []
+    head = next(lines, "")
+    while head and not head.strip():
+        blank.append(head)
+        head = next(lines, "")
+    head = re.sub("^(\ufeff|ï»¿)+", "", head)  # marks of a byte order, read as text
+    told = re.fullmatch(r"sep=(.)\s*", head)
+    if told is not None:
+        return told[1], itertools.chain([*blank, "\n"], lines)
+    bare = re.sub('"[^"]*"', "", head)
+    return max(BETWEEN, key=bare.count), itertools.chain([*blank, head], lines)
+
+
+def _header(cells: Sequence[str], aliases: Mapping[str, str]) -> list[str]:
+    """The columns' names; ``""`` for those without, which pandas calls ``Unnamed: 0``."""
+    names = [cell.strip() for cell in cells]
+    names = ["" if re.fullmatch(r"Unnamed: \d+", name) else name for name in names]
+    return [aliases.get(name, name) for name in names]
 
 
 def _positions(path: Path, header: Sequence[str], names: Sequence[str]) -> list[int]:
-    """Where the wanted columns stand."""
+    """Where the wanted columns stand; without names all do, those without a name too."""
     if not header:
         raise DataError(f"table {path} is empty")
-    if "" in names:
-        raise DataError(f"table {path}: column {header.index('') + 1} has no name")
     problems = [
-        f"two columns named '{name}'"
+        f"two columns named '{name}' (rename one)"
         if name in header
         else f"no column '{name}'{nearest(name, header)}"
-        for name in dict.fromkeys(names)
+        for name in dict.fromkeys(names or filter(None, header))
         if header.count(name) != 1
     ]
     if problems:
         raise DataError(f"table {path} has {'; '.join(problems)}")
-    return [header.index(name) for name in names]
+    return [header.index(name) for name in names] or list(range(len(header)))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """A text file, perhaps compressed by gzip, in UTF-8 or, as Excel can write it, in UTF-16."""
+    with _reading(path):
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rb") as raw:
+            head = raw.read(4)
+        if head in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0"):
+            raise DataError(f"table {path} is a workbook, whatever its name; {_SAVE}")
+        encoding = "utf-8-sig"
+        if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            encoding = "utf-16"
+        elif b"\0" in head[:2]:
+            encoding = "utf-16-be" if head[:1] == b"\0" else "utf-16-le"
+        with opened(path, "rt", encoding=encoding, newline="") as file:
+            yield cast(TextIO, file)
 
 
 @contextmanager
@@ -187,11 +261,14 @@ def _reading(path: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot read table {path}: {reason}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"table {path} is not UTF-8 text: {error}; save it as UTF-8") from error
+        raise DataError(
+            f"table {path} is not UTF-8 text: {error}; save it as UTF-8 (in Excel as 'CSV UTF-8', "
+            "in pandas by read_csv(..., encoding='cp1252').to_csv(..., index=False))"
+        ) from error
 
 
 def _read_jsonl(path: Path, separator: str) -> Table:
-    with _reading(path), path.open(encoding="utf-8-sig") as file:
+    with _opened(path) as file:
         rows = {
             number: _object(line, f"table {path}, line {number}", separator)
             for number, line in enumerate(file, 1)

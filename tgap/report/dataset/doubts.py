@@ -1,9 +1,7 @@
 """What looks wrong in a dataset, each in a sentence with its remedy."""
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
@@ -12,18 +10,25 @@ from tgap.report.dataset.pixels import Levels
 FEW_IMAGES = 20
 """A label with fewer images on a side is told of."""
 FEW_LEVELS = 32
-"""Images of fewer different levels are told of, and sets that use no more of the range."""
+"""Images of fewer different levels are told of."""
 UNLIKE_FILES, UNLIKE_LABELS = 4.0, 1.5
 """Sizes are told of that differ by this factor, among files and between labels' medians."""
+NOTED = ("few_levels", "dim", "one_picture", "flat")
+"""Notes of the reading that are doubts."""
 NAMED = 3
 """Files that a sentence names."""
 
 
 class Doubt(NamedTuple):
-    """What may be wrong, and what to do about it."""
+    """What may be wrong, what to do about it, and the first cases."""
 
     what: str
-    remedy: str
+    remedy: str = ""
+    where: str = ""
+
+    def __str__(self) -> str:
+        where = f": {self.where}" if self.where else ""
+        return f"{self.what}{where}. {self.remedy}".rstrip()
 
 
 def doubts(counts: Description) -> list[Doubt]:
@@ -32,7 +37,7 @@ def doubts(counts: Description) -> list[Doubt]:
         *_overlaps(counts),
         *_copies(counts),
         *_small_labels(counts),
-        *_levels(counts.levels),
+        *_levels(counts.levels, counts.notes),
         *(_files(counts.files, counts) if counts.files else []),
     ]
 
@@ -63,7 +68,7 @@ def _overlaps(counts: Description) -> Iterator[Doubt]:
     ):
         where = [f"{count:,} on {sides}" for sides, count in shared.items() if count]
         if where:
-            yield Doubt(f"{sum(shared.values()):,} {what}: {'; '.join(where)}", remedy)
+            yield Doubt(f"{sum(shared.values()):,} {what}", remedy, "; ".join(where))
 
 
 def _copies(counts: Description) -> Iterator[Doubt]:
@@ -71,15 +76,16 @@ def _copies(counts: Description) -> Iterator[Doubt]:
     if copies.disputed:
         pairs = [f"{a} ({of_a}) = {b} ({of_b})" for a, of_a, b, of_b in copies.disputed_pairs]
         yield Doubt(
-            f"{copies.disputed:,} images equal another one that has other labels: "
-            f"{first(pairs, copies.disputed)}",
+            f"{copies.disputed:,} images equal another one that has other labels",
             "One of the labels is wrong, or both hold: correct them, or remove both images.",
+            first(pairs, copies.disputed),
         )
     if copies.copies > copies.disputed:
         pairs = [f"{a} = {b}" for a, b in copies.pairs]
         yield Doubt(
-            f"{copies.copies:,} images are exact copies of another: {first(pairs, copies.copies)}",
+            f"{copies.copies:,} images are exact copies of another",
             "They count more than once: remove them.",
+            first(pairs, copies.copies),
         )
 
 
@@ -91,30 +97,29 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
             few.append(f"{label} ({', '.join(small)})")
     if few:
         yield Doubt(
-            f"labels with fewer than {FEW_IMAGES} images on a side: {first(few, len(few))}",
-            "So few say little: add images, join or leave out labels, or divide otherwise "
-            "(pool_size, train_size, test_size).",
+            f"{'1 label has' if len(few) == 1 else f'{len(few)} labels have'} fewer than "
+            f"{FEW_IMAGES} images on a side",
+            "So few say little: add images, or join or leave out labels.",
+            first(few, len(few)),
         )
 
 
-def _levels(levels: Levels) -> Iterator[Doubt]:
-    of = f"of {levels.looked_at:,} images"
-    if levels.empty:
-        yield Doubt(
-            f"{levels.empty:,} {of} are near-empty, one grey level nearly everywhere: "
-            f"{first(levels.empty_named, levels.empty)}",
-            "Look at them on the contact sheet; remove them if they show nothing.",
+def _levels(levels: Levels, notes: Mapping[str, Any]) -> Iterator[Doubt]:
+    """By what was seen when files were read, and of all images afterwards."""
+    yield from (Doubt(notes[name]) for name in NOTED[:3] if name in notes)
+    if levels.empty or "flat" in notes:
+        nearly = (
+            f"{levels.empty:,} of {levels.looked_at:,} images are near-empty, one grey level "
+            "nearly everywhere"
         )
-    used = np.flatnonzero(levels.counts["all"])
-    low, high = int(used.min()), int(used.max())
-    if high - low < 256 // 4:
         yield Doubt(
-            f"all pixels lie between the levels {low} and {high} of 0 to 255",
-            "The files' values may not fill their type, as 12 bits in 16 do not: rescale them.",
+            notes.get("flat", nearly),
+            "Look at them, and remove them if they show nothing.",
+            first(levels.empty_named, levels.empty),
         )
-    elif levels.used < FEW_LEVELS:
+    if levels.used < FEW_LEVELS and not notes.keys() & {"few_levels", "dim"}:
         yield Doubt(
-            f"half of the images have {levels.used:g} different grey levels or fewer, of 256",
+            f"Half of the images have {levels.used:g} different grey levels or fewer, of 256",
             "Drawings are so; of photographs, values or compression lost the rest: look at the "
             "originals.",
         )
@@ -124,10 +129,10 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
     side, of = counts.shape[0], f"of {files.looked_at - files.unread:,} files"
     if files.enlarged:
         yield Doubt(
-            f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels: "
-            f"{first(files.enlarged_named, files.enlarged)}",
+            f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels",
             "The images look soft, and so will synthetic ones: take larger files, or a smaller "
             "dataset.size.",
+            first(files.enlarged_named, files.enlarged),
         )
     if files.misfits:
         loss = f"lose more than {CUT:.0%} of their pixels to the square in the middle"
@@ -136,7 +141,7 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             loss = f"are stretched by more than {1 / (1 - CUT) - 1:.0%} to a square"
             remedy = "They keep their proportions with dataset.fit=crop or dataset.fit=pad."
         yield Doubt(
-            f"{files.misfits:,} {of} {loss}: {first(files.misfits_named, files.misfits)}", remedy
+            f"{files.misfits:,} {of} {loss}", remedy, first(files.misfits_named, files.misfits)
         )
     yield from _unlike(files)
 
@@ -146,13 +151,13 @@ def _unlike(files: Files) -> Iterator[Doubt]:
     small, large = min(files.sides.items(), key=_side), max(files.sides.items(), key=_side)
     if large[1] > UNLIKE_LABELS * small[1]:
         yield Doubt(
-            f"files of label {small[0]} have {small[1]:g} pixels on the shorter side, those of "
+            f"Files of label {small[0]} have {small[1]:g} pixels on the shorter side, those of "
             f"label {large[0]} {large[1]:g} (medians)",
             "Sharpness may tell a classifier the label: take files of the same size for all.",
         )
     elif files.shortest[1] > UNLIKE_FILES * files.shortest[0]:
         yield Doubt(
-            f"the files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
+            f"The files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
             "pixels",
             "Some images are sharper than others; leave out the smallest ones if that matters.",
         )

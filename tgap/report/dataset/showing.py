@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tgap.report.dataset.describing import SIDES, Description
-from tgap.report.dataset.doubts import Doubt
+from tgap.report.dataset.doubts import NOTED, Doubt
 from tgap.report.dataset.files import Files
-from tgap.report.dataset.pixels import LOOKED_AT, Levels
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +18,8 @@ MOST_ROWS = 30
 """Rows of a table; the page has all."""
 MOST_LABELS = 12
 """Labels whose levels and files are shown."""
+MOST_COLUMNS = 6
+"""Columns of numbers whose ranges are shown."""
 BARS, PLAIN_BARS = "▁▂▃▄▅▆▇█", "_.-:=+*#"
 """Heights of a histogram, and what stands for them where there is ASCII only."""
 BINS = 32
@@ -27,16 +28,16 @@ NOTHING = "nothing looks doubtful: no patient and no image stands on two sides"
 
 def show_description(counts: Description, doubts: Sequence[Doubt], console: "Console") -> None:
     """Print what looks wrong, counts by side, grey levels, files and what was left out."""
-    _say(console, _doubtful(doubts))
-    _say(console, [_size(counts), ""])
+    show_lines(_doubtful(doubts), console)
+    show_lines([size_told(counts), ""], console)
     console.print(_counts_table(counts), soft_wrap=False)
     console.print()
-    console.print(_levels_table(counts.levels, plain=console.options.ascii_only), soft_wrap=False)
+    console.print(_levels_table(counts, plain=console.options.ascii_only), soft_wrap=False)
     console.print()
-    _say(console, _details(counts))
+    show_lines(_details(counts), console)
 
 
-def _say(console: "Console", lines: Iterable[str]) -> None:
+def show_lines(lines: Iterable[str], console: "Console") -> None:
     """Print sentences; between words they go on in the next line, unless one line is one thing."""
     for line in lines:
         text = line if console.soft_wrap else _wrapped(line, console.width)
@@ -54,11 +55,12 @@ def _doubtful(doubts: Sequence[Doubt]) -> Iterator[str]:
         yield f"Look at this first ({len(doubts)}):"
     else:
         yield NOTHING
-    yield from (f"- {doubt.what}. {doubt.remedy}" for doubt in doubts)
+    yield from (f"- {doubt}" for doubt in doubts)
     yield ""
 
 
-def _size(counts: Description) -> str:
+def size_told(counts: Description) -> str:
+    """How many images and patients there are, and how large images are."""
     height, width, channels = counts.shape
     return (
         f"{counts.images:,} images of {height} x {width}, "
@@ -73,29 +75,34 @@ def _details(counts: Description) -> Iterator[str]:
         more = ", ..." if counts.labels[label]["all"] > len(files) else ""
         yield f"label {label}: {', '.join(files)}{more}"
     if counts.files is not None:
-        yield from files_told(counts.files)
-    for name, column in counts.metadata.items():
-        if "median" in column:
-            yield (
-                f"{name}: {column['min']:g} to {column['max']:g}, median {column['median']:g}, "
-                f"unknown for {column['unknown']:,}"
-            )
-    for name, note in counts.notes.items():
-        yield f"{name.replace('_', ' ')}: {note_told(note)}"
+        yield from _files_told(counts.files, counts.images)
+    ranges = {name: column for name, column in counts.metadata.items() if "median" in column}
+    for name, column in list(ranges.items())[:MOST_COLUMNS]:
+        yield f"{name}: {column_told(column)}"
+    if len(ranges) > MOST_COLUMNS:
+        yield f"and {len(ranges) - MOST_COLUMNS} more columns of numbers (see --html)"
+    yield from (f"{name}: {note}" for name, note in notes_told(counts.notes))
 
 
-def files_told(files: Files) -> Iterator[str]:
-    """Kinds and sizes of files, in sentences."""
+def column_told(column: Mapping[str, Any]) -> str:
+    """The range of a column of numbers."""
+    return (
+        f"{column['min']:g} to {column['max']:g}, median {column['median']:g}, "
+        f"unknown for {column['unknown']:,}"
+    )
+
+
+def _files_told(files: Files, images: int) -> Iterator[str]:
     kinds = "; ".join(f"{count:,} {kind}" for kind, count in files.kinds.items())
-    yield f"files{_sampled(files.looked_at)}: {kinds}"
+    yield f"files{_sampled(files.looked_at, images)}: {kinds}"
     spans = [_span(span) for span in (files.widths, files.heights)]
     yield (
         f"their sizes: width {spans[0]}, height {spans[1]}, width by height {_span(files.ratios)}"
     )
 
 
-def _sampled(looked_at: int) -> str:
-    return f" (a sample of {looked_at:,})" if looked_at == LOOKED_AT else ""
+def _sampled(looked_at: int, images: int) -> str:
+    return f" (a sample of {looked_at:,})" if looked_at < images else ""
 
 
 def _span(span: Sequence[float]) -> str:
@@ -105,11 +112,7 @@ def _span(span: Sequence[float]) -> str:
 
 def _counts_table(counts: Description) -> "Table":
     table = _table("images", *("all", *SIDES))
-    totals = {"all": counts.images} | {side: counts.sides[side]["images"] for side in SIDES}
-    patients = {"all": counts.patients} | {side: counts.sides[side]["patients"] for side in SIDES}
-    table.add_row("all", *(f"{total:,}" for total in totals.values()))
-    table.add_row("patients", *(f"{count:,}" for count in patients.values()))
-    rows = list(count_rows(counts, totals))
+    rows = [*count_rows(counts), *metadata_rows(counts)]
     for name, cells in rows[:MOST_ROWS]:
         table.add_row(name, *cells)
     if len(rows) > MOST_ROWS:
@@ -117,29 +120,47 @@ def _counts_table(counts: Description) -> "Table":
     return table
 
 
-def count_rows(counts: Description, totals: Mapping[str, int]) -> Iterator[tuple[str, list[str]]]:
-    """Images by side, of each label, finding and metadata value; patients by label."""
+def count_rows(counts: Description) -> Iterator[tuple[str, list[str]]]:
+    """Images and patients by side, of each label and finding too."""
+    totals = _totals(counts)
+    patients = {"all": counts.patients} | {side: counts.sides[side]["patients"] for side in SIDES}
+    yield "all", _numbers(totals)
+    yield "patients", _numbers(patients)
     for name, by_side in counts.labels.items():
         yield f"label {name}", _shares(by_side, totals)
         if counts.patients < counts.images:
-            yield "  its patients", [f"{n:,}" for n in counts.label_patients[name].values()]
+            yield "  its patients", _numbers(counts.label_patients[name])
     for name, by_side in counts.findings.items():
         yield f"finding {name}", _shares(by_side, totals)
+
+
+def metadata_rows(counts: Description) -> Iterator[tuple[str, list[str]]]:
+    """Images by side, of each value of columns with few values."""
     for name, column in counts.metadata.items():
         for value, content in column.items():
             if isinstance(content, Mapping):
-                yield f"{name} {value}", _shares(content, totals)
+                yield f"{name} {value or '(empty)'}", _shares(content, _totals(counts))
+
+
+def _totals(counts: Description) -> dict[str, int]:
+    return {"all": counts.images} | {side: counts.sides[side]["images"] for side in SIDES}
+
+
+def _numbers(by_side: Mapping[str, int]) -> list[str]:
+    return [f"{n:,}" for n in by_side.values()]
 
 
 def _shares(by_side: Mapping[str, int], totals: Mapping[str, int]) -> list[str]:
     return [f"{n:,} ({n / max(1, totals[side]):.1%})" for side, n in by_side.items()]
 
 
-def _levels_table(levels: Levels, *, plain: bool) -> "Table":
-    table = _table(f"grey levels{_sampled(levels.looked_at)}", "0 to 255", "mean", "median")
-    for name, counts in list(levels.counts.items())[: 1 + MOST_LABELS]:
-        mean, median = centre(counts)
-        table.add_row(name, bars(counts, plain=plain), f"{mean:.0f}", f"{median}")
+def _levels_table(counts: Description, *, plain: bool) -> "Table":
+    levels = counts.levels
+    sampled = _sampled(levels.looked_at, counts.images)
+    table = _table(f"grey levels{sampled}", "0 to 255", "mean", "median")
+    for name, of_levels in list(levels.counts.items())[: 1 + MOST_LABELS]:
+        mean, median = centre(of_levels)
+        table.add_row(name, bars(of_levels, plain=plain), f"{mean:.0f}", f"{median}")
     return table
 
 
@@ -173,10 +194,17 @@ def _table(first_column: str, *columns: str) -> "Table":
     return table
 
 
-def note_told(note: Any) -> str:
+def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Notes of the reading in words, without those that are doubts."""
+    for name, note in notes.items():
+        if name not in NOTED:
+            yield name.replace("_", " "), _note(note)
+
+
+def _note(note: Any) -> str:
     """A note of the reading, the first of long lists."""
     if isinstance(note, Mapping):
-        return "; ".join(f"{name} {note_told(value)}" for name, value in note.items())
+        return "; ".join(f"{name} {_note(value)}" for name, value in note.items())
     if isinstance(note, list):
         return f"{len(note):,} ({', '.join(map(str, note[:5]))}{', ...' if len(note) > 5 else ''})"
     return f"{note:,}" if isinstance(note, int) else str(note)

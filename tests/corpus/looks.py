@@ -1,0 +1,70 @@
+"""Files that are read as they should be, of which a person would want to know something first."""
+
+from pathlib import Path
+
+import numpy as np
+
+from tests.corpus.case import Case
+from tests.corpus.making import grey, put, put_folders
+
+
+def _twice(root: Path) -> None:
+    """One cat under two names, and another one among the dogs."""
+    put_folders(root)
+    put(root / "cat" / "again.png", grey(0, 3))
+    put(root / "dog" / "cat.png", grey(0, 7))
+
+
+def _small_and_wide(root: Path) -> None:
+    """Cats of 20 pixels, dogs twice as wide as high."""
+    for number in range(30):
+        put(root / "cat" / f"{number}.png", grey(0, number, 20))
+        put(root / "dog" / f"{number}.png", grey(1, number, 80)[:40])
+
+
+def _empty(root: Path) -> None:
+    put_folders(root)
+    put(root / "dog" / "empty.png", np.full((32, 32), 200, np.uint8))
+
+
+def _hostile(root: Path) -> None:
+    put_folders(root, ("[red]cat", "<b>dog<b>"))
+
+
+WORDS = ("dataset=image_folder", "dataset.domain=pet")
+CASES = (
+    Case(
+        name="pictures that are there twice",
+        make=_twice,
+        words=WORDS,
+        tells=(
+            r"^Look at this first",
+            r"1 images equal another .*other labels: dog/cat.png \(dog\) = cat/7.png \(cat\)",
+            r"2 images are exact copies of another: cat/again.png = cat/3.png, dog/cat.png = ",
+        ),
+    ),
+    Case(
+        name="small and wide files",
+        make=_small_and_wide,
+        words=WORDS,
+        tells=(
+            r"30 of 60 files are enlarged more than 1.5 times to 32 pixels: cat/0.png",
+            r"30 of 60 files lose more than 25% .*: dog/0.png.*dataset.fit=pad",
+            r"Files of label cat have 20 pixels on the shorter side, those of label dog 40",
+            r"files: 60 PNG, 8 bit, grey",
+            r"width 20 to 80 \(median 50\), height 20 to 40",
+        ),
+    ),
+    Case(
+        name="a picture of one grey level",
+        make=_empty,
+        words=WORDS,
+        tells=(r"- 1 of 61 images .*flat.*: dog/empty.png[.] Look at them",),
+    ),
+    Case(
+        name="labels that look like markup",
+        make=_hostile,
+        words=WORDS,
+        tells=(r"label \[red\]cat +30", r"label <b>dog<b> +30"),
+    ),
+)

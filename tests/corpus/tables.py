@@ -1,0 +1,237 @@
+"""How people's tables name files, labels and patients."""
+
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from tests.corpus.case import Case
+from tests.corpus.folders import counts
+from tests.corpus.making import put_folders, put_table
+from tgap.core import ImageSet
+
+WORDS = ("dataset=image_folder", "dataset.domain=x", "dataset.table=labels.csv")
+PATIENTS = (*WORDS, "dataset.patient_column=patient")
+COUNT = 10
+FILES = [f"{label}/{number}.png" for label in ("cat", "dog") for number in range(COUNT)]
+
+
+def put_named(
+    root: Path,
+    name: Callable[[str], str] = str,
+    label: Callable[[int, str], str] = lambda row, file: file[:3],
+    head: str = "file,label",
+    rest: Sequence[str] = (),
+) -> None:
+    """Twenty images and a table that names them.
+
+    Args:
+        root: Folder.
+        name: What the table calls a file.
+        label: The label's cell of a row.
+        head: The header line.
+        rest: What stands behind the label in each row, the rows' cells being repeated.
+    """
+    put_folders(root, count=COUNT)
+    tails = [f",{rest[row % len(rest)]}" if rest else "" for row in range(len(FILES))]
+    rows = [f"{name(file)},{label(row, file)}{tails[row]}" for row, file in enumerate(FILES)]
+    put_table(root, [head, *rows])
+
+
+def _accents(root: Path) -> None:
+    """Files as a Mac names them, a table as everybody else does."""
+    put_folders(root, [unicodedata.normalize("NFD", name) for name in ("grün", "rot")], COUNT)
+    put_table(
+        root, ["file,label", *(f"{x}/{n}.png,{x}" for x in ("grün", "rot") for n in range(COUNT))]
+    )
+
+
+def _semicolons(root: Path) -> None:
+    put_folders(root, count=COUNT)
+    rows = ["file;label;age;", *(f"{file};{file[:3]};60;" for file in FILES)]
+    (root / "labels.csv").write_text("\r\n".join(rows), encoding="utf-16")
+
+
+def _excel(root: Path) -> None:
+    put_folders(root, count=COUNT)
+    (root / "labels.xlsx").write_bytes(b"PK\x03\x04")
+
+
+def ten_patients(data: ImageSet) -> None:
+    assert len(np.unique(data.patients)) == 10
+
+
+def _no_label(data: ImageSet) -> None:
+    assert data.label_counts() == {"cat": 10, "dog": 8}
+    assert int((~data.labels.any(axis=1)).sum()) == 2
+
+
+def _each(cells: Iterable[str]) -> Callable[[int, str], str]:
+    """Labels by row: those given for the first rows, the folder's for the others."""
+    given = dict(enumerate(cells))
+    return lambda row, file: given.get(row, file[:3])
+
+
+def _metadata(data: ImageSet) -> None:
+    assert np.isnan(data.metadata["age"]).sum() == 10
+    assert set(data.metadata["view"]) == {"PA", "pa"}
+    assert set(data.metadata["site"]) == {"", "B"}
+
+
+ALIKE = [cell for n in range(5) for cell in (f"{n}", f"{n}.0", f"0{n}", f"{n}")]
+TWICE = [f"p{n}" for n in range(10)]
+
+CASES = (
+    Case(
+        name="patients of whom a tool has made numbers",
+        make=partial(put_named, head="file,label,patient", rest=ALIKE),
+        words=PATIENTS,
+        refused=True,
+        tells=(
+            r"'patient' writes the same patient in several ways: '0' on line 2 and '0.0' on line 3 "
+            r"and '00' on line 4",
+            r"pandas: read_csv\(..., dtype=\{'patient': str\}\)",
+        ),
+    ),
+    Case(
+        name="patients that are all numbers with a point",
+        make=partial(put_named, head="file,label,patient", rest=[f"{n}.0" for n in range(10)]),
+        words=PATIENTS,
+        read=ten_patients,
+    ),
+    Case(
+        name="patients that a spreadsheet has rounded",
+        make=partial(put_named, head="file,label,patient", rest=["1.23457E+12", "7"]),
+        words=PATIENTS,
+        refused=True,
+        tells=("a spreadsheet has rounded.*'1.23457E\\+12' on line 2; take the column from its",),
+    ),
+    Case(
+        name="patients that differ in case",
+        make=partial(put_named, head="file,label,patient", rest=[*TWICE[:9], "P8"]),
+        words=PATIENTS,
+        tells=("count as different ones: 'p8' on line 10 and 'P8' on line 11",),
+        read=ten_patients,
+    ),
+    Case(
+        name="patients that are not known",
+        make=partial(put_named, head="file,label,patient", rest=["p1", "NaN", "p2", "None"]),
+        words=PATIENTS,
+        refused=True,
+        tells=("'patient' must not be empty.*got 'NaN' on line 3, 'None' on line 5",),
+    ),
+    Case(
+        name="labels that are numbers in two forms",
+        make=partial(put_named, label=lambda row, file: "0 0.0 1 1.0".split()[row % 4]),
+        words=WORDS,
+        refused=True,
+        tells=(r"'0' \(5 images\) and '0.0' \(5 images\), '1' \(5 images\) and '1.0'",),
+    ),
+    Case(
+        name="labels with blanks around and hyphens between",
+        make=partial(put_named, label=_each(["  cat ", "no_finding", "No Finding", "no-finding"])),
+        words=WORDS,
+        refused=True,
+        tells=("'no_finding' .* and 'No Finding' .* and 'no-finding' ",),
+    ),
+    Case(
+        name="labels that are missing",
+        make=partial(put_named, label=_each(["nan", "N/A", "?", "-"])),
+        words=WORDS,
+        refused=True,
+        tells=(
+            "'label' must not be empty.*got 'nan' on line 2, 'N/A' on line 3, '\\?' on line 4",
+            "if an image may have no label, name all labels by dataset.labels",
+        ),
+    ),
+    Case(
+        name="labels that are missing where labels are named",
+        make=partial(put_named, label=lambda row, file: ["NaN", "", file[:3]][min(19 - row, 2)]),
+        words=(*WORDS, "dataset.labels=[cat,dog]"),
+        tells=("2 images have none of the labels in dataset.labels", "without label: 2"),
+        read=_no_label,
+    ),
+    Case(
+        name="a label that is called None",
+        make=partial(put_named, label=lambda row, file: "None" if row < COUNT else "Polyp"),
+        words=(*WORDS, "dataset.labels=['None',Polyp]"),
+        read=counts(**{"None": 10, "Polyp": 10}),
+    ),
+    Case(
+        name="a label on every image",
+        make=partial(put_named, label=lambda row, file: f"{file[:3]}|photo"),
+        words=WORDS,
+        refused=True,
+        tells=("label 'photo' is on 20 of 20 images, so nothing is to be told from it",),
+    ),
+    Case(
+        name="a label of two images",
+        make=partial(put_named, label=_each(["bird", "bird"])),
+        words=WORDS,
+        refused=True,
+        tells=("label 'bird' is on 2 of 20 images.*take at least 3 images of it, or leave the",),
+    ),
+    Case(
+        name="findings written in two ways",
+        make=partial(put_named, head="file,label,found", rest=["Edema", "edema", "None"]),
+        words=(*WORDS, "dataset.findings_column=found"),
+        refused=True,
+        tells=(r"findings that are written in several ways.*'Edema' \(7 images\) and 'edema'",),
+    ),
+    Case(
+        name="columns of categories and missing values",
+        make=partial(put_named, head="file,label,age,view,site", rest=["60,PA,NULL", "n/a,pa,B"]),
+        words=WORDS,
+        tells=("column 'view' holds values that are written in several ways.*: 'PA', 'pa'",),
+        read=_metadata,
+    ),
+    Case(
+        name="Excel's export in UTF-16 with semicolons",
+        make=_semicolons,
+        words=WORDS,
+        tells=("age 60 +20",),
+        read=counts(cat=10, dog=10),
+    ),
+    Case(
+        name="a workbook",
+        make=_excel,
+        words=(*WORDS[:2], "dataset.table=labels.xlsx"),
+        refused=True,
+        tells=("must end with .csv, .tsv or .jsonl; save it as CSV: in Excel as 'CSV UTF-8'",),
+    ),
+    Case(
+        name="pandas' index",
+        make=partial(
+            put_named, name=lambda file: f"{FILES.index(file)},{file}", head=",file,label"
+        ),
+        words=WORDS,
+        read=counts(cat=10, dog=10),
+    ),
+    Case(name="accents in two forms", make=_accents, words=WORDS, read=counts(grün=10, rot=10)),
+    Case(
+        name="paths as Windows writes them",
+        make=partial(put_named, name=lambda file: ".\\" + file.replace("/", "\\")),
+        words=WORDS,
+        read=counts(cat=10, dog=10),
+    ),
+    *(
+        Case(
+            name=f"files named {how}",
+            make=partial(put_named, name=name),
+            words=WORDS,
+            refused=True,
+            tells=(f"20 of 20 would be found {rule}",),
+        )
+        for how, name, rule in (
+            ("without suffix", lambda file: file[:-4], "with the file's suffix behind it, such as"),
+            ("with another suffix", lambda file: file[:-3] + "dcm", "with the file's suffix in pl"),
+            ("with the suffix in other case", lambda file: file[:-3] + "PNG", "with the suffix in"),
+            ("in other case", str.title, "in other case, such as 'Cat/0.Png' -> 'cat/0.png'"),
+            ("below another folder", lambda file: f"d/e/{file}", "without the first 2 folders, su"),
+            ("as elsewhere", lambda file: f"/d/e/{file}", "without the first 3 folders, such as '"),
+            ("as elsewhere on Windows", lambda file: f"C:\\d\\{file}", "without the first 2 fold"),
+        )
+    ),
+)

@@ -1,0 +1,223 @@
+"""What the folders between the given one and its images are: labels, parts of a split, masks."""
+
+import fnmatch
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+
+from tgap.core import DataError
+from tgap.core.words import word
+from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.notes import first
+
+_WHAT = r"([ _.-]?(set|data|images?|imgs?|split))?"
+_PART = re.compile(rf"(train|training|val|valid|validate|validation|dev|test|testing){_WHAT}")
+_TEST = re.compile(rf"(test|testing){_WHAT}")
+_IMAGES = re.compile(r"images?|imgs?|pictures?|photos?|pngs?|jpe?gs?|dicoms?")
+_BESIDE = "mask|annotation|annot|segmentation|seg|label|ground[ _-]?truth|gt|contour|overlay"
+_BESIDE = f"(?:{_BESIDE}|heatmap|roi|thumb|thumbnail|preview)s?"
+_MASKS = re.compile(rf"(?:.*[^a-z])?{_BESIDE}(?:[^a-z].*)?")
+_MASK_OF = re.compile(rf"(.*[^ _.-])([ _.-]+{_BESIDE})(?:[ _.-]?\d+)?", re.IGNORECASE)
+
+
+def is_part(folder: str) -> bool:
+    """Whether a folder is named as a part of a split.
+
+    >>> [name for name in ("train", "Test_set", "val", "trainer", "testis") if is_part(name)]
+    ['train', 'Test_set', 'val']
+    """
+    return _PART.fullmatch(folder.lower()) is not None
+
+
+def is_test(folder: str) -> bool:
+    """Whether a folder is named as the test part of a split."""
+    return _TEST.fullmatch(folder.lower()) is not None
+
+
+def label_level(files: Iterable[str], asked: int | None) -> int:
+    """Which folder of a path is the label, 1 being the first.
+
+    Args:
+        files: Paths of the images.
+        asked: The level, if somebody has said it: then nothing is looked at.
+
+    Returns:
+        It, or 1, or 2 if the first folders are parts of a split.
+
+    Raises:
+        DataError: If it can be understood in several ways; each is told with its setting.
+    """
+    if asked is not None:
+        return asked
+    tops: dict[str, Counter[str]] = {}
+    for file in files:
+        top, _, rest = file.partition("/")
+        tops.setdefault(top, Counter())[rest.partition("/")[0] if "/" in rest else ""] += 1
+    parts = [top for top in tops if is_part(top)]
+    if parts:
+        return _level_of_parts(tops, parts)
+    _refuse_nested(tops)
+    _refuse_ambiguous(tops)
+    return 1
+
+
+def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> int:
+    """The level if some folders are named as parts of a split."""
+    others = [top for top in tops if top not in parts]
+    flat = [part for part in parts if tops[part][""]]
+    names = [set(tops[part]) for part in parts]
+    if others:
+        if len(parts) < 2 or flat or not set.intersection(*names):
+            return 1
+        raise DataError(
+            f"the folders {', '.join(parts)} are named as parts of a split, and hold folders of "
+            f"the same names ({_names(names[0])}), but beside them lies {first(others)}; move that "
+            f"elsewhere, or leave it out by dataset.exclude=[...]; {_AS_LABELS}"
+        )
+    if not flat:
+        return 2
+    direct = ", ".join(f"{part} ({tops[part]['']} images)" for part in flat)
+    remedy = f"leave {'it' if len(flat) == 1 else 'them'} out by dataset.exclude=[{','.join(flat)}]"
+    if len(flat) == len(parts):
+        remedy = "name a table of labels by dataset.table, or set dataset.labelled=false"
+    raise DataError(
+        f"folders that are named as parts of a split hold images in no label's folder: {direct}; "
+        f"{remedy}; {_AS_LABELS}"
+    )
+
+
+_AS_LABELS = "if these names are labels: dataset.label_level=1"
+
+
+def _refuse_nested(tops: Mapping[str, Counter[str]]) -> None:
+    """Refuse a folder that holds folders named as the labels beside it."""
+    for top, below in tops.items():
+        inner = set(below) - {""}
+        if len(tops) > 2 and inner and not below[""] and inner <= set(tops) - {top}:
+            raise DataError(
+                f"the folder {top} is no label as it seems, for it holds folders of the same names "
+                f"as the labels beside it ({_names(inner)}); leave it out by "
+                f"dataset.exclude=[{top}], or, if it is one: dataset.label_level=1"
+            )
+
+
+def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
+    """Refuse folders of the same names in all first folders, which may be the labels."""
+    names = [set(below) for below in tops.values()]
+    if len(tops) == 1 and len(names[0]) > 1 and "" not in names[0]:
+        (top,) = tops
+        raise DataError(
+            f"the only folder is {top}, and the folders in it are {_names(names[0])}; if these are "
+            f"the labels, let dataset.path end with /{top}"
+        )
+    shared, all_names = set.intersection(*names), set.union(*names)
+    if len(tops) < 2 or "" in all_names or len(all_names) < 2 or 2 * len(shared) < len(all_names):
+        return
+    raise DataError(
+        f"the folders {_names(tops)} hold folders of the same names ({_names(shared)}), so either "
+        f"may be the labels; for {_names(tops)}: dataset.label_level=1; for {_names(all_names)}: "
+        "dataset.label_level=2; if some of these are no pictures of their own (masks, overlays): "
+        "dataset.exclude=[...] names the folders that are left out"
+    )
+
+
+def _names(names: Iterable[str]) -> str:
+    return first(sorted(names))
+
+
+def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
+    """Refuse files that are masks, annotations or the like of others.
+
+    Args:
+        files: Paths of the images.
+        level: So many of their folders are understood already, and those below are looked at;
+            ``None`` = labels, or parts of a split and labels.
+        remedy: How they are left out, ``{}`` standing for a list of their names, and how all are
+            taken.
+
+    Raises:
+        DataError: If there are some by their names or by those of their folders.
+    """
+    if level is None:
+        level = 2 if all(is_part(file.partition("/")[0]) for file in files) else 1
+    folders: Counter[str] = Counter()
+    stems = {PurePosixPath(file).stem for file in files}
+    masks: dict[str, str] = {}
+    for file in files:
+        *above, name = file.split("/")
+        if len(above) > level:
+            folders["/".join(above)] += 1
+        match = _MASK_OF.fullmatch(PurePosixPath(name).stem)
+        if match is not None and match[1] in stems:
+            masks[file] = f"*{match[2].lower()}*"
+    marked = sorted({f for path in folders for f in path.split("/")[level:] if _is_mask(f)})
+    if marked:
+        told = [f"{path} ({count} images)" for path, count in sorted(folders.items())]
+        raise DataError(
+            f"folders that seem to hold masks, annotations or the like, and no pictures of their "
+            f"own: {first(marked)}. Images by folder: {first(told)}; {remedy.format(word(marked))}"
+        )
+    if masks:
+        patterns = word(sorted(set(masks.values())))
+        raise DataError(
+            f"{len(masks)} of {len(files)} images seem to be masks, annotations or the like of "
+            f"others, by their names: {first(list(masks))}; {remedy.format(patterns)}"
+        )
+
+
+def _is_mask(folder: str) -> bool:
+    return _MASKS.fullmatch(folder.lower()) is not None
+
+
+def refuse_kinds(labels: Iterable[str]) -> None:
+    """Refuse labels that are kinds of files: images beside masks.
+
+    Raises:
+        DataError: If they are.
+    """
+    names = sorted(set(labels))
+    images = [name for name in names if _IMAGES.fullmatch(name.lower())]
+    if images and all(name in images or _is_mask(name) for name in names):
+        raise DataError(
+            f"the folders {', '.join(names)} are no labels as it seems, but kinds of files; put "
+            "images into folders named by their labels, or name a table of labels by "
+            "dataset.table; if these are labels: dataset.label_level=1"
+        )
+
+
+def named(paths: Iterable[str], patterns: Sequence[str]) -> set[str]:
+    """The paths that a pattern names.
+
+    Args:
+        paths: Of files and folders.
+        patterns: Names of files or folders, or whole paths, ``*`` standing for anything.
+
+    >>> sorted(named(["a/Masks/1.png", "a/1_mask.png", "a/1.png"], ["masks", "*_mask.*"]))
+    ['a/1_mask.png', 'a/Masks/1.png']
+    """
+    rules = [re.compile(fnmatch.translate(each.strip("/").casefold())) for each in patterns]
+    return {
+        path
+        for path in paths
+        for name in (path.casefold(), *path.casefold().split("/"))
+        if any(rule.fullmatch(name) for rule in rules)
+    }
+
+
+def without(listing: Listing, patterns: Sequence[str]) -> Listing:
+    """A listing without what patterns name; see ``named``.
+
+    Raises:
+        DataError: If a pattern names nothing.
+    """
+    paths = [*listing.files, *listing.folders, *listing.others]
+    idle = [pattern for pattern in patterns if not named(paths, [pattern])]
+    if idle:
+        raise DataError(f"dataset.exclude names {first(idle)}, but nothing there is called so")
+    gone = named(paths, patterns)
+    return Listing(
+        {path: status for path, status in listing.files.items() if path not in gone},
+        tuple(name for name in listing.folders if name not in gone),
+        tuple(path for path in listing.others if path not in gone),
+    )

@@ -1,0 +1,96 @@
+"""Names in a table, and the files that they mean."""
+
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from posixpath import splitext
+
+Key = Callable[[str], str]
+
+
+def same_files(names: Iterable[str], files: Collection[str]) -> dict[str, str]:
+    r"""Names that are surely those of files, by what they are called in the table.
+
+    Unicode can compose an accent in two ways, which systems exchange, and Windows writes ``\``.
+
+    >>> same_files(["cat\\1.png", "dog/2.png"], ["cat/1.png"])
+    {'cat\\1.png': 'cat/1.png'}
+    """
+    absent = [name for name in names if name not in files]
+    if not absent:
+        return {}
+    found = _unique(files, _plain)
+    return {name: found[_plain(name)] for name in absent if found.get(_plain(name))}
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", PurePosixPath(name.replace("\\", "/")).as_posix())
+
+
+def _unique(files: Iterable[str], key: Key) -> dict[str, str]:
+    """Files by key; ``""`` where several have the same."""
+    found: dict[str, str] = {}
+    for file in files:
+        found[key(file)] = "" if key(file) in found else file
+    return found
+
+
+def _stem(name: str) -> str:
+    return splitext(name)[0]
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _cased_suffix(name: str) -> str:
+    stem, suffix = splitext(name)
+    return stem + suffix.lower()
+
+
+def _loose(name: str) -> str:
+    return _stem(_last(name)).casefold()
+
+
+def _same(name: str) -> str:
+    return name
+
+
+def _without_first(count: int) -> Key:
+    return lambda name: "/".join(name.split("/")[count:])
+
+
+RULES: tuple[tuple[str, Key, Key], ...] = (
+    ("with the suffix in other case", _cased_suffix, _cased_suffix),
+    ("in other case", str.casefold, str.casefold),
+    ("with the file's suffix behind it", _same, _stem),
+    ("with the file's suffix in place of another", _stem, _stem),
+    *((f"without the first {n} folders", _without_first(n), _same) for n in range(1, 9)),
+    ("in the folder that holds a file of that name", _last, _last),
+    ("by the name alone, whatever folder, case and suffix", _loose, _loose),
+)
+"""What a rule does, and what must be equal: of a table's name, and of a file's."""
+
+
+def rule_in_words(absent: Sequence[str], files: Mapping[str, object] | Sequence[str]) -> str:
+    """The one rule by which most names that no file has would be those of files.
+
+    Args:
+        absent: The names, with ``/`` between folders.
+        files: The files that no name means.
+
+    Returns:
+        How many would be found, how, and an example; empty if less than half would.
+
+    >>> rule_in_words(["A.png", "b.png"], ["a.png", "c.png"])
+    "1 of 2 would be found in other case, such as 'A.png' -> 'a.png': mend the table's names so"
+    """
+    best: tuple[int, str] = (0, "")
+    for words, of_name, of_file in RULES:
+        by_key = _unique(files, of_file)
+        found = [name for name in absent if by_key.get(of_name(name))]
+        if len(found) > best[0]:
+            example = f"{found[0]!r} -> {by_key[of_name(found[0])]!r}"
+            text = f"{len(found)} of {len(absent)} would be found {words}, such as {example}"
+            best = len(found), f"{text}: mend the table's names so"
+    return best[1] if 2 * best[0] >= len(absent) else ""

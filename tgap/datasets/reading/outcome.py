@@ -1,0 +1,97 @@
+"""Looking at images once they are read: whether a person would see anything on them."""
+
+import logging
+from hashlib import sha256
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core import Bools, DataError, Images, ImageSet
+from tgap.datasets.reading.depth import spread
+from tgap.datasets.reading.notes import first
+
+FLAT = 16
+"""An image whose levels span less than this is black or flat to the eye."""
+DARK, DIM = 32, 128
+"""All levels of a data set span less than this: an error, and a warning."""
+FEWEST = 10
+"""Fewer images are not judged: nothing can be learned from them anyway."""
+_LOOKED_AT = 1024
+
+log = logging.getLogger(__name__)
+
+
+def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
+    """See whether images are all the same, of one colour each, black or flat.
+
+    Up to 1,024 images, evenly spread, are looked at; of fewer than ten nothing is said.
+
+    Args:
+        data: Images, in memory or on disk.
+        title: What messages call them.
+        remedy: How levels can be mended.
+
+    Returns:
+        Notes of what was warned of.
+
+    Raises:
+        DataError: If all are one and the same picture, or the levels of all span less than
+            ``DARK``.
+    """
+    if len(data) < FEWEST:
+        return {}
+    rows = spread(len(data), _LOOKED_AT)
+    ends, pictures = _measured(data.images, rows)
+    low, high = int(ends[:, 0].min()), int(ends[:, 1].max())
+    levels = f"all levels lie between {low} and {high}, of 0 to 255"
+    what = f"the images of dataset '{title}'"
+    if len(set(pictures.tolist())) == 1:
+        raise DataError(f"{what} are all one and the same picture ({levels}); {remedy}")
+    if high - low < DARK:
+        look = "black" if high < DARK else "flat"
+        raise DataError(f"{what} are {look}: {levels}; {remedy}")
+    labels = dict(zip(data.label_names, data.labels[rows].T, strict=True))
+    warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels)
+    if high - low < DIM:
+        warned["dim"] = f"{levels}; if they should be brighter, {remedy}"
+    for text in warned.values():
+        log.warning("%s: %s", what, text)
+    return warned
+
+
+def _measured(
+    images: Images, rows: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.str_]]:
+    """Least and greatest level of some images, ``(n, 2)``, and a digest of each."""
+    ends, digests = [], []
+    for row in rows:
+        image = np.ascontiguousarray(images[row])
+        ends.append((image.min(), image.max()))
+        digests.append(sha256(image.data).hexdigest())
+    return np.array(ends, dtype=np.int64), np.array(digests)
+
+
+def _flat(spans: NDArray[np.int64], labels: dict[str, Bools]) -> dict[str, str]:
+    flat = spans < FLAT
+    if not flat.any():
+        return {}
+    by_label = [
+        f"{(flat & held).sum()} of {held.sum()} of '{name}'"
+        for name, held in labels.items()
+        if (flat & held).any()
+    ]
+    return {
+        "flat": f"{flat.sum()} of {len(flat)} images looked at are black or flat (their levels "
+        f"span less than {FLAT} of 256), {(spans == 0).sum()} of a single level: "
+        f"{first(by_label)}"
+    }
+
+
+def _alike(pictures: NDArray[np.str_], labels: dict[str, Bools]) -> dict[str, str]:
+    alike = [
+        name
+        for name, held in labels.items()
+        if held.sum() > 1 and len(set(pictures[held].tolist())) == 1
+    ]
+    told = f"all images looked at of label {', of label '.join(alike)} are one and the same picture"
+    return {"one_picture": told} if alike else {}

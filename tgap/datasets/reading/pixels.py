@@ -1,0 +1,188 @@
+"""One image file to an upright 8-bit picture, and the values that it stores."""
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core import DataError, Images
+from tgap.datasets.reading.dicom import is_dicom, read_dicom, stored_dicom
+from tgap.datasets.reading.window import Stored, Window
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+"""What Pillow reads; DICOM is read through pydicom."""
+MAX_PIXELS = 100_000_000
+"""A header that promises more is taken for a decompression bomb."""
+_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP = (*_SIXTEEN_BIT, "F")
+_EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+_REMEDY = "name the values that become black and white with dataset.window=data or LOW:HIGH"
+
+
+def read_image(source: Path | bytes, mode: str, window: Window | None = None) -> "Image":
+    """An image in mode ``L`` or ``RGB``, upright; see ``tgap.datasets.reading.decoding.decode``.
+
+    Raises:
+        DataError: With the reason alone, if it cannot be read.
+    """
+    from PIL import Image
+
+    with _reading(source) as file:
+        if is_dicom(file):
+            return _converted(Image.fromarray(read_dicom(file, MAX_PIXELS, window)), mode)
+        with _loaded(file, window) as image:
+            if image.mode in _DEEP:
+                return _converted(Image.fromarray(_grey_levels(image, window)), mode)
+            picture = _converted(image, mode)
+            if window is None or not window.eight_bit:
+                return picture
+            return picture.point(window.levels(np.arange(256)).tolist() * len(mode))
+
+
+def stored_values(source: Path | bytes, window: Window | None = None) -> Stored | None:
+    """The values that a file stores; ``None`` if it says itself how they are shown.
+
+    Raises:
+        DataError: As ``read_image``.
+    """
+    with _reading(source) as file:
+        if is_dicom(file):
+            return stored_dicom(file, MAX_PIXELS, window)
+        with _loaded(file, window) as image:
+            if image.mode in _DEEP:
+                return Stored(_values(image), _grey_levels(image, window), deep=True)
+            pixels = np.asarray(_converted(image, "RGB"))
+            return Stored(pixels, pixels, deep=False)
+
+
+@contextmanager
+def _reading(source: Path | bytes) -> Iterator[BinaryIO]:
+    """A file's content, and whatever is wrong with it as a ``DataError``."""
+    from PIL import UnidentifiedImageError
+
+    try:
+        with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+            if not file.read(1):
+                raise DataError("it is empty (0 bytes)")
+            file.seek(0)
+            yield file
+    except (DataError, MemoryError):
+        raise
+    except UnidentifiedImageError:
+        raise DataError(f"its content is none of {', '.join(FORMATS)}, DICOM") from None
+    except OSError as error:
+        raise DataError(error.strerror or str(error)) from error
+    except Exception as error:  # whatever the parsers run into in a broken file
+        raise DataError(str(error) or type(error).__name__) from error
+
+
+@contextmanager
+def _loaded(file: BinaryIO, window: Window | None) -> "Iterator[Image]":
+    """The picture that a file holds, upright."""
+    from PIL import Image, ImageOps
+
+    with Image.open(file, formats=FORMATS) as image:
+        _choose_picture(image)
+        _check_header(image, window)
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        yield image
+
+
+def _choose_picture(image: Any) -> None:
+    """Go to the only picture of a file; previews, overviews and masks beside it do not count.
+
+    The first image of an MPO, as phones and drones write under the name .jpg, is the picture.
+    """
+    frames = list(range(getattr(image, "n_frames", 1)))
+    if len(frames) == 1 or image.format == "MPO":
+        return
+    if image.format == "TIFF":
+        frames = [frame for frame in frames if not _is_preview(image, frame)]
+    if len(frames) != 1:
+        raise DataError(
+            f"it has {len(frames)} frames; only single images are read: save each frame as a file "
+            "of its own"
+        )
+    image.seek(frames[0])
+
+
+def _is_preview(image: Any, page: int) -> bool:
+    """Whether a TIFF's page says that it is a smaller version (bit 0) or a mask (bit 2)."""
+    image.seek(page)
+    return bool(int(image.tag_v2.get(254, 0)) & 5)
+
+
+def _check_header(image: "Image", window: Window | None) -> None:
+    """What can be told without decoding."""
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise DataError(
+            f"{width} x {height} pixels are more than {MAX_PIXELS:,}: a decompression bomb?"
+        )
+    if image.mode == "F" and window is None:
+        raise DataError(f"floating point pixels have no full range; {_REMEDY}")
+    if image.mode not in _EIGHT_BIT + _DEEP:
+        raise DataError(f"pixels of mode {image.mode} are not read; 8 and 16 bit are")
+    if image.format == "TIFF":
+        _check_tiff(image)
+
+
+def _check_tiff(image: Any) -> None:
+    """Refuse what Pillow reads as if it were something else: dark, inverted or wrapped."""
+    photometric, bits = image.tag_v2.get(262), image.tag_v2.get(258, (1,))
+    if image.mode in _DEEP and (photometric != 1 or max(bits) < 16):
+        raise DataError(
+            f"a TIFF of {max(bits)} bits with photometric interpretation {photometric} is not "
+            "read; save it as 16 bit, black is zero"
+        )
+    if image.mode not in _DEEP and 2 in image.tag_v2.get(339, (1,)):
+        raise DataError("a TIFF of signed 8-bit values is not read; save it as 16 bit")
+
+
+def _converted(image: "Image", mode: str) -> "Image":
+    """8 bits in another mode, on black."""
+    from PIL import Image
+
+    if image.has_transparency_data:
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image.convert("RGBA"))
+    if image.mode in ("P", "PA", "CMYK", "YCbCr"):
+        image = image.convert("RGB")
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _values(image: Any) -> NDArray[Any]:
+    """Values of more than 8 bits, as they are stored."""
+    values = np.asarray(image)
+    if values.dtype.kind == "f" and not np.isfinite(values).all():
+        raise DataError(f"{int((~np.isfinite(values)).sum())} of its values are not finite")
+    unsigned = image.format == "TIFF" and image.tag_v2.get(339, (1,))[0] == 1
+    if values.dtype == np.int32 and unsigned and values.min() < 0:
+        raise DataError("unsigned 32-bit values above 2147483647 are not read")
+    return values
+
+
+def _grey_levels(image: "Image", window: Window | None) -> Images:
+    """Values of more than 8 bits to 8 bits; without a window 65535 -> 255, ``257 v`` -> ``v``."""
+    values = _values(image)
+    if window is not None:
+        levels = window.levels(values)
+    elif values.min() < 0 or values.max() > 65535:
+        raise DataError(
+            f"values from {values.min()} to {values.max()} are beyond 16 bit (0 to 65535); "
+            f"{_REMEDY}"
+        )
+    else:
+        levels = ((values.astype(np.int64) + 128) // 257).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if transparent is not None:
+        levels[values == transparent] = 0
+    return levels

@@ -1,0 +1,115 @@
+"""Which of the values that files store become black and white."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core import Images
+
+FULL, DATA = "full", "data"
+HELP = (
+    "values that become black and white: full (what the format can hold), data (least and "
+    "greatest of all files), or LOW:HIGH"
+)
+_NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
+_ENDS = re.compile(rf"\s*{_NUMBER}\s*[:,]\s*{_NUMBER}\s*", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Values from ``low`` to ``high`` become 0 to 255, linearly; others are clipped.
+
+    Args:
+        low: What becomes 0.
+        high: What becomes 255.
+        eight_bit: Whether it holds for images of 8 bits too, which have a scale of their own.
+        given: Whether a person named the ends; a DICOM file's own window gives way to these only.
+    """
+
+    low: float
+    high: float
+    eight_bit: bool
+    given: bool
+
+    def levels(self, values: NDArray[np.generic]) -> Images:
+        """Grey levels of values, rounded."""
+        share = (values.astype(np.float64) - self.low) / (self.high - self.low)
+        levels: Images = np.rint(255 * share.clip(0, 1)).astype(np.uint8)
+        return levels
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file without a window of its own stores.
+
+    Args:
+        values: Its values, those of padding aside.
+        levels: What each of them becomes.
+        deep: Whether they have more than 8 bits.
+    """
+
+    values: NDArray[np.generic]
+    levels: Images
+    deep: bool
+
+
+def window_problems(text: str) -> list[str]:
+    """What is wrong with a setting.
+
+    >>> window_problems("0:4095"), window_problems("-1000,400"), window_problems("data")
+    ([], [], [])
+    """
+    given = given_window(text)
+    if given is None and text not in (FULL, DATA):
+        return [
+            f"window must be {FULL}, {DATA} or two numbers LOW:HIGH such as 0:4095, got {text!r}"
+        ]
+    if given is not None and not given.low < given.high < math.inf:
+        return [f"window must be LOW:HIGH with LOW below HIGH, got {text!r}"]
+    return []
+
+
+def given_window(text: str) -> Window | None:
+    """The window that a setting names; ``None`` if it names none.
+
+    >>> given_window("-160:240")
+    Window(low=-160.0, high=240.0, eight_bit=False, given=True)
+    """
+    found = _ENDS.fullmatch(text)
+    if found is None:
+        return None
+    low, high = float(found[1]), float(found[2])
+    return Window(low, high, eight_bit=low >= 0 and high <= 255, given=True)
+
+
+def keyed(identity: dict[str, Any]) -> dict[str, Any]:
+    """A data set's identity with its window in one form, and none where that changes nothing."""
+    text = identity.pop("window")
+    given = given_window(text)
+    window = {} if text == FULL else {"window": [given.low, given.high] if given else text}
+    return identity | window
+
+
+def remedy(text: str) -> str:
+    """How images are mended that a setting leaves black or flat."""
+    if text == FULL:
+        return (
+            "set dataset.window=data, so that the least and greatest value of all files are black "
+            "and white, or LOW:HIGH; what is transparent becomes black: put such images on white"
+        )
+    return f"dataset.window={text} leaves little of them: set other values LOW:HIGH"
+
+
+def setting(low: float, high: float) -> str:
+    """A setting that shows values between two ends: a number of bits where these are counts.
+
+    >>> setting(3, 4080), setting(-1000, 3071.5), setting(3000, 4000)
+    ('0:4095', '-1000:3071.5', '3000:4000')
+    """
+    if 0 <= low < high / 4 and float(high).is_integer() and high < 2**15:
+        return f"0:{2 ** int(high).bit_length() - 1}"
+    return f"{low:.6g}:{high:.6g}"
