@@ -120,7 +120,8 @@ def test_labels_are_known_by_the_words_that_were_typed(folders, tmp_path, caplog
             table, synthetic, None, 32, "grey", ["dataset.label_column=kind"]
         )
         run = compose(*words)
-        assert run.dataset.listed_labels()[0] == (files[0].parent.name,)
+        listed = run.dataset.listed()
+        assert listed.label_names[listed.labels[0].argmax()] == files[0].parent.name
         assert run.generator.images.labelled
         assert not caplog.records[:-1], "but that the tuning set is not known"
         with pytest.raises(DataError, match=r"no column 'knd'; did you mean 'kind'"):

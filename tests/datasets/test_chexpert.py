@@ -8,7 +8,6 @@ import pytest
 from tests.datasets.conftest import replace, write_grey
 from tgap.core import ConfigError, DataError
 from tgap.datasets.chexpert import Chexpert
-from tgap.datasets.radiographs import observations
 from tgap.datasets.radiographs.observations import OBSERVATIONS, PATHOLOGIES, label
 
 HEADER = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS)
@@ -198,7 +197,7 @@ def test_so_is_the_test_set(both):
 
 
 def test_notes_name_the_first_files_and_count_all(root, monkeypatch):
-    monkeypatch.setattr(observations, "NOTED", 1)
+    monkeypatch.setattr(Chexpert, "_noted", 1)
     for number in (0, 1):
         (root / TRAIN[number][0]).unlink()
     data = dataset(root, bad_files="exclude").load()

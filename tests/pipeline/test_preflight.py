@@ -184,3 +184,14 @@ def test_nothing_is_fetched_while_something_else_is_wrong_unless_it_fails_at_onc
     assert check_components([{"far": Far()}]) == ["cannot be had"]
     told = check_components([{"far": Far(), "a.b": Broken()}])
     assert told == ["a.b: is broken"] + (["cannot be had"] if reason else [])
+
+
+def test_what_labels_rule_out_is_told_before_an_image_is_read(folder: Path, store: Store) -> None:
+    (folder / "a" / "0.png").write_bytes(b"no image")
+    run = composed(folder, *SIDES, "size=5", "generator=interpolate")
+    with pytest.raises(ConfigError, match="size=5 asks for 5 images of label 'a', but"):
+        check_runs([run], store.root.parent)
+    few = composed(folder, *SIDES, "size=1", "generator=interpolate")
+    with pytest.raises(ConfigError, match="needs two different tuning images of label 'a', got 1"):
+        check_runs([few], store.root.parent)
+    assert not (store.root / "dataset").exists()

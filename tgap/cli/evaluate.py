@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
 
     from tgap.composition.config import Run
+    from tgap.core import ImageSet
 
 log = logging.getLogger(__name__)
 TRAIN_SHARE = 2 / 3
@@ -127,11 +127,11 @@ def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     """How the real images are divided, if they are to be, and how many of the synthetic train."""
     words: list[str] = []
     real_train: float = math.inf
-    real = run.dataset.listed_labels() if divide else None
+    real = run.dataset.listed() if divide else None
     if real is not None:
         words += _split_sizes(len(real), pool_share)
         real_train = _most(real) * (1 - pool_share) / 2
-    synthetic = run.generator.ready_made()["images"].listed_labels()
+    synthetic = run.generator.ready_made()["images"].listed()
     if synthetic is not None:
         words += _budget(_most(synthetic), real_train)
     return words
@@ -147,9 +147,9 @@ def _split_sizes(images: int, pool_share: float) -> list[str]:
     return [f"pool_size={pool}", f"train_size={side}", f"test_size={side}"]
 
 
-def _most(labels: Sequence[Sequence[str]]) -> int:
+def _most(images: "ImageSet") -> int:
     """Images of the label that has most."""
-    return max(Counter(name for row in labels for name in row).values(), default=0)
+    return max(images.label_counts().values(), default=0)
 
 
 def _budget(most: int, real_train: float) -> list[str]:

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, DataError, ImageSet, NewImages, option
+from tgap.core import Bools, DataError, ImageSet, option
 from tgap.core.digest import file_digest
+from tgap.core.types import no_pixels
 from tgap.datasets.reading import decoding, notes, tables
 from tgap.datasets.reading.annotations import (
     Annotations,
@@ -20,7 +21,7 @@ from tgap.datasets.reading.annotations import (
     without_labels,
 )
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
-from tgap.datasets.reading.folder import FolderDataset
+from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.layout import is_test, named, refuse_masks, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.resized import ColouredDataset
@@ -64,6 +65,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
     Nothing outside the folder is ever read: absolute paths, ``..`` and links that lead out are
     errors, whatever ``bad_files`` says. The folder itself may be a link.
     """
+
+    _noted: ClassVar[int | None] = None
 
     table: str | None = option(None, "CSV or JSONL in it; null = a sub-folder per label")
     file_column: str = option("file", "table's column of image files, relative to path")
@@ -183,12 +186,11 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
         return identity
 
-    def _load(self, new_images: NewImages) -> ImageSet:
+    def _described(self) -> Described:
         rows = self.annotations()
         self._tell_missing(rows)
         names = self._label_names(rows)
         findings = finding_names(rows.findings)
-        official = self._official_test(rows)
         told: dict[str, Any] = notes.counted(**rows.left_out)
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
@@ -197,23 +199,18 @@ class ImageFolder(ColouredDataset, FolderDataset):
             patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
         metadata = {"file": np.array(rows.files, dtype=np.str_)}
         metadata |= {name: metadata_column(cells) for name, cells in rows.metadata.items()}
-        decoded, left_out = self._decoded(rows.files, rows.files, new_images, self.fit)
-        kept = decoded.kept
-        return ImageSet(
-            images=decoded.images,
-            labels=membership(rows.labels, names)[kept],
+        data = ImageSet(
+            images=no_pixels(len(rows.files)),
+            labels=membership(rows.labels, names),
             label_names=names,
-            findings=membership(rows.findings, findings)[kept],
+            findings=membership(rows.findings, findings),
             finding_names=findings,
-            patients=patients[kept],
-            metadata={name: column[kept] for name, column in metadata.items()},
-            official_test=None if official is None else official[kept],
-            notes={
-                **told,
-                **notes.excluded(left_out | {"missing": list(rows.missing)}),
-                **decoded.notes,
-            },
+            patients=patients,
+            metadata=metadata,
+            official_test=self._official_test(rows),
+            notes=told,
         )
+        return Described(data, rows.files, list(rows.missing))
 
     def _official_test(self, rows: Annotations) -> Bools | None:
         """The images of the test folder, if they are to stay the test set."""
@@ -234,14 +231,6 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 f"{counts or 'no parts of a split'}); set dataset.official_split=false"
             )
         return official
-
-    def listed_labels(self) -> Sequence[Sequence[str]]:
-        """By folder or table."""
-        rows = self.annotations()
-        if self.bad_files == "error" or not rows.files:
-            self._tell_missing(rows)
-        self._label_names(rows)
-        return rows.labels
 
     def _tell_missing(self, rows: Annotations) -> None:
         total = len(rows.files) + len(rows.missing)

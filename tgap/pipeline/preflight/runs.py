@@ -13,7 +13,12 @@ from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator
 from tgap.pipeline.plan import Identities, Plan, plan
-from tgap.pipeline.preflight.data import check_data, check_declared_shape, check_shapes
+from tgap.pipeline.preflight.data import (
+    check_data,
+    check_declared_shape,
+    check_listed,
+    check_shapes,
+)
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
 from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
@@ -63,6 +68,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     except TgapError as error:
         raise ConfigError(*dict.fromkeys([*problems, str(error)])) from error
     # The disk last: what a run takes depends on the shape of its images.
+    _require_none(check_listed(plans, store))
     _require_none(check_data(plans, store))
     _require_none(check_disk(plans, store, home))
     return plans
