@@ -100,7 +100,7 @@ def test_a_failed_download_is_told_and_nothing_random_taken(network, error, monk
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
     with pytest.raises(
-        ConfigError,
+        DataError,
         match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
         r"classifier\.weights to the file.*classifier\.weights=null",
     ):

@@ -36,7 +36,7 @@ def test_every_command_shows_its_results(
     dataset = ["dataset=image_folder", "dataset.path=pets"]
     out, _ = shown(["data", *dataset, "dataset.size=32"], "cp1252", monkeypatch)
     assert "größe" in out
-    assert "\\u017elu\\u0165" in out
+    assert "žlu\\u0165" in out
     assert "\n---" in out, "rules of tables are lines"
     out, _ = shown(["run", *dataset, *SHORT], "ascii", monkeypatch)
     assert (

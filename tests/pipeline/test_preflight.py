@@ -11,9 +11,10 @@ import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
 from tgap.composition.config import Run
-from tgap.core import ConfigError
+from tgap.core import Component, ConfigError
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
+from tgap.pipeline.preflight import runs as preflight
 from tgap.pipeline.preflight.runs import check_components, check_runs
 from tgap.store import Store
 
@@ -165,3 +166,21 @@ def test_files_are_listed_once_for_all_runs(
     plans = check_runs(runs, store.root.parent)
     assert len(plans) == 3
     assert len(listed) == 1
+
+
+@pytest.mark.parametrize("reason", [None, "no network"])
+def test_nothing_is_fetched_while_something_else_is_wrong_unless_it_fails_at_once(
+    reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Far(Component):
+        def fetch(self) -> list[str]:
+            return ["cannot be had"]
+
+    class Broken(Component):
+        def check(self) -> list[str]:
+            return ["is broken"]
+
+    monkeypatch.setattr(preflight, "why_no_hub", lambda: reason)
+    assert check_components([{"far": Far()}]) == ["cannot be had"]
+    told = check_components([{"far": Far(), "a.b": Broken()}])
+    assert told == ["a.b: is broken"] + (["cannot be had"] if reason else [])

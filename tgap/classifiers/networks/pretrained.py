@@ -79,9 +79,7 @@ class PretrainedNetwork(Network):
         return identity
 
     def check(self) -> list[str]:
-        """Weights of a file that do not fit: they are compared with the network now, and not hours
-        later, when the classifier's turn comes.
-        """
+        """A file of weights that cannot be read or does not fit."""
         problems = super().check()
         if self._is_file:
             import torch
