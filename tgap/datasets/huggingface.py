@@ -221,7 +221,9 @@ class Huggingface(ColouredDataset, WindowedDataset):
         naming = class_names or (self.labels if column == self.label_column else ())
         cells = table[column][:]
         if column == self.findings_column:  # a list may hold findings beside a missing value
-            cells = [_there(c, naming, column) if isinstance(c, list) else c for c in cells]
+            for row, cell in enumerate(cells):
+                if isinstance(cell, list):
+                    cells[row] = [x for x in cell if names_in(x, naming, column) is not None]
         return [names_in(cell, naming, column) for cell in cells], class_names
 
     def _labels(self, table: Any, names: Sequence[str]) -> tuple[Bools, tuple[str, ...]]:
@@ -238,10 +240,9 @@ class Huggingface(ColouredDataset, WindowedDataset):
             return np.zeros((len(names), 0), np.bool_), ()
         cells, class_names = self._cells(table, self.findings_column)
         rows = [cell or () for cell in cells]
-        findings = tuple(class_names)
-        if not findings:
-            finding_names(rows)
-            findings = found_in_order(rows)
+        if not class_names:
+            finding_names(rows)  # which may refuse them
+        findings = tuple(class_names) or found_in_order(rows)
         return membership(rows, findings), findings
 
     def _patients(self, table: Any, names: Sequence[str]) -> Indices:
@@ -298,11 +299,6 @@ def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:
             f"the numbers from 0 on: {', '.join(names)}"
         )
     return (names[cell],)
-
-
-def _there(cell: list[Any], names: Sequence[str], column: str) -> list[Any]:
-    """The items of a list that have a value."""
-    return [item for item in cell if names_in(item, names, column) is not None]
 
 
 def found_in_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
