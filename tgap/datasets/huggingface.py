@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
 from tgap.core.files import expanded
+from tgap.core.network import hub_if_it_answers
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.cells import found_names, label_names, membership
 from tgap.datasets.reading.notes import excluded
@@ -189,7 +190,8 @@ class Huggingface(ColouredDataset):
                 "call tgap from another folder, or set dataset.path instead of dataset.repo"
             )
         try:
-            return library.load_dataset(repo, self.subset, revision=self.revision)
+            with hub_if_it_answers():
+                return library.load_dataset(repo, self.subset, revision=self.revision)
         except (OSError, ValueError, RuntimeError, library.exceptions.DatasetsError) as error:
             raise DataError(
                 f"dataset '{repo}' cannot be fetched from the hub: {error}. Without network, "
