@@ -1,5 +1,6 @@
 """What is known to go wrong is told before anything is read, and asked once for all runs."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -130,6 +131,17 @@ def test_a_label_on_every_training_image_is_told(folder: Path, store: Store) -> 
     run = composed(folder, *SIDES, "dataset.table=t.csv", "split_seed=1")
     with pytest.raises(ConfigError, match=r"no image without label 'photo' .* of real_train"):
         check_runs([run], store.root.parent)
+
+
+def test_labels_elsewhere_that_are_written_in_another_way_are_told(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "b").rename(other / "B")
+    words = ["+dataset@external.x=image_folder", f"external.x.path={other}", "external.x.domain=y"]
+    with pytest.raises(ConfigError, match=r"got B, a; 'B' is 'b' written in another way"):
+        check_runs([composed(folder, *SIDES, *words)], store.root.parent)
 
 
 def test_equal_components_are_asked_once() -> None:

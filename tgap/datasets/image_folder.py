@@ -257,8 +257,12 @@ class ImageFolder(ColouredDataset, FolderDataset):
             DataError: If the folder or the table cannot be read, or does not say what it must.
         """
         listing = list_images(self._root)
-        if self.exclude:
-            listing = without(listing, self.exclude)
+        try:
+            return self._annotated(without(listing, self.exclude) if self.exclude else listing)
+        except DataError as error:  # of several folders, as of tgap evaluate, which one it is
+            raise DataError(f"{self._root}: {error}") from error
+
+    def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:
             rows = self._from_table(self.table, listing)
             self._refuse_masks(rows.files, 0)

@@ -14,6 +14,7 @@ from tgap.core.digest import image_digests
 from tgap.core.files import expanded
 from tgap.core.types import Resumable
 from tgap.datasets.base import Dataset, Original
+from tgap.datasets.reading.alike import other_spellings
 from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller
 
@@ -199,6 +200,7 @@ def _labels(tuning: ImageSet, names: tuple[str, ...]) -> Bools:
         raise DataError(
             "dataset.tuning must have the labels of dataset.real by name "
             f"({', '.join(names)}), got {', '.join(tuning.label_names)}"
+            f"{other_spellings(tuning.label_names, names)}"
         )
     return tuning.labels[:, [tuning.label_names.index(name) for name in names]]
 

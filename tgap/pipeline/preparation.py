@@ -1,6 +1,5 @@
 """Real images, and synthetic ones that exist already, read into the store; and the split."""
 
-import functools
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,7 +44,10 @@ def prepared(plan: DataPlan, store: Store) -> Data:
 
     return Data(
         dataset=dataset,
-        ready_made={n: _read(ready_made[n], spec, store) for n, spec in plan.ready_made.items()},
+        ready_made={
+            name: _read(ready_made[name], spec, store, synthetic=name == "images")
+            for name, spec in plan.ready_made.items()
+        },
         external={n: _read(external[n], spec, store) for n, spec in plan.external.items()},
         split=store.get_or_make(plan.split, divide),
     )
@@ -58,9 +60,8 @@ def _check_labels(source: Dataset) -> None:
         raise DataError("; ".join(problems))
 
 
-def _read(source: Dataset, spec: Spec, store: Store) -> Artifact:
-    return store.get_or_make(spec, functools.partial(_decode, source), resumable=True)
+def _read(source: Dataset, spec: Spec, store: Store, *, synthetic: bool = False) -> Artifact:
+    def decode(folder: Path) -> None:
+        write_images(folder, source.load(ImagesOnDisk(folder), synthetic=synthetic))
 
-
-def _decode(source: Dataset, folder: Path) -> None:
-    write_images(folder, source.load(ImagesOnDisk(folder)))
+    return store.get_or_make(spec, decode, resumable=True)

@@ -81,15 +81,15 @@ class PretrainedNetwork(Network):
     def check(self) -> list[str]:
         """A file of weights that cannot be read or does not fit."""
         problems = super().check()
-        try:
-            if self._is_file:
-                import torch
+        if self._is_file:
+            import torch
 
+            try:
                 with torch.device("meta"):
                     network = self._network(3, 2)
                 self._fitting(network)
-        except DataError as error:
-            problems.append(str(error))
+            except DataError as error:
+                problems.append(str(error))
         return problems
 
     def fetch(self) -> list[str]:

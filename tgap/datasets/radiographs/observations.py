@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, option
 from tgap.core.digest import remembered_file_digest
+from tgap.datasets.reading.alike import filled, is_missing
 from tgap.datasets.reading.decoding import FITS
 from tgap.datasets.reading.folder import FolderDataset
 from tgap.datasets.reading.listing import Listing, list_images
@@ -82,19 +83,20 @@ class Labelling:
 
 
 def parse(table: Table) -> NDArray[np.int8]:
-    """``(N, 14)`` int8 from a table's columns; an empty cell (not mentioned) is 0, negative.
+    """``(N, 14)`` int8 from a table's columns; a missing value (not mentioned) is 0, negative.
 
     Raises:
         DataError: If a cell is neither 1, 0, -1 nor empty; the first lines are told.
     """
     observations = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
     for column, name in enumerate(OBSERVATIONS):
+        cells = filled(table.columns[name])
         table.refuse(
             name,
-            lambda cell: cell not in _CELLS,
+            lambda cell: not is_missing(cell) and cell not in _CELLS,
             "must be 1 (positive), 0 (negative), -1 (uncertain) or empty (not mentioned)",
         )
-        observations[:, column] = [_CELLS[cell] for cell in table.columns[name]]
+        observations[:, column] = [_CELLS[cell] for cell in cells]
     return observations
 
 

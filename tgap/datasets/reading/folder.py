@@ -15,12 +15,11 @@ from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.matching import rule_in_words
 from tgap.datasets.reading.notes import refuse_or_warn
-from tgap.datasets.reading.resized import ResizedDataset
-from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
+from tgap.datasets.reading.windowed import WindowedDataset
 
 
 @dataclass(kw_only=True)
-class FolderDataset(ResizedDataset):
+class FolderDataset(WindowedDataset):
     """Images from the files of a folder, nothing outside which is read."""
 
     _what: ClassVar[str] = "a folder of images"
@@ -31,11 +30,10 @@ class FolderDataset(ResizedDataset):
         "what to do about files that are missing or cannot be used",
         choices=decoding.BAD_FILES,
     )
-    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
-        return window_problems(self.window) + self._path_problems()
+        return super().problems() + self._path_problems()
 
     def _path_problems(self) -> list[str]:
         if not self.path:
@@ -62,12 +60,7 @@ class FolderDataset(ResizedDataset):
         Raises:
             DataError: If the folder or one of these cannot be read.
         """
-        identity = keyed(super().identity())
-        return identity | {"files": list_images(self._root).digest()}
-
-    def remedy(self) -> str:
-        """By the window."""
-        return remedy(self.window)
+        return super().identity() | {"files": list_images(self._root).digest()}
 
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""

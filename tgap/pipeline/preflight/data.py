@@ -10,6 +10,7 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import ImageSet, TgapError, nearest
 from tgap.core.digest import image_digests
+from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
@@ -232,10 +233,12 @@ def check_external(plan: Plan, pool: Pool) -> list[str]:
                 f"external.{name} is the run's own dataset, whose images the classifiers are "
                 "trained on; name another"
             )
-        if not shared_labels(pool.images.label_names, other.label_names):
+        elsewhere = other_spellings(other.label_names, pool.images.label_names)
+        if elsewhere or not shared_labels(pool.images.label_names, other.label_names):
             problems.append(
                 f"external.{name} must share labels by name with the dataset "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(other.label_names)}"
+                f"{elsewhere}"
             )
     return problems
 
@@ -250,6 +253,7 @@ def check_ready_made(pool: Pool) -> list[str]:
             problems.append(
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
+                f"{other_spellings(made.label_names, pool.images.label_names)}"
             )
         if role == "tuned_on" and not problems:  # pixels of another size could not be equal
             problems += _overlap(pool.data, made)
