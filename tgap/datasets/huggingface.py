@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
 from tgap.core.files import expanded
+from tgap.core.network import hub_if_it_answers
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.alike import check_patients, filled, is_missing
 from tgap.datasets.reading.cells import finding_names, found_names, label_names, membership
@@ -185,7 +186,8 @@ class Huggingface(ColouredDataset, WindowedDataset):
                 "call tgap from another folder, or set dataset.path instead of dataset.repo"
             )
         try:
-            return library.load_dataset(repo, self.subset, revision=self.revision)
+            with hub_if_it_answers():
+                return library.load_dataset(repo, self.subset, revision=self.revision)
         except (OSError, ValueError, RuntimeError, library.exceptions.DatasetsError) as error:
             raise DataError(
                 f"dataset '{repo}' cannot be fetched from the hub: {error}. Without network, "
