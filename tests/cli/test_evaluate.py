@@ -12,6 +12,7 @@ from PIL import Image
 from tgap import compose
 from tgap.cli.evaluate import evaluation_overrides
 from tgap.cli.main import command
+from tgap.core import DataError
 from tgap.core.words import quoted
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
@@ -100,11 +101,38 @@ def test_a_table_brings_patients_and_findings(folders, tmp_path):
         rows = [(f, Path(f).parent, i % 50, "x") for i, f in enumerate(files)]
         csv.writer(file).writerows([("file", "label", "patient", "findings"), *rows])
     words = evaluation_overrides(real, synthetic / "table.csv", None, 32, "grey", [])
+    images = compose(*words).generator.images
     (synthetic / "table.csv").unlink()
+    assert (images.path, images.table, images.labelled) == (str(synthetic), "table.csv", True)
     generator_words = [word for word in words if word.startswith("generator.images")]
-    assert "generator.images.table='table.csv'" in generator_words
     assert "generator.images.patient_column='patient'" in generator_words
     assert "generator.images.findings_column='findings'" in generator_words
+
+
+def test_labels_are_known_by_the_words_that_were_typed(folders, tmp_path, caplog):
+    """A column of another name counts as it does in ``tgap data``; a mistyped one is an error."""
+    real, synthetic, _ = folders
+    files = sorted(p.relative_to(real) for p in real.rglob("*.png"))
+    table = real / "kinds.csv"
+    table.write_text("file,kind\n" + "".join(f"{f},{f.parent.name}\n" for f in files))
+    try:
+        words = evaluation_overrides(
+            table, synthetic, None, 32, "grey", ["dataset.label_column=kind"]
+        )
+        run = compose(*words)
+        listed = run.dataset.listed()
+        assert listed.label_names[listed.labels[0].argmax()] == files[0].parent.name
+        assert run.generator.images.labelled
+        assert not caplog.records[:-1], "but that the tuning set is not known"
+        with pytest.raises(DataError, match=r"no column 'knd'; did you mean 'kind'"):
+            evaluation_overrides(table, synthetic, None, 32, "grey", ["dataset.label_column=knd"])
+        words = evaluation_overrides(table, synthetic, None, 32, "grey", [])
+        assert "a table with a column 'label' (dataset.label_column=" in caplog.text
+        run = compose(*words)
+        assert not run.dataset.labelled
+        assert not run.generator.images.labelled
+    finally:
+        table.unlink()
 
 
 def test_the_words_use_all_images(folders):

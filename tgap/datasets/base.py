@@ -95,11 +95,13 @@ class Dataset(Component):
         """
         return []
 
-    def listed_labels(self) -> Sequence[Sequence[str]] | None:
-        """The labels of each image, where they are known without reading one; else ``None``.
+    def listed(self) -> ImageSet | None:
+        """All but the pixels, where they are known without reading an image; else ``None``.
+
+        Some images may turn out to be unreadable when they are read.
 
         Raises:
-            DataError: If files or tables cannot be read.
+            DataError: If files or tables cannot be read, or do not say what they must.
         """
         return None
 

@@ -1,6 +1,6 @@
 """Real images, and synthetic ones that exist already, read into the store; and the split."""
 
-from collections import Counter
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,7 @@ def prepared(plan: DataPlan, store: Store) -> Data:
     """Read datasets into the store, unless they are there, and split the run's own."""
     run = plan.run
     if store.find(plan.dataset) is None:
-        _check_labels(run.dataset)
+        listed(run.dataset)
     dataset = _read(run.dataset, plan.dataset, store)
     ready_made, external = run.generator.ready_made(), run.external
 
@@ -53,11 +53,22 @@ def prepared(plan: DataPlan, store: Store) -> Data:
     )
 
 
-def _check_labels(source: Dataset) -> None:
-    """Whether a split is possible, as far as it can be told before hours of decoding."""
-    rows = source.listed_labels() or []
-    if problems := label_problems(Counter(name for row in rows for name in set(row)), len(rows)):
+def listed(source: Dataset) -> ImageSet | None:
+    """What is known of a dataset without reading an image, if anything.
+
+    Raises:
+        DataError: If it cannot be listed, or no split of it could be learned from.
+    """
+    # What is to be warned of is told when the images are read.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        data = source.listed()
+    finally:
+        logging.disable(disabled)
+    if data is not None and (problems := label_problems(data.label_counts(), len(data))):
         raise DataError("; ".join(problems))
+    return data
 
 
 def _read(source: Dataset, spec: Spec, store: Store, *, synthetic: bool = False) -> Artifact:

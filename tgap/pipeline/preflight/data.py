@@ -8,13 +8,15 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import ImageSet, TgapError, nearest
+from tgap.core import ImageSet, Split, TgapError
 from tgap.core.digest import image_digests
+from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.prompts import check_prompts, prompt_advice
 from tgap.pipeline.preflight.training import check_training
-from tgap.pipeline.preparation import Data, prepared
+from tgap.pipeline.preparation import Data, listed, prepared
 from tgap.store import Store
 
 log = logging.getLogger(__name__)
@@ -52,14 +54,45 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        advice += advice_of(plan.run, pool.dataset)
-        problems += check_pool(plan, pool) or check_training(plan, pool.data)
+        advice += advice_of(plan.run, pool.dataset) + prompt_advice(plan.run, pool.images)
+        problems += check_pool(plan, pool) or _check_training(plan, pool)
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
         seen.append((plan.run.classifier, shape))
     for text in dict.fromkeys(advice):
         log.warning("%s", text)
     return problems + check_shapes(seen)
+
+
+def _check_training(plan: Plan, pool: Pool) -> list[str]:
+    made = pool.data.ready_made.get("images")
+    synthetic = None if made is None else read_images(made).without_images()
+    return check_training(plan.run, pool.dataset, pool.data.sides(), synthetic)
+
+
+def check_listed(plans: Sequence[Plan], store: Store) -> list[str]:
+    """What files and tables of datasets that were not read yet rule out, before any image is."""
+    known: dict[str, ImageSet | None] = {}
+    splits: dict[str, Split] = {}
+    problems: list[str] = []
+    for plan in plans:
+        run, dataset, split = plan.run, plan.dataset.key, plan.split.key
+        if plan.ready_made or store.find(plan.dataset) is not None:
+            continue
+        try:
+            if dataset not in known:
+                known[dataset] = listed(run.dataset)
+            if (images := known[dataset]) is None:
+                continue
+            if split not in splits:
+                splits[split] = run.protocol.split(images, run.splitting)
+        except TgapError as error:
+            problems.append(str(error))
+            continue
+        pool = images.take(splits[split].pool)
+        found = check_size(run, pool) + check_prompts(run, pool)
+        problems += found or check_training(run, images, splits[split])
+    return problems
 
 
 def advice_of(run: Run, images: ImageSet) -> list[str]:
@@ -129,58 +162,6 @@ def check_size(run: Run, pool: ImageSet) -> list[str]:
     return problems
 
 
-def check_prompts(run: Run, pool: ImageSet) -> list[str]:
-    """Whether names with words of their own exist, and the prior is apart from tuning prompts."""
-    names = [*pool.label_names, *pool.finding_names]
-    problems = [
-        f"prompts: no label or finding of dataset '{run.dataset.title()}' is named "
-        f"'{name}'{nearest(name, names)}"
-        for name in run.prompts.names()
-        if name not in names
-    ]
-    for use in ("tuning", "generation"):
-        problems += _same_texts(run, pool.label_names, use)
-        if run.prompts.names_findings(use) and not pool.finding_names:
-            problems.append(
-                f"prompts.{use} names findings, but dataset '{run.dataset.title()}' knows none"
-            )
-    problems += run.generator.check_prompts(_texts(run, pool.label_names))
-    if run.finetuner.prior_images() == 0:
-        return problems
-    prior = run.prompts.text("prior", run.dataset.domain)
-    for name in pool.label_names:
-        if run.prompts.text("tuning", run.dataset.domain, name) == prior:
-            problems.append(
-                f"prompts.prior must differ from the tuning prompts, but equals that of label "
-                f"'{name}' ({prior!r}): it would be trained back to the untuned model"
-            )
-    return problems
-
-
-def _texts(run: Run, label_names: Sequence[str]) -> list[str]:
-    """All prompts that the generator is asked for or tuned on, but for what findings add."""
-    domain, uses = run.dataset.domain, ["generation"]
-    if run.finetuner.tunes:
-        uses.append("tuning")
-    texts = [run.prompts.text(use, domain, name) for use in uses for name in label_names]
-    return texts + ([run.prompts.text("prior", domain)] if run.finetuner.prior_images() else [])
-
-
-def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
-    """Labels that have the same prompt, so that nothing could tell them apart."""
-    texts: dict[str, str] = {}
-    problems = []
-    for name in label_names:
-        text = run.prompts.text(use, run.dataset.domain, name)
-        if text in texts:
-            problems.append(
-                f"prompts.{use} must tell labels apart, but is {text!r} for '{texts[text]}' and "
-                f"'{name}'"
-            )
-        texts.setdefault(text, name)
-    return problems
-
-
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:
     """Whether the dataset's images are such as the generator draws: classifiers see both."""
     expected, kept = run.generator.image_shape(), run.storage.image_size
@@ -232,10 +213,12 @@ def check_external(plan: Plan, pool: Pool) -> list[str]:
                 f"external.{name} is the run's own dataset, whose images the classifiers are "
                 "trained on; name another"
             )
-        if not shared_labels(pool.images.label_names, other.label_names):
+        elsewhere = other_spellings(other.label_names, pool.images.label_names)
+        if elsewhere or not shared_labels(pool.images.label_names, other.label_names):
             problems.append(
                 f"external.{name} must share labels by name with the dataset "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(other.label_names)}"
+                f"{elsewhere}"
             )
     return problems
 
@@ -250,6 +233,7 @@ def check_ready_made(pool: Pool) -> list[str]:
             problems.append(
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
+                f"{other_spellings(made.label_names, pool.images.label_names)}"
             )
         if role == "tuned_on" and not problems:  # pixels of another size could not be equal
             problems += _overlap(pool.data, made)
