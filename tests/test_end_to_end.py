@@ -252,7 +252,11 @@ def test_further_test_sets_that_do_not_fit_are_told(
         (tmp_path / label).mkdir()
         Image.new("L", (9, 9)).save(tmp_path / label / "1.png")
     monkeypatch.chdir(swept.parent)
-    words = ["+dataset@external.b=image_folder", f"external.b.path={tmp_path}"]
+    words = [
+        "+dataset@external.b=image_folder",
+        f"external.b.path={tmp_path}",
+        "external.b.size=64",
+    ]
     assert run_command(words) == 2
     told = capsys.readouterr().err
     assert "images of external.b must be (32, 32, 1)" in told

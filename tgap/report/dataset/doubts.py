@@ -97,7 +97,8 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
             few.append(f"{label} ({', '.join(small)})")
     if few:
         yield Doubt(
-            f"{len(few)} labels have fewer than {FEW_IMAGES} images on a side",
+            f"{'1 label has' if len(few) == 1 else f'{len(few)} labels have'} fewer than "
+            f"{FEW_IMAGES} images on a side",
             "So few say little: add images, or join or leave out labels.",
             first(few, len(few)),
         )
@@ -129,8 +130,8 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
     if files.enlarged:
         yield Doubt(
             f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels",
-            "The images look soft, and so will synthetic ones: take larger files, or a smaller "
-            "dataset.size.",
+            "The images look soft, and so will synthetic ones: take larger files, or a generator "
+            "(and dataset.size) of smaller images.",
             first(files.enlarged_named, files.enlarged),
         )
     if files.misfits:
