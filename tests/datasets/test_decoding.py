@@ -276,7 +276,7 @@ BAD = {
     "gif": (content(GREY, "GIF"), "its content is none of PNG"),
     "truncated png": (SAME_PICTURE["L"][:600], "truncated|broken"),
     "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
-    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|none of"),
+    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|type that is not"),
     "flipped bits": (
         SAME_PICTURE["L"][:300] + bytes(50) + SAME_PICTURE["L"][350:],
         "broken|truncated|crc|decod",
@@ -305,6 +305,10 @@ BAD = {
     "beyond 31 bit": (
         tiff(np.full((4, 4), 2**31 + 5, np.uint32)),
         "unsigned 32-bit values above 2147483647 are not read",
+    ),
+    "64 bit": (
+        tiff(np.ones((4, 4)), (339, 3)),
+        r"a TIFF of a type that is not read \(16 or 64 bits of floating point",
     ),
     "12 bit": (twelve_bit_tiff(), "a TIFF of 12 bits with photometric interpretation 1 is not"),
     "white is zero": (inverted_tiff(), "photometric interpretation 0 is not read; save it as 16"),
@@ -389,6 +393,25 @@ def test_blank_deep_images_among_others_are_only_told(files):
         Image.fromarray(blank).save(file)
     found = decode_all(files, names(files), 16)
     assert found.notes["few_levels"].startswith("10 of 60 images are nearly black or flat")
+
+
+def test_a_range_measured_with_a_value_far_off_is_refused(files):
+    for number, file in enumerate(files):
+        deep = np.asarray(Image.open(file)).astype(np.uint16) * 4
+        deep[0, 0] = 65535 if number == 7 else 0
+        Image.fromarray(deep).save(file)
+    with pytest.raises(DataError, match=r"60 of 60 .* dataset.window=data .*window=0:1023$"):
+        decode_all(files, names(files), 16, window="data")
+    assert decode_all(files, names(files), 16, window="0:1023").notes == {}
+
+
+def test_dim_images_are_told(files):
+    for file in files[::2]:
+        levels = np.random.default_rng(0).integers(0, 2**14, (20, 20)).astype(np.uint16)
+        Image.fromarray(levels).save(file)
+    found = decode_all(files, names(files), 16)
+    assert found.notes["few_levels"].startswith("30 of 60 images are dark or flat")
+    assert "dataset.window=0:16383" in found.notes["few_levels"]
 
 
 def test_the_first_picture_of_an_mpo_counts():
