@@ -631,6 +631,22 @@ class TestPrompts:
         with pytest.raises(DataError, match="at most 16 tokens"):
             silent.load().condition([self.LONG])
 
+    def test_a_tokenizer_of_another_model_is_told_before_a_run(self, broken):
+        set_field(broken / "text_encoder" / "config.json", vocab_size=50)
+        tensors = load_file(broken / "text_encoder" / "model.safetensors")
+        name = next(name for name in tensors if name.endswith("token_embedding.weight"))
+        tensors[name] = tensors[name][:50].contiguous()
+        save_file(tensors, broken / "text_encoder" / "model.safetensors", {"format": "pt"})
+        problem = only_problem(path=str(broken))
+        assert "tokenizer' has 54 tokens, and" in problem
+        assert "text_encoder' reads 50 (vocab_size): they are of two models" in problem
+
+    def test_a_broken_tokenizer_is_told_before_a_run(self, broken):
+        (broken / "tokenizer" / "tokenizer.json").write_text("{}")
+        (broken / "tokenizer" / "vocab.json").unlink(missing_ok=True)
+        with pytest.raises(DataError, match=r"tokenizer '.*tokenizer' cannot be read \("):
+            StableDiffusion(path=str(broken), device="cpu").check_weights()
+
     def test_where_nothing_says_it_the_place_is_told(self, broken):
         set_field(broken / "tokenizer" / "tokenizer_config.json", model_max_length=None)
         set_field(broken / "text_encoder" / "config.json", max_position_embeddings=None)

@@ -12,6 +12,9 @@ from tgap.core.device import DEVICES, device_problems
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
 from tgap.datasets.base import Dataset
 
+UNKNOWN = "<unknown>"
+"""Token of what a tokenizer does not know."""
+
 
 class Model(ABC):
     """A generator that is loaded and can draw."""
@@ -107,8 +110,51 @@ class Generator(Component):
         """
         return []
 
+    def check_labels(self, texts: Mapping[str, str]) -> list[str]:
+        """Labels whose texts differ and are read alike, as sentences: it draws the same for both.
+
+        Args:
+            texts: Of labels or findings, by name.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        problems = []
+        known: dict[tuple[str, ...], str] = {}
+        for name, tokens in zip(texts, self.prompt_tokens([*texts.values()]) or (), strict=False):
+            other = known.setdefault(tuple(tokens), name)
+            if texts[other] != texts[name]:
+                problems.append(
+                    f"generator '{self.title()}' reads '{other}' and '{name}' alike: both "
+                    f"'{texts[other]}' and '{texts[name]}' are {' '.join(tokens)} to it; make "
+                    "them one, or give one of them other words, e.g. "
+                    f"'prompts.wordings={{{name}: other words}}'"
+                )
+        return problems
+
+    def unknown_words(self, texts: Mapping[str, str]) -> list[str]:
+        """Labels in whose texts there is something that its tokenizer does not know, as sentences.
+
+        Args:
+            texts: Of labels or findings, by name.
+
+        Raises:
+            DataError: If a file is missing or broken.
+        """
+        tokens = self.prompt_tokens([*texts.values()]) or ()
+        return [
+            f"generator '{self.title()}' cannot read all of the prompt of '{name}': "
+            f"'{texts[name]}' is {' '.join(read)} to it; give it words that it knows, e.g. "
+            f"'prompts.wordings={{{name}: other words}}'"
+            for name, read in zip(texts, tokens, strict=False)
+            if UNKNOWN in read
+        ]
+
     def prompt_tokens(self, texts: Sequence[str]) -> list[list[str]] | None:
-        """What its tokenizer makes of each text; ``None`` where it reads none.
+        """What its tokenizers make of each text; ``None`` where it reads none.
+
+        Needs neither weights nor torch. What is not known is ``UNKNOWN``; texts with equal tokens
+        are read alike.
 
         Raises:
             DataError: If a file is missing or broken.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tgap.core import DataError, option
+from tgap.core import DataError, Doubles, option
 from tgap.core.device import torch_device
 from tgap.core.files import expanded
 from tgap.generators.base import Networks, Pretrained
@@ -35,7 +35,12 @@ from tgap.generators.latent.files.folder import (
 from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.files.schedule import WHOLE, schedule_alone
 from tgap.generators.latent.files.source import Source, find
-from tgap.generators.latent.files.tokens import prompt_problems
+from tgap.generators.latent.files.tokens import (
+    distances_of,
+    prompt_problems,
+    tokens_of,
+    vocabulary_problems,
+)
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.silence import errors_raised_only, quiet
 
@@ -117,11 +122,14 @@ class LatentGenerator(Pretrained):
         return [*super().check(), *self._problems()]
 
     def check_weights(self) -> list[str]:
-        """Weights that are not those of the networks which the configs describe.
+        """Weights that are not those of the networks which the configs describe, and tokenizers.
 
         It takes the libraries that build these, once per process; the packaged model fits.
         """
-        return [] if self.path is None else misfits(self.source())
+        if self.path is None:
+            return []
+        source = self.source()
+        return misfits(source) or vocabulary_problems(source.folder, self.layout)
 
     def check_prompts(self, texts: Sequence[str]) -> list[str]:
         """Texts that are too long for a text encoder, as sentences.
@@ -129,11 +137,28 @@ class LatentGenerator(Pretrained):
         Raises:
             DataError: If ``check`` finds problems.
         """
-        source = self.source()
-        folders = [source.folder, *(expanded(adapter) for adapter in self.adapters)]
-        words = {text for folder in folders for text in saved_texts(folder)}
+        words = self._words()
         read = [text for text in texts if text not in words]  # in whose place words are read
-        return prompt_problems(read, source.folder, self.layout)
+        return prompt_problems(read, self.source().folder, self.layout)
+
+    def prompt_tokens(self, texts: Sequence[str]) -> list[list[str]]:
+        """What its tokenizers make of each text; a learned word is one token."""
+        words = self._words()
+        read = tokens_of(texts, self.source().folder, self.layout)
+        return [[words[text]] if text in words else r for text, r in zip(texts, read, strict=True)]
+
+    def prompt_distances(self, texts: Sequence[str]) -> Doubles | None:
+        """Cosine distances as its text encoders read texts, measured from the empty prompt.
+
+        It loads the base model's CLIP encoders alone. ``None`` where words stand for prompts, or
+        the weights are in one file.
+        """
+        source = self.source()
+        if source.file is not None or self._words():
+            return None
+        if problems := self._problems():
+            raise DataError("; ".join(problems))
+        return distances_of(texts, source.folder, self.layout)
 
     def networks(self) -> Networks:
         """Shapes of its weights, from the headers of its files.
@@ -201,6 +226,11 @@ class LatentGenerator(Pretrained):
             f"generator.image_size must be a multiple of {factor}, by which the model reduces "
             f"images, got {self.image_size}"
         ]
+
+    def _words(self) -> dict[str, str]:
+        """What is read instead of prompts."""
+        folders = [self.source().folder, *map(expanded, self.adapters)]
+        return {text: word for folder in folders for text, word in saved_texts(folder).items()}
 
     def _problems(self) -> list[str]:
         try:

@@ -8,12 +8,13 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import ImageSet, Split, TgapError, nearest
+from tgap.core import ImageSet, Split, TgapError
 from tgap.core.digest import image_digests
 from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.prompts import check_prompts, prompt_advice
 from tgap.pipeline.preflight.training import check_training
 from tgap.pipeline.preparation import Data, listed, prepared
 from tgap.store import Store
@@ -53,7 +54,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        advice += advice_of(plan.run, pool.dataset)
+        advice += advice_of(plan.run, pool.dataset) + prompt_advice(plan.run, pool.images)
         problems += check_pool(plan, pool) or _check_training(plan, pool)
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
@@ -158,58 +159,6 @@ def check_size(run: Run, pool: ImageSet) -> list[str]:
         if size:
             obstacles = run.selector.check_candidates(available)
             problems += [f"{text} (label '{label}')" for text in obstacles]
-    return problems
-
-
-def check_prompts(run: Run, pool: ImageSet) -> list[str]:
-    """Whether names with words of their own exist, and the prior is apart from tuning prompts."""
-    names = [*pool.label_names, *pool.finding_names]
-    problems = [
-        f"prompts: no label or finding of dataset '{run.dataset.title()}' is named "
-        f"'{name}'{nearest(name, names)}"
-        for name in run.prompts.names()
-        if name not in names
-    ]
-    for use in ("tuning", "generation"):
-        problems += _same_texts(run, pool.label_names, use)
-        if run.prompts.names_findings(use) and not pool.finding_names:
-            problems.append(
-                f"prompts.{use} names findings, but dataset '{run.dataset.title()}' knows none"
-            )
-    problems += run.generator.check_prompts(_texts(run, pool.label_names))
-    if run.finetuner.prior_images() == 0:
-        return problems
-    prior = run.prompts.text("prior", run.dataset.domain)
-    for name in pool.label_names:
-        if run.prompts.text("tuning", run.dataset.domain, name) == prior:
-            problems.append(
-                f"prompts.prior must differ from the tuning prompts, but equals that of label "
-                f"'{name}' ({prior!r}): it would be trained back to the untuned model"
-            )
-    return problems
-
-
-def _texts(run: Run, label_names: Sequence[str]) -> list[str]:
-    """All prompts that the generator is asked for or tuned on, but for what findings add."""
-    domain, uses = run.dataset.domain, ["generation"]
-    if run.finetuner.tunes:
-        uses.append("tuning")
-    texts = [run.prompts.text(use, domain, name) for use in uses for name in label_names]
-    return texts + ([run.prompts.text("prior", domain)] if run.finetuner.prior_images() else [])
-
-
-def _same_texts(run: Run, label_names: Sequence[str], use: str) -> list[str]:
-    """Labels that have the same prompt, so that nothing could tell them apart."""
-    texts: dict[str, str] = {}
-    problems = []
-    for name in label_names:
-        text = run.prompts.text(use, run.dataset.domain, name)
-        if text in texts:
-            problems.append(
-                f"prompts.{use} must tell labels apart, but is {text!r} for '{texts[text]}' and "
-                f"'{name}'"
-            )
-        texts.setdefault(text, name)
     return problems
 
 

@@ -24,8 +24,9 @@ class PromptsRead:
         nothing: Why nothing is known, as a sentence; empty if it is.
         texts: The prompt of a synthetic image by label.
         tokens: What the tokenizer makes of it by label.
-        problems: Prompts that cannot be read.
+        problems: Prompts that cannot be read, or told apart.
         distances: ``(L, L)``, between the labels' embeddings; ``None`` if they were not asked for.
+        unknown: Prompts of which the tokenizer does not know all.
     """
 
     generator: str
@@ -34,6 +35,7 @@ class PromptsRead:
     tokens: dict[str, list[str]]
     problems: list[str]
     distances: Doubles | None = None
+    unknown: Sequence[str] = ()
 
     def nearest(self, label: str) -> tuple[str, float]:
         """The label whose prompt is read most alike, and how far it is."""
@@ -75,8 +77,12 @@ def read_prompts(
             nothing="",
             texts=texts,
             tokens=dict(zip(labels, tokens, strict=True)),
-            problems=generator.check_prompts(list(texts.values())),
+            problems=[
+                *generator.check_prompts(list(texts.values())),
+                *generator.check_labels(texts),
+            ],
             distances=generator.prompt_distances(list(texts.values())) if distances else None,
+            unknown=generator.unknown_words(texts),
         )
     except DataError as error:
         return _unread(name, f"How generator '{name}' reads prompts is not known: {error}")
@@ -100,5 +106,8 @@ def prompts_told(read: PromptsRead) -> Iterator[str]:
 
 
 def prompt_doubts(read: PromptsRead) -> list[Doubt]:
-    """Prompts that a run would refuse."""
-    return [Doubt(problem, "A run stops at this.") for problem in read.problems]
+    """Prompts that a run would refuse, or that are not read whole."""
+    return [
+        *(Doubt(problem, "A run stops at this.") for problem in read.problems),
+        *(Doubt(text, "What is left of it is all that a model is told.") for text in read.unknown),
+    ]

@@ -110,6 +110,12 @@ def tokens_read(folder: Path, layout: Layout, tokenizer: str) -> int:
     return most
 
 
+def vocabulary(folder: Path, tokenizer: str) -> int | None:
+    """How many tokens a good folder's text encoder has vectors for, if it says so."""
+    config = _read_json(folder / encoder_of(tokenizer) / "config.json", GET_IT_AGAIN)
+    return config.get("vocab_size")
+
+
 def encoder_of(tokenizer: str) -> str:
     """The text encoder that reads what a tokenizer writes."""
     return tokenizer.replace("tokenizer", "text_encoder")
