@@ -11,9 +11,9 @@ for name in ("TGAP_HOME", "TGAP_TRUSTED", "MLFLOW_TRACKING_URI", "HYDRA_FULL_ERR
     os.environ.pop(name, None)
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Hydra sets up logging for a whole process; other test modules do not see it."""
+    """Hydra sets up logging for a whole process, onto a stream that ends with its test."""
     root = logging.getLogger()
     level, handlers = root.level, root.handlers[:]
     yield

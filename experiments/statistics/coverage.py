@@ -365,7 +365,7 @@ def show_few_seeds(repetitions: int) -> None:
 def show_few_images(repetitions: int) -> None:
     """One run with few positives."""
     head(["positives of 500", "AUROC", "covered", "no interval"])
-    for positives in (4, 5, 8, 15, 30):
+    for positives in (2, 3, 5, 8, 15, 30):
         for separation in (1.0, 2.0):
             coverage, none = few_positives(positives, separation, 5 * repetitions)
             truth = norm.cdf(separation / math.sqrt(2))

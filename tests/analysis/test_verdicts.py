@@ -89,6 +89,7 @@ ALL_NAMES = sorted(
         "t_gap/easier_than_reality/lo",
         "t_gap/easier_than_reality/hi",
         "memorization/closer_than_held_out",
+        "memorization/equal_to_tuning",
         "baseline/metadata_auroc",
         "images/effective_real_test",
     }
@@ -349,6 +350,22 @@ def test_the_thesis_rows_beside_metadata():
 # What the images are like
 
 
+def test_verdicts_name_how_many_images_stand_behind_them():
+    counts = {"images/effective_synthetic_test": 30.6, "fidelity/n": 48.0}
+    easier = {"trts/auroc": 0.957, "trtr/auroc": 0.8} | counts
+    assert "of 30 independent synthetic test images of the rarer label, TRTR 0.800" in sentence(
+        easier, "easier_than_reality"
+    )
+    for name, code in {
+        "noise": "unrealistic",
+        "one_image_per_label": "collapsed",
+        "interpolate": "less_varied",
+    }.items():
+        assert "; 48 images on each side)" in sentence(CONTROLS[name] | counts, code)
+    for name, code in {"noise": "not_recognised", "wrong_labels": "wrong_labels"}.items():
+        assert "30 independent synthetic test images" in sentence(CONTROLS[name] | counts, code)
+
+
 def test_easier_than_reality_needs_more_than_chance_would_do():
     easier = {"trts/auroc": 0.957, "trtr/auroc": 0.8}
     assert codes(easier) == ["easier_than_reality"]
@@ -443,6 +460,17 @@ def test_copies_are_counted_beside_false_alarms():
         "98 % of the synthetic images are copies of tuning images (held-out real images taken for "
         "copies: 1.0 %)"
     )
+
+
+def test_images_that_equal_tuning_images_are_copies_whatever_else_is_known():
+    equal = {"memorization/equal_to_tuning": 0.5, "memorization/copied_fraction": math.nan}
+    assert sentence(equal, "copies").startswith(
+        "50 % of the synthetic images equal a tuning image in every pixel: they hold no further"
+    )
+    # Black images resemble nothing, so that none counts as copied.
+    black = {"memorization/copied_fraction": 0.0, "memorization/copied_false_alarms": 0.0}
+    assert "equal a tuning image" in sentence(equal | black, "copies")
+    assert codes({"memorization/equal_to_tuning": 0.02}) == []
 
 
 def test_nearer_than_held_out_images_is_said_where_no_copies_are_found():

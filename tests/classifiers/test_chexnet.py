@@ -13,6 +13,7 @@ from torchvision import transforms
 from torchvision.models import DenseNet121_Weights, densenet121
 
 from tests.classifiers.conftest import image_set
+from tgap.classifiers import chexnet
 from tgap.classifiers.chexnet import Chexnet
 from tgap.classifiers.networks.schedules import Plateau
 from tgap.core import ConfigError, DataError, isolated
@@ -74,7 +75,12 @@ def test_weights_of_torchvision_make_torchvisions_network(kind, published, tmp_p
     assert not same_features(loaded(None), published)
 
 
-def test_imagenet_is_torchvisions_published_file(published, monkeypatch):
+@pytest.fixture
+def network(monkeypatch):
+    monkeypatch.setattr(chexnet, "answers", lambda url: True)
+
+
+def test_imagenet_is_torchvisions_published_file(network, published, monkeypatch):
     calls = []
 
     def get_state_dict(self, **options):
@@ -88,13 +94,13 @@ def test_imagenet_is_torchvisions_published_file(published, monkeypatch):
 
 
 @pytest.mark.parametrize("error", [URLError("no network"), RuntimeError("invalid hash value")])
-def test_a_failed_download_is_told_and_nothing_random_taken(error, monkeypatch):
+def test_a_failed_download_is_told_and_nothing_random_taken(network, error, monkeypatch):
     def get_state_dict(self, **options):
         raise error
 
     monkeypatch.setattr(DenseNet121_Weights, "get_state_dict", get_state_dict)
     with pytest.raises(
-        ConfigError,
+        DataError,
         match=r"(?s)cannot be downloaded .*densenet121-a639ec97\.pth.*"
         r"classifier\.weights to the file.*classifier\.weights=null",
     ):

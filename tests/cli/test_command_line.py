@@ -124,6 +124,21 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("--config-name=other", "--config-name does not go with a run"),
         ("--experimental-rerun=x.pickle", "reads a pickle"),
         ("--cfg job --experimental-rerun x.pickle", "reads a pickle"),
+        ("-m --cfg job", "--cfg shows one run and starts none: leave -m out"),
+        ("-m --hydra-help", "--hydra-help shows one run and starts none: leave -m out"),
+        ("--info config --cfg job", "--cfg and --info are two questions; ask one at a time"),
+        ("--cfg job sizze=3", "unknown key 'sizze'; did you mean 'size'?"),
+        ("--cfg job --resolve size='${nope}'", "there is no setting 'nope'"),
+        ("--cfg job --package bugdet", "there is no 'bugdet'; did you mean 'budget'?"),
+        ("-m selector=glob(zzz*)", "selector=glob(zzz*) matches nothing (one of: clip_kmeans"),
+        ("dataset@external.b=digits", "to add it, write +dataset@external.b=digits"),
+        ("+size=5", "+size: it is there already; to set it, leave the + out: size=5"),
+        ("+selector=random", "+selector: one is chosen already"),
+        ("~sizze", "~sizze: there is nothing of that name to leave out"),
+        ("selector=null", "a group cannot be null"),
+        ("budget=5", "budget has settings of its own"),
+        ("dataset.domain=[a]", "dataset.domain must be text, got ['a']"),
+        ("size=null", "size must have a value, got null"),
         ("--multirn", "'--multirn'. Did you mean '--multirun'? (see tgap run --help)"),
     ],
 )
@@ -164,6 +179,9 @@ def test_a_store_that_cannot_be_written_is_told(
         ("_target_: os.system\ncommand: touch owned\n", "the package 'os' is not trusted"),
         ("_target_: tgap.composition.registry.conf_folder\n", "only components are built"),
         ("a: [1, 2\nb: }", "a config file is no YAML"),
+        ("defaults:\n- rndom\n", "selector/evil.yaml: no selector is named 'rndom'; did you mean"),
+        ("defaults: random\n", "selector/evil.yaml: defaults must be a list"),
+        ("defaults:\n- random\n- _self_\nsz: 1\n", "evil.yaml: unknown key 'selector.sz'"),
     ],
 )
 def test_a_config_that_is_no_component_is_refused(
@@ -173,6 +191,23 @@ def test_a_config_that_is_no_component_is_refused(
     (tmp_path / "selector" / "evil.yaml").write_text(text)
     assert problem in refused(f"--config-dir={tmp_path} selector=evil", capsys)
     assert not Path("owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("size: 3\n", "the first line of its file must be '# @package _global_'"),
+        ("# @package _global_\nsize: abc\n", "profile/mine.yaml: size must be a whole number"),
+        ("defaults:\n- dataset: digits\n", "by '- override /dataset: digits' in defaults"),
+        ("defaults:\n- override /datset: digits\n", "no group is named 'datset'; did you mean 'da"),
+    ],
+)
+def test_a_profile_that_cannot_be_one_is_told_what_it_lacks(
+    text: str, problem: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "profile").mkdir()
+    (tmp_path / "profile" / "mine.yaml").write_text(text)
+    assert problem in refused(f"--config-dir={tmp_path} profile=mine", capsys)
 
 
 def test_findings_in_prompts_of_data_without_findings(

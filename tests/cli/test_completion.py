@@ -61,7 +61,7 @@ def offered(line: str) -> list[str]:
         # Groups are there although another word is wrong.
         ("tgap run size=abc selector=clip_s", ["selector=clip_spectral"]),
         # Where a file may stand, or the line cannot be understood, shells offer files.
-        ("tgap run size=[ se", []),
+        ("tgap run =1 se", []),
         ("tgap run dataset.nothing.at.all=", []),
         ("tgap run dataset.path=./da", []),
         ("tgap run dataset.path=/tm", []),
@@ -85,6 +85,11 @@ def test_hydra_s_and_the_registry_s_own_keys_are_not_in_the_way() -> None:
     words = [*offered("tgap run "), *offered("tgap run dataset.")]
     assert {"size=", "dataset.domain="} <= set(words)
     assert not [word for word in words if word.startswith("hydra") or "_target_" in word]
+
+
+def test_words_as_people_type_them_count() -> None:
+    line = "tgap run 'dataset.domain=Röntgen (a=b)' selector=clip_spectral selector.clus"
+    assert offered(line) == offered("tgap run selector=clip_spectral selector.clus") != []
 
 
 def test_a_folder_of_configs_counts(tmp_path: Path) -> None:

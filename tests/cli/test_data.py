@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.corpus.making import put_folders
 from tgap.cli.main import command
 
 
@@ -46,3 +47,14 @@ def test_where_no_page_can_be_written_is_told_before_anything_is_read(
     assert command(["data", "dataset=phantom_xray", "--html", place]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / ".tgap").exists()
+
+
+def test_a_protocols_advice_is_told_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_folders(tmp_path / "pets", count=12)
+    monkeypatch.chdir(tmp_path)
+    words = ["dataset=image_folder", "dataset.path=pets", "dataset.domain=pet"]
+    assert command(["data", *words]) == 0
+    text = capsys.readouterr().out
+    assert text.index("- Label 'cat' has 12 images only") < text.index("24 images of 32 x 32")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from tgap import compose
 from tgap.cli.evaluate import evaluation_overrides
 from tgap.cli.main import command
+from tgap.core import DataError
 from tgap.core.words import quoted
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
@@ -99,11 +101,38 @@ def test_a_table_brings_patients_and_findings(folders, tmp_path):
         rows = [(f, Path(f).parent, i % 50, "x") for i, f in enumerate(files)]
         csv.writer(file).writerows([("file", "label", "patient", "findings"), *rows])
     words = evaluation_overrides(real, synthetic / "table.csv", None, 32, "grey", [])
+    images = compose(*words).generator.images
     (synthetic / "table.csv").unlink()
+    assert (images.path, images.table, images.labelled) == (str(synthetic), "table.csv", True)
     generator_words = [word for word in words if word.startswith("generator.images")]
-    assert "generator.images.table='table.csv'" in generator_words
     assert "generator.images.patient_column='patient'" in generator_words
     assert "generator.images.findings_column='findings'" in generator_words
+
+
+def test_labels_are_known_by_the_words_that_were_typed(folders, tmp_path, caplog):
+    """A column of another name counts as it does in ``tgap data``; a mistyped one is an error."""
+    real, synthetic, _ = folders
+    files = sorted(p.relative_to(real) for p in real.rglob("*.png"))
+    table = real / "kinds.csv"
+    table.write_text("file,kind\n" + "".join(f"{f},{f.parent.name}\n" for f in files))
+    try:
+        words = evaluation_overrides(
+            table, synthetic, None, 32, "grey", ["dataset.label_column=kind"]
+        )
+        run = compose(*words)
+        listed = run.dataset.listed()
+        assert listed.label_names[listed.labels[0].argmax()] == files[0].parent.name
+        assert run.generator.images.labelled
+        assert not caplog.records[:-1], "but that the tuning set is not known"
+        with pytest.raises(DataError, match=r"no column 'knd'; did you mean 'kind'"):
+            evaluation_overrides(table, synthetic, None, 32, "grey", ["dataset.label_column=knd"])
+        words = evaluation_overrides(table, synthetic, None, 32, "grey", [])
+        assert "a table with a column 'label' (dataset.label_column=" in caplog.text
+        run = compose(*words)
+        assert not run.dataset.labelled
+        assert not run.generator.images.labelled
+    finally:
+        table.unlink()
 
 
 def test_the_words_use_all_images(folders):
@@ -185,3 +214,104 @@ def test_too_few_real_images_are_told(tmp_path, folders, home, capsys):
             Image.new("L", (32, 32), i).save(few / name / f"{i}.png")
     assert evaluate("--real", few, "--synthetic", folders[1], "--size", 32) == 2
     assert "--real holds 8 images; pool, train and test set need" in capsys.readouterr().err
+
+
+# Sets that are broken: what can be evaluated is, and what is wrong is said
+
+
+@pytest.fixture(scope="module")
+def stripes(tmp_path_factory):
+    """Real images of two labels that any classifier tells apart, 30 and 12 of each."""
+    root = tmp_path_factory.mktemp("stripes")
+    rng = np.random.default_rng(0)
+    for folder, count in (("real", 30), ("few", 12)):
+        for label, rows in (("across", slice(0, 8)), ("along", slice(8, 16))):
+            (root / folder / label).mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 60, (16, 16), dtype=np.uint8)
+                pixels[rows] += 120
+                Image.fromarray(pixels).save(root / folder / label / f"{number}.png")
+    return root
+
+
+def said(home, capsys, real, synthetic) -> tuple[str, dict]:
+    words = "--size 16 classifier=logistic_regression evaluators.baselines.shuffled=false".split()
+    words += [word for word in FAST if not word.startswith("classifier.")]
+    assert command(["evaluate", "--real", str(real), "--synthetic", str(synthetic), *words]) == 0
+    return capsys.readouterr().out, recorded(home)
+
+
+def painted(folder: Path, source: Path, pixels: dict) -> Path:
+    """As many images of each label as of the source, all of them with the label's pixels."""
+    for label, one in pixels.items():
+        (folder / label).mkdir(parents=True)
+        for file in (source / label).iterdir():
+            if one is None:
+                (folder / label / file.name).write_bytes(file.read_bytes())
+            else:
+                Image.fromarray(one).save(folder / label / file.name)
+    return folder
+
+
+BLACK = np.zeros((16, 16), np.uint8)
+ONE = np.random.default_rng(7).integers(0, 60, (16, 16), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "told", "verdict"),
+    [
+        (
+            {"across": BLACK, "along": BLACK},
+            "All 30 synthetic images of each of the labels 'across', 'along' are the same picture,"
+            " and blank",
+            "The labels cannot be read from the synthetic images",
+        ),
+        (
+            {"across": ONE, "along": None},
+            "All 30 synthetic images of label 'across' are the same picture: look",
+            "",
+        ),
+    ],
+    ids=["black", "one picture"],
+)
+def test_images_that_are_all_the_same_are_evaluated(
+    stripes, home, capsys, tmp_path, pixels, told, verdict
+):
+    synthetic = painted(tmp_path / "painted", stripes / "real", pixels)
+    out, metrics = said(home, capsys, stripes / "real", synthetic)
+    assert told in out
+    assert verdict in out
+    assert f"WARNING a{told[1:60]}" in out  # at once, before anything is trained
+    for name in ("tstr/auroc", "trts/auroc", "fidelity/frechet", "diversity/vendi"):
+        assert np.isfinite(metrics[name])
+    assert "trts/auroc/lo" not in metrics or np.isnan(
+        metrics["trts/auroc/lo"]
+    )  # one image, in truth
+    assert metrics["trtr/auroc"] == 1
+
+
+def test_real_images_of_one_colour_are_evaluated(stripes, home, capsys, tmp_path):
+    grey = {"across": np.full((16, 16), 90, np.uint8), "along": np.full((16, 16), 150, np.uint8)}
+    real = painted(tmp_path / "grey", stripes / "real", grey)
+    _, metrics = said(home, capsys, real, stripes / "few")
+    for name in ("tstr/auroc", "trtr/auroc", "fidelity/frechet", "fidelity/coverage_floor"):
+        assert np.isfinite(metrics[name])
+
+
+def test_swapped_labels_are_told(stripes, home, capsys, tmp_path):
+    swapped = tmp_path / "swapped"
+    for label, other in (("across", "along"), ("along", "across")):
+        shutil.copytree(stripes / "real" / other, swapped / label)
+    out, metrics = said(home, capsys, stripes / "real", swapped)
+    assert metrics["tstr/auroc"] == metrics["trts/auroc"] == 0
+    assert 0 < metrics["tstr/auroc/hi"] < 0.5
+    assert "is worse than chance on real ones (TSTR 0.000 [0.000, " in out
+    assert "labels may be swapped between the synthetic and the real set" in out
+
+
+def test_twelve_images_of_a_label_are_too_few_to_say_anything(stripes, home, capsys):
+    out, metrics = said(home, capsys, stripes / "few", stripes / "real")
+    assert metrics["tstr/auroc"] == metrics["trtr/auroc"] == 1
+    assert 0.4 < metrics["tstr/auroc/lo"] < 0.7
+    assert "The test images are too few to say what the synthetic ones are good for: with 4" in out
+    assert "as good as training on real ones" not in out

@@ -13,7 +13,7 @@ from tgap.composition import registry
 from tgap.core import Component, ContractError, Floats, ImageSet, Selection, TgapError
 from tgap.embedders.base import Embedder
 from tgap.selectors.allocations.base import Allocation
-from tgap.selectors.base import Candidates, Selector
+from tgap.selectors.base import Candidates, Picks, Selector
 from tgap.selectors.clustered import Clustered
 from tgap.selectors.clusterers.base import Clusterer
 from tgap.selectors.picks.base import Pick
@@ -493,3 +493,14 @@ def test_pick_leaves_global_random_state(name: str) -> None:
     state = np.random.get_state()[1].copy()
     make(name, "selector/pick").pick(candidates(), 90, np.random.default_rng(0))
     assert np.array_equal(np.random.get_state()[1], state)
+
+
+def test_a_selector_sees_what_else_is_known_of_its_candidates() -> None:
+    class Oldest(Selector):
+        def _select(self, candidates, size, rng):
+            return Picks(np.argsort(-candidates.metadata["age"])[:size])
+
+    data = pool()
+    (old,) = {len(data) - 2, len(data) - 1} & set(np.flatnonzero(data.labels[:, 1]))
+    selection = Oldest().select(data, None, [1, 1], np.random.default_rng(0))
+    assert selection.indices.tolist() == [len(data) - 2, old]

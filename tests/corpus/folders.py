@@ -224,6 +224,13 @@ CASES = (
         tells=("dataset.exclude names mask, but nothing there is called so",),
     ),
     Case(
+        name="folders without images",
+        make=lambda root: [(root / name).mkdir() for name in ("cat", "dog")],
+        words=WORDS,
+        refused=True,
+        tells=("no image files in the folder of label cat, dog",),
+    ),
+    Case(
         name="a folder in Latin-1",
         make=_latin_1,
         words=WORDS,

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus import folders, looks, models, tables
+from tests.corpus import folders, looks, models, pixels, tables, words
 from tests.corpus.case import Case
 from tgap.cli.main import command
 from tgap.composition.compose import compose_run, hydra_ready
 
-CASES = (*folders.CASES, *looks.CASES, *models.CASES, *tables.CASES)
+CASES = (*folders.CASES, *looks.CASES, *models.CASES, *pixels.CASES, *tables.CASES, *words.CASES)
 SHORT = (
     "size=3 sampler.steps=2 budget.steps=2 budget.batch_size=2 budget.train_per_label=6 "
     "budget.test_per_label=4 classifier=logistic_regression"

@@ -8,7 +8,6 @@ import pytest
 from tests.datasets.conftest import replace, write_grey
 from tgap.core import ConfigError, DataError
 from tgap.datasets.chexpert import Chexpert
-from tgap.datasets.radiographs import observations
 from tgap.datasets.radiographs.observations import OBSERVATIONS, PATHOLOGIES, label
 
 HEADER = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS)
@@ -80,6 +79,45 @@ def loaded(path, **fields):
 
 
 # What is read
+
+
+def test_missing_values_are_not_mentioned(both):
+    replace(
+        both / "train.csv",
+        "frontal.jpg,Female,68,Frontal,AP,1.0,,",
+        "frontal.jpg,NaN,n/a,Frontal,NaN,1.0,nan,",
+    )
+    data = dataset(both).load()
+    assert data.findings[0].sum() == 0
+    assert data.metadata["sex"][0] == ""
+    assert data.metadata["view"][0] == "Frontal"
+    assert np.isnan(data.metadata["age"][0])
+
+
+def test_the_batches_that_stanford_publishes(tmp_path, both):
+    batches = tmp_path / "chexpertchestxrays-u20210408"
+    first, rest = batches / "CheXpert-v1.0 batch 1 (validate & csv)", {}
+    first.mkdir(parents=True)
+    for name in ("train.csv", "valid.csv", "valid"):
+        (both / name).rename(first / name)
+    for patient in sorted((both / "train").iterdir()):
+        number = 2 if patient.name < "patient00003" else 3
+        rest = batches / f"CheXpert-v1.0 batch {number} (train {number - 1})"
+        rest.mkdir(exist_ok=True)
+        patient.rename(rest / patient.name)
+    rows, data = loaded(batches)
+    assert rows == [1, 2, 4, 6, 9, 1, 2]
+    assert data.patients.tolist() == [2, 2, 1, 4, 7, 64541, 64542]
+    assert data.official_test.tolist() == [False] * 5 + [True] * 2
+    assert data.metadata["file"][0] == (
+        "CheXpert-v1.0 batch 2 (train 1)/patient00002/study2/view1_frontal.jpg"
+    )
+    assert "unlisted" not in data.notes
+    with pytest.raises(ConfigError, match="must be the folder that holds all batches of Ch"):
+        dataset(first)
+    (first / "train.csv").unlink()
+    with pytest.raises(ConfigError, match=r"train.csv is in none of them; unpack 'CheXpert-v1.0 b"):
+        dataset(batches)
 
 
 def test_binary_labels_of_frontal_views(root):
@@ -159,7 +197,7 @@ def test_so_is_the_test_set(both):
 
 
 def test_notes_name_the_first_files_and_count_all(root, monkeypatch):
-    monkeypatch.setattr(observations, "NOTED", 1)
+    monkeypatch.setattr(Chexpert, "_noted", 1)
     for number in (0, 1):
         (root / TRAIN[number][0]).unlink()
     data = dataset(root, bad_files="exclude").load()

@@ -1,5 +1,7 @@
 import io
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,13 @@ from PIL import Image
 
 from tgap.core import DataError
 from tgap.datasets.image_folder import ImageFolder
+from tgap.datasets.reading import listing as listing_module
 from tgap.datasets.reading.decoding import decode, decode_all
+from tgap.datasets.reading.depth import chosen_window
+from tgap.datasets.reading.dicom import is_dicom
+from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.pixels import read_image
+from tgap.datasets.reading.window import Window
 
 pydicom = pytest.importorskip("pydicom", reason="the extra 'dicom' is not installed")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
@@ -279,6 +287,144 @@ def test_a_lossless_jpeg_2000_inside():
         decode(too_few_bits, 20)
 
 
+# A window from outside
+
+HU = {"RescaleSlope": 1, "RescaleIntercept": -1024}
+OWN = {"WindowCenter": 500, "WindowWidth": 300}
+
+
+def given(low, high, **changed):
+    return Window(low, high, **({"eight_bit": False, "given": True} | changed))
+
+
+def within(window, pixels, *arguments, **elements):
+    data = content(pixels, *arguments, **elements)
+    return decode(data, len(pixels), window=window)[:, :, 0]
+
+
+@pytest.mark.parametrize("own", [{}, OWN, {"VOILUTSequence": lut(range(4096), 0, 12)}])
+def test_given_ends_are_of_the_modality_s_values_and_go_before_the_file_s_own(own):
+    found = within(given(-160, 240), DEEP, bits=12, **HU, **own)
+    assert np.array_equal(found, linear(DEEP.astype(float) - 1024, -160, 240))
+
+
+def test_measured_ends_leave_a_file_s_own_window():
+    measured = given(-1000, 3000, given=False)
+    assert np.array_equal(within(measured, DEEP, bits=12, **OWN), shown(DEEP, bits=12, **OWN))
+    assert np.array_equal(within(measured, DEEP, bits=12), linear(DEEP, -1000, 3000))
+
+
+def test_monochrome1_is_white_at_the_lower_end():
+    found = within(given(1000, 2000), DEEP, "MONOCHROME1", 12)
+    assert np.array_equal(found, 255 - linear(DEEP, 1000, 2000))
+
+
+def test_eight_bits_have_a_scale_of_their_own():
+    assert np.array_equal(within(given(0, 4095), PICTURE), PICTURE)
+    assert np.array_equal(within(given(0, 15, eight_bit=True), PICTURE), linear(PICTURE, 0, 15))
+    colour = PICTURE[:, :, None].repeat(3, axis=2)
+    found = decode(content(colour, "RGB"), 20, "rgb", window=given(0, 15, eight_bit=True))
+    assert np.array_equal(found, linear(colour, 0, 15))
+
+
+def test_the_range_is_measured_over_files_without_a_window_and_padding_aside():
+    padded = DEEP.astype(np.int16)
+    padded[3] = -2000
+    files = [
+        content(padded, PixelPaddingValue=-2000, **HU),
+        content(np.full((20, 20), 4095, np.uint16), bits=12, WindowCenter=1, WindowWidth=9),
+        content(PICTURE),
+        b"no picture",
+    ]
+    found = chosen_window("data", files, 2)
+    assert found == Window(-1024, 4095 - 1024, eight_bit=False, given=False)
+    assert chosen_window("data", files[1:], 2) == Window(0, 255, eight_bit=True, given=False)
+    assert chosen_window("data", files[1:2], 2) is None
+
+
+def test_flat_ct_is_refused_and_the_remedy_helps():
+    rng = np.random.default_rng(8)
+    slices = [content(rng.integers(-1000, 2000, (20, 20)).astype(np.int16)) for _ in range(6)]
+    names = [str(number) for number in range(6)]
+    with pytest.raises(DataError) as caught:
+        decode_all(slices, names, 20)
+    assert "6 of 6 images are nearly black or flat as dataset.window=full" in str(caught.value)
+    setting = re.search(r"dataset.window=(\S+?:\S+?), or", str(caught.value))[1]
+    for window in (setting, "data"):
+        found = decode_all(slices, names, 20, window=window)
+        assert found.notes == {}
+        assert len(np.unique(found.images)) > 200
+
+
+def test_few_flat_files_are_told_and_so_are_those_of_given_ends(caplog):
+    dark = content((DEEP // 4).astype(np.uint16))
+    files = [dark, *([content(DEEP, bits=12)] * 9)]
+    found = decode_all(files, list("abcdefghij"), 20)
+    assert "1 of 10 images are nearly black" in found.notes["few_levels"]
+    assert "dataset.window=0:1023 shows them" in caplog.text
+    found = decode_all([dark] * 4, list("abcd"), 20, window="0:65535")
+    assert "4 of 4 images are nearly black" in found.notes["few_levels"]
+
+
+# Files that come with pydicom
+
+OWN_FILES = Path(pydicom.__file__).parent / "data"
+NOT_READ = {
+    "needs another package": "MR_small_jpeg_ls_lossless SC_rgb_jpeg_gdcm SC_rgb_jls_lossy_sample "
+    "SC_rgb_jls_lossy_line JPEGLSNearLossless_08 JPEGLSNearLossless_16",
+    "does not support 'JPEG Ext": "JPEG-lossy JPGExtended",
+    "broken data stream": "GDCMJ2K_TextGBR",
+    "(?s)Unable to decode": "JPEG2000-embedded-sequence-delimiter",
+    "fewer|less than expected": "MR_truncated",
+    "has 1A frames": "badVR",
+    r"has \d+ frames; only single": "SC_rgb_rle_16bit_2frame SC_rgb_rle_2frame rtdose rtdose_expb "
+    "SC_rgb_rle_32bit_2frame rtdose_rle examples_ybr_color",
+    "pixels of (16|32) bits, (16|32) allocated, are not": "SC_rgb_rle_16bit SC_rgb_rle_32bit "
+    "rtdose_1frame rtdose_expb_1frame rtdose_rle_1frame",
+    "pixels of 1 bits, 1 allocated": "liver_1frame liver_expb_1frame",
+    "interpretation PALETTE COLOR": "examples_palette",
+    "header lacks Rows|without pixel data": "meta_missing_tsyntax nested_priv_SQ",
+}
+"""Those with pixels that are not read: the reason, and the files' names without suffix."""
+
+
+def expected_of(ds):
+    """A picture's levels by pydicom's own functions, not rounded."""
+    if ds.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
+        return ds.pixel_array.astype(float)
+    low = -(2 ** (ds.BitsStored - 1)) if ds.PixelRepresentation else 0
+    ends = np.array([low, low + 2**ds.BitsStored - 1], dtype=float)
+    if "RescaleSlope" in ds:
+        ends = ends * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
+    values = apply_windowing(apply_modality_lut(ds.pixel_array, ds), ds)
+    share = (values - ends[0]) / (ends[1] - ends[0])
+    return 255 * (1 - share if ds.PhotometricInterpretation == "MONOCHROME1" else share)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_files_that_come_with_pydicom_are_read_right_or_refused_by_reason():
+    reasons = {name: why for why, names in NOT_READ.items() for name in names.split()}
+    read, wrong = 0, []
+    for file in sorted(path for path in OWN_FILES.rglob("*") if path.is_file()):
+        with file.open("rb") as stream:
+            if not is_dicom(stream):
+                continue
+        ds = pydicom.dcmread(file, force=True)
+        has_pixels = "PixelData" in ds
+        why = reasons.get(file.stem) if has_pixels else "without pixel data|header lacks"
+        try:
+            colour = not ds.get("PhotometricInterpretation", "MONOCHROME2").startswith("MONO")
+            found = np.asarray(read_image(file, "RGB" if colour else "L"))
+            if why or abs(found - expected_of(ds)).max() > 0.5 + 1e-6:
+                wrong.append(f"{file.name}: read, expected {why or 'other values'}")
+            read += 1
+        except DataError as error:
+            if why is None or not re.search(why, str(error)):
+                wrong.append(f"{file.name}: {error}")
+    assert wrong == []
+    assert read >= 70
+
+
 # As any other image
 
 
@@ -319,6 +465,32 @@ def test_an_image_folder_holds_them_beside_others(folder):
 def test_known_by_its_prefix_whatever_its_name(folder):
     (folder / "cat" / "1.dcm").rename(folder / "cat" / "1.png")
     assert ImageFolder(path=str(folder), size=8).load().images[0, 0, 0, 0] == 10
+
+
+def test_files_without_the_usual_suffix_are_known_by_their_content(folder):
+    names = {"cat/1.dcm": "cat/IM000001", "dog/3.DICOM": "dog/1.2.840.113619.2.5.19"}
+    for old, new in names.items():
+        (folder / old).rename(folder / new)
+    (folder / "dog" / "s.IMA").write_bytes((folder / "cat" / "IM000001").read_bytes())
+    (folder / "cat" / "DICOMDIR").write_bytes((folder / "cat" / "IM000001").read_bytes())
+    (folder / "cat" / "LICENSE").write_text("no picture")
+    listing = list_images(folder)
+    found = "cat/2.png cat/IM000001 dog/1.2.840.113619.2.5.19 dog/4.png dog/s.IMA"
+    assert list(listing.files) == found.split()
+    assert listing.others == ("cat/DICOMDIR", "cat/LICENSE")
+    data = ImageFolder(path=str(folder), size=8).load()
+    assert data.images[:, 0, 0, 0].tolist() == [20, 10, 30, 40, 10]
+
+
+def test_other_files_are_not_opened_to_see_what_they_are(folder, monkeypatch):
+    for number in range(5):
+        (folder / "cat" / f"{number}.txt").write_text("a report")
+    opened = []
+    monkeypatch.setattr(listing_module, "is_dicom", lambda file: opened.append(file.name))
+    (folder / "cat" / "IM7").write_text("one that may be")
+    list_images(folder)
+    list_images(folder)
+    assert [name.rpartition("/")[2] for name in opened] == ["IM7"]
 
 
 def test_in_parallel_as_one_after_another():
@@ -367,7 +539,7 @@ BAD = {
     ),
     "palette": (
         content(PICTURE, "PALETTE COLOR"),
-        "interpretation PALETTE COLOR are not read; MONOCHROME1, MONOCHROME2, RGB, YBR_FULL are",
+        "interpretation PALETTE COLOR are not read; MONOCHROME1, MONOCHROME2, RGB, YBR_FULL",
     ),
     "32 bit": (
         content(DEEP.astype(np.uint32)),

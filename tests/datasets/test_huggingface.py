@@ -112,6 +112,8 @@ def test_splits_follow_each_other_and_test_is_the_official_one(hf: Any, tmp_path
         ("bool", [True, False] * 3, {"labels": ["well", "ill"]}, ("well", "ill"), "101010"),
         ("string", ["b", "a", " b ", "a", "b", "b"], {}, ("a", "b"), "101011"),
         ("string", ["b", "a"] * 3, {"labels": ["b", "a"]}, ("b", "a"), "010101"),
+        ("string", ["None", "a"] * 3, {"labels": ["None", "a"]}, ("None", "a"), "010101"),
+        ("float64", [1.0, 2.0] * 3, {}, ("1", "2"), "010101"),
     ],
 )
 def test_kinds_of_label_columns(
@@ -163,6 +165,16 @@ def test_findings_patients_and_metadata_come_from_their_columns(hf: Any, tmp_pat
     assert data.metadata["site"].tolist() == ["north", "south", "", "south", "north", "north"]
     assert data.metadata["sex"].tolist() == ["m", "", "f", "f", "m", "m"]
     assert data.metadata["day"][0] == "2020-01-02"
+
+
+def test_a_missing_value_hides_no_finding_beside_it(hf: Any, tmp_path: Path) -> None:
+    found = [["mass", None], ["edema"], [], ["NaN"], ["mass", "edema"], None]
+    dataset = table(
+        hf, label=(hf.Value("string"), ["a", "b"] * 3), finding=(hf.List(hf.Value("string")), found)
+    )
+    data = load(dataset, tmp_path, findings_column="finding")
+    assert data.finding_names == ("edema", "mass")
+    assert data.findings.sum(axis=1).tolist() == [1, 1, 0, 0, 2, 0]
 
 
 def test_long_texts_are_left_out_and_that_is_told(
@@ -355,6 +367,32 @@ def test_rows_without_label_or_patient_are_told(hf: Any, tmp_path: Path) -> None
     unknown = labelled(hf).add_column("patient", ["a", None, "b", "", "c", "d"])
     with pytest.raises(DataError, match=r"2 of 6 rows have no patient in column 'patient'.*\[1\]"):
         load(unknown, tmp_path / "patients", patient_column="patient")
+
+
+@pytest.mark.parametrize(
+    ("column", "kind", "values", "told"),
+    [
+        (
+            "label",
+            "string",
+            ["a", "NaN", "b", "n/a", "a", "b"],
+            r"2 of 6 rows have no label .*\[1\]",
+        ),
+        ("label", "float64", [1.0, float("nan")] * 3, "3 of 6 rows have no label"),
+        ("label", "string", ["a", "A", "b"] * 2, r"the same: 'a' \(2 images\) and 'A'"),
+        ("patient", "string", ["7", "7.0", "8"] * 2, r"'7' on .*\[0\] and '7.0' on .*\[1\]"),
+        ("patient", "float64", [1.0, float("nan")] * 3, "3 of 6 rows have no patient"),
+        ("finding", "string", ["Edema", "edema", "-"] * 2, "findings that are written in several"),
+    ],
+)
+def test_cells_that_mean_the_same_or_nothing_are_told(
+    hf: Any, tmp_path: Path, column: str, kind: str, values: list[Any], told: str
+) -> None:
+    labels = {"label": (hf.Value("string"), list("abcabc"))}
+    dataset = table(hf, **{**labels, column: (hf.Value(kind), values)})
+    fields = {"patient": {"patient_column": column}, "finding": {"findings_column": column}}
+    with pytest.raises(DataError, match=told):
+        load(dataset, tmp_path, **fields.get(column, {}))
 
 
 def test_labels_of_another_kind_and_numbers_without_names(hf: Any, tmp_path: Path) -> None:

@@ -99,6 +99,14 @@ def test_binary_labels_of_frontal_views(root):
     assert data.notes == {"unlabelled": 1, "other_views": 2, "undecided": 1, "unlisted": 1}
 
 
+def test_views_in_small_letters(root):
+    table = root / METADATA
+    table.write_text(table.read_text().replace(",PA,", ",pa,").replace(",AP,", ",Ap,"))
+    rows, data = loaded(root)
+    assert rows == [1, 3, 5, 6]
+    assert data.metadata["view"].tolist() == ["pa", "Ap", "Ap", "pa"]
+
+
 def test_images_in_the_order_of_the_metadata(root):
     put_tables(root, images=IMAGES[::-1])
     rows, data = loaded(root, uncertain="ones")
@@ -226,6 +234,12 @@ WRONG = {
         "50414267",
         "s5",
         "'study_id' must be a whole number; got 's5' on line 2",
+    ),
+    "a study as a number": (
+        METADATA,
+        "50414267",
+        "50414267.0",
+        r"got '50414267.0' on line 2; a tool has made numbers of them \(pandas: dtype=\{'study_id'",
     ),
     "a study twice": (CHEXPERT, "53189527", "50414267", "lines 2 and 3 both name 50414267"),
     "an image twice": (METADATA, IMAGES[1][0], FIRST, f"lines 2 and 3 both name {FIRST}"),

@@ -99,6 +99,8 @@ def test_labels_are_matched_by_name() -> None:
 def test_other_labels_are_refused() -> None:
     with pytest.raises(DataError, match=r"labels of dataset.real by name \(a, b\), got a, c"):
         together(made(4, first=500, label_names=("a", "c")), made(10))
+    with pytest.raises(DataError, match="got a, B; 'B' is 'b' written in another way: rename one"):
+        together(made(4, first=500, label_names=("a", "B")), made(10))
 
 
 def test_findings_are_those_of_either() -> None:

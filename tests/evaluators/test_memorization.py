@@ -182,6 +182,7 @@ def test_too_few_held_out_images(images, lacking):
     found, metrics = evaluate(made(TUNING, held_out=HELD_OUT.take(np.arange(images))))
     assert undefined(metrics) == (lacking or NEEDS_HELD_OUT | COPIES)
     assert metrics["authenticity"] == 0
+    assert metrics["equal_to_tuning"] == 1  # that needs no other images to be told
     assert metrics["held_out_images"] == images
     assert found.tables["copies"] == []
     assert "copies" in found.pictures

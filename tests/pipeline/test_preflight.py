@@ -1,5 +1,6 @@
 """What is known to go wrong is told before anything is read, and asked once for all runs."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,10 @@ import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
 from tgap.composition.config import Run
-from tgap.core import ConfigError
+from tgap.core import Component, ConfigError
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
+from tgap.pipeline.preflight import runs as preflight
 from tgap.pipeline.preflight.runs import check_components, check_runs
 from tgap.store import Store
 
@@ -131,6 +133,17 @@ def test_a_label_on_every_training_image_is_told(folder: Path, store: Store) -> 
         check_runs([run], store.root.parent)
 
 
+def test_labels_elsewhere_that_are_written_in_another_way_are_told(
+    folder: Path, store: Store, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(folder, other)
+    (other / "b").rename(other / "B")
+    words = ["+dataset@external.x=image_folder", f"external.x.path={other}", "external.x.domain=y"]
+    with pytest.raises(ConfigError, match=r"got B, a; 'B' is 'b' written in another way"):
+        check_runs([composed(folder, *SIDES, *words)], store.root.parent)
+
+
 def test_equal_components_are_asked_once() -> None:
     ASKED.clear()
     runs = [{"classifier": Counted(epochs=epochs)} for epochs in (7, 7, 8, 7)]
@@ -153,3 +166,47 @@ def test_files_are_listed_once_for_all_runs(
     plans = check_runs(runs, store.root.parent)
     assert len(plans) == 3
     assert len(listed) == 1
+
+
+@pytest.mark.parametrize("reason", [None, "no network"])
+def test_nothing_is_fetched_while_something_else_is_wrong_unless_it_fails_at_once(
+    reason: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Far(Component):
+        def fetch(self) -> list[str]:
+            return ["cannot be had"]
+
+    class Broken(Component):
+        def check(self) -> list[str]:
+            return ["is broken"]
+
+    monkeypatch.setattr(preflight, "why_no_hub", lambda: reason)
+    assert check_components([{"far": Far()}]) == ["cannot be had"]
+    told = check_components([{"far": Far(), "a.b": Broken()}])
+    assert told == ["a.b: is broken"] + (["cannot be had"] if reason else [])
+
+
+def test_what_labels_rule_out_is_told_before_an_image_is_read(folder: Path, store: Store) -> None:
+    (folder / "a" / "0.png").write_bytes(b"no image")
+    run = composed(folder, *SIDES, "size=5", "generator=interpolate")
+    with pytest.raises(ConfigError, match="size=5 asks for 5 images of label 'a', but"):
+        check_runs([run], store.root.parent)
+    few = composed(folder, *SIDES, "size=1", "generator=interpolate")
+    with pytest.raises(ConfigError, match="needs two different tuning images of label 'a', got 1"):
+        check_runs([few], store.root.parent)
+    assert not (store.root / "dataset").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("finetuner=dreambooth_lora finetuner.targets=[to_q,to_x]", "'to_x' ends none of those of"),
+        ("finetuner=textual_inversion finetuner.vectors=63", r"vectors must be at most 62, which"),
+    ],
+)
+def test_what_a_finetuner_cannot_tune_is_told_before_anything_is_read(
+    words: str, told: str, store: Store
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_runs([tgap.compose(*words.split())], store.root.parent)
+    assert not (store.root / "dataset").exists()

@@ -1,3 +1,4 @@
+import dataclasses
 import io
 import math
 import re
@@ -193,6 +194,15 @@ def test_numbers_that_are_not_defined_are_told():
     cells = lines(text_of([row(seed=0), row(seed=1, metrics=metrics)]), "random")[0]
     assert "b - a at 100: TSTR is not defined" in text_of([row("a", metrics=metrics), row("b")])
     assert cells[3:5] == ["n/a", ".900"]  # no mean over fewer seeds than are told
+
+
+def test_few_test_images_are_told():
+    def counted(images):
+        return row(metrics={**row().metrics, "images/effective_real_test": images})
+
+    told = "Few test images: 12 independent ones of the rarer label; about 40 would tell an AUROC"
+    assert told in text_of([counted(30.0), dataclasses.replace(counted(12.4), method_key="b")])
+    assert "Few test images" not in text_of([counted(40.0)])
 
 
 def test_fter_at_chance_is_marked_with_a_note():

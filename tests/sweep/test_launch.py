@@ -5,6 +5,7 @@ import contextlib
 import pytest
 
 import tgap
+from tests.corpus.making import put_folders
 from tgap.cli.main import run_command
 from tgap.pipeline.plan import plan
 from tgap.sweep import launch
@@ -24,6 +25,25 @@ def test_a_process_that_has_checked_nothing_plans_by_itself(
     monkeypatch.setattr(launch, "remembered", lambda jobs: contextlib.nullcontext())
     assert run_command(TINY) == 0
     assert "noise" in capsys.readouterr().out
+
+
+def test_paths_and_parts_of_a_sweep_that_works_in_other_folders(
+    tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Relative paths are the command line's; a part goes to the option that has it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TGAP_HOME", "home")
+    put_folders(tmp_path / "pics")
+    words = "dataset=image_folder dataset.path=pics dataset.size=32 dataset.domain=Bild(a) size=3 "
+    words += "generator=noise,tiny_ldm finetuner=none generator.device=cpu sampler.steps=1 "
+    words += "budget.train_per_label=6 budget.test_per_label=4 classifier=logistic_regression "
+    words += "evaluators.baselines.shuffled=false ~evaluator@evaluators.memorization "
+    words += "tracking.pictures=false hydra.job.chdir=true -m"
+    assert run_command(words.split()) == 0
+    assert "FAILED" not in capsys.readouterr().err
+    chosen = sorted(file.read_text() for file in tmp_path.glob("multirun/*/*/*/.hydra/over*.yaml"))
+    assert ["generator.device=cpu" in text for text in chosen] == [False, True]
+    assert [path.name for path in tmp_path.iterdir() if path.name == "home"] == ["home"]
 
 
 def test_another_run_than_was_checked_is_not_made() -> None:

@@ -194,6 +194,11 @@ def is_collapsed(m: Numbers) -> bool:
 
 
 def are_copies(m: Numbers) -> bool:
-    """Whether more images are near-copies of tuning images than errors of the search explain."""
+    """Whether more images are near-copies of tuning images than errors of the search explain.
+
+    Images that equal one are copies even where nothing is known of such errors.
+    """
+    if m["memorization/equal_to_tuning"] >= FEWEST_COPIES:
+        return True
     share = m["memorization/copied_fraction"]
     return share >= FEWEST_COPIES and share >= COPIES * m["memorization/copied_false_alarms"]

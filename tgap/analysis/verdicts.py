@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tgap.analysis.readings import (
     CLOSER,
     EQUAL,
+    FEWEST_COPIES,
     HALF,
     NEAR_CHANCE,
     SCATTER,
@@ -25,7 +26,7 @@ from tgap.analysis.readings import (
 )
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.gap import CHANCE
-from tgap.metrics.legs import REAL
+from tgap.metrics.legs import REAL, SYNTHETIC
 from tgap.metrics.pictures import defects
 
 
@@ -175,9 +176,8 @@ def _easier_than_reality(m: Numbers) -> str | None:
     if not surplus > EQUAL or m[least] <= 0 or m.undefined(least) or real_at_chance(m):
         return None
     return (
-        f"The labels are easier to tell apart in synthetic images than in real ones (TRTS "
-        f"{m.auroc('trts'):.3f}, TRTR {m.auroc('trtr'):.3f}): they show typical cases and "
-        "leave out the difficult ones"
+        f"The labels are easier to tell apart in synthetic images than in real ones ("
+        f"{_trts_beside_trtr(m)}): they show typical cases and leave out the difficult ones"
     )
 
 
@@ -186,8 +186,8 @@ def _not_recognised(m: Numbers) -> str | None:
         return None
     return (
         f"The classifier trained on real images does not see the labels in the synthetic ones "
-        f"(TRTS {m.auroc('trts'):.3f}, TRTR {m.auroc('trtr'):.3f}): they look different from real "
-        "images, or do not show what they are labelled as"
+        f"({_trts_beside_trtr(m)}): they look different from real images, or do not show what they "
+        "are labelled as"
     )
 
 
@@ -205,8 +205,7 @@ def _wrong_labels(m: Numbers) -> str | None:
     return (
         f"Many synthetic images do not show what they are labelled as: they look real (precision "
         f"{_beside_floor(m, 'precision')}; coverage {_beside_floor(m, 'coverage')}), yet the "
-        f"classifier trained on real images does not see their labels (TRTS "
-        f"{m.auroc('trts'):.3f}, TRTR {m.auroc('trtr'):.3f})"
+        f"classifier trained on real images does not see their labels ({_trts_beside_trtr(m)})"
     )
 
 
@@ -225,7 +224,7 @@ def _unrealistic(m: Numbers) -> str | None:
         return None
     return (
         f"The synthetic images do not look like real ones (density {_beside_floor(m, 'density')}; "
-        f"precision {_beside_floor(m, 'precision')})"
+        f"precision {_beside_floor(m, 'precision')}{_on_each_side(m)})"
     )
 
 
@@ -234,7 +233,7 @@ def _collapsed(m: Numbers) -> str | None:
         return None
     return (
         f"The generator draws few different images (coverage {_beside_floor(m, 'coverage')}; "
-        f"{_vendi_beside_real(m)}): each may "
+        f"{_vendi_beside_real(m)}{_on_each_side(m)}): each may "
         "look right, but together they leave out almost all of what real images show"
     )
 
@@ -247,7 +246,9 @@ def _less_varied(m: Numbers) -> str | None:
         less.append(f"recall {_beside_floor(m, 'recall')}")
     if m.diversity() < HALF:
         less.append(_vendi_beside_real(m))
-    return f"The synthetic images vary less than real ones ({'; '.join(less)})" if less else None
+    if not less:
+        return None
+    return f"The synthetic images vary less than real ones ({'; '.join(less)}{_on_each_side(m)})"
 
 
 # Whether they are new
@@ -266,11 +267,15 @@ def _tested_on_synthetic(m: Numbers) -> str | None:
 def _copies(m: Numbers) -> str | None:
     if not are_copies(m):
         return None
+    equal, copied = m["memorization/equal_to_tuning"], m["memorization/copied_fraction"]
+    found = (
+        f"{_percent(copied)} of the synthetic images are copies of tuning images (held-out real "
+        f"images taken for copies: {_percent(m['memorization/copied_false_alarms'])})"
+        if copied >= FEWEST_COPIES and m["memorization/copied_false_alarms"] >= 0
+        else f"{_percent(equal)} of the synthetic images equal a tuning image in every pixel"
+    )
     return (
-        f"{_percent(m['memorization/copied_fraction'])} of the synthetic images are copies of "
-        f"tuning images (held-out real images taken for copies: "
-        f"{_percent(m['memorization/copied_false_alarms'])}): they hold no further patients, and "
-        "giving them away gives the tuning images away"
+        f"{found}: they hold no further patients, and giving them away gives the tuning images away"
     )
 
 
@@ -347,19 +352,31 @@ def _tstr(m: Numbers) -> str:
     return f"TSTR {m.auroc('tstr'):.3f}{interval}{_of(m)}"
 
 
+def _trts_beside_trtr(m: Numbers) -> str:
+    """With how many synthetic test images there are, as far as that is known."""
+    of = f", of {_rarer(m, SYNTHETIC)}" if m[SYNTHETIC] >= 0 else ""
+    return f"TRTS {m.auroc('trts'):.3f}{of}, TRTR {m.auroc('trtr'):.3f}"
+
+
 def _of(m: Numbers) -> str:
     """How many test images an AUROC on real_test is of, as far as that is known."""
     return f", of {_rarer(m)}" if m[REAL] >= 0 else ""
 
 
-def _rarer(m: Numbers) -> str:
+def _rarer(m: Numbers, side: str = REAL) -> str:
     """Images of one patient say little more than one."""
-    number = math.floor(m[REAL])
-    return f"{number} independent test {'image' if number == 1 else 'images'} of the rarer label"
+    number = math.floor(m[side])
+    kind = "synthetic test" if side == SYNTHETIC else "test"
+    return f"{number} independent {kind} {'image' if number == 1 else 'images'} of the rarer label"
 
 
 def _beside_floor(m: Numbers, name: str) -> str:
     return f"{m[f'fidelity/{name}']:.2f}, real images {m[f'fidelity/{name}_floor']:.2f}"
+
+
+def _on_each_side(m: Numbers) -> str:
+    """How many images stand behind a finding on fidelity, as far as that is known."""
+    return f"; {m['fidelity/n']:.0f} images on each side" if m["fidelity/n"] >= 0 else ""
 
 
 def _vendi_beside_real(m: Numbers) -> str:

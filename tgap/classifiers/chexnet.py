@@ -3,12 +3,14 @@
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
 from tgap.classifiers.networks.weights import State
 from tgap.core import DataError, Images, Weights, option
+from tgap.core.network import answers, no_answer
 
 if TYPE_CHECKING:
     import torch
@@ -76,10 +78,14 @@ class Chexnet(PretrainedNetwork):
         return Plateau(optimizer, self.patience)
 
     def _published_state(self) -> State:
+        from torch.hub import get_dir
         from torchvision.models import DenseNet121_Weights
 
         published = DenseNet121_Weights.IMAGENET1K_V1
+        cached = Path(get_dir()) / "checkpoints" / Path(published.url).name
         try:
+            if not cached.exists() and not answers(published.url):
+                raise OSError(no_answer(published.url))
             state: State = published.get_state_dict(progress=False, check_hash=True)
         except (OSError, RuntimeError) as error:
             raise DataError(

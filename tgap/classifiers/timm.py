@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
 from tgap.classifiers.networks.weights import State
 from tgap.core import DataError, Images, Weights, option
+from tgap.core.network import hub_if_it_answers
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,7 @@ class Timm(PretrainedNetwork):
     weights: str | None = option(None, "null = from scratch, hub, or a file")
 
     def check(self) -> list[str]:
-        """A model that timm does not know, or weights that cannot be had."""
+        """A model that timm does not know."""
         import timm
 
         try:
@@ -85,7 +86,8 @@ class Timm(PretrainedNetwork):
 
         try:
             # With its own last layer all weights must be there; without it timm is lenient.
-            model = timm.create_model(self.model, pretrained=True)
+            with hub_if_it_answers():
+                model = timm.create_model(self.model, pretrained=True)
         except Exception as error:  # timm and the hub raise many kinds
             raise DataError(
                 f"the published weights of timm's '{self.model}' cannot be loaded ({error}); set "

@@ -51,7 +51,7 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     prompts = read_prompts(
         run.prompts, run.generator, run.dataset.domain, list(counts.labels), distances=bool(html)
     )
-    advice = [Doubt(text) for text in advice_of(run, data.images())]
+    advice = [Doubt(text[0].upper() + text[1:]) for text in advice_of(run, data.images())]
     found = [*doubts(counts), *advice, *prompt_doubts(prompts)]
     size = sum(file["size"] for file in data.dataset.manifest["files"].values())
     digest = content_digest(data.dataset)

@@ -2,7 +2,6 @@
 
 import logging
 import math
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,10 @@ from tgap.core.words import quoted
 from tgap.datasets.reading import tables
 
 if TYPE_CHECKING:
+    from hydra._internal.hydra import Hydra
+
     from tgap.composition.config import Run
+    from tgap.core import ImageSet
 
 log = logging.getLogger(__name__)
 TRAIN_SHARE = 2 / 3
@@ -26,6 +28,7 @@ POOL, TUNING_POOL = 0.2, 0.1
 """Shares of the real images that are the pool."""
 MIN_REAL = 20
 """Fewer real images cannot be divided into three sets that have all labels."""
+TUNED_ON = "generator.tuned_on"
 OPTIONAL = {"patient_column": "patient", "findings_column": "findings"}
 """Columns that a table may have, by the setting that names them."""
 
@@ -69,23 +72,19 @@ def evaluation_overrides(
     if real is not None:
         folders["dataset"] = real
     if tuning is not None:
-        folders["generator.tuned_on"] = tuning
-    labelled = all(_is_labelled(path) for node, path in folders.items() if node in _WITH_LABELS)
-    if not labelled:
-        log.warning(
-            "labels are not known of all images, so only fidelity, diversity and memorisation are "
-            "evaluated; for the rest, put images into a folder per label, or give a table"
-        )
+        folders[TUNED_ON] = tuning
     words = ["generator=ready_made", f"generator.name={quoted(synthetic.stem)}"]
     for node, path in folders.items():
         words.append(f"{node.replace('.', '/')}=image_folder")
-        has_labels = labelled and node in _WITH_LABELS
-        settings = {"size": size, "color": color, "labelled": str(has_labels).lower()}
-        settings |= {key: quoted(value) for key, value in _place(path).items()}
+        settings = {"size": size, "color": color, "path": quoted(str(path))}
+        settings |= {key: quoted(value) for key, value in _columns(path).items()}
         words += [f"{node}.{key}={value}" for key, value in settings.items()]
+    words += [] if tuning is None else [f"{TUNED_ON}.labelled=false"]
     if real is not None:
         words.append("dataset.domain=image")
     with hydra_ready(config_dir) as hydra:
+        sides = [node for node in folders if node != TUNED_ON]
+        words += _labelled(hydra, words, sides, overrides)
         run = compose_run(hydra, expand(hydra, [*words, *overrides])[0])  # of a sweep, its first
     words += _sizes(run, POOL if tuning is None else TUNING_POOL, divide=real is not None)
     if tuning is None:
@@ -96,34 +95,43 @@ def evaluation_overrides(
     return [*words, *overrides]
 
 
-_WITH_LABELS = ("dataset", "generator.images")
-
-
-def _place(path: Path) -> dict[str, str]:
-    """Where images lie and what names their columns."""
+def _columns(path: Path) -> dict[str, str]:
+    """A table's columns of patients and findings, by the settings that name them."""
     if path.suffix.lower() not in tables.SUFFIXES:
-        return {"path": str(path)}
+        return {}
     columns = tables.read_table(path).columns
-    named = {setting: name for setting, name in OPTIONAL.items() if name in columns}
-    return {"path": str(path.parent), "table": path.name, **named}
+    return {setting: name for setting, name in OPTIONAL.items() if name in columns}
 
 
-def _is_labelled(path: Path) -> bool:
-    if path.suffix.lower() in tables.SUFFIXES:
-        return "label" in tables.read_table(path).columns
-    visible = [entry for entry in path.iterdir() if entry.name[0] != "."] if path.is_dir() else []
-    return not visible or any(entry.is_dir() for entry in visible)
+def _labelled(
+    hydra: "Hydra", words: Sequence[str], nodes: Sequence[str], overrides: Sequence[str]
+) -> list[str]:
+    """Whether labels are used: where the datasets, as they are composed, know those of all."""
+    from tgap.composition.compose import compose_run
+    from tgap.composition.sweeps import expand
+
+    asking = [f"{node}.labelled=null" for node in nodes]
+    run = compose_run(hydra, expand(hydra, [*words, *asking, *overrides])[0])
+    sides = (run.dataset, run.generator.ready_made()["images"])
+    labelled = all(side.is_labelled() for side in sides)
+    if not labelled:
+        log.warning(
+            "labels are not known of all images, so only fidelity, diversity and memorisation are "
+            "evaluated; for the rest, put images into a folder per label, or give a table with a "
+            "column 'label' (dataset.label_column=, generator.images.label_column= name others)"
+        )
+    return [f"{node}.labelled={str(labelled).lower()}" for node in nodes]
 
 
 def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     """How the real images are divided, if they are to be, and how many of the synthetic train."""
     words: list[str] = []
     real_train: float = math.inf
-    real = run.dataset.listed_labels() if divide else None
+    real = run.dataset.listed() if divide else None
     if real is not None:
         words += _split_sizes(len(real), pool_share)
         real_train = _most(real) * (1 - pool_share) / 2
-    synthetic = run.generator.ready_made()["images"].listed_labels()
+    synthetic = run.generator.ready_made()["images"].listed()
     if synthetic is not None:
         words += _budget(_most(synthetic), real_train)
     return words
@@ -139,9 +147,9 @@ def _split_sizes(images: int, pool_share: float) -> list[str]:
     return [f"pool_size={pool}", f"train_size={side}", f"test_size={side}"]
 
 
-def _most(labels: Sequence[Sequence[str]]) -> int:
+def _most(images: "ImageSet") -> int:
     """Images of the label that has most."""
-    return max(Counter(name for row in labels for name in row).values(), default=0)
+    return max(images.label_counts().values(), default=0)
 
 
 def _budget(most: int, real_train: float) -> list[str]:

@@ -71,6 +71,7 @@ def next_overrides(context: click.Context, parameter: click.Parameter, word: str
     from omegaconf.errors import OmegaConfBaseException
 
     from tgap.composition.compose import hydra_ready
+    from tgap.composition.typed import readable
 
     key, equals, value = word.partition("=")
     done, comma, rest = value.rpartition(",")  # several values of a sweep: the last is completed
@@ -78,7 +79,8 @@ def next_overrides(context: click.Context, parameter: click.Parameter, word: str
         return []
     try:
         with hydra_ready(context.params["config_dir"]) as hydra:
-            words = _query(hydra, context.params["overrides"], key + equals + rest)
+            typed = readable(context.params["overrides"], several=True)
+            words = _query(hydra, typed, key + equals + rest)
     except (TgapError, HydraException, OmegaConfBaseException, ValueError):
         return []  # an unfinished or mistaken line; running it tells what is wrong
     if comma:

@@ -73,10 +73,6 @@ class Run(Splitting):
                 f"'{self.generator.title()}'; choose finetuner=none or another generator"
             )
         problems += self._scheduler_problems() + self._prompt_problems() + self._embedder_problems()
-        if not self.dataset.domain:
-            problems.append(
-                "dataset.domain must name what the images show, for the prompts; got ''"
-            )
         return problems
 
     def _scheduler_problems(self) -> list[str]:

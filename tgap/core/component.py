@@ -146,9 +146,16 @@ class Component(Checked, ABC):
     def check(self) -> list[str]:
         """What can be known to go wrong before anything runs, as sentences.
 
-        Files, weights and packages that are missing, devices that are not there. It may download
-        what the component needs, so that nobody learns of it hours later. Its
+        Files and packages that are missing, devices that are not there; without the network. Its
         parts are asked by themselves.
+        """
+        return []
+
+    def fetch(self) -> list[str]:
+        """Download what it needs; what cannot be had, as sentences.
+
+        Before anything runs, so that nobody learns of it hours later, and once no component finds
+        anything else wrong, or where there is no network: then it must answer at once.
         """
         return []
 

@@ -40,6 +40,11 @@ def _require(condition: bool, message: str) -> None:
         raise ContractError(message)
 
 
+def no_pixels(count: int) -> Images:
+    """One black pixel per image: for those who look at the rest only."""
+    return np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (count, 1, 1, 1))
+
+
 @dataclass(frozen=True)
 class ImageSet:
     """Labelled images of one domain.
@@ -139,8 +144,7 @@ class ImageSet:
 
     def without_images(self) -> "ImageSet":
         """The same with one black pixel per image, for those who look at the rest only."""
-        black = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (len(self), 1, 1, 1))
-        return dataclasses.replace(self, images=black)
+        return dataclasses.replace(self, images=no_pixels(len(self)))
 
     def label_counts(self) -> dict[str, int]:
         """How many images carry each label."""

@@ -1,5 +1,6 @@
 """A domain's real images, and how they are split."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ import numpy as np
 from tgap.core import Component, DataError, Images, ImageSet, NewImages, Split, option
 from tgap.datasets.reading.alike import warn_of_categories
 from tgap.datasets.reading.outcome import look_at
+
+log = logging.getLogger(__name__)
 
 
 def in_memory(shape: tuple[int, int, int, int]) -> Images:
@@ -92,11 +95,13 @@ class Dataset(Component):
         """
         return []
 
-    def listed_labels(self) -> Sequence[Sequence[str]] | None:
-        """The labels of each image, where they are known without reading one; else ``None``.
+    def listed(self) -> ImageSet | None:
+        """All but the pixels, where they are known without reading an image; else ``None``.
+
+        Some images may turn out to be unreadable when they are read.
 
         Raises:
-            DataError: If files or tables cannot be read.
+            DataError: If files or tables cannot be read, or do not say what they must.
         """
         return None
 
@@ -123,19 +128,21 @@ class Dataset(Component):
         """How images that are black or flat can be mended."""
         return "look at what the files hold; what is transparent becomes black"
 
-    def load(self, new_images: NewImages = in_memory) -> ImageSet:
+    def load(self, new_images: NewImages = in_memory, *, synthetic: bool = False) -> ImageSet:
         """Read all images, in an order that never changes, and look at them.
 
         Args:
             new_images: Makes the array that the images are put into; the pipeline's lies on disk,
                 so that a dataset may be larger than memory.
+            synthetic: Whether a generator made the images: that it draws one picture, or black
+                ones, is then a finding about it, of which is warned.
 
         Returns:
             The whole dataset; at least two labels, each with images, or one if none are known.
 
         Raises:
-            DataError: If there are fewer labels, or one without images; if all images are one,
-                black or flat.
+            DataError: If there are fewer labels, or one without images; if all real images are
+                one, black or flat.
         """
         data = self._load(new_images)
         empty = [name for name, count in data.label_counts().items() if count == 0]
@@ -147,7 +154,16 @@ class Dataset(Component):
         for name, column in data.metadata.items():
             if column.dtype.kind == "U":
                 warn_of_categories(name, column.tolist())
-        return replace(data, notes={**data.notes, **self.looked_at(data)})
+        return replace(data, notes={**data.notes, **self._seen(data, synthetic)})
+
+    def _seen(self, data: ImageSet, synthetic: bool) -> dict[str, str]:
+        try:
+            return self.looked_at(data)
+        except DataError as fault:
+            if not synthetic:
+                raise
+            log.warning("%s", fault)
+            return {"broken": str(fault)}
 
     @abstractmethod
     def _load(self, new_images: NewImages) -> ImageSet: ...

@@ -1,6 +1,7 @@
 """CheXpert, from a local folder in its own layout."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from tgap.core import DataError
 from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
+from tgap.datasets.reading.alike import filled
 from tgap.datasets.reading.cells import metadata_column
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.tables import Table, find_csv, read_csv
@@ -15,6 +17,8 @@ from tgap.datasets.reading.tables import Table, find_csv, read_csv
 _TABLES = ("train.csv", "valid.csv", "test.csv")
 _COLUMNS = ("Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *OBSERVATIONS)
 _PATH = re.compile(r"(?:[^/]+/)?((?:train|valid|test)/patient(\d{1,9})/[^/]+/[^/]+)", re.ASCII)
+_BATCH = re.compile(r"CheXpert-v1\.0 batch \d+ \(.+\)")
+_IN_BATCH = re.compile(r"[^/]+/(?:(train|valid|test)/)?(patient\d{1,9}/[^/]+/[^/]+)", re.ASCII)
 _SEXES = {"Male": "M", "Female": "F", "Unknown": ""}
 
 
@@ -26,7 +30,9 @@ class Chexpert(ObservedRadiographs):
     ``CheXpert-v1.0``. In the tables' paths (``CheXpert-v1.0-small/train/patient00001/...``) the
     first folder is that one, whatever it is called here. Part of the images will do, with
     ``bad_files=exclude``. CSVs may be compressed (``train.csv.gz``). As for ``image_folder``,
-    nothing outside the folder is read.
+    nothing outside the folder is read. Or it is the folder of the batches that Stanford publishes:
+    ``CheXpert-v1.0 batch 1 (validate & csv)`` with the tables and ``valid/``, and ``CheXpert-v1.0
+    batch 2 (train 1)`` and so on with the patients of ``train/``.
 
     Images of ``valid.csv`` and ``test.csv``, which radiologists labelled, are the
     ``official_test``, where there are such tables. ``frontal`` views are those that the table
@@ -41,11 +47,11 @@ class Chexpert(ObservedRadiographs):
 
     @property
     def _root(self) -> Path:
-        """The folder of ``train.csv``: the given one, or the only one directly below it."""
+        """The folder of ``train.csv`` or of all batches: the given one, or one directly below."""
         given = super()._root
         if not given.is_dir():
             raise DataError(f"folder {given} does not exist; give the path of CheXpert's folder")
-        if find_csv(given, _TABLES[0]):
+        if find_csv(given, _TABLES[0]) or len(_batches(given)) > 1:
             return given
         below = [
             folder
@@ -69,7 +75,27 @@ class Chexpert(ObservedRadiographs):
 
     def _tables(self) -> dict[str, Path]:
         root = self._root
-        return {name: file for name in _TABLES if (file := find_csv(root, name))}
+        found = {
+            name: file
+            for folder in (*_batches(root)[::-1], root)
+            for name in _TABLES
+            if (file := find_csv(folder, name))
+        }
+        if _TABLES[0] not in found:
+            raise DataError(
+                f"{root} holds batches of CheXpert, but {_TABLES[0]} is in none of them; unpack "
+                "'CheXpert-v1.0 batch 1 (validate & csv)' there too"
+            )
+        return {name: found[name] for name in _TABLES if name in found}
+
+    def _folder_problems(self) -> list[str]:
+        given = super()._root
+        if _BATCH.fullmatch(given.name) and not (given / "train").is_dir():
+            return [
+                f"path must be the folder that holds all batches of CheXpert, {given.parent}, not "
+                f"one of them ({given.name})"
+            ]
+        return super()._folder_problems()
 
     def _records(self, listing: Listing) -> Records:
         files = self._tables()
@@ -87,18 +113,36 @@ class Chexpert(ObservedRadiographs):
             [cell for table in tables for cell in table.columns[name]]
             for name in ("Frontal/Lateral", "AP/PA", "Sex", "Age")
         )
+        view = filled(view)
         return Records(
-            files=[file for file, _ in located],
+            files=_in_batches([file for file, _ in located], listing),
             observations=np.concatenate([parse(table) for table in tables]),
             patients=np.array([patient for _, patient in located], dtype=np.int64),
             frontal=np.array(side) == "Frontal",
             metadata={
                 "view": np.array([v or s for v, s in zip(view, side, strict=True)], dtype=np.str_),
-                "sex": np.array([_SEXES.get(cell, cell) for cell in sex], dtype=np.str_),
+                "sex": np.array([_SEXES.get(cell, cell) for cell in filled(sex)], dtype=np.str_),
                 "age": metadata_column(age),
             },
             official_test=expert if len(tables) > 1 else None,
         )
+
+
+def _batches(root: Path) -> list[Path]:
+    """The folders of Stanford's batches, in order."""
+    return sorted(
+        folder for folder in root.iterdir() if _BATCH.fullmatch(folder.name) and folder.is_dir()
+    )
+
+
+def _in_batches(files: Sequence[str], listing: Listing) -> list[str]:
+    """Where files lie: as the table says, or in a batch, whose own folder stands for ``train``."""
+    found = {
+        f"{match[1] or 'train'}/{match[2]}": path
+        for path in listing.files
+        if (match := _IN_BATCH.fullmatch(path)) and _BATCH.fullmatch(path.partition("/")[0])
+    }
+    return [file if file in listing.files else found.get(file, file) for file in files]
 
 
 def _located(table: Table) -> list[tuple[str, int]]:

@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, option
 from tgap.core.digest import folder_digest
 from tgap.core.files import expanded
+from tgap.core.network import hub_if_it_answers
 from tgap.datasets.reading import decoding
-from tgap.datasets.reading.cells import found_names, label_names, membership
+from tgap.datasets.reading.alike import check_patients, filled, is_missing
+from tgap.datasets.reading.cells import finding_names, found_names, label_names, membership
 from tgap.datasets.reading.notes import excluded
 from tgap.datasets.reading.resized import ColouredDataset
-from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
+from tgap.datasets.reading.windowed import WindowedDataset
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ Cell = tuple[str, ...] | None
 
 
 @dataclass(kw_only=True)
-class Huggingface(ColouredDataset):
+class Huggingface(ColouredDataset, WindowedDataset):
     """Images, labels and what else is known, from columns of a ``datasets`` dataset.
 
     The label column holds class numbers (``ClassLabel``, with their names), whole numbers, text
@@ -69,11 +71,10 @@ class Huggingface(ColouredDataset):
     bad_files: str = option(
         "error", "what to do about images that cannot be read", choices=decoding.BAD_FILES
     )
-    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """Whether the source is named once, and columns and labels differ."""
-        problems = super().problems() + window_problems(self.window)
+        problems = super().problems()
         if (self.path is None) == (self.repo is None):
             problems.append(
                 "path (a folder written by save_to_disk) or repo (a name on the "
@@ -99,11 +100,7 @@ class Huggingface(ColouredDataset):
     def identity(self) -> dict[str, Any]:
         """The fields; instead of a path, the digest of the folder's content."""
         content = {} if self.path is None else {"content": folder_digest(self._root)}
-        return keyed(super().identity()) | content
-
-    def remedy(self) -> str:
-        """By the window."""
-        return remedy(self.window)
+        return super().identity() | content
 
     @property
     def _root(self) -> Path:
@@ -189,7 +186,8 @@ class Huggingface(ColouredDataset):
                 "call tgap from another folder, or set dataset.path instead of dataset.repo"
             )
         try:
-            return library.load_dataset(repo, self.subset, revision=self.revision)
+            with hub_if_it_answers():
+                return library.load_dataset(repo, self.subset, revision=self.revision)
         except (OSError, ValueError, RuntimeError, library.exceptions.DatasetsError) as error:
             raise DataError(
                 f"dataset '{repo}' cannot be fetched from the hub: {error}. Without network, "
@@ -223,13 +221,20 @@ class Huggingface(ColouredDataset):
         feature = getattr(feature, "feature", feature)  # what a list holds
         class_names = getattr(feature, "names", None) or ()
         naming = class_names or (self.labels if column == self.label_column else ())
-        return [names_in(cell, naming, column) for cell in table[column][:]], class_names
+        cells = table[column][:]
+        if column == self.findings_column:  # a list may hold findings beside a missing value
+            for row, cell in enumerate(cells):
+                if isinstance(cell, list):
+                    cells[row] = [x for x in cell if names_in(x, naming, column) is not None]
+        return [names_in(cell, naming, column) for cell in cells], class_names
 
     def _labels(self, table: Any, names: Sequence[str]) -> tuple[Bools, tuple[str, ...]]:
         cells, class_names = self._cells(table, self.label_column)
         _refuse_missing(cells, names, self.label_column, "label")
         rows = [cell or () for cell in cells]
-        labels = label_names(rows, self.labels or class_names or found_in_order(rows))
+        named = self.labels or class_names
+        labels = label_names(rows, named)
+        labels = labels if named else found_in_order(rows)
         return membership(rows, labels), labels
 
     def _findings(self, table: Any, names: Sequence[str]) -> tuple[Bools, tuple[str, ...]]:
@@ -237,6 +242,8 @@ class Huggingface(ColouredDataset):
             return np.zeros((len(names), 0), np.bool_), ()
         cells, class_names = self._cells(table, self.findings_column)
         rows = [cell or () for cell in cells]
+        if not class_names:
+            finding_names(rows)  # which may refuse them
         findings = tuple(class_names) or found_in_order(rows)
         return membership(rows, findings), findings
 
@@ -244,8 +251,11 @@ class Huggingface(ColouredDataset):
         if self.patient_column is None:
             return np.arange(len(names), dtype=np.int64)
         patients = table[self.patient_column][:]
+        patients = [None if cell is None or is_missing(str(cell)) else cell for cell in patients]
         _refuse_missing(patients, names, self.patient_column, "patient")
-        return np.unique([str(p) for p in patients], return_inverse=True)[1].astype(np.int64)
+        texts = [str(cell).strip() for cell in patients]
+        check_patients(self.patient_column, texts, names)
+        return np.unique(texts, return_inverse=True)[1].astype(np.int64)
 
 
 def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:
@@ -258,8 +268,9 @@ def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:
         column: Named in errors.
 
     Returns:
-        Names; ``None`` where there is no value: ``None``, empty text, and -1 where numbers have
-        names (a hidden label, as the hub's test splits have it).
+        Names; ``None`` where there is no value: ``None``, NaN, text that reads as a missing value
+        and is none of the names, -1 where numbers have names (a hidden label, as the hub's test
+        splits have it), and a list that holds one of these.
 
     Raises:
         DataError: If a number has no name, or a value is of another kind.
@@ -270,10 +281,13 @@ def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:
     if isinstance(cell, list):
         named = [names_in(item, names, column) for item in cell]
         return None if None in named else tuple(name for item in named for name in item or ())
-    if cell is None or (isinstance(cell, str) and not cell.strip()) or (names and cell == -1):
+    if cell is None or (names and cell == -1) or cell != cell:  # NaN alone differs from itself
         return None
     if isinstance(cell, str):
-        return (cell.strip(),)
+        name = cell.strip()
+        return None if is_missing(name) and name not in names else (name,)
+    if isinstance(cell, float) and cell.is_integer():  # as pandas writes them beside missing ones
+        cell = int(cell)
     if not isinstance(cell, int):
         raise DataError(
             f"column '{column}' must hold class numbers, whole numbers, text, booleans, or lists "
@@ -383,4 +397,4 @@ def _metadata(table: Any) -> dict[str, NDArray[Any]]:
 def _texts(cells: Iterable[Any], class_names: Sequence[str] | None) -> list[str]:
     if class_names is not None:
         return ["" if cell in (None, -1) else class_names[cell] for cell in cells]
-    return ["" if cell is None else str(cell) for cell in cells]
+    return filled("" if cell is None else str(cell) for cell in cells)

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, DataError, ImageSet, NewImages, option
+from tgap.core import Bools, DataError, ImageSet, option
 from tgap.core.digest import file_digest
+from tgap.core.types import no_pixels
 from tgap.datasets.reading import decoding, notes, tables
 from tgap.datasets.reading.annotations import (
     Annotations,
@@ -20,7 +21,7 @@ from tgap.datasets.reading.annotations import (
     without_labels,
 )
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
-from tgap.datasets.reading.folder import FolderDataset
+from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.layout import is_test, named, refuse_masks, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.resized import ColouredDataset
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 class ImageFolder(ColouredDataset, FolderDataset):
     """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
+    ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
     Without a table, the first folder below ``path`` is an image's label, and each image is its
     own patient. Where the first folders are parts of a split by their names (``train``, ``val``,
     ``test``), the second is, and all images are taken; with ``official_split=true`` those of
@@ -64,6 +66,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
     errors, whatever ``bad_files`` says. The folder itself may be a link.
     """
 
+    _noted: ClassVar[int | None] = None
+
     table: str | None = option(None, "CSV or JSONL in it; null = a sub-folder per label")
     file_column: str = option("file", "table's column of image files, relative to path")
     label_column: str = option("label", "table's column of labels")
@@ -71,7 +75,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
     patient_column: str | None = option(None, "table's column of patients, null = each its own")
     separator: str = option("|", "between several labels or findings in a cell")
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
-    labelled: bool = option(True, "false: labels are not known, all images have one")
+    labelled: bool | None = option(
+        True, "false: labels are not known, all images have one; null: as the files say"
+    )
     label_level: int | None = option(
         None, "folder below path that is the label, from 1 on; null = as found", low=1
     )
@@ -83,9 +89,28 @@ class ImageFolder(ColouredDataset, FolderDataset):
         "crop", "centre crop, squash or pad to a square with black", choices=decoding.FITS
     )
 
+    def __post_init__(self) -> None:
+        if self.table is None and self.path.lower().endswith(tables.SUFFIXES):
+            file = self._root
+            if file.is_file():
+                self.path, self.table = str(file.parent), file.name
+        if self.labelled is None:
+            self.labelled = self._says_labels()
+        super().__post_init__()
+
     def is_labelled(self) -> bool:
         """As it is set."""
-        return self.labelled
+        return bool(self.labelled)
+
+    def _says_labels(self) -> bool:
+        """Whether there are folders of labels, or a column, or one is named that should be."""
+        if self.table is None:
+            return not self._root.is_dir() or any(
+                entry.is_dir() for entry in self._root.iterdir() if entry.name[0] != "."
+            )
+        if self.label_column != ImageFolder.label_column or not (self._root / self.table).is_file():
+            return True
+        return self.label_column in tables.read_table(self._root / self.table).columns
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
@@ -127,7 +152,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if self.labelled and not any(entry.is_dir() for entry in visible):
             return [
                 f"path must hold a folder per label, but {root} has none; put the images into "
-                "folders named by their labels, set table=<a CSV or JSONL file in it>, or, if "
+                "folders named by their labels, give a CSV or JSONL file in it as the path, or, if "
                 "labels are not known, labelled=false"
             ]
         return []
@@ -161,12 +186,11 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
         return identity
 
-    def _load(self, new_images: NewImages) -> ImageSet:
+    def _described(self) -> Described:
         rows = self.annotations()
         self._tell_missing(rows)
         names = self._label_names(rows)
         findings = finding_names(rows.findings)
-        official = self._official_test(rows)
         told: dict[str, Any] = notes.counted(**rows.left_out)
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
@@ -175,23 +199,18 @@ class ImageFolder(ColouredDataset, FolderDataset):
             patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
         metadata = {"file": np.array(rows.files, dtype=np.str_)}
         metadata |= {name: metadata_column(cells) for name, cells in rows.metadata.items()}
-        decoded, left_out = self._decoded(rows.files, rows.files, new_images, self.fit)
-        kept = decoded.kept
-        return ImageSet(
-            images=decoded.images,
-            labels=membership(rows.labels, names)[kept],
+        data = ImageSet(
+            images=no_pixels(len(rows.files)),
+            labels=membership(rows.labels, names),
             label_names=names,
-            findings=membership(rows.findings, findings)[kept],
+            findings=membership(rows.findings, findings),
             finding_names=findings,
-            patients=patients[kept],
-            metadata={name: column[kept] for name, column in metadata.items()},
-            official_test=None if official is None else official[kept],
-            notes={
-                **told,
-                **notes.excluded(left_out | {"missing": list(rows.missing)}),
-                **decoded.notes,
-            },
+            patients=patients,
+            metadata=metadata,
+            official_test=self._official_test(rows),
+            notes=told,
         )
+        return Described(data, rows.files, list(rows.missing))
 
     def _official_test(self, rows: Annotations) -> Bools | None:
         """The images of the test folder, if they are to stay the test set."""
@@ -213,14 +232,6 @@ class ImageFolder(ColouredDataset, FolderDataset):
             )
         return official
 
-    def listed_labels(self) -> Sequence[Sequence[str]]:
-        """By folder or table."""
-        rows = self.annotations()
-        if self.bad_files == "error" or not rows.files:
-            self._tell_missing(rows)
-        self._label_names(rows)
-        return rows.labels
-
     def _tell_missing(self, rows: Annotations) -> None:
         total = len(rows.files) + len(rows.missing)
         notes.refuse_or_warn(rows.missing, total, self.bad_files, rows.hint)
@@ -235,8 +246,12 @@ class ImageFolder(ColouredDataset, FolderDataset):
             DataError: If the folder or the table cannot be read, or does not say what it must.
         """
         listing = list_images(self._root)
-        if self.exclude:
-            listing = without(listing, self.exclude)
+        try:
+            return self._annotated(without(listing, self.exclude) if self.exclude else listing)
+        except DataError as error:  # of several folders, as of tgap evaluate, which one it is
+            raise DataError(f"{self._root}: {error}") from error
+
+    def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:
             rows = self._from_table(self.table, listing)
             self._refuse_masks(rows.files, 0)

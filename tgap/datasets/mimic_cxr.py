@@ -9,6 +9,7 @@ import numpy as np
 
 from tgap.core import DataError, Indices
 from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
+from tgap.datasets.reading.alike import filled
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table, find_csv, read_csv
@@ -65,7 +66,8 @@ class MimicCxr(ObservedRadiographs):
         rows = _study_rows(images, chexpert)
         labelled = np.flatnonzero(rows >= 0)
         subject, study, view, dicom = (
-            np.array(images.columns[name])[labelled] for name in (*_IDS, "ViewPosition", "dicom_id")
+            np.array(filled(images.columns[name]))[labelled]
+            for name in (*_IDS, "ViewPosition", "dicom_id")
         )
         folders = [f"files/p{s[:2]}/p{s}/s{t}" for s, t in zip(subject, study, strict=True)]
         return Records(
@@ -75,7 +77,7 @@ class MimicCxr(ObservedRadiographs):
             ],
             observations=parse(chexpert)[rows[labelled]],
             patients=subject.astype(np.int64),
-            frontal=np.isin(view, _FRONTAL),
+            frontal=np.isin(np.char.upper(view), _FRONTAL),
             metadata={"view": view, "study": study},
             official_test=(np.array(parts) == "test")[labelled],
             notes={"unlabelled": len(images) - len(labelled)},

@@ -1,6 +1,6 @@
 """NIH ChestX-ray14: 112,120 frontal chest X-rays of 30,805 patients, from a local folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,13 +9,14 @@ import numpy as np
 
 from tgap.core import Bools, DataError, ImageSet, NewImages, option
 from tgap.core.digest import text_digest
+from tgap.core.types import no_pixels
 from tgap.datasets.radiographs import nih_folder, nih_table
-from tgap.datasets.radiographs.nih_table import FINDINGS, Metadata
+from tgap.datasets.radiographs.nih_table import FINDINGS
 from tgap.datasets.radiographs.quality import doubtful
 from tgap.datasets.reading import decoding
-from tgap.datasets.reading.folder import FolderDataset
+from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.listing import list_images
-from tgap.datasets.reading.notes import NOTED, counted, excluded, refuse_or_warn
+from tgap.datasets.reading.notes import counted, refuse_or_warn
 
 
 @dataclass(kw_only=True)
@@ -87,41 +88,36 @@ class NihChestxray14(FolderDataset):
         located = nih_folder.locate(list_images(self._root))
         return [located[name] for name in files]
 
-    def _load(self, new_images: NewImages) -> ImageSet:
+    def _described(self) -> Described:
         metadata = nih_table.read(self._table())
         lists = self._lists()
-        official = nih_folder.official_test(metadata, lists) if lists else None
         listing = list_images(self._root)
         located = nih_folder.locate(listing)
         used = {located[name] for name in metadata.files.tolist() if name in located}
         unlisted = [path for path in listing.files if path not in used]
-        notes: dict[str, Any] = counted(**metadata.notes, unlisted=unlisted)
-        decoded, left_out = self._images(metadata, located, new_images)
-        kept = decoded.kept
         labels, names = _labels(metadata.findings, self.labels)
         columns = {"file": metadata.files} | {
             name: getattr(metadata, name) for name in ("view", "sex", "age", "follow_up")
         }
-        return ImageSet(
-            images=decoded.images,
-            labels=labels[kept],
+        data = ImageSet(
+            images=no_pixels(len(metadata.files)),
+            labels=labels,
             label_names=names,
-            findings=metadata.findings[kept],
+            findings=metadata.findings,
             finding_names=FINDINGS,
-            patients=metadata.patients[kept],
-            metadata={name: column[kept] for name, column in columns.items()},
-            official_test=None if official is None else official[kept],
-            notes={**notes, **excluded(left_out, NOTED), **decoded.notes},
+            patients=metadata.patients,
+            metadata=columns,
+            official_test=nih_folder.official_test(metadata, lists) if lists else None,
+            notes=counted(**metadata.notes, unlisted=unlisted),
         )
+        return Described(data, [located.get(name) for name in metadata.files.tolist()])
 
-    def _images(
-        self, metadata: Metadata, located: Mapping[str, str], new_images: NewImages
+    def _decoded(
+        self, described: Described, new_images: NewImages
     ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
-        """The images with their rows in the table, and the files left out by kind."""
-        files = metadata.files.tolist()
-        paths = [located.get(name) for name in files]
-        decoded, left_out = self._decoded(files, paths, new_images)
-        images, rows = decoded.images, decoded.kept
+        """As of every folder, without images that are near-empty or inverted."""
+        decoded, left_out = super()._decoded(described, new_images)
+        files, images, rows = described.names, decoded.images, decoded.kept
         suspects = doubtful(images, self.near_empty, self.inverted)
         reasons = {row: reason for kind in suspects.values() for row, reason in kind.items()}
         refuse_or_warn(

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
 from tgap.core.files import expanded
-from tgap.core.types import Resumable
+from tgap.core.types import Resumable, no_pixels
 from tgap.datasets.base import Dataset, Original
+from tgap.datasets.reading.alike import other_spellings
 from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller
 
@@ -100,6 +101,13 @@ class Textbook(Dataset):
         real = self.real.originals(light.take(np.flatnonzero(~data.official_pool)))
         tuning = self.tuning.originals(light.take(np.flatnonzero(data.official_pool)))
         return None if real is None or tuning is None else [*real, *tuning]
+
+    def listed(self) -> ImageSet | None:
+        """Of both sources, if both know; images that turn out to be in both are in it."""
+        real, tuning = self.real.listed(), self.tuning.listed()
+        if real is None or tuning is None:
+            return None
+        return _together(real, tuning, no_pixels(len(real) + len(tuning)), 0)
 
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.
@@ -199,6 +207,7 @@ def _labels(tuning: ImageSet, names: tuple[str, ...]) -> Bools:
         raise DataError(
             "dataset.tuning must have the labels of dataset.real by name "
             f"({', '.join(names)}), got {', '.join(tuning.label_names)}"
+            f"{other_spellings(tuning.label_names, names)}"
         )
     return tuning.labels[:, [tuning.label_names.index(name) for name in names]]
 

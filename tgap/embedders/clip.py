@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core import ConfigError, DataError, Floats, Images, nearest, option
-from tgap.core.device import DEVICES, torch_device
+from tgap.core import DataError, Floats, Images, nearest, option
+from tgap.core.device import DEVICES, device_problems, torch_device
 from tgap.core.digest import folder_digest, remembered_file_digest
 from tgap.core.files import expanded
+from tgap.core.network import hub_if_it_answers
 from tgap.embedders.base import Embedder, Features
 
 if TYPE_CHECKING:
@@ -73,13 +74,14 @@ class Clip(Embedder):
         return []
 
     def check(self) -> list[str]:
-        """A device that is not there, and a model or weights that cannot be had."""
+        """A device that is not there."""
+        return device_problems(self.device)
+
+    def fetch(self) -> list[str]:
+        """A model or weights that cannot be had."""
         try:
-            device = torch_device(self.device)
-            if self.model != "tiny":
-                self._model(device)
-        except ConfigError as error:
-            return list(error.problems)
+            if self.model != "tiny" and not self.check():
+                self._model(torch_device(self.device))
         except DataError as error:
             return [str(error)]
         return []
@@ -149,7 +151,7 @@ def _loaded(
     logging.disable(logging.ERROR)  # open_clip tells of every step, by the root logger
     try:
         # Drawing weights that are overwritten at once would move the global random state.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), hub_if_it_answers():
             model = open_clip.create_model(
                 name, pretrained, require_pretrained=True, weights_only=True
             )

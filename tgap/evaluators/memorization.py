@@ -53,6 +53,8 @@ class Memorization(Evaluator):
       ``copied_threshold``, which ``false_alarms`` of one half of held-out (by patient) exceed
     - ``memorization/copied_false_alarms``: share of the other half that exceeds it; what
       ``copied_fraction`` is of a generator that copies nothing
+    - ``memorization/equal_to_tuning``: synthetic images that equal a tuning image, which needs no
+      held-out images to be told
     - ``memorization/in_real_test``: synthetic images that equal an image of real_test: TSTR is then
       tested on what was trained on
     - ``memorization/tuning_copied_fraction``: tuning images that a suspected copy was found of
@@ -113,6 +115,7 @@ class Memorization(Evaluator):
         halving, matching, testing = rng.spawn(3)
         resembled = self._resembled(synthetic, tuning)
         metrics = self._copies(resembled, tuning, held_out, halving)
+        metrics["equal_to_tuning"] = _share_equal(synthetic, tuning)
         metrics["in_real_test"] = _share_equal(synthetic, evidence.real_test())
         vectors = _Vectors(
             tuning=self._vectors(evidence, [tuning]),

@@ -8,7 +8,6 @@ import hashlib
 import logging
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,14 @@ import numpy as np
 
 from tgap.classifiers.base import held_back_patients
 from tgap.composition.config import Run
-from tgap.core import Bools, ConfigError, DataError, Images, ImageSet, Indices, Split, rng_for
+from tgap.core import Bools, ConfigError, DataError, ImageSet, Indices, Split, rng_for
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
-from tgap.datasets.reading.decoding import SUFFIXES, decode
+from tgap.datasets.base import Dataset
+from tgap.datasets.reading.decoding import SUFFIXES, Decoded, decode_all
 from tgap.datasets.reading.layout import refuse_masks
 from tgap.datasets.reading.listing import list_images
-from tgap.datasets.reading.notes import refuse_or_warn
 from tgap.datasets.reading.provenance import write_learned
+from tgap.datasets.reading.window import FULL
 from tgap.labelling.folder import (
     SEPARATOR,
     Scored,
@@ -54,7 +54,8 @@ def label_folder(
     The classifier is trained on all images of the run's dataset but those of real_test, of its
     patients and of an official test set, without a tenth of the patients, on whom it is measured.
     It is kept in the store, so another floor trains nothing. Which images it knows is written
-    beside those it labelled; see ``tgap.datasets.reading.provenance``.
+    beside those it labelled; see ``tgap.datasets.reading.provenance``. The folder's images are read
+    at the size and colour of the dataset's, and with its window.
 
     Where labels exclude each other, an image gets the label of the largest score, if that reaches
     the floor and no other equals it; otherwise every label whose score does. Scores are the
@@ -87,8 +88,7 @@ def label_folder(
     prepared_data = prepared(plan_data(run), store)
     data, split = prepared_data.images(), prepared_data.sides()
     _check_labels(data)
-    size, color = data.images.shape[1], "grey" if data.images.shape[3] == 1 else "rgb"
-    names, figures, unreadable = _read(images, files, size, color, fit)
+    read, read_as = _read(run.dataset, images, files, data.images.shape, fit)
     rows = learnable(data, split)
     identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
     identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
@@ -96,10 +96,11 @@ def label_folder(
         Spec("labeller", identity, {"dataset": prepared_data.dataset.key}),
         lambda folder: _train(run, data, rows, folder),
     )
-    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), figures)
+    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), read.images)
     exclusive = bool((data.labels.sum(axis=1) == 1).all())
     given = labels_given(scores, floor, exclusive)
-    scored = Scored(names, figures, scores, given, data.label_names, unreadable)
+    names = [files[row] for row in read.kept]
+    scored = Scored(names, read.images, scores, given, data.label_names, dict(read.bad))
     require_every_label(scored, floor)
     about = {
         "floor": floor,
@@ -107,7 +108,7 @@ def label_folder(
         **_counted(scored),
         "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
         **_learned_from(run, prepared_data.dataset),
-        "read_as": {"size": size, "color": color, "fit": fit},
+        "read_as": read_as,
     }
     with whole_folder(out, "labelled images") as folder:
         write_labelled(folder, images, scored, about)
@@ -170,29 +171,15 @@ def _check_means(run: Run, store: Store, out: Path, size: int) -> None:
 
 
 def _read(
-    folder: Path, files: Sequence[str], size: int, color: str, fit: str
-) -> tuple[list[str], Images, dict[str, str]]:
-    """The files that can be read, their images, and the others with the reason."""
-
-    def read(name: str) -> Images | str:
-        try:
-            return decode(folder / name, size, color, fit)
-        except DataError as error:
-            return str(error)
-
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        read_files = dict(zip(files, pool.map(read, files), strict=True))
-    images = {name: found for name, found in read_files.items() if not isinstance(found, str)}
-    bad = {name: found for name, found in read_files.items() if isinstance(found, str)}
-    if not images:
-        refuse_or_warn(bad, len(files), "error")
-    if bad:
-        log.warning(
-            "%d of %d files cannot be read: they are left out, see left_out.csv",
-            len(bad),
-            len(files),
-        )
-    return list(images), np.stack(list(images.values())), bad
+    dataset: Dataset, folder: Path, files: Sequence[str], shape: tuple[int, ...], fit: str
+) -> tuple[Decoded, dict[str, Any]]:
+    """The folder's images as the dataset's are read, and how that is."""
+    size, color = shape[1], "grey" if shape[3] == 1 else "rgb"
+    window = getattr(dataset, "window", FULL)
+    paths = [folder / name for name in files]
+    read = decode_all(paths, files, size, color, fit, bad_files="exclude", window=window)
+    how = {"size": size, "color": color, "fit": fit}
+    return read, how if window == FULL else how | {"window": window}
 
 
 def _check_labels(data: ImageSet) -> None:

@@ -1,7 +1,6 @@
 """Real images, and synthetic ones that exist already, read into the store; and the split."""
 
-import functools
-from collections import Counter
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ def prepared(plan: DataPlan, store: Store) -> Data:
     """Read datasets into the store, unless they are there, and split the run's own."""
     run = plan.run
     if store.find(plan.dataset) is None:
-        _check_labels(run.dataset)
+        listed(run.dataset)
     dataset = _read(run.dataset, plan.dataset, store)
     ready_made, external = run.generator.ready_made(), run.external
 
@@ -45,22 +44,35 @@ def prepared(plan: DataPlan, store: Store) -> Data:
 
     return Data(
         dataset=dataset,
-        ready_made={n: _read(ready_made[n], spec, store) for n, spec in plan.ready_made.items()},
+        ready_made={
+            name: _read(ready_made[name], spec, store, synthetic=name == "images")
+            for name, spec in plan.ready_made.items()
+        },
         external={n: _read(external[n], spec, store) for n, spec in plan.external.items()},
         split=store.get_or_make(plan.split, divide),
     )
 
 
-def _check_labels(source: Dataset) -> None:
-    """Whether a split is possible, as far as it can be told before hours of decoding."""
-    rows = source.listed_labels() or []
-    if problems := label_problems(Counter(name for row in rows for name in set(row)), len(rows)):
+def listed(source: Dataset) -> ImageSet | None:
+    """What is known of a dataset without reading an image, if anything.
+
+    Raises:
+        DataError: If it cannot be listed, or no split of it could be learned from.
+    """
+    # What is to be warned of is told when the images are read.
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        data = source.listed()
+    finally:
+        logging.disable(disabled)
+    if data is not None and (problems := label_problems(data.label_counts(), len(data))):
         raise DataError("; ".join(problems))
+    return data
 
 
-def _read(source: Dataset, spec: Spec, store: Store) -> Artifact:
-    return store.get_or_make(spec, functools.partial(_decode, source), resumable=True)
+def _read(source: Dataset, spec: Spec, store: Store, *, synthetic: bool = False) -> Artifact:
+    def decode(folder: Path) -> None:
+        write_images(folder, source.load(ImagesOnDisk(folder), synthetic=synthetic))
 
-
-def _decode(source: Dataset, folder: Path) -> None:
-    write_images(folder, source.load(ImagesOnDisk(folder)))
+    return store.get_or_make(spec, decode, resumable=True)

@@ -87,7 +87,7 @@ def select(result: Result, store: Store) -> None:
 
 def _select(result: Result, folder: Path) -> None:
     run, rows, embedding = result.run, result.split().pool, result.artifacts.embedding
-    # A selector sees labels, findings and patients; of pixels an embedder has made vectors.
+    # A selector sees all but pixels, of which an embedder has made vectors.
     pool = result.dataset().without_images().take(rows)
     vectors = None if embedding is None else embedding.read_array("vectors.npy")[rows]
     sizes = run.sizes(pool.labels)

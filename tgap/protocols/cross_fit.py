@@ -23,11 +23,12 @@ class CrossFit(Protocol):
     because scores of different classifiers are not to be ranked together.
 
     Of the folds that do not test, the next half are real_train and the other half are the pool.
-    Equally many, because a few more images teach much where there are few: with a pool of three
-    folds and a real_train of one, a generator that copies its tuning images would teach better
-    than real images do. And apart, rather than the pool for both: a real classifier that knows the
-    tuning images recognises their copies too, so that TRTS, FTER and the audits of copies would
-    say nothing of a generator that has learnt its few images by heart.
+    Equally many, because a few more images teach much where there are few: simulated with 12 of a
+    label, a generator that copies its tuning images has a TSTR of .90 from a pool of three folds
+    beside a TRTR of .82 from one, and seems to teach better than real images do; halves give .87
+    and .87. And apart, rather than the pool for both: a real classifier that knows the tuning
+    images recognises their copies (TRTS is 1), so that TRTS, FTER and the audits of copies would
+    praise a generator that has learnt its few images by heart.
 
     Folds are as large as whole patients allow, and alike in their labels, dealt as sets are by
     ``clean``. All images are dealt, also those of an official test set; how many come to a side

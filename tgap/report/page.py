@@ -94,9 +94,8 @@ class LogAxis:
 
     @classmethod
     def over(cls, values: Sequence[float]) -> "LogAxis":
-        """The axis of positive values."""
-        low, high = math.floor(math.log2(min(values))), math.ceil(math.log2(max(values)))
-        return cls(low, max(high, low + 1))
+        """The axis of positive values, none of which stands at its ends."""
+        return cls(math.ceil(math.log2(min(values))) - 1, math.floor(math.log2(max(values))) + 1)
 
     def place(self, value: float) -> float:
         """Where a value stands."""

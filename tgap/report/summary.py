@@ -61,6 +61,7 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
             Line("closer to tuning images than these (.5)", "memorization/closer_than_held_out"),
             Line("authenticity", "memorization/authenticity", "memorization/authenticity_floor"),
             Line("data-copying test (z)", "memorization/c_t"),
+            Line("equal to a tuning image", "memorization/equal_to_tuning", percent=True),
             Line("equal to an image of real_test", "memorization/in_real_test", percent=True),
         ),
     ),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tgap.analysis.comparison import Comparison, Pair, SizeEffect, own_settings
 from tgap.analysis.groups import NAMED, RunGroup, varied
 from tgap.analysis.splits import listed, short
+from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
 from tgap.metrics.significance import EQUIVALENCE_SEEDS, in_words, p_text
 
@@ -169,6 +170,12 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
             "No interval where none is justified: fewer than two test images or patients of a "
             "label (synthetic images that are the same count as one), equal scores, a seed not "
             "resampled."
+        )
+    fewest = min((group.image_freedom + 1 for group in groups if group.seeds), default=math.inf)
+    if fewest < ENOUGH_PATIENTS:
+        notes.append(
+            f"Few test images: {math.floor(fewest)} independent ones of the rarer label; about "
+            f"{ENOUGH_PATIENTS:.0f} would tell an AUROC of .8 to within .1."
         )
     repeated = [
         f"{_listed(g.repeated)} of {_label(g, groups)} at {_size(g)}" for g in groups if g.repeated

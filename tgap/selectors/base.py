@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tgap.core import (
     Bools,
@@ -31,12 +32,15 @@ class Candidates:
         findings: ``(n, F)`` bool.
         patients: ``(n,)`` int64.
         finding_names: F names, or none.
+        metadata: Whatever else the dataset knows of each image, by name (``view``, ``age``, a
+            table's other columns): ``(n,)`` text, or float64 with NaN where unknown.
     """
 
     vectors: Floats | None
     findings: Bools
     patients: Indices
     finding_names: tuple[str, ...] = ()
+    metadata: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.patients)
@@ -48,6 +52,7 @@ class Candidates:
             vectors=None if self.vectors is None else self.vectors[positions],
             findings=self.findings[positions],
             patients=self.patients[positions],
+            metadata={name: column[positions] for name, column in self.metadata.items()},
         )
 
 
@@ -125,7 +130,7 @@ class Selector(Component):
         """Pick images for every label.
 
         Args:
-            pool: The pool's images; only labels, findings and patients are looked at.
+            pool: The pool's images; its labels, findings, patients and metadata are looked at.
             vectors: ``(len(pool), d)`` float32 from ``embedder_used``, or ``None``.
             sizes: Picks of each label, in the order of ``pool.label_names``, at least 0 each and 1
                 together; a label with 0 gets none. Not looked at unless ``sized``.
@@ -144,7 +149,9 @@ class Selector(Component):
         # it; thinning has others than picking, so that it changes nothing where it drops nothing.
         streams = rng.spawn(2 * len(pool.label_names))
         picking, thinning = streams[: len(streams) // 2], streams[len(streams) // 2 :]
-        everyone = Candidates(vectors, pool.findings, pool.patients, pool.finding_names)
+        everyone = Candidates(
+            vectors, pool.findings, pool.patients, pool.finding_names, pool.metadata
+        )
         indices, labels, weights = [], [], []
         notes: dict[str, dict[str, Any]] = {name: {} for name in pool.label_names}
         for label, name in enumerate(pool.label_names):

@@ -22,7 +22,7 @@ from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError, TgapError
 from tgap.core.files import home_folder
 from tgap.pipeline.plan import plan
-from tgap.pipeline.preflight.runs import check_components, check_runs, check_sizes
+from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
 from tgap.sweep.identity import Planned, planned, sweep_key_of
 from tgap.sweep.recorder import Recorder
@@ -227,6 +227,7 @@ def check_sound_parts(parts: Mapping[str, Any]) -> list[str]:
     So that whoever lacks the data learns at once that weights and a GPU are missing too.
     """
     problems = check_components([components_in(parts)])
+    problems += check_domain(parts["dataset"]) if "dataset" in parts else []
     if {"generator", "budget", "sampler"} <= parts.keys():
         problems += check_work(parts["generator"], parts["budget"], parts["sampler"])
     return problems or check_sizes([parts])

@@ -1,5 +1,6 @@
 """Runs a run and records it: journal and MLflow through the tracker, a row for the table."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -44,7 +45,7 @@ class Recorder:
         run, plan, store = job.run, job.plan, Store(self.home / "store")
         words = {"size": run.size, "seed": run.seed, **job.row.split}
         name = " ".join([job.row.method, *(f"{key}={value}" for key, value in words.items())])
-        tags = {"tgap.overrides": " ".join(overrides), "tgap.result_key": plan.result_key}
+        tags = {"tgap.overrides": shlex.join(overrides), "tgap.result_key": plan.result_key}
         params = params_of(job)
         if (dataset := store.find(plan.dataset)) is not None:
             params["dataset.digest"] = content_digest(dataset)
@@ -60,7 +61,7 @@ class Recorder:
 
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
-        words = " ".join(overrides)
+        words = shlex.join(overrides)
         rows = as_json([job.row for job in jobs])
         self._tracker(jobs[0].run).open_sweep(
             f"sweep {words}"[:200], len(jobs), {"overrides": words}, {PLANNED: rows}

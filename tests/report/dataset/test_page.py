@@ -109,6 +109,9 @@ def test_it_can_be_heard(tmp_path: Path) -> None:
     assert all(svg["role"] == "img" and svg["aria-label"] for svg in found.of("svg"))
     assert all(cell.get("scope") in ("col", "row") for cell in found.of("th"))
     assert len(found.of("caption")) == len(found.of("table")) > 3
+    regions = [part for part in found.of("div") if part.get("class") == "wide"]
+    assert len(regions) == len(found.of("table"))
+    assert all(part["aria-label"] and part["tabindex"] == "0" for part in regions)
     assert found.of("html")[0]["lang"] == "en"
 
 
@@ -149,8 +152,8 @@ def test_prompts_with_tokens_and_distances(tmp_path: Path) -> None:
     assert "catan image of catanimagecat3Cat (0.000)" in text
     assert "dogan image of doganimagedog3cat (0.500)" in text
     assert "dog0.5000.5000.000" in text
-    (shade,) = {cell["style"] for cell in found.of("td") if "0.8" in (cell.get("style") or "")}
-    assert shade == "background: rgba(86, 180, 233, 0.8)"
+    (shade,) = {cell["style"] for cell in found.of("td") if "0.4)" in (cell.get("style") or "")}
+    assert shade == "background: rgba(86, 180, 233, 0.4)"
 
 
 def test_a_page_that_cannot_be_written_is_told(tmp_path: Path) -> None:

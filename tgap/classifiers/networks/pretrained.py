@@ -79,24 +79,27 @@ class PretrainedNetwork(Network):
         return identity
 
     def check(self) -> list[str]:
-        """Weights that cannot be had, or do not fit.
-
-        Published ones are downloaded now, and files compared with the network now, and not when the
-        classifier's turn comes, hours later perhaps.
-        """
+        """A file of weights that cannot be read or does not fit."""
         problems = super().check()
-        try:
-            if self._is_file:
-                import torch
+        if self._is_file:
+            import torch
 
+            try:
                 with torch.device("meta"):
                     network = self._network(3, 2)
                 self._fitting(network)
-            elif self.weights is not None:
-                self._published_state()
-        except DataError as error:
-            problems.append(str(error))
+            except DataError as error:
+                problems.append(str(error))
         return problems
+
+    def fetch(self) -> list[str]:
+        """Published weights that cannot be had."""
+        if self.weights == self.published:
+            try:
+                self._published_state()
+            except DataError as error:
+                return [str(error)]
+        return []
 
     def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images too small for the network, if they are not brought to a size of their own."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Indices, nearest
+from tgap.datasets.reading.alike import filled, is_missing
 from tgap.datasets.reading.cells import membership, split_cell
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table, read_csv
@@ -108,8 +109,8 @@ def parse(table: Table) -> Metadata:
         "patients": patients,
         "follow_up": _integers(table, "Follow-up #").astype(np.float64),
         "age": age,
-        "sex": np.array(table.columns["Patient Gender"], dtype=np.str_),
-        "view": np.array(table.columns["View Position"], dtype=np.str_),
+        "sex": np.array(filled(table.columns["Patient Gender"]), dtype=np.str_),
+        "view": np.array(filled(table.columns["View Position"]), dtype=np.str_),
     }
     kept = _distinct(table, columns)
     counts = {
@@ -129,10 +130,10 @@ def _ages(table: Table) -> NDArray[np.float64]:
 
 
 def _years(cell: str) -> float | None:
-    """An age in years, NaN for an empty cell, ``None`` for one that is no age."""
+    """An age in years, NaN for a missing value, ``None`` for one that is no age."""
     match = _AGE.fullmatch(cell)
     if match is None:
-        return None if cell else np.nan
+        return np.nan if is_missing(cell) else None
     return int(match[1]) / _PER_YEAR[match[2]]
 
 

@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, option
+from tgap.core import Bools, DataError, ImageSet, Indices, option
 from tgap.core.digest import remembered_file_digest
+from tgap.core.types import no_pixels
+from tgap.datasets.reading.alike import filled, is_missing
 from tgap.datasets.reading.decoding import FITS
-from tgap.datasets.reading.folder import FolderDataset
+from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.listing import Listing, list_images
-from tgap.datasets.reading.notes import NOTED, counted, excluded, first
+from tgap.datasets.reading.notes import counted, first
 from tgap.datasets.reading.tables import Table
 
 NO_FINDING = "No Finding"
@@ -82,19 +84,20 @@ class Labelling:
 
 
 def parse(table: Table) -> NDArray[np.int8]:
-    """``(N, 14)`` int8 from a table's columns; an empty cell (not mentioned) is 0, negative.
+    """``(N, 14)`` int8 from a table's columns; a missing value (not mentioned) is 0, negative.
 
     Raises:
         DataError: If a cell is neither 1, 0, -1 nor empty; the first lines are told.
     """
     observations = np.zeros((len(table), len(OBSERVATIONS)), dtype=np.int8)
     for column, name in enumerate(OBSERVATIONS):
+        cells = filled(table.columns[name])
         table.refuse(
             name,
-            lambda cell: cell not in _CELLS,
+            lambda cell: not is_missing(cell) and cell not in _CELLS,
             "must be 1 (positive), 0 (negative), -1 (uncertain) or empty (not mentioned)",
         )
-        observations[:, column] = [_CELLS[cell] for cell in table.columns[name]]
+        observations[:, column] = [_CELLS[cell] for cell in cells]
     return observations
 
 
@@ -180,14 +183,14 @@ class ObservedRadiographs(FolderDataset):
     @abstractmethod
     def _records(self, listing: Listing) -> Records: ...
 
-    def _load(self, new_images: NewImages) -> ImageSet:
+    def _described(self) -> Described:
         listing = list_images(self._root)
         records = self._records(listing)
         _refuse_shared_patients(records)
         views = np.flatnonzero(records.frontal | (self.views == "all"))
         labelling = label(records.observations[views], self.labels, self.uncertain)
         named = set(records.files)
-        notes: dict[str, Any] = counted(
+        notes = counted(
             **records.notes,
             other_views=len(records.files) - len(views),
             **labelling.left_out,
@@ -197,22 +200,20 @@ class ObservedRadiographs(FolderDataset):
         if not len(rows):
             raise DataError(f"dataset '{self.title()}' has no image with a label left: {notes}")
         files = [records.files[row] for row in rows]
-        paths = [file if file in listing.files else None for file in files]
-        decoded, left_out = self._decoded(files, paths, new_images, fit=self.fit)
-        kept, rows = decoded.kept, rows[decoded.kept]
         metadata = {"file": np.array(records.files, dtype=np.str_), **records.metadata}
         official = records.official_test if self.official_split else None
-        return ImageSet(
-            images=decoded.images,
-            labels=labelling.labels[kept],
+        data = ImageSet(
+            images=no_pixels(len(rows)),
+            labels=labelling.labels,
             label_names=labelling.names,
-            findings=labelling.findings[kept],
+            findings=labelling.findings,
             finding_names=PATHOLOGIES,
             patients=records.patients[rows],
             metadata={name: column[rows] for name, column in metadata.items()},
             official_test=None if official is None else official[rows],
-            notes={**notes, **excluded(left_out, NOTED), **decoded.notes},
+            notes=notes,
         )
+        return Described(data, [file if file in listing.files else None for file in files])
 
 
 def _refuse_shared_patients(records: Records) -> None:

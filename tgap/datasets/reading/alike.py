@@ -76,10 +76,11 @@ def other_spellings(names: Iterable[str], known: Sequence[str]) -> str:
     >>> other_spellings(["Cat", "bird"], ["cat", "dog"])
     "; 'Cat' is 'cat' written in another way: rename one of them"
     """
+    meant = {meaning(name): name for name in known}
     pairs = [
-        f"{one!r} is {other!r} written in another way"
-        for one, *others in alike([*(name for name in names if name not in known), *known])
-        for other in others
+        f"{name!r} is {meant[meaning(name)]!r} written in another way"
+        for name in names
+        if name not in known and meaning(name) in meant
     ]
     return f"; {first(pairs)}: rename one of them" if pairs else ""
 

@@ -12,7 +12,7 @@ from tgap.datasets.reading.window import Stored, Window
 
 Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
-_COLOUR = ("RGB", "YBR_FULL")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 _REQUIRED = (
     "Rows",
@@ -51,8 +51,8 @@ def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) ->
     pydicom's own functions for steps 2 and 3 are not used: of an 8-bit table they read the first
     256 entries only, of a 12-bit Modality LUT none, and values between whole numbers are cut off.
 
-    Colours (``RGB``, ``YBR_FULL``, 8 bit) are taken as they are. Pixel spacing, aspect ratio,
-    padding values, overlays and shutters do not count.
+    Colours (``RGB`` and the kinds of ``YBR``, 8 bit) are taken as they are. Pixel spacing, aspect
+    ratio, padding values, overlays and shutters do not count.
 
     Args:
         file: A file's content, at its start.

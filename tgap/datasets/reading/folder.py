@@ -1,6 +1,7 @@
 """Base of datasets whose images are files below a folder."""
 
 import dataclasses
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,22 +9,44 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import ImageSet, NewImages, option
+from tgap.core import ImageSet, Indices, NewImages, option
 from tgap.core.files import expanded
 from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.matching import rule_in_words
-from tgap.datasets.reading.notes import refuse_or_warn
-from tgap.datasets.reading.resized import ResizedDataset
-from tgap.datasets.reading.window import HELP, keyed, remedy, window_problems
+from tgap.datasets.reading.notes import NOTED, excluded, refuse_or_warn
+from tgap.datasets.reading.windowed import WindowedDataset
+
+
+@dataclass(frozen=True)
+class Described:
+    """What files and tables say of images, before any is read.
+
+    Args:
+        data: All but the pixels; the metadata's ``file`` names each image.
+        paths: Where its file lies below the folder; ``None`` if it is missing.
+        missing: Names of missing files of which nothing else is said.
+    """
+
+    data: ImageSet
+    paths: Sequence[str | None]
+    missing: Sequence[str] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """What messages call the images."""
+        names: list[str] = self.data.metadata["file"].tolist()
+        return names
 
 
 @dataclass(kw_only=True)
-class FolderDataset(ResizedDataset):
+class FolderDataset(WindowedDataset):
     """Images from the files of a folder, nothing outside which is read."""
 
     _what: ClassVar[str] = "a folder of images"
+    _noted: ClassVar[int | None] = NOTED
+    """So many of the files that are left out are named in the notes; ``None`` = all."""
 
     path: str = option("", "folder of the images", in_key=False)
     bad_files: str = option(
@@ -31,11 +54,10 @@ class FolderDataset(ResizedDataset):
         "what to do about files that are missing or cannot be used",
         choices=decoding.BAD_FILES,
     )
-    window: str = option("full", HELP)
 
     def problems(self) -> list[str]:
         """What can be told without reading an image."""
-        return window_problems(self.window) + self._path_problems()
+        return super().problems() + self._path_problems()
 
     def _path_problems(self) -> list[str]:
         if not self.path:
@@ -62,12 +84,7 @@ class FolderDataset(ResizedDataset):
         Raises:
             DataError: If the folder or one of these cannot be read.
         """
-        identity = keyed(super().identity())
-        return identity | {"files": list_images(self._root).digest()}
-
-    def remedy(self) -> str:
-        """By the window."""
-        return remedy(self.window)
+        return super().identity() | {"files": list_images(self._root).digest()}
 
     def stored_bytes(self) -> int:
         """Of all image files, used or not."""
@@ -88,46 +105,64 @@ class FolderDataset(ResizedDataset):
     def _root(self) -> Path:
         return expanded(self.path)
 
-    def _decoded(
-        self,
-        names: Sequence[str],
-        paths: Sequence[str | None],
-        new_images: NewImages,
-        fit: str = "crop",
-    ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
-        """Decode files.
+    @abstractmethod
+    def _described(self) -> Described: ...
 
-        Args:
-            names: What N files are called.
-            paths: Where they lie below the folder; ``None`` if they are missing.
-            new_images: Makes the array.
-            fit: See ``decoding.decode``.
+    def listed(self) -> ImageSet:
+        """By files and tables; without those that are missing, or an error as ``bad_files`` says.
+
+        Raises:
+            DataError: See ``Dataset.listed``.
+        """
+        described = self._described()
+        return described.data.take(self._present(described)[0])
+
+    def _load(self, new_images: NewImages) -> ImageSet:
+        described = self._described()
+        decoded, left_out = self._decoded(described, new_images)
+        data = described.data
+        return dataclasses.replace(
+            data.take(decoded.kept),
+            images=decoded.images,
+            notes={**data.notes, **excluded(left_out, self._noted), **decoded.notes},
+        )
+
+    def _decoded(
+        self, described: Described, new_images: NewImages
+    ) -> tuple[decoding.Decoded, dict[str, list[str]]]:
+        """Decode the files.
 
         Returns:
-            Images and the rows of ``names`` that they are of; and the names of the others by kind.
+            Images and the rows of ``described`` that they are of; names of the others by kind.
         """
-        missing = {
-            name: "there is no such file"
-            for name, path in zip(names, paths, strict=True)
-            if path is None
-        }
-        hint = ""
-        if missing:
-            used = {path for path in paths if path is not None}
-            others = [file for file in list_images(self._root).files if file not in used]
-            hint = rule_in_words(list(missing), others)
-        refuse_or_warn(missing, len(names), self.bad_files, hint)
-        there = [(row, path) for row, path in enumerate(paths) if path is not None]
-        rows = np.array([row for row, _ in there], dtype=np.int64)
+        rows, missing = self._present(described)
+        names = described.names
         decoded = decoding.decode_all(
-            [self._root / path for _, path in there],
+            [self._root / str(described.paths[row]) for row in rows],
             [names[row] for row in rows],
             self.side,
             self.shade,
-            fit,
+            getattr(self, "fit", "crop"),
             new_images,
             self.bad_files,
             window=self.window,
         )
-        kinds = {"missing": list(missing), "unreadable": list(decoded.bad)}
+        kinds = {"missing": [*missing, *described.missing], "unreadable": list(decoded.bad)}
         return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds
+
+    def _present(self, described: Described) -> tuple[Indices, list[str]]:
+        """Rows of the images whose files are there, and the names of the others.
+
+        Raises:
+            DataError: If some are missing, unless they may be left out.
+        """
+        names, paths = described.names, described.paths
+        there = [row for row, path in enumerate(paths) if path is not None]
+        missing = [name for name, path in zip(names, paths, strict=True) if path is None]
+        if missing:
+            used = {path for path in paths if path is not None}
+            others = [file for file in list_images(self._root).files if file not in used]
+            reasons = dict.fromkeys(missing, "there is no such file")
+            hint = rule_in_words(missing, others)
+            refuse_or_warn(reasons, len(names), self.bad_files, hint)
+        return np.array(there, dtype=np.int64), missing

@@ -57,8 +57,9 @@ def label_level(files: Iterable[str], asked: int | None) -> int:
     parts = [top for top in tops if is_part(top)]
     if parts:
         return _level_of_parts(tops, parts)
-    _refuse_nested(tops)
-    _refuse_ambiguous(tops)
+    if tops:
+        _refuse_nested(tops)
+        _refuse_ambiguous(tops)
     return 1
 
 

@@ -20,6 +20,7 @@ from tgap.datasets.reading.notes import first
 SUFFIXES = (".csv", ".tsv", ".jsonl")
 BETWEEN = (",", ";", "\t")
 """What may stand between a CSV's cells: where the comma is the decimal point, it is another."""
+_FLOAT = re.compile(r"\d+\.0*", re.ASCII)
 _SAVE = (
     "save it as CSV: in Excel as 'CSV UTF-8', in pandas by read_excel(...).to_csv(..., index=False)"
 )
@@ -75,7 +76,10 @@ class Table:
         """As ``refuse``, if the rows are known whose cells are wrong."""
         if len(rows):
             bad = [f"{self.columns[name][row]!r} on line {self.lines[row]}" for row in rows]
-            raise DataError(f"table {self.name}: '{name}' {what}; got {first(bad)}")
+            hint = ""
+            if any(_FLOAT.fullmatch(self.columns[name][row]) for row in rows):
+                hint = f"; a tool has made numbers of them (pandas: dtype={{'{name}': str}})"
+            raise DataError(f"table {self.name}: '{name}' {what}; got {first(bad)}{hint}")
 
     def refuse_repeats(self, name: str) -> None:
         """Check that no cell of a column stands on two lines.

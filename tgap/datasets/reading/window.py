@@ -1,9 +1,7 @@
 """Which of the values that files store become black and white."""
 
-import math
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +9,6 @@ from numpy.typing import NDArray
 from tgap.core import Images
 
 FULL, DATA = "full", "data"
-HELP = (
-    "values that become black and white: full (what the format can hold), data (least and "
-    "greatest of all files), or LOW:HIGH"
-)
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
 _ENDS = re.compile(rf"\s*{_NUMBER}\s*[:,]\s*{_NUMBER}\s*", re.ASCII | re.IGNORECASE)
 
@@ -57,22 +51,6 @@ class Stored:
     deep: bool
 
 
-def window_problems(text: str) -> list[str]:
-    """What is wrong with a setting.
-
-    >>> window_problems("0:4095"), window_problems("-1000,400"), window_problems("data")
-    ([], [], [])
-    """
-    given = given_window(text)
-    if given is None and text not in (FULL, DATA):
-        return [
-            f"window must be {FULL}, {DATA} or two numbers LOW:HIGH such as 0:4095, got {text!r}"
-        ]
-    if given is not None and not given.low < given.high < math.inf:
-        return [f"window must be LOW:HIGH with LOW below HIGH, got {text!r}"]
-    return []
-
-
 def given_window(text: str) -> Window | None:
     """The window that a setting names; ``None`` if it names none.
 
@@ -84,24 +62,6 @@ def given_window(text: str) -> Window | None:
         return None
     low, high = float(found[1]), float(found[2])
     return Window(low, high, eight_bit=low >= 0 and high <= 255, given=True)
-
-
-def keyed(identity: dict[str, Any]) -> dict[str, Any]:
-    """A data set's identity with its window in one form, and none where that changes nothing."""
-    text = identity.pop("window")
-    given = given_window(text)
-    window = {} if text == FULL else {"window": [given.low, given.high] if given else text}
-    return identity | window
-
-
-def remedy(text: str) -> str:
-    """How images are mended that a setting leaves black or flat."""
-    if text == FULL:
-        return (
-            "set dataset.window=data, so that the least and greatest value of all files are black "
-            "and white, or LOW:HIGH; what is transparent becomes black: put such images on white"
-        )
-    return f"dataset.window={text} leaves little of them: set other values LOW:HIGH"
 
 
 def setting(low: float, high: float) -> str:

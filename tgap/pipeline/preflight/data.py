@@ -8,14 +8,15 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import ImageSet, TgapError
+from tgap.core import ImageSet, Split, TgapError
 from tgap.core.digest import image_digests
+from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.prompts import check_prompts, prompt_advice
 from tgap.pipeline.preflight.training import check_training
-from tgap.pipeline.preparation import Data, prepared
+from tgap.pipeline.preparation import Data, listed, prepared
 from tgap.store import Store
 
 log = logging.getLogger(__name__)
@@ -54,13 +55,44 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             problems.append(pool)
             continue
         advice += advice_of(plan.run, pool.dataset) + prompt_advice(plan.run, pool.images)
-        problems += check_pool(plan, pool) or check_training(plan, pool.data)
+        problems += check_pool(plan, pool) or _check_training(plan, pool)
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
         seen.append((plan.run.classifier, shape))
     for text in dict.fromkeys(advice):
         log.warning("%s", text)
     return problems + check_shapes(seen)
+
+
+def _check_training(plan: Plan, pool: Pool) -> list[str]:
+    made = pool.data.ready_made.get("images")
+    synthetic = None if made is None else read_images(made).without_images()
+    return check_training(plan.run, pool.dataset, pool.data.sides(), synthetic)
+
+
+def check_listed(plans: Sequence[Plan], store: Store) -> list[str]:
+    """What files and tables of datasets that were not read yet rule out, before any image is."""
+    known: dict[str, ImageSet | None] = {}
+    splits: dict[str, Split] = {}
+    problems: list[str] = []
+    for plan in plans:
+        run, dataset, split = plan.run, plan.dataset.key, plan.split.key
+        if plan.ready_made or store.find(plan.dataset) is not None:
+            continue
+        try:
+            if dataset not in known:
+                known[dataset] = listed(run.dataset)
+            if (images := known[dataset]) is None:
+                continue
+            if split not in splits:
+                splits[split] = run.protocol.split(images, run.splitting)
+        except TgapError as error:
+            problems.append(str(error))
+            continue
+        pool = images.take(splits[split].pool)
+        found = check_size(run, pool) + check_prompts(run, pool)
+        problems += found or check_training(run, images, splits[split])
+    return problems
 
 
 def advice_of(run: Run, images: ImageSet) -> list[str]:
@@ -181,10 +213,12 @@ def check_external(plan: Plan, pool: Pool) -> list[str]:
                 f"external.{name} is the run's own dataset, whose images the classifiers are "
                 "trained on; name another"
             )
-        if not shared_labels(pool.images.label_names, other.label_names):
+        elsewhere = other_spellings(other.label_names, pool.images.label_names)
+        if elsewhere or not shared_labels(pool.images.label_names, other.label_names):
             problems.append(
                 f"external.{name} must share labels by name with the dataset "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(other.label_names)}"
+                f"{elsewhere}"
             )
     return problems
 
@@ -199,6 +233,7 @@ def check_ready_made(pool: Pool) -> list[str]:
             problems.append(
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
+                f"{other_spellings(made.label_names, pool.images.label_names)}"
             )
         if role == "tuned_on" and not problems:  # pixels of another size could not be equal
             problems += _overlap(pool.data, made)

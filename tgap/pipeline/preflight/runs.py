@@ -8,11 +8,17 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import Component, ConfigError, TgapError
 from tgap.core.component import walk
+from tgap.core.network import why_no_hub
 from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
-from tgap.generators.base import Generator
+from tgap.generators.base import Generator, Pretrained
 from tgap.pipeline.plan import Identities, Plan, plan
-from tgap.pipeline.preflight.data import check_data, check_declared_shape, check_shapes
+from tgap.pipeline.preflight.data import (
+    check_data,
+    check_declared_shape,
+    check_listed,
+    check_shapes,
+)
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
 from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
@@ -37,6 +43,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         ConfigError: With each problem once, if a run cannot start.
     """
     problems = check_components(run.components() for run in runs)
+    problems += [text for run in runs for text in check_domain(run.dataset)]
     as_asked, runs = runs, [run.fitted() for run in runs]
     for run in runs:
         problems += check_work(run.generator, run.budget, run.sampler)
@@ -55,12 +62,14 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         # Once nothing else is wrong, because it may read gigabytes and import torch.
         generators = distinct(run.generator for run in runs)
         _require_none([text for each in generators for text in each.check_weights()])
+        _require_none([text for run in runs for text in check_tuning(run)])
         plans = [plan(run, identities) for run in runs]
     except ConfigError:
         raise
     except TgapError as error:
         raise ConfigError(*dict.fromkeys([*problems, str(error)])) from error
     # The disk last: what a run takes depends on the shape of its images.
+    _require_none(check_listed(plans, store))
     _require_none(check_data(plans, store))
     _require_none(check_disk(plans, store, home))
     return plans
@@ -73,13 +82,33 @@ def check_components(several: Iterable[Mapping[str, Component]]) -> list[str]:
         several: A run's components by path, for each run. Equal ones are asked once: to answer may
             take loading a network.
     """
-    asked: list[Component] = []
-    problems = []
+    asked: list[tuple[str, Component]] = []
     for path, component in (pair for components in several for pair in walk(components)):
-        if component not in asked:
-            asked.append(component)
-            problems += [f"{path}: {text}" if "." in path else text for text in component.check()]
+        if all(component != other for _, other in asked):
+            asked.append((path, component))
+    problems = [_at(path, text) for path, component in asked for text in component.check()]
+    # Whoever has a wrong path shall not wait for gigabytes to learn of it.
+    if not problems or why_no_hub() is not None:
+        problems += [_at(path, text) for path, component in asked for text in component.fetch()]
     return problems
+
+
+def _at(path: str, text: str) -> str:
+    return f"{path}: {text}" if "." in path else text
+
+
+def check_domain(dataset: Dataset) -> list[str]:
+    """Whether prompts can be made: a run needs them, and looking at a dataset does not."""
+    if dataset.domain:
+        return []
+    return ["dataset.domain must name what the images show, for the prompts; got ''"]
+
+
+def check_tuning(run: Run) -> list[str]:
+    """Whether the finetuner can tune the networks of the generator, whose files are sound."""
+    if not run.finetuner.tunes or not isinstance(run.generator, Pretrained):
+        return []
+    return run.finetuner.check_networks(run.generator.networks())
 
 
 def check_sizes(several: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -2,28 +2,30 @@
 
 import numpy as np
 
-from tgap.core import ImageSet, rng_for
+from tgap.composition.config import Run
+from tgap.core import ImageSet, Split, rng_for
+from tgap.core.types import no_pixels
 from tgap.generators.controls.base import Control
-from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import real_train_rows, with_labels_of
 from tgap.pipeline.generation import ready_made_rows
-from tgap.pipeline.plan import Plan
-from tgap.pipeline.preparation import Data
 
 
-def check_training(plan: Plan, data: Data) -> list[str]:
+def check_training(
+    run: Run, images: ImageSet, split: Split, made: ImageSet | None = None
+) -> list[str]:
     """What stands in the way of training the two classifiers, and of drawing for them.
 
     Args:
-        plan: Of the run.
-        data: What was read for it.
+        run: The run.
+        images: Its dataset; no pixel is looked at.
+        split: Its sets.
+        made: The synthetic set, if that exists already and was read.
     """
-    run, images = plan.run, data.images().without_images()
     if len(images.label_names) < 2:  # nothing to tell apart: no classifier is trained
         return []
     sides = {
-        "real_train": images.take(real_train_rows(run, images, data.sides())),
-        "the synthetic set": _synthetic(plan, data, images),
+        "real_train": images.take(real_train_rows(run, images, split)),
+        "the synthetic set": _synthetic(run, images, made),
     }
     problems = [
         f"the classifier of {side} cannot be trained: {text}; leave that label out, or take more "
@@ -34,26 +36,23 @@ def check_training(plan: Plan, data: Data) -> list[str]:
             train, rng_for("classify", run.seed_of("classify"))
         )
     ]
-    return problems + _check_control(plan, images.take(data.sides().pool))
+    return problems + _check_control(run, images.take(split.pool))
 
 
-def _synthetic(plan: Plan, data: Data, images: ImageSet) -> ImageSet:
+def _synthetic(run: Run, images: ImageSet, made: ImageSet | None) -> ImageSet:
     """The labels of the synthetic images that train, of whose patients nothing is known yet."""
-    run, names = plan.run, images.label_names
-    if "images" in data.ready_made:
-        made = read_images(data.ready_made["images"]).without_images()
+    names = images.label_names
+    if made is not None:
         if set(made.label_names) != set(names):  # told by itself
             return images
         return with_labels_of(made.take(ready_made_rows(run, made)[0]), images)
     labels = np.repeat(np.eye(len(names), dtype=bool), run.budget.train_per_label, axis=0)
     nothing = np.zeros((len(labels), 0), bool)
-    black = np.zeros((len(labels), 1, 1, 1), np.uint8)
-    return ImageSet(black, labels, names, nothing, (), np.arange(len(labels)))
+    return ImageSet(no_pixels(len(labels)), labels, names, nothing, (), np.arange(len(labels)))
 
 
-def _check_control(plan: Plan, pool: ImageSet) -> list[str]:
+def _check_control(run: Run, pool: ImageSet) -> list[str]:
     """Whether a control finds enough images of each label, as far as counts tell."""
-    run = plan.run
     if not isinstance(run.generator, Control):
         return []
     drawn = run.budget.train_per_label + run.budget.test_per_label

@@ -130,8 +130,8 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
     if files.enlarged:
         yield Doubt(
             f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels",
-            "The images look soft, and so will synthetic ones: take larger files, or a smaller "
-            "dataset.size.",
+            "The images look soft, and so will synthetic ones: take larger files, or a generator "
+            "(and dataset.size) of smaller images.",
             first(files.enlarged_named, files.enlarged),
         )
     if files.misfits:

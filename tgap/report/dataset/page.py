@@ -140,7 +140,7 @@ def _matrix(prompts: PromptsRead) -> list[tuple[str, list[tuple[str, float]]]]:
     """Rows of distances, each as text and as a share of the greatest."""
     if prompts.distances is None or len(prompts.texts) > MATRIX:
         return []
-    shares = 0.8 * prompts.distances / max(prompts.distances.max(), 1e-9)
+    shares = 0.4 * prompts.distances / max(prompts.distances.max(), 1e-9)
     return [
         (label, [(f"{d:.3f}", round(float(s), 3)) for d, s in zip(*rows, strict=True)])
         for label, *rows in zip(prompts.texts, prompts.distances, shares, strict=True)

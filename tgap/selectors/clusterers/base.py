@@ -88,6 +88,12 @@ def require_distinct(vectors: Floats, n_clusters: int) -> None:
     """
     constant = np.ptp(vectors, axis=0).max() < ROUNDING
     distinct = 1 if constant else len(np.unique(vectors, axis=0))
+    if distinct == 1 < n_clusters:
+        raise DataError(
+            f"all {len(vectors)} images of a label have the same vector, so there is nothing to "
+            "cluster: if they are the same picture, see to the files (tgap data shows them); if "
+            "not, choose another embedder (selector/embedder=...) or selector=random"
+        )
     if distinct < n_clusters:
         raise DataError(
             f"n_clusters must be at most {distinct}, the number of images with different "

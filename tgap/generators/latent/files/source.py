@@ -9,6 +9,7 @@ from pathlib import Path
 from tgap.core import DataError
 from tgap.core.digest import canonical_json, remembered_file_digest, text_digest
 from tgap.core.files import expanded
+from tgap.core.network import why_no_hub
 from tgap.generators.base import Shapes
 from tgap.generators.latent.files.folder import (
     GET_IT_AGAIN,
@@ -170,12 +171,12 @@ def _snapshot(
     wanted = f"{hub_id} at revision {revision}"
     by_hand = f"`hf download {hub_id} --revision {revision}`, or {local}"
     remedies = by_hand if download else f"generator.download=true, {by_hand}"
-    offline = constants.HF_HUB_OFFLINE
-    if offline:
-        remedies += " (HF_HUB_OFFLINE is set: nothing is fetched until it is unset)"
     # The cache first, even if told to fetch: a snapshot that is whole needs no question to the hub.
     folder = _cached(hub_id, revision)
     whole = folder is not None and not folder_problems(folder, layout, weights)
+    asked = not whole and (download or constants.HF_HUB_OFFLINE)
+    if offline := why_no_hub() if asked else None:
+        remedies += f" ({offline})"
     if not whole and download and not offline:
         folder = _fetched(hub_id, revision, weights, layout, by_hand)
     if folder is None:

@@ -1,0 +1,73 @@
+"""A sweep's words go to the runs that can have them."""
+
+import pytest
+
+from tgap.composition.compose import compose_run, hydra_ready
+from tgap.composition.sweeps import expand
+from tgap.core import ConfigError
+
+
+def jobs(line: str) -> list[list[str]]:
+    with hydra_ready() as hydra:
+        return expand(hydra, line.split())
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "selector=random,clip_spectral selector/embedder=clip",
+            ["selector=random", "selector=clip_spectral selector/embedder=clip"],
+        ),
+        (
+            "selector=random,clip_spectral selector.cluster.n_clusters=3,5",  # random once
+            [
+                "selector=random",
+                "selector=clip_spectral selector.cluster.n_clusters=3",
+                "selector=clip_spectral selector.cluster.n_clusters=5",
+            ],
+        ),
+        (
+            "finetuner=none,dreambooth finetuner/oracle=quantile finetuner.oracle.keep=0.5",
+            [
+                "finetuner=none",
+                "finetuner=dreambooth finetuner/oracle=quantile finetuner.oracle.keep=0.5",
+            ],
+        ),
+        (
+            "generator=tiny_ldm,noise generator.device=cpu",
+            ["generator=tiny_ldm generator.device=cpu", "generator=noise"],
+        ),
+        ("size=1,1", ["size=1", "size=1"]),
+    ],
+)
+def test_parts_go_to_the_options_that_have_them(line: str, expected: list[str]) -> None:
+    assert jobs(line) == [job.split() for job in expected]
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("selector=random,clip_spectral selector.clster.n=3", "unknown key 'selector.clster.n'"),
+        ("selector=random,whole selector/embedder=clip", "has no part 'embedder'"),
+        ("selector=random selector/embedder=clip size=1,2", "has no part 'embedder'"),
+    ],
+)
+def test_what_no_option_has_is_an_error(line: str, problem: str) -> None:
+    with hydra_ready() as hydra:
+        for job in expand(hydra, line.split()):
+            with pytest.raises(ConfigError, match=problem):
+                compose_run(hydra, job)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("selector=glob(zzz*)", r"selector=glob\(zzz\*\) matches nothing \(one of: clip_kmeans, "),
+        ("size=range(5,1)", r"size=range\(5,1\) matches nothing"),
+        ("size=interval(1,5)", "a sweep is over single values"),
+    ],
+)
+def test_a_sweep_over_nothing_is_told(line: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        jobs(line)

@@ -1,0 +1,243 @@
+"""How people store their pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tests.corpus.case import Case
+from tests.corpus.making import grey, put, put_folders
+from tgap.core import ImageSet
+
+Pixels = NDArray[np.generic]
+WORDS = ("dataset=image_folder", "dataset.domain=pet", "dataset.size=32")
+WAVES = np.stack([grey(label, number) for label in (0, 1) for number in range(30)])[..., None]
+"""What ``put_folders`` writes, in the order of the dataset (by label; files as text)."""
+ORDER = [30 * label + int(n) for label in (0, 1) for n in sorted(map(str, range(30)))]
+
+
+def stored(change: Callable[[Pixels], Pixels], end: str = "png") -> Callable[[Path], None]:
+    """Writes all waves with other values."""
+
+    def make(root: Path) -> None:
+        for label, folder in enumerate(("cat", "dog")):
+            for number in range(30):
+                put(root / folder / f"{number}.{end}", change(grey(label, number)))
+
+    return make
+
+
+def is_shown(low: float, high: float, change: Callable[[Pixels], Pixels]):
+    """Asserts that images are their stored values between two ends, by the formula."""
+
+    def read(data: ImageSet) -> None:
+        share = (change(WAVES[ORDER]).astype(np.float64) - low) / (high - low)
+        assert np.array_equal(data.images, np.rint(255 * share.clip(0, 1)))
+
+    return read
+
+
+def is_waves(data: ImageSet) -> None:
+    assert np.array_equal(data.images, WAVES[ORDER])
+
+
+def twelve_bit(pixels: Pixels) -> Pixels:
+    return pixels.astype(np.uint16) * 16
+
+
+def ones(pixels: Pixels) -> Pixels:
+    return pixels.astype(np.float32) / 255
+
+
+def sixteen_levels(pixels: Pixels) -> Pixels:
+    return pixels // 16
+
+
+def only_dogs_are_deep(root: Path) -> None:
+    put_folders(root)
+    for number in range(30):
+        put(root / "dog" / f"{number}.png", twelve_bit(grey(1, number)))
+
+
+def with_a_bright_marker(pixels: Pixels) -> Pixels:
+    marked = twelve_bit(pixels)
+    marked[0, 0] = 65535
+    return marked
+
+
+def phone_pictures(root: Path) -> None:
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            file = root / folder / f"{number}.JPG"
+            file.parent.mkdir(exist_ok=True)
+            picture = Image.fromarray(grey(label, number))
+            preview = Image.new("L", (8, 8), 255)
+            picture.save(file, "MPO", save_all=True, append_images=[preview], quality=95)
+
+
+def near_waves(data: ImageSet) -> None:
+    assert abs(data.images.astype(int) - WAVES[ORDER]).mean() < 3
+
+
+def pages(previews: bool) -> Callable[[Path], None]:
+    """TIFFs of two pages, the second of which says that it is a preview, or does not."""
+
+    def make(root: Path) -> None:
+        stored(lambda pixels: pixels, "tif")(root)
+        for number in range(30):
+            second = Image.fromarray(grey(0, number)[::4, ::4].copy())
+            if previews:
+                second.encoderinfo = {"tiffinfo": {254: 1}}
+            first = Image.fromarray(grey(0, number))
+            first.save(root / "cat" / f"{number}.tif", save_all=True, append_images=[second])
+
+    return make
+
+
+def one_colour_each(root: Path) -> None:
+    for number in range(60):
+        put(root / "ab"[number % 2] / f"{number}.png", np.full((32, 32), 4 * number, np.uint8))
+
+
+def one_picture(root: Path) -> None:
+    for number in range(60):
+        put(root / "ab"[number % 2] / f"{number}.png", grey(0, 0))
+
+
+def shapes_in_alpha(root: Path) -> None:
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            black = np.zeros((32, 32, 4), np.uint8)
+            black[:, :, 3] = grey(label, number)
+            put(root / folder / f"{number}.png", black)
+
+
+def others_beside(root: Path) -> None:
+    put_folders(root)
+    (root / "cat" / "IMG_1.heic").write_bytes(b"\0\0\0\x18ftypheic")
+    (root / "cat" / "scan.nii.gz").write_bytes(b"\x1f\x8b")
+
+
+def empty_file(root: Path) -> None:
+    put_folders(root)
+    (root / "cat" / "7.png").write_bytes(b"")
+
+
+CASES = (
+    Case(
+        name="12 bits in a PNG of 16",
+        make=stored(twelve_bit),
+        words=WORDS,
+        tells=(
+            r"60 of 60 images are nearly black or flat as dataset.window=full",
+            r"different values from \d+ to \d{4}, which become \d\d of 256 grey levels",
+            r"set dataset.window=0:4095, or dataset.window=data",
+        ),
+        refused=True,
+    ),
+    Case(
+        name="12 bits in a PNG of 16, told so",
+        make=stored(twelve_bit),
+        words=(*WORDS, "dataset.window=0:4095"),
+        read=is_shown(0, 4095, twelve_bit),
+        runs=True,
+    ),
+    Case(
+        name="12 bits in a TIFF of 16, measured",
+        make=stored(twelve_bit, "tiff"),
+        words=(*WORDS, "dataset.window=data"),
+        read=is_shown(int(WAVES.min()) * 16, int(WAVES.max()) * 16, twelve_bit),
+    ),
+    Case(
+        name="12 bits in half of the images",
+        make=only_dogs_are_deep,
+        words=WORDS,
+        tells=(r"30 of 60 images are nearly black.*dataset.window=0:4095",),
+        refused=True,
+    ),
+    Case(
+        name="12 bits and a marker of 65535",
+        make=stored(with_a_bright_marker),
+        words=WORDS,
+        tells=(r"from \d+ to 65535, which become", r"set dataset.window=0:4095"),
+        refused=True,
+    ),
+    Case(
+        name="floating point",
+        make=stored(ones, "tif"),
+        words=WORDS,
+        tells=("floating point pixels have no full range; .*dataset.window=data or LOW:HIGH",),
+        refused=True,
+    ),
+    Case(
+        name="floating point, told so",
+        make=stored(ones, "tif"),
+        words=(*WORDS, "dataset.window=0,1".replace("0,1", "'0,1'")),
+        read=is_waves,
+    ),
+    Case(
+        name="sixteen levels in 8 bits",
+        make=stored(sixteen_levels),
+        words=WORDS,
+        tells=("are black: all levels lie between 0 and 15, of 0 to 255; set dataset.window=data",),
+        refused=True,
+    ),
+    Case(
+        name="sixteen levels in 8 bits, told so",
+        make=stored(sixteen_levels),
+        words=(*WORDS, "dataset.window=0:15"),
+        read=is_shown(0, 15, sixteen_levels),
+    ),
+    Case(
+        name="wrong ends",
+        make=put_folders,
+        words=(*WORDS, "dataset.window=4095:0"),
+        tells=("window must be LOW:HIGH with LOW below HIGH, got '4095:0'",),
+        refused=True,
+    ),
+    Case(name="pictures of a phone", make=phone_pictures, words=WORDS, read=near_waves),
+    Case(name="TIFF with a preview", make=pages(previews=True), words=WORDS, read=is_waves),
+    Case(
+        name="TIFF with two pages",
+        make=pages(previews=False),
+        words=WORDS,
+        tells=(r"cat/0.tif: it has 2 frames; only single images are read: save each frame",),
+        refused=True,
+    ),
+    Case(
+        name="one colour each",
+        make=one_colour_each,
+        words=WORDS,
+        tells=(r"60 of 60 images looked at are black or flat .* 60 of a single level",),
+    ),
+    Case(
+        name="one picture",
+        make=one_picture,
+        words=WORDS,
+        tells=("are all one and the same picture",),
+        refused=True,
+    ),
+    Case(
+        name="shapes in the alpha channel",
+        make=shapes_in_alpha,
+        words=WORDS,
+        tells=("are all one and the same picture", "what is transparent becomes black"),
+        refused=True,
+    ),
+    Case(
+        name="other formats beside",
+        make=others_beside,
+        words=WORDS,
+        tells=(r"2 files that are no images.*convert others, such as HEIC.*cat/IMG_1.heic",),
+        read=is_waves,
+    ),
+    Case(
+        name="a file of no bytes",
+        make=empty_file,
+        words=WORDS,
+        tells=(r"cat/7.png: it is empty \(0 bytes\)",),
+        refused=True,
+    ),
+)
