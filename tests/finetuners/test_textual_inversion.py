@@ -122,5 +122,8 @@ def test_a_word_that_does_not_fit_into_the_text_encoder_is_refused(model):
 
 def test_a_model_with_two_text_encoders_is_refused(xl):
     model = StableDiffusionXL(path=str(xl), device="cpu").load()
+    networks = StableDiffusionXL(path=str(xl)).networks()
+    (problem,) = TextualInversion().check_networks(networks)
+    assert "in one text encoder, and this generator has 2; use" in problem
     with pytest.raises(DataError, match="in one text encoder, and this generator has 2; use"):
         started(TextualInversion(), model, random_images())

@@ -8,6 +8,7 @@ from tests.generators.few_steps import PROMPTS, random_images, started, tuned
 from tgap.core import Budget, DataError, Sampler
 from tgap.finetuners.textual_projection import TextualProjection
 from tgap.finetuners.training.loop import Training
+from tgap.generators.base import Networks
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 
 
@@ -81,5 +82,8 @@ def test_stable_diffusion_3_reads_texts_by_its_context_embedder(tmp_path):
 
 
 def test_a_denoiser_without_cross_attention_is_refused():
+    (problem,) = TextualProjection().check_networks(Networks({"conv_in.weight": (4, 4, 3, 3)}))
+    assert "needs a denoiser with cross-attention to texts, and this generator's" in problem
+    assert TextualProjection().check_networks(Networks()) == []
     with pytest.raises(DataError, match=r"needs a denoiser with cross-attention .* ToyUNet has"):
         started(TextualProjection(), ToyModel(), toy_images(2))

@@ -11,7 +11,7 @@ import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
 from tgap.composition.config import Run
-from tgap.core import Component, ConfigError
+from tgap.core import Component, ConfigError, DataError
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
 from tgap.pipeline.plan import plan_data
@@ -207,3 +207,18 @@ def test_black_images_read_as_a_synthetic_set_are_no_real_ones(folder: Path, sto
     _read(data.run.dataset, data.dataset, store, synthetic=True)
     with pytest.raises(DataError, match="are all one and the same picture"):
         prepared(data, store)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("finetuner=dreambooth_lora finetuner.targets=[to_q,to_x]", "'to_x' ends none of those of"),
+        ("finetuner=textual_inversion finetuner.vectors=63", r"vectors must be at most 62, which"),
+    ],
+)
+def test_what_a_finetuner_cannot_tune_is_told_before_anything_is_read(
+    words: str, told: str, store: Store
+) -> None:
+    with pytest.raises(ConfigError, match=told):
+        check_runs([tgap.compose(*words.split())], store.root.parent)
+    assert not (store.root / "dataset").exists()

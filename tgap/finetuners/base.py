@@ -59,6 +59,14 @@ class Finetuner(Component):
         """How many images of the untuned model (class prompt) the finetuner wants; 0 for none."""
         return 0
 
+    def check_networks(self, networks: Networks) -> list[str]:
+        """What stands in the way of tuning a model of such networks, as sentences.
+
+        Args:
+            networks: Shapes of the untuned model's weights, none where nobody knows them.
+        """
+        return []
+
     def stored_numbers(self, networks: Networks, labels: int) -> int:
         """How many numbers of its own a tuned model is saved with, roughly.
 

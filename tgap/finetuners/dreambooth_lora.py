@@ -61,6 +61,11 @@ class DreamboothLora(DenoisingFinetuner):
             return [f"targets must name layers, such as {', '.join(ATTENTION)}, got none"]
         return []
 
+    def check_networks(self, networks: Networks) -> list[str]:
+        """Targets that no layer's name ends with."""
+        layers = networks.layers()
+        return [_no_layer(t, "the denoiser") for t in _unfound(self.targets, layers) if layers]
+
     def stored_numbers(self, networks: Networks, labels: int) -> int:
         """Those of the two factors of each layer of the denoiser that gets them."""
         layers = {name.removesuffix(".weight"): shape for name, shape in networks.denoiser.items()}
@@ -97,6 +102,18 @@ class DreamboothLora(DenoisingFinetuner):
         return super()._finished(trained.with_adapter(folded_in(trained)))
 
 
+def _unfound(targets: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Endings that none of these names has."""
+    return [t for t in targets if not any(f".{name}".endswith(f".{t}") for name in names)]
+
+
+def _no_layer(target: str, network: str) -> str:
+    return (
+        f"finetuner.targets must be endings of the names of layers, and '{target}' ends none of "
+        f"those of {network}; allowed are for example to_q and to_out.0"
+    )
+
+
 def _add_lora(
     part: "torch.nn.Module",
     targets: Sequence[str],
@@ -122,13 +139,8 @@ def _add_lora(
     from peft import LoraConfig, inject_adapter_in_model
 
     part.requires_grad_(False)
-    names = [name for name, _ in part.named_modules()]
-    for target in targets:
-        if not any(name == target or name.endswith(f".{target}") for name in names):
-            raise DataError(
-                f"targets must be endings of the names of layers, and '{target}' ends none of "
-                f"those of {type(part).__name__}; allowed are for example to_q and to_out.0"
-            )
+    for target in _unfound(targets, [name for name, _ in part.named_modules()]):
+        raise DataError(_no_layer(target, type(part).__name__))
     settings = LoraConfig(
         r=rank,
         lora_alpha=cast("int", alpha),

@@ -10,7 +10,12 @@ from tgap.core import option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
 from tgap.generators.base import Networks
-from tgap.generators.latent.adapters.words import as_learned, with_new_words
+from tgap.generators.latent.adapters.words import (
+    as_learned,
+    several_encoders,
+    too_many_vectors,
+    with_new_words,
+)
 from tgap.generators.latent.base import LatentModel
 
 
@@ -50,6 +55,19 @@ class TextualInversion(DenoisingFinetuner):
                 f"have, got {self.prior_weight:g}"
             ]
         return []
+
+    def check_networks(self, networks: Networks) -> list[str]:
+        """Several text encoders, or one that reads fewer tokens than a word has."""
+        encoders = list(networks.text_encoders().values())
+        if len(encoders) > 1:
+            return [several_encoders(len(encoders))]
+        places = [
+            shape[0] - 2  # besides begin and end
+            for shapes in encoders
+            for name, shape in shapes.items()
+            if name.endswith("position_embedding.weight")
+        ]
+        return [too_many_vectors(self.vectors, most) for most in places if self.vectors > most]
 
     def stored_numbers(self, networks: Networks, labels: int) -> int:
         """Those of its words' embeddings, one word per label."""

@@ -8,9 +8,14 @@ import numpy as np
 from tgap.core import DataError, option
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.denoising import DenoisingFinetuner
+from tgap.generators.base import Networks
 from tgap.generators.latent.base import LatentModel
 
 READERS = (".attn2.to_k", ".attn2.to_v", "context_embedder")
+NO_READERS = (
+    "textual_projection needs a denoiser with cross-attention to texts, and {denoiser} has none; "
+    "use finetuner=dreambooth"
+)
 
 
 @dataclass(kw_only=True)
@@ -31,6 +36,13 @@ class TextualProjection(DenoisingFinetuner):
     rate: float = option(30.0, "learning rate over budget.learning_rate", above=0)
     prior_weight: float = option(0.0, "weight of the prior loss, 0 = no prior images", low=0)
 
+    def check_networks(self, networks: Networks) -> list[str]:
+        """A denoiser that reads no texts."""
+        layers = networks.layers()
+        if not layers or any(name.endswith(READERS) for name in layers):
+            return []
+        return [NO_READERS.format(denoiser="this generator's denoiser")]
+
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
     ) -> LatentModel:
@@ -41,10 +53,7 @@ class TextualProjection(DenoisingFinetuner):
         denoiser = copy.deepcopy(model.denoiser).float().requires_grad_(False)
         readers = [m for name, m in denoiser.named_modules() if name.endswith(READERS)]
         if not readers:
-            raise DataError(
-                "textual_projection needs a denoiser with cross-attention to texts, and "
-                f"{type(denoiser).__name__} has none; use finetuner=dreambooth"
-            )
+            raise DataError(NO_READERS.format(denoiser=type(denoiser).__name__))
         shared = Projected(readers[0].in_features, model.device)
         for reader in readers:
             parametrize.register_parametrization(reader, "weight", shared)

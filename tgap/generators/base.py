@@ -56,10 +56,22 @@ class Networks:
     Args:
         denoiser: The UNet or transformer, which tuning changes.
         others: Text encoders, autoencoder, by the names of their folders.
+        as_loaded: Whether tensors have the names that they have in the loaded model.
     """
 
     denoiser: Shapes = field(default_factory=dict)
     others: Mapping[str, Shapes] = field(default_factory=dict)
+    as_loaded: bool = True
+
+    def layers(self) -> list[str]:
+        """Names of the denoiser's layers that have weights; none where nobody knows them."""
+        if not self.as_loaded:
+            return []
+        return [n.removesuffix(".weight") for n in self.denoiser if n.endswith(".weight")]
+
+    def text_encoders(self) -> dict[str, Shapes]:
+        """Those of the others that read prompts."""
+        return {n: shapes for n, shapes in self.others.items() if n.startswith("text_encoder")}
 
     def denoiser_numbers(self) -> int:
         """How many parameters the denoiser has."""

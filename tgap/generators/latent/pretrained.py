@@ -166,8 +166,10 @@ class LatentGenerator(Pretrained):
         Raises:
             DataError: If a file is missing or broken.
         """
-        others = dict(self.source().shapes())
-        return Networks(others.pop(self.layout.denoiser, {}), others)
+        source = self.source()
+        others = dict(source.shapes())
+        denoiser = others.pop(self.layout.denoiser, {})
+        return Networks(denoiser, others, as_loaded=source.file is None)
 
     def image_shape(self) -> tuple[int, int, int]:
         """Height, width and channels of its images, from the configs."""

@@ -11,7 +11,7 @@ from tgap.core.component import walk
 from tgap.core.network import why_no_hub
 from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
-from tgap.generators.base import Generator
+from tgap.generators.base import Generator, Pretrained
 from tgap.pipeline.plan import Identities, Plan, plan
 from tgap.pipeline.preflight.data import check_data, check_declared_shape, check_shapes
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
@@ -58,6 +58,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         # Once nothing else is wrong, because it may read gigabytes and import torch.
         generators = distinct(run.generator for run in runs)
         _require_none([text for each in generators for text in each.check_weights()])
+        _require_none([text for run in runs for text in check_tuning(run)])
         plans = [plan(run, identities) for run in runs]
     except ConfigError:
         raise
@@ -97,6 +98,13 @@ def check_domain(dataset: Dataset) -> list[str]:
     if dataset.domain:
         return []
     return ["dataset.domain must name what the images show, for the prompts; got ''"]
+
+
+def check_tuning(run: Run) -> list[str]:
+    """Whether the finetuner can tune the networks of the generator, whose files are sound."""
+    if not run.finetuner.tunes or not isinstance(run.generator, Pretrained):
+        return []
+    return run.finetuner.check_networks(run.generator.networks())
 
 
 def check_sizes(several: Iterable[Mapping[str, Any]]) -> list[str]:

@@ -25,6 +25,9 @@ KOHYA = {
 }
 """How names begin in kohya's format, by network."""
 
+OWN = ("down_blocks_", "mid_block_", "up_blocks_", "encoder_layers_")
+"""How kohya's names of layers go on where they are diffusers' own, and not the first release's."""
+
 SIDES = {"A.weight": 1, "B.weight": 0, "down.weight": 1, "up.weight": 0}
 """Of a layer's weight, the axis that a factor shares with it: inputs are the second."""
 
@@ -152,8 +155,11 @@ def _lora_misfit(
     # Other tools' names, and kohya's for layers that go by another one, are judged when loaded.
     if kind not in SIDES or not base:
         return ""
-    known = places.get(path.replace(".text_model.", ".").replace("_text_model_", "_"))
+    known = places.get(_plain(path))
     part, _, layer = path.partition(".")
+    start = next((start for start in KOHYA if path.startswith(start)), "")
+    if start and _plain(path).removeprefix(start).startswith(OWN):
+        part, layer = KOHYA[start], path
     if known is None and layer:
         if part not in base:
             return f"it is for a '{part}', and the model has none"
@@ -164,6 +170,11 @@ def _lora_misfit(
         return ""
     way = "reads" if side else "gives"
     return f"'{path}' {way} {known[side]} features, and the adapter's {got}"
+
+
+def _plain(path: str) -> str:
+    """Without the level that transformers dropped from text encoders."""
+    return path.replace(".text_model.", ".").replace("_text_model_", "_")
 
 
 def _half_missing(name: str, shapes: Shapes) -> str:

@@ -58,17 +58,11 @@ def with_new_words(
             many.
     """
     if not isinstance(model, StableDiffusionModel) or len(model.text_encoders) != 1:
-        raise DataError(
-            "words are learned in one text encoder, and this generator has "
-            f"{len(model.text_encoders)}; use finetuner=dreambooth_lora, or a generator with one"
-        )
+        raise DataError(several_encoders(len(model.text_encoders)))
     pipeline = model.pipeline
     tokenizer = copy.deepcopy(pipeline.tokenizer)
     if vectors > (most := tokenizer.model_max_length - 2):  # besides begin and end
-        raise DataError(
-            f"finetuner.vectors must be at most {most}, which is what this generator's text "
-            f"encoder reads, got {vectors}"
-        )
+        raise DataError(too_many_vectors(vectors, most))
     encoder = copy.deepcopy(pipeline.text_encoder).float()  # steps are lost in half precision
     known = encoder.get_input_embeddings().weight.detach()
     taken, number = tokenizer.get_vocab(), 0
@@ -83,6 +77,22 @@ def with_new_words(
     _teach(pipeline, tokenizer, encoder, embeddings)
     taught = model.with_words(tokenizer, encoder, texts)
     return taught.with_adapter(LearnedWords(embeddings, texts))
+
+
+def several_encoders(count: int) -> str:
+    """What is told of a model in which words cannot be learned."""
+    return (
+        f"words are learned in one text encoder, and this generator has {count}; use "
+        "finetuner=dreambooth_lora, or a generator with one"
+    )
+
+
+def too_many_vectors(vectors: int, most: int) -> str:
+    """What is told of words that are longer than prompts may be."""
+    return (
+        f"finetuner.vectors must be at most {most}, which is what this generator's text encoder "
+        f"reads, got {vectors}"
+    )
 
 
 def _stretches(embeddings: "torch.Tensor", count: int) -> "torch.Tensor":
