@@ -15,7 +15,7 @@ from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 from tgap.pipeline.preflight import prompts
-from tgap.pipeline.preflight.prompts import check_prompts, prompt_advice
+from tgap.pipeline.preflight.prompts import check_embeddings, check_prompts, prompt_advice
 
 TUNED = ("finetuner=dreambooth", "finetuner.prior_weight=0")
 
@@ -105,7 +105,7 @@ def test_labels_that_are_hardly_read_apart_are_told(monkeypatch: pytest.MonkeyPa
     assert "can hardly tell 'healthy' from 'finding': the distance of 'an image of h" in text
     assert f"is {distance[0, 1]:.2g} as it reads them" in text
     monkeypatch.setattr(prompts, "SAME", 0.3)
-    assert "prompts.tuning must tell labels apart, but" in check_prompts(run_with(), given)[0]
+    assert "prompts.tuning must tell labels apart, but" in check_embeddings(run_with(), given)[0]
 
 
 def test_a_set_that_is_ready_made_was_asked_for_elsewhere(tmp_path: Path) -> None:

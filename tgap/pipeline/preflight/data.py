@@ -14,7 +14,7 @@ from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.prompts import check_prompts, prompt_advice
+from tgap.pipeline.preflight.prompts import check_embeddings, check_prompts, prompt_advice
 from tgap.pipeline.preflight.training import check_training
 from tgap.pipeline.preparation import Data, prepared
 from tgap.store import Store
@@ -54,8 +54,12 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        advice += advice_of(plan.run, pool.dataset) + prompt_advice(plan.run, pool.images)
-        problems += check_pool(plan, pool) or _check_training(plan, pool)
+        advice += advice_of(plan.run, pool.dataset)
+        found = check_pool(plan, pool) or _check_training(plan, pool)
+        if not found and store.find(plan.synthetic) is None:
+            found = check_embeddings(plan.run, pool.images)
+            advice += prompt_advice(plan.run, pool.images)
+        problems += found
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
         seen.append((plan.run.classifier, shape))

@@ -29,11 +29,22 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
     return problems + run.generator.check_prompts(texts + prior) + _prior_problems(run, pool, prior)
 
 
-def prompt_advice(run: Run, pool: ImageSet) -> list[str]:
-    """What may go wrong with prompts, as sentences.
+def check_embeddings(run: Run, pool: ImageSet) -> list[str]:
+    """Whether the packaged model's text encoder makes the same of different labels' prompts.
 
-    Of the packaged model the prompts' embeddings are compared too: others' take long to load.
+    Others' take long to load. It takes torch, so it is asked when something will be drawn.
     """
+    if run.generator.ready_made() or run.finetuner.whole_prompts:
+        return []
+    return [
+        f"prompts.{use} must tell labels apart, but {text}"
+        for use in _uses(run)
+        for text in _near(run, label_texts(run, pool, use), -1, SAME)
+    ]
+
+
+def prompt_advice(run: Run, pool: ImageSet) -> list[str]:
+    """What may go wrong with prompts, as sentences; see ``check_embeddings``."""
     if run.generator.ready_made():
         return []
     texts = label_texts(run, pool, "generation")
@@ -95,7 +106,7 @@ def _alike(run: Run, texts: dict[str, str], use: str) -> list[str]:
     ]
     if run.finetuner.whole_prompts:  # it learns a word for each text
         return problems
-    read = run.generator.check_labels(texts) or _near(run, texts, -1, SAME)
+    read = run.generator.check_labels(texts)
     return problems + [f"prompts.{use} must tell labels apart, but {text}" for text in read]
 
 
