@@ -45,9 +45,9 @@ def test_the_default_run_says_what_to_type_instead(
         "protocol.fold=0,1,2,3,4 -m` each tests once and tunes in other runs (docs/few_images.md)"
     ]
     assert command(["data", *FILES]) == 0
-    assert capsys.readouterr().out.count(advice) == 1
+    assert capsys.readouterr().out.lower().count(advice) == 1
     assert command(["data", *FILES, "profile=few"]) == 0
-    assert advice not in capsys.readouterr().out
+    assert advice not in capsys.readouterr().out.lower()
 
 
 def test_the_profile_tunes_on_every_image_with_what_works_on_few() -> None:
@@ -89,6 +89,8 @@ def test_a_fold_alone_is_what_it_is_in_a_sweep(
     there = tgap.run(*words, track=False).metrics
     assert here.keys() == there.keys()
     for name, value in here.items():
+        if name == "cost/seconds":
+            continue
         assert there[name] == pytest.approx(value, abs=0, nan_ok=True), name
 
 

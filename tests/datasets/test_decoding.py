@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tgap.core import DataError
+from tgap.core.types import Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.decoding import decode, decode_all
+from tgap.datasets.reading.depth import chosen_window
+from tgap.datasets.reading.window import Window
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
 PICTURE.setflags(write=False)
@@ -257,13 +260,23 @@ def twelve_bit_tiff() -> bytes:
     return start + pixels + struct.pack("<H", len(tags)) + directory + bytes(4)
 
 
+def tiff(pixels: np.ndarray, *tags: tuple[int, int]) -> bytes:
+    """One strip of any type, with what its numbers mean in ``tags``."""
+    height, width = pixels.shape
+    entries = {256: width, 257: height, 258: 8 * pixels.itemsize, 259: 1, 262: 1, 273: 8, 277: 1}
+    entries |= {278: height, 279: pixels.nbytes} | dict(tags)
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))
+    start = struct.pack("<2sHI", b"II", 42, 8 + pixels.nbytes)
+    return start + pixels.tobytes() + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
 BAD = {
     "text": (b"a text, no picture", "its content is none of PNG, JPEG, BMP, TIFF, WEBP"),
     "empty": (b"", r"it is empty \(0 bytes\)"),
     "gif": (content(GREY, "GIF"), "its content is none of PNG"),
     "truncated png": (SAME_PICTURE["L"][:600], "truncated|broken"),
     "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
-    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|none of"),
+    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|type that is not"),
     "flipped bits": (
         SAME_PICTURE["L"][:300] + bytes(50) + SAME_PICTURE["L"][350:],
         "broken|truncated|crc|decod",
@@ -281,6 +294,22 @@ BAD = {
         r"values from 70000 to 70000 are beyond 16 bit \(0 to 65535\)",
     ),
     "negative": (array_content(np.full((8, 8), -1, np.int32), "TIFF"), "values from -1 to -1"),
+    "not a number": (
+        array_content(np.full((8, 8), np.nan, np.float32), "TIFF"),
+        "64 of its values are not finite",
+    ),
+    "signed bytes": (
+        tiff(np.arange(-8, 8, dtype=np.int8).reshape(4, 4), (339, 2)),
+        "a TIFF of signed 8-bit values is not read; save it as 16 bit",
+    ),
+    "beyond 31 bit": (
+        tiff(np.full((4, 4), 2**31 + 5, np.uint32)),
+        "unsigned 32-bit values above 2147483647 are not read",
+    ),
+    "64 bit": (
+        tiff(np.ones((4, 4)), (339, 3)),
+        r"a TIFF of a type that is not read \(16 or 64 bits of floating point",
+    ),
     "12 bit": (twelve_bit_tiff(), "a TIFF of 12 bits with photometric interpretation 1 is not"),
     "white is zero": (inverted_tiff(), "photometric interpretation 0 is not read; save it as 16"),
 }
@@ -290,8 +319,105 @@ BAD = {
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_bad_files_are_told_by_their_reason(what):
     data, reason = BAD[what]
+    window = Window(0, 1, eight_bit=False, given=True) if what == "not a number" else None
     with pytest.raises(DataError, match=reason):
-        decode(data, 16)
+        decode(data, 16, window=window)
+
+
+# Windows
+
+DEEP = {
+    "16 bit": PICTURE.astype(np.uint16) * 200,
+    "32 bit": PICTURE.astype(np.int32) * 1000 - 70_000,
+    "floating point": (PICTURE / 255).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("what", DEEP)
+def test_values_between_two_ends_are_spread_and_others_clipped(what):
+    values = DEEP[what]
+    low, high = np.quantile(values.astype(float), [0.1, 0.8])
+    found = decode(
+        array_content(values, "TIFF"), 30, window=Window(low, high, eight_bit=True, given=True)
+    )
+    share = (values[:, 5:35].astype(float) - low) / (high - low)
+    assert np.array_equal(found[:, :, 0], np.rint(255 * share.clip(0, 1)))
+
+
+def test_eight_bits_are_left_alone_or_spread():
+    for stored in ("L", "P", "RGB", "LA"):
+        data = SAME_PICTURE[stored]
+        alone = decode(data, 30, window=Window(0, 4095, eight_bit=False, given=True))
+        assert np.array_equal(alone[:, :, 0], PICTURE[:, 5:35])
+        for color in decoding.COLORS:
+            window = Window(10, 100, eight_bit=True, given=True)
+            share = (PICTURE[:, 5:35, None].astype(float) - 10) / 90
+            found = decode(data, 30, color, window=window)
+            assert (found == np.rint(255 * share.clip(0, 1))).all()
+
+
+def test_the_range_of_a_data_set_is_that_of_the_deeper_files():
+    sources = [SAME_PICTURE["L"], *(array_content(DEEP["32 bit"] + n, "TIFF") for n in (5, 900))]
+    low, high = int(DEEP["32 bit"].min()) + 5, int(DEEP["32 bit"].max()) + 900
+    measured = chosen_window("data", sources, 2)
+    assert measured == Window(low, high, eight_bit=False, given=False)
+    only = chosen_window("data", [array_content(PICTURE // 16)], 2)
+    assert only == Window(0, 15, eight_bit=True, given=False)
+    with pytest.raises(DataError, match="every pixel of all 2 images is 7"):
+        chosen_window("data", [array_content(np.full((4, 4), 7, np.uint16))] * 2, 2)
+
+
+def test_the_same_is_told_after_an_interruption(files):
+    """Everything was decoded before, so only what lies there can tell."""
+    for file in files:
+        deep = np.asarray(Image.open(file)).astype(np.uint16) * 16
+        Image.fromarray(deep).save(file)
+
+    class Whole(Resumable):
+        images = np.stack([decode(file, 16) for file in files])
+
+        def __call__(self, shape):
+            return self.images
+
+        def filled(self, rows):
+            return np.ones(rows, bool)
+
+    for new_images in (in_memory, Whole()):
+        with pytest.raises(DataError, match=r"60 of 60 images.*dataset.window=0:4095"):
+            decode_all(files, names(files), 16, new_images=new_images)
+
+
+def test_blank_deep_images_among_others_are_only_told(files):
+    blank = np.random.default_rng(0).integers(300, 600, (20, 20)).astype(np.uint16)
+    for file in files[:10]:
+        Image.fromarray(blank).save(file)
+    found = decode_all(files, names(files), 16)
+    assert found.notes["few_levels"].startswith("10 of 60 images are nearly black or flat")
+
+
+def test_a_range_measured_with_a_value_far_off_is_refused(files):
+    for number, file in enumerate(files):
+        deep = np.asarray(Image.open(file)).astype(np.uint16) * 4
+        deep[0, 0] = 65535 if number == 7 else 0
+        Image.fromarray(deep).save(file)
+    with pytest.raises(DataError, match=r"60 of 60 .* dataset.window=data .*window=0:1023$"):
+        decode_all(files, names(files), 16, window="data")
+    assert decode_all(files, names(files), 16, window="0:1023").notes == {}
+
+
+def test_dim_images_are_told(files):
+    for file in files[::2]:
+        levels = np.random.default_rng(0).integers(0, 2**14, (20, 20)).astype(np.uint16)
+        Image.fromarray(levels).save(file)
+    found = decode_all(files, names(files), 16)
+    assert found.notes["few_levels"].startswith("30 of 60 images are dark or flat")
+    assert "dataset.window=0:16383" in found.notes["few_levels"]
+
+
+def test_the_first_picture_of_an_mpo_counts():
+    preview = Image.new("L", (8, 8), 255)
+    data = content(GREY, "MPO", save_all=True, append_images=[preview], quality=95)
+    assert np.array_equal(decode(data, 30), decode(content(GREY, "JPEG", quality=95), 30))
 
 
 def test_a_missing_file_is_bad(tmp_path):

@@ -199,6 +199,21 @@ def broken_image(hf: Any, cell: dict[str, Any] | None) -> Any:
     )
 
 
+def test_values_of_twelve_bits_are_told_and_read_with_a_window(hf: Any, tmp_path: Path) -> None:
+    def deep(row: int) -> bytes:
+        stream = io.BytesIO()
+        Image.fromarray(pixels(row).astype(np.uint16) * 16).save(stream, "PNG")
+        return stream.getvalue()
+
+    features = labelled(hf).features
+    cells = [{"image": {"bytes": deep(row), "path": None}, "label": row % 2} for row in range(ROWS)]
+    path = saved(hf.Dataset.from_list(cells, features=features), tmp_path / "saved")
+    with pytest.raises(DataError, match=r"6 of 6 images are nearly black.*dataset.window=0:4095"):
+        Huggingface(path=path, size=16).load()
+    windowed = Huggingface(path=path, size=16, window="0:4080")
+    assert np.array_equal(windowed.load().images[..., 0], [pixels(row) for row in range(ROWS)])
+
+
 @pytest.mark.parametrize("cell", [{"bytes": b"text", "path": None}, None])
 def test_bad_images_are_told_or_left_out(hf: Any, tmp_path: Path, cell: Any) -> None:
     path = saved(hf.DatasetDict({"train": broken_image(hf, cell)}), tmp_path / "saved")

@@ -526,10 +526,25 @@ def test_images_may_get_several_labels_and_bad_files_are_told(
         "broken.png": "its content is none of PNG, JPEG, BMP, TIFF, WEBP, DICOM",
     }
     assert about["left_out"] == {"unsure": 1, "unreadable": 1}
-    assert "1 of 5 files cannot be read: they are left out, see left_out.csv" in caplog.text
+    assert "1 of 5 image files cannot be used" in caplog.text
+    assert "they are left out, see left_out.csv" in caplog.text
     assert "bad_files" not in caplog.text
     data = ImageFolder(path=str(out / "images"), table="labels.csv", size=8, color="rgb").load()
     assert data.labels.sum() == 4
+
+
+def test_images_are_read_with_the_dataset_s_window(several: Path, tmp_path: Path) -> None:
+    for file in (several / "new" / "deep").iterdir():
+        deep = np.asarray(Image.open(file).convert("L")).astype(np.uint16) * 16
+        (tmp_path / "new").mkdir(exist_ok=True)
+        Image.fromarray(deep).save(tmp_path / "new" / f"{file.stem}.png")
+    plain = run_on(several / "real", "dataset.table=labels.csv")
+    with pytest.raises(DataError, match=r"4 of 4 images are nearly black.*dataset.window=0:4095"):
+        label_folder(plain, store_of(several), tmp_path / "new", tmp_path / "out", 0.5)
+    run = run_on(several / "real", "dataset.table=labels.csv", "dataset.window=0:4095")
+    about = label_folder(run, store_of(several), tmp_path / "new", tmp_path / "out", 0.5)
+    assert about["kept"] == {"left": 2, "right": 2}
+    assert about["read_as"]["window"] == "0:4095"
 
 
 def test_scores_that_tie_decide_nothing() -> None:

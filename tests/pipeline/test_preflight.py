@@ -11,11 +11,13 @@ import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
 from tgap.composition.config import Run
-from tgap.core import Component, ConfigError
+from tgap.core import Component, ConfigError, DataError
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
+from tgap.pipeline.plan import plan_data
 from tgap.pipeline.preflight import runs as preflight
 from tgap.pipeline.preflight.runs import check_components, check_runs
+from tgap.pipeline.preparation import _read, prepared
 from tgap.store import Store
 
 
@@ -195,6 +197,16 @@ def test_what_labels_rule_out_is_told_before_an_image_is_read(folder: Path, stor
     with pytest.raises(ConfigError, match="needs two different tuning images of label 'a', got 1"):
         check_runs([few], store.root.parent)
     assert not (store.root / "dataset").exists()
+
+
+def test_black_images_read_as_a_synthetic_set_are_no_real_ones(folder: Path, store: Store) -> None:
+    for number in range(8):
+        for name in ("a", "b"):
+            Image.new("L", (8, 8)).save(folder / name / f"{number}.png")
+    data = plan_data(composed(folder, "dataset.size=32"))
+    _read(data.run.dataset, data.dataset, store, synthetic=True)
+    with pytest.raises(DataError, match="are all one and the same picture"):
+        prepared(data, store)
 
 
 @pytest.mark.parametrize(

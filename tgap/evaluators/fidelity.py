@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,6 +44,8 @@ class Fidelity(Evaluator):
         embedder: Makes the vectors; one that takes a classifier gets the real one.
         k: Which nearest neighbour a ball reaches to.
     """
+
+    version: ClassVar[int] = 2
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
     k: int = option(5, "which nearest neighbour a ball reaches to", low=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -98,6 +98,8 @@ class Memorization(Evaluator):
         false_alarms: Share of held-out images that the threshold of copies may take for copies.
         mirror: Whether mirror images (left to right) count as copies.
     """
+
+    version: ClassVar[int] = 2
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(

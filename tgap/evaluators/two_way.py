@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -58,6 +59,8 @@ class TwoWay(Evaluator):
         margin: How far above .5 the AUROC of TSTR and TRTS must be for FTER to mean anything.
         resamples: Bootstrap resamples.
     """
+
+    version: ClassVar[int] = 2
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)
     resamples: int = option(2000, "bootstrap resamples of the test images", low=100)

@@ -177,7 +177,7 @@ def _read(
     size, color = shape[1], "grey" if shape[3] == 1 else "rgb"
     window = getattr(dataset, "window", FULL)
     paths = [folder / name for name in files]
-    read = decode_all(paths, files, size, color, fit, bad_files="exclude", window=window)
+    read = decode_all(paths, files, size, color, fit, bad_files="list", window=window)
     how = {"size": size, "color": color, "fit": fit}
     return read, how if window == FULL else how | {"window": window}
 

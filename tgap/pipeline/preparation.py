@@ -75,4 +75,8 @@ def _read(source: Dataset, spec: Spec, store: Store, *, synthetic: bool = False)
     def decode(folder: Path) -> None:
         write_images(folder, source.load(ImagesOnDisk(folder), synthetic=synthetic))
 
-    return store.get_or_make(spec, decode, resumable=True)
+    artifact = store.get_or_make(spec, decode, resumable=True)
+    # As a synthetic set they may have been read before; as real images they teach nothing.
+    if not synthetic and (fault := read_images(artifact).notes.get("broken")):
+        raise DataError(str(fault))
+    return artifact

@@ -115,7 +115,7 @@ def decode_all(
         fit: See ``decode``.
         new_images: Makes the array that is filled. Called a second time, with fewer rows, if
             files are excluded.
-        bad_files: ``error`` or ``exclude``.
+        bad_files: ``error``, or ``exclude`` and ``list``, which differ in what is said.
         workers: Threads; all cores by default.
         window: ``full``, ``data`` or ``LOW:HIGH``; see
             ``tgap.datasets.reading.depth.chosen_window``.

@@ -14,8 +14,9 @@ from tgap.datasets.reading.pixels import stored_values
 from tgap.datasets.reading.threads import in_threads
 from tgap.datasets.reading.window import DATA, FULL, Stored, Window, given_window, setting
 
-THIN = 32
-"""An image that has 99 % of its pixels in fewer grey levels than this is looked at more closely."""
+THIN, DIM = 32, 64
+"""An image with 99 % of its pixels in fewer grey levels is nearly black or flat; or dim, and looked
+at more closely."""
 COLLAPSED = 4
 """So many different values for each grey level, and its levels are too few for the file."""
 DARK = 0.25
@@ -85,25 +86,27 @@ class _Collapse:
 
     Args:
         share: Of the images.
+        thin: Share of the images that have fewer than ``THIN`` levels.
         values: All different values that they store, rising.
         counts: How many pixels have each.
         levels: How many grey levels these become.
     """
 
     share: float
+    thin: float
     values: NDArray[np.generic]
     counts: NDArray[np.int64]
     levels: int
 
     def setting(self) -> str:
-        """A window that shows them: all values, or 99 % of the pixels if few values are far off."""
-        values = self.values.astype(np.float64)
-        whole = Window(values[0], values[-1], eight_bit=False, given=True).levels(values)
-        if common_levels(np.bincount(whole, self.counts, minlength=256)) >= THIN:
-            return setting(values[0], values[-1])
-        share = self.counts.cumsum() / self.counts.sum()
-        low, high = np.searchsorted(share, (0.005, 0.995))
-        return setting(values[low], values[high])
+        """A window that shows them: all values, or without the ends of few pixels."""
+        values, share = self.values.astype(np.float64), self.counts.cumsum() / self.counts.sum()
+        for end in (0, 0.005, 0.05, 0.25):
+            low, high = values[np.searchsorted(share, (end, 1 - end)).clip(0, len(values) - 1)]
+            levels = Window(low, high, eight_bit=False, given=True).levels(values)
+            if common_levels(np.bincount(levels, self.counts, minlength=256)) >= DIM:
+                break
+        return setting(low, high)
 
 
 def check_depth(
@@ -125,26 +128,27 @@ def check_depth(
         A note, if some images have lost their values.
 
     Raises:
-        DataError: If at least ``DARK`` of them have, and nobody named the window.
+        DataError: If at least ``DARK`` of them are nearly black or flat, and nobody named the
+            window.
     """
     rows = spread(len(images), _LOOKED_AT)
-    thin = np.array([row for row in rows if common_levels(_histogram(images[row])) < THIN], int)
-    found = _collapse([sources[kept[row]] for row in thin[spread(len(thin), _OPENED)]], window)
+    few = np.array([row for row in rows if common_levels(_histogram(images[row])) < DIM], int)
+    found = _collapse([sources[kept[row]] for row in few[spread(len(few), _OPENED)]], window)
     if found is None:
         return {}
-    count = max(1, round(found.share * len(thin) / len(rows) * len(images)))
+    share = len(few) / len(rows)
+    count = max(1, round(found.share * share * len(images)))
     remedy = f"dataset.window={found.setting()}"
     problem = (
         f"{'' if len(rows) == len(images) else 'about '}{count:,} of {len(images):,} images are "
-        f"nearly black or flat as dataset.window={text} shows them: their files store "
+        f"{'nearly black' if found.thin else 'dark'} or flat as dataset.window={text} shows them: "
+        "their files store "
         f"{len(found.values):,} different values from {found.values[0]:g} to "
         f"{found.values[-1]:g}, which become {found.levels} of 256 grey levels"
     )
-    if text == FULL and count >= DARK * len(images):
-        raise DataError(
-            f"{problem}; set {remedy}, or dataset.window=data for the least and greatest value of "
-            "all files"
-        )
+    if text in (FULL, DATA) and found.thin * share >= DARK:
+        measured = ", or dataset.window=data for the least and greatest value of all files"
+        raise DataError(f"{problem}; set {remedy}{measured if text == FULL else ''}")
     log.warning("%s; %s shows them", problem, remedy)
     return {"few_levels": f"{problem}; {remedy} shows them"}
 
@@ -152,13 +156,15 @@ def check_depth(
 def _collapse(sources: Sequence[Path | bytes], window: Window | None) -> _Collapse | None:
     """What files store that lose their values; ``None`` if there are none."""
     stored = [each for each in (_stored(source, window) for source in sources) if each is not None]
-    lost = [each for each in stored if _is_collapsed(each)]
+    kinds = [_levels_of(each) for each in stored]
+    lost = [each for each, levels in zip(stored, kinds, strict=True) if levels < DIM]
     if not lost:
         return None
+    thin = sum(levels < THIN for levels in kinds) / len(sources)
     pixels = np.concatenate([each.values.ravel() for each in lost])
     values, counts = np.unique(pixels, return_counts=True)
     levels = np.unique(np.concatenate([np.unique(each.levels) for each in lost]))
-    return _Collapse(len(lost) / len(sources), values, counts, len(levels))
+    return _Collapse(len(lost) / len(sources), thin, values, counts, len(levels))
 
 
 def _stored(source: Path | bytes, window: Window | None) -> Stored | None:
@@ -168,11 +174,11 @@ def _stored(source: Path | bytes, window: Window | None) -> Stored | None:
         return None
 
 
-def _is_collapsed(stored: Stored) -> bool:
-    if not stored.deep:
-        return False
+def _levels_of(stored: Stored) -> int:
+    """How many grey levels a file has become; 256 where these are not too few for its values."""
     levels = common_levels(np.bincount(stored.levels.ravel(), minlength=256))
-    return levels < THIN and len(np.unique(stored.values)) >= COLLAPSED * levels
+    lost = stored.deep and len(np.unique(stored.values)) >= COLLAPSED * levels
+    return levels if lost else 256
 
 
 def spread(count: int, most: int) -> Indices:

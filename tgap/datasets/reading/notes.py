@@ -26,6 +26,7 @@ WORDS = {
     "undecided": "images with neither 'No Finding' nor a pathology are left out",
 }
 """What a count in the notes says."""
+_HOW = {"exclude": " (dataset.bad_files=exclude)", "list": ", see left_out.csv"}
 
 
 def first(names: Sequence[str]) -> str:
@@ -76,7 +77,7 @@ def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, hint: str
     Args:
         bad: Reason by name.
         total: How many files there are, the bad ones included.
-        bad_files: ``error`` or ``exclude``.
+        bad_files: ``error``, ``exclude`` or, by ``tgap label``, ``list``.
         hint: What would mend most of them; may be empty.
 
     Raises:
@@ -96,4 +97,4 @@ def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, hint: str
         raise DataError(
             f"{text}\nrepair or remove them, or leave them out with dataset.bad_files=exclude"
         )
-    log.warning("%s\nthey are left out (dataset.bad_files=exclude)", text)
+    log.warning("%s\nthey are left out%s", text, _HOW[bad_files])

@@ -23,6 +23,7 @@ MAX_PIXELS = 100_000_000
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP = (*_SIXTEEN_BIT, "F")
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _REMEDY = "name the values that become black and white with dataset.window=data or LOW:HIGH"
 
 
@@ -69,13 +70,19 @@ def _reading(source: Path | bytes) -> Iterator[BinaryIO]:
 
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            if not file.read(1):
+            head = file.read(4)
+            if not head:
                 raise DataError("it is empty (0 bytes)")
             file.seek(0)
             yield file
     except (DataError, MemoryError):
         raise
     except UnidentifiedImageError:
+        if head in _TIFF:
+            raise DataError(
+                "a TIFF of a type that is not read (16 or 64 bits of floating point, more than 4 "
+                "channels, ...); save it as 16 or 32 bit"
+            ) from None
         raise DataError(f"its content is none of {', '.join(FORMATS)}, DICOM") from None
     except OSError as error:
         raise DataError(error.strerror or str(error)) from error

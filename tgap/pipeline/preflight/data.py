@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import ImageSet, Split, TgapError
+from tgap.core import ImageSet, TgapError
 from tgap.core.digest import image_digests
 from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
@@ -16,7 +16,7 @@ from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.prompts import check_prompts, prompt_advice
 from tgap.pipeline.preflight.training import check_training
-from tgap.pipeline.preparation import Data, listed, prepared
+from tgap.pipeline.preparation import Data, prepared
 from tgap.store import Store
 
 log = logging.getLogger(__name__)
@@ -68,31 +68,6 @@ def _check_training(plan: Plan, pool: Pool) -> list[str]:
     made = pool.data.ready_made.get("images")
     synthetic = None if made is None else read_images(made).without_images()
     return check_training(plan.run, pool.dataset, pool.data.sides(), synthetic)
-
-
-def check_listed(plans: Sequence[Plan], store: Store) -> list[str]:
-    """What files and tables of datasets that were not read yet rule out, before any image is."""
-    known: dict[str, ImageSet | None] = {}
-    splits: dict[str, Split] = {}
-    problems: list[str] = []
-    for plan in plans:
-        run, dataset, split = plan.run, plan.dataset.key, plan.split.key
-        if plan.ready_made or store.find(plan.dataset) is not None:
-            continue
-        try:
-            if dataset not in known:
-                known[dataset] = listed(run.dataset)
-            if (images := known[dataset]) is None:
-                continue
-            if split not in splits:
-                splits[split] = run.protocol.split(images, run.splitting)
-        except TgapError as error:
-            problems.append(str(error))
-            continue
-        pool = images.take(splits[split].pool)
-        found = check_size(run, pool) + check_prompts(run, pool)
-        problems += found or check_training(run, images, splits[split])
-    return problems
 
 
 def advice_of(run: Run, images: ImageSet) -> list[str]:

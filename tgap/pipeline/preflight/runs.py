@@ -13,13 +13,9 @@ from tgap.core.settings import Storage
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator, Pretrained
 from tgap.pipeline.plan import Identities, Plan, plan
-from tgap.pipeline.preflight.data import (
-    check_data,
-    check_declared_shape,
-    check_listed,
-    check_shapes,
-)
+from tgap.pipeline.preflight.data import check_data, check_declared_shape, check_shapes
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
+from tgap.pipeline.preflight.listed import check_listed
 from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
 
