@@ -220,6 +220,16 @@ def test_other_tools_names_are_judged_when_loaded(base, tmp_path):
         generator.load()
 
 
+def test_what_peft_saves_of_a_network_alone_is_told_before_a_run(base, tmp_path):
+    layer = "base_model.model.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
+    file = tmp_path / "adapter_model.safetensors"
+    sides = {"lora_A.weight": torch.zeros(2, 16), "lora_B.weight": torch.zeros(16, 2)}
+    save_file({f"{layer}.{side}": zeros for side, zeros in sides.items()}, file)
+    (problem,) = StableDiffusion(path=base.path, device="cpu", adapters=[str(tmp_path)]).check()
+    assert "its names begin with base_model.model., as peft saves" in problem
+    assert "save_lora_weights(folder, unet_lora_layers=" in problem
+
+
 def test_lengths_of_dora_in_a_text_encoder_are_not_dropped_silently(base, tmp_path):
     layer = "text_encoder.encoder.layers.0.self_attn.q_proj"
     file = tmp_path / "dora.safetensors"

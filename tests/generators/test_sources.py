@@ -318,8 +318,17 @@ class TestSingleFile:
         (tmp_path / name).write_bytes(b"\x80\x04cos\nsystem\n")
         problem = only_problem(path=str(tmp_path / name))
         assert "can run code" in problem
-        assert "convert it to safetensors" in problem
+        assert "take the .safetensors file that is published beside it, or convert it" in problem
         assert "can run code" in only_problem(path=f"{tmp_path}/gone_{name}")
+
+    def test_a_pickle_is_converted_as_told(self, sd1, tmp_path):
+        folder, file = sd1
+        torch.save({"state_dict": load_file(file), "epoch": 3}, tmp_path / "v1.ckpt")
+        problem = only_problem(path=str(tmp_path / "v1.ckpt"), config=str(folder))
+        code = re.search(r'python -c "(.+)"', problem)[1]
+        subprocess.run([sys.executable, "-c", code], check=True)
+        made = StableDiffusion(path=str(tmp_path / "v1.safetensors"), config=str(folder))
+        assert made.check() + made.check_weights() == []
 
     def test_other_files_are_refused(self, tmp_path):
         (tmp_path / "notes.txt").write_text("?")

@@ -10,7 +10,7 @@ from tgap.core.files import expanded
 from tgap.generators.base import Shapes
 from tgap.generators.latent.adapters import lora, words
 from tgap.generators.latent.files.folder import saved_texts
-from tgap.generators.latent.files.header import PICKLES, shapes_in
+from tgap.generators.latent.files.header import PICKLES, converting, shapes_in
 from tgap.generators.latent.files.source import Source
 
 if TYPE_CHECKING:
@@ -24,6 +24,9 @@ KOHYA = {
     "lora_te2_": "text_encoder_2",
 }
 """How names begin in kohya's format, by network."""
+
+PEFT = "base_model.model."
+"""How names begin in what peft saves of a network alone."""
 
 OWN = ("down_blocks_", "mid_block_", "up_blocks_", "encoder_layers_")
 """How kohya's names of layers go on where they are diffusers' own, and not the first release's."""
@@ -102,7 +105,9 @@ def _file(adapter: str) -> Path:
     if path.is_file():
         if path.suffix == ".safetensors":
             return path
-        why = ", which can run code when it is read" if path.suffix in PICKLES else ""
+        why = ""
+        if path.suffix in PICKLES:
+            why = f", which can run code when it is read; {converting(path)}"
         raise DataError(f"adapter '{path}' must be a .safetensors file, got {path.suffix}{why}")
     files = [path / name for name in WEIGHTS if (path / name).is_file()]
     files = files or sorted(path.glob("*.safetensors"))
@@ -161,6 +166,12 @@ def _lora_misfit(
     if start and _plain(path).removeprefix(start).startswith(OWN):
         part, layer = KOHYA[start], path
     if known is None and layer:
+        if path.startswith(PEFT):
+            return (
+                f"its names begin with {PEFT}, as peft saves the adapter of a network alone; save "
+                "it as one of a pipeline: StableDiffusionPipeline.save_lora_weights(folder, "
+                "unet_lora_layers=peft.get_peft_model_state_dict(unet))"
+            )
         if part not in base:
             return f"it is for a '{part}', and the model has none"
         return f"it is for a layer '{layer}' in {part}, and the model has none of that name"

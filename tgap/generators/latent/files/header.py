@@ -8,6 +8,16 @@ PICKLES = (".ckpt", ".bin", ".pt", ".pth", ".pkl")
 """Files that people publish instead of safetensors, and that can run code when they are read."""
 
 
+def converting(path: Path) -> str:
+    """How to make safetensors of such a file without running code that is in it."""
+    return (
+        'convert it, which runs none of its code: python -c "import torch; from safetensors.torch '
+        f"import save_file; s = torch.load('{path}', weights_only=True); s = s.get('state_dict', s)"
+        "; save_file({k: v.contiguous() for k, v in s.items()}, "
+        f"'{path.with_suffix('.safetensors')}')\""
+    )
+
+
 def shapes_in(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:
     """Shapes of a file's tensors by name, once its length is what its header says.
 

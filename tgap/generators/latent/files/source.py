@@ -17,7 +17,7 @@ from tgap.generators.latent.files.folder import (
     folder_problems,
     names_in,
 )
-from tgap.generators.latent.files.header import PICKLES, shapes_in
+from tgap.generators.latent.files.header import PICKLES, converting, shapes_in
 from tgap.generators.latent.files.layouts import Layout
 
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -104,8 +104,7 @@ def find(
     if place.suffix in PICKLES and not place.is_dir():
         raise DataError(
             f"'{path}' is not loaded, because a {place.suffix} file can run code; take the "
-            ".safetensors file that is published beside it, or convert it to safetensors where it "
-            "may do no harm"
+            f".safetensors file that is published beside it, or {converting(place)}"
         )
     if place.is_file() or place.suffix == ".safetensors":
         return _single_file(path, place, revision, config, download, layout)
