@@ -17,7 +17,7 @@ from tgap.datasets.base import in_memory
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.decoding import decode, decode_all
 from tgap.datasets.reading.depth import chosen_window
-from tgap.datasets.reading.window import Window
+from tgap.datasets.reading.window import Window, given_window
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
 PICTURE.setflags(write=False)
@@ -44,17 +44,37 @@ def palette(alpha: bool = False) -> Image.Image:
     return image
 
 
-def deep_rgb() -> bytes:
+def png(values: np.ndarray) -> bytes:
     """A PNG of 16 bits per channel, which Pillow reads but does not write."""
-    rows = (PICTURE.astype(">u2") * 257)[:, :, None].repeat(3, axis=2)
-    raw = b"".join(b"\0" + row.tobytes() for row in rows)
-    header = struct.pack(">IIBBBBB", 40, 30, 16, 2, 0, 0, 0)
+    height, width, channels = values.shape
+    raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    kind = {2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
         for tag, data in ((b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b""))
     )
 
 
+def tiff(pixels: np.ndarray, *tags: tuple[int, int]) -> bytes:
+    """One strip of any type, with what its numbers mean in ``tags``."""
+    height, width, channels = (*pixels.shape, 1)[:3]
+    start = 8 + pixels.nbytes
+    bits = 8 * pixels.itemsize
+    entries = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: channels}
+    entries |= {278: height, 279: pixels.nbytes} | dict(tags)
+    many = struct.pack(f"<{channels}H", *([bits] * channels)) if channels > 2 else b""
+    directory = b"".join(
+        struct.pack("<HHII", tag, 3, channels, start)
+        if tag == 258 and many
+        else struct.pack("<HHII", tag, 4, 1, entries[tag])
+        for tag in sorted(entries)
+    )
+    head = struct.pack("<2sHI", b"II", 42, start + len(many))
+    return head + pixels.tobytes() + many + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
+DEEP_RGB = (PICTURE.astype(np.uint16) * 257)[:, :, None].repeat(3, axis=2)
 SAME_PICTURE = {
     "L": content(GREY),
     "L bmp": content(GREY, "BMP"),
@@ -69,7 +89,10 @@ SAME_PICTURE = {
     "I;16 tiff": array_content(PICTURE.astype(np.uint16) * 257, "TIFF"),
     "I;16B tiff": array_content((PICTURE.astype(np.uint16) * 257).astype(">u2"), "TIFF"),
     "I tiff": array_content(PICTURE.astype(np.int32) * 257, "TIFF"),
-    "RGB of 16 bits": deep_rgb(),
+    "RGB of 16 bits": png(DEEP_RGB),
+    "RGB of 16 bits tiff": tiff(DEEP_RGB, (262, 2)),
+    "RGBA of 16 bits": png(np.dstack([DEEP_RGB, np.full((30, 40), 65535, np.uint16)])),
+    "LA of 16 bits": png(np.dstack([DEEP_RGB[..., 0], np.full((30, 40), 65535, np.uint16)])),
     "CMYK": content(GREY.convert("RGB").convert("CMYK"), "TIFF"),
 }
 
@@ -260,20 +283,26 @@ def twelve_bit_tiff() -> bytes:
     return start + pixels + struct.pack("<H", len(tags)) + directory + bytes(4)
 
 
-def tiff(pixels: np.ndarray, *tags: tuple[int, int]) -> bytes:
-    """One strip of any type, with what its numbers mean in ``tags``."""
-    height, width = pixels.shape
-    entries = {256: width, 257: height, 258: 8 * pixels.itemsize, 259: 1, 262: 1, 273: 8, 277: 1}
-    entries |= {278: height, 279: pixels.nbytes} | dict(tags)
-    directory = b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))
-    start = struct.pack("<2sHI", b"II", 42, 8 + pixels.nbytes)
-    return start + pixels.tobytes() + struct.pack("<H", len(entries)) + directory + bytes(4)
-
-
 BAD = {
     "text": (b"a text, no picture", "its content is none of PNG, JPEG, BMP, TIFF, WEBP"),
     "empty": (b"", r"it is empty \(0 bytes\)"),
-    "gif": (content(GREY, "GIF"), "its content is none of PNG"),
+    "gif": (content(GREY, "GIF"), "its content is a GIF, .*: convert it to PNG"),
+    "pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "it is a pointer of Git LFS, and not the file itself: get the files with 'git lfs pull'",
+    ),
+    "four bands": (
+        tiff(np.ones((4, 4, 4), np.uint8), (262, 2)),
+        "a TIFF of 4 channels that does not say whether .* near infrared .* save three of them",
+    ),
+    "four bands of 16 bits": (
+        tiff(np.ones((4, 4, 4), np.uint16), (262, 2)),
+        "a TIFF of 4 channels that does not say",
+    ),
+    "cmyk of 16 bits": (
+        tiff(np.ones((4, 4, 4), np.uint16), (262, 5)),
+        "colours of 16 bits packed as CMYK;16L are not read; save them as 8 bit",
+    ),
     "truncated png": (SAME_PICTURE["L"][:600], "truncated|broken"),
     "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
     "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|type that is not"),
@@ -342,6 +371,30 @@ def test_values_between_two_ends_are_spread_and_others_clipped(what):
     )
     share = (values[:, 5:35].astype(float) - low) / (high - low)
     assert np.array_equal(found[:, :, 0], np.rint(255 * share.clip(0, 1)))
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "alpha", "grey and alpha"])
+def test_colours_of_sixteen_bits_are_read_whole_in_a_window(kind):
+    values = np.random.default_rng(3).integers(0, 16384, (30, 30, 3), dtype=np.uint16)
+    solid = np.full((30, 30), 65535, np.uint16)
+    if kind == "grey and alpha":
+        values = values[..., :1].repeat(3, axis=2)
+    data = {
+        "png": lambda: png(values),
+        "tiff": lambda: tiff(values, (262, 2)),
+        "alpha": lambda: png(np.dstack([values, solid])),
+        "grey and alpha": lambda: png(np.dstack([values[..., 0], solid])),
+    }[kind]()
+    window = Window(0, 16383, eight_bit=False, given=True)
+    found = decode(data, 30, "rgb", window=window)
+    assert np.array_equal(found, window.levels(values))
+    assert chosen_window("data", [data, SAME_PICTURE["L"]], 1) == Window(
+        values.min(), values.max(), eight_bit=False, given=False
+    )
+
+
+def test_a_window_of_fractions_leaves_eight_bits_alone():
+    assert given_window("0:1") == Window(0, 1, eight_bit=False, given=True)
 
 
 def test_eight_bits_are_left_alone_or_spread():

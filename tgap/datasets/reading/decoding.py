@@ -59,10 +59,11 @@ def decode(
     The picture alone counts, not how it is stored: palettes are resolved, what alpha leaves open
     is black, the EXIF orientation is applied, and grey is ITU-R 601-2 luma. Grey of 16 bits is
     scaled linearly (65535 -> 255) and rounded, or from the window's ends to 0 and 255; of colours
-    of 16 bits the upper 8 are taken. The first image of an MPO (the .jpg of phones and drones) is
-    the picture, as is a TIFF's only page that is no preview. Then the image is resampled, with
-    Pillow's bicubic filter, whose support grows with the reduction, so that it does not alias
-    (Parmar et al., On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022).
+    of 16 bits the upper 8 are taken, or all of them from the window's ends. The first image of an
+    MPO (the .jpg of phones and drones) is the picture, as is a TIFF's only page that is no preview.
+    Then the image is resampled, with Pillow's bicubic filter, whose support grows with the
+    reduction, so that it does not alias (Parmar et al., On aliased resizing and surprising
+    subtleties in GAN evaluation, CVPR 2022).
     An image of the right size is not resampled. How the values of DICOM files become brightness
     is said at ``tgap.datasets.reading.dicom.read_dicom``.
 

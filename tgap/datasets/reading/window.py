@@ -61,7 +61,7 @@ def given_window(text: str) -> Window | None:
     if found is None:
         return None
     low, high = float(found[1]), float(found[2])
-    return Window(low, high, eight_bit=low >= 0 and high <= 255, given=True)
+    return Window(low, high, eight_bit=low >= 0 and 1 < high <= 255, given=True)
 
 
 def setting(low: float, high: float) -> str:
