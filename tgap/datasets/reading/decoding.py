@@ -100,6 +100,7 @@ def decode_all(
     bad_files: str = "error",
     workers: int | None = None,
     window: str = FULL,
+    labels: Mapping[str, Bools] | None = None,
 ) -> Decoded:
     """Decode many images, in as many threads as there are cores.
 
@@ -120,6 +121,8 @@ def decode_all(
         workers: Threads; all cores by default.
         window: ``full``, ``data`` or ``LOW:HIGH``; see
             ``tgap.datasets.reading.depth.chosen_window``.
+        labels: ``(N,)`` by name, whether a source has the label: to tell if they differ in what
+            they store.
 
     Returns:
         The images, in the order of ``sources``.
@@ -148,7 +151,9 @@ def decode_all(
     kept = np.delete(np.arange(len(sources), dtype=np.int64), list(bad))
     if bad:
         images = copied(images, kept, new_images)
-    return Decoded(images, kept, reasons, check_depth(images, sources, kept, window, values))
+    held = {name: column[kept] for name, column in (labels or {}).items()}
+    notes = check_depth(images, sources, kept, window, values, held)
+    return Decoded(images, kept, reasons, notes)
 
 
 def _put_all(

@@ -50,6 +50,11 @@ class Stored:
     levels: Images
     deep: bool
 
+    @property
+    def top(self) -> float:
+        """The value below which 99.9 % of the pixels lie."""
+        return float(np.quantile(self.values.astype(np.float64), 0.999))
+
 
 def given_window(text: str) -> Window | None:
     """The window that a setting names; ``None`` if it names none.
