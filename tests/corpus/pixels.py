@@ -125,7 +125,56 @@ def empty_file(root: Path) -> None:
     (root / "cat" / "7.png").write_bytes(b"")
 
 
+def wrapped(pixels: Pixels) -> Pixels:
+    return (pixels.astype(np.int16) * 8 - 1000).view(np.uint16)
+
+
+def pointers(root: Path) -> None:
+    put_folders(root)
+    (root / "cat" / "7.png").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
+
+
+def gifs(root: Path) -> None:
+    put_folders(root)
+    Image.fromarray(grey(0, 7)).save(root / "cat" / "7.png", "GIF")
+
+
+def floats_beside_eight_bits(root: Path) -> None:
+    put_folders(root)
+    for number in range(30):
+        (root / "dog" / f"{number}.png").unlink()
+        put(root / "dog" / f"{number}.tif", ones(grey(1, number)))
+
+
 CASES = (
+    Case(
+        name="negative values as positive ones",
+        make=stored(wrapped),
+        words=WORDS,
+        tells=(r"-1000 as 64536.*save them with their sign.*set dataset.window=-\d+:\d+",),
+        refused=True,
+    ),
+    Case(
+        name="fractions beside 8 bits",
+        make=floats_beside_eight_bits,
+        words=(*WORDS, "dataset.window='0:1'"),
+        tells=(r"Files of label cat are PNG, 8 bit, grey, those of label dog TIFF, 32 bit, grey",),
+        read=is_waves,
+    ),
+    Case(
+        name="pointers of Git LFS",
+        make=pointers,
+        words=WORDS,
+        tells=(r"cat/7.png: it is a pointer of Git LFS.*'git lfs pull'",),
+        refused=True,
+    ),
+    Case(
+        name="a GIF under another name",
+        make=gifs,
+        words=WORDS,
+        tells=(r"cat/7.png: its content is a GIF",),
+        refused=True,
+    ),
     Case(
         name="12 bits in a PNG of 16",
         make=stored(twelve_bit),

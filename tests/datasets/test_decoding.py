@@ -569,20 +569,35 @@ def test_eight_bits_that_a_window_saturates_are_told(caplog):
     assert "dataset.window=0:255 shows them" in caplog.text
 
 
-def test_labels_that_store_other_ranges_are_told(caplog):
+def test_labels_of_other_brightness_are_told(caplog):
     ramp = np.linspace(0, 32767, 4096).astype(np.uint16).reshape(64, 64)
-    data = [array_content(ramp * (1 + n % 2)) for n in range(20)]
     odd = np.arange(20) % 2 == 1
     labels = {"cat": ~odd, "dog": odd}
-    text = "files of label cat store values up to 32733.2, those of label dog up to 65466.5"
-    for window in ("full", "data"):
-        found = decode_all(data, [""] * 20, 16, window=window, labels=labels)
-        assert found.notes["ranges"].startswith(text)
+    text = "the brightest pixels of label cat become grey level 127 of 255, those of label dog 255"
+    deep, eight = array_content(ramp * 2), array_content((ramp // 128).astype(np.uint8))
+    for brighter in (deep, eight):
+        data = [brighter if n % 2 else array_content(ramp) for n in range(20)]
+        assert decode_all(data, [""] * 20, 16, labels=labels).notes["ranges"].startswith(text)
+        few = {name: held[:8] for name, held in labels.items()}
+        assert decode_all(data[:8], [""] * 8, 16, labels=few).notes == {}
     assert text in caplog.text
-    for kept in (labels | {"dog": ~odd}, {name: held[:8] for name, held in labels.items()}):
-        count = len(kept["cat"])
-        assert decode_all(data[:count], [""] * count, 16, labels=kept).notes == {}
+    mixed = {"cat": np.arange(20) < 10, "dog": np.arange(20) >= 10}
+    assert decode_all(data, [""] * 20, 16, labels=mixed).notes == {}
     assert decode_all(data, [""] * 20, 16, window="0:65535", labels=labels).notes == {}
+
+
+@pytest.mark.parametrize(("every", "refused"), [(2, True), (5, False)])
+def test_a_window_that_makes_other_files_white_is_no_remedy(every, refused):
+    def values(number):
+        return (smooth(number) * (65535 if number % every else 4095)).astype(np.uint16)
+
+    data = [array_content(values(number)) for number in range(20)]
+    told = r"% of the files store values so much greater that no window shows all .*one scale$"
+    if refused:
+        with pytest.raises(DataError, match=told):
+            decode_all(data, [""] * 20, 16)
+    else:
+        assert re.search(told, decode_all(data, [""] * 20, 16).notes["few_levels"])
 
 
 def test_dim_images_are_told(files):

@@ -88,6 +88,12 @@ def collapse(stored: Sequence[Stored], images: int, given: bool) -> Collapse | N
     )
 
 
+def whitened(text: str, stored: Sequence[Stored]) -> float:
+    """The share of files of more than 8 bits of whose pixels a window makes a quarter white."""
+    deep = [each.values.astype(np.float64) for each in stored if each.deep]
+    return float(np.mean([np.mean(each > _window(text).high) > 0.25 for each in deep] or [0]))
+
+
 def signed_range(values: NDArray[np.generic], counts: NDArray[np.int64]) -> str | None:
     """A window for negative numbers that were saved as if they were positive (-1 as 65535).
 

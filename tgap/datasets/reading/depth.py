@@ -17,6 +17,7 @@ from tgap.datasets.reading.collapse import (
     counted,
     sampled,
     signed_range,
+    whitened,
 )
 from tgap.datasets.reading.pixels import stored_values
 from tgap.datasets.reading.threads import in_threads
@@ -27,7 +28,9 @@ DARK = 0.25
 _LOOKED_AT = 1024
 _OPENED = 64
 UNLIKE = 1.5
-"""Labels are told of whose files store values so many times greater than another's."""
+"""Labels are told of whose images are so many times brighter than another's."""
+_MIXED = 0.1
+"""So many files that a remedy would make white, and it is none."""
 _FEWEST = 5
 """Labels of fewer files are not compared."""
 
@@ -170,6 +173,16 @@ def _lost(
         f"files store {worst.what}"
     )
     remedy = f"dataset.window={worst.setting}"
+    others = whitened(worst.setting, [one for one in even if one])
+    if others > _MIXED:
+        told = (
+            f"{problem}; {others:.0%} of the files store values so much greater that no window "
+            f"shows all ({remedy} makes those white): bring all files to one scale"
+        )
+        if text in (FULL, DATA) and thin >= DARK:
+            raise DataError(told)
+        log.warning("%s", told)
+        return {"few_levels": told}
     if text in (FULL, DATA) and thin >= DARK:
         measured = ", or dataset.window=data for the least and greatest value of all files"
         also = measured if text == FULL and not worst.clipped else ""
@@ -179,22 +192,24 @@ def _lost(
 
 
 def _unlike(stored: Sequence[Stored | None], labels: Mapping[str, Bools]) -> dict[str, str]:
-    """Whether one label's files of more than 8 bits store greater values than another's."""
-    tops = np.array([each.top if each and each.deep else np.nan for each in stored])
+    """Whether one label's files are brighter than another's, and some have more than 8 bits."""
+    if not any(each and each.deep for each in stored):
+        return {}
+    tops = np.array([each.top if each else np.nan for each in stored])
     medians = {
-        name: round(float(np.nanmedian(tops[held])), 3)
+        name: max(1, round(float(np.nanmedian(tops[held]))))
         for name, held in labels.items()
         if (~np.isnan(tops[held])).sum() >= _FEWEST
     }
     if not medians:
         return {}
     low, high = min(medians, key=medians.__getitem__), max(medians, key=medians.__getitem__)
-    if medians[high] < UNLIKE * medians[low] or medians[low] <= 0:
+    if medians[high] < UNLIKE * medians[low]:
         return {}
     told = (
-        f"files of label {low} store values up to {medians[low]:g}, those of label {high} up to "
-        f"{medians[high]:g} (medians): brightness may tell a classifier the label; if they are of "
-        "different bits or scanners, bring them to one scale"
+        f"the brightest pixels of label {low} become grey level {medians[low]} of 255, those of "
+        f"label {high} {medians[high]} (medians), and files have more than 8 bits: brightness may "
+        "tell a classifier the label; if bits or scanners differ, bring all files to one scale"
     )
     log.warning("%s", told)
     return {"ranges": told}

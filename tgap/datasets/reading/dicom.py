@@ -184,7 +184,8 @@ def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
     """Width, height, and the kind of pixels of a file, of which no pixel is read."""
     header = _read(file, stop_before_pixels=True)
     colour = "grey" if header.PhotometricInterpretation in _GREY else "colour"
-    return header.Columns, header.Rows, f"DICOM, {header.BitsStored} bit, {colour}"
+    window = ", a window of its own" if colour == "grey" and _has_window(header) else ""
+    return header.Columns, header.Rows, f"DICOM, {header.BitsStored} bit, {colour}{window}"
 
 
 def _pydicom(module: str = "pydicom") -> Any:

@@ -52,8 +52,8 @@ class Stored:
 
     @property
     def top(self) -> float:
-        """The value below which 99.9 % of the pixels lie."""
-        return float(np.quantile(self.values.astype(np.float64), 0.999))
+        """The grey level that 99.9 % of the pixels do not exceed."""
+        return float(np.quantile(self.levels, 0.999))
 
 
 def given_window(text: str) -> Window | None:
