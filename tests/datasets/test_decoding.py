@@ -566,7 +566,7 @@ def test_few_bright_spots_on_black_are_as_they_are():
 def test_eight_bits_that_a_window_saturates_are_told(caplog):
     found = decode_all([SAME_PICTURE["L"]] * 4, list("abcd"), 16, window="0:2")
     assert "4 of 4 images are nearly black or flat" in found.notes["few_levels"]
-    assert "dataset.window=0:255 shows them" in caplog.text
+    assert "set dataset.window=0:255" in caplog.text
 
 
 def test_labels_of_other_brightness_are_told(caplog):
@@ -586,18 +586,21 @@ def test_labels_of_other_brightness_are_told(caplog):
     assert decode_all(data, [""] * 20, 16, window="0:65535", labels=labels).notes == {}
 
 
-@pytest.mark.parametrize(("every", "refused"), [(2, True), (5, False)])
-def test_a_window_that_makes_other_files_white_is_no_remedy(every, refused):
+@pytest.mark.parametrize(("every", "low"), [(2, 4095), (5, 4095), (2, 1)])
+def test_a_window_that_spoils_other_files_is_no_remedy(every, low):
     def values(number):
-        return (smooth(number) * (65535 if number % every else 4095)).astype(np.uint16)
+        return (smooth(number) * (low if number % every == 0 else 65535)).astype(np.float32)
 
-    data = [array_content(values(number)) for number in range(20)]
-    told = r"% of the files store values so much greater that no window shows all .*one scale$"
-    if refused:
+    data = [array_content(values(number), "TIFF") for number in range(20)]
+    told = f"; no window shows all: dataset.window=0:{low} makes .* white or flat; bring all files"
+    if every == 2:
         with pytest.raises(DataError, match=told):
-            decode_all(data, [""] * 20, 16)
+            decode_all(data, [""] * 20, 16, window="data")
     else:
-        assert re.search(told, decode_all(data, [""] * 20, 16).notes["few_levels"])
+        found = decode_all(data, [""] * 20, 16, window="data")
+        assert re.search(told, found.notes["few_levels"])
+    found = decode_all(data, [""] * 20, 16, window=f"0:{low}")
+    assert "no window shows all: dataset.window=0:65535" in found.notes["few_levels"]
 
 
 def test_dim_images_are_told(files):

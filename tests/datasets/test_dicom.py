@@ -417,7 +417,7 @@ def test_few_flat_files_are_told_and_so_are_those_of_given_ends(caplog):
     files = [dark, *([content(DEEP, bits=12)] * 9)]
     found = decode_all(files, list("abcdefghij"), 20)
     assert "1 of 10 images are nearly black" in found.notes["few_levels"]
-    assert "(dataset.window=0:1023 makes those white): bring all files to one scale" in caplog.text
+    assert "no window shows all: dataset.window=0:1023 makes 90% of the files" in caplog.text
     found = decode_all([dark] * 4, list("abcd"), 20, window="0:65535")
     assert "4 of 4 images are nearly black" in found.notes["few_levels"]
 

@@ -20,6 +20,8 @@ FAR = 0.2
 """A value is far off whose distance from the next is this share of what all others span."""
 _TRIMMED = (0.001, 0.005)
 """Shares of the pixels at each end that may be clipped, if that doubles the levels."""
+_WHITE = 0.25
+"""Share of the pixels beyond a window that are more than text and markers."""
 _PART = 2**16
 """So many pixels of a file count, evenly spread."""
 
@@ -88,10 +90,19 @@ def collapse(stored: Sequence[Stored], images: int, given: bool) -> Collapse | N
     )
 
 
-def whitened(text: str, stored: Sequence[Stored]) -> float:
-    """The share of files of more than 8 bits of whose pixels a window makes a quarter white."""
-    deep = [each.values.astype(np.float64) for each in stored if each.deep]
-    return float(np.mean([np.mean(each > _window(text).high) > 0.25 for each in deep] or [0]))
+def spoiled(text: str, stored: Sequence[Stored]) -> float:
+    """The share of files of more than 8 bits that a window makes white, black or flat."""
+    deep = [_is_spoiled(each, _window(text)) for each in stored if each.deep]
+    return sum(deep) / len(deep) if deep else 0.0
+
+
+def _is_spoiled(stored: Stored, window: Window) -> bool:
+    white = np.mean(stored.values.astype(np.float64) > window.high) > _WHITE
+    levels, now = (
+        common_levels(np.bincount(each, minlength=256))
+        for each in (window.levels(stored.values), stored.levels)
+    )
+    return bool(white) or levels < min(THIN, now / GAIN_OVER_GIVEN)
 
 
 def signed_range(values: NDArray[np.generic], counts: NDArray[np.int64]) -> str | None:

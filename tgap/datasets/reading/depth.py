@@ -12,12 +12,13 @@ from tgap.core import Bools, DataError, Images, Indices
 from tgap.core.progress import progress
 from tgap.datasets.reading.collapse import (
     DIM,
+    Collapse,
     collapse,
     common_levels,
     counted,
     sampled,
     signed_range,
-    whitened,
+    spoiled,
 )
 from tgap.datasets.reading.pixels import stored_values
 from tgap.datasets.reading.threads import in_threads
@@ -30,7 +31,7 @@ _OPENED = 64
 UNLIKE = 1.5
 """Labels are told of whose images are so many times brighter than another's."""
 _MIXED = 0.1
-"""So many files that a remedy would make white, and it is none."""
+"""So many files that a remedy would make white or flat, and it is none."""
 _FEWEST = 5
 """Labels of fewer files are not compared."""
 
@@ -172,23 +173,25 @@ def _lost(
         f"{'nearly black' if thin else 'dark'} or flat as dataset.window={text} shows them: their "
         f"files store {worst.what}"
     )
-    remedy = f"dataset.window={worst.setting}"
-    others = whitened(worst.setting, [one for one in even if one])
-    if others > _MIXED:
-        told = (
-            f"{problem}; {others:.0%} of the files store values so much greater that no window "
-            f"shows all ({remedy} makes those white): bring all files to one scale"
-        )
-        if text in (FULL, DATA) and thin >= DARK:
-            raise DataError(told)
-        log.warning("%s", told)
-        return {"few_levels": told}
+    others = spoiled(worst.setting, [one for one in even if one])
+    remedy = _remedy(worst, text, others)
     if text in (FULL, DATA) and thin >= DARK:
-        measured = ", or dataset.window=data for the least and greatest value of all files"
-        also = measured if text == FULL and not worst.clipped else ""
-        raise DataError(f"{problem}; set {remedy}{worst.clipped}{also}")
-    log.warning("%s; %s shows them%s", problem, remedy, worst.clipped)
-    return {"few_levels": f"{problem}; {remedy} shows them{worst.clipped}"}
+        raise DataError(f"{problem}; {remedy}")
+    log.warning("%s; %s", problem, remedy)
+    return {"few_levels": f"{problem}; {remedy}"}
+
+
+def _remedy(found: Collapse, text: str, others: float) -> str:
+    """A window, or that there is none."""
+    window = f"dataset.window={found.setting}"
+    if others > _MIXED:
+        return (
+            f"no window shows all: {window} makes {others:.0%} of the files that were looked at "
+            "white or flat; bring all files to one scale, such as 12 bits to 16 by times 16"
+        )
+    measured = ", or dataset.window=data for the least and greatest value of all files"
+    also = measured if text == FULL and not found.clipped else ""
+    return f"set {window}{found.clipped}{also}"
 
 
 def _unlike(stored: Sequence[Stored | None], labels: Mapping[str, Bools]) -> dict[str, str]:
