@@ -1,8 +1,11 @@
 """Words as people type them mean what they say, or are refused with what to write instead."""
 
+import shlex
+
 import pytest
 
 import tgap
+from tgap.composition.compose import composed, hydra_ready
 from tgap.composition.typed import readable
 from tgap.core import ConfigError
 
@@ -82,3 +85,24 @@ def test_what_cannot_be_meant_is_told(words: str, problem: str) -> None:
 
 def test_the_quoted_word_that_is_shown_is_one_value() -> None:
     assert tgap.compose('dataset.domain="a,b"').dataset.domain == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted", "kept"),
+    [
+        ("dataset.domain=1e3", "'dataset.domain=\"1e3\"'", "1e3"),
+        ("dataset.domain=true", "'dataset.domain=\"true\"'", "true"),
+        ("dataset.labels=[true,cat]", "'dataset.labels=[\"true\",cat]'", ["true", "cat"]),
+        ("dataset.labels=[1.0,2.50]", "'dataset.labels=[1.0,\"2.50\"]'", ["1.0", "2.50"]),
+    ],
+)
+def test_texts_that_hydra_reads_as_numbers_are_told(
+    word: str, quoted: str, kept: str | list[str]
+) -> None:
+    words = ["dataset=image_folder", "dataset.path=.", "dataset.table=x.csv"]
+    with pytest.raises(ConfigError) as told:
+        tgap.compose(*words, word)
+    assert quoted in str(told.value)
+    with hydra_ready(None) as hydra:
+        config = composed(hydra, [*words, *shlex.split(quoted)])
+    assert kept in (config.dataset.domain, config.dataset.labels)
