@@ -51,14 +51,15 @@ def test_patients_that_differ_in_case_are_told_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
-    put_folders(tmp_path)
+    folder = tmp_path / "files"
+    put_folders(folder)
     rows = [
         f"{label}/{number}.png,{label},{'pP'[number % 2]}{number // 2 % 10}"
         for label in ("cat", "dog")
         for number in range(30)
     ]
-    put_table(tmp_path, ["file,label,patient", *rows])
-    words = ["data", "dataset=image_folder", f"dataset.path={tmp_path / 'labels.csv'}"]
+    put_table(folder, ["file,label,patient", *rows])
+    words = ["data", "dataset=image_folder", f"dataset.path={folder / 'labels.csv'}"]
     words.append("dataset.patient_column=patient")
     told = []
     for _ in range(2):

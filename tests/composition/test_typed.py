@@ -1,13 +1,17 @@
 """Words as people type them mean what they say, or are refused with what to write instead."""
 
+import re
 import shlex
+from pathlib import Path
 
 import pytest
 
 import tgap
-from tgap.composition.compose import composed, hydra_ready
+from tgap.composition.compose import compose_run, composed, hydra_ready
 from tgap.composition.typed import readable
 from tgap.core import ConfigError
+from tgap.core.words import other_words
+from tgap.prompts.template import Template
 
 
 @pytest.mark.parametrize(
@@ -106,3 +110,25 @@ def test_texts_that_hydra_reads_as_numbers_are_told(
     with hydra_ready(None) as hydra:
         config = composed(hydra, [*words, *shlex.split(quoted)])
     assert kept in (config.dataset.domain, config.dataset.labels)
+
+
+def test_names_that_are_numbers_are_set_by_themselves() -> None:
+    told = r"^prompts\.wordings: a name that is a number is set by itself: prompts\.wordings\.0="
+    with pytest.raises(ConfigError, match=told):
+        tgap.compose("prompts.wordings={0: zero, 1: one}")
+
+
+@pytest.mark.parametrize("name", ["0", "no tumor", "grade_2", "異常", "Büse"])
+def test_other_words_for_a_label_can_be_typed(name: str, tmp_path: Path) -> None:
+    told = other_words(name)
+    folder = None
+    if "--config-dir" in told:
+        folder = str(tmp_path)
+        lines = re.findall(r"'(defaults: .*?|wordings: .*?)'", told)
+        (tmp_path / "prompts").mkdir()
+        (tmp_path / "prompts" / "mine.yaml").write_text("\n".join(lines), encoding="utf-8")
+        told = told.split()[0]
+    with hydra_ready(folder) as hydra:
+        run = compose_run(hydra, readable(shlex.split(told)))
+    assert isinstance(run.prompts, Template)
+    assert run.prompts.wordings == {name: "other words"}
