@@ -157,6 +157,9 @@ CASES = (
         name="patients below the labels",
         make=partial(put_each, counts={f"{x}/{x}{n}": 3 for x in ("cat", "dog") for n in range(5)}),
         words=WORDS,
+        tells=(
+            r"30 images seem to be of 10 patients .*patient_pattern='\[\^/\]\+/\(\[\^/\]\+\)/'",
+        ),
         read=counts(cat=15, dog=15),
     ),
     Case(

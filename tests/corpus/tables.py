@@ -85,6 +85,13 @@ TWICE = [f"p{n}" for n in range(10)]
 
 CASES = (
     Case(
+        name="patients in a column that no setting names",
+        make=partial(put_named, head="file,label,Patient ID", rest=TWICE),
+        words=WORDS,
+        tells=("column 'Patient ID' is taken for patients, by its name",),
+        read=ten_patients,
+    ),
+    Case(
         name="patients of whom a tool has made numbers",
         make=partial(put_named, head="file,label,patient", rest=ALIKE),
         words=PATIENTS,

@@ -33,6 +33,7 @@ class Annotations:
         hint: The rule by which most of these would be there; may be empty.
         left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
             their names.
+        told: What else goes into the notes.
     """
 
     files: list[str]
@@ -44,6 +45,7 @@ class Annotations:
     missing: dict[str, str] = field(default_factory=dict)
     hint: str = ""
     left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -194,7 +196,8 @@ def _check(table: Table, columns: Columns, separator: str, named: Sequence[str])
     blank = "must not be empty: fill it in, or remove the rows"
     table.refuse(columns.file, lambda cell: not cell, blank)
     if columns.patient is not None:
-        table.refuse(columns.patient, is_missing, blank)
+        known = f"{blank}, or, if each image is its own patient, set dataset.patient_column="
+        table.refuse(columns.patient, is_missing, known)
         places = [f"line {line}" for line in table.lines]
         check_patients(columns.patient, table.columns[columns.patient], places)
     if columns.label is not None and not named:

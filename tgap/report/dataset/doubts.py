@@ -34,6 +34,7 @@ class Doubt(NamedTuple):
 def doubts(counts: Description) -> list[Doubt]:
     """All that looks wrong, the worst first."""
     return [
+        *(Doubt(counts.notes[name]) for name in ("same_patients",) if name in counts.notes),
         *_overlaps(counts),
         *_copies(counts),
         *_small_labels(counts),
