@@ -236,7 +236,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         rows = self.annotations()
         self._tell_missing(rows)
         names = self._label_names(rows)
-        findings = finding_names(rows.findings)
+        findings = finding_names(rows.findings, self.separator)
         told: dict[str, Any] = notes.counted(**rows.left_out) | rows.told
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
@@ -283,7 +283,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         notes.refuse_or_warn(rows.missing, total, self.bad_files, rows.hint)
 
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
-        return label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
+        between = self.separator if self.table is not None else ""
+        return label_names(rows.labels, self.labels, 2 if self.labelled else 1, between)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
