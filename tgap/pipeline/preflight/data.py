@@ -220,10 +220,33 @@ def check_ready_made(pool: Pool) -> list[str]:
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
                 f"{other_spellings(made.label_names, pool.images.label_names)}"
+                f"{_other_names(made.label_names, pool.images.label_names)}"
             )
         if role == "tuned_on" and not problems:  # pixels of another size could not be equal
             problems += _overlap(pool.data, made)
     return problems
+
+
+def _other_names(made: Sequence[str], real: Sequence[str]) -> str:
+    """What to do about labels of which one side only has images."""
+    extra, lacking = sorted(set(made) - set(real)), sorted(set(real) - set(made))
+    told = []
+    if extra and lacking:
+        told.append(
+            f"rename {', '.join(extra)} as {', '.join(lacking)}, whichever is meant (folders, or "
+            "the table's cells)"
+        )
+    elif lacking:
+        told.append(
+            f"synthetic images of {', '.join(lacking)} are lacking: draw some, or leave these "
+            "labels out of the dataset (dataset.exclude=[...], or the table's rows)"
+        )
+    elif extra:
+        told.append(
+            f"the dataset has no {', '.join(extra)}: leave it out of the synthetic set "
+            "(generator.images.exclude=[...], or the table's rows)"
+        )
+    return "".join(f"; {sentence}" for sentence in told)
 
 
 def _overlap(data: Data, tuned_on: ImageSet) -> list[str]:

@@ -37,6 +37,7 @@ class Doubt(NamedTuple):
 def doubts(counts: Description) -> list[Doubt]:
     """All that looks wrong, the worst first."""
     return [
+        *(Doubt(counts.notes[name]) for name in ("same_patients",) if name in counts.notes),
         *_overlaps(counts),
         *_copies(counts),
         *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
