@@ -37,6 +37,24 @@ def _masked_files(root: Path) -> None:
     put_each(root, {"benign": 1}, "x ({})_mask_1.png")
 
 
+def put_beside(root: Path, *names: str) -> None:
+    """Nine images of two labels, and others of the same that are called so."""
+    for name in ("IM_{}.png", *names):
+        put_each(root, {"cat": 9, "dog": 9}, name)
+
+
+def _lesions(root: Path) -> None:
+    for label in ("benign", "malignant"):
+        for n in range(9):
+            put_each(root, {f"{label}/X{n}/X{n}_Image": 1}, f"X{n}.png")
+            put_each(root, {f"{label}/X{n}/X{n}_lesion": 1}, f"X{n}_lesion.png")
+
+
+def _prefixed_label(root: Path) -> None:
+    put_each(root, {"cat": 9}, "cat_{}.png")
+    put_each(root, {"dog": 9})
+
+
 def _latin_1(root: Path) -> None:
     put_folders(root, count=3)
     (root / "cat").rename(root / b"gr\xf6\xdfe".decode("utf-8", "surrogateescape"))
@@ -157,6 +175,9 @@ CASES = (
         name="patients below the labels",
         make=partial(put_each, counts={f"{x}/{x}{n}": 3 for x in ("cat", "dog") for n in range(5)}),
         words=WORDS,
+        tells=(
+            r"30 images seem to be of 10 patients .*patient_pattern='\[\^/\]\+/\(\[\^/\]\+\)/'",
+        ),
         read=counts(cat=15, dog=15),
     ),
     Case(
@@ -217,6 +238,94 @@ CASES = (
         read=counts(benign=8, malignant=8),
     ),
     Case(
+        name="domains as CycleGAN has them",
+        make=partial(put_folders, folders=("trainA", "trainB", "testA", "testB"), count=6),
+        words=WORDS,
+        refused=True,
+        tells=("are named as parts of a split .test, train. and something else .a, b.*LABEL",),
+    ),
+    Case(
+        name="parts of a split as COCO has them",
+        make=partial(put_folders, folders=("train2017", "val2017"), count=6),
+        words=WORDS,
+        refused=True,
+        tells=("and something else .2017.",),
+    ),
+    Case(
+        name="parts of a split and labels in one name",
+        make=partial(
+            put_folders, folders=("train_cats", "test_cats", "train_dogs", "test_dogs"), count=6
+        ),
+        words=WORDS,
+        refused=True,
+        tells=("and something else .cats, dogs.",),
+    ),
+    Case(
+        name="parts of a split that name labels in two ways",
+        make=partial(
+            put_each, counts={"train/cat": 6, "train/dog": 6, "test/cats": 6, "test/dogs": 6}
+        ),
+        words=WORDS,
+        refused=True,
+        tells=("no label in common .*train: cat, dog.*called the same in each",),
+    ),
+    Case(
+        name="masks in folders beside the labels'",
+        make=partial(put_folders, folders=("cat", "cat_mask", "dog", "dog_mask"), count=6),
+        words=WORDS,
+        refused=True,
+        tells=(r"12 of 24 images seem to be masks.*exclude=\[cat_mask,dog_mask\]",),
+    ),
+    Case(
+        name="masks by a word before the name",
+        make=lambda root: put_beside(root, "mask_IM_{}.png"),
+        words=WORDS,
+        refused=True,
+        tells=(r"18 of 36 images seem to be masks.*exclude=\['mask_\*'\]",),
+    ),
+    Case(
+        name="pictures made of pictures",
+        make=lambda root: put_beside(root, "IM_{}_superpixels.png"),
+        words=WORDS,
+        refused=True,
+        tells=(r"18 of 36 .*exclude=\['\*_superpixels\.\*'\]",),
+    ),
+    Case(
+        name="several pictures made of each",
+        make=lambda root: put_beside(
+            root, "IM_{}_gradcam.png", "IM_{}_pred.png", "IM_{}_depth.png"
+        ),
+        words=WORDS,
+        refused=True,
+        tells=(r"54 of 72 .*'\*_depth\.\*','\*_gradcam\.\*','\*_pred\.\*'",),
+    ),
+    Case(
+        name="pictures made of pictures, in folders of each",
+        make=_lesions,
+        words=WORDS,
+        refused=True,
+        tells=(r"18 of 36 .*exclude=\['\*_lesion\.\*'\]",),
+    ),
+    Case(
+        name="grids among images",
+        make=lambda root: put_beside(root, "grid-000{}.png"),
+        words=WORDS,
+        refused=True,
+        tells=(r"18 of 36 .*exclude=\['grid-\*'\]",),
+    ),
+    Case(
+        name="pictures made of pictures, left out",
+        make=lambda root: put_beside(root, "IM_{}_superpixels.png"),
+        words=(*WORDS, "dataset.exclude=['*_superpixels.*']"),
+        read=counts(cat=9, dog=9),
+    ),
+    Case(
+        name="names of which one label has the other's and a word",
+        make=_prefixed_label,
+        words=WORDS,
+        read=counts(cat=9, dog=9),
+    ),
+    Case(
         name="nothing is called so",
         make=partial(put_folders, count=3),
         words=(*WORDS, "dataset.exclude=[mask]"),
@@ -274,6 +383,12 @@ CASES = (
         words=WORDS,
         refused=True,
         tells=(r"labels that read as missing values: 'NaN' \(5 images\)",),
+    ),
+    Case(
+        name="what nobody wanted, among the labels",
+        make=partial(put_folders, folders=("cat", "dog", "New folder", "rejected"), count=10),
+        words=WORDS,
+        tells=("label 'New folder' of 10 images often means", "label 'rejected' of 10 images"),
     ),
     Case(
         name="minus one",

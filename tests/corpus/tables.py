@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.corpus.case import Case
 from tests.corpus.folders import counts
-from tests.corpus.making import put_folders, put_table
+from tests.corpus.making import grey, put, put_folders, put_table
 from tgap.core import ImageSet
 
 WORDS = ("dataset=image_folder", "dataset.domain=x", "dataset.table=labels.csv")
@@ -83,7 +83,141 @@ def _metadata(data: ImageSet) -> None:
 ALIKE = [cell for n in range(5) for cell in (f"{n}", f"{n}.0", f"0{n}", f"{n}")]
 TWICE = [f"p{n}" for n in range(10)]
 
+
+def put_rows(root: Path, *cells: str) -> None:
+    """A table whose cells of labels are repeated."""
+    put_named(root, label=lambda row, file: cells[row % len(cells)])
+
+
+def _joined(root: Path, joint: str) -> None:
+    put_rows(root, "cat", "dog", "cat", f"cat{joint}dog")
+
+
+def _beside(root: Path, label: str) -> None:
+    put_rows(root, "cat", "dog", "cat", label)
+
+
+def _header(root: Path, head: str, between: str = ",") -> None:
+    put_folders(root, count=COUNT)
+    put_table(root, [*head.splitlines(), *(f"{file}{between}{file[:3]}" for file in FILES)])
+
+
+def _long(root: Path) -> None:
+    put_folders(root, count=COUNT)
+    put_table(root, ["file,label", "cat/1.png,dog", *(f"{file},{file[:3]}" for file in FILES)])
+
+
+def _numbered(root: Path, name: str) -> None:
+    """Files of six digits, and what a tool has made of them."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(COUNT):
+            put(root / folder / f"{label}{number:05d} x.png", grey(label, number))
+    names = [(x, f"{k}{n:05d}") for k, x in enumerate(("cat", "dog")) for n in range(COUNT)]
+    rows = [f"{name.format(x, int(n), n)},{x}" for x, n in names]
+    put_table(root, ["file,label", *rows])
+
+
+JOINED = (
+    (";", r"labels 'cat;dog' \(5 images\) seem to be several.*\"dataset.separator=';'\""),
+    ("/", "dataset.separator='/'"),
+    (" and ", "dataset.separator=' and '"),
+)
+NONE = {
+    "unknown": "label 'unknown' of 5 images often means that nobody knows",
+    "not labeled": "label 'not labeled' of 5 images often",
+    "n.a.": "label 'n.a.' of 5 images often",
+    ".": "label '.' of 5 images often",
+    "#NAME?": "label '#NAME.' of 5 images often",
+    "04-Mar": "label '04-Mar' of 5 images is a date that a spreadsheet may have made",
+}
+NUMBERED = {
+    "web addresses": "https://x.org/y/{2}%20x.png?key=a",
+    "%20": "{0}/{2}%20x.png",
+    "leading zeros cut off": "{0}/{1} x.png",
+}
+
 CASES = (
+    *(
+        Case(
+            name=f"two labels in a cell, joined by {joint}",
+            make=partial(_joined, joint=joint),
+            words=WORDS,
+            tells=(tell,),
+        )
+        for joint, tell in JOINED
+    ),
+    *(
+        Case(
+            name=f"the label {label}",
+            make=partial(_beside, label=label),
+            words=WORDS,
+            tells=(tell,),
+        )
+        for label, tell in NONE.items()
+    ),
+    Case(
+        name="999 among numbers",
+        make=lambda root: put_rows(root, "0", "1", "0", "999"),
+        words=WORDS,
+        tells=("label '999' of 5 images stands beside numbers only",),
+    ),
+    Case(
+        name="a hundred grades",
+        make=lambda root: put_rows(root, "98", "99"),
+        words=WORDS,
+        read=counts(**{"98": 10, "99": 10}),
+    ),
+    Case(
+        name="parts of a split in a column",
+        make=partial(put_named, head="file,label,split", rest=["train", "train", "test"]),
+        words=WORDS,
+        tells=(r"column 'split' names parts of a split \(test, train\), which are not used",),
+    ),
+    Case(
+        name="comments above the header",
+        make=partial(_header, head="# exported\nfile,label"),
+        words=WORDS,
+        refused=True,
+        tells=("line 2: 2 cells, but the header has 1.*begins with a comment: remove such lines",),
+    ),
+    Case(
+        name="cells between bars",
+        make=partial(_header, head="file|label", between="|"),
+        words=WORDS,
+        refused=True,
+        tells=(r"divided by '\|': save it with commas, semicolons or tabs",),
+    ),
+    Case(
+        name="no header",
+        make=partial(_header, head=""),
+        words=WORDS,
+        refused=True,
+        tells=("first line seems to be no header, but the first row: write a line of the col",),
+    ),
+    Case(
+        name="a row per label",
+        make=_long,
+        words=WORDS,
+        refused=True,
+        tells=("if both hold, write an image's in one cell, with dataset.separator between them",),
+    ),
+    *(
+        Case(
+            name=f"files by {what}",
+            make=partial(_numbered, name=name),
+            words=WORDS,
+            refused=True,
+            tells=(r"(\d+) of \1 would be found ",),
+        )
+        for what, name in NUMBERED.items()
+    ),
+    Case(
+        name="patients in a column that no setting names",
+        make=partial(put_named, head="file,label,Patient ID", rest=TWICE),
+        words=WORDS,
+        tells=("column 'Patient ID' is taken for patients, by its name",),
+        read=ten_patients,
+    ),
     Case(
         name="patients of whom a tool has made numbers",
         make=partial(put_named, head="file,label,patient", rest=ALIKE),

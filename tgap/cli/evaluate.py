@@ -13,6 +13,7 @@ from tgap.cli.run import run_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core import ConfigError
 from tgap.core.words import quoted
+from tgap.datasets.base import of_node
 from tgap.datasets.reading import tables
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ POOL, TUNING_POOL = 0.2, 0.1
 MIN_REAL = 20
 """Fewer real images cannot be divided into three sets that have all labels."""
 TUNED_ON = "generator.tuned_on"
-OPTIONAL = {"patient_column": "patient", "findings_column": "findings"}
-"""Columns that a table may have, by the setting that names them."""
+FINDINGS = "findings"
+"""The column of findings that a table may have."""
 
 
 def evaluation_overrides(
@@ -96,11 +97,10 @@ def evaluation_overrides(
 
 
 def _columns(path: Path) -> dict[str, str]:
-    """A table's columns of patients and findings, by the settings that name them."""
+    """A table's column of findings, by the setting that names it; patients' is found anyway."""
     if path.suffix.lower() not in tables.SUFFIXES:
         return {}
-    columns = tables.read_table(path).columns
-    return {setting: name for setting, name in OPTIONAL.items() if name in columns}
+    return {"findings_column": FINDINGS} if FINDINGS in tables.read_table(path).columns else {}
 
 
 def _labelled(
@@ -131,7 +131,9 @@ def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     if real is not None:
         words += _split_sizes(len(real), pool_share)
         real_train = _most(real) * (1 - pool_share) / 2
-    synthetic = run.generator.ready_made()["images"].listed()
+    images = run.generator.ready_made()["images"]
+    with of_node("generator.images", images):
+        synthetic = images.listed()
     if synthetic is not None:
         words += _budget(_most(synthetic), real_train)
     return words

@@ -1,10 +1,11 @@
 """Any folder of image files: a sub-folder per label, or a table beside the images."""
 
+import functools
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
 import numpy as np
@@ -21,9 +22,16 @@ from tgap.datasets.reading.annotations import (
     without_labels,
 )
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
+from tgap.datasets.reading.dicom_patients import (
+    all_dicom,
+    by_headers,
+    header_ids,
+    refuse_patient_folders,
+)
 from tgap.datasets.reading.folder import Described, FolderDataset
-from tgap.datasets.reading.layout import is_test, named, refuse_masks, without
+from tgap.datasets.reading.layout import is_test, label_level, named, refuse_masks, without
 from tgap.datasets.reading.listing import Listing, list_images
+from tgap.datasets.reading.patients import by_pattern, column_by_name, guessed, wrong_pattern
 from tgap.datasets.reading.resized import ColouredDataset
 
 _MASKS = (
@@ -38,10 +46,16 @@ class ImageFolder(ColouredDataset, FolderDataset):
     """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
 
     ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
-    Without a table, the first folder below ``path`` is an image's label, and each image is its
-    own patient. Where the first folders are parts of a split by their names (``train``, ``val``,
-    ``test``), the second is, and all images are taken; with ``official_split=true`` those of
-    ``test`` stay the test set. ``label_level`` says which folder is the label, if that is in doubt.
+    Without a table, the first folder below ``path`` is an image's label. Where the first folders
+    are parts of a split by their names (``train``, ``val``, ``test``), the second is, and all
+    images are taken; with ``official_split=true`` those of ``test`` stay the test set.
+    ``label_level`` says which folder is the label, if that is in doubt.
+
+    Patients, whose images stay together, are those of the table's column ``patient_column``, or of
+    one that is called ``patient``, ``Subject ID``, ``case_id``, ``pid``, ``mrn`` or the like; or
+    what ``patient_pattern`` finds in an image's path; or, where all files are DICOM and at least
+    three are named, ``PatientID``. Else, or with ``patient_column=''``, each image is its own,
+    and names that seem to repeat a patient are told of.
 
     With a table, a row names an image file (relative to ``path``) and its labels, and
     may name findings and a patient; every other column becomes metadata, and so does the path,
@@ -72,7 +86,12 @@ class ImageFolder(ColouredDataset, FolderDataset):
     file_column: str = option("file", "table's column of image files, relative to path")
     label_column: str = option("label", "table's column of labels")
     findings_column: str | None = option(None, "table's column of findings, null = none")
-    patient_column: str | None = option(None, "table's column of patients, null = each its own")
+    patient_column: str | None = option(
+        None, "table's column of patients; null = as it is called so, '' = each image its own"
+    )
+    patient_pattern: str | None = option(
+        None, r"finds the patient in an image's path, as its first group, e.g. (person\d+)_"
+    )
     separator: str = option("|", "between several labels or findings in a cell")
     labels: list[str] = option([], "labels that may occur, in order; empty = all found")
     labelled: bool | None = option(
@@ -122,7 +141,11 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def _column_problems(self) -> list[str]:
         if not self.separator.strip():
             return [f"separator must be visible characters, got {self.separator!r}"]
-        named = [self.findings_column, self.patient_column]
+        if self.patient_pattern is not None and self.patient_column:
+            return ["patient_column and patient_pattern both name patients; leave one out"]
+        if self.patient_pattern is not None and (wrong := wrong_pattern(self.patient_pattern)):
+            return [wrong]
+        named = [self.findings_column, self.patient_column or None]
         given = [name for name in named if name is not None]
         if self.labels and not self.labelled:
             return [f"labels must be left out with labelled=false, got {self.labels}"]
@@ -132,7 +155,10 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 "table or labelled=false"
             ]
         if self.table is None:
-            wrong = "findings_column and patient_column are a table's; set table, or leave them out"
+            wrong = (
+                "findings_column and patient_column are a table's; set table, or leave them out "
+                "(dataset.patient_pattern finds patients in the images' paths)"
+            )
             return [wrong] if given else []
         columns = [self.file_column, *([self.label_column] if self.labelled else []), *given]
         if len(set(columns)) < len(columns) or "" in columns:
@@ -175,9 +201,12 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def identity(self) -> dict[str, Any]:
         """As of every folder; the table counts by its content."""
         identity = super().identity()
-        for name in ("label_level", "official_split", "exclude"):
+        for name in ("label_level", "official_split", "exclude", "patient_pattern"):
             if not getattr(self, name):  # nothing is read in another way
                 del identity[name]
+        identity["patient_column"] = self._patient_column()
+        if self._asks_headers() and all_dicom(self._listing().files):
+            identity["patients"] = "headers"
         if self.table is not None:
             file = self._root / self.table
             try:
@@ -186,12 +215,29 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
         return identity
 
+    def _patient_column(self) -> str | None:
+        """The table's column of patients: as it is set, or by its name."""
+        if self.patient_column is not None or self.table is None or self.patient_pattern:
+            return self.patient_column or None
+        file = self._root / self.table
+        try:
+            status = file.stat()
+        except OSError as error:
+            raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
+        used = (self.file_column, self.label_column, self.findings_column or "")
+        return _column_in(file, self.separator, used, status.st_size, status.st_mtime_ns)
+
+    def _asks_headers(self) -> bool:
+        """Whether patients are those of DICOM headers, if all files have some."""
+        known = self.patient_column is not None or self.patient_pattern is not None
+        return not known and self._patient_column() is None
+
     def _described(self) -> Described:
         rows = self.annotations()
         self._tell_missing(rows)
         names = self._label_names(rows)
-        findings = finding_names(rows.findings)
-        told: dict[str, Any] = notes.counted(**rows.left_out)
+        findings = finding_names(rows.findings, self.separator)
+        told: dict[str, Any] = notes.counted(**rows.left_out) | rows.told
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
         patients = np.arange(len(rows.files), dtype=np.int64)
@@ -237,7 +283,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         notes.refuse_or_warn(rows.missing, total, self.bad_files, rows.hint)
 
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
-        return label_names(rows.labels, self.labels, fewest=2 if self.labelled else 1)
+        between = self.separator if self.table is not None else ""
+        return label_names(rows.labels, self.labels, 2 if self.labelled else 1, between)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
@@ -245,11 +292,39 @@ class ImageFolder(ColouredDataset, FolderDataset):
         Raises:
             DataError: If the folder or the table cannot be read, or does not say what it must.
         """
-        listing = list_images(self._root)
         try:
-            return self._annotated(without(listing, self.exclude) if self.exclude else listing)
+            listing = self._listing()
+            return self._with_patients(self._annotated(listing), listing)
         except DataError as error:  # of several folders, as of tgap evaluate, which one it is
             raise DataError(f"{self._root}: {error}") from error
+
+    def _listing(self) -> Listing:
+        listing = list_images(self._root)
+        return without(listing, self.exclude) if self.exclude else listing
+
+    def _with_patients(self, rows: Annotations, listing: Listing) -> Annotations:
+        """Patients by the settings or the files' headers, and what is to be told of them."""
+        if self.patient_pattern is not None:
+            return replace(rows, patients=by_pattern(rows.files, self.patient_pattern))
+        if not self._asks_headers():
+            if self.patient_column is not None:
+                return rows
+            told = (
+                f"column '{self._patient_column()}' is taken for patients, by its name, and their "
+                "images are kept together; dataset.patient_column= makes each image its own"
+            )
+            return _telling(rows, "patients", told)
+        by_folder = self.labelled and self.table is None
+        if all_dicom(listing.files):
+            ids = header_ids(self._root, rows.files, listing)
+            if by_folder and self.label_level is None:
+                refuse_patient_folders([label for (label,) in rows.labels], ids)
+            patients, told = by_headers(rows.files, ids)
+            if told:
+                return _telling(replace(rows, patients=patients), "patients", told)
+        level = label_level(rows.files, self.label_level) if by_folder else 0
+        guess = guessed(rows.files, rows.labels, level)
+        return rows if guess is None else _telling(rows, "same_patients", str(guess))
 
     def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:
@@ -269,7 +344,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
             self.file_column,
             self.label_column if self.labelled else None,
             self.findings_column,
-            self.patient_column,
+            self._patient_column(),
         )
         if self.exclude:
             table.require(self.file_column, "file_column")
@@ -277,3 +352,17 @@ class ImageFolder(ColouredDataset, FolderDataset):
             gone = named(files, self.exclude)
             table = table.take([row for row, file in enumerate(files) if file not in gone])
         return from_table(table, columns, self.separator, listing, self.labels)
+
+
+@functools.lru_cache
+def _column_in(
+    table: Path, separator: str, used: tuple[str, ...], size: int, mtime_ns: int
+) -> str | None:
+    """A table's column of patients by its name; read once while the file stays as it is."""
+    return column_by_name(tables.read_table(table, separator), used)
+
+
+def _telling(rows: Annotations, kind: str, sentence: str) -> Annotations:
+    """What is found out about images, in the log and for the notes."""
+    log.warning("%s", sentence)
+    return replace(rows, told={**rows.told, kind: sentence})

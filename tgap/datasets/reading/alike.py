@@ -16,6 +16,16 @@ MISSING = frozenset(
 """What tools and people write where there is no value, in lower case."""
 MOST_CATEGORIES = 20
 """A column of more different texts than this is not one of categories."""
+_NO_LABEL = re.compile(
+    r"unknown|not (?:labell?ed|known|available|given)|unlabell?ed|n\.a\.?|tbd|\.|"
+    r"#(?:name\?|value!|ref!|div/0!|num!|null!)|new folder(?: \(\d+\))?|rejected|discarded|"
+    r"trash|junk|bad quality"
+)
+_SENTINELS = ("-1", "-9", "-99", "99", "-999", "999", "9999", "-9999")
+_DATE = re.compile(
+    r"\d{1,2}[-. ](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*(?:[-. ]\d+)?"
+)
+_JOINTS = (";", ",", "/", "+", "&", " and ", "|")
 _NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?", re.ASCII)
 _SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+", re.ASCII)
 _BETWEEN = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
@@ -124,16 +134,56 @@ def refuse_names(counts: Mapping[str, int], what: str, remedy: str) -> None:
         )
 
 
-def warn_of_minus_one(counts: Mapping[str, int]) -> None:
-    """Tell of the label -1 among numbers."""
+def warn_of_no_labels(counts: Mapping[str, int]) -> None:
+    """Tell of labels that often mean that nobody knows, or that a spreadsheet has made.
+
+    Args:
+        counts: Images by label.
+    """
     numbers = {name: number(name) for name in counts}
+    values = sorted(float(value) for value in numbers.values() if value is not None)
     for name, value in numbers.items():
-        if value == "-1" and None not in numbers.values():
+        told = "%r of %d images"
+        if value in _SENTINELS and None not in numbers.values() and _apart(float(value), values):
+            told += " stands beside numbers only, where it often means that nobody knows"
+        elif _NO_LABEL.fullmatch(meaning(name)):
+            told += " often means that nobody knows, or that images are no good"
+        elif _DATE.fullmatch(name.casefold()):
+            told += " is a date that a spreadsheet may have made of a range or a fraction (3-4)"
+        else:
+            continue
+        log.warning(
+            f"label {told}: if so, leave these images out, or correct them", name, counts[name]
+        )
+
+
+def _apart(value: float, values: Sequence[float]) -> bool:
+    """Whether a number is negative, or far above the others."""
+    others = [other for other in values if other != value]
+    return value < 0 or not others or value > 2 * max(others) + 1
+
+
+def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None:
+    """Tell of names that seem to be several in a cell, or parts of one.
+
+    Args:
+        counts: Images by name.
+        what: Labels or findings.
+        separator: What stands between names in a cell.
+    """
+    for joint in _JOINTS:
+        joined = [
+            name
+            for name in counts
+            if joint in name and all(part.strip() in counts for part in name.split(joint))
+        ]
+        if joined and joint != separator:
             log.warning(
-                "label %r of %d images stands beside numbers only, where it often means that "
-                "nobody knows: if so, leave these images out",
-                name,
-                counts[name],
+                "%s %s seem to be several, each of which is one by itself: if so, set "
+                "\"dataset.separator='%s'\"",
+                what,
+                first([f"{name!r} ({counts[name]} images)" for name in joined]),
+                joint,
             )
 
 

@@ -1,5 +1,6 @@
 """What is said of each image file: by the folder it lies in, or by a table's rows."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
@@ -14,6 +15,7 @@ from tgap.datasets.reading.matching import rule_in_words, same_files
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table
 
+log = logging.getLogger(__name__)
 UNKNOWN = "image"
 """The label of images whose labels are not known."""
 
@@ -33,6 +35,7 @@ class Annotations:
         hint: The rule by which most of these would be there; may be empty.
         left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
             their names.
+        told: What else goes into the notes.
     """
 
     files: list[str]
@@ -44,6 +47,7 @@ class Annotations:
     missing: dict[str, str] = field(default_factory=dict)
     hint: str = ""
     left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
+    told: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -152,7 +156,8 @@ def from_table(
     """
     _check(table, columns, separator, named)
     files = _located(table, columns.file, listing)
-    rows = _distinct(table, files, columns.file)
+    rows = _distinct(table, files, columns)
+    _tell_split(table, columns)
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
     present = {file: rows[file] for file in sorted(rows) if file not in missing}
     unlisted = [name for name in listing.files if name not in rows]
@@ -194,7 +199,8 @@ def _check(table: Table, columns: Columns, separator: str, named: Sequence[str])
     blank = "must not be empty: fill it in, or remove the rows"
     table.refuse(columns.file, lambda cell: not cell, blank)
     if columns.patient is not None:
-        table.refuse(columns.patient, is_missing, blank)
+        known = f"{blank}, or, if each image is its own patient, set dataset.patient_column="
+        table.refuse(columns.patient, is_missing, known)
         places = [f"line {line}" for line in table.lines]
         check_patients(columns.patient, table.columns[columns.patient], places)
     if columns.label is not None and not named:
@@ -223,18 +229,40 @@ def _leaves(path: str) -> bool:
     return bool(windows.drive or windows.root or ".." in windows.parts)
 
 
-def _distinct(table: Table, files: Sequence[str], file_column: str) -> dict[str, int]:
+def _distinct(table: Table, files: Sequence[str], used: Columns) -> dict[str, int]:
     """The first row of each file; others must be the same."""
     rows: dict[str, int] = {}
-    columns = [column for name, column in table.columns.items() if name != file_column]
+    columns = {name: cells for name, cells in table.columns.items() if name != used.file}
     for row, file in enumerate(files):
         earlier = rows.setdefault(file, row)
-        if any(column[row] != column[earlier] for column in columns):
+        unlike = [name for name, cells in columns.items() if cells[row] != cells[earlier]]
+        if unlike:
+            joined = ""
+            if set(unlike) <= {used.label, used.findings}:
+                joined = (
+                    ", or, if both hold, write an image's in one cell, with dataset.separator "
+                    f"between them (pandas: groupby('{used.file}', as_index=False).agg("
+                    f"{{'{unlike[0]}': '|'.join}}))"
+                )
             raise DataError(
                 f"table {table.name}: lines {table.lines[earlier]} and {table.lines[row]} say "
-                f"different things of {file}; leave one of them"
+                f"different things of {file}; leave one of them{joined}"
             )
     return rows
+
+
+def _tell_split(table: Table, used: Columns) -> None:
+    """Tell of a column that names parts of a split, which is not used."""
+    for name, cells in table.columns.items():
+        if name not in used.used() and len(set(cells)) > 1 and all(map(is_part, set(cells))):
+            log.warning(
+                "column '%s' names parts of a split (%s), which are not used: all images are "
+                "divided anew; to keep a test set, put its images below a folder test/ and the "
+                "others below train/, with a folder per label in each, and set "
+                "dataset.official_split=true without a table",
+                name,
+                first(sorted(set(cells))),
+            )
 
 
 def _reason(file: str) -> str:

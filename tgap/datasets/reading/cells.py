@@ -30,7 +30,7 @@ def found_names(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 def label_names(
-    rows: Sequence[Sequence[str]], allowed: Sequence[str], fewest: int = 2
+    rows: Sequence[Sequence[str]], allowed: Sequence[str], fewest: int = 2, separator: str = ""
 ) -> tuple[str, ...]:
     """The labels of a dataset: those allowed, in their order, or all found, sorted.
 
@@ -39,6 +39,7 @@ def label_names(
         allowed: The labels that may occur; empty = any that are told apart by more than case,
             blanks, hyphens, or the form of a number, and do not read as a missing value.
         fewest: How many labels must have images; 1 where they are not known.
+        separator: Between several names in a cell; empty = a cell has one name only.
 
     Raises:
         DataError: If another one occurs, or fewer labels have images.
@@ -62,18 +63,23 @@ def label_names(
             "labels",
             ", or, if that is what they are called, name all labels by dataset.labels=[...]",
         )
-    alike.warn_of_minus_one(counts)
+        alike.warn_of_no_labels(counts)
+        if separator:
+            alike.warn_of_joined(counts, "labels", separator)
     return tuple(allowed) or names
 
 
-def finding_names(rows: Sequence[Sequence[str]]) -> tuple[str, ...]:
-    """All findings, sorted.
+def finding_names(rows: Sequence[Sequence[str]], separator: str = "") -> tuple[str, ...]:
+    """All findings, sorted; between several in a cell stands a separator.
 
     Raises:
         DataError: If some are written in several ways.
     """
     names = found_names(rows)
-    alike.refuse_names(Counter(name for row in rows for name in set(row)), "findings", "")
+    counts = Counter(name for row in rows for name in set(row))
+    alike.refuse_names(counts, "findings", "")
+    if separator:
+        alike.warn_of_joined(counts, "findings", separator)
     return names
 
 

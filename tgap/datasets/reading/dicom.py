@@ -188,6 +188,19 @@ def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
     return header.Columns, header.Rows, f"DICOM, {header.BitsStored} bit, {colour}{window}"
 
 
+def patient_id(file: BinaryIO) -> str:
+    """``PatientID`` of a file, of which nothing else is read; empty if there is none.
+
+    What cannot be read is told of when the file is decoded.
+    """
+    reader = _pydicom()
+    try:
+        header = reader.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
+        return str(header.get("PatientID") or "").strip()
+    except Exception:  # whatever the parser runs into
+        return ""
+
+
 def _pydicom(module: str = "pydicom") -> Any:
     try:
         return importlib.import_module(module)

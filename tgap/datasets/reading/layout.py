@@ -3,13 +3,14 @@
 import fnmatch
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 
 from tgap.core import DataError
 from tgap.core.words import word
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first
+from tgap.datasets.reading.patients import is_variant
 
 _WHAT = r"([ _.-]?(set|data|images?|imgs?|split))?"
 _PART = re.compile(rf"(train|training|val|valid|validate|validation|dev|test|testing){_WHAT}")
@@ -19,6 +20,11 @@ _BESIDE = "mask|annotation|annot|segmentation|seg|label|ground[ _-]?truth|gt|con
 _BESIDE = f"(?:{_BESIDE}|heatmap|roi|thumb|thumbnail|preview)s?"
 _MASKS = re.compile(rf"(?:.*[^a-z])?{_BESIDE}(?:[^a-z].*)?")
 _MASK_OF = re.compile(rf"(.*[^ _.-])([ _.-]+{_BESIDE})(?:[ _.-]?\d+)?", re.IGNORECASE)
+
+_SPLITS = "(?P<part>train|training|val|valid|validation|dev|test|testing)"
+_MARKED = re.compile(rf"(?i:{_SPLITS})(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
+_MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:{_SPLITS})")
+_GRID = re.compile(r"grid-\d+")
 
 
 def is_part(folder: str) -> bool:
@@ -55,6 +61,7 @@ def label_level(files: Iterable[str], asked: int | None) -> int:
         top, _, rest = file.partition("/")
         tops.setdefault(top, Counter())[rest.partition("/")[0] if "/" in rest else ""] += 1
     parts = [top for top in tops if is_part(top)]
+    _refuse_marked(tops)
     if parts:
         return _level_of_parts(tops, parts)
     if tops:
@@ -77,6 +84,7 @@ def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> i
             f"elsewhere, or leave it out by dataset.exclude=[...]; {_AS_LABELS}"
         )
     if not flat:
+        _refuse_unlike(tops)
         return 2
     direct = ", ".join(f"{part} ({tops[part]['']} images)" for part in flat)
     remedy = f"leave {'it' if len(flat) == 1 else 'them'} out by dataset.exclude=[{','.join(flat)}]"
@@ -89,6 +97,36 @@ def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> i
 
 
 _AS_LABELS = "if these names are labels: dataset.label_level=1"
+
+
+def _refuse_marked(tops: Mapping[str, Counter[str]]) -> None:
+    """Refuse folders whose names are a part of a split and something else (``trainA``)."""
+    found = {top: _MARKED.fullmatch(top) or _MARKED_LAST.fullmatch(top) for top in tops}
+    of_part: dict[str, set[str]] = {}
+    for match in found.values():
+        if match is None:
+            return
+        of_part.setdefault(match["part"].lower(), set()).add(match["label"].strip(" _.-").lower())
+    flat = any(below[""] for below in tops.values())
+    if flat and len(of_part) > 1 and set.intersection(*of_part.values()):
+        rest = _names(set.union(*of_part.values()))
+        raise DataError(
+            f"the folders {_names(tops)} are named as parts of a split ({_names(of_part)}) and "
+            f"something else ({rest}), so these names are no labels as it seems; let the folders "
+            f"be train/LABEL and so on, or name a table of labels by dataset.table; {_AS_LABELS}"
+        )
+
+
+def _refuse_unlike(parts: Mapping[str, Counter[str]]) -> None:
+    """Refuse parts of a split that have no label in common."""
+    shared = Counter(name for below in parts.values() for name in below)
+    if len(parts) > 1 and max(shared.values()) == 1 and len(shared) > len(parts):
+        told = "; ".join(f"{part}: {_names(below)}" for part, below in parts.items())
+        raise DataError(
+            f"the parts of a split have no label in common ({told}); rename folders so that a "
+            "label is called the same in each, or leave a part out by dataset.exclude=[...]; if "
+            "they do differ: dataset.label_level=2"
+        )
 
 
 def _refuse_nested(tops: Mapping[str, Counter[str]]) -> None:
@@ -152,6 +190,10 @@ def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
         match = _MASK_OF.fullmatch(PurePosixPath(name).stem)
         if match is not None and match[1] in stems:
             masks[file] = f"*{match[2].lower()}*"
+        elif _GRID.fullmatch(PurePosixPath(name).stem):
+            masks[file] = "grid-*"
+    if len(masks) == len(files):
+        masks = {}
     marked = sorted({f for path in folders for f in path.split("/")[level:] if _is_mask(f)})
     if marked:
         told = [f"{path} ({count} images)" for path, count in sorted(folders.items())]
@@ -159,12 +201,60 @@ def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
             f"folders that seem to hold masks, annotations or the like, and no pictures of their "
             f"own: {first(marked)}. Images by folder: {first(told)}; {remedy.format(word(marked))}"
         )
+    if level < 2:
+        masks |= _mask_labels(files)
+    if not masks:
+        masks = _repeated(files)
     if masks:
         patterns = word(sorted(set(masks.values())))
         raise DataError(
             f"{len(masks)} of {len(files)} images seem to be masks, annotations or the like of "
             f"others, by their names: {first(list(masks))}; {remedy.format(patterns)}"
         )
+
+
+def _mask_labels(files: Sequence[str]) -> dict[str, str]:
+    """What to leave out by file, where masks of a label lie in a folder of label of their own."""
+    tops = {file.partition("/")[0] for file in files if "/" in file}
+    matches = [(top, _MASK_OF.fullmatch(top)) for top in tops]
+    masks = {top for top, match in matches if match is not None and match[1] in tops}
+    return {file: top for file in files if (top := file.partition("/")[0]) in masks}
+
+
+def _repeated(files: Sequence[str]) -> dict[str, str]:
+    """What to leave out by file, where most names occur again with one word before or behind.
+
+    Words for another view or copy of one original are ``patients.guessed``'s.
+    """
+
+    def place(file: str) -> str:
+        return file.partition("/")[0] if "/" in file else ""
+
+    stems = {(place(file), PurePosixPath(file).stem) for file in files}
+    affixes: dict[str, list[str]] = {}
+    derived = set()
+    for file in files:
+        for affix, base in _affixes(PurePosixPath(file).stem):
+            if (place(file), base) in stems:
+                affixes.setdefault(affix, []).append(file)
+                derived.add(file)
+    bases = len(files) - len(derived)
+    return {
+        file: affix
+        for affix, among in affixes.items()
+        if 2 * len(among) >= bases and len(among) > 1
+        for file in among
+    }
+
+
+def _affixes(stem: str) -> Iterator[tuple[str, str]]:
+    """Patterns of what a name may have more than another one, and that name."""
+    for match in re.finditer(r"[ _.-]+", stem):
+        before, behind = stem[: match.start()], stem[match.end() :]
+        if not is_variant(stem[match.start() :]):
+            yield f"*{stem[match.start() :].lower()}.*", before
+        if re.search("[a-z]", before, re.IGNORECASE):
+            yield f"{before.lower()}{match[0]}*", behind
 
 
 def _is_mask(folder: str) -> bool:

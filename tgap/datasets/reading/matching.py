@@ -1,9 +1,11 @@
 """Names in a table, and the files that they mean."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from posixpath import splitext
+from urllib.parse import unquote
 
 Key = Callable[[str], str]
 
@@ -56,10 +58,22 @@ def _same(name: str) -> str:
     return name
 
 
+def _unzeroed(name: str) -> str:
+    """The last part, without suffix, of a number without leading zeros."""
+    stem = re.sub(r"\.0*", "", _stem(_last(name))) if _FLOAT.fullmatch(name) else _stem(_last(name))
+    return re.sub(r"(?<!\d)0+(?=\d)", "", stem).casefold()
+
+
+def _of_url(name: str) -> str:
+    """The last part of a web address, decoded."""
+    return unquote(_last(name.partition("?")[0]))
+
+
 def _without_first(count: int) -> Key:
     return lambda name: "/".join(name.split("/")[count:])
 
 
+_FLOAT = re.compile(r"\d+\.0*")
 RULES: tuple[tuple[str, Key, Key], ...] = (
     ("with the suffix in other case", _cased_suffix, _cased_suffix),
     ("in other case", str.casefold, str.casefold),
@@ -68,6 +82,9 @@ RULES: tuple[tuple[str, Key, Key], ...] = (
     *((f"without the first {n} folders", _without_first(n), _same) for n in range(1, 9)),
     ("in the folder that holds a file of that name", _last, _last),
     ("by the name alone, whatever folder, case and suffix", _loose, _loose),
+    ("with %20 and the like decoded", unquote, _same),
+    ("by the last part of the web address", _of_url, _last),
+    ("by the number, whose leading zeros a tool has cut off", _unzeroed, _unzeroed),
 )
 """What a rule does, and what must be equal: of a table's name, and of a file's."""
 

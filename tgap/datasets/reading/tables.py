@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from tgap.core import DataError, nearest
+from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import check_link
 from tgap.datasets.reading.notes import first
 
@@ -21,6 +22,7 @@ SUFFIXES = (".csv", ".tsv", ".jsonl")
 BETWEEN = (",", ";", "\t")
 """What may stand between a CSV's cells: where the comma is the decimal point, it is another."""
 _FLOAT = re.compile(r"\d+\.0*", re.ASCII)
+_HEAD = "a line of the columns' names (file,label)"
 _SAVE = (
     "save it as CSV: in Excel as 'CSV UTF-8', in pandas by read_excel(...).to_csv(..., index=False)"
 )
@@ -58,8 +60,19 @@ class Table:
         if name not in self.columns:
             raise DataError(
                 f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}; "
-                f"dataset.{setting} names it"
+                f"dataset.{setting} names it{self._cause()}"
             )
+
+    def _cause(self) -> str:
+        """Why the first line may be no header; empty if nothing speaks for it."""
+        names = list(self.columns)
+        if told := _commented(names):
+            return told
+        if len(names) == 1 and "|" in names[0]:
+            return "; its cells are divided by '|': save it with commas, semicolons or tabs"
+        if any(name.lower().endswith(decoding.SUFFIXES) for name in names):
+            return f"; its first line seems to be no header, but the first row: write {_HEAD} above"
+        return ""
 
     def refuse(self, name: str, wrong: Callable[[str], Any], what: str) -> None:
         """Check the cells of a column.
@@ -176,7 +189,7 @@ def csv_table(
                 raise DataError(
                     f"table {path}, line {reader.line_num}: {len(row)} cells, but the header has "
                     f"{width} columns; quote a cell that holds {between!r}, or, if the file is "
-                    "cut off, copy it again"
+                    f"cut off, copy it again{_commented(header)}"
                 )
             numbers.append(reader.line_num)
             picked.append(pick(row))
@@ -214,6 +227,13 @@ def _between(lines: Iterable[str]) -> tuple[str, Iterator[str]]:
         return told[1], itertools.chain([*blank, "\n"], lines)
     bare = re.sub('"[^"]*"', "", head)
     return max(BETWEEN, key=bare.count), itertools.chain([*blank, head], lines)
+
+
+def _commented(header: Sequence[str]) -> str:
+    """The end of a sentence on a table that has a comment for its header."""
+    if header[0].startswith(("#", "%", "//")):
+        return "; the table begins with a comment: remove such lines"
+    return ""
 
 
 def _header(cells: Sequence[str], aliases: Mapping[str, str]) -> list[str]:

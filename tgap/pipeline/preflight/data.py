@@ -10,6 +10,7 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import ImageSet, TgapError
 from tgap.core.digest import image_digests
+from tgap.datasets.base import WARNED
 from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
@@ -54,7 +55,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        advice += advice_of(plan.run, pool.dataset)
+        advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
         found = check_pool(plan, pool) or _check_training(plan, pool)
         if not found and store.find(plan.synthetic) is None:
             found = check_embeddings(plan.run, pool.images)
@@ -66,6 +67,12 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     for text in dict.fromkeys(advice):
         log.warning("%s", text)
     return problems + check_shapes(seen)
+
+
+def _read_before(pool: Pool) -> list[str]:
+    """What was warned of when the images were read, if that was in another run."""
+    warned = pool.dataset.notes.get(WARNED, []) if pool.data.dataset.reused else []
+    return [str(text) for text in warned]
 
 
 def _check_training(plan: Plan, pool: Pool) -> list[str]:
@@ -213,10 +220,33 @@ def check_ready_made(pool: Pool) -> list[str]:
                 f"generator.images must have the dataset's labels by name "
                 f"({', '.join(pool.images.label_names)}), got {', '.join(made.label_names)}"
                 f"{other_spellings(made.label_names, pool.images.label_names)}"
+                f"{_other_names(made.label_names, pool.images.label_names)}"
             )
         if role == "tuned_on" and not problems:  # pixels of another size could not be equal
             problems += _overlap(pool.data, made)
     return problems
+
+
+def _other_names(made: Sequence[str], real: Sequence[str]) -> str:
+    """What to do about labels of which one side only has images."""
+    extra, lacking = sorted(set(made) - set(real)), sorted(set(real) - set(made))
+    told = []
+    if extra and lacking:
+        told.append(
+            f"rename {', '.join(extra)} as {', '.join(lacking)}, whichever is meant (folders, or "
+            "the table's cells)"
+        )
+    elif lacking:
+        told.append(
+            f"synthetic images of {', '.join(lacking)} are lacking: draw some, or leave these "
+            "labels out of the dataset (dataset.exclude=[...], or the table's rows)"
+        )
+    elif extra:
+        told.append(
+            f"the dataset has no {', '.join(extra)}: leave it out of the synthetic set "
+            "(generator.images.exclude=[...], or the table's rows)"
+        )
+    return "".join(f"; {sentence}" for sentence in told)
 
 
 def _overlap(data: Data, tuned_on: ImageSet) -> list[str]:

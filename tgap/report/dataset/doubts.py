@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tgap.datasets.base import WARNED
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
 from tgap.report.dataset.pixels import Levels
@@ -36,8 +37,10 @@ class Doubt(NamedTuple):
 def doubts(counts: Description) -> list[Doubt]:
     """All that looks wrong, the worst first."""
     return [
+        *(Doubt(counts.notes[name]) for name in ("same_patients",) if name in counts.notes),
         *_overlaps(counts),
         *_copies(counts),
+        *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
         *_small_labels(counts),
         *_levels(counts.levels, counts.notes),
         *(_files(counts.files, counts) if counts.files else []),
