@@ -38,8 +38,8 @@ class Original:
 
 WARNED = "warned"
 """The note of what was warned of while images were read, so that it can be told again."""
-_NOTED_BY_THEMSELVES = ("outcome", "depth", "notes")
-"""Modules below ``tgap.datasets.reading`` whose warnings are notes of their own."""
+_NOTED_BY_THEMSELVES = ("outcome", "depth", "notes", "textbook")
+"""Modules below ``tgap.datasets`` whose warnings are notes of their own."""
 
 
 @contextmanager
