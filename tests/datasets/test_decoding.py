@@ -18,6 +18,7 @@ from tgap.datasets.base import in_memory
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.decoding import decode, decode_all
 from tgap.datasets.reading.depth import chosen_window
+from tgap.datasets.reading.originals import read_headers
 from tgap.datasets.reading.window import Window, given_window
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
@@ -394,6 +395,18 @@ def test_colours_of_sixteen_bits_are_read_whole_in_a_window(kind):
     assert chosen_window("data", [data, SAME_PICTURE["L"]], 1) == Window(
         values.min(), values.max(), eight_bit=False, given=False
     )
+
+
+def test_headers_tell_the_true_depth_of_colours(tmp_path):
+    for name in ("RGB of 16 bits", "RGB of 16 bits tiff", "LA of 16 bits", "RGB"):
+        (tmp_path / name).write_bytes(SAME_PICTURE[name])
+    kinds = [header.kind for header in read_headers(sorted(tmp_path.iterdir()))]
+    assert kinds == [
+        "PNG, 16 bit, colour",
+        "PNG, 8 bit, colour",
+        "PNG, 16 bit, colour",
+        "TIFF, 16 bit, colour",
+    ]
 
 
 def test_a_window_of_fractions_leaves_eight_bits_alone():

@@ -14,7 +14,7 @@ from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.reading import listing as listing_module
 from tgap.datasets.reading.decoding import decode, decode_all
 from tgap.datasets.reading.depth import chosen_window
-from tgap.datasets.reading.dicom import is_dicom
+from tgap.datasets.reading.dicom import dicom_header, is_dicom
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.window import Window
@@ -368,6 +368,11 @@ def test_measured_ends_leave_a_file_s_own_window():
     measured = given(-1000, 3000, given=False)
     assert np.array_equal(within(measured, DEEP, bits=12, **OWN), shown(DEEP, bits=12, **OWN))
     assert np.array_equal(within(measured, DEEP, bits=12), linear(DEEP, -1000, 3000))
+
+
+def test_the_kind_says_whether_a_file_has_a_window_of_its_own():
+    kinds = [dicom_header(io.BytesIO(content(DEEP, bits=12, **own)))[2] for own in ({}, OWN)]
+    assert kinds == ["DICOM, 12 bit, grey", "DICOM, 12 bit, grey, a window of its own"]
 
 
 def test_monochrome1_is_white_at_the_lower_end():
