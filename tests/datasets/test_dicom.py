@@ -14,7 +14,7 @@ from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.reading import listing as listing_module
 from tgap.datasets.reading.decoding import decode, decode_all
 from tgap.datasets.reading.depth import chosen_window
-from tgap.datasets.reading.dicom import dicom_header, is_dicom
+from tgap.datasets.reading.dicom import dicom_header, is_dicom, patient_id
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.window import Window
@@ -119,7 +119,7 @@ def test_stored_bits_may_end_below_the_highest(signed):
 @pytest.mark.parametrize("meta", [True, False])
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
 def test_a_file_without_preamble_is_the_same_picture(syntax, meta):
-    ds = dataset(DEEP, bits=12, syntax=syntax)
+    ds = dataset(DEEP, bits=12, syntax=syntax, PatientID="P7")
     data = written(ds)[132:]
     if not meta:  # and no group 2
         del ds.file_meta
@@ -127,6 +127,7 @@ def test_a_file_without_preamble_is_the_same_picture(syntax, meta):
         pydicom.dcmwrite(buffer, ds, implicit_vr=implicit, little_endian=True)
         data = buffer.getvalue()
     assert np.array_equal(decode(data, 20)[:, :, 0], shown(DEEP, bits=12))
+    assert patient_id(io.BytesIO(data)) == "P7"
 
 
 def groups(**elements):

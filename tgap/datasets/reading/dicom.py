@@ -195,7 +195,9 @@ def patient_id(file: BinaryIO) -> str:
     """
     reader = _pydicom()
     try:
-        header = reader.dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
+        header = reader.dcmread(
+            file, stop_before_pixels=True, force=True, specific_tags=["PatientID"]
+        )
         return str(header.get("PatientID") or "").strip()
     except Exception:  # whatever the parser runs into
         return ""
