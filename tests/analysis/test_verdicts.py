@@ -203,8 +203,12 @@ def test_what_is_near_chance_is_told_with_its_interval():
     hardly = sentence(legs(0.541) | around(0.541, 0.008), "hardly_better_than_chance")
     assert "is hardly better than chance on real ones (TSTR 0.541 [0.533, 0.549])" in hardly
     few = legs(0.6) | around(0.6, 0.15)
+    assert sentence(few, "no_better_than_chance").startswith(
+        "The test images cannot tell from chance what a classifier trained on the synthetic"
+    )
+    few = legs(0.54) | around(0.54, 0.15)
     assert sentence(few, "no_better_than_chance").endswith(
-        "on real ones, as far as the test images can tell (TSTR 0.600 [0.450, 0.750])"
+        "on real ones, as far as the test images can tell (TSTR 0.540 [0.390, 0.690])"
     )
     assert "labels may be swapped between the synthetic and the real set" in sentence(
         around(0.1, 0.05), "worse_than_chance"
@@ -222,6 +226,8 @@ def test_swapped_labels_are_told_whether_or_not_an_interval_is_known(ends):
     assert "worse than chance; TRTR 1.000): labels may be swapped" in sentence(
         swapped, "wrong_labels"
     )
+    assert "worse_than_chance" not in codes(swapped | {"images/effective_real_test": 3.0})
+    assert "wrong_labels" not in codes(swapped | {"images/effective_synthetic_test": 1.0})
     unknown = swapped | {"t_gap/easier_than_reality/hi": math.nan}
     assert "wrong_labels" in codes(unknown)
 

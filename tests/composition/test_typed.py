@@ -1,10 +1,17 @@
 """Words as people type them mean what they say, or are refused with what to write instead."""
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 
 import tgap
+from tgap.composition.compose import compose_run, composed, hydra_ready
 from tgap.composition.typed import readable
 from tgap.core import ConfigError
+from tgap.core.words import other_words
+from tgap.prompts.template import Template
 
 
 @pytest.mark.parametrize(
@@ -82,3 +89,46 @@ def test_what_cannot_be_meant_is_told(words: str, problem: str) -> None:
 
 def test_the_quoted_word_that_is_shown_is_one_value() -> None:
     assert tgap.compose('dataset.domain="a,b"').dataset.domain == "a,b"
+
+
+@pytest.mark.parametrize(
+    ("word", "quoted", "kept"),
+    [
+        ("dataset.domain=1e3", "'dataset.domain=\"1e3\"'", "1e3"),
+        ("dataset.domain=true", "'dataset.domain=\"true\"'", "true"),
+        ("dataset.labels=[true,cat]", "'dataset.labels=[\"true\",cat]'", ["true", "cat"]),
+        ("dataset.labels=[1.0,2.50]", "'dataset.labels=[1.0,\"2.50\"]'", ["1.0", "2.50"]),
+    ],
+)
+def test_texts_that_hydra_reads_as_numbers_are_told(
+    word: str, quoted: str, kept: str | list[str]
+) -> None:
+    words = ["dataset=image_folder", "dataset.path=.", "dataset.table=x.csv"]
+    with pytest.raises(ConfigError) as told:
+        tgap.compose(*words, word)
+    assert quoted in str(told.value)
+    with hydra_ready(None) as hydra:
+        config = composed(hydra, [*words, *shlex.split(quoted)])
+    assert kept in (config.dataset.domain, config.dataset.labels)
+
+
+def test_names_that_are_numbers_are_set_by_themselves() -> None:
+    told = r"^prompts\.wordings: a name that is a number is set by itself: prompts\.wordings\.0="
+    with pytest.raises(ConfigError, match=told):
+        tgap.compose("prompts.wordings={0: zero, 1: one}")
+
+
+@pytest.mark.parametrize("name", ["0", "no tumor", "grade_2", "異常", "Büse"])
+def test_other_words_for_a_label_can_be_typed(name: str, tmp_path: Path) -> None:
+    told = other_words(name)
+    folder = None
+    if "--config-dir" in told:
+        folder = str(tmp_path)
+        lines = re.findall(r"'(defaults: .*?|wordings: .*?)'", told)
+        (tmp_path / "prompts").mkdir()
+        (tmp_path / "prompts" / "mine.yaml").write_text("\n".join(lines), encoding="utf-8")
+        told = told.split()[0]
+    with hydra_ready(folder) as hydra:
+        run = compose_run(hydra, readable(shlex.split(told)))
+    assert isinstance(run.prompts, Template)
+    assert run.prompts.wordings == {name: "other words"}

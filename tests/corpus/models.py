@@ -37,7 +37,7 @@ CASES = (
         words=FOLDERS,
         tells=(
             r"reads 'Böse' and 'Büse' alike: both .* are .* b <unknown> <unknown> s e</w>",
-            r"'prompts\.wordings=\{Büse: other words\}'.*A run stops at this",
+            r"prompts=mine --config-dir DIR, .*\"Büse\": other words.*A run stops at this",
             r"cannot read all of the prompt of 'Böse'",
         ),
     ),

@@ -1,6 +1,7 @@
 import io
 import itertools
 import logging
+import re
 import struct
 import threading
 import zlib
@@ -17,7 +18,7 @@ from tgap.datasets.base import in_memory
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.decoding import decode, decode_all
 from tgap.datasets.reading.depth import chosen_window
-from tgap.datasets.reading.window import Window
+from tgap.datasets.reading.window import Window, given_window
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (30, 40), dtype=np.uint8)
 PICTURE.setflags(write=False)
@@ -44,17 +45,38 @@ def palette(alpha: bool = False) -> Image.Image:
     return image
 
 
-def deep_rgb() -> bytes:
+def png(values: np.ndarray) -> bytes:
     """A PNG of 16 bits per channel, which Pillow reads but does not write."""
-    rows = (PICTURE.astype(">u2") * 257)[:, :, None].repeat(3, axis=2)
-    raw = b"".join(b"\0" + row.tobytes() for row in rows)
-    header = struct.pack(">IIBBBBB", 40, 30, 16, 2, 0, 0, 0)
+    height, width, channels = values.shape
+    raw = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    kind = {2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
         for tag, data in ((b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b""))
     )
 
 
+def tiff(pixels: np.ndarray, *tags: tuple[int, int]) -> bytes:
+    """One strip of any type, with what its numbers mean in ``tags``."""
+    strip = zlib.compress(pixels.tobytes()) if (259, 8) in tags else pixels.tobytes()
+    height, width, channels = (*pixels.shape, 1)[:3]
+    start = 8 + len(strip)
+    bits = 8 * pixels.itemsize
+    entries = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: channels}
+    entries |= {278: height, 279: len(strip)} | dict(tags)
+    many = struct.pack(f"<{channels}H", *([bits] * channels)) if channels > 2 else b""
+    directory = b"".join(
+        struct.pack("<HHII", tag, 3, channels, start)
+        if tag == 258 and many
+        else struct.pack("<HHII", tag, 4, 1, entries[tag])
+        for tag in sorted(entries)
+    )
+    head = struct.pack("<2sHI", b"II", 42, start + len(many))
+    return head + strip + many + struct.pack("<H", len(entries)) + directory + bytes(4)
+
+
+DEEP_RGB = (PICTURE.astype(np.uint16) * 257)[:, :, None].repeat(3, axis=2)
 SAME_PICTURE = {
     "L": content(GREY),
     "L bmp": content(GREY, "BMP"),
@@ -69,7 +91,10 @@ SAME_PICTURE = {
     "I;16 tiff": array_content(PICTURE.astype(np.uint16) * 257, "TIFF"),
     "I;16B tiff": array_content((PICTURE.astype(np.uint16) * 257).astype(">u2"), "TIFF"),
     "I tiff": array_content(PICTURE.astype(np.int32) * 257, "TIFF"),
-    "RGB of 16 bits": deep_rgb(),
+    "RGB of 16 bits": png(DEEP_RGB),
+    "RGB of 16 bits tiff": tiff(DEEP_RGB, (262, 2)),
+    "RGBA of 16 bits": png(np.dstack([DEEP_RGB, np.full((30, 40), 65535, np.uint16)])),
+    "LA of 16 bits": png(np.dstack([DEEP_RGB[..., 0], np.full((30, 40), 65535, np.uint16)])),
     "CMYK": content(GREY.convert("RGB").convert("CMYK"), "TIFF"),
 }
 
@@ -260,20 +285,26 @@ def twelve_bit_tiff() -> bytes:
     return start + pixels + struct.pack("<H", len(tags)) + directory + bytes(4)
 
 
-def tiff(pixels: np.ndarray, *tags: tuple[int, int]) -> bytes:
-    """One strip of any type, with what its numbers mean in ``tags``."""
-    height, width = pixels.shape
-    entries = {256: width, 257: height, 258: 8 * pixels.itemsize, 259: 1, 262: 1, 273: 8, 277: 1}
-    entries |= {278: height, 279: pixels.nbytes} | dict(tags)
-    directory = b"".join(struct.pack("<HHII", tag, 4, 1, entries[tag]) for tag in sorted(entries))
-    start = struct.pack("<2sHI", b"II", 42, 8 + pixels.nbytes)
-    return start + pixels.tobytes() + struct.pack("<H", len(entries)) + directory + bytes(4)
-
-
 BAD = {
     "text": (b"a text, no picture", "its content is none of PNG, JPEG, BMP, TIFF, WEBP"),
     "empty": (b"", r"it is empty \(0 bytes\)"),
-    "gif": (content(GREY, "GIF"), "its content is none of PNG"),
+    "gif": (content(GREY, "GIF"), "its content is a GIF, .*: convert it to PNG"),
+    "pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+        "it is a pointer of Git LFS, and not the file itself: get the files with 'git lfs pull'",
+    ),
+    "four bands": (
+        tiff(np.ones((4, 4, 4), np.uint8), (262, 2)),
+        "a TIFF of 4 channels that does not say whether .* near infrared .* save three of them",
+    ),
+    "four bands of 16 bits": (
+        tiff(np.ones((4, 4, 4), np.uint16), (262, 2)),
+        "a TIFF of 4 channels that does not say",
+    ),
+    "cmyk of 16 bits": (
+        tiff(np.ones((4, 4, 4), np.uint16), (262, 5)),
+        "colours of 16 bits packed as CMYK;16L are not read; save them as 8 bit",
+    ),
     "truncated png": (SAME_PICTURE["L"][:600], "truncated|broken"),
     "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
     "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|type that is not"),
@@ -344,6 +375,31 @@ def test_values_between_two_ends_are_spread_and_others_clipped(what):
     assert np.array_equal(found[:, :, 0], np.rint(255 * share.clip(0, 1)))
 
 
+@pytest.mark.parametrize("kind", ["png", "tiff", "deflated tiff", "alpha", "grey and alpha"])
+def test_colours_of_sixteen_bits_are_read_whole_in_a_window(kind):
+    values = np.random.default_rng(3).integers(0, 16384, (30, 30, 3), dtype=np.uint16)
+    solid = np.full((30, 30), 65535, np.uint16)
+    if kind == "grey and alpha":
+        values = values[..., :1].repeat(3, axis=2)
+    data = {
+        "png": lambda: png(values),
+        "tiff": lambda: tiff(values, (262, 2)),
+        "deflated tiff": lambda: tiff(values, (262, 2), (259, 8)),
+        "alpha": lambda: png(np.dstack([values, solid])),
+        "grey and alpha": lambda: png(np.dstack([values[..., 0], solid])),
+    }[kind]()
+    window = Window(0, 16383, eight_bit=False, given=True)
+    found = decode(data, 30, "rgb", window=window)
+    assert np.array_equal(found, window.levels(values))
+    assert chosen_window("data", [data, SAME_PICTURE["L"]], 1) == Window(
+        values.min(), values.max(), eight_bit=False, given=False
+    )
+
+
+def test_a_window_of_fractions_leaves_eight_bits_alone():
+    assert given_window("0:1") == Window(0, 1, eight_bit=False, given=True)
+
+
 def test_eight_bits_are_left_alone_or_spread():
     for stored in ("L", "P", "RGB", "LA"):
         data = SAME_PICTURE[stored]
@@ -400,9 +456,133 @@ def test_a_range_measured_with_a_value_far_off_is_refused(files):
         deep = np.asarray(Image.open(file)).astype(np.uint16) * 4
         deep[0, 0] = 65535 if number == 7 else 0
         Image.fromarray(deep).save(file)
-    with pytest.raises(DataError, match=r"60 of 60 .* dataset.window=data .*window=0:1023$"):
+    with pytest.raises(DataError, match=r"60 of 60 .*=data .*window=0:1023 \(0.01% above it"):
         decode_all(files, names(files), 16, window="data")
     assert decode_all(files, names(files), 16, window="0:1023").notes == {}
+
+
+def smooth(number):
+    """``(256, 256)`` of 0 to 1, that resampling changes little."""
+    small = np.random.default_rng(number).integers(0, 256, (6, 6), dtype=np.uint8)
+    return np.asarray(Image.fromarray(small).resize((256, 256), Image.Resampling.BICUBIC)) / 255
+
+
+def with_text(number):
+    values = (smooth(number) * 4095).astype(np.uint16)
+    letters = np.random.default_rng(number).random((9, 29)) > 0.5
+    values[4:40, 4:120] = np.kron(letters, np.ones((4, 4))) * 65535
+    return values
+
+
+def hounsfield(number):
+    """Air, a body of soft tissue and a little bone."""
+    y, x = np.mgrid[-1:1:256j, -1:1:256j]
+    values = np.full((256, 256), -1000.0)
+    body = (x / 0.7) ** 2 + (y / 0.55) ** 2 < 1
+    values[body] = 20 + 60 * smooth(number)[body]
+    values[(x / 0.1) ** 2 + ((y - 0.3) / 0.1) ** 2 < 1] = (400, 600)[number % 2]
+    return (values + np.random.default_rng(number).normal(0, 20, values.shape)).round()
+
+
+def padded(value):
+    def make(number):
+        values = hounsfield(number)
+        y, x = np.mgrid[-1:1:256j, -1:1:256j]
+        values[x**2 + y**2 > 1] = value
+        return values.astype(np.int32)
+
+    return make
+
+
+def from_zero(number):
+    return (hounsfield(number) + 1024).clip(0).astype(np.uint16)
+
+
+def hot_pixel(number):
+    values = (smooth(number) * 4095).astype(np.uint16)
+    values[7, 7] = 60000
+    return values
+
+
+LOST = {
+    "text": (with_text, "full", "0:4095", r"\(3.*% above it of their pixels: padding, text, mark"),
+    "text, measured": (with_text, "data", "0:4095", "which become 1. of 256"),
+    "padding": (padded(-3024), "data", None, r"% below it of their pixels: padding"),
+    "padding of 16 bits": (padded(-32768), "data", None, r"% below it"),
+    "from zero": (from_zero, "full", "0:2047", "or dataset.window=data for"),
+    "a hot pixel": (hot_pixel, "full", "0:4095", r"\(0.01% above it"),
+}
+
+
+@pytest.mark.parametrize("size", [64, 256])
+@pytest.mark.parametrize("what", LOST)
+def test_the_stored_values_are_judged_and_the_remedy_shows_them(what, size):
+    make, window, remedy, told = LOST[what]
+    values = [make(number) for number in range(4)]
+    data = [array_content(each, "TIFF") for each in values]
+    with pytest.raises(DataError, match=told) as caught:
+        decode_all(data, list("abcd"), size, window=window)
+    setting = re.search(r"set dataset.window=(\S+:[\d.]+)", str(caught.value))[1]
+    assert remedy in (None, setting)
+    low, high = map(float, setting.split(":"))
+    clipped = np.mean([((each < low) | (each > high)) & (each > -2000) for each in values])
+    assert clipped < (0.04 if "text" in what else 0.005)
+    found = decode_all(data, list("abcd"), 256, window=setting)
+    assert found.notes == {}
+    assert np.array_equal(found.images[0, :, :, 0], given_window(setting).levels(values[0]))
+
+
+def test_negative_values_saved_as_positive_ones_are_refused_with_a_way_back(tmp_path, monkeypatch):
+    data = [array_content(hounsfield(n).astype(np.int16).view(np.uint16)) for n in range(4)]
+    with pytest.raises(DataError, match=r"-1000 as 64536.*dataset.window=-1\d+:[67]\d\d$") as told:
+        decode_all(data, list("abcd"), 64)
+    assert "both ends" in decode_all(data, list("abcd"), 64, window="0:1000").notes["few_levels"]
+    command = re.search(r"in Python (.*?), and set", str(told.value))[1]
+    for number, content_of in enumerate(data):
+        (tmp_path / "1.png").write_bytes(content_of)
+        monkeypatch.chdir(tmp_path)
+        exec(f"import numpy, PIL.Image; {command}")
+        data[number] = (tmp_path / "1.tif").read_bytes()
+    found = decode_all(data, list("abcd"), 256, window="-1000:1000")
+    assert found.notes == {}
+    expected = given_window("-1000:1000").levels(hounsfield(0))
+    assert np.array_equal(found.images[0, :, :, 0], expected)
+
+
+def test_values_at_both_ends_that_are_few_or_have_others_between_are_no_negative_ones():
+    spots = np.zeros((64, 64), np.uint16)
+    spots[::2] = 65535
+    ramp = np.linspace(0, 65535, 4096).astype(np.uint16).reshape(64, 64)
+    for values in (spots, ramp):
+        assert decode_all([array_content(values)] * 4, list("abcd"), 16).notes == {}
+
+
+def test_few_bright_spots_on_black_are_as_they_are():
+    spots = np.zeros((256, 256), np.uint16)
+    spots[:2, :200] = np.random.default_rng(0).integers(0, 65536, (2, 200))
+    assert decode_all([array_content(spots)] * 4, list("abcd"), 16).notes == {}
+
+
+def test_eight_bits_that_a_window_saturates_are_told(caplog):
+    found = decode_all([SAME_PICTURE["L"]] * 4, list("abcd"), 16, window="0:2")
+    assert "4 of 4 images are nearly black or flat" in found.notes["few_levels"]
+    assert "dataset.window=0:255 shows them" in caplog.text
+
+
+def test_labels_that_store_other_ranges_are_told(caplog):
+    ramp = np.linspace(0, 32767, 4096).astype(np.uint16).reshape(64, 64)
+    data = [array_content(ramp * (1 + n % 2)) for n in range(20)]
+    odd = np.arange(20) % 2 == 1
+    labels = {"cat": ~odd, "dog": odd}
+    text = "files of label cat store values up to 32733.2, those of label dog up to 65466.5"
+    for window in ("full", "data"):
+        found = decode_all(data, [""] * 20, 16, window=window, labels=labels)
+        assert found.notes["ranges"].startswith(text)
+    assert text in caplog.text
+    for kept in (labels | {"dog": ~odd}, {name: held[:8] for name, held in labels.items()}):
+        count = len(kept["cat"])
+        assert decode_all(data[:count], [""] * count, 16, labels=kept).notes == {}
+    assert decode_all(data, [""] * 20, 16, window="0:65535", labels=labels).notes == {}
 
 
 def test_dim_images_are_told(files):

@@ -21,7 +21,7 @@ from tgap.datasets.reading.window import Window
 
 pydicom = pytest.importorskip("pydicom", reason="the extra 'dicom' is not installed")
 from pydicom.dataset import Dataset, FileMetaDataset  # noqa: E402
-from pydicom.pixels import apply_modality_lut, apply_windowing  # noqa: E402
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_windowing  # noqa: E402
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian  # noqa: E402
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (20, 20), dtype=np.uint8)
@@ -108,6 +108,62 @@ def test_signed_values():
 def test_bits_above_those_stored_do_not_count():
     overlaid = DEEP | np.uint16(0xA000)
     assert np.array_equal(shown(overlaid, bits=12), shown(DEEP, bits=12))
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_stored_bits_may_end_below_the_highest(signed):
+    values = DEEP.astype(np.int16) - 2048 if signed else DEEP
+    assert np.array_equal(shown(values << 4, bits=12, HighBit=15), shown(values, bits=12))
+
+
+@pytest.mark.parametrize("meta", [True, False])
+@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian])
+def test_a_file_without_preamble_is_the_same_picture(syntax, meta):
+    ds = dataset(DEEP, bits=12, syntax=syntax)
+    data = written(ds)[132:]
+    if not meta:  # and no group 2
+        del ds.file_meta
+        buffer, implicit = io.BytesIO(), syntax == ImplicitVRLittleEndian
+        pydicom.dcmwrite(buffer, ds, implicit_vr=implicit, little_endian=True)
+        data = buffer.getvalue()
+    assert np.array_equal(decode(data, 20)[:, :, 0], shown(DEEP, bits=12))
+
+
+def groups(**elements):
+    """A sequence of one functional group."""
+    group, item = Dataset(), Dataset()
+    for name, value in elements.items():
+        setattr(item, name, value)
+    kind = "PixelValueTransformation" if "RescaleSlope" in elements else "FrameVOILUT"
+    setattr(group, f"{kind}Sequence", [item])
+    return [group]
+
+
+def test_an_enhanced_image_of_one_frame_is_rescaled_and_windowed_by_its_groups():
+    plain = shown(DEEP, bits=12, **HU, **OWN)
+    assert np.array_equal(
+        shown(
+            DEEP,
+            bits=12,
+            NumberOfFrames=1,
+            SharedFunctionalGroupsSequence=groups(**HU),
+            PerFrameFunctionalGroupsSequence=groups(**OWN),
+        ),
+        plain,
+    )
+
+
+def test_a_palette_gives_colours_by_the_upper_bits():
+    tables = {
+        f"{name}PaletteColorLookupTable{part}": value
+        for number, name in enumerate(("Red", "Green", "Blue"))
+        for part, value in (
+            ("Descriptor", [256, 0, 16]),
+            ("Data", ((np.arange(256) ^ number) * 256 + 9).astype("<u2").tobytes()),
+        )
+    }
+    found = decode(content(PICTURE, "PALETTE COLOR", **tables), 20, "rgb")
+    assert np.array_equal(found, PICTURE[:, :, None] ^ np.arange(3, dtype=np.uint8))
 
 
 def test_sixteen_bits_are_those_of_a_png():
@@ -382,7 +438,6 @@ NOT_READ = {
     "pixels of (16|32) bits, (16|32) allocated, are not": "SC_rgb_rle_16bit SC_rgb_rle_32bit "
     "rtdose_1frame rtdose_expb_1frame rtdose_rle_1frame",
     "pixels of 1 bits, 1 allocated": "liver_1frame liver_expb_1frame",
-    "interpretation PALETTE COLOR": "examples_palette",
     "header lacks Rows|without pixel data": "meta_missing_tsyntax nested_priv_SQ",
 }
 """Those with pixels that are not read: the reason, and the files' names without suffix."""
@@ -390,6 +445,8 @@ NOT_READ = {
 
 def expected_of(ds):
     """A picture's levels by pydicom's own functions, not rounded."""
+    if ds.PhotometricInterpretation == "PALETTE COLOR":
+        return (apply_color_lut(ds.pixel_array, ds) // 256).astype(float)
     if ds.PhotometricInterpretation not in ("MONOCHROME1", "MONOCHROME2"):
         return ds.pixel_array.astype(float)
     low = -(2 ** (ds.BitsStored - 1)) if ds.PixelRepresentation else 0
@@ -539,8 +596,17 @@ BAD = {
     ),
     "palette": (
         content(PICTURE, "PALETTE COLOR"),
-        "interpretation PALETTE COLOR are not read; MONOCHROME1, MONOCHROME2, RGB, YBR_FULL",
+        "No suitable Palette Color Lookup Table Module found",
     ),
+    "other colours": (
+        content(PICTURE, "HSV"),
+        "interpretation HSV are not read; MONOCHROME1, .*, PALETTE COLOR are",
+    ),
+    "high bit too low": (
+        content(DEEP, bits=12, HighBit=7),
+        r"its highest bit is 7 \(HighBit, of 0 to 15\), which does not fit 12 bits stored",
+    ),
+    "high bit too high": (content(DEEP, bits=12, HighBit=16), "its highest bit is 16"),
     "32 bit": (
         content(DEEP.astype(np.uint32)),
         "MONOCHROME2 pixels of 32 bits, 32 allocated, are not read; 8 to 16 bits are",
@@ -583,7 +649,7 @@ BAD = {
         "has 2 entries up to 5000, where its descriptor says 2 of 12 bits",
     ),
     "the prefix alone": (bytes(128) + b"DICM", "a DICOM file without pixel data"),
-    "no prefix": (content(PICTURE)[132:], "its content is none of PNG.*WEBP, DICOM"),
+    "the first element alone": (b"\x08\0\5\0", "a DICOM file without pixel data|header"),
 }
 
 

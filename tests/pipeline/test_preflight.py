@@ -204,7 +204,7 @@ def test_black_images_read_as_a_synthetic_set_are_no_real_ones(folder: Path, sto
         for name in ("a", "b"):
             Image.new("L", (8, 8)).save(folder / name / f"{number}.png")
     data = plan_data(composed(folder, "dataset.size=32"))
-    _read(data.run.dataset, data.dataset, store, synthetic=True)
+    _read(data.run.dataset, data.dataset, store, "generator.images")
     with pytest.raises(DataError, match="are all one and the same picture"):
         prepared(data, store)
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from tgap.metrics.few_errors import ENOUGH_PATIENTS, FLOOR_PATIENTS
 from tgap.metrics.gap import CHANCE
-from tgap.metrics.legs import REAL
+from tgap.metrics.legs import REAL, SYNTHETIC
 from tgap.metrics.pictures import Pictures
 
 NEAR_CHANCE = 0.55
@@ -36,6 +36,10 @@ SMALL = 0.1
 
 QUARTER = 0.25
 """Share of the floor that one image per label may cover of some fifty."""
+
+LEAST_BELOW = 4.0
+"""Independent test images of the rarer label from which worse than chance is said: with three, it
+would be in one of ten cases where nothing is learnt, with one in every second."""
 
 HALF = 0.5
 """Share of the floor, or of real images' diversity, below which most is missing."""
@@ -120,8 +124,11 @@ def too_few(m: Numbers) -> bool:
 def below_chance(m: Numbers, leg: str) -> bool:
     """Whether a leg is worse than chance, by its interval, or by ``SCATTER`` if that is not known.
 
-    A synthetic set with swapped labels has a TSTR of 0 and a TRTS of 0.
+    A synthetic set with swapped labels has a TSTR of 0 and a TRTS of 0; so has one in two of those
+    that are tested on one image.
     """
+    if m[SYNTHETIC if leg.endswith("s") else REAL] < LEAST_BELOW:
+        return False
     hi = m[f"{leg}/auroc/hi"]
     return m.skill(leg) <= -SCATTER if math.isnan(hi) else hi < CHANCE
 

@@ -140,6 +140,11 @@ def _no_better_than_chance(m: Numbers) -> str | None:
         )
     if standing(m) != "at":
         return None
+    if m["tstr/auroc/lo"] <= CHANCE and m.auroc("tstr") >= NEAR_CHANCE:
+        return (
+            "The test images cannot tell from chance what a classifier trained on the synthetic "
+            f"images says of real ones ({_tstr(m)}): take more of them"
+        )
     limit = ", as far as the test images can tell" if m["tstr/auroc/lo"] <= CHANCE else ""
     return (
         f"A classifier trained on the synthetic images is no better than chance on real ones"

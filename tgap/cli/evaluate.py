@@ -13,6 +13,7 @@ from tgap.cli.run import run_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core import ConfigError
 from tgap.core.words import quoted
+from tgap.datasets.base import of_node
 from tgap.datasets.reading import tables
 
 if TYPE_CHECKING:
@@ -130,7 +131,9 @@ def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     if real is not None:
         words += _split_sizes(len(real), pool_share)
         real_train = _most(real) * (1 - pool_share) / 2
-    synthetic = run.generator.ready_made()["images"].listed()
+    images = run.generator.ready_made()["images"]
+    with of_node("generator.images", images):
+        synthetic = images.listed()
     if synthetic is not None:
         words += _budget(_most(synthetic), real_train)
     return words

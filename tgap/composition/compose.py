@@ -15,7 +15,7 @@ from tgap.composition import building, schema
 from tgap.composition.config import Run
 from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of, unresolved
 from tgap.composition.registry import conf_folder
-from tgap.composition.typed import readable
+from tgap.composition.typed import readable, require_texts
 from tgap.core import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
         if choices not in bases:
             bases[choices] = _composed_by_hydra(hydra, choices)
         config: DictConfig = copy.deepcopy(bases[choices])
+        require_texts(values, config)
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explained(error) from error

@@ -118,6 +118,9 @@ def _file(text: str) -> str:
 
 
 _RULES: dict[str, Callable[[re.Match[str]], Exception | str]] = {
+    r"Error merging override ([^=]+)=.*Key (\d+) \(int\) is incompatible": lambda found: (
+        f"{found[1]}: a name that is a number is set by itself: {found[1]}.{found[2]}=..."
+    ),
     r"Could not (?:find|load) '([^']*)'.*": _no_option,
     r"Config group override must be a string.* Got NoneType": lambda _: (
         "a group cannot be null: choose an option of it, group=option"

@@ -19,6 +19,7 @@ from tgap.core.words import quoted
 
 if TYPE_CHECKING:
     from hydra.core.override_parser.types import Override
+    from omegaconf import DictConfig
 
 NAMES = (
     "Hydra takes letters of English, digits, _, . and / in it; other names can be set in a YAML "
@@ -54,6 +55,53 @@ def readable(words: Sequence[str], *, several: bool = False) -> list[str]:
     if problems:
         raise ConfigError(*problems)
     return read
+
+
+def require_texts(overrides: Sequence["Override"], config: "DictConfig") -> None:
+    """See that no text is read as a number or a truth value, and written in another way then.
+
+    Args:
+        overrides: Of values.
+        config: What they are put into; its nodes know which fields are texts.
+
+    Raises:
+        ConfigError: With the words that keep the texts, e.g. for ``dataset.domain=1e3``.
+    """
+    problems = []
+    for override in overrides:
+        key, typed = override.key_or_group, str(override.input_line).partition("=")[2].strip()
+        if not _is_text(config, key):
+            continue
+        value = override.value()
+        values = value if isinstance(value, list) else [value]
+        texts = _elements(typed[1:-1]) if isinstance(value, list) else [typed]
+        changed = [
+            text
+            for one, text in zip(values, texts, strict=False)
+            if isinstance(one, bool | int | float) and str(one) != text
+        ]
+        if changed:
+            kept = ",".join(f'"{text}"' if text in changed else text for text in texts)
+            kept = f"[{kept}]" if isinstance(value, list) else kept
+            problems.append(
+                f"{override.input_line}: Hydra reads {', '.join(changed)} as a number or a truth "
+                "value, and would write it in another way; quote it: "
+                + shlex.quote(f"{key}={kept}")
+            )
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _is_text(config: "DictConfig", key: str) -> bool:
+    """Whether a field is a text, or a list of texts."""
+    from omegaconf import DictConfig, ListConfig, OmegaConf, StringNode
+
+    path, _, name = key.rpartition(".")
+    parent = OmegaConf.select(config, path) if path else config
+    node = parent._get_node(name) if isinstance(parent, DictConfig) else None
+    return isinstance(node, StringNode) or (
+        isinstance(node, ListConfig) and node._metadata.element_type is str
+    )
 
 
 def in_shell(key: str, value: str) -> str:

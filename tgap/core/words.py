@@ -19,6 +19,23 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
+def other_words(name: str) -> str:
+    """What to do so that prompts have other words for a label or finding.
+
+    >>> print(other_words("no tumor"), other_words("0"))
+    'prompts.wordings={no tumor: other words}' 'prompts.wordings.0=other words'
+    """
+    if re.fullmatch(r"\w+", name, re.ASCII) and name[0].isdigit():
+        return f"'prompts.wordings.{name}=other words'"
+    if re.fullmatch(r"[A-Za-z_][\w.+/ -]*", name, re.ASCII):
+        return f"'prompts.wordings={{{name}: other words}}'"
+    # Hydra takes no other characters in a name.
+    return (
+        f"prompts=mine --config-dir DIR, with DIR/prompts/mine.yaml of two lines: "
+        f"'defaults: [template]' and 'wordings: {{\"{name}\": other words}}'"
+    )
+
+
 def words_of(dataset: Component, node: str, left_out: Sequence[str] = ()) -> list[str]:
     """The words that choose a dataset at a place in a run, defaults left out.
 

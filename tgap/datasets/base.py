@@ -1,9 +1,11 @@
 """A domain's real images, and how they are split."""
 
 import logging
+import re
 from abc import abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -32,6 +34,49 @@ class Original:
 
     file: Path
     fit: str
+
+
+WARNED = "warned"
+"""The note of what was warned of while images were read, so that it can be told again."""
+_NOTED_BY_THEMSELVES = ("outcome", "depth", "notes", "textbook")
+"""Modules below ``tgap.datasets`` whose warnings are notes of their own."""
+
+
+@contextmanager
+def _warned() -> Iterator[list[str]]:
+    """The warnings that are logged meanwhile about what files and tables say."""
+    texts: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+
+    def keep(record: logging.LogRecord) -> None:
+        if record.name.rpartition(".")[2] not in _NOTED_BY_THEMSELVES:
+            texts.append(record.getMessage())
+
+    handler.emit = keep  # type: ignore[method-assign]
+    logger = logging.getLogger("tgap.datasets")
+    logger.addHandler(handler)
+    try:
+        yield texts
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextmanager
+def of_node(node: str, source: "Dataset") -> Iterator[None]:
+    """Let messages about a dataset name the settings of its place in a run.
+
+    Args:
+        node: The place, e.g. ``generator.images``; messages say ``dataset``.
+        source: The dataset.
+    """
+    try:
+        yield
+    except DataError as error:
+        if node == "dataset":
+            raise
+        names = "|".join(f.name for f in fields(source))
+        text = re.sub(rf"\bdataset\.(?=({names})\b)", f"{node}.", str(error))
+        raise DataError(f"{node}: {text}") from error
 
 
 @dataclass(kw_only=True)
@@ -144,17 +189,19 @@ class Dataset(Component):
             DataError: If there are fewer labels, or one without images; if all real images are
                 one, black or flat.
         """
-        data = self._load(new_images)
+        with _warned() as texts:
+            data = self._load(new_images)
+            for name, column in data.metadata.items():
+                if column.dtype.kind == "U":
+                    warn_of_categories(name, column.tolist())
         empty = [name for name, count in data.label_counts().items() if count == 0]
         if (len(data.label_names) < 2 and self.is_labelled()) or empty:
             raise DataError(
                 f"dataset '{self.title()}' needs at least two labels, each with images; got "
                 f"{data.label_counts()}"
             )
-        for name, column in data.metadata.items():
-            if column.dtype.kind == "U":
-                warn_of_categories(name, column.tolist())
-        return replace(data, notes={**data.notes, **self._seen(data, synthetic)})
+        told = {WARNED: list(dict.fromkeys(texts))} if texts else {}
+        return replace(data, notes={**data.notes, **told, **self._seen(data, synthetic)})
 
     def _seen(self, data: ImageSet, synthetic: bool) -> dict[str, str]:
         try:

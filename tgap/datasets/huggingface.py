@@ -135,6 +135,7 @@ class Huggingface(ColouredDataset, WindowedDataset):
             new_images,
             self.bad_files,
             window=self.window,
+            labels=dict(zip(classes, labels.T, strict=True)),
         )
         kept = decoded.kept
         return ImageSet(

@@ -13,7 +13,7 @@ from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Sp
 from tgap.core.digest import image_digests
 from tgap.core.files import expanded
 from tgap.core.types import Resumable, no_pixels
-from tgap.datasets.base import Dataset, Original
+from tgap.datasets.base import Dataset, Original, of_node
 from tgap.datasets.reading.alike import other_spellings
 from tgap.datasets.reading.decoding import copy_rows
 from tgap.datasets.reading.provenance import problems_with_labeller
@@ -111,9 +111,11 @@ class Textbook(Dataset):
 
     def _load(self, new_images: NewImages) -> ImageSet:
         # Without its way to go on after an interruption, which is for one array: the real images'.
-        tuning = self.tuning.load(lambda shape: new_images(shape))
+        with of_node("dataset.tuning", self.tuning):
+            tuning = self.tuning.load(lambda shape: new_images(shape))
         space = _Space(new_images, tuning.images.shape)
-        real = self.real.load(space)
+        with of_node("dataset.real", self.real):
+            real = self.real.load(space)
         if not space.holds(real.images):
             copy_rows(real.images, np.arange(len(real)), space(real.images.shape))
         kept = _unrepeated(tuning, real)

@@ -10,6 +10,7 @@ from typing import ClassVar, Self
 from tgap.core import Component, Doubles, Images, Sampler, option
 from tgap.core.device import DEVICES, device_problems
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
+from tgap.core.words import other_words
 from tgap.datasets.base import Dataset
 
 UNKNOWN = "<unknown>"
@@ -140,7 +141,7 @@ class Generator(Component):
                     f"generator '{self.title()}' reads '{other}' and '{name}' alike: both "
                     f"'{texts[other]}' and '{texts[name]}' are {' '.join(tokens)} to it; make "
                     "them one, or give one of them other words, e.g. "
-                    f"'prompts.wordings={{{name}: other words}}'"
+                    f"{other_words(name)}"
                 )
         return problems
 
@@ -157,7 +158,7 @@ class Generator(Component):
         return [
             f"generator '{self.title()}' cannot read all of the prompt of '{name}': "
             f"'{texts[name]}' is {' '.join(read)} to it; give it words that it knows, e.g. "
-            f"'prompts.wordings={{{name}: other words}}'"
+            f"{other_words(name)}"
             for name, read in zip(texts, tokens, strict=False)
             if UNKNOWN in read
         ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tgap.core import DataError, ImageSet, Split
-from tgap.datasets.base import Dataset
+from tgap.datasets.base import Dataset, of_node
 from tgap.pipeline.artifacts import ImagesOnDisk, read_images, read_split, write_images, write_split
 from tgap.pipeline.plan import DataPlan
 from tgap.protocols.base import label_problems
@@ -45,10 +45,13 @@ def prepared(plan: DataPlan, store: Store) -> Data:
     return Data(
         dataset=dataset,
         ready_made={
-            name: _read(ready_made[name], spec, store, synthetic=name == "images")
+            name: _read(ready_made[name], spec, store, f"generator.{name}")
             for name, spec in plan.ready_made.items()
         },
-        external={n: _read(external[n], spec, store) for n, spec in plan.external.items()},
+        external={
+            name: _read(external[name], spec, store, f"external.{name}")
+            for name, spec in plan.external.items()
+        },
         split=store.get_or_make(plan.split, divide),
     )
 
@@ -71,12 +74,16 @@ def listed(source: Dataset) -> ImageSet | None:
     return data
 
 
-def _read(source: Dataset, spec: Spec, store: Store, *, synthetic: bool = False) -> Artifact:
+def _read(source: Dataset, spec: Spec, store: Store, node: str = "dataset") -> Artifact:
+    """A dataset from the store, read if it is not there; ``node`` is its place in the run."""
+    synthetic = node == "generator.images"
+
     def decode(folder: Path) -> None:
         write_images(folder, source.load(ImagesOnDisk(folder), synthetic=synthetic))
 
-    artifact = store.get_or_make(spec, decode, resumable=True)
-    # As a synthetic set they may have been read before; as real images they teach nothing.
-    if not synthetic and (fault := read_images(artifact).notes.get("broken")):
-        raise DataError(str(fault))
+    with of_node(node, source):
+        artifact = store.get_or_make(spec, decode, resumable=True)
+        # As a synthetic set they may have been read before; as real images they teach nothing.
+        if not synthetic and (fault := read_images(artifact).notes.get("broken")):
+            raise DataError(str(fault))
     return artifact

@@ -103,3 +103,18 @@ def test_a_few_files_of_another_size(tmp_path: Path) -> None:
     files = [Original(tmp_path / f"{'small' if n < 5 else 'large'}.png", "crop") for n in range(60)]
     found = told(dataclasses.replace(in_order(), files=described(originals=files).files))
     assert found.startswith("The files' shorter sides go from 10 to 50 pixels")
+
+
+def test_kinds_that_tell_the_label_are_told_of(tmp_path: Path) -> None:
+    Image.new("L", (9, 9)).save(tmp_path / "0.png")
+    Image.new("L", (9, 9)).save(tmp_path / "1.jpg")
+
+    def told_with(odd_pngs: int) -> str:
+        names = ["0.png" if n % 2 == 0 or n // 2 < odd_pngs else "1.jpg" for n in range(60)]
+        files = [Original(tmp_path / name, "crop") for name in names]
+        return told(dataclasses.replace(in_order(), files=described(originals=files).files))
+
+    assert told_with(3).startswith(
+        "Files of label even are PNG, 8 bit, grey, those of label odd JPEG, 8 bit, grey. What"
+    )
+    assert told_with(10) == ""

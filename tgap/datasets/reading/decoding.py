@@ -59,10 +59,11 @@ def decode(
     The picture alone counts, not how it is stored: palettes are resolved, what alpha leaves open
     is black, the EXIF orientation is applied, and grey is ITU-R 601-2 luma. Grey of 16 bits is
     scaled linearly (65535 -> 255) and rounded, or from the window's ends to 0 and 255; of colours
-    of 16 bits the upper 8 are taken. The first image of an MPO (the .jpg of phones and drones) is
-    the picture, as is a TIFF's only page that is no preview. Then the image is resampled, with
-    Pillow's bicubic filter, whose support grows with the reduction, so that it does not alias
-    (Parmar et al., On aliased resizing and surprising subtleties in GAN evaluation, CVPR 2022).
+    of 16 bits the upper 8 are taken, or all of them from the window's ends. The first image of an
+    MPO (the .jpg of phones and drones) is the picture, as is a TIFF's only page that is no preview.
+    Then the image is resampled, with Pillow's bicubic filter, whose support grows with the
+    reduction, so that it does not alias (Parmar et al., On aliased resizing and surprising
+    subtleties in GAN evaluation, CVPR 2022).
     An image of the right size is not resampled. How the values of DICOM files become brightness
     is said at ``tgap.datasets.reading.dicom.read_dicom``.
 
@@ -99,6 +100,7 @@ def decode_all(
     bad_files: str = "error",
     workers: int | None = None,
     window: str = FULL,
+    labels: Mapping[str, Bools] | None = None,
 ) -> Decoded:
     """Decode many images, in as many threads as there are cores.
 
@@ -119,6 +121,8 @@ def decode_all(
         workers: Threads; all cores by default.
         window: ``full``, ``data`` or ``LOW:HIGH``; see
             ``tgap.datasets.reading.depth.chosen_window``.
+        labels: ``(N,)`` by name, whether a source has the label: to tell if they differ in what
+            they store.
 
     Returns:
         The images, in the order of ``sources``.
@@ -147,7 +151,9 @@ def decode_all(
     kept = np.delete(np.arange(len(sources), dtype=np.int64), list(bad))
     if bad:
         images = copied(images, kept, new_images)
-    return Decoded(images, kept, reasons, check_depth(images, sources, kept, window, values))
+    held = {name: column[kept] for name, column in (labels or {}).items()}
+    notes = check_depth(images, sources, kept, window, values, held)
+    return Decoded(images, kept, reasons, notes)
 
 
 def _put_all(

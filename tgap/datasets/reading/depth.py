@@ -1,28 +1,35 @@
 """Looking at what files store: the range of a data set, and what its grey levels are made of."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core import DataError, Images, Indices
+from tgap.core import Bools, DataError, Images, Indices
 from tgap.core.progress import progress
+from tgap.datasets.reading.collapse import (
+    DIM,
+    collapse,
+    common_levels,
+    counted,
+    sampled,
+    signed_range,
+)
 from tgap.datasets.reading.pixels import stored_values
 from tgap.datasets.reading.threads import in_threads
-from tgap.datasets.reading.window import DATA, FULL, Stored, Window, given_window, setting
+from tgap.datasets.reading.window import DATA, FULL, Stored, Window, given_window
 
-THIN, DIM = 32, 64
-"""An image with 99 % of its pixels in fewer grey levels is nearly black or flat; or dim, and looked
-at more closely."""
-COLLAPSED = 4
-"""So many different values for each grey level, and its levels are too few for the file."""
 DARK = 0.25
 """Share of such images that makes a data set an error: its contact sheet would be black."""
 _LOOKED_AT = 1024
 _OPENED = 64
+UNLIKE = 1.5
+"""Labels are told of whose files store values so many times greater than another's."""
+_FEWEST = 5
+"""Labels of fewer files are not compared."""
 
 log = logging.getLogger(__name__)
 
@@ -80,42 +87,18 @@ def _ends(source: Path | bytes) -> tuple[bool, float, float] | None:
     return stored.deep, float(stored.values.min()), float(stored.values.max())
 
 
-@dataclass(frozen=True)
-class _Collapse:
-    """Files of many values that become few grey levels.
-
-    Args:
-        share: Of the images.
-        thin: Share of the images that have fewer than ``THIN`` levels.
-        values: All different values that they store, rising.
-        counts: How many pixels have each.
-        levels: How many grey levels these become.
-    """
-
-    share: float
-    thin: float
-    values: NDArray[np.generic]
-    counts: NDArray[np.int64]
-    levels: int
-
-    def setting(self) -> str:
-        """A window that shows them: all values, or without the ends of few pixels."""
-        values, share = self.values.astype(np.float64), self.counts.cumsum() / self.counts.sum()
-        for end in (0, 0.005, 0.05, 0.25):
-            low, high = values[np.searchsorted(share, (end, 1 - end)).clip(0, len(values) - 1)]
-            levels = Window(low, high, eight_bit=False, given=True).levels(values)
-            if common_levels(np.bincount(levels, self.counts, minlength=256)) >= DIM:
-                break
-        return setting(low, high)
-
-
 def check_depth(
-    images: Images, sources: Sequence[Path | bytes], kept: Indices, text: str, window: Window | None
+    images: Images,
+    sources: Sequence[Path | bytes],
+    kept: Indices,
+    text: str,
+    window: Window | None,
+    labels: Mapping[str, Bools] | None = None,
 ) -> dict[str, str]:
     """See whether the values of files survived being brought to 8 bits.
 
-    Up to 1,024 images, evenly spread, are looked at; of those with few grey levels up to 64 files
-    are opened again.
+    Resampling makes levels that no file has, so the stored values are judged: of up to 64 files,
+    evenly spread, and of up to 64 of those whose images have few grey levels, of 1,024 images.
 
     Args:
         images: ``(M, H, W, C)`` uint8.
@@ -123,62 +106,111 @@ def check_depth(
         kept: ``(M,)`` which source each image is of.
         text: The setting that they were read by.
         window: What it became.
+        labels: ``(M,)`` by name, whether an image has the label.
 
     Returns:
-        A note, if some images have lost their values.
+        Notes, if some images have lost their values, or labels differ in what they store.
 
     Raises:
         DataError: If at least ``DARK`` of them are nearly black or flat, and nobody named the
             window.
     """
+    even = spread(len(images), _OPENED)
+    stored = _opened([sources[kept[row]] for row in even], window)
+    notes = _wrapped([each for each in stored if each and each.deep], text)
+    if not notes:
+        notes = _lost(images, sources, kept, text, window, stored)
+    if text in (FULL, DATA):
+        notes |= _unlike(stored, {name: held[even] for name, held in (labels or {}).items()})
+    return notes
+
+
+def _wrapped(stored: list[Stored], text: str) -> dict[str, str]:
+    """Whether they are signed values that were saved as unsigned ones."""
+    shows = signed_range(*counted(stored)) if stored else None
+    if shows is None:
+        return {}
+    problem = (
+        "files store values at both ends of 0 to 65535 and hardly any between: negative ones saved "
+        "as if they were positive (-1000 as 64536), so that dark becomes bright; "
+        "save them with their sign, in Python PIL.Image.fromarray(numpy.asarray(PIL.Image.open("
+        "'1.png')).astype('int16').astype('int32')).save('1.tif'), and set "
+        f"dataset.window={shows}"
+    )
+    if text in (FULL, DATA):
+        raise DataError(problem)
+    log.warning("%s", problem)
+    return {"few_levels": problem}
+
+
+def _lost(
+    images: Images,
+    sources: Sequence[Path | bytes],
+    kept: Indices,
+    text: str,
+    window: Window | None,
+    even: Sequence[Stored | None],
+) -> dict[str, str]:
     rows = spread(len(images), _LOOKED_AT)
     few = np.array([row for row in rows if common_levels(_histogram(images[row])) < DIM], int)
-    found = _collapse([sources[kept[row]] for row in few[spread(len(few), _OPENED)]], window)
-    if found is None:
+    dark = _opened([sources[kept[row]] for row in few[spread(len(few), _OPENED)]], window)
+    given = window is not None and window.given
+    found = [
+        (each, each.share * share, each.thin * share)
+        for stored, share in ((even, 1.0), (dark, len(few) / len(rows)))
+        if (each := collapse([one for one in stored if one], len(stored), given)) is not None
+    ]
+    if not found:
         return {}
-    share = len(few) / len(rows)
-    count = max(1, round(found.share * share * len(images)))
-    remedy = f"dataset.window={found.setting()}"
+    worst, share, thin = max(found, key=lambda each: each[1])
+    count = max(1, round(share * len(images)))
     problem = (
-        f"{'' if len(rows) == len(images) else 'about '}{count:,} of {len(images):,} images are "
-        f"{'nearly black' if found.thin else 'dark'} or flat as dataset.window={text} shows them: "
-        "their files store "
-        f"{len(found.values):,} different values from {found.values[0]:g} to "
-        f"{found.values[-1]:g}, which become {found.levels} of 256 grey levels"
+        f"{'' if len(images) <= _OPENED else 'about '}{count:,} of {len(images):,} images are "
+        f"{'nearly black' if thin else 'dark'} or flat as dataset.window={text} shows them: their "
+        f"files store {worst.what}"
     )
-    if text in (FULL, DATA) and found.thin * share >= DARK:
+    remedy = f"dataset.window={worst.setting}"
+    if text in (FULL, DATA) and thin >= DARK:
         measured = ", or dataset.window=data for the least and greatest value of all files"
-        raise DataError(f"{problem}; set {remedy}{measured if text == FULL else ''}")
-    log.warning("%s; %s shows them", problem, remedy)
-    return {"few_levels": f"{problem}; {remedy} shows them"}
+        also = measured if text == FULL and not worst.clipped else ""
+        raise DataError(f"{problem}; set {remedy}{worst.clipped}{also}")
+    log.warning("%s; %s shows them%s", problem, remedy, worst.clipped)
+    return {"few_levels": f"{problem}; {remedy} shows them{worst.clipped}"}
 
 
-def _collapse(sources: Sequence[Path | bytes], window: Window | None) -> _Collapse | None:
-    """What files store that lose their values; ``None`` if there are none."""
-    stored = [each for each in (_stored(source, window) for source in sources) if each is not None]
-    kinds = [_levels_of(each) for each in stored]
-    lost = [each for each, levels in zip(stored, kinds, strict=True) if levels < DIM]
-    if not lost:
-        return None
-    thin = sum(levels < THIN for levels in kinds) / len(sources)
-    pixels = np.concatenate([each.values.ravel() for each in lost])
-    values, counts = np.unique(pixels, return_counts=True)
-    levels = np.unique(np.concatenate([np.unique(each.levels) for each in lost]))
-    return _Collapse(len(lost) / len(sources), thin, values, counts, len(levels))
+def _unlike(stored: Sequence[Stored | None], labels: Mapping[str, Bools]) -> dict[str, str]:
+    """Whether one label's files of more than 8 bits store greater values than another's."""
+    tops = np.array([each.top if each and each.deep else np.nan for each in stored])
+    medians = {
+        name: round(float(np.nanmedian(tops[held])), 3)
+        for name, held in labels.items()
+        if (~np.isnan(tops[held])).sum() >= _FEWEST
+    }
+    if not medians:
+        return {}
+    low, high = min(medians, key=medians.__getitem__), max(medians, key=medians.__getitem__)
+    if medians[high] < UNLIKE * medians[low] or medians[low] <= 0:
+        return {}
+    told = (
+        f"files of label {low} store values up to {medians[low]:g}, those of label {high} up to "
+        f"{medians[high]:g} (medians): brightness may tell a classifier the label; if they are of "
+        "different bits or scanners, bring them to one scale"
+    )
+    log.warning("%s", told)
+    return {"ranges": told}
+
+
+def _opened(sources: Sequence[Path | bytes], window: Window | None) -> list[Stored | None]:
+    calls = ((source, window) for source in sources)
+    return list(in_threads(_stored, calls, os.cpu_count() or 1))
 
 
 def _stored(source: Path | bytes, window: Window | None) -> Stored | None:
     try:
-        return stored_values(source, window)
+        stored = stored_values(source, window)
     except DataError:  # gone since it was decoded
         return None
-
-
-def _levels_of(stored: Stored) -> int:
-    """How many grey levels a file has become; 256 where these are not too few for its values."""
-    levels = common_levels(np.bincount(stored.levels.ravel(), minlength=256))
-    lost = stored.deep and len(np.unique(stored.values)) >= COLLAPSED * levels
-    return levels if lost else 256
+    return sampled(stored) if stored is not None and stored.values.size else None
 
 
 def spread(count: int, most: int) -> Indices:
@@ -188,13 +220,3 @@ def spread(count: int, most: int) -> Indices:
 
 def _histogram(image: Images) -> NDArray[np.int64]:
     return np.bincount(image.ravel(), minlength=256)
-
-
-def common_levels(counts: NDArray[np.generic]) -> int:
-    """The smallest number of grey levels that hold 99 % of the pixels.
-
-    >>> common_levels(np.array([980, 10, 9, 1]))
-    2
-    """
-    share = np.sort(counts)[::-1].cumsum() / counts.sum()
-    return int(np.searchsorted(share, 0.99) + 1)

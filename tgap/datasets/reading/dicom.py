@@ -13,6 +13,7 @@ from tgap.datasets.reading.window import Stored, Window
 Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_PALETTE = ("PALETTE COLOR",)
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 _REQUIRED = (
     "Rows",
@@ -31,12 +32,24 @@ def is_dicom(file: BinaryIO) -> bool:
     return head[128:] == b"DICM"
 
 
+def holds_dicom(file: BinaryIO) -> bool:
+    """Whether a file has this prefix, or begins with the first elements of a DICOM data set.
+
+    Preamble and prefix are lost where a data set is saved alone, its file meta information (group
+    2) before it or not (group 8).
+    """
+    head = file.read(4)
+    file.seek(0)
+    return is_dicom(file) or (head[:2] in (b"\2\0", b"\x08\0") and head[3:] == b"\0")
+
+
 def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) -> NDArray[np.uint8]:
     """Decode one DICOM image as a viewer shows it first.
 
     Grey values go through the steps of PS3.4, N.2 (sections below are of PS3.3):
 
-    1. Stored values, of ``BitsStored`` bits, signed or not (C.7.6.3).
+    1. Stored values, of ``BitsStored`` bits up to ``HighBit`` (PS3.5, 8.1.1), signed or not
+       (C.7.6.3).
     2. Modality: the Modality LUT, or ``RescaleSlope * v + RescaleIntercept``, or none (C.11.1).
     3. Values of interest: the first VOI LUT, or the first window of ``WindowCenter`` and
        ``WindowWidth`` by its ``VOILUTFunction`` (``LINEAR``, ``LINEAR_EXACT`` or ``SIGMOID``;
@@ -51,8 +64,10 @@ def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) ->
     pydicom's own functions for steps 2 and 3 are not used: of an 8-bit table they read the first
     256 entries only, of a 12-bit Modality LUT none, and values between whole numbers are cut off.
 
-    Colours (``RGB`` and the kinds of ``YBR``, 8 bit) are taken as they are. Pixel spacing, aspect
-    ratio, padding values, overlays and shutters do not count.
+    Rescaling and window may lie in the functional groups of an enhanced image of one frame
+    (C.7.6.16), and the data set may come without preamble. Colours (``RGB`` and the kinds of
+    ``YBR``, 8 bit) are taken as they are, palettes are resolved (upper 8 bits). Pixel spacing,
+    aspect ratio, padding values, overlays and shutters do not count.
 
     Args:
         file: A file's content, at its start.
@@ -99,10 +114,14 @@ def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) 
 
 def _decoded(file: BinaryIO, max_pixels: int) -> tuple[Any, NDArray[Any]]:
     """A file's header and its stored values, whose number of bits is as it says."""
-    dataset = _pydicom().dcmread(file)
+    dataset = _read(file)
     _check_header(dataset, max_pixels)
     _check_syntax(dataset)
-    stored = np.asarray(dataset.pixel_array)
+    stored = _shifted(dataset)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        stored = np.asarray(_pydicom("pydicom.pixels").apply_color_lut(stored, dataset))
+        stored = stored >> (8 * (stored.itemsize - 1))
+        dataset.PhotometricInterpretation = "RGB"
     if dataset.PhotometricInterpretation in _GREY:
         low, high = _stored_range(dataset)
         if stored.min() < low or stored.max() > high:
@@ -111,6 +130,39 @@ def _decoded(file: BinaryIO, max_pixels: int) -> tuple[Any, NDArray[Any]]:
                 f"{dataset.BitsStored} bits"
             )
     return dataset, stored
+
+
+def _read(file: BinaryIO, **options: Any) -> Any:
+    """A data set, with or without preamble, and what the groups of its only frame say."""
+    dataset = _pydicom().dcmread(file, force=True, **options)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit, _ = dataset.original_encoding
+        uid = _pydicom("pydicom.uid")
+        dataset.file_meta.TransferSyntaxUID = (
+            uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
+        )
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for sequence in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+            for group in (dataset.get(groups) or [])[:1]:
+                for item in (group.get(sequence) or [])[:1]:
+                    dataset.update(item)
+    return dataset
+
+
+def _shifted(dataset: Any) -> NDArray[Any]:
+    """Stored values, whose highest bit need not be the one below those not used."""
+    bits, high = dataset.BitsStored, dataset.get("HighBit")
+    below = 0 if high is None else high + 1 - bits
+    packed = dataset.file_meta.TransferSyntaxUID.is_compressed  # decoders differ in what they do
+    if below < 0 or bits + below > dataset.BitsAllocated or (below and packed):
+        raise DataError(
+            f"its highest bit is {high} (HighBit, of 0 to {dataset.BitsAllocated - 1}), which does "
+            f"not fit {bits} bits stored{' and compressed' if packed else ''}"
+        )
+    dataset.BitsStored = bits + below  # so that pydicom knows the sign
+    stored = np.asarray(dataset.pixel_array) >> below
+    dataset.BitsStored = bits
+    return stored
 
 
 def _has_window(dataset: Any) -> bool:
@@ -130,7 +182,7 @@ def _padding(dataset: Any, stored: NDArray[Any]) -> NDArray[np.bool_]:
 
 def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
     """Width, height, and the kind of pixels of a file, of which no pixel is read."""
-    header = _pydicom().dcmread(file, stop_before_pixels=True)
+    header = _read(file, stop_before_pixels=True)
     colour = "grey" if header.PhotometricInterpretation in _GREY else "colour"
     return header.Columns, header.Rows, f"DICOM, {header.BitsStored} bit, {colour}"
 
@@ -176,16 +228,16 @@ def _check_header(dataset: Any, max_pixels: int) -> None:
             "its own"
         )
     colours = dataset.PhotometricInterpretation
-    if colours not in _GREY + _COLOUR:
+    if colours not in _GREY + _COLOUR + _PALETTE:
         raise DataError(
             f"DICOM pixels of photometric interpretation {colours} are not read; "
-            f"{', '.join(_GREY + _COLOUR)} are"
+            f"{', '.join(_GREY + _COLOUR + _PALETTE)} are"
         )
     stored, allocated = dataset.BitsStored, dataset.BitsAllocated
-    if allocated not in (8, 16) or not 8 <= stored <= (allocated if colours in _GREY else 8):
+    if allocated not in (8, 16) or not 8 <= stored <= (8 if colours in _COLOUR else allocated):
         raise DataError(
             f"DICOM {colours} pixels of {stored} bits, {allocated} allocated, are not read; "
-            f"{'8 to 16' if colours in _GREY else '8'} bits are"
+            f"{'8' if colours in _COLOUR else '8 to 16'} bits are"
         )
 
 

@@ -136,7 +136,7 @@ class FolderDataset(WindowedDataset):
             Images and the rows of ``described`` that they are of; names of the others by kind.
         """
         rows, missing = self._present(described)
-        names = described.names
+        names, data = described.names, described.data
         decoded = decoding.decode_all(
             [self._root / str(described.paths[row]) for row in rows],
             [names[row] for row in rows],
@@ -146,6 +146,7 @@ class FolderDataset(WindowedDataset):
             new_images,
             self.bad_files,
             window=self.window,
+            labels=dict(zip(data.label_names, data.labels[rows].T, strict=True)),
         )
         kinds = {"missing": [*missing, *described.missing], "unreadable": list(decoded.bad)}
         return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tgap.datasets.reading.dicom import dicom_header, is_dicom
+from tgap.datasets.reading.dicom import dicom_header, holds_dicom
 from tgap.datasets.reading.pixels import FORMATS
+from tgap.datasets.reading.sixteen import sixteen_bit_colour
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -46,7 +47,7 @@ def _header(path: Path) -> Header | None:
 
     try:
         with path.open("rb") as file:
-            if is_dicom(file):
+            if holds_dicom(file):
                 return Header(*dicom_header(file))
             with Image.open(file, formats=FORMATS) as image:
                 return _of_picture(image)
@@ -61,4 +62,5 @@ def _of_picture(image: "Image") -> Header:
     if oriented and image.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE:
         width, height = height, width
     colour = "grey" if image.mode[0] in "1LIF" else "colour"
-    return Header(width, height, f"{image.format}, {_BITS.get(image.mode, 8)} bit, {colour}")
+    bits = 16 if sixteen_bit_colour(image) else _BITS.get(image.mode, 8)
+    return Header(width, height, f"{image.format}, {bits} bit, {colour}")

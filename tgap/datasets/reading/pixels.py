@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import DataError, Images
-from tgap.datasets.reading.dicom import is_dicom, read_dicom, stored_dicom
+from tgap.datasets.reading.dicom import holds_dicom, read_dicom, stored_dicom
+from tgap.datasets.reading.sixteen import (
+    colour_values,
+    coloured,
+    lower_bytes,
+    sixteen_bit_colour,
+    without_alpha,
+)
 from tgap.datasets.reading.window import Stored, Window
 
 if TYPE_CHECKING:
@@ -24,6 +31,11 @@ _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP = (*_SIXTEEN_BIT, "F")
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_OTHERS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS, and not the file itself: get the "
+    "files with 'git lfs pull' in their repository",
+    b"GIF8": "its content is a GIF, whatever its name; GIF is not read: convert it to PNG",
+}
 _REMEDY = "name the values that become black and white with dataset.window=data or LOW:HIGH"
 
 
@@ -36,11 +48,13 @@ def read_image(source: Path | bytes, mode: str, window: Window | None = None) ->
     from PIL import Image
 
     with _reading(source) as file:
-        if is_dicom(file):
+        if holds_dicom(file):
             return _converted(Image.fromarray(read_dicom(file, MAX_PIXELS, window)), mode)
-        with _loaded(file, window) as image:
+        with _loaded(file, window) as (image, low):
             if image.mode in _DEEP:
                 return _converted(Image.fromarray(_grey_levels(image, window)), mode)
+            if low is not None:
+                return _converted(coloured(image, low, window), mode)
             picture = _converted(image, mode)
             if window is None or not window.eight_bit:
                 return picture
@@ -54,13 +68,18 @@ def stored_values(source: Path | bytes, window: Window | None = None) -> Stored 
         DataError: As ``read_image``.
     """
     with _reading(source) as file:
-        if is_dicom(file):
+        if holds_dicom(file):
             return stored_dicom(file, MAX_PIXELS, window)
-        with _loaded(file, window) as image:
+        with _loaded(file, window) as (image, low):
             if image.mode in _DEEP:
                 return Stored(_values(image), _grey_levels(image, window), deep=True)
+            if low is not None:
+                values = without_alpha(image, colour_values(image, low))
+                levels = np.asarray(coloured(image, low, window))
+                return Stored(values, without_alpha(image, levels), deep=True)
             pixels = np.asarray(_converted(image, "RGB"))
-            return Stored(pixels, pixels, deep=False)
+            shown = window.levels(pixels) if window and window.eight_bit else pixels
+            return Stored(pixels, shown, deep=False)
 
 
 @contextmanager
@@ -70,7 +89,7 @@ def _reading(source: Path | bytes) -> Iterator[BinaryIO]:
 
     try:
         with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
-            head = file.read(4)
+            head = file.read(24)
             if not head:
                 raise DataError("it is empty (0 bytes)")
             file.seek(0)
@@ -78,29 +97,44 @@ def _reading(source: Path | bytes) -> Iterator[BinaryIO]:
     except (DataError, MemoryError):
         raise
     except UnidentifiedImageError:
-        if head in _TIFF:
+        if head.startswith(_TIFF):
             raise DataError(
                 "a TIFF of a type that is not read (16 or 64 bits of floating point, more than 4 "
                 "channels, ...); save it as 16 or 32 bit"
             ) from None
-        raise DataError(f"its content is none of {', '.join(FORMATS)}, DICOM") from None
+        raise DataError(_what_else(head)) from None
     except OSError as error:
         raise DataError(error.strerror or str(error)) from error
     except Exception as error:  # whatever the parsers run into in a broken file
         raise DataError(str(error) or type(error).__name__) from error
 
 
+def _what_else(head: bytes) -> str:
+    """What a file is that holds no picture of ours, by its first bytes."""
+    for start, told in _OTHERS.items():
+        if head.startswith(start):
+            return told
+    return f"its content is none of {', '.join(FORMATS)}, DICOM"
+
+
 @contextmanager
-def _loaded(file: BinaryIO, window: Window | None) -> "Iterator[Image]":
-    """The picture that a file holds, upright."""
+def _loaded(file: BinaryIO, window: Window | None) -> "Iterator[tuple[Image, Image | None]]":
+    """The picture that a file holds, upright; of 16-bit colours that of the lower bytes too."""
     from PIL import Image, ImageOps
 
     with Image.open(file, formats=FORMATS) as image:
         _choose_picture(image)
         _check_header(image, window)
+        raw, low = sixteen_bit_colour(image), None
         image.load()
+        if raw is not None:
+            file.seek(0)
+            second = Image.open(file, formats=FORMATS)
+            second.seek(image.tell())
+            low = lower_bytes(second, raw)
+            ImageOps.exif_transpose(low, in_place=True)
         ImageOps.exif_transpose(image, in_place=True)
-        yield image
+        yield image, low
 
 
 def _choose_picture(image: Any) -> None:
@@ -152,6 +186,11 @@ def _check_tiff(image: Any) -> None:
         )
     if image.mode not in _DEEP and 2 in image.tag_v2.get(339, (1,)):
         raise DataError("a TIFF of signed 8-bit values is not read; save it as 16 bit")
+    if image.tag_v2.get(262) == 2 and len(bits) == 4 and 338 not in image.tag_v2:
+        raise DataError(
+            "a TIFF of 4 channels that does not say whether the fourth is alpha or a band such as "
+            "near infrared (tag ExtraSamples) is not read; save three of them as RGB"
+        )
 
 
 def _converted(image: "Image", mode: str) -> "Image":

@@ -50,6 +50,11 @@ class Stored:
     levels: Images
     deep: bool
 
+    @property
+    def top(self) -> float:
+        """The value below which 99.9 % of the pixels lie."""
+        return float(np.quantile(self.values.astype(np.float64), 0.999))
+
 
 def given_window(text: str) -> Window | None:
     """The window that a setting names; ``None`` if it names none.
@@ -61,7 +66,7 @@ def given_window(text: str) -> Window | None:
     if found is None:
         return None
     low, high = float(found[1]), float(found[2])
-    return Window(low, high, eight_bit=low >= 0 and high <= 255, given=True)
+    return Window(low, high, eight_bit=low >= 0 and 1 < high <= 255, given=True)
 
 
 def setting(low: float, high: float) -> str:

@@ -20,7 +20,7 @@ class WindowedDataset(ResizedDataset):
             set included. ``LOW:HIGH``: these values, such as ``0:4095``, or ``-160:240`` Hounsfield
             units; it goes before what DICOM files say. Images of 8 bits have a scale of their own:
             ``data`` concerns them if no file has more bits, ``LOW:HIGH`` if both lie within 0 to
-            255.
+            255 and the upper one is above 1 (0:1 is of fractions).
     """
 
     window: str = option(

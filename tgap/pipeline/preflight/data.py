@@ -10,6 +10,7 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import ImageSet, TgapError
 from tgap.core.digest import image_digests
+from tgap.datasets.base import WARNED
 from tgap.datasets.reading.alike import other_spellings
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
@@ -54,7 +55,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, str):
             problems.append(pool)
             continue
-        advice += advice_of(plan.run, pool.dataset)
+        advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
         found = check_pool(plan, pool) or _check_training(plan, pool)
         if not found and store.find(plan.synthetic) is None:
             found = check_embeddings(plan.run, pool.images)
@@ -66,6 +67,12 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     for text in dict.fromkeys(advice):
         log.warning("%s", text)
     return problems + check_shapes(seen)
+
+
+def _read_before(pool: Pool) -> list[str]:
+    """What was warned of when the images were read, if that was in another run."""
+    warned = pool.dataset.notes.get(WARNED, []) if pool.data.dataset.reused else []
+    return [str(text) for text in warned]
 
 
 def _check_training(plan: Plan, pool: Pool) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tgap.composition.config import Run
 from tgap.core import ImageSet, nearest
+from tgap.core.words import other_words
 from tgap.generators.base import Pretrained
 
 SAME, NEAR = 1e-6, 0.01
@@ -122,7 +123,7 @@ def _near(run: Run, texts: dict[str, str], above: float, most: float) -> list[st
         f"generator '{generator.title()}' can hardly tell '{names[i]}' from '{names[j]}': the "
         f"distance of '{texts[names[i]]}' and '{texts[names[j]]}' is {distances[i, j]:.2g} as it "
         "reads them (1 is usual for different words); give one of them other words, e.g. "
-        f"'prompts.wordings={{{names[j]}: other words}}'"
+        f"{other_words(names[j])}"
         for i, j in np.argwhere(np.triu((distances > above) & (distances <= most), 1)).tolist()
         if texts[names[i]] != texts[names[j]]
     ]

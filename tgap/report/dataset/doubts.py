@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from tgap.datasets.base import WARNED
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
 from tgap.report.dataset.pixels import Levels
@@ -13,7 +14,9 @@ FEW_LEVELS = 32
 """Images of fewer different levels are told of."""
 UNLIKE_FILES, UNLIKE_LABELS = 4.0, 1.5
 """Sizes are told of that differ by this factor, among files and between labels' medians."""
-NOTED = ("few_levels", "dim", "one_picture", "flat")
+USUAL = 0.9
+"""And kinds that so many of a label's files have, while those of another label have others."""
+NOTED = ("few_levels", "ranges", "dim", "one_picture", "flat")
 """Notes of the reading that are doubts."""
 NAMED = 3
 """Files that a sentence names."""
@@ -37,6 +40,7 @@ def doubts(counts: Description) -> list[Doubt]:
         *(Doubt(counts.notes[name]) for name in ("same_patients",) if name in counts.notes),
         *_overlaps(counts),
         *_copies(counts),
+        *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
         *_small_labels(counts),
         *_levels(counts.levels, counts.notes),
         *(_files(counts.files, counts) if counts.files else []),
@@ -107,7 +111,7 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
 
 def _levels(levels: Levels, notes: Mapping[str, Any]) -> Iterator[Doubt]:
     """By what was seen when files were read, and of all images afterwards."""
-    yield from (Doubt(notes[name]) for name in NOTED[:3] if name in notes)
+    yield from (Doubt(notes[name]) for name in NOTED[:-1] if name in notes)
     if levels.empty or "flat" in notes:
         nearly = (
             f"{levels.empty:,} of {levels.looked_at:,} images are near-empty, one grey level "
@@ -145,6 +149,7 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             f"{files.misfits:,} {of} {loss}", remedy, first(files.misfits_named, files.misfits)
         )
     yield from _unlike(files)
+    yield from _unlike_kinds(files)
 
 
 def _unlike(files: Files) -> Iterator[Doubt]:
@@ -161,6 +166,24 @@ def _unlike(files: Files) -> Iterator[Doubt]:
             f"The files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
             "pixels",
             "Some images are sharper than others; leave out the smallest ones if that matters.",
+        )
+
+
+def _unlike_kinds(files: Files) -> Iterator[Doubt]:
+    """Kinds that nearly all files of a label have, and others those of another."""
+    usual = {
+        label: kind
+        for label, kinds in files.label_kinds.items()
+        for kind, count in kinds.items()
+        if count >= USUAL * sum(kinds.values())
+    }
+    one = next(iter(usual), None)
+    other = next((name for name, kind in usual.items() if kind != usual[one or name]), None)
+    if one is not None and other is not None:
+        yield Doubt(
+            f"Files of label {one} are {usual[one]}, those of label {other} {usual[other]}",
+            "What compression, depth or colour leave in the pixels may tell a classifier the "
+            "label: take files of the same source for all.",
         )
 
 

@@ -1,7 +1,7 @@
 """The files that a dataset was read from: sizes, aspect ratios, kinds."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +29,7 @@ class Files:
         looked_at: How many headers were read.
         unread: How many of them could not be.
         kinds: Files by format, bits and colour.
+        label_kinds: The same by label.
         widths: Least, median and greatest, in pixels.
         heights: The same.
         ratios: The same of width by height.
@@ -45,6 +46,7 @@ class Files:
     looked_at: int
     unread: int
     kinds: dict[str, int]
+    label_kinds: dict[str, dict[str, int]]
     widths: list[float]
     heights: list[float]
     ratios: list[float]
@@ -89,7 +91,12 @@ def _summary(
     return Files(
         looked_at=looked_at,
         unread=looked_at - len(headers),
-        kinds=dict(Counter(header.kind for header in headers).most_common()),
+        kinds=_kinds(headers),
+        label_kinds={
+            name: _kinds(headers[row] for row in np.flatnonzero(held).tolist())
+            for name, held in zip(data.label_names, data.labels.T, strict=True)
+            if held.any()
+        },
         widths=_range(sizes[:, 0]),
         heights=_range(sizes[:, 1]),
         ratios=_range(sizes[:, 0] / sizes[:, 1]),
@@ -106,6 +113,10 @@ def _summary(
         misfits_named=[called(data, row) for row in misfits[:NAMED]],
         cropped=bool((fits[misfits] == "crop").any()),
     )
+
+
+def _kinds(headers: Iterable[Header]) -> dict[str, int]:
+    return dict(Counter(header.kind for header in headers).most_common())
 
 
 def _range(values: NDArray[np.float64]) -> list[float]:
