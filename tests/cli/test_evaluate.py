@@ -183,7 +183,7 @@ def test_wrong_words_are_told(folders, home, tmp_path, capsys):
     assert evaluate("--real", real, "--synthetic", tmp_path / "other", "--size", 32) == 2
     err = capsys.readouterr().err
     assert "generator.images must have the dataset's labels by name (even, odd)" in err
-    assert "got cat, dog" in err
+    assert "got cat, dog; rename cat, dog as even, odd, whichever is meant" in err
 
 
 def test_copies_of_the_real_test_set_are_told(folders, home, capsys):

@@ -43,6 +43,19 @@ def put_beside(root: Path, *names: str) -> None:
         put_each(root, {"cat": 9, "dog": 9}, name)
 
 
+def _numbers_and_names(root: Path) -> None:
+    put_folders(root, ("0", "1"), count=10)
+    (root / "classes.txt").write_text("0 melanoma\n1 nevus\n")
+
+
+def _yolo(root: Path) -> None:
+    put_each(root, {"images/train": 6, "images/val": 6})
+    for part in ("train", "val"):
+        (root / "labels" / part).mkdir(parents=True)
+        for n in range(6):
+            (root / "labels" / part / f"{n}.txt").write_text("0 .5 .5 .2 .2\n")
+
+
 def _lesions(root: Path) -> None:
     for label in ("benign", "malignant"):
         for n in range(9):
@@ -389,6 +402,44 @@ CASES = (
         make=partial(put_folders, folders=("cat", "dog", "New folder", "rejected"), count=10),
         words=WORDS,
         tells=("label 'New folder' of 10 images often means", "label 'rejected' of 10 images"),
+    ),
+    Case(
+        name="numbers whose names stand beside them",
+        make=_numbers_and_names,
+        words=(*WORDS, "prompts.wordings.0=melanoma"),
+        tells=("labels 0, 1 are numbers, .* in classes.txt.* prompts.wordings.0=...",),
+        read=counts(**{"0": 10, "1": 10}),
+    ),
+    Case(
+        name="numbers that nothing names",
+        make=partial(put_folders, folders=("0", "1"), count=10),
+        words=WORDS,
+        read=counts(**{"0": 10, "1": 10}),
+    ),
+    Case(
+        name="repeats before the labels' names",
+        make=partial(put_folders, folders=("10_sks cat", "5_sks dog"), count=10),
+        words=WORDS,
+        tells=("labels 10_sks cat, 5_sks dog begin with numbers, .*rename the folders",),
+    ),
+    Case(
+        name="labels in text files",
+        make=_yolo,
+        words=WORDS,
+        refused=True,
+        tells=("labels of 12 images stand in text files, such as labels/.*write a table of",),
+    ),
+    Case(
+        name="three images of a label",
+        make=partial(put_folders, count=3),
+        words=WORDS,
+        tells=("all +6 +2 +2 +2",),
+    ),
+    Case(
+        name="a training set that the pool makes room for",
+        make=partial(put_folders, count=5),
+        words=(*WORDS, "train_size=4"),
+        tells=("all +10 +4 +4 +2",),
     ),
     Case(
         name="minus one",

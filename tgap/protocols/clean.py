@@ -55,7 +55,7 @@ class Clean(Protocol):
             _check_official(dataset, own_pool, "pool")
             others = ~own_pool
         if dataset.official_test is None:
-            sizes = _sizes(int(others.sum()), splitting, own_pool is not None)
+            sizes = _sizes(int(others.sum()), splitting, own_pool is not None, _labels(dataset))
             test, train, pool = drawn(dataset, _rows(others), sizes, rng)
         else:
             _check_official(dataset, dataset.official_test, "test set")
@@ -91,14 +91,22 @@ def _drawn_pool(
     return drawn(dataset, rows, [min(size or len(rows), len(rows))], rng)[0]
 
 
-def _sizes(n: int, splitting: Splitting, own_pool: bool) -> list[int]:
+def _labels(dataset: ImageSet) -> int:
+    """How many images a side needs at least: one of each label, if none has several."""
+    one = (dataset.labels.sum(axis=1) <= 1).all()
+    return len(dataset.label_names) if one else 1
+
+
+def _sizes(n: int, splitting: Splitting, own_pool: bool, least: int) -> list[int]:
     """Images of test, train and pool; test first, so that it does not change with the others.
 
-    None for the pool, if that is a source of its own.
+    None for the pool, if that is a source of its own. A fifth is at least ``least`` images, and
+    the pool leaves room for what is asked for.
     """
-    fifth = max(1, round(0.2 * n))
-    pool = 0 if own_pool else splitting.pool_size or max(1, n - 2 * fifth)
+    fifth = max(1, round(0.2 * n), least)
     train, test = splitting.train_size or fifth, splitting.test_size or fifth
+    rest = min(n - 2 * fifth, n - train - test)
+    pool = 0 if own_pool else splitting.pool_size or max(1, rest)
     require_images(n, pool_size=pool, train_size=train, test_size=test)
     return [test, train, pool]
 

@@ -9,7 +9,13 @@ from tgap.core import DataError
 from tgap.datasets.reading.alike import check_patients, is_missing
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
-from tgap.datasets.reading.layout import is_part, label_level, refuse_kinds
+from tgap.datasets.reading.layout import (
+    is_part,
+    label_level,
+    refuse_kinds,
+    refuse_label_files,
+    tell_odd_labels,
+)
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.matching import rule_in_words, same_files
 from tgap.datasets.reading.notes import first
@@ -85,6 +91,8 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
         DataError: If an image file is in no label's folder, a folder has no image files, or the
             folders can be understood in several ways.
     """
+    if level is None:
+        refuse_label_files(listing)
     _refuse_loose(listing.files, 1)
     found = label_level(listing.files, level)
     _refuse_loose(listing.files, found)
@@ -98,6 +106,7 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     labels = [path[found - 1] for path in folders]
     if level is None:
         refuse_kinds(labels)
+    tell_odd_labels(set(labels), listing.others)
     parts = [path[0] for path in folders] if found > 1 else []
     known = bool(parts) and all(map(is_part, parts))
     return Annotations(

@@ -1,6 +1,7 @@
 """What the folders between the given one and its images are: labels, parts of a split, masks."""
 
 import fnmatch
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import is_variant
 
+log = logging.getLogger(__name__)
 _WHAT = r"([ _.-]?(set|data|images?|imgs?|split))?"
 _PART = re.compile(rf"(train|training|val|valid|validate|validation|dev|test|testing){_WHAT}")
 _TEST = re.compile(rf"(test|testing){_WHAT}")
@@ -24,6 +26,7 @@ _MASK_OF = re.compile(rf"(.*[^ _.-])([ _.-]+{_BESIDE})(?:[ _.-]?\d+)?", re.IGNOR
 _SPLITS = "(?P<part>train|training|val|valid|validation|dev|test|testing)"
 _MARKED = re.compile(rf"(?i:{_SPLITS})(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
 _MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:{_SPLITS})")
+_LEGEND = re.compile(r"(classes|labels|names|class_names|data|dataset)\.(txt|names|ya?ml|json)")
 _GRID = re.compile(r"grid-\d+")
 
 
@@ -275,6 +278,49 @@ def refuse_kinds(labels: Iterable[str]) -> None:
             "images into folders named by their labels, or name a table of labels by "
             "dataset.table; if these are labels: dataset.label_level=1"
         )
+
+
+def refuse_label_files(listing: Listing) -> None:
+    """Refuse images whose labels stand in a text file each, as YOLO has them.
+
+    Raises:
+        DataError: If most have one in a folder ``labels``.
+    """
+    texts = [name for name in listing.others if name.endswith(".txt") and "labels/" in f"/{name}"]
+    stems = {PurePosixPath(name).stem for name in texts}
+    having = [file for file in listing.files if PurePosixPath(file).stem in stems]
+    if texts and 2 * len(having) > len(listing.files):
+        raise DataError(
+            f"the labels of {len(having)} images stand in text files, such as {texts[0]}, and not "
+            "in their folders; write a table of files and labels and name it by dataset.table "
+            "(columns file, label), or set dataset.labelled=false"
+        )
+
+
+def tell_odd_labels(labels: Iterable[str], others: Sequence[str]) -> None:
+    """Tell of folders whose names no prompt should say.
+
+    Args:
+        labels: Their names.
+        others: Paths of the files that are no images.
+    """
+    names = sorted(labels)
+    legends = [file for file in others if _LEGEND.fullmatch(file.rpartition("/")[2].lower())]
+    if all(re.fullmatch(r"\d+_.*\D.*", name) for name in names):
+        why = "begin with numbers, as trainers have them for repeats"
+    elif legends and all(name.isdecimal() for name in names):
+        why = f"are numbers, whose names seem to stand in {first(legends)}"
+    else:
+        return
+    words = ""
+    if re.fullmatch(r"\w+", names[0], re.ASCII):  # others cannot be typed
+        words = f", or give each its words by prompts.wordings.{names[0]}=..."
+    log.warning(
+        "the labels %s %s, and prompts would say them: rename the folders%s",
+        first(names),
+        why,
+        words,
+    )
 
 
 def named(paths: Iterable[str], patterns: Sequence[str]) -> set[str]:

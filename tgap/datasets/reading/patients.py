@@ -111,7 +111,8 @@ class Guess:
             f"{len(self.patients)} images seem to be of {len(counts)} patients or originals, by "
             f"their paths ({name!r} has {counts[name]}), but each counts as its own patient, so "
             "that those of one may be both trained and tested on, and tests flatter: if so, set "
-            f'"dataset.patient_pattern={quoted(self.pattern)}"; if not, dataset.patient_column='
+            f'"dataset.patient_pattern={quoted(self.pattern)}"; if not, set '
+            "dataset.patient_column= (empty)"
         )
 
 
