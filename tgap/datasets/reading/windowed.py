@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tgap.core import option
 from tgap.datasets.reading.resized import ResizedDataset
@@ -22,6 +22,9 @@ class WindowedDataset(ResizedDataset):
             ``data`` concerns them if no file has more bits, ``LOW:HIGH`` if both lie within 0 to
             255 and the upper one is above 1 (0:1 is of fractions).
     """
+
+    version: ClassVar[int] = 2
+    """2: what earlier versions read as black, in other colours or as other people is not reused."""
 
     window: str = option(
         FULL, "values that become black and white: full, data (least and greatest) or LOW:HIGH"
