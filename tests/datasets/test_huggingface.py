@@ -374,6 +374,14 @@ def test_what_the_data_lacks_is_told(hf: Any, tmp_path: Path, fields: Any, text:
         load(hf.DatasetDict({"train": labelled(hf)}), tmp_path, **fields)
 
 
+def test_a_column_that_may_name_patients_is_told_of(
+    hf: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    table = labelled(hf).add_column("Patient ID", [1, 1, 2, 2, 3, 3])
+    load(hf.DatasetDict({"train": table}), tmp_path)
+    assert "set dataset.patient_column='Patient ID', so that a patient's" in caplog.text
+
+
 def test_rows_without_label_or_patient_are_told(hf: Any, tmp_path: Path) -> None:
     both = hf.DatasetDict({"train": labelled(hf), "test": labelled(hf, values=[-1] * ROWS)})
     with pytest.raises(DataError, match=r"6 of 12 rows have no label in column 'label'.*test\[0\]"):

@@ -19,6 +19,7 @@ from tgap.datasets.reading import decoding
 from tgap.datasets.reading.alike import check_patients, filled, is_missing
 from tgap.datasets.reading.cells import finding_names, found_names, label_names, membership
 from tgap.datasets.reading.notes import excluded
+from tgap.datasets.reading.patients import tell_of_column
 from tgap.datasets.reading.resized import ColouredDataset
 from tgap.datasets.reading.windowed import WindowedDataset
 
@@ -88,10 +89,8 @@ class Huggingface(ColouredDataset, WindowedDataset):
             problems.append(f"repo must be a name on the hub such as owner/name, got '{self.repo}'")
         columns = [column for column in self._columns if column is not None]
         if len(set(columns)) < len(columns):
-            problems.append(
-                "image_column, label_column, findings_column and patient_column must differ, got "
-                + ", ".join(columns)
-            )
+            names = "image_column, label_column, findings_column and patient_column"
+            problems.append(f"{names} must differ, got {', '.join(columns)}")
         for name, values in (("splits", self.splits), ("labels", self.labels)):
             if len(set(values)) < len(values):
                 problems.append(f"{name} must differ from each other, got {values}")
@@ -250,12 +249,12 @@ class Huggingface(ColouredDataset, WindowedDataset):
 
     def _patients(self, table: Any, names: Sequence[str]) -> Indices:
         if self.patient_column is None:
+            tell_of_column(set(table.column_names) - {*self._columns})
             return np.arange(len(names), dtype=np.int64)
         patients = table[self.patient_column][:]
         patients = [None if cell is None or is_missing(str(cell)) else cell for cell in patients]
         _refuse_missing(patients, names, self.patient_column, "patient")
-        texts = [str(cell).strip() for cell in patients]
-        check_patients(self.patient_column, texts, names)
+        check_patients(self.patient_column, texts := [str(x).strip() for x in patients], names)
         return np.unique(texts, return_inverse=True)[1].astype(np.int64)
 
 

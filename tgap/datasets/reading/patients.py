@@ -1,8 +1,9 @@
 """Which images are one patient's, by a table's column, by their names, or as they seem to be."""
 
+import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tgap.core import DataError
@@ -11,6 +12,7 @@ from tgap.datasets.reading.alike import is_missing
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table
 
+log = logging.getLogger(__name__)
 FEWEST = 3
 """Of fewer patients no three sides can be made, so that a column of fewer is another thing."""
 _PERSONS = ("patient", "pat", "subject", "participant", "case")
@@ -44,15 +46,33 @@ def column_by_name(table: Table, used: Sequence[str]) -> str | None:
         table: The table; a column of fewer than ``FEWEST`` different cells is none of patients.
         used: Columns that are something else.
     """
-    found: dict[str, str] = {}
-    for name in table.columns:
-        if name not in used:
-            found.setdefault(re.sub(r"[^a-z0-9]", "", name.casefold()), name)
-    for name in _NAMES:
-        cells = table.columns[found[name]] if name in found else ()
-        if len({cell for cell in cells if not is_missing(cell)}) >= FEWEST:
-            return found[name]
+    for name in called_so(name for name in table.columns if name not in used):
+        if len({cell for cell in table.columns[name] if not is_missing(cell)}) >= FEWEST:
+            return name
     return None
+
+
+def called_so(columns: Iterable[str]) -> list[str]:
+    """The columns that are called as patients' columns are, the likeliest first.
+
+    >>> called_so(["age", "case", "Patient ID", "patient_age"])
+    ['Patient ID', 'case']
+    """
+    found: dict[str, str] = {}
+    for name in columns:
+        found.setdefault(re.sub(r"[^a-z0-9]", "", name.casefold()), name)
+    return [found[name] for name in _NAMES if name in found]
+
+
+def tell_of_column(columns: Iterable[str]) -> None:
+    """Tell of a column that may name patients and is not used, if there is one."""
+    for name in called_so(columns)[:1]:
+        log.warning(
+            "each image counts as its own patient; if column '%s' names patients, set "
+            "dataset.patient_column='%s', so that a patient's images stay together",
+            name,
+            name,
+        )
 
 
 def wrong_pattern(pattern: str) -> str:
