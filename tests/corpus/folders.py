@@ -448,4 +448,32 @@ CASES = (
         tells=("label '-1' of 10 images stands beside numbers only",),
         read=counts(**{"-1": 10, "0": 10, "1": 10}),
     ),
+    Case(
+        name="train and holdout above the labels",
+        make=lambda root: [put_folders(root / part, count=8) for part in ("train", "holdout")],
+        tells=("the first folders are parts of a split", "label cat +16"),
+    ),
+    Case(
+        name="a part of a split and an unknown folder above the same labels",
+        make=lambda root: [put_folders(root / part, count=8) for part in ("train", "rest")],
+        tells=("rest, train hold folders of the same names", r"dataset\.label_level=2"),
+        refused=True,
+    ),
+    Case(
+        name="a test part beside the labels",
+        make=lambda root: [put_folders(root / part, count=8) for part in ("", "test")],
+        tells=("the folder test is no label as it seems", r"dataset\.exclude=\[test\]"),
+        refused=True,
+    ),
+    Case(
+        name="masks beside the labels",
+        make=lambda root: put_folders(root, ("cat", "dog", "masks")),
+        tells=(r"seem to be masks", r"dataset\.exclude=\[masks\]"),
+        refused=True,
+    ),
+    Case(
+        name="faces with a mask and without",
+        make=lambda root: put_folders(root, ("mask", "no_mask")),
+        tells=("label mask +30", "label no_mask +30"),
+    ),
 )

@@ -329,14 +329,16 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:
             rows = self._from_table(self.table, listing)
-            self._refuse_masks(rows.files, 0)
+            self._refuse_masks(rows.files, 0, by_table=True)
             return rows
         self._refuse_masks(list(listing.files), self.label_level if self.labelled else 0)
         return from_folders(listing, self.label_level) if self.labelled else without_labels(listing)
 
-    def _refuse_masks(self, files: Sequence[str], level: int | None) -> None:
+    def _refuse_masks(
+        self, files: Sequence[str], level: int | None, *, by_table: bool = False
+    ) -> None:
         if self.exclude is None:
-            refuse_masks(files, level, _MASKS)
+            refuse_masks(files, level, _MASKS, by_table=by_table)
 
     def _from_table(self, name: str, listing: Listing) -> Annotations:
         table = tables.read_table(self._root / name, self.separator)

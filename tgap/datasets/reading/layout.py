@@ -15,17 +15,26 @@ from tgap.datasets.reading.patients import is_variant
 
 log = logging.getLogger(__name__)
 _WHAT = r"([ _.-]?(set|data|images?|imgs?|split))?"
-_PART = re.compile(rf"(train|training|val|valid|validate|validation|dev|test|testing){_WHAT}")
+_SPLITS = (
+    "train|training|val|valid|validate|validation|dev|test|testing|holdout|hold[ _-]out|eval"
+    "|evaluation|unseen"
+)
+_PART = re.compile(rf"({_SPLITS}){_WHAT}")
 _TEST = re.compile(rf"(test|testing){_WHAT}")
 _IMAGES = re.compile(r"images?|imgs?|pictures?|photos?|pngs?|jpe?gs?|dicoms?")
 _BESIDE = "mask|annotation|annot|segmentation|seg|label|ground[ _-]?truth|gt|contour|overlay"
 _BESIDE = f"(?:{_BESIDE}|heatmap|roi|thumb|thumbnail|preview)s?"
 _MASKS = re.compile(rf"(?:.*[^a-z])?{_BESIDE}(?:[^a-z].*)?")
+_MASKS_ALONE = re.compile(
+    "masks|annotations|labels|segmentations|ground[ _-]?truths?|contours|overlays|heatmaps|rois"
+    "|thumbs|thumbnails|previews",
+    re.IGNORECASE,
+)
+"""Names of a first folder that is no label beside others; ``mask`` may be one, of faces."""
 _MASK_OF = re.compile(rf"(.*[^ _.-])([ _.-]+{_BESIDE})(?:[ _.-]?\d+)?", re.IGNORECASE)
 
-_SPLITS = "(?P<part>train|training|val|valid|validation|dev|test|testing)"
-_MARKED = re.compile(rf"(?i:{_SPLITS})(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
-_MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:{_SPLITS})")
+_MARKED = re.compile(rf"(?i:(?P<part>{_SPLITS}))(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
+_MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:(?P<part>{_SPLITS}))")
 _LEGEND = re.compile(r"(classes|labels|names|class_names|data|dataset)\.(txt|names|ya?ml|json)")
 _GRID = re.compile(r"grid-\d+")
 
@@ -80,6 +89,8 @@ def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> i
     names = [set(tops[part]) for part in parts]
     if others:
         if len(parts) < 2 or flat or not set.intersection(*names):
+            _refuse_nested(tops)
+            _refuse_ambiguous(tops)
             return 1
         raise DataError(
             f"the folders {', '.join(parts)} are named as parts of a split, and hold folders of "
@@ -168,7 +179,9 @@ def _names(names: Iterable[str]) -> str:
     return first(sorted(names))
 
 
-def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
+def refuse_masks(
+    files: Sequence[str], level: int | None, remedy: str, *, by_table: bool = False
+) -> None:
     """Refuse files that are masks, annotations or the like of others.
 
     Args:
@@ -177,6 +190,8 @@ def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
             ``None`` = labels, or parts of a split and labels.
         remedy: How they are left out, ``{}`` standing for a list of their names, and how all are
             taken.
+        by_table: Whether a table names the files: then a folder such as ``roi/`` is what somebody
+            wanted, unless other folders have files of the same names.
 
     Raises:
         DataError: If there are some by their names or by those of their folders.
@@ -198,7 +213,7 @@ def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
     if len(masks) == len(files):
         masks = {}
     marked = sorted({f for path in folders for f in path.split("/")[level:] if _is_mask(f)})
-    if marked:
+    if marked and not (by_table and _are_apart(files, marked)):
         told = [f"{path} ({count} images)" for path, count in sorted(folders.items())]
         raise DataError(
             f"folders that seem to hold masks, annotations or the like, and no pictures of their "
@@ -216,11 +231,22 @@ def refuse_masks(files: Sequence[str], level: int | None, remedy: str) -> None:
         )
 
 
+def _are_apart(files: Sequence[str], folders: Sequence[str]) -> bool:
+    """Whether no file of these folders is called as one of other folders."""
+    names: tuple[set[str], set[str]] = (set(), set())
+    for file in files:
+        *above, name = file.split("/")
+        names[any(folder in folders for folder in above)].add(PurePosixPath(name).stem)
+    return names[0].isdisjoint(names[1])
+
+
 def _mask_labels(files: Sequence[str]) -> dict[str, str]:
     """What to leave out by file, where masks of a label lie in a folder of label of their own."""
     tops = {file.partition("/")[0] for file in files if "/" in file}
     matches = [(top, _MASK_OF.fullmatch(top)) for top in tops]
     masks = {top for top, match in matches if match is not None and match[1] in tops}
+    named = {top for top in tops if _MASKS_ALONE.fullmatch(top)}
+    masks |= named if len(tops - named) > 1 else set()
     return {file: top for file in files if (top := file.partition("/")[0]) in masks}
 
 
