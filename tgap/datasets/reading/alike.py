@@ -48,13 +48,16 @@ def filled(cells: Iterable[str]) -> list[str]:
 def number(text: str) -> str | None:
     """A number without what does not count in it; ``None`` if the text is none.
 
+    Zeros behind other decimals do: 1.10 comes after 1.9 where sections or visits are counted.
+
     >>> number("007"), number("7.0"), number("-1.50"), number("p7")
-    ('7', '7', '-1.5', None)
+    ('7', '7', '-1.50', None)
     """
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         return None
-    whole, part = match[2].lstrip("0") or "0", (match[3] or "").rstrip("0")
+    whole, part = match[2].lstrip("0") or "0", match[3] or ""
+    part = part if part.strip("0") else ""
     value = f"{whole}.{part}" if part else whole
     return f"-{value}" if match[1] == "-" and value != "0" else value
 
