@@ -70,7 +70,7 @@ def require_texts(overrides: Sequence["Override"], config: "DictConfig") -> None
     problems = []
     for override in overrides:
         key, typed = override.key_or_group, str(override.input_line).partition("=")[2].strip()
-        if not _is_text(config, key):
+        if override.is_delete() or not _is_text(config, key):
             continue
         value = override.value()
         values = value if isinstance(value, list) else [value]
@@ -98,7 +98,9 @@ def _is_text(config: "DictConfig", key: str) -> bool:
 
     path, _, name = key.rpartition(".")
     parent = OmegaConf.select(config, path) if path else config
-    node = parent._get_node(name) if isinstance(parent, DictConfig) else None
+    if not isinstance(parent, DictConfig) or name not in parent:
+        return False
+    node = parent._get_node(name)
     return isinstance(node, StringNode) or (
         isinstance(node, ListConfig) and node._metadata.element_type is str
     )
