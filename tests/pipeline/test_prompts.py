@@ -10,6 +10,7 @@ from tests.contracts.small_pipelines import write_3, write_xl
 from tests.corpus.making import put_folders
 from tgap.composition.config import Run
 from tgap.core import ImageSet
+from tgap.core.words import other_words
 from tgap.generators.base import UNKNOWN
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
@@ -40,7 +41,7 @@ def run_with(*words: str, tuned: tuple[str, ...] = TUNED) -> Run:
 def test_labels_that_are_written_apart_and_read_alike_are_refused(labels: tuple[str, str]) -> None:
     tuning, generation = check_prompts(run_with(), pool(*labels, "dog"))
     assert f"must tell labels apart, but generator 'tiny_ldm' reads '{labels[0]}' and" in tuning
-    assert f"give one of them other words, e.g. 'prompts.wordings={{{labels[1]}: " in tuning
+    assert f"give one of them other words, e.g. {other_words(labels[1])}" in tuning
     assert tuning.startswith("prompts.tuning must")
     assert generation.startswith("prompts.generation must")
 
