@@ -11,7 +11,8 @@ LIBRARIES = ("diffusers", "transformers")
 def errors_raised_only() -> Iterator[None]:
     """Inside, diffusers and transformers log nothing; what they raise is raised."""
     loggers = [logging.getLogger(name) for name in LIBRARIES]
-    levels = [logger.level for logger in loggers]
+    # A library that is not imported yet has no level, and would log all once it has been inside.
+    levels = [logger.level or logging.WARNING for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL + 1)
     try:

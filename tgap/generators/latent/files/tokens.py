@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,9 +18,6 @@ from tgap.generators.latent.files.folder import (
 )
 from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.silence import errors_raised_only, quiet
-
-if TYPE_CHECKING:
-    pass
 
 OTHERWISE = "|"
 """Between the tokens of one tokenizer and those of another that reads a text in another way."""
