@@ -219,6 +219,24 @@ CASES = (
         read=ten_patients,
     ),
     Case(
+        name="slides in a column that no setting names",
+        make=partial(put_named, head="file,label,slide", rest=[f"S{n // 4}" for n in range(20)]),
+        words=WORDS,
+        tells=("Column 'slide' has 5 values over 20 images",),
+    ),
+    Case(
+        name="eyes for patients",
+        make=partial(put_named, head="file,label,patient", rest=["P1L", "P1R", "P2L", "P2R"]),
+        words=PATIENTS,
+        tells=("- 4 patients are called alike but for a side .'P1L' and 'P1R', 'P2L' and 'P2R'.",),
+    ),
+    Case(
+        name="patients who are not known under a number",
+        make=partial(put_named, head="file,label,patient", rest=["999", *TWICE, "999", "999"]),
+        words=PATIENTS,
+        tells=("- Patient '999' has 5 of 20 images, the next one 2: if it stands for patients",),
+    ),
+    Case(
         name="patients of whom a tool has made numbers",
         make=partial(put_named, head="file,label,patient", rest=ALIKE),
         words=PATIENTS,

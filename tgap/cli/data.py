@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tgap.report.dataset.describing import Description
     from tgap.store import Store
 
-DESCRIPTION = 2
+DESCRIPTION = 3
 """To be raised when more is described."""
 
 

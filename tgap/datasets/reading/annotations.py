@@ -41,7 +41,6 @@ class Annotations:
         hint: The rule by which most of these would be there; may be empty.
         left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
             their names.
-        told: What else goes into the notes.
     """
 
     files: list[str]
@@ -53,7 +52,6 @@ class Annotations:
     missing: dict[str, str] = field(default_factory=dict)
     hint: str = ""
     left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
-    told: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

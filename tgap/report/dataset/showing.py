@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.datasets.base import WARNED
+from tgap.datasets.base import OWN_PATIENTS, WARNED
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.doubts import NOTED, Doubt
 from tgap.report.dataset.files import Files
@@ -198,7 +198,7 @@ def _table(first_column: str, *columns: str) -> "Table":
 def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Notes of the reading in words, without those that are doubts."""
     for name, note in notes.items():
-        if name not in (*NOTED, WARNED):
+        if name not in (*NOTED, WARNED, OWN_PATIENTS):
             yield name.replace("_", " "), _note(note)
 
 
