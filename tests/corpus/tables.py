@@ -81,6 +81,7 @@ def _metadata(data: ImageSet) -> None:
 
 
 ALIKE = [cell for n in range(5) for cell in (f"{n}", f"{n}.0", f"0{n}", f"{n}")]
+NOBODY = [f"p{n}" if n % 3 else "999" for n in range(20)]
 TWICE = [f"p{n}" for n in range(10)]
 
 
@@ -220,9 +221,9 @@ CASES = (
     ),
     Case(
         name="slides in a column that no setting names",
-        make=partial(put_named, head="file,label,slide", rest=[f"S{n // 4}" for n in range(20)]),
+        make=partial(put_named, head="file,label,slide", rest=[f"S{n // 5}" for n in range(20)]),
         words=WORDS,
-        tells=("Column 'slide' has 5 values over 20 images",),
+        tells=("Column 'slide' has 4 values over 20 images",),
     ),
     Case(
         name="eyes for patients",
@@ -232,9 +233,9 @@ CASES = (
     ),
     Case(
         name="patients who are not known under a number",
-        make=partial(put_named, head="file,label,patient", rest=["999", *TWICE, "999", "999"]),
+        make=partial(put_named, head="file,label,patient", rest=NOBODY),
         words=PATIENTS,
-        tells=("- Patient '999' has 5 of 20 images, the next one 2: if it stands for patients",),
+        tells=("- Patient '999' has 7 of 20 images, the next one 1: if it stands for patients",),
     ),
     Case(
         name="patients of whom a tool has made numbers",

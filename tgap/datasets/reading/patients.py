@@ -115,7 +115,7 @@ def _groups_in(cells: Sequence[str], labels: Sequence[Hashable]) -> int:
 
     At least half of the images share a value, there are at least two values for each label, and
     95 % of those that repeat have one label, which labels dealt at random would give with less
-    than one in a million. Decimals measure.
+    than one in ten thousand. Decimals measure.
     """
     seen: dict[str, Counter[Hashable]] = defaultdict(Counter)
     for cell, label in zip(cells, labels, strict=True):
@@ -133,7 +133,7 @@ def _groups_in(cells: Sequence[str], labels: Sequence[Hashable]) -> int:
     shares = np.array(list(sizes.values())) / len(labels)
     chance = sum(math.log10(max((shares ** c.total()).sum(), 1e-99)) for c in repeated)
     images = sum(counts.total() for counts in seen.values())
-    return len(seen) if chance < -6 and _are_things(list(seen), images) else 0
+    return len(seen) if chance < -4 and _are_things(list(seen), images) else 0
 
 
 def _are_things(values: Sequence[str], images: int) -> bool:
