@@ -221,6 +221,7 @@ OTHERS = {
     "scanner": [f"SN{age % 25:04d}" for age in AGES],
     "label in other words": column(lambda k, n: ("cat1", "dog1")[k]),
     "sub-class": column(lambda k, n: "klm nop"[3 * k + n % 3]),
+    "codes of sub-classes": column(lambda k, n: f"s{k}{n % 3}"),
     "breeds": column(lambda k, n: f"{'pq'[k]} {'klmno'[n % 5]}"),
     "grade": column(lambda k, n: str(3 * k + n % 3)),
     "score": column(lambda k, n: f"{k}.{n % 60:02d}"),

@@ -115,7 +115,8 @@ def _groups_in(cells: Sequence[str], labels: Sequence[Hashable]) -> int:
 
     At least half of the images share a value, there are at least two values for each label, and
     95 % of those that repeat have one label, which labels dealt at random would give with less
-    than one in ten thousand. Decimals measure.
+    than one in ten thousand. Categories are of more images each than ``SMALL``: of so many, there
+    are at least four values for each label, called as things are. Decimals measure.
     """
     seen: dict[str, Counter[Hashable]] = defaultdict(Counter)
     for cell, label in zip(cells, labels, strict=True):
@@ -133,17 +134,18 @@ def _groups_in(cells: Sequence[str], labels: Sequence[Hashable]) -> int:
     shares = np.array(list(sizes.values())) / len(labels)
     chance = sum(math.log10(max((shares ** c.total()).sum(), 1e-99)) for c in repeated)
     images = sum(counts.total() for counts in seen.values())
-    return len(seen) if chance < -4 and _are_things(list(seen), images) else 0
+    few = images <= SMALL * len(seen)
+    things = few or (len(seen) >= 4 * len(sizes) and _are_called_so(list(seen)))
+    return len(seen) if chance < -4 and things else 0
 
 
-def _are_things(values: Sequence[str], images: int) -> bool:
-    """Whether values are of few images each, or most are called as things are, not categories.
+def _are_called_so(values: Sequence[str]) -> bool:
+    """Whether most values are called as things are, not categories.
 
     With digits, that is, but not as small numbers, which may be grades unless there are many.
     """
     grades = re.compile(r"\D*|\d\d?" if len(values) <= MOST_CATEGORIES else r"\D*")
-    called = sum(grades.fullmatch(value) is None for value in values)
-    return images <= SMALL * len(values) or 2 * called > len(values)
+    return 2 * sum(grades.fullmatch(value) is None for value in values) > len(values)
 
 
 def wrong_pattern(pattern: str) -> str:
