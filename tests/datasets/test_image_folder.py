@@ -341,7 +341,7 @@ BAD_TABLES = {
     "contradiction": (
         TABLE + "./cat/1.png,dog,Fur|Tail,p1,3.5,\n",
         {},
-        "lines 3 and 6 say different things of cat/1.png; leave one of them",
+        r"lines 3 and 6 say different things of cat/1.png \(label\); let each file have one row",
     ),
     "dots": (
         "file,label\ncat/1.png,cat\ncat/../../pets/dog/3.jpg,dog\n",

@@ -29,6 +29,7 @@ from tgap.datasets.reading.dicom_patients import (
     header_ids,
     refuse_patient_folders,
 )
+from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.layout import is_test, label_level, named, refuse_masks, without
 from tgap.datasets.reading.listing import Listing, list_images
@@ -71,7 +72,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
     Where ``labels`` are named, an image may have none of them, and its cell be empty. What reads
     as a missing value (``NaN``, ``None``, ``-``, ...) is one; a label that is called so must be
     named. Names that are written in several ways (``Cat``, ``cat``; patients ``7``, ``7.0``) are
-    refused, labels unless they are named. With
+    refused, labels unless they are named; what is doubtful about others is told. With
     ``labelled=false`` labels are not known: all images, at any depth, have the one label ``image``,
     which is enough for fidelity, diversity and memorisation.
 
@@ -256,11 +257,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
             told[OWN_PATIENTS] = True
         metadata = {"file": np.array(rows.files, dtype=np.str_)}
         metadata |= {name: metadata_column(cells) for name, cells in rows.metadata.items()}
+        held = membership(rows.labels, names), membership(rows.findings, findings)
+        warn_of_contradictions(np.hstack(held), [*names, *findings], rows.files)
         data = ImageSet(
             images=no_pixels(len(rows.files)),
-            labels=membership(rows.labels, names),
+            labels=held[0],
             label_names=names,
-            findings=membership(rows.findings, findings),
+            findings=held[1],
             finding_names=findings,
             patients=patients,
             metadata=metadata,
@@ -295,7 +298,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
         between = self.separator if self.table is not None else ""
-        return label_names(rows.labels, self.labels, 2 if self.labelled else 1, between)
+        fewest, folders = (2 if self.labelled else 1), self.table is None
+        return label_names(rows.labels, self.labels, fewest, between, folders=folders)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.

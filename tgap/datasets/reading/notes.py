@@ -39,6 +39,15 @@ def first(names: Sequence[str]) -> str:
     return ", ".join(names[:TOLD]) + more
 
 
+def many(count: int, what: str = "image") -> str:
+    """So many of something, in words.
+
+    >>> many(1), many(2, "row")
+    ('1 image', '2 rows')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def counted(**left_out: int | Sequence[str]) -> dict[str, int]:
     """Counts for the notes, and a warning for each that is not 0.
 
