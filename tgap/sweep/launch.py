@@ -153,8 +153,8 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
     (``selector=a,b selector/pick=closest``) would be refused there, because the group's default
     may not have them.
 
-    >>> all_swept(["size=1,2", "selector/pick=closest", "hydra.verbose=true"])
-    ['size=1,2', 'selector/pick=choice(closest)', 'hydra.verbose=true']
+    >>> all_swept(["size=1,2", "selector/pick=closest", "dataset.path=", "hydra.verbose=true"])
+    ['size=1,2', 'selector/pick=choice(closest)', "dataset.path=choice('')", 'hydra.verbose=true']
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -163,9 +163,10 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
         overrides, OverridesParser.create().parse_overrides(list(overrides)), strict=True
     ):
         key, equals, value = text.partition("=")
-        single = bool(equals and value.strip()) and not override.is_sweep_override()
+        single = bool(equals) and not override.is_sweep_override()
         hydras = key.lstrip("+~").startswith("hydra")
-        words.append(f"{key}=choice({value})" if single and not hydras else text)
+        one = value if value.strip() else "''"
+        words.append(f"{key}=choice({one})" if single and not hydras else text)
     return words
 
 
