@@ -284,7 +284,7 @@ CASES = (
         name="labels that are missing where labels are named",
         make=partial(put_named, label=lambda row, file: ["NaN", "", file[:3]][min(19 - row, 2)]),
         words=(*WORDS, "dataset.labels=[cat,dog]"),
-        tells=("2 images have none of the labels in dataset.labels", "without label: 2"),
+        tells=(r"\n- 2 images have none of the labels in dataset.labels",),
         read=_no_label,
     ),
     Case(

@@ -38,7 +38,7 @@ class Original:
 
 WARNED = "warned"
 """The note of what was warned of while images were read, so that it can be told again."""
-_NOTED_BY_THEMSELVES = ("outcome", "depth", "notes", "textbook")
+_NOTED_BY_THEMSELVES = ("outcome", "depth", "textbook")
 """Modules below ``tgap.datasets`` whose warnings are notes of their own."""
 
 

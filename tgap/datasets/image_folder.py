@@ -237,7 +237,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         self._tell_missing(rows)
         names = self._label_names(rows)
         findings = finding_names(rows.findings, self.separator)
-        told: dict[str, Any] = notes.counted(**rows.left_out) | rows.told
+        told: dict[str, Any] = notes.counted(rows.level, **rows.left_out) | rows.told
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
         patients = np.arange(len(rows.files), dtype=np.int64)

@@ -13,7 +13,7 @@ from tgap.core.progress import progress
 from tgap.core.types import Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading.depth import check_depth, chosen_window
-from tgap.datasets.reading.notes import refuse_or_warn
+from tgap.datasets.reading.notes import mostly_of, refuse_or_warn
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.threads import in_threads
 from tgap.datasets.reading.window import FULL, Window
@@ -147,7 +147,7 @@ def decode_all(
 
     bad = _put_all(put, sources, images, filled, workers)
     reasons = {names[row]: reason for row, reason in bad.items()}
-    refuse_or_warn(reasons, len(sources), bad_files)
+    refuse_or_warn(reasons, len(sources), bad_files, mostly_of(labels or {}, list(bad)))
     kept = np.delete(np.arange(len(sources), dtype=np.int64), list(bad))
     if bad:
         images = copied(images, kept, new_images)
