@@ -32,14 +32,19 @@ MOSTLY = 0.9
 _HOW = {"exclude": " (dataset.bad_files=exclude)", "list": ", see left_out.csv"}
 
 
-def first(names: Sequence[str]) -> str:
+def first(names: Sequence[str], of: int = 0, most: int = TOLD) -> str:
     """The first names of many, and how many more there are.
 
-    >>> first(["a", "b"])
-    'a, b'
+    Args:
+        names: All, or so many as are known.
+        of: How many there are; 0 = as are known.
+        most: So many are named.
+
+    >>> first(["a", "b"]), first(["a", "b", "c", "d"], 9, 3)
+    ('a, b', 'a, b, c and 6 more')
     """
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more
+    of = of or len(names)
+    return ", ".join(names[:most]) + (f" and {of - most:,} more" if of > most else "")
 
 
 def mostly(by_label: Mapping[str, int], of: int) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet
-from tgap.datasets.reading.depth import spread
+from tgap.core.arrays import spread
 from tgap.datasets.reading.notes import first
 
 FLAT = 16

@@ -1,9 +1,10 @@
 """What looks wrong in a dataset, each in a sentence with its remedy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tgap.datasets.base import WARNED
+from tgap.datasets.reading.notes import first
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
 from tgap.report.dataset.pixels import Levels
@@ -47,16 +48,6 @@ def doubts(counts: Description) -> list[Doubt]:
     ]
 
 
-def first(names: Sequence[str], of: int) -> str:
-    """The first names of many, and how many more there are.
-
-    >>> first(["a", "b", "c", "d"], 9)
-    'a, b, c and 6 more'
-    """
-    more = f" and {of - NAMED:,} more" if of > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def _overlaps(counts: Description) -> Iterator[Doubt]:
     for shared, what, remedy in (
         (
@@ -83,14 +74,14 @@ def _copies(counts: Description) -> Iterator[Doubt]:
         yield Doubt(
             f"{copies.disputed:,} images equal another one that has other labels",
             "One of the labels is wrong, or both hold: correct them, or remove both images.",
-            first(pairs, copies.disputed),
+            first(pairs, copies.disputed, NAMED),
         )
     if copies.copies > copies.disputed:
         pairs = [f"{a} = {b}" for a, b in copies.pairs]
         yield Doubt(
             f"{copies.copies:,} images are exact copies of another",
             "They count more than once: remove them.",
-            first(pairs, copies.copies),
+            first(pairs, copies.copies, NAMED),
         )
 
 
@@ -105,7 +96,7 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
             f"{'1 label has' if len(few) == 1 else f'{len(few)} labels have'} fewer than "
             f"{FEW_IMAGES} images on a side",
             "So few say little: add images, or join or leave out labels.",
-            first(few, len(few)),
+            first(few, len(few), NAMED),
         )
 
 
@@ -120,7 +111,7 @@ def _levels(levels: Levels, notes: Mapping[str, Any]) -> Iterator[Doubt]:
         yield Doubt(
             notes.get("flat", nearly),
             "Look at them, and remove them if they show nothing.",
-            first(levels.empty_named, levels.empty),
+            first(levels.empty_named, levels.empty, NAMED),
         )
     if levels.used < FEW_LEVELS and not notes.keys() & {"few_levels", "dim"}:
         yield Doubt(
@@ -137,7 +128,7 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels",
             "The images look soft, and so will synthetic ones: take larger files, or a generator "
             "(and dataset.size) of smaller images.",
-            first(files.enlarged_named, files.enlarged),
+            first(files.enlarged_named, files.enlarged, NAMED),
         )
     if files.misfits:
         loss = f"lose more than {CUT:.0%} of their pixels to the square in the middle"
@@ -146,7 +137,9 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             loss = f"are stretched by more than {1 / (1 - CUT) - 1:.0%} to a square"
             remedy = "They keep their proportions with dataset.fit=crop or dataset.fit=pad."
         yield Doubt(
-            f"{files.misfits:,} {of} {loss}", remedy, first(files.misfits_named, files.misfits)
+            f"{files.misfits:,} {of} {loss}",
+            remedy,
+            first(files.misfits_named, files.misfits, NAMED),
         )
     yield from _unlike(files)
     yield from _unlike_kinds(files)
