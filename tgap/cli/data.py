@@ -98,12 +98,14 @@ def _console() -> "Console":
 def described(run: "Run", store: "Store") -> "tuple[Description, Data, Path]":
     """A run's dataset: its description, what was read, and its contact sheet."""
     from tgap.pipeline.plan import plan_data
-    from tgap.pipeline.preparation import prepared
+    from tgap.pipeline.preparation import check_listing, prepared
     from tgap.report.dataset.describing import Description, describe
     from tgap.report.dataset.sheet import contact_sheet
     from tgap.store import Spec
 
-    data = prepared(plan_data(run), store)
+    plan = plan_data(run)
+    check_listing(plan, store)
+    data = prepared(plan, store)
 
     def make(folder: Path) -> None:
         images = data.images()

@@ -35,7 +35,7 @@ from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
 from tgap.pipeline.plan import Identities, plan_data
 from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
 from tgap.pipeline.preflight.runs import check_components, check_sizes
-from tgap.pipeline.preparation import prepared
+from tgap.pipeline.preparation import check_listing, prepared
 from tgap.store import Artifact, Spec, Store
 from tgap.store.store import content_digest
 
@@ -85,7 +85,9 @@ def label_folder(
         raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
     refuse_masks(files, 0, "move them elsewhere, for every image would be labelled")
     _check_means(run, store, out, sum(size for size, _ in listing.values()))
-    prepared_data = prepared(plan_data(run), store)
+    plan = plan_data(run)
+    check_listing(plan, store)
+    prepared_data = prepared(plan, store)
     data, split = prepared_data.images(), prepared_data.sides()
     _check_labels(data)
     read, read_as = _read(run.dataset, images, files, data.images.shape, fit)
