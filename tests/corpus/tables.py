@@ -336,6 +336,13 @@ CASES = (
         tells=("must end with .csv, .tsv or .jsonl; save it as CSV: in Excel as 'CSV UTF-8'",),
     ),
     Case(
+        name="a workbook as the path",
+        make=_excel,
+        words=(WORDS[0], "dataset.path=labels.xlsx"),
+        refused=True,
+        tells=("dataset.path must name .* must end with .csv, .tsv or .jsonl; save it as CSV: in",),
+    ),
+    Case(
         name="pandas' index",
         make=partial(
             put_named, name=lambda file: f"{FILES.index(file)},{file}", head=",file,label"

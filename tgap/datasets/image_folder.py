@@ -168,6 +168,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
             ]
         return []
 
+    def _path_problems(self) -> list[str]:
+        if problem := tables.wrong_suffix(self.path) if self._root.is_file() else "":
+            return [
+                f"path must name a folder of images or a table, which {problem}; got {self.path!r}"
+            ]
+        return super()._path_problems()
+
     def _folder_problems(self) -> list[str]:
         root = self._root
         visible = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
