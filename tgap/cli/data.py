@@ -1,5 +1,6 @@
 """``tgap data``: what a dataset and its split hold."""
 
+import logging
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tgap.report.dataset.describing import Description
     from tgap.store import Store
 
+log = logging.getLogger(__name__)
 DESCRIPTION = 2
 """To be raised when more is described."""
 
@@ -46,7 +48,10 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     if html is not None:
         _check_page(html)
     with hydra_ready(config_dir) as hydra:
-        run = compose_run(hydra, overrides).fitted()
+        run = compose_run(hydra, overrides)
+        for text in run.generator.fetch():  # whose size and tokens are asked
+            log.warning("%s", text)
+        run = run.fitted()
     counts, data, sheet = described(run, Store(home_folder() / "store"))
     prompts = read_prompts(
         run.prompts, run.generator, run.dataset.domain, list(counts.labels), distances=bool(html)
