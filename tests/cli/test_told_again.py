@@ -67,3 +67,24 @@ def test_patients_that_differ_in_case_are_told_again(
         told.append(capsys.readouterr().out)
     assert "written alike but for case" in told[0]
     assert told[0] == told[1]
+
+
+def test_that_no_patients_are_known_is_told_until_it_is_said(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
+    put_folders(tmp_path / "pets")
+    words = ["dataset=image_folder", f"dataset.path={tmp_path / 'pets'}", "dataset.domain=pet"]
+    text = "Each of the 60 images counts as its own patient"
+    assert command(["data", *words]) == 0
+    assert f":\n- {text}" in capsys.readouterr().out
+    caplog.set_level("INFO")
+    assert command(["run", *words, "size=900"]) == 2
+    assert [record.levelname for record in caplog.records if text in record.getMessage()] == [
+        "INFO"
+    ]
+    assert command(["data", *words, "dataset.patient_column="]) == 0
+    assert text not in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """How people lay out their folders."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -101,6 +102,11 @@ def counts(**expected: int) -> Callable[[ImageSet], None]:
         assert data.label_counts() == expected
 
     return check
+
+
+def untold(data: ImageSet) -> None:
+    """Nothing was told while the images were read."""
+    assert "warned" not in data.notes
 
 
 def _tested_on_test(data: ImageSet) -> None:
@@ -424,6 +430,42 @@ CASES = (
         make=partial(put_folders, folders=("cat", "dog", "New folder", "rejected"), count=10),
         words=WORDS,
         tells=("label 'New folder' of 10 images often means", "label 'rejected' of 10 images"),
+    ),
+    *(
+        Case(
+            name=f"images put aside in {folder}",
+            make=partial(put_folders, folders=("cat", "dog", folder), count=10),
+            words=WORDS,
+            tells=(
+                f"label '{re.escape(folder)}' of 10 images often means.*: if so, leave these "
+                rf'images out by "dataset.exclude=\[.?{re.escape(folder)}.?\]"',
+            ),
+        )
+        for folder in (
+            "to_review",
+            "unsorted",
+            "duplicates",
+            "tmp2",
+            "old",
+            "misc",
+            "cat - Copy (2)",
+        )
+    ),
+    Case(
+        name="old and new",
+        make=partial(put_folders, folders=("old", "new", "old fracture", "fracture"), count=10),
+        words=WORDS,
+        read=untold,
+    ),
+    Case(
+        name="masks of a label below the parts of a split",
+        make=lambda root: [
+            put_folders(root / part, ("cat", "cat_mask", "dog"), count=6)
+            for part in ("train", "test")
+        ],
+        words=WORDS,
+        refused=True,
+        tells=(r"12 of 36 images seem to be masks.*exclude=\[cat_mask\]",),
     ),
     Case(
         name="numbers whose names stand beside them",

@@ -31,8 +31,27 @@ def _hostile(root: Path) -> None:
     put_folders(root, ("[red]cat", "<b>dog<b>"))
 
 
+def _bursts(root: Path) -> None:
+    """Three photographs of each scene, ten seconds apart."""
+    for label, folder in enumerate(("cat", "dog")):
+        for scene in range(12):
+            for shot in range(3):
+                noise = np.random.default_rng([scene, shot]).integers(0, 20, (32, 32))
+                name = f"2024010{1 + label}_11{10 + scene}{shot}7.jpg"
+                put(root / folder / name, (grey(label, scene) * 0.9 + noise).astype(np.uint8))
+
+
 WORDS = ("dataset=image_folder", "dataset.domain=pet")
 CASES = (
+    Case(
+        name="bursts by the time of the photograph",
+        make=_bursts,
+        words=WORDS,
+        tells=(
+            r"Look at this first.*\n- Each of the 72 images counts as its own patient: if several",
+            r"- \d\d of 72 images resemble one next to them.*by chance 4 would.*_11\d\d17.jpg = ",
+        ),
+    ),
     Case(
         name="pictures that are there twice",
         make=_twice,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.corpus.case import Case
-from tests.corpus.folders import counts
+from tests.corpus.folders import counts, untold
 from tests.corpus.making import grey, put, put_folders, put_table
 from tgap.core import ImageSet
 
@@ -81,6 +81,7 @@ def _metadata(data: ImageSet) -> None:
 
 
 ALIKE = [cell for n in range(5) for cell in (f"{n}", f"{n}.0", f"0{n}", f"{n}")]
+NOBODY = [f"p{n}" if n % 3 else "999" for n in range(20)]
 TWICE = [f"p{n}" for n in range(10)]
 
 
@@ -136,7 +137,136 @@ NUMBERED = {
     "leading zeros cut off": "{0}/{1} x.png",
 }
 
+
+def _cells(root: Path, cells: str) -> None:
+    put_rows(root, *cells.split())
+
+
+def _rows_twice(root: Path, row: str, head: str = "file,label,x") -> None:
+    """Two rows of each file, which differ."""
+    put_folders(root, count=COUNT)
+    rows = [f"{file},{row.format(file[:3], n)}" for file in FILES for n in range(2)]
+    put_table(root, [head, *rows])
+
+
+CHEST = ("No Finding", "Effusion|Edema", "Pneumothorax|Effusion", "Edema|Pneumothorax")
+NEAR = {
+    "effusion effusions": "'effusion' .5 images. and 'effusions' .5 images.; if they mean the same",
+    "carcinoma carcinom": r"nearly alike: 'carcinoma' \(5 images\) and 'carcinom' \(5 images\)",
+    "NoFinding No-Finding": "nearly alike: 'NoFinding' .* and 'No-Finding' .*dataset.labels=",
+    "tumour tumor": "nearly alike: 'tumour' .* and 'tumor' ",
+}
+SAME = {
+    "edema edema?": r"the same: 'edema' \(10 images\) and 'edema\?' \(10 images\)",
+    '0.5 "0,5" 1': r"the same: '0.5' \(7 images\) and '0,5' \(7 images\)",
+    "yes ja no nein": r"the same: 'yes' .* and 'ja' .*, 'no' .* and 'nein'",
+    "True 1 false FALSE": r"the same: 'True' .* and '1' .*, 'false' .* and 'FALSE'",
+    "pos positive neg negative": r"the same: 'pos' .* and 'positive' .*, 'neg' .* and 'negative'",
+}
+CHOOSING = {
+    "exclude": (
+        ["1", *["0"] * 9],
+        "column 'exclude' is not used.* '0' of 18 rows and '1' of 2 rows",
+    ),
+    "is_valid": (
+        ["yes", *["no"] * 9],
+        "column 'is_valid' is not used.*leave them out of the table",
+    ),
+    "QC flag": (["bad", *[""] * 9], "'QC flag' is not used.* nothing of 18 rows and 'bad' of 2"),
+    "fold": (["0", "1", "2"], r"column 'fold' seems to divide the images \(0, 1, 2\), and is not"),
+}
+
 CASES = (
+    *(
+        Case(
+            name=f"labels that are nearly alike: {cells}",
+            make=partial(_cells, cells=f"{cells} nevus melanoma"),
+            words=WORDS,
+            tells=(tell,),
+        )
+        for cells, tell in NEAR.items()
+    ),
+    *(
+        Case(
+            name=f"labels that are the same: {cells}",
+            make=partial(_cells, cells=cells),
+            words=WORDS,
+            refused=True,
+            tells=(tell,),
+        )
+        for cells, tell in SAME.items()
+    ),
+    *(
+        Case(
+            name=f"a column {head} that is not used",
+            make=partial(put_named, head=f"file,label,{head}", rest=rest),
+            words=WORDS,
+            tells=(tell,),
+        )
+        for head, (rest, tell) in CHOOSING.items()
+    ),
+    Case(
+        name="nothing and something in a cell",
+        make=partial(
+            put_named,
+            label=lambda row, file: (
+                "No Finding|cat" if row == 3 else ["No Finding", "cat"][row % 2]
+            ),
+        ),
+        words=WORDS,
+        tells=(
+            r"'No Finding' stands alone in 10 images and together with others, which seem to "
+            r"contradict it, in 1: cat/3.png \(cat\); correct",
+        ),
+    ),
+    Case(
+        name="the same set of labels in another order",
+        make=partial(_cells, cells="Edema/Effusion Effusion/Edema cat dog"),
+        words=WORDS,
+        tells=("'Effusion/Edema' .5 images. seem to be the same in another.*separator='/'",),
+    ),
+    Case(
+        name="two rows of each file, with other labels",
+        make=partial(_rows_twice, row="{0}{1},{1}"),
+        words=WORDS,
+        refused=True,
+        tells=(
+            r"lines 2 and 3 say different things of cat/0.png \(label, x\); so it is with 20 "
+            r"files.*one row: if all hold, write an image's in one cell, with dataset.sep",
+        ),
+    ),
+    Case(
+        name="two rows of each file and patient",
+        make=partial(_rows_twice, row="{0}{1},p", head="file,label,patient"),
+        words=PATIENTS,
+        refused=True,
+        tells=(r"\.agg\(\{'label': lambda x: '\|'\.join\(.*\), 'patient': 'first'\}\)",),
+    ),
+    Case(
+        name="two rows of each file, with other patients",
+        make=partial(_rows_twice, row="{0}{1},p{1}", head="file,label,patient"),
+        words=PATIENTS,
+        refused=True,
+        tells=(r"one row: correct the patients, or rename files",),
+    ),
+    Case(
+        name="two rows of each file, with other boxes",
+        make=partial(_rows_twice, row="{0},{1}"),
+        words=WORDS,
+        refused=True,
+        tells=(r"of cat/0.png \(x\).*drop_duplicates\('file'\)\), or leave out the columns x",),
+    ),
+    Case(
+        name="an ordinary table of chest X-rays",
+        make=lambda root: put_named(
+            root,
+            label=lambda row, file: CHEST[row % 4],
+            head="file,label,patient,view,age,drug_use",
+            rest=[f"p{n},{'AP' if n % 3 else 'PA'},{50 + n},{n % 2}" for n in range(20)],
+        ),
+        words=PATIENTS,
+        read=untold,
+    ),
     *(
         Case(
             name=f"two labels in a cell, joined by {joint}",
@@ -199,7 +329,7 @@ CASES = (
         make=_long,
         words=WORDS,
         refused=True,
-        tells=("if both hold, write an image's in one cell, with dataset.separator between them",),
+        tells=("if all hold, write an image's in one cell, with dataset.separator between them",),
     ),
     *(
         Case(
@@ -217,6 +347,24 @@ CASES = (
         words=WORDS,
         tells=("column 'Patient ID' is taken for patients, by its name",),
         read=ten_patients,
+    ),
+    Case(
+        name="slides in a column that no setting names",
+        make=partial(put_named, head="file,label,slide", rest=[f"S{n // 5}" for n in range(20)]),
+        words=WORDS,
+        tells=("Column 'slide' has 4 values over 20 images",),
+    ),
+    Case(
+        name="eyes for patients",
+        make=partial(put_named, head="file,label,patient", rest=["P1L", "P1R", "P2L", "P2R"]),
+        words=PATIENTS,
+        tells=("- 4 patients are called alike but for a side .'P1L' and 'P1R', 'P2L' and 'P2R'.",),
+    ),
+    Case(
+        name="patients who are not known under a number",
+        make=partial(put_named, head="file,label,patient", rest=NOBODY),
+        words=PATIENTS,
+        tells=("- Patient '999' has 7 of 20 images, the next one 1: if it stands for patients",),
     ),
     Case(
         name="patients of whom a tool has made numbers",

@@ -522,7 +522,7 @@ def test_an_image_folder_holds_them_beside_others(folder):
     data = ImageFolder(path=str(folder), size=8).load()
     assert data.images[:, 0, 0, 0].tolist() == [10, 20, 30, 40]
     assert data.labels[:, 0].tolist() == [True, True, False, False]
-    assert data.notes == {}
+    assert data.notes == {"own_patients": True}
 
 
 def test_known_by_its_prefix_whatever_its_name(folder):

@@ -418,6 +418,16 @@ def test_cells_that_mean_the_same_or_nothing_are_told(
         load(dataset, tmp_path, **fields.get(column, {}))
 
 
+def test_nothing_beside_something_is_told(
+    hf: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    labels = (hf.Value("string"), ["No Finding", "a"] * 3)
+    findings = (hf.Value("string"), ["", "x", "Edema", "x", "", "x"])
+    load(table(hf, label=labels, finding=findings), tmp_path, findings_column="finding")
+    assert "'No Finding' stands alone in 2 images and together with others" in caplog.text
+    assert "[2] (Edema); correct these rows" in caplog.text
+
+
 def test_labels_of_another_kind_and_numbers_without_names(hf: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"must hold class numbers.*got 0\.5"):
         load(table(hf, label=(hf.Value("float32"), [0.5] * ROWS)), tmp_path)

@@ -67,7 +67,7 @@ def test_a_folder_per_label(folder):
     assert data.findings.shape == (4, 0)
     assert len(set(data.patients.tolist())) == 4
     assert data.metadata["file"].tolist() == list(LEVELS)
-    assert data.notes == {}
+    assert data.notes == {"own_patients": True}
     assert data.official_test is None
 
 
@@ -245,7 +245,7 @@ def test_files_that_are_no_images_by_their_names_are_counted(folder, caplog):
     os.mkfifo(folder / "dog" / "pipe.png")
     with caplog.at_level(logging.WARNING):
         data = dataset(folder).load()
-    assert data.notes == {"other_files": 3, "warned": data.notes["warned"]}
+    assert data.notes == {"own_patients": True, "other_files": 3, "warned": data.notes["warned"]}
     assert "3 files that are no images by their names are left out" in caplog.text
     assert "cat/scan.gif" in caplog.text
 
@@ -341,7 +341,7 @@ BAD_TABLES = {
     "contradiction": (
         TABLE + "./cat/1.png,dog,Fur|Tail,p1,3.5,\n",
         {},
-        "lines 3 and 6 say different things of cat/1.png; leave one of them",
+        r"lines 3 and 6 say different things of cat/1.png \(label\); let each file have one row",
     ),
     "dots": (
         "file,label\ncat/1.png,cat\ncat/../../pets/dog/3.jpg,dog\n",
@@ -374,7 +374,8 @@ def test_repeated_rows_and_unlisted_files_are_counted(folder, caplog):
     with caplog.at_level(logging.WARNING):
         data = with_table(folder, text).load()
     assert data.metadata["file"].tolist() == ["cat/1.png", "dog/3.jpg"]
-    assert data.notes == {"duplicate_rows": 3, "unlisted": 2, "warned": data.notes["warned"]}
+    expected = {"own_patients": True, "duplicate_rows": 3, "unlisted": 2}
+    assert data.notes == {**expected, "warned": data.notes["warned"]}
     assert "3 rows of the table that repeat another one are left out: cat/1.png" in caplog.text
     assert "2 image files are left out, as no table names them where they lie: cat" in caplog.text
 

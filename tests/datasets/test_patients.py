@@ -11,7 +11,8 @@ from tests.datasets.test_dicom import content
 from tgap.composition.compose import compose_run, hydra_ready
 from tgap.core import ConfigError, DataError
 from tgap.datasets.image_folder import ImageFolder
-from tgap.datasets.reading.patients import guessed
+from tgap.datasets.reading.patient_ids import tell_of_ids
+from tgap.datasets.reading.patients import column_of_groups, guessed
 
 ROWS = [f"{label}/{n}.png,{label},{label}{n // 4}" for label in ("cat", "dog") for n in range(12)]
 
@@ -29,12 +30,13 @@ def test_a_column_that_is_called_so_names_patients(column, tmp_path, caplog):
     assert len(np.unique(data.patients)) == 6
     assert column not in data.metadata
     assert f"column '{column}' is taken for patients" in caplog.text
-    assert data.notes["patients"] in caplog.text
+    assert "6 patients of 24 images, which are kept together" in caplog.text
+    assert "own_patients" not in data.notes
     named = ImageFolder(path=str(tmp_path), table="labels.csv", size=16, patient_column=column)
     assert dataset.identity() == named.identity()
     own = ImageFolder(path=str(tmp_path), table="labels.csv", size=16, patient_column="")
     assert len(np.unique(own.listed().patients)) == 24
-    assert own.identity()["patient_column"] is None
+    assert own.identity()["patient_column"] == ""
 
 
 @pytest.mark.parametrize("column", ["patient_age", "id", "showcase"])
@@ -83,6 +85,15 @@ SEVERAL = {
     "copies": (of_both(lambda k, n: f"img{n // 2}{('', ' - Copy')[n % 2]}.png"), 24),
     "roboflow": (of_both(lambda k, n: f"img{k}{n // 3}_png.rf.{k}a{n:04x}.jpg"), 16),
     "two kinds of file": (of_both(lambda k, n: f"DSC{n // 2}.{('jpg', 'tif')[n % 2]}"), 24),
+    "channels": (of_both(lambda k, n: f"A{k}{n // 3:02d}_w{n % 3 + 1}.png"), 16),
+    "planes of channels": (
+        of_both(lambda k, n: f"A{k}{n // 4}_z{n % 2:02d}_ch0{n % 4 // 2}.png"),
+        12,
+    ),
+    "edited by a phone": (
+        of_both(lambda k, n: f"IMG_{'E' * (n % 2)}{1000 * k + n // 2:04d}.JPG"),
+        24,
+    ),
     "numbers behind numbers": (of_both(lambda k, n: f"LIDC-IDRI-{k}{n // 8:03d}_{n}.png"), 6),
 }
 
@@ -109,6 +120,10 @@ PLAIN = {
     "labels and numbers": of_both(lambda k, n: f"{('cat', 'dog')[k]}_{n}.png"),
     "a camera's": of_both(lambda k, n: f"IMG_{n:04d}.png"),
     "a phone's": of_both(lambda k, n: f"IMG_2021030{n // 6}_1{n:05d}.jpg"),
+    "a phone's, edited": of_both(lambda k, n: f"IMG_E{n:04d}.JPG"),
+    "edited in folders whose numbers begin anew": [
+        f"{x}/{day}/IMG_{'E' * (n % 2)}{n:04d}.JPG" for x in "ab" for day in "12" for n in range(12)
+    ],
     "numbers and seeds": of_both(lambda k, n: f"{n:05d}-{n * 77}.png"),
     "in parentheses": of_both(lambda k, n: f"x ({n}).png"),
     "some deeper": of_both(lambda k, n: f"{'more/' if n % 2 else ''}{n}.png"),
@@ -150,6 +165,131 @@ def test_a_pattern_that_does_not_match_is_told_with_a_path(tmp_path):
 def test_wrong_patterns_are_told_when_it_is_made(fields, message, tmp_path):
     with pytest.raises(ConfigError, match=message):
         ImageFolder(path=str(tmp_path), **fields)
+
+
+def test_that_no_patients_are_known_is_noted_unless_it_is_said(tmp_path):
+    with_files(tmp_path, PLAIN["numbers"])
+    assert ImageFolder(path=str(tmp_path), size=16).listed().notes == {"own_patients": True}
+    plain, own = (
+        ImageFolder(path=str(tmp_path), size=16, patient_column=name) for name in (None, "")
+    )
+    assert own.listed().notes == {}
+    assert own.identity() != plain.identity()  # or what is noted of one would be told of the other
+
+
+# Columns of what images have in common
+
+N = 240
+LABELS = [("ab"[n % 2],) for n in range(N)]
+
+
+def column(value):
+    """A table's column: of the label and the image's number among those of the label."""
+    return [value(n % 2, n // 2) for n in range(N)]
+
+
+GROUPS = {
+    "video": (column(lambda k, n: f"vid{k}{n // 5}"), 48),
+    "slide": (column(lambda k, n: f"S-{k}{n // 20}"), 12),
+    "animal": (column(lambda k, n: str(24 * k + n // 5)), 48),
+    "few animals": (column(lambda k, n: str(12 * k + n // 10)), 24),
+    "plate": (column(lambda k, n: f"P{4 * k + n // 30}"), 8),
+    "breeder": (column(lambda k, n: f"{'xy'[k]}{chr(97 + n // 6)}"), 40),
+    "known of most": (column(lambda k, n: f"vid{k}{n // 5}" if n % 5 else "NA"), 48),
+}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_column_of_what_images_have_in_common_is_told(name):
+    cells, values = GROUPS[name]
+    told = column_of_groups({name: cells, "view": column(lambda k, n: "xy"[n % 2])}, LABELS)
+    assert told.startswith(f"column '{name}' has {values} values over 240 images, and")
+    assert f"\"dataset.patient_column='{name}'\", so that they stay together" in told
+
+
+def test_the_coarsest_of_several_columns_comes_first():
+    told = column_of_groups({"clip": GROUPS["video"][0], "slide": GROUPS["slide"][0]}, LABELS)
+    assert told.startswith("column 'slide' has 12 values")
+    assert told.endswith("(or one of 'clip')")
+
+
+AGES = np.random.default_rng(0).integers(20, 90, N)
+OTHERS = {
+    "view": column(lambda k, n: ("AP", "PA")[n % 2]),
+    "age": [str(age) for age in AGES],
+    "site": [f"hospital{age % 7}" for age in AGES],
+    "scanner": [f"SN{age % 25:04d}" for age in AGES],
+    "label in other words": column(lambda k, n: ("cat1", "dog1")[k]),
+    "sub-class": column(lambda k, n: "klm nop"[3 * k + n % 3]),
+    "codes of sub-classes": column(lambda k, n: f"s{k}{n % 3}"),
+    "breeds": column(lambda k, n: f"{'pq'[k]} {'klmno'[n % 5]}"),
+    "grade": column(lambda k, n: str(3 * k + n % 3)),
+    "score": column(lambda k, n: f"{k}.{n % 60:02d}"),
+    "unique": column(lambda k, n: f"{k}{n}"),
+    "known of few": column(lambda k, n: f"{k}{n // 2}" if n < 40 else ""),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_columns_are_not_told_of(name):
+    assert column_of_groups({name: OTHERS[name]}, LABELS) == ""
+
+
+def test_where_labels_are_not_known_no_column_is_told_of():
+    assert column_of_groups({"video": GROUPS["video"][0]}, [("image",)] * N) == ""
+
+
+# What ids tell
+
+IDS = {
+    "eyes": (
+        [f"P{n:03d}{side}" for n in range(9) for side in "LR"],
+        r"18 patients are called alike but for a side \('P000L' and 'P000R', .* leave the side out",
+    ),
+    "od and os": ([f"{n}_{x}" for n in range(9) for x in ("OD", "os")], "'0_OD' and '0_os'"),
+    "one left and right": (["p left", "p right", "q", "r"], "2 patients are called alike but"),
+    "another order": (
+        ["Adams^Ann", "Ann Adams", "ADAMS ANN", "Bo Li", "Li Cy"],
+        r"in another order count as different ones: 'Adams\^Ann' and 'Ann Adams' and 'ADAMS ANN';",
+    ),
+    "a number for nobody": (
+        ["9999999"] * 30 + [str(n // 2) for n in range(70)],
+        "'9999999' has 30 of 100 images, the next one 2: if it stands for patients who are not",
+    ),
+    "zero for nobody": (["0"] * 8 + [str(n // 2) for n in range(2, 90)], "'0' has 8 of 96 images"),
+    "a word for nobody": (["Unknown"] * 2 + ["a", "a", "b", "c"], "'Unknown' has 2 of 6 images"),
+    "anonymous": (["a"] * 9 + ["ANON"] * 2 + ["b", "c"], "'ANON' has 2 of 13 .* largest one 9"),
+    "most of the images": (
+        ["x17"] * 30 + [f"p{n}" for n in range(70)],
+        "'x17' has 30 of 100 images, the next one 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", IDS)
+def test_ids_that_may_mean_others_are_told(how, caplog):
+    ids, told = IDS[how]
+    tell_of_ids(ids)
+    assert len(caplog.messages) == 1
+    assert re.search(told, caplog.messages[0])
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        [str(n // 4) for n in range(400)],
+        [f"{n:05x}"[::-1] for n in range(0, 9000, 7)],
+        ["hall", "har", "Paul", "Paur", "12L", "13R", "x_r", "y_l"],
+        ["A-1-2", "A-2-1", "3-12", "12-3", "Ann Adams", "ann-adams", "Ann"],
+        ["a"] * 12 + ["b"] * 3 + ["c"] * 4 + ["d"] * 2,
+        ["x", "x", "y", "y", "z"],
+        ["unknown", "a", "b"],
+    ],
+    ids=["numbers", "hex", "ends", "words", "one has more", "few", "one unknown"],
+)
+def test_ordinary_ids_are_not_told_of(ids, caplog):
+    tell_of_ids(ids)
+    assert caplog.messages == []
 
 
 # DICOM headers

@@ -178,7 +178,7 @@ def test_the_folder_holds_the_originals_and_is_read_as_it_is(
     folder = ImageFolder(path=str(out / "images"), table="labels.csv", size=SIZE)
     data = folder.load()
     assert not caplog.records
-    assert data.notes == {}
+    assert data.notes == {"own_patients": True}
     assert data.label_names == ("no_finding", "unhealthy")
     rows = rows_of(out / "images" / "labels.csv")
     assert data.metadata["file"].tolist() == [row["file"] for row in rows]

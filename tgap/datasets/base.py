@@ -38,6 +38,8 @@ class Original:
 
 WARNED = "warned"
 """The note of what was warned of while images were read, so that it can be told again."""
+OWN_PATIENTS = "own_patients"
+"""The note that patients are not known, so that each image counts as its own."""
 _NOTED_BY_THEMSELVES = ("outcome", "depth", "textbook")
 """Modules below ``tgap.datasets`` whose warnings are notes of their own."""
 

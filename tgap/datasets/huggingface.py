@@ -18,7 +18,9 @@ from tgap.core.network import hub_if_it_answers
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.alike import check_patients, filled, is_missing
 from tgap.datasets.reading.cells import finding_names, found_names, label_names, membership
+from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.notes import excluded
+from tgap.datasets.reading.patient_ids import tell_of_ids
 from tgap.datasets.reading.patients import tell_of_column
 from tgap.datasets.reading.resized import ColouredDataset
 from tgap.datasets.reading.windowed import WindowedDataset
@@ -123,6 +125,8 @@ class Huggingface(ColouredDataset, WindowedDataset):
         self._check_columns(table.features)
         labels, classes = self._labels(table, names)
         findings, finding_names = self._findings(table, names)
+        both = [*classes, *finding_names]
+        warn_of_contradictions(np.hstack([labels, findings]), both, names)
         patients = self._patients(table, names)
         metadata = _metadata(table.remove_columns([c for c in self._columns if c is not None]))
         decoded = decoding.decode_all(
@@ -255,6 +259,7 @@ class Huggingface(ColouredDataset, WindowedDataset):
         patients = [None if cell is None or is_missing(str(cell)) else cell for cell in patients]
         _refuse_missing(patients, names, self.patient_column, "patient")
         check_patients(self.patient_column, texts := [str(x).strip() for x in patients], names)
+        tell_of_ids(texts)
         return np.unique(texts, return_inverse=True)[1].astype(np.int64)
 
 

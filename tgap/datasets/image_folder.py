@@ -13,6 +13,7 @@ import numpy as np
 from tgap.core import Bools, DataError, ImageSet, option
 from tgap.core.digest import file_digest
 from tgap.core.types import no_pixels
+from tgap.datasets.base import OWN_PATIENTS
 from tgap.datasets.reading import decoding, notes, tables
 from tgap.datasets.reading.annotations import (
     Annotations,
@@ -28,10 +29,18 @@ from tgap.datasets.reading.dicom_patients import (
     header_ids,
     refuse_patient_folders,
 )
+from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.layout import is_test, label_level, named, refuse_masks, without
 from tgap.datasets.reading.listing import Listing, list_images
-from tgap.datasets.reading.patients import by_pattern, column_by_name, guessed, wrong_pattern
+from tgap.datasets.reading.patient_ids import tell_of_ids
+from tgap.datasets.reading.patients import (
+    by_pattern,
+    column_by_name,
+    column_of_groups,
+    guessed,
+    wrong_pattern,
+)
 from tgap.datasets.reading.resized import ColouredDataset
 
 _MASKS = (
@@ -63,7 +72,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
     Where ``labels`` are named, an image may have none of them, and its cell be empty. What reads
     as a missing value (``NaN``, ``None``, ``-``, ...) is one; a label that is called so must be
     named. Names that are written in several ways (``Cat``, ``cat``; patients ``7``, ``7.0``) are
-    refused, labels unless they are named. With
+    refused, labels unless they are named; what is doubtful about others is told. With
     ``labelled=false`` labels are not known: all images, at any depth, have the one label ``image``,
     which is enough for fidelity, diversity and memorisation.
 
@@ -211,7 +220,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         for name in ("label_level", "official_split", "exclude", "patient_pattern"):
             if not getattr(self, name):  # nothing is read in another way
                 del identity[name]
-        identity["patient_column"] = self._patient_column()
+        own = self.patient_column == ""  # other warnings are kept with the images
+        identity["patient_column"] = "" if own else self._patient_column()
         if self._asks_headers() and all_dicom(self._listing().files):
             identity["patients"] = "headers"
         if self.table is not None:
@@ -244,19 +254,23 @@ class ImageFolder(ColouredDataset, FolderDataset):
         self._tell_missing(rows)
         names = self._label_names(rows)
         findings = finding_names(rows.findings, self.separator)
-        told: dict[str, Any] = notes.counted(rows.level, **rows.left_out) | rows.told
+        told: dict[str, Any] = dict(notes.counted(rows.level, **rows.left_out))
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
         patients = np.arange(len(rows.files), dtype=np.int64)
         if rows.patients is not None:
             patients = np.unique(rows.patients, return_inverse=True)[1].astype(np.int64)
+        elif self.patient_column is None:
+            told[OWN_PATIENTS] = True
         metadata = {"file": np.array(rows.files, dtype=np.str_)}
         metadata |= {name: metadata_column(cells) for name, cells in rows.metadata.items()}
+        held = membership(rows.labels, names), membership(rows.findings, findings)
+        warn_of_contradictions(np.hstack(held), [*names, *findings], rows.files)
         data = ImageSet(
             images=no_pixels(len(rows.files)),
-            labels=membership(rows.labels, names),
+            labels=held[0],
             label_names=names,
-            findings=membership(rows.findings, findings),
+            findings=held[1],
             finding_names=findings,
             patients=patients,
             metadata=metadata,
@@ -291,7 +305,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
         between = self.separator if self.table is not None else ""
-        return label_names(rows.labels, self.labels, 2 if self.labelled else 1, between)
+        fewest, folders = (2 if self.labelled else 1), self.table is None
+        return label_names(rows.labels, self.labels, fewest, between, folders=folders)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
@@ -310,17 +325,25 @@ class ImageFolder(ColouredDataset, FolderDataset):
         return without(listing, self.exclude) if self.exclude else listing
 
     def _with_patients(self, rows: Annotations, listing: Listing) -> Annotations:
-        """Patients by the settings or the files' headers, and what is to be told of them."""
+        """Patients by the settings or the files' headers; what they tell is warned of."""
         if self.patient_pattern is not None:
-            return replace(rows, patients=by_pattern(rows.files, self.patient_pattern))
-        if not self._asks_headers():
-            if self.patient_column is not None:
-                return rows
-            told = (
-                f"column '{self._patient_column()}' is taken for patients, by its name, and their "
-                "images are kept together; dataset.patient_column= makes each image its own"
+            rows = replace(rows, patients=by_pattern(rows.files, self.patient_pattern))
+        elif self._asks_headers():
+            rows = self._with_guesses(rows, listing)
+        elif self.patient_column is None and rows.patients is not None:
+            log.warning(
+                "column '%s' is taken for patients, by its name: %d patients of %d images, which "
+                "are kept together; dataset.patient_column= makes each image its own",
+                self._patient_column(),
+                len(set(rows.patients)),
+                len(rows.patients),
             )
-            return _telling(rows, "patients", told)
+        if rows.patients is not None:
+            tell_of_ids(rows.patients)
+        return rows
+
+    def _with_guesses(self, rows: Annotations, listing: Listing) -> Annotations:
+        """Patients by the files' headers; else what seems to be one patient's is warned of."""
         by_folder = self.labelled and self.table is None
         if all_dicom(listing.files):
             ids = header_ids(self._root, rows.files, listing)
@@ -328,10 +351,15 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 refuse_patient_folders([label for (label,) in rows.labels], ids)
             patients, told = by_headers(rows.files, ids)
             if told:
-                return _telling(replace(rows, patients=patients), "patients", told)
+                log.warning("%s", told)
+                return replace(rows, patients=patients)
         level = label_level(rows.files, self.label_level) if by_folder else 0
         guess = guessed(rows.files, rows.labels, level)
-        return rows if guess is None else _telling(rows, "same_patients", str(guess))
+        if guess is not None:
+            log.warning("%s", guess)
+        if told := column_of_groups(rows.metadata, rows.labels):
+            log.warning("%s", told)
+        return rows
 
     def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:
@@ -369,9 +397,3 @@ def _column_in(
 ) -> str | None:
     """A table's column of patients by its name; read once while the file stays as it is."""
     return column_by_name(tables.read_table(table, separator), used)
-
-
-def _telling(rows: Annotations, kind: str, sentence: str) -> Annotations:
-    """What is found out about images, in the log and for the notes."""
-    log.warning("%s", sentence)
-    return replace(rows, told={**rows.told, kind: sentence})

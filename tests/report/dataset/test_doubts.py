@@ -34,6 +34,15 @@ def test_overlaps_come_first() -> None:
     assert all(re.match(start, str(doubt)) for start, doubt in zip(starts, found, strict=False))
 
 
+def test_what_is_told_of_patients_comes_first_and_once() -> None:
+    notes = {"own_patients": True, "warned": ["column 'x' is odd"]}
+    counts = dataclasses.replace(described(split=SPLIT), notes=notes)
+    found = list(map(str, doubts(counts)))
+    assert found[0].startswith("Each of the 60 images counts as its own patient: if several")
+    assert found[1] == "Column 'x' is odd."
+    assert sum("own patient" in text for text in found) == 1
+
+
 def test_labels_of_few_images_are_named_with_the_side() -> None:
     assert "even (15 in pool, 8 in real_train, 6 in real_test), odd (15 in pool" in told(
         described(split=SPLIT)

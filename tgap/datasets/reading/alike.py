@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 from tgap.core import DataError
-from tgap.datasets.reading.notes import first
+from tgap.datasets.reading.notes import first, many
 
 log = logging.getLogger(__name__)
 
@@ -16,19 +16,17 @@ MISSING = frozenset(
 """What tools and people write where there is no value, in lower case."""
 MOST_CATEGORIES = 20
 """A column of more different texts than this is not one of categories."""
-_NO_LABEL = re.compile(
-    r"unknown|not (?:labell?ed|known|available|given)|unlabell?ed|n\.a\.?|tbd|\.|"
-    r"#(?:name\?|value!|ref!|div/0!|num!|null!)|new folder(?: \(\d+\))?|rejected|discarded|"
-    r"trash|junk|bad quality"
-)
-_SENTINELS = ("-1", "-9", "-99", "99", "-999", "999", "9999", "-9999")
-_DATE = re.compile(
-    r"\d{1,2}[-. ](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*(?:[-. ]\d+)?"
-)
-_JOINTS = (";", ",", "/", "+", "&", " and ", "|")
-_NUMBER = re.compile(r"([+-]?)(\d+)(?:\.(\d*))?", re.ASCII)
+_NUMBER = re.compile(r"([+-]?)(\d+)(?:(?:\.|,(?!\d{3}$))(\d*))?", re.ASCII)
+"""A comma is a decimal point, unless three digits behind it may be thousands."""
 _SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+", re.ASCII)
 _BETWEEN = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
+_BEHIND = re.compile(r"(?<=[^\W_])[\s?!.,;:]+$")
+_YES = (
+    "1 yes y ja j oui si sí sì sim tak ano igen da evet kyllä true wahr vrai positive positiv pos"
+)
+_NO = "0 no n nein non nao não nee nej nei nie ne nem nu false falsch faux negative negativ neg"
+_TRUTH = dict.fromkeys(_YES.split(), "yes") | dict.fromkeys(_NO.split(), "no")
+_UNDECIDED = frozenset("unknown unclear uncertain maybe equivocal borderline".split())
 
 
 def is_missing(cell: str) -> bool:
@@ -50,8 +48,8 @@ def number(text: str) -> str | None:
 
     Zeros behind other decimals do: 1.10 comes after 1.9 where sections or visits are counted.
 
-    >>> number("007"), number("7.0"), number("-1.50"), number("p7")
-    ('7', '7', '-1.50', None)
+    >>> number("007"), number("7.0"), number("-1.50"), number("0,5"), number("p7")
+    ('7', '7', '-1.50', '0.5', None)
     """
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
@@ -63,23 +61,32 @@ def number(text: str) -> str | None:
 
 
 def meaning(name: str) -> str:
-    """A name but for case, blanks, hyphens, underscores, the form of a number and of Unicode.
+    """A name but for case, blanks, hyphens, marks at its end, forms of a number and of Unicode.
 
-    >>> len({meaning(name) for name in ("No Finding", "no_finding ", "no-finding")})
+    >>> len({meaning(name) for name in ("No Finding", "no_finding ", "no-finding?")})
     1
     >>> [meaning(name) for name in ("01", "1.0", "-1", "A-")]
     ['1', '1', '-1', 'a-']
     """
     text = unicodedata.normalize("NFKC", name)
     text = "".join(c for c in text if unicodedata.category(c) != "Cf").strip().casefold()
-    return number(text) or _BETWEEN.sub(" ", text)
+    return number(text) or _BETWEEN.sub(" ", _BEHIND.sub("", text))
 
 
 def alike(names: Iterable[str]) -> list[list[str]]:
-    """Groups of different names with the same meaning."""
+    """Groups of different names with the same meaning.
+
+    Where all say yes or no, so do their words in other languages, and 1 and 0.
+
+    >>> alike(["Yes", "ja", "no", "0"]), alike(["yes", "ja", "Kiswahili"])
+    ([['Yes', 'ja'], ['no', '0']], [])
+    """
+    meant = {name: meaning(name) for name in names}
+    said = {text for name, text in meant.items() if not is_missing(name)} - _UNDECIDED
+    truth = _TRUTH if said <= _TRUTH.keys() else {}
     groups: dict[str, list[str]] = {}
-    for name in dict.fromkeys(names):
-        groups.setdefault(meaning(name), []).append(name)
+    for name, text in meant.items():
+        groups.setdefault(truth.get(text, text), []).append(name)
     return [group for group in groups.values() if len(group) > 1]
 
 
@@ -119,7 +126,7 @@ def refuse_names(counts: Mapping[str, int], what: str, remedy: str) -> None:
         DataError: If one reads as a missing value or has control characters, or several mean the
             same.
     """
-    told = {name: f"{name!r} ({count} images)" for name, count in counts.items()}
+    told = {name: f"{name!r} ({many(count)})" for name, count in counts.items()}
     for wrong, sentence in (
         ([name for name in counts if is_missing(name)], "read as missing values"),
         ([name for name in counts if not is_legible(name)], "hold control characters"),
@@ -135,59 +142,6 @@ def refuse_names(counts: Mapping[str, int], what: str, remedy: str) -> None:
             f"{what} that are written in several ways and seem to be the same: {first(groups)}; "
             f"write each in one way{remedy}"
         )
-
-
-def warn_of_no_labels(counts: Mapping[str, int]) -> None:
-    """Tell of labels that often mean that nobody knows, or that a spreadsheet has made.
-
-    Args:
-        counts: Images by label.
-    """
-    numbers = {name: number(name) for name in counts}
-    values = sorted(float(value) for value in numbers.values() if value is not None)
-    for name, value in numbers.items():
-        told = "%r of %d images"
-        if value in _SENTINELS and None not in numbers.values() and _apart(float(value), values):
-            told += " stands beside numbers only, where it often means that nobody knows"
-        elif _NO_LABEL.fullmatch(meaning(name)):
-            told += " often means that nobody knows, or that images are no good"
-        elif _DATE.fullmatch(name.casefold()):
-            told += " is a date that a spreadsheet may have made of a range or a fraction (3-4)"
-        else:
-            continue
-        log.warning(
-            f"label {told}: if so, leave these images out, or correct them", name, counts[name]
-        )
-
-
-def _apart(value: float, values: Sequence[float]) -> bool:
-    """Whether a number is negative, or far above the others."""
-    others = [other for other in values if other != value]
-    return value < 0 or not others or value > 2 * max(others) + 1
-
-
-def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None:
-    """Tell of names that seem to be several in a cell, or parts of one.
-
-    Args:
-        counts: Images by name.
-        what: Labels or findings.
-        separator: What stands between names in a cell.
-    """
-    for joint in _JOINTS:
-        joined = [
-            name
-            for name in counts
-            if joint in name and all(part.strip() in counts for part in name.split(joint))
-        ]
-        if joined and joint != separator:
-            log.warning(
-                "%s %s seem to be several, each of which is one by itself: if so, set "
-                "\"dataset.separator='%s'\"",
-                what,
-                first([f"{name!r} ({counts[name]} images)" for name in joined]),
-                joint,
-            )
 
 
 def warn_of_categories(column: str, cells: Sequence[str]) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
@@ -21,6 +21,7 @@ from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.matching import rule_in_words, same_files
 from tgap.datasets.reading.notes import first, mostly
 from tgap.datasets.reading.tables import Table
+from tgap.datasets.reading.unused import tell_unused
 
 log = logging.getLogger(__name__)
 UNKNOWN = "image"
@@ -42,7 +43,6 @@ class Annotations:
         hint: The rule by which most of these would be there, or their label; may be empty.
         left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
             their names.
-        told: What else goes into the notes.
         level: Which folder of a path is the label; 0 = none.
     """
 
@@ -55,7 +55,6 @@ class Annotations:
     missing: dict[str, str] = field(default_factory=dict)
     hint: str = ""
     left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
-    told: dict[str, str] = field(default_factory=dict)
     level: int = 0
 
 
@@ -170,7 +169,7 @@ def from_table(
     _check(table, columns, separator, named)
     files = _located(table, columns.file, listing)
     rows = _distinct(table, files, columns)
-    _tell_split(table, columns)
+    tell_unused(table.columns, columns.used())
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
     present = {file: rows[file] for file in sorted(rows) if file not in missing}
     unlisted = [name for name in listing.files if name not in rows]
@@ -247,37 +246,52 @@ def _leaves(path: str) -> bool:
 def _distinct(table: Table, files: Sequence[str], used: Columns) -> dict[str, int]:
     """The first row of each file; others must be the same."""
     rows: dict[str, int] = {}
+    unlike: dict[int, list[str]] = {}
     columns = {name: cells for name, cells in table.columns.items() if name != used.file}
     for row, file in enumerate(files):
         earlier = rows.setdefault(file, row)
-        unlike = [name for name, cells in columns.items() if cells[row] != cells[earlier]]
-        if unlike:
-            joined = ""
-            if set(unlike) <= {used.label, used.findings}:
-                joined = (
-                    ", or, if both hold, write an image's in one cell, with dataset.separator "
-                    f"between them (pandas: groupby('{used.file}', as_index=False).agg("
-                    f"{{'{unlike[0]}': '|'.join}}))"
-                )
-            raise DataError(
-                f"table {table.name}: lines {table.lines[earlier]} and {table.lines[row]} say "
-                f"different things of {file}; leave one of them{joined}"
-            )
+        differing = [name for name, cells in columns.items() if cells[row] != cells[earlier]]
+        if differing:
+            unlike[row] = differing
+    if unlike:
+        raise DataError(_contradiction(table, files, used, rows, unlike))
     return rows
 
 
-def _tell_split(table: Table, used: Columns) -> None:
-    """Tell of a column that names parts of a split, which is not used."""
-    for name, cells in table.columns.items():
-        if name not in used.used() and len(set(cells)) > 1 and all(map(is_part, set(cells))):
-            log.warning(
-                "column '%s' names parts of a split (%s), which are not used: all images are "
-                "divided anew; to keep a test set, put its images below a folder test/ and the "
-                "others below train/, with a folder per label in each, and set "
-                "dataset.official_split=true without a table",
-                name,
-                first(sorted(set(cells))),
-            )
+def _contradiction(
+    table: Table,
+    files: Sequence[str],
+    used: Columns,
+    rows: Mapping[str, int],
+    unlike: Mapping[int, Sequence[str]],
+) -> str:
+    """What rows say that differ from a file's first one, and how a file gets one row."""
+    row = next(iter(unlike))
+    names = list(dict.fromkeys(name for each in unlike.values() for name in each))
+    count = len({files[each] for each in unlike})
+    others = f"; so it is with {count} files, as where each box or reader has a row of its own"
+    text = (
+        f"table {table.name}: lines {table.lines[rows[files[row]]]} and {table.lines[row]} say "
+        f"different things of {files[row]} ({first(list(unlike[row]))})"
+        f"{others if count > 1 else ''}; let each file have one row"
+    )
+    if used.patient in names:
+        return f"{text}: correct the patients, or rename files that are called the same"
+    if {used.label, used.findings}.isdisjoint(names):
+        return (
+            f"{text} (pandas: drop_duplicates('{used.file}')), or leave out the columns "
+            f"{first(names)}, if they are not needed"
+        )
+    how = ", ".join(
+        f"'{name}': " + ("lambda x: '|'.join(sorted(set(x)))" if name in names else "'first'")
+        for name in used.used()
+        if name != used.file
+    )
+    return (
+        f"{text}: if all hold, write an image's in one cell, with dataset.separator between them "
+        f"(pandas, of the columns that count: groupby('{used.file}', as_index=False).agg({{{how}}})"
+        "); if readers disagree, decide which holds"
+    )
 
 
 def _reason(file: str) -> str:

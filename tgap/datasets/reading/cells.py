@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, nearest
-from tgap.datasets.reading import alike
-from tgap.datasets.reading.notes import first
+from tgap.datasets.reading import alike, doubtful
+from tgap.datasets.reading.notes import first, many
 
 
 def split_cell(cell: str, separator: str, named: Sequence[str] = ()) -> tuple[str, ...]:
@@ -30,7 +30,12 @@ def found_names(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
 
 
 def label_names(
-    rows: Sequence[Sequence[str]], allowed: Sequence[str], fewest: int = 2, separator: str = ""
+    rows: Sequence[Sequence[str]],
+    allowed: Sequence[str],
+    fewest: int = 2,
+    separator: str = "",
+    *,
+    folders: bool = False,
 ) -> tuple[str, ...]:
     """The labels of a dataset: those allowed, in their order, or all found, sorted.
 
@@ -40,6 +45,7 @@ def label_names(
             blanks, hyphens, or the form of a number, and do not read as a missing value.
         fewest: How many labels must have images; 1 where they are not known.
         separator: Between several names in a cell; empty = a cell has one name only.
+        folders: Whether labels are folders, which a setting can leave out.
 
     Raises:
         DataError: If another one occurs, or fewer labels have images.
@@ -47,7 +53,7 @@ def label_names(
     names = found_names(rows)
     unknown = [name for name in names if allowed and name not in allowed]
     if unknown:
-        told = [f"'{name}' ({sum(name in row for row in rows)} images)" for name in unknown]
+        told = [f"'{name}' ({many(sum(name in row for row in rows))})" for name in unknown]
         raise DataError(
             f"labels that are not in the list dataset.labels: {first(told)}"
             f"{nearest(unknown[0], allowed)}"
@@ -58,14 +64,11 @@ def label_names(
         )
     counts = Counter(name for row in rows for name in set(row))
     if not allowed:
-        alike.refuse_names(
-            counts,
-            "labels",
-            ", or, if that is what they are called, name all labels by dataset.labels=[...]",
-        )
-        alike.warn_of_no_labels(counts)
-        if separator:
-            alike.warn_of_joined(counts, "labels", separator)
+        remedy = "that is what they are called, name all labels by dataset.labels=[...]"
+        alike.refuse_names(counts, "labels", f", or, if {remedy}")
+        doubtful.warn_of_no_labels(counts, folders=folders)
+        doubtful.warn_of_joined(counts, "labels", separator)
+        doubtful.warn_of_near(counts, "labels", f"; if {remedy}")
     return tuple(allowed) or names
 
 
@@ -78,8 +81,8 @@ def finding_names(rows: Sequence[Sequence[str]], separator: str = "") -> tuple[s
     names = found_names(rows)
     counts = Counter(name for row in rows for name in set(row))
     alike.refuse_names(counts, "findings", "")
-    if separator:
-        alike.warn_of_joined(counts, "findings", separator)
+    doubtful.warn_of_joined(counts, "findings", separator)
+    doubtful.warn_of_near(counts, "findings")
     return names
 
 

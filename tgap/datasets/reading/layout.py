@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from tgap.core import DataError
 from tgap.core.words import word
 from tgap.datasets.reading.listing import Listing
-from tgap.datasets.reading.notes import first
+from tgap.datasets.reading.notes import first, many
 from tgap.datasets.reading.patients import is_variant
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> i
     if not flat:
         _refuse_unlike(tops)
         return 2
-    direct = ", ".join(f"{part} ({tops[part]['']} images)" for part in flat)
+    direct = ", ".join(f"{part} ({many(tops[part][''])})" for part in flat)
     remedy = f"leave {'it' if len(flat) == 1 else 'them'} out by dataset.exclude=[{','.join(flat)}]"
     if len(flat) == len(parts):
         remedy = "name a table of labels by dataset.table, or set dataset.labelled=false"
@@ -214,19 +214,18 @@ def refuse_masks(
         masks = {}
     marked = sorted({f for path in folders for f in path.split("/")[level:] if _is_mask(f)})
     if marked and not (by_table and _are_apart(files, marked)):
-        told = [f"{path} ({count} images)" for path, count in sorted(folders.items())]
+        told = [f"{path} ({many(count)})" for path, count in sorted(folders.items())]
         raise DataError(
             f"folders that seem to hold masks, annotations or the like, and no pictures of their "
             f"own: {first(marked)}. Images by folder: {first(told)}; {remedy.format(word(marked))}"
         )
-    if level < 2:
-        masks |= _mask_labels(files)
+    masks |= _mask_labels(files, max(level, 1))
     if not masks:
         masks = _repeated(files)
     if masks:
         patterns = word(sorted(set(masks.values())))
         raise DataError(
-            f"{len(masks)} of {len(files)} images seem to be masks, annotations or the like of "
+            f"{len(masks)} of {many(len(files))} seem to be masks, annotations or the like of "
             f"others, by their names: {first(list(masks))}; {remedy.format(patterns)}"
         )
 
@@ -240,14 +239,15 @@ def _are_apart(files: Sequence[str], folders: Sequence[str]) -> bool:
     return names[0].isdisjoint(names[1])
 
 
-def _mask_labels(files: Sequence[str]) -> dict[str, str]:
+def _mask_labels(files: Sequence[str], level: int) -> dict[str, str]:
     """What to leave out by file, where masks of a label lie in a folder of label of their own."""
-    tops = {file.partition("/")[0] for file in files if "/" in file}
+    folders = {file: path[level - 1] for file in files if len(path := file.split("/")) > level}
+    tops = set(folders.values())
     matches = [(top, _MASK_OF.fullmatch(top)) for top in tops]
     masks = {top for top, match in matches if match is not None and match[1] in tops}
     named = {top for top in tops if _MASKS_ALONE.fullmatch(top)}
     masks |= named if len(tops - named) > 1 else set()
-    return {file: top for file in files if (top := file.partition("/")[0]) in masks}
+    return {file: top for file, top in folders.items() if top in masks}
 
 
 def _repeated(files: Sequence[str]) -> dict[str, str]:

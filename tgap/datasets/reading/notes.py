@@ -47,6 +47,15 @@ def first(names: Sequence[str], of: int = 0, most: int = TOLD) -> str:
     return ", ".join(names[:most]) + (f" and {of - most:,} more" if of > most else "")
 
 
+def many(count: int, what: str = "image") -> str:
+    """So many of something, in words.
+
+    >>> many(1), many(2, "row")
+    ('1 image', '2 rows')
+    """
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
 def mostly(by_label: Mapping[str, int], of: int) -> str:
     """Whether what is left out has one label, of which images may then be lacking; or nothing.
 

@@ -1,18 +1,23 @@
 """Which images are one patient's, by a table's column, by their names, or as they seem to be."""
 
 import logging
+import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from tgap.core import DataError
 from tgap.core.words import quoted
-from tgap.datasets.reading.alike import is_missing
+from tgap.datasets.reading.alike import MOST_CATEGORIES, is_missing, number
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table
 
 log = logging.getLogger(__name__)
+SMALL = 10
+"""Images of a value, on average: categories have more, unless there are few images at all."""
 FEWEST = 3
 """Of fewer patients no three sides can be made, so that a column of fewer is another thing."""
 _PERSONS = ("patient", "pat", "subject", "participant", "case")
@@ -21,6 +26,7 @@ _NAMES = [*(name for name in _NAMES if name != "pat"), "pid", "mrn"]
 _TAILS = (
     r"[ _-](?:left|right)",
     r"[ _-](?:l|r|od|os)",
+    r"[ _-](?:ch|[wctz])\d{1,3}",
     r"[ _-](?:frame|slice|view|crop|patch|tile|aug)[ _-]?\d+",
     r"[ _-]rot(?:ated)?[ _-]?\d*",
     r"[ _-](?:[hv][ _-]?)?(?:flip|flipped|mirror|mirrored)",
@@ -31,6 +37,7 @@ _TAILS = (
 )
 """What names of several images of one original, or of one patient, end with."""
 _BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
+_EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
 _DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
 
 
@@ -73,6 +80,72 @@ def tell_of_column(columns: Iterable[str]) -> None:
             name,
             name,
         )
+
+
+def own_patients(images: int) -> str:
+    """What is to be told where no patients are known."""
+    return (
+        f"Each of the {images:,} images counts as its own patient: if several show one person, "
+        "slide, video or object, say which by dataset.patient_column (a table's) or "
+        "dataset.patient_pattern, or tests flatter; if not, set dataset.patient_column= (empty)"
+    )
+
+
+def column_of_groups(columns: Mapping[str, Sequence[str]], labels: Sequence[Hashable]) -> str:
+    """What is to be told of a column that may name what images have in common; empty if none.
+
+    What images share (a patient, slide, video) mostly has one label. So do sub-classes, which are
+    few, of many images each, and called by words.
+    """
+    found = {name: n for name, cells in columns.items() if (n := _groups_in(cells, labels))}
+    if not found:
+        return ""
+    name = min(found, key=lambda name: found[name])  # the coarsest keeps the others together too
+    others = ", ".join(repr(other) for other in found if other != name)
+    return (
+        f"column '{name}' has {found[name]} values over {len(labels)} images, and (nearly) each "
+        "value has images of one label only: if it names what images have in common (patient, "
+        f'slide, video, ...), set "dataset.patient_column={quoted(name)}", so that they stay '
+        f"together{f' (or one of {others})' if others else ''}"
+    )
+
+
+def _groups_in(cells: Sequence[str], labels: Sequence[Hashable]) -> int:
+    """How many values a column has, if they seem to be of what images have in common; else 0.
+
+    At least half of the images share a value, there are at least two values for each label, and
+    95 % of those that repeat have one label, which labels dealt at random would give with less
+    than one in ten thousand. Categories are of more images each than ``SMALL``: of so many, there
+    are at least four values for each label, called as things are. Decimals measure.
+    """
+    seen: dict[str, Counter[Hashable]] = defaultdict(Counter)
+    for cell, label in zip(cells, labels, strict=True):
+        seen[cell][label] += 1
+    seen = {cell: counts for cell, counts in seen.items() if not is_missing(cell)}
+    repeated = [counts for counts in seen.values() if counts.total() > 1]
+    sizes = Counter(labels)
+    if (
+        len(seen) < max(FEWEST, 2 * len(sizes))
+        or 2 * sum(counts.total() for counts in repeated) < len(cells)
+        or sum(len(counts) == 1 for counts in repeated) < 0.95 * len(repeated)
+        or any("." in (number(cell) or "") for cell in seen)
+    ):
+        return 0
+    shares = np.array(list(sizes.values())) / len(labels)
+    chance = sum(math.log10(max((shares ** c.total()).sum(), 1e-99)) for c in repeated)
+    images = sum(counts.total() for counts in seen.values())
+    few = images <= SMALL * len(seen)
+    things = few or (len(seen) >= 4 * len(sizes) and _are_called_so(list(seen)))
+    return len(seen) if chance < -4 and things else 0
+
+
+def _are_called_so(values: Sequence[str]) -> bool:
+    """Whether most values are called as things are, not categories.
+
+    With digits, that is, but not as small numbers, which may be grades unless there are many.
+    """
+    grades = re.compile(r"\D*|\d\d?" if len(values) <= MOST_CATEGORIES else r"\D*")
+    return 2 * sum(grades.fullmatch(value) is None for value in values) > len(values)
 
 
 def wrong_pattern(pattern: str) -> str:
@@ -161,6 +234,8 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     base = "[^/]+" if len(set(names)) == len(names) else ".+"  # numbers begin anew in each folder
     yield rf"(?i)({base}?)(?:{'|'.join(tails)})*\.[^/.]+$" if tails else rf"({base})\.[^/.]+$"
     yield from _BEGINNINGS
+    if any(re.match(r"IMG_E\d", name) for name in names) and len(set(names)) == len(names):
+        yield _EDITED
 
 
 def _seem_patients(files: Sequence[str], labels: Sequence[Hashable], groups: Sequence[str]) -> bool:

@@ -10,8 +10,9 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import ImageSet, TgapError
 from tgap.core.digest import image_digests
-from tgap.datasets.base import WARNED
+from tgap.datasets.base import OWN_PATIENTS, WARNED
 from tgap.datasets.reading.alike import other_spellings
+from tgap.datasets.reading.patients import own_patients
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
@@ -73,6 +74,9 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     advice += [text for texts in few.values() for text in texts]
     for text in dict.fromkeys(advice):
         log.warning("%s", text)
+    for pool in pools.values():
+        if isinstance(pool, Pool) and OWN_PATIENTS in pool.dataset.notes:
+            log.info("%s", own_patients(len(pool.dataset)))
     return problems + check_shapes(seen)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from tgap.core import Bools, ImageSet, Indices, Split
 from tgap.core.arrays import spread
 from tgap.core.digest import image_digests
-from tgap.datasets.base import Dataset
+from tgap.datasets.base import OWN_PATIENTS, Dataset
 from tgap.report.dataset.files import Files, files_of
+from tgap.report.dataset.neighbours import Neighbours, neighbours_of
 from tgap.report.dataset.pixels import Copies, Levels, copies_of, levels_of
 from tgap.report.dataset.samples import called
 
@@ -44,6 +45,8 @@ class Description:
         shared_patients: Patients who stand on two sides, by pair of sides.
         shared_images: Images whose pixels are the same as those of one on another side, by pair.
         copies: Images whose pixels are the same as an earlier one's.
+        neighbours: Images that resemble those next to them; ``None`` where that is nothing, or
+            patients are known.
         levels: How bright pixels are.
         files: What the files' headers say; ``None`` where there are no files.
         notes: What the reading reported, e.g. excluded files.
@@ -62,6 +65,7 @@ class Description:
     shared_patients: dict[str, int]
     shared_images: dict[str, int]
     copies: Copies
+    neighbours: Neighbours | None
     levels: Levels
     files: Files | None
     notes: Mapping[str, Any]
@@ -73,9 +77,10 @@ class Description:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """What ``as_json`` gave."""
-        files = value["files"]
+        files, near = value["files"], value["neighbours"]
         parts = {
             "copies": Copies(**value["copies"]),
+            "neighbours": None if near is None else Neighbours(**near),
             "levels": Levels(**value["levels"]),
             "files": None if files is None else Files(**files),
         }
@@ -85,7 +90,8 @@ class Description:
 def describe(dataset: Dataset, data: ImageSet, split: Split) -> Description:
     """Count what a dataset and its split hold.
 
-    Exact duplicates are found by hashing pixels, image by image; nothing is judged by likeness.
+    Exact duplicates are found by hashing pixels, image by image; likeness alone tells
+    of frames where patients are not known.
 
     Args:
         dataset: The source.
@@ -119,6 +125,7 @@ def describe(dataset: Dataset, data: ImageSet, split: Split) -> Description:
         shared_patients=_shared(data.patients, sides),
         shared_images=_shared(pixels, sides),
         copies=copies_of(data, pixels),
+        neighbours=neighbours_of(data) if OWN_PATIENTS in data.notes else None,
         levels=levels_of(data),
         files=files_of(dataset, data),
         notes=dict(data.notes),

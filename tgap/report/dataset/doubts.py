@@ -3,10 +3,12 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tgap.datasets.base import WARNED
+from tgap.datasets.base import OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import first
+from tgap.datasets.reading.patients import own_patients
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
+from tgap.report.dataset.neighbours import Neighbours
 from tgap.report.dataset.pixels import Levels
 
 FEW_IMAGES = 20
@@ -38,14 +40,27 @@ class Doubt(NamedTuple):
 def doubts(counts: Description) -> list[Doubt]:
     """All that looks wrong, the worst first."""
     return [
-        *(Doubt(counts.notes[name]) for name in ("same_patients",) if name in counts.notes),
+        *([Doubt(own_patients(counts.images))] if OWN_PATIENTS in counts.notes else []),
+        *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
+        *_neighbours(counts.neighbours),
         *_overlaps(counts),
         *_copies(counts),
-        *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
         *_small_labels(counts),
         *_levels(counts.levels, counts.notes),
         *(_files(counts.files, counts) if counts.files else []),
     ]
+
+
+def _neighbours(near: Neighbours | None) -> Iterator[Doubt]:
+    if near is not None:
+        yield Doubt(
+            f"{near.alike:,} of {near.looked_at:,} images resemble one next to them, by their "
+            f"names, more than any other of their label (by chance {near.expected:,} would), as "
+            "frames, bursts, slices, channels or edited copies do",
+            "If they are, say what belongs together (dataset.patient_pattern or "
+            "dataset.patient_column), or tests flatter.",
+            first([f"{one} = {other}" for one, other in near.pairs], len(near.pairs), NAMED),
+        )
 
 
 def _overlaps(counts: Description) -> Iterator[Doubt]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.datasets.base import WARNED
+from tgap.datasets.base import OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import WORDS
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.doubts import NOTED, Doubt
@@ -201,7 +201,7 @@ def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Notes of the reading in words, without those that are doubts or were warned of."""
     told = (*WORDS, "excluded", "excluded_counts") if WARNED in notes else ()
     for name, note in notes.items():
-        if name not in (*NOTED, WARNED, *told):
+        if name not in (*NOTED, WARNED, OWN_PATIENTS, *told):
             yield name.replace("_", " "), _note(note)
 
 

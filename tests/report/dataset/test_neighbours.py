@@ -1,0 +1,124 @@
+"""Images that resemble those next to them."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from tests.report.dataset.making import SPLIT, Source, dataset
+from tgap.core import Images, ImageSet
+from tgap.report.dataset import neighbours
+from tgap.report.dataset.describing import Description, describe
+from tgap.report.dataset.doubts import doubts
+from tgap.report.dataset.neighbours import neighbours_of
+
+RNG = np.random.default_rng(0)
+
+
+def scenes(count: int, side: int = 32) -> Images:
+    """Smooth pictures, no two of one thing."""
+    coarse = RNG.integers(0, 256, (count, 4, 4, 1), dtype=np.uint8)
+    return coarse.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
+
+
+def noisy(images: Images) -> Images:
+    noise = RNG.normal(0, 12, images.shape)
+    return (images + noise).clip(0, 255).astype(np.uint8)
+
+
+def data_of(images: Images, names: Sequence[str], labels: int = 2) -> ImageSet:
+    """Each label has one half of the images, in their order."""
+    holds = np.eye(labels, dtype=bool)[np.arange(len(images)) * labels // len(images)]
+    return ImageSet(
+        images=images,
+        labels=holds,
+        label_names=tuple("abc"[:labels]),
+        findings=np.zeros((len(images), 0), dtype=bool),
+        finding_names=(),
+        patients=np.arange(len(images), dtype=np.int64),
+        metadata={"file": np.array(names)},
+    )
+
+
+def numbered(images: Images) -> ImageSet:
+    return data_of(images, [f"x/{n}.png" for n in range(len(images))])
+
+
+def edited() -> ImageSet:
+    """Half of them once more, darker, under another name."""
+    images = scenes(40)
+    names = [f"IMG_{n:04d}.jpg" for n in range(40)]
+    names += [f"IMG_E{n:04d}.jpg" for n in range(0, 40, 2)]
+    return data_of(np.concatenate([images, noisy(images[::2] // 2)]), names, labels=1)
+
+
+ONE_ANOTHER: dict[str, Callable[[], ImageSet]] = {
+    "pairs": lambda: numbered(noisy(scenes(30).repeat(2, axis=0))),
+    "bursts": lambda: numbered(noisy(scenes(12).repeat(5, axis=0))),
+    "negatives": lambda: numbered(
+        np.stack([x for one in scenes(30) for x in (one, 255 - one)]).astype(np.uint8)
+    ),
+    "edited": edited,
+}
+
+
+@pytest.mark.parametrize("how", ONE_ANOTHER)
+def test_images_that_resemble_those_next_to_them_are_found(how: str) -> None:
+    near = neighbours_of(ONE_ANOTHER[how]())
+    assert near is not None
+    assert near.alike > 0.3 * near.looked_at
+    assert len(near.pairs) == 3
+
+
+def test_pairs_are_named() -> None:
+    near = neighbours_of(edited())
+    assert near is not None
+    assert (near.looked_at, near.alike, near.expected) == (60, pytest.approx(42, abs=3), 2)
+    assert all(other == one.replace("_", "_E") for one, other in map(sorted, near.pairs))
+
+
+def test_independent_images_are_not_told_of() -> None:
+    for count in range(10, 100, 3):
+        assert neighbours_of(numbered(scenes(count))) is None
+        assert neighbours_of(numbered(RNG.integers(0, 256, (count, 8, 8, 3), np.uint8))) is None
+
+
+def test_frames_in_no_order_are_not_told_of() -> None:
+    images = noisy(scenes(40).repeat(3, axis=0))
+    assert neighbours_of(numbered(images[RNG.permutation(len(images))])) is None
+
+
+def test_kinds_of_a_label_are_no_frames() -> None:
+    """Names that begin with a sub-class of a dozen images each."""
+    assert neighbours_of(numbered(noisy(scenes(10).repeat(12, axis=0)))) is None
+
+
+def test_flat_images_and_few_of_a_label_are_left_out() -> None:
+    assert neighbours_of(numbered(np.full((60, 8, 8, 1), 9, np.uint8))) is None
+    assert neighbours_of(numbered(noisy(scenes(4).repeat(2, axis=0)))) is None
+
+
+def test_many_images_are_looked_at_in_runs_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = noisy(scenes(2500, 64).repeat(2, axis=0))
+    start = time.perf_counter()
+    near = neighbours_of(numbered(images))
+    assert time.perf_counter() - start < 3  # a third of it, where nothing else runs
+    assert near is not None
+    assert near.looked_at == neighbours.LOOKED_AT
+    assert near.alike > 0.9 * near.looked_at
+
+
+def test_they_are_told_where_patients_are_not_known() -> None:
+    images = noisy(scenes(30, 8).repeat(2, axis=0))
+    data = dataclasses.replace(
+        dataset(), images=images, labels=np.eye(2, dtype=bool)[np.arange(60) // 30]
+    )
+    assert describe(Source(), data, SPLIT).neighbours is None
+    counts = describe(Source(), dataclasses.replace(data, notes={"own_patients": True}), SPLIT)
+    assert Description.from_json(counts.as_json()) == counts
+    told = [str(doubt) for doubt in doubts(counts)]
+    assert "60 of 60 images resemble one next to them, by their names" in told[1]
+    assert "(by chance 4 would)" in told[1]
+    assert ".png = " in told[1]

@@ -1,0 +1,128 @@
+"""Images that resemble those next to them: frames, bursts, slices, channels, edited copies."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import bdtrc
+
+from tgap.core import Images, ImageSet, Indices
+from tgap.report.dataset.samples import called
+
+LOOKED_AT, RUN = 3_000, 100
+"""Images that are compared, at most, and of more, how many in a row."""
+SIDE = 16
+SHARE, CHANCE = 0.25, 1e-6
+"""Told if more images are most like one next to them, which chance gives less often than this."""
+FEWEST = 5
+"""Of fewer images of a label, those next to one another are nearly all."""
+FLAT = 1.0
+"""Images whose small picture has a smaller standard deviation resemble nothing."""
+NAMED = 3
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Images that resemble one next to them, in the order of names, most of all of their label.
+
+    Args:
+        looked_at: How many images were compared.
+        alike: How many of them do.
+        expected: How many would by chance.
+        pairs: Those that resemble each other most.
+    """
+
+    looked_at: int
+    alike: int
+    expected: int
+    pairs: list[list[str]]
+
+
+def neighbours_of(data: ImageSet) -> Neighbours | None:
+    """Whether images that are next to each other are too much alike to be independent.
+
+    In no order, the nearest is next to it for two images of a label, on average. Names are ordered
+    with numbers in them as numbers, or by the numbers alone (``IMG_7``, ``IMG_E7``).
+
+    Args:
+        data: Images whose files are known.
+
+    Returns:
+        ``None`` if there is no such finding.
+    """
+    if "file" not in data.metadata:
+        return None
+    which = np.unique(data.labels, axis=0, return_inverse=True)[1].ravel()
+    names = data.metadata["file"].tolist()
+    rows = _sample(np.array(sorted(range(len(data)), key=lambda n: (which[n], _key(names[n])))))
+    small, kept = _small(data.images, rows)
+    rows, small = rows[kept], small[kept]
+    nearest, likeness = _nearest(small, which[rows])
+    orders = [
+        np.arange(len(rows)),
+        np.argsort(
+            sorted(range(len(rows)), key=lambda n: (which[rows[n]], _numbers(names[rows[n]])))
+        ),
+    ]
+    known = nearest >= 0
+    next_to = max(
+        (known & (np.abs(order - order[nearest]) == 1) for order in orders), key=np.count_nonzero
+    )
+    looked_at, alike = int(known.sum()), int(next_to.sum())
+    expected = 2 * len(np.unique(which[rows[known]]))
+    if alike <= SHARE * looked_at or bdtrc(alike - 1, looked_at, expected / looked_at) >= CHANCE:
+        return None
+    best = np.flatnonzero(next_to)[np.argsort(-likeness[next_to], kind="stable")]
+    pairs = dict.fromkeys(tuple(sorted((n, int(nearest[n])))) for n in best.tolist())
+    named = [[called(data, int(rows[n])) for n in pair] for pair in [*pairs][:NAMED]]
+    return Neighbours(looked_at, alike, expected, named)
+
+
+def _key(name: str) -> list[str | int]:
+    """Numbers count as numbers: 9 comes before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if part.isdecimal() else part for part in parts]
+
+
+def _numbers(name: str) -> tuple[list[int], str]:
+    return [int(part) for part in re.findall(r"\d+", name.rpartition("/")[2])], name
+
+
+def _sample(rows: Indices) -> Indices:
+    """Rows in runs, evenly spaced, for whose sake neighbours stay next to each other."""
+    if len(rows) <= LOOKED_AT:
+        return rows
+    starts = np.linspace(0, len(rows) - RUN, LOOKED_AT // RUN).astype(np.int64)
+    return rows[np.unique(starts[:, None] + np.arange(RUN))]
+
+
+def _small(images: Images, rows: Indices) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Grey pictures of SIDE pixels, brightness and contrast aside, and which of them are any."""
+    height, width = images.shape[1:3]
+    step = max(1, min(height, width) // (4 * SIDE))
+    small = np.stack([_mean(images[row, ::step, ::step]).ravel() for row in rows])
+    deviation = small.std(axis=1, keepdims=True)
+    norm = np.maximum(deviation, FLAT) * np.sqrt(small.shape[1])
+    unit = (small - small.mean(axis=1, keepdims=True)) / norm
+    return unit.astype(np.float32), deviation.ravel() >= FLAT
+
+
+def _mean(picture: Images) -> NDArray[np.float64]:
+    """Of blocks of pixels and their channels."""
+    high, wide = (max(1, side // SIDE) for side in picture.shape[:2])
+    rows, columns = picture.shape[0] // high, picture.shape[1] // wide
+    blocks = picture[: rows * high, : columns * wide].reshape(rows, high, columns, wide, -1)
+    return np.asarray(blocks.mean(axis=(1, 3, 4)))
+
+
+def _nearest(small: NDArray[np.float32], which: Indices) -> tuple[Indices, NDArray[np.float32]]:
+    """Of each picture the most alike of its label, -1 for none, and their correlation."""
+    nearest, likeness = np.full(len(small), -1), np.zeros(len(small), np.float32)
+    for label in np.unique(which):
+        rows = np.flatnonzero(which == label)
+        if len(rows) >= FEWEST:
+            alike = np.abs(small[rows] @ small[rows].T)  # a negative is the same picture too
+            np.fill_diagonal(alike, -1)
+            nearest[rows], likeness[rows] = rows[alike.argmax(axis=1)], alike.max(axis=1)
+    return nearest, likeness
