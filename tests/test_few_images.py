@@ -1,6 +1,7 @@
 """15 images of each of two labels, from the words that a person types to the table."""
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tgap
 from tests.corpus.making import put_folders
 from tgap.cli.main import command, run_command
+from tgap.pipeline.preflight.runs import check_runs
 
 FILES = ("dataset=image_folder", "dataset.path=pets", "dataset.domain=pet")
 SHORT = (
@@ -55,6 +57,16 @@ def test_the_profile_tunes_on_every_image_with_what_works_on_few() -> None:
     titles = [getattr(run, name).title() for name in ("protocol", "selector", "classifier")]
     assert titles == ["cross_fit", "whole", "linear_probe"]
     assert tgap.compose(*FEW).dataset.stem() == "image_folder"
+
+
+def test_that_few_images_train_is_told_once_for_all_folds(caplog: pytest.LogCaptureFixture) -> None:
+    words = [*FEW, "budget.train_per_label=7"]
+    runs = [tgap.compose(*words, f"protocol.fold={fold}") for fold in range(5)]
+    check_runs(runs, Path(os.environ["TGAP_HOME"]))
+    told = "budget.train_per_label=7 asks for, and all are taken: 'cat' 6, 'dog' 6"
+    assert [text for text in caplog.messages if "images to train on" in text] == [
+        f"real_train has fewer images to train on than {told}"
+    ]
 
 
 def test_a_sweep_over_the_folds_is_one_row_and_tests_each_image_once(

@@ -206,6 +206,15 @@ def test_tuning_images_among_the_real_ones_are_refused(folders, home, capsys):
     assert "leave them out of the dataset" in err
 
 
+def test_labels_of_two_images_are_told_before_any_is_read(tmp_path, folders, home, capsys):
+    for label, count in {"a": 30, "b": 2}.items():
+        (tmp_path / "real" / label).mkdir(parents=True)
+        for number in range(count):
+            (tmp_path / "real" / label / f"{number}.png").write_bytes(b"no image")
+    assert evaluate("--real", tmp_path / "real", "--synthetic", folders[1]) == 2
+    assert "label 'b' is on 2 of 32 images, but" in capsys.readouterr().err
+
+
 def test_too_few_real_images_are_told(tmp_path, folders, home, capsys):
     few = tmp_path / "few"
     for name in ("even", "odd"):

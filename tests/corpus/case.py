@@ -17,7 +17,7 @@ class Case:
         words: What a person types behind ``tgap data``. The current folder is that of the files,
             and ``dataset.path=.`` comes first.
         tells: Regular expressions, each found in what the terminal shows, in any order.
-        refused: Whether the command must end with an error and read nothing.
+        refused: Whether the command must end with an error, and keep no images in the store.
         read: Asserts the right pixels, labels, patients, ... of what was read.
         runs: Whether the shortest run goes through with the same words too.
     """

@@ -44,6 +44,16 @@ def put_beside(root: Path, *names: str) -> None:
         put_each(root, {"cat": 9, "dog": 9}, name)
 
 
+def _left_out(root: Path) -> None:
+    """Twelve HEIC files and three broken ones, all but one of a label's."""
+    put_folders(root)
+    (root / "README.txt").write_text("cats and dogs")
+    for number in range(11):
+        (root / "dog" / f"p{number}.heic").write_bytes(b"ftypheic")
+    for number in range(3):
+        (root / "cat" / f"b{number}.png").write_bytes(b"\x89PNG")
+
+
 def _numbers_and_names(root: Path) -> None:
     put_folders(root, ("0", "1"), count=10)
     (root / "classes.txt").write_text("0 melanoma\n1 nevus\n")
@@ -110,6 +120,18 @@ def _tested_on_test(data: ImageSet) -> None:
 WORDS = ("dataset=image_folder", "dataset.domain=x")
 
 CASES = (
+    Case(
+        name="files left out of one label",
+        make=_left_out,
+        words=("dataset=image_folder", "dataset.bad_files=exclude"),
+        tells=(
+            r"Look at this first[^$]*\n- 12 files that are no images by their names are left "
+            r"out .*: README.txt, dog/p0.heic, .*; 11 of these 12 are of label dog\.\n[^$]*60 im",
+            r"\n- 3 of 63 image files [^$]*cat/b0.png: [^$]*\nall 3 are of label cat\n[^$]*60 im",
+            r"(?s)^(?!.*other files: 12)(?!.*excluded: )",
+        ),
+        read=_cats_and_dogs,
+    ),
     Case(
         name="a folder per label",
         make=put_folders,

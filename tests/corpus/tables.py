@@ -432,7 +432,7 @@ CASES = (
         name="labels that are missing where labels are named",
         make=partial(put_named, label=lambda row, file: ["NaN", "", file[:3]][min(19 - row, 2)]),
         words=(*WORDS, "dataset.labels=[cat,dog]"),
-        tells=("2 images have none of the labels in dataset.labels", "without label: 2"),
+        tells=(r"\n- 2 images have none of the labels in dataset.labels",),
         read=_no_label,
     ),
     Case(
@@ -482,6 +482,13 @@ CASES = (
         words=(*WORDS[:2], "dataset.table=labels.xlsx"),
         refused=True,
         tells=("must end with .csv, .tsv or .jsonl; save it as CSV: in Excel as 'CSV UTF-8'",),
+    ),
+    Case(
+        name="a workbook as the path",
+        make=_excel,
+        words=(WORDS[0], "dataset.path=labels.xlsx"),
+        refused=True,
+        tells=("dataset.path must name .* must end with .csv, .tsv or .jsonl; save it as CSV: in",),
     ),
     Case(
         name="pandas' index",

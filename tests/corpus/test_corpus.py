@@ -47,6 +47,7 @@ def test_what_is_told_and_read(
     code = command(["data", *words_of(case)])
     told = "".join([*capsys.readouterr(), caplog.text])
     assert code == (2 if case.refused else 0), told
+    assert case.refused != (tmp_path / "home" / "store" / "dataset").exists()
     assert "Traceback" not in told
     for pattern in case.tells:
         assert re.search(pattern, told), f"{pattern!r} is not in\n{told}"

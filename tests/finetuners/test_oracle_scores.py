@@ -13,10 +13,10 @@ from tgap.core import ConfigError
 from tgap.embedders.classifier import ClassifierFeatures
 from tgap.embedders.pixels import Pixels
 from tgap.finetuners.oracles.base import Tuning
-from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.finetuners.oracles.scores.loss import Loss
 from tgap.finetuners.oracles.scores.one_step import OneStep
+from tgap.metrics.vectors import cosines
 from tgap.pipeline.preflight.runs import check_components
 
 IMAGES = toy_images(14)

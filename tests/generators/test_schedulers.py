@@ -106,6 +106,15 @@ def test_what_cannot_be_trained_by_is_told_before_a_run(
     assert re.search(told, problem)
 
 
+def test_a_class_that_is_not_there_is_told_before_a_run(broken: Path) -> None:
+    index = json.loads((broken / "model_index.json").read_text())
+    index["scheduler"] = ["diffusers", "NewScheduler"]
+    (broken / "model_index.json").write_text(json.dumps(index))
+    (problem,) = StableDiffusion(path=str(broken), device="cpu").check_weights()
+    assert "names scheduler as NewScheduler, which diffusers" in problem
+    assert "install the diffusers that the model was saved with, or correct it" in problem
+
+
 @pytest.mark.parametrize(
     ("name", "fields"),
     [

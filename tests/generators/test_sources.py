@@ -92,7 +92,9 @@ class TestHubId:
 
     def test_offline_nothing_is_fetched_even_if_told_so(self, cache, monkeypatch):
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-        problem = only_problem(path=HUB_ID, download=True)
+        offline = StableDiffusion(path=HUB_ID, download=True)
+        assert offline.check() == []
+        (problem,) = offline.fetch()
         assert "HF_HUB_OFFLINE is set: nothing is fetched until it is unset" in problem
         assert "generator.download=true" not in problem
 
@@ -183,17 +185,14 @@ def hub(broken):
     server.server_close()
 
 
-def found_in_a_process(server, cache, **fields):
+def found_in_a_process(server, cache, find="check() or generator.fetch()", **fields):
     """Problems and digest; in a process, because hub settings are read at import."""
     code = f"""
 import json
-from tgap.core.errors import DataError
 from tgap.generators.stable_diffusion import StableDiffusion
-try:
-    source = StableDiffusion(path={HUB_ID!r}, **{fields!r}).source()
-    print(json.dumps([source.problems(), source.digest()]))
-except DataError as error:
-    print(json.dumps([[str(error)], ""]))
+generator = StableDiffusion(path={HUB_ID!r}, **{fields!r})
+problems = generator.{find}
+print(json.dumps([problems, "" if problems else generator.digest()]))
 """
     address = f"http://127.0.0.1:{server.server_address[1]}"
     env = {
@@ -216,7 +215,8 @@ def test_what_is_needed_is_fetched_once_and_nothing_else(hub, folder, tmp_path):
     server, handler = hub
     problems, _ = found_in_a_process(server, tmp_path / "hub")
     assert "generator.download=true" in problems[0]
-    assert handler.asked == []
+    checked = found_in_a_process(server, tmp_path / "hub", "check() or ['none']", download=True)
+    assert (checked[0], handler.asked) == (["none"], [])
     problems, digest = found_in_a_process(server, tmp_path / "hub", download=True)
     assert problems == []
     assert digest == StableDiffusion(path=str(folder)).digest()

@@ -156,9 +156,10 @@ def test_equal_components_are_asked_once() -> None:
 def test_files_are_listed_once_for_all_runs(
     folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    listed = []
-    identity = ImageFolder.identity
-    monkeypatch.setattr(ImageFolder, "identity", lambda self: listed.append(1) or identity(self))
+    asked = []
+    identity, listed = ImageFolder.identity, ImageFolder.listed
+    monkeypatch.setattr(ImageFolder, "identity", lambda self: asked.append("id") or identity(self))
+    monkeypatch.setattr(ImageFolder, "listed", lambda self: asked.append("list") or listed(self))
     words = [f"dataset.path={folder}", "dataset.domain=pet", "dataset.size=32"]
     sizes = "pool_size=6 train_size=4 test_size=4 generator=copy_tuning_set".split()
     runs = [
@@ -167,7 +168,7 @@ def test_files_are_listed_once_for_all_runs(
     ]
     plans = check_runs(runs, store.root.parent)
     assert len(plans) == 3
-    assert len(listed) == 1
+    assert asked == ["id", "list"]
 
 
 @pytest.mark.parametrize("reason", [None, "no network"])

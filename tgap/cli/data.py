@@ -1,5 +1,6 @@
 """``tgap data``: what a dataset and its split hold."""
 
+import logging
 import shlex
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tgap.report.dataset.describing import Description
     from tgap.store import Store
 
+log = logging.getLogger(__name__)
 DESCRIPTION = 3
 """To be raised when more is described."""
 
@@ -46,7 +48,10 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     if html is not None:
         _check_page(html)
     with hydra_ready(config_dir) as hydra:
-        run = compose_run(hydra, overrides).fitted()
+        run = compose_run(hydra, overrides)
+        for text in run.generator.fetch():  # whose size and tokens are asked
+            log.warning("%s", text)
+        run = run.fitted()
     counts, data, sheet = described(run, Store(home_folder() / "store"))
     prompts = read_prompts(
         run.prompts, run.generator, run.dataset.domain, list(counts.labels), distances=bool(html)
@@ -98,12 +103,14 @@ def _console() -> "Console":
 def described(run: "Run", store: "Store") -> "tuple[Description, Data, Path]":
     """A run's dataset: its description, what was read, and its contact sheet."""
     from tgap.pipeline.plan import plan_data
-    from tgap.pipeline.preparation import prepared
+    from tgap.pipeline.preparation import check_listing, prepared
     from tgap.report.dataset.describing import Description, describe
     from tgap.report.dataset.sheet import contact_sheet
     from tgap.store import Spec
 
-    data = prepared(plan_data(run), store)
+    plan = plan_data(run)
+    check_listing(plan, store)
+    data = prepared(plan, store)
 
     def make(folder: Path) -> None:
         images = data.images()

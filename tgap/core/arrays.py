@@ -1,4 +1,4 @@
-"""See that a component gave arrays as its group's contract says; the error names the component."""
+"""Rows that stand for many, and checks of what components give."""
 
 import numpy as np
 
@@ -6,8 +6,17 @@ from tgap.core.errors import ContractError
 from tgap.core.types import Floats, Indices
 
 
+def spread(count: int, most: int) -> Indices:
+    """Up to ``most`` of ``count`` rows, evenly spaced, the first and the last among them.
+
+    >>> spread(9, 3).tolist(), spread(2, 3).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+
+
 def require_rows(who: str, what: str, array: Floats, rows: int) -> None:
-    """See that an array is ``(rows, d)`` float32 and finite.
+    """See that an array is ``(rows, d)`` float32 and finite; the error names the component.
 
     Args:
         who: The component's name.
@@ -27,7 +36,7 @@ def require_rows(who: str, what: str, array: Floats, rows: int) -> None:
 
 
 def require_indices(who: str, what: str, array: Indices, shape: tuple[int, ...], end: int) -> None:
-    """See that an array is int64 of a shape and that its values lie in [0, ``end``).
+    """See that an array is int64 of a shape and that its values lie in [0, ``end``), likewise.
 
     Args:
         who: The component's name.

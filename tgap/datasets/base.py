@@ -40,25 +40,29 @@ WARNED = "warned"
 """The note of what was warned of while images were read, so that it can be told again."""
 OWN_PATIENTS = "own_patients"
 """The note that patients are not known, so that each image counts as its own."""
-_NOTED_BY_THEMSELVES = ("outcome", "depth", "notes", "textbook")
+_NOTED_BY_THEMSELVES = ("outcome", "depth", "textbook")
 """Modules below ``tgap.datasets`` whose warnings are notes of their own."""
+
+
+class _Texts(logging.Handler):
+    """Keeps the texts of warnings about what files and tables say."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name.rpartition(".")[2] not in _NOTED_BY_THEMSELVES:
+            self.texts.append(record.getMessage())
 
 
 @contextmanager
 def _warned() -> Iterator[list[str]]:
-    """The warnings that are logged meanwhile about what files and tables say."""
-    texts: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-
-    def keep(record: logging.LogRecord) -> None:
-        if record.name.rpartition(".")[2] not in _NOTED_BY_THEMSELVES:
-            texts.append(record.getMessage())
-
-    handler.emit = keep  # type: ignore[method-assign]
-    logger = logging.getLogger("tgap.datasets")
+    """The warnings that are logged meanwhile."""
+    handler, logger = _Texts(), logging.getLogger("tgap.datasets")
     logger.addHandler(handler)
     try:
-        yield texts
+        yield handler.texts
     finally:
         logger.removeHandler(handler)
 

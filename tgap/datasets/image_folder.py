@@ -177,6 +177,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
             ]
         return []
 
+    def _path_problems(self) -> list[str]:
+        if problem := tables.wrong_suffix(self.path) if self._root.is_file() else "":
+            return [
+                f"path must name a folder of images or a table, which {problem}; got {self.path!r}"
+            ]
+        return super()._path_problems()
+
     def _folder_problems(self) -> list[str]:
         root = self._root
         visible = [entry for entry in root.iterdir() if not entry.name.startswith(".")]
@@ -247,7 +254,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         self._tell_missing(rows)
         names = self._label_names(rows)
         findings = finding_names(rows.findings, self.separator)
-        told: dict[str, Any] = dict(notes.counted(**rows.left_out))
+        told: dict[str, Any] = dict(notes.counted(rows.level, **rows.left_out))
         if rows.parts:
             told["parts"] = dict(Counter(rows.parts))
         patients = np.arange(len(rows.files), dtype=np.int64)

@@ -35,7 +35,7 @@ from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
 from tgap.pipeline.plan import Identities, plan_data
 from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
 from tgap.pipeline.preflight.runs import check_components, check_sizes
-from tgap.pipeline.preparation import prepared
+from tgap.pipeline.preparation import Data, check_listing, prepared
 from tgap.store import Artifact, Spec, Store
 from tgap.store.store import content_digest
 
@@ -79,23 +79,13 @@ def label_folder(
     """
     _check(run, images, out, floor)
     require_empty(out)
-    listing = list_images(images).files
-    files = list(listing)
-    if not files:
-        raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
-    refuse_masks(files, 0, "move them elsewhere, for every image would be labelled")
-    _check_means(run, store, out, sum(size for size, _ in listing.values()))
-    prepared_data = prepared(plan_data(run), store)
-    data, split = prepared_data.images(), prepared_data.sides()
-    _check_labels(data)
+    files, size = _listed(images)
+    _check_means(run, store, out, size)
+    learned_from = _prepared(run, store)
+    data, split = learned_from.images(), learned_from.sides()
     read, read_as = _read(run.dataset, images, files, data.images.shape, fit)
     rows = learnable(data, split)
-    identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
-    identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
-    labeller = store.get_or_make(
-        Spec("labeller", identity, {"dataset": prepared_data.dataset.key}),
-        lambda folder: _train(run, data, rows, folder),
-    )
+    labeller = _trained(run, data, rows, learned_from.dataset, store)
     scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), read.images)
     exclusive = bool((data.labels.sum(axis=1) == 1).all())
     given = labels_given(scores, floor, exclusive)
@@ -107,7 +97,7 @@ def label_folder(
         "exclusive": exclusive,
         **_counted(scored),
         "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
-        **_learned_from(run, prepared_data.dataset),
+        **_learned_from(run, learned_from.dataset),
         "read_as": read_as,
     }
     with whole_folder(out, "labelled images") as folder:
@@ -130,6 +120,34 @@ def learnable(data: ImageSet, split: Split) -> Indices:
     if data.official_test is not None:
         kept &= ~data.official_test
     return np.flatnonzero(kept).astype(np.int64)
+
+
+def _listed(images: Path) -> tuple[list[str], int]:
+    """The files to be labelled, and how many bytes they are."""
+    files = list_images(images).files
+    if not files:
+        raise DataError(f"{images} holds no image files; they must end with {', '.join(SUFFIXES)}")
+    refuse_masks(list(files), 0, "move them elsewhere, for every image would be labelled")
+    return list(files), sum(size for size, _ in files.values())
+
+
+def _prepared(run: Run, store: Store) -> Data:
+    """The dataset to learn from, read and split."""
+    plan = plan_data(run)
+    check_listing(plan, store)
+    data = prepared(plan, store)
+    _check_labels(data.images())
+    return data
+
+
+def _trained(run: Run, data: ImageSet, rows: Indices, dataset: Artifact, store: Store) -> Artifact:
+    """The labeller that learned from some rows of a dataset, from the store or made."""
+    identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
+    identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
+    return store.get_or_make(
+        Spec("labeller", identity, {"dataset": dataset.key}),
+        lambda folder: _train(run, data, rows, folder),
+    )
 
 
 def _check(run: Run, images: Path, out: Path, floor: float) -> None:

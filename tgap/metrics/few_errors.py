@@ -2,7 +2,14 @@
 
 A bootstrap sees no variance where every resample is told apart without an error, and too little
 where few errors decide. There a model's variance says what the images cannot, and the interval is
-Wilson's: all AUROCs from which the one found is no farther than chance would take it.
+Wilson's: all AUROCs from which the one found is no farther than chance would take it. Of a mean
+over seeds (``tgap.metrics.intervals``), the variance is that of a model times the excess ::
+
+    (variance of the mean + unseen) / (the model's + unseen)
+
+and ``unseen`` counts as known in the degrees of freedom; the model stands for the images' part
+where resamples are undefined or all equal. Where nothing is in the wrong order, that is Newcombe's
+method 5.
 """
 
 from collections.abc import Callable
@@ -56,8 +63,8 @@ def score_ends(
 ) -> tuple[float, float]:
     """Ends of ``{x: |auroc - x| <= quantile sqrt(excess model_variance(x))}``.
 
-    Newcombe's method 5, where the quantile is a normal one, ``excess`` is 1 and both sides have
-    as many patients. Unlike an interval around the estimate it has an end at 0 and 1 too.
+    Newcombe's, where the quantile is a normal one, ``excess`` is 1 and both sides have as many
+    patients. Unlike an interval around the estimate it has an end at 0 and 1 too.
 
     Args:
         auroc: Found, in [0, 1].

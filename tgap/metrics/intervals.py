@@ -3,6 +3,25 @@
 A t interval over seeds, with the test images' part of the variance from a bootstrap of patients.
 Seeds are not resampled: drawing few with replacement understates their spread (a percentile
 bootstrap over five seeds covers .85 where .95 is claimed).
+
+Seed s has ``y_s = mu + a_s + c + e_s``: what the seed adds, what the test images add to all
+seeds alike, and what they add to this one. The variance of ``y`` over seeds, ``s2``, holds a
+and e; ``var(c)`` is the mean over pairs of seeds of their replicates' covariance, not below 0
+(the variance of the replicates' mean over seeds, less the part of e in it)::
+
+    variance of the mean = s2 / S + var(c)
+
+The degrees of freedom of the t quantile are the harmonic mean of ``S - 1`` and of the images'
+own, weighted by their shares of the variance::
+
+    freedom = variance / (s2 / S / (S - 1) + var(c) / image_freedom)
+
+Satterthwaite squares these shares; with three seeds and a share of .9 his interval of 95 %
+covers .92, this one .94, and .96 or less at any share (experiments/statistics). With two seeds
+this one covers .91 to .93 where seeds make most of the variance. The ends are symmetric on the
+scale, where the standard error goes by the delta method.
+
+With one seed the variance is var(Y), and the degrees of freedom are the images'.
 """
 
 import math
@@ -63,36 +82,9 @@ def interval(
     What another ``real_train`` or ``pool`` would have made of it is not in it: all seeds share
     these.
 
-    Seed s has ``y_s = mu + a_s + c + e_s``: what the seed adds, what the test images add to all
-    seeds alike, and what they add to this one. The variance of ``y`` over seeds, ``s2``, holds a
-    and e; ``var(c)`` is the mean over pairs of seeds of their replicates' covariance, not below 0
-    (the variance of the replicates' mean over seeds, less the part of e in it)::
-
-        variance of the mean = s2 / S + var(c)
-
-    The degrees of freedom of the t quantile are the harmonic mean of ``S - 1`` and of the images'
-    own, weighted by their shares of the variance::
-
-        freedom = variance / (s2 / S / (S - 1) + var(c) / image_freedom)
-
-    Satterthwaite squares these shares; with three seeds and a share of .9 his interval of 95 %
-    covers .92, this one .94, and .96 or less at any share (experiments/statistics). With two seeds
-    this one covers .91 to .93 where seeds make most of the variance. The ends are symmetric on the
-    scale, where the standard error goes by the delta method.
-
-    With one seed the spread over seeds is unknown: the variance is var(Y), the degrees of freedom
-    are the images', and the interval is that of the trained model at hand, for new test images
-    only.
-
-    On the logit scale, which is for AUROCs, test images that show few errors
-    (``tgap.metrics.few_errors``: AUROCs of 0 and 1 among them, and fewer than ten patients) bear no
-    such interval. There it is Wilson's, with the variance of a model times the excess ::
-
-        (variance of the mean + unseen) / (the model's + unseen)
-
-    and ``unseen`` counts as known in the degrees of freedom; the model stands for the images' part
-    where resamples are undefined or all equal. Where nothing is in the wrong order, that is
-    Newcombe's method 5.
+    With one seed the spread over seeds is unknown, and the interval is that of the trained model at
+    hand, for new test images only. On the logit scale, which is for AUROCs, test images that show
+    few errors have the one of ``tgap.metrics.few_errors``.
 
     Otherwise no interval, rather than one that is too short, is given where
       - a value is not finite, or more than 5 % of the resamples (rows) have an undefined value;

@@ -18,16 +18,6 @@ EXTERNAL = {"tstr": "synthetic", "trtr": "real"}
 def fit(evidence: RunEvidence, train: ImageSet, folder: Path) -> None:
     """Fit the run's classifier on one side; both sides share its seed, so they start alike."""
     run, epochs = evidence.run, list[dict[str, float]]()
-    wanted = run.budget.train_per_label
-    for label, count in train.label_counts().items():
-        if count < wanted:
-            log.warning(
-                "only %d images of label '%s' to train on, %d asked for "
-                "(budget.train_per_label): all are taken",
-                count,
-                label,
-                wanted,
-            )
     weights = run.classifier.fit(
         train,
         rng_for("classify", run.seed_of("classify")),

@@ -34,8 +34,6 @@ class Data:
 def prepared(plan: DataPlan, store: Store) -> Data:
     """Read datasets into the store, unless they are there, and split the run's own."""
     run = plan.run
-    if store.find(plan.dataset) is None:
-        listed(run.dataset)
     dataset = _read(run.dataset, plan.dataset, store)
     ready_made, external = run.generator.ready_made(), run.external
 
@@ -54,6 +52,16 @@ def prepared(plan: DataPlan, store: Store) -> Data:
         },
         split=store.get_or_make(plan.split, divide),
     )
+
+
+def check_listing(plan: DataPlan, store: Store) -> None:
+    """List a run's own dataset, unless it is in the store; for commands without ``check_runs``.
+
+    Raises:
+        DataError: As ``listed``.
+    """
+    if store.find(plan.dataset) is None:
+        listed(plan.run.dataset)
 
 
 def listed(source: Dataset) -> ImageSet | None:

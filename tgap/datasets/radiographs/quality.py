@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tgap.core import DataError, Floats, Images
+from tgap.core.arrays import spread
 from tgap.core.progress import progress
 
 MOST_INVERTED = 0.25
@@ -64,9 +65,8 @@ def doubtful(images: Images, near_empty: float, inverted: float) -> dict[str, di
 
 def _mean_image(images: Images, near_empty: float) -> Floats:
     """``(H W,)``, of length 1 unless it is nought."""
-    chosen = np.unique(np.linspace(0, len(images) - 1, min(len(images), _SAMPLE)).astype(np.int64))
     total = np.zeros(images[0].size)
-    for rows in _blocks(chosen, images):
+    for rows in _blocks(spread(len(images), _SAMPLE), images):
         unit, _ = _unit(images[rows], near_empty)
         total += unit.sum(axis=0)
     length = np.linalg.norm(total)

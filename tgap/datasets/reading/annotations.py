@@ -1,6 +1,7 @@
 """What is said of each image file: by the folder it lies in, or by a table's rows."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
@@ -18,7 +19,7 @@ from tgap.datasets.reading.layout import (
 )
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.matching import rule_in_words, same_files
-from tgap.datasets.reading.notes import first
+from tgap.datasets.reading.notes import first, mostly
 from tgap.datasets.reading.tables import Table
 from tgap.datasets.reading.unused import tell_unused
 
@@ -39,9 +40,10 @@ class Annotations:
         metadata: Further columns of text.
         parts: The part of the source's own split that each belongs to; ``None`` = not known.
         missing: Files that are named but cannot be there, with the reason.
-        hint: The rule by which most of these would be there; may be empty.
+        hint: The rule by which most of these would be there, or their label; may be empty.
         left_out: What was left out and is to be told, by kinds in ``notes.WORDS``: how many, or
             their names.
+        level: Which folder of a path is the label; 0 = none.
     """
 
     files: list[str]
@@ -53,6 +55,7 @@ class Annotations:
     missing: dict[str, str] = field(default_factory=dict)
     hint: str = ""
     left_out: dict[str, int | Sequence[str]] = field(default_factory=dict)
+    level: int = 0
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
         [()] * len(labels),
         parts=parts if known else None,
         left_out={"other_files": listing.others},
+        level=found,
     )
 
 
@@ -169,6 +173,8 @@ def from_table(
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
     present = {file: rows[file] for file in sorted(rows) if file not in missing}
     unlisted = [name for name in listing.files if name not in rows]
+    lost = [table.columns[columns.label][rows[file]] for file in missing if columns.label]
+    hints = (rule_in_words(list(missing), unlisted), mostly(Counter(lost), len(missing)))
 
     def picked(name: str) -> list[str]:
         column = table.columns[name]
@@ -187,7 +193,7 @@ def from_table(
         patients=None if columns.patient is None else picked(columns.patient),
         metadata={name: picked(name) for name in table.columns if name not in columns.used()},
         missing=missing,
-        hint=rule_in_words(list(missing), unlisted),
+        hint="\n".join(filter(None, hints)),
         left_out={
             "duplicate_rows": [file for row, file in enumerate(files) if rows[file] != row],
             "unlisted": unlisted,

@@ -13,7 +13,7 @@ from tgap.core.progress import progress
 from tgap.core.types import Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading.depth import check_depth, chosen_window
-from tgap.datasets.reading.notes import refuse_or_warn
+from tgap.datasets.reading.notes import mostly_of, refuse_or_warn
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.threads import in_threads
 from tgap.datasets.reading.window import FULL, Window
@@ -115,14 +115,11 @@ def decode_all(
         size: See ``decode``.
         color: See ``decode``.
         fit: See ``decode``.
-        new_images: Makes the array that is filled. Called a second time, with fewer rows, if
-            files are excluded.
+        new_images: Makes the array that is filled; if files are excluded, a second, smaller one.
         bad_files: ``error``, or ``exclude`` and ``list``, which differ in what is said.
         workers: Threads; all cores by default.
-        window: ``full``, ``data`` or ``LOW:HIGH``; see
-            ``tgap.datasets.reading.depth.chosen_window``.
-        labels: ``(N,)`` by name, whether a source has the label: to tell if they differ in what
-            they store.
+        window: See ``tgap.datasets.reading.depth.chosen_window``.
+        labels: ``(N,)`` by name, whether a source has the label: to tell how they differ.
 
     Returns:
         The images, in the order of ``sources``.
@@ -134,9 +131,7 @@ def decode_all(
     workers = workers or os.cpu_count() or 1
     values = chosen_window(window, sources, workers)
     images = new_images((len(sources), size, size, 1 if color == "grey" else 3))
-    filled = np.zeros(len(sources), dtype=np.bool_)
-    if isinstance(new_images, Resumable):
-        filled = new_images.filled(len(sources))
+    filled = _filled(new_images, len(sources))
 
     def put(row: int, source: Path | bytes) -> str | None:
         try:
@@ -147,13 +142,20 @@ def decode_all(
 
     bad = _put_all(put, sources, images, filled, workers)
     reasons = {names[row]: reason for row, reason in bad.items()}
-    refuse_or_warn(reasons, len(sources), bad_files)
+    refuse_or_warn(reasons, len(sources), bad_files, mostly_of(labels or {}, list(bad)))
     kept = np.delete(np.arange(len(sources), dtype=np.int64), list(bad))
     if bad:
         images = copied(images, kept, new_images)
     held = {name: column[kept] for name, column in (labels or {}).items()}
     notes = check_depth(images, sources, kept, window, values, held)
     return Decoded(images, kept, reasons, notes)
+
+
+def _filled(new_images: NewImages, count: int) -> Bools:
+    """The rows that an interrupted process filled."""
+    if isinstance(new_images, Resumable):
+        return new_images.filled(count)
+    return np.zeros(count, dtype=np.bool_)
 
 
 def _put_all(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, Indices
+from tgap.core.arrays import spread
 from tgap.core.progress import progress
 from tgap.datasets.reading.collapse import (
     DIM,
@@ -229,11 +230,6 @@ def _stored(source: Path | bytes, window: Window | None) -> Stored | None:
     except DataError:  # gone since it was decoded
         return None
     return sampled(stored) if stored is not None and stored.values.size else None
-
-
-def spread(count: int, most: int) -> Indices:
-    """Up to ``most`` of ``count`` rows, evenly spread."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 
 def _histogram(image: Images) -> NDArray[np.int64]:

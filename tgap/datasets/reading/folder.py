@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import ImageSet, Indices, NewImages, option
+from tgap.core import Bools, ImageSet, Indices, NewImages, option
 from tgap.core.files import expanded
 from tgap.datasets.base import Original
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.matching import rule_in_words
-from tgap.datasets.reading.notes import NOTED, excluded, refuse_or_warn
+from tgap.datasets.reading.notes import NOTED, excluded, mostly_of, refuse_or_warn
 from tgap.datasets.reading.windowed import WindowedDataset
 
 
@@ -38,6 +38,10 @@ class Described:
         """What messages call the images."""
         names: list[str] = self.data.metadata["file"].tolist()
         return names
+
+    def labels(self, rows: Indices | slice = slice(None)) -> dict[str, Bools]:
+        """Which of some images have a label, by its name."""
+        return dict(zip(self.data.label_names, self.data.labels[rows].T, strict=True))
 
 
 @dataclass(kw_only=True)
@@ -136,7 +140,7 @@ class FolderDataset(WindowedDataset):
             Images and the rows of ``described`` that they are of; names of the others by kind.
         """
         rows, missing = self._present(described)
-        names, data = described.names, described.data
+        names = described.names
         decoded = decoding.decode_all(
             [self._root / str(described.paths[row]) for row in rows],
             [names[row] for row in rows],
@@ -146,7 +150,7 @@ class FolderDataset(WindowedDataset):
             new_images,
             self.bad_files,
             window=self.window,
-            labels=dict(zip(data.label_names, data.labels[rows].T, strict=True)),
+            labels=described.labels(rows),
         )
         kinds = {"missing": [*missing, *described.missing], "unreadable": list(decoded.bad)}
         return dataclasses.replace(decoded, kept=rows[decoded.kept]), kinds
@@ -165,5 +169,6 @@ class FolderDataset(WindowedDataset):
             others = [file for file in list_images(self._root).files if file not in used]
             reasons = dict.fromkeys(missing, "there is no such file")
             hint = rule_in_words(missing, others)
-            refuse_or_warn(reasons, len(names), self.bad_files, hint)
+            most = mostly_of(described.labels(), sorted(set(range(len(names))) - set(there)))
+            refuse_or_warn(reasons, len(names), self.bad_files, hint, most)
         return np.array(there, dtype=np.int64), missing

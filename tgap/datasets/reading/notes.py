@@ -1,10 +1,11 @@
 """What a dataset leaves out: refused or warned of, and counted in its notes."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tgap.core import DataError
+from tgap.core import Bools, DataError
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +27,24 @@ WORDS = {
     "undecided": "images with neither 'No Finding' nor a pathology are left out",
 }
 """What a count in the notes says."""
+MOSTLY = 0.9
+"""Of what is left out, a label is told of that so many have."""
 _HOW = {"exclude": " (dataset.bad_files=exclude)", "list": ", see left_out.csv"}
 
 
-def first(names: Sequence[str]) -> str:
+def first(names: Sequence[str], of: int = 0, most: int = TOLD) -> str:
     """The first names of many, and how many more there are.
 
-    >>> first(["a", "b"])
-    'a, b'
+    Args:
+        names: All, or so many as are known.
+        of: How many there are; 0 = as are known.
+        most: So many are named.
+
+    >>> first(["a", "b"]), first(["a", "b", "c", "d"], 9, 3)
+    ('a, b', 'a, b, c and 6 more')
     """
-    more = f" and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return ", ".join(names[:TOLD]) + more
+    of = of or len(names)
+    return ", ".join(names[:most]) + (f" and {of - most:,} more" if of > most else "")
 
 
 def many(count: int, what: str = "image") -> str:
@@ -48,10 +56,33 @@ def many(count: int, what: str = "image") -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def counted(**left_out: int | Sequence[str]) -> dict[str, int]:
+def mostly(by_label: Mapping[str, int], of: int) -> str:
+    """Whether what is left out has one label, of which images may then be lacking; or nothing.
+
+    Args:
+        by_label: How many have a label, by its name.
+        of: How many are left out.
+
+    >>> mostly({"cat": 1, "dog": 12}, 13)
+    '12 of these 13 are of label dog'
+    """
+    count, label = max(((n, name) for name, n in by_label.items()), default=(0, ""))
+    if of < 2 or count < MOSTLY * of:
+        return ""
+    return f"{'all' if count == of else f'{count} of these'} {of} are of label {label}"
+
+
+def mostly_of(labels: Mapping[str, Bools], rows: Sequence[int]) -> str:
+    """The same of some rows, by ``(N,)`` whether a row has a label; not of one that all have."""
+    by_label = {name: int(held[rows].sum()) for name, held in labels.items() if not held.all()}
+    return mostly(by_label, len(rows))
+
+
+def counted(level: int = 0, /, **left_out: int | Sequence[str]) -> dict[str, int]:
     """Counts for the notes, and a warning for each that is not 0.
 
     Args:
+        level: Which folder of a path is the label; 0 = none.
         left_out: How many there are of a kind in ``WORDS``, or their names, the first of which
             are told.
     """
@@ -60,10 +91,15 @@ def counted(**left_out: int | Sequence[str]) -> dict[str, int]:
         count = names if isinstance(names, int) else len(names)
         if count:
             counts[kind] = count
-            log.warning(
-                "%d %s%s", count, WORDS[kind], "" if isinstance(names, int) else f": {first(names)}"
-            )
+            which = "" if isinstance(names, int) else f": {first(names)}{_labels(names, level)}"
+            log.warning("%d %s%s", count, WORDS[kind], which)
     return counts
+
+
+def _labels(files: Sequence[str], level: int) -> str:
+    paths = [file.split("/") for file in files if file.count("/") >= level > 0]
+    most = mostly(Counter(path[level - 1] for path in paths), len(files))
+    return most and f"; {most}"
 
 
 def excluded(files: Mapping[str, Sequence[str]], most: int | None = None) -> dict[str, Any]:
@@ -80,14 +116,14 @@ def excluded(files: Mapping[str, Sequence[str]], most: int | None = None) -> dic
     return notes if kinds else {}
 
 
-def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, hint: str = "") -> None:
+def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, *hints: str) -> None:
     """Apply the policy for bad files.
 
     Args:
         bad: Reason by name.
         total: How many files there are, the bad ones included.
         bad_files: ``error``, ``exclude`` or, by ``tgap label``, ``list``.
-        hint: What would mend most of them; may be empty.
+        hints: What would mend most of them, or what they have in common; may be empty.
 
     Raises:
         DataError: If the policy is ``error``, or no file is left; it names the first files.
@@ -97,8 +133,7 @@ def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, hint: str
     lines = [f"  - {name}: {reason}" for name, reason in list(bad.items())[:TOLD]]
     if len(bad) > TOLD:
         lines.append(f"  - and {len(bad) - TOLD} more")
-    if hint:
-        lines.append(hint)
+    lines += filter(None, hints)
     text = "\n".join([f"{len(bad)} of {total} image files cannot be used:", *lines])
     if len(bad) == total:
         raise DataError(f"{text}\nno image is left")

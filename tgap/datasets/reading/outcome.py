@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet
-from tgap.datasets.reading.depth import spread
+from tgap.core.arrays import spread
 from tgap.datasets.reading.notes import first
 
 FLAT = 16
 """An image whose levels span less than this is black or flat to the eye."""
-DARK, DIM = 32, 128
+NARROWEST, NARROW = 32, 128
 """All levels of a data set span less than this: an error, and a warning."""
 FEWEST = 10
 """Fewer images are not judged: nothing can be learned from them anyway."""
@@ -36,7 +36,7 @@ def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
 
     Raises:
         DataError: If all are one and the same picture, or the levels of all span less than
-            ``DARK``.
+            ``NARROWEST``.
     """
     if len(data) < FEWEST:
         return {}
@@ -47,12 +47,12 @@ def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
     what = f"the images of dataset '{title}'"
     if len(set(pictures.tolist())) == 1:
         raise DataError(f"{what} are all one and the same picture ({levels}); {remedy}")
-    if high - low < DARK:
-        look = "black" if high < DARK else "flat"
+    if high - low < NARROWEST:
+        look = "black" if high < NARROWEST else "flat"
         raise DataError(f"{what} are {look}: {levels}; {remedy}")
     labels = dict(zip(data.label_names, data.labels[rows].T, strict=True))
     warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels)
-    if high - low < DIM:
+    if high - low < NARROW:
         warned["dim"] = f"{levels}; if they should be brighter, {remedy}"
     for text in warned.values():
         log.warning("%s: %s", what, text)

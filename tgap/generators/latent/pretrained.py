@@ -34,7 +34,7 @@ from tgap.generators.latent.files.folder import (
 )
 from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.files.schedule import WHOLE, schedule_alone
-from tgap.generators.latent.files.source import Source, find
+from tgap.generators.latent.files.source import Source, find, is_hub_id
 from tgap.generators.latent.files.tokens import (
     distances_of,
     prompt_problems,
@@ -95,7 +95,7 @@ class LatentGenerator(Pretrained):
     )
 
     def source(self) -> Source:
-        """Where the files are.
+        """Where the files are; nothing is fetched.
 
         Raises:
             DataError: If they are not there.
@@ -106,7 +106,7 @@ class LatentGenerator(Pretrained):
                 f"packaged: a local diffusers folder of a {self.layout.pipeline} or a hub id "
                 "(owner/name)"
             )
-        return find(self.path, self.revision, self.config, self.download, self.layout)
+        return find(self.path, self.revision, self.config, False, self.layout)
 
     def at(self, folder: Path) -> Self:
         """The same generator with what a tuned model was saved to."""
@@ -117,9 +117,21 @@ class LatentGenerator(Pretrained):
     def check(self) -> list[str]:
         """Problems with device and files, as sentences; no weights are loaded.
 
-        With ``download`` what is not in the hub's cache is fetched here.
+        Of a hub's model that may be fetched, ``fetch`` tells.
         """
-        return [*super().check(), *self._problems()]
+        places = [place for place in (self.path, self.config) if place is not None]
+        deferred = self.download and any(map(is_hub_id, places))
+        return [*super().check(), *([] if deferred else self._problems())]
+
+    def fetch(self) -> list[str]:
+        """Fetch what is not in the hub's cache, if ``download`` is set; what is then wrong."""
+        if self.path is None or not self.download:
+            return []
+        try:
+            find(self.path, self.revision, self.config, True, self.layout)
+        except DataError as error:
+            return [str(error)]
+        return self._problems()
 
     def check_weights(self) -> list[str]:
         """Weights that are not those of the networks which the configs describe, and tokenizers.
@@ -191,11 +203,13 @@ class LatentGenerator(Pretrained):
         return hashlib.sha256("".join(parts).encode()).hexdigest()
 
     def load(self) -> StableDiffusionModel:
-        """Load the model; a process keeps the last few, by content, device and precision.
+        """Load the model, fetched if need be; a process keeps the last few, by their content.
 
         Raises:
             DataError: If a file is missing, truncated or does not fit.
         """
+        if problems := self.fetch():
+            raise DataError("; ".join(problems))
         device = torch_device(self.device)
         precision = self._precision(device.type)
         # By content, not by place: another tuned model may have been written there since.

@@ -17,7 +17,7 @@ from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.prompts import check_embeddings, check_prompts, prompt_advice
-from tgap.pipeline.preflight.training import check_training
+from tgap.pipeline.preflight.training import check_training, few_to_train
 from tgap.pipeline.preparation import Data, prepared
 from tgap.store import Store
 
@@ -46,6 +46,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     pools: dict[str, Pool | str] = {}
     advice: list[str] = []
     problems: list[str] = []
+    few: dict[tuple[str, int], list[str]] = {}
     seen: list[tuple[Classifier, tuple[int, ...]]] = []
     for plan in plans:
         sources = (plan.split, *plan.external.values(), *plan.ready_made.values())
@@ -57,7 +58,12 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             problems.append(pool)
             continue
         advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
-        found = check_pool(plan, pool) or _check_training(plan, pool)
+        parts = (plan.run, pool.dataset, pool.data.sides(), _made(pool))
+        found = check_pool(plan, pool) or check_training(*parts)
+        # folds and seeds of a sweep differ by an image or so, and are told of once
+        asked = (plan.dataset.key, plan.run.budget.train_per_label)
+        if not found and not few.get(asked):
+            few[asked] = few_to_train(*parts)
         if not found and store.find(plan.synthetic) is None:
             found = check_embeddings(plan.run, pool.images)
             advice += prompt_advice(plan.run, pool.images)
@@ -65,6 +71,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
         seen.append((plan.run.classifier, shape))
+    advice += [text for texts in few.values() for text in texts]
     for text in dict.fromkeys(advice):
         log.warning("%s", text)
     for pool in pools.values():
@@ -79,10 +86,9 @@ def _read_before(pool: Pool) -> list[str]:
     return [str(text) for text in warned]
 
 
-def _check_training(plan: Plan, pool: Pool) -> list[str]:
+def _made(pool: Pool) -> ImageSet | None:
     made = pool.data.ready_made.get("images")
-    synthetic = None if made is None else read_images(made).without_images()
-    return check_training(plan.run, pool.dataset, pool.data.sides(), synthetic)
+    return None if made is None else read_images(made).without_images()
 
 
 def advice_of(run: Run, images: ImageSet) -> list[str]:

@@ -25,12 +25,12 @@ def check_listed(plans: Sequence[Plan], store: Store) -> list[str]:
     problems: list[str] = []
     for plan in plans:
         run, dataset, split = plan.run, plan.dataset.key, plan.split.key
-        if plan.ready_made or store.find(plan.dataset) is not None:
+        if store.find(plan.dataset) is not None:
             continue
         try:
             if dataset not in known:
                 known[dataset] = listed(run.dataset)
-            if (images := known[dataset]) is None:
+            if (images := known[dataset]) is None or plan.ready_made:
                 continue
             advice += advice_of(run, images)
             if split not in splits:

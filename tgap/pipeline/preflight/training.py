@@ -5,6 +5,7 @@ import numpy as np
 from tgap.composition.config import Run
 from tgap.core import ImageSet, Split, rng_for
 from tgap.core.types import no_pixels
+from tgap.datasets.reading.notes import first
 from tgap.generators.controls.base import Control
 from tgap.pipeline.evidence import real_train_rows, with_labels_of
 from tgap.pipeline.generation import ready_made_rows
@@ -23,20 +24,43 @@ def check_training(
     """
     if len(images.label_names) < 2:  # nothing to tell apart: no classifier is trained
         return []
-    sides = {
-        "real_train": images.take(real_train_rows(run, images, split)),
-        "the synthetic set": _synthetic(run, images, made),
-    }
     problems = [
         f"the classifier of {side} cannot be trained: {text}; leave that label out, or take more "
         f"images (dataset={run.dataset.title()}, budget.train_per_label="
         f"{run.budget.train_per_label})"
-        for side, train in sides.items()
+        for side, train in _sides(run, images, split, made).items()
         for text in run.classifier.check_training(
             train, rng_for("classify", run.seed_of("classify"))
         )
     ]
     return problems + _check_control(run, images.take(split.pool))
+
+
+def few_to_train(
+    run: Run, images: ImageSet, split: Split, made: ImageSet | None = None
+) -> list[str]:
+    """Labels of which fewer images train than are asked for; arguments as of ``check_training``."""
+    if len(images.label_names) < 2:
+        return []
+    wanted = run.budget.train_per_label
+    told = []
+    for side, train in _sides(run, images, split, made).items():
+        few = [
+            f"'{name}' {count}" for name, count in train.label_counts().items() if count < wanted
+        ]
+        if few:
+            told.append(
+                f"{side} has fewer images to train on than budget.train_per_label={wanted} asks "
+                f"for, and all are taken: {first(few)}"
+            )
+    return told
+
+
+def _sides(run: Run, images: ImageSet, split: Split, made: ImageSet | None) -> dict[str, ImageSet]:
+    return {
+        "real_train": images.take(real_train_rows(run, images, split)),
+        "the synthetic set": _synthetic(run, images, made),
+    }
 
 
 def _synthetic(run: Run, images: ImageSet, made: ImageSet | None) -> ImageSet:

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, ImageSet, Indices, Split
+from tgap.core.arrays import spread
 from tgap.core.digest import image_digests
 from tgap.datasets.base import OWN_PATIENTS, Dataset
 from tgap.report.dataset.files import Files, files_of
 from tgap.report.dataset.neighbours import Neighbours, neighbours_of
 from tgap.report.dataset.pixels import Copies, Levels, copies_of, levels_of
-from tgap.report.dataset.samples import called, spread
+from tgap.report.dataset.samples import called
 
 SIDES = ("pool", "real_train", "real_test")
 
@@ -153,10 +154,9 @@ def _examples(data: ImageSet) -> dict[str, list[str]]:
     if "file" not in data.metadata:
         return {}
     return {
-        name: [
-            called(data, row) for row in spread(np.flatnonzero(data.labels[:, number]), EXAMPLES)
-        ]
+        name: [called(data, row) for row in rows[spread(len(rows), EXAMPLES)]]
         for number, name in enumerate(data.label_names)
+        for rows in [np.flatnonzero(data.labels[:, number])]
     }
 
 

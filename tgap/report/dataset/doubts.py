@@ -1,9 +1,10 @@
 """What looks wrong in a dataset, each in a sentence with its remedy."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tgap.datasets.base import OWN_PATIENTS, WARNED
+from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import own_patients
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.files import CUT, ENLARGED, Files
@@ -50,16 +51,6 @@ def doubts(counts: Description) -> list[Doubt]:
     ]
 
 
-def first(names: Sequence[str], of: int) -> str:
-    """The first names of many, and how many more there are.
-
-    >>> first(["a", "b", "c", "d"], 9)
-    'a, b, c and 6 more'
-    """
-    more = f" and {of - NAMED:,} more" if of > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def _neighbours(near: Neighbours | None) -> Iterator[Doubt]:
     if near is not None:
         yield Doubt(
@@ -68,7 +59,7 @@ def _neighbours(near: Neighbours | None) -> Iterator[Doubt]:
             "frames, bursts, slices, channels or edited copies do",
             "If they are, say what belongs together (dataset.patient_pattern or "
             "dataset.patient_column), or tests flatter.",
-            first([f"{one} = {other}" for one, other in near.pairs], len(near.pairs)),
+            first([f"{one} = {other}" for one, other in near.pairs], len(near.pairs), NAMED),
         )
 
 
@@ -98,14 +89,14 @@ def _copies(counts: Description) -> Iterator[Doubt]:
         yield Doubt(
             f"{copies.disputed:,} images equal another one that has other labels",
             "One of the labels is wrong, or both hold: correct them, or remove both images.",
-            first(pairs, copies.disputed),
+            first(pairs, copies.disputed, NAMED),
         )
     if copies.copies > copies.disputed:
         pairs = [f"{a} = {b}" for a, b in copies.pairs]
         yield Doubt(
             f"{copies.copies:,} images are exact copies of another",
             "They count more than once: remove them.",
-            first(pairs, copies.copies),
+            first(pairs, copies.copies, NAMED),
         )
 
 
@@ -120,7 +111,7 @@ def _small_labels(counts: Description) -> Iterator[Doubt]:
             f"{'1 label has' if len(few) == 1 else f'{len(few)} labels have'} fewer than "
             f"{FEW_IMAGES} images on a side",
             "So few say little: add images, or join or leave out labels.",
-            first(few, len(few)),
+            first(few, len(few), NAMED),
         )
 
 
@@ -135,7 +126,7 @@ def _levels(levels: Levels, notes: Mapping[str, Any]) -> Iterator[Doubt]:
         yield Doubt(
             notes.get("flat", nearly),
             "Look at them, and remove them if they show nothing.",
-            first(levels.empty_named, levels.empty),
+            first(levels.empty_named, levels.empty, NAMED),
         )
     if levels.used < FEW_LEVELS and not notes.keys() & {"few_levels", "dim"}:
         yield Doubt(
@@ -152,7 +143,7 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             f"{files.enlarged:,} {of} are enlarged more than {ENLARGED:g} times to {side} pixels",
             "The images look soft, and so will synthetic ones: take larger files, or a generator "
             "(and dataset.size) of smaller images.",
-            first(files.enlarged_named, files.enlarged),
+            first(files.enlarged_named, files.enlarged, NAMED),
         )
     if files.misfits:
         loss = f"lose more than {CUT:.0%} of their pixels to the square in the middle"
@@ -161,7 +152,9 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             loss = f"are stretched by more than {1 / (1 - CUT) - 1:.0%} to a square"
             remedy = "They keep their proportions with dataset.fit=crop or dataset.fit=pad."
         yield Doubt(
-            f"{files.misfits:,} {of} {loss}", remedy, first(files.misfits_named, files.misfits)
+            f"{files.misfits:,} {of} {loss}",
+            remedy,
+            first(files.misfits_named, files.misfits, NAMED),
         )
     yield from _unlike(files)
     yield from _unlike_kinds(files)

@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import ImageSet
+from tgap.core.arrays import spread
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading.originals import Header, read_headers
 from tgap.report.dataset.pixels import LOOKED_AT, NAMED
-from tgap.report.dataset.samples import called, spread
+from tgap.report.dataset.samples import called
 
 ENLARGED = 1.5
 """Files are told of whose sides grow by more than this factor."""
@@ -67,7 +68,7 @@ def files_of(dataset: Dataset, data: ImageSet) -> Files | None:
         dataset: The source.
         data: What was read of it.
     """
-    rows = spread(np.arange(len(data), dtype=np.int64), LOOKED_AT)
+    rows = spread(len(data), LOOKED_AT)
     sample = data.without_images().take(rows)
     originals = dataset.originals(sample)
     if originals is None:
@@ -126,5 +127,5 @@ def _range(values: NDArray[np.float64]) -> list[float]:
 def _distinct(sizes: NDArray[np.float64]) -> list[list[int]]:
     """Different sizes and how often they occur."""
     values, counts = np.unique(sizes.astype(np.int64), axis=0, return_counts=True)
-    kept = spread(np.arange(len(values), dtype=np.int64), DRAWN)
+    kept = spread(len(values), DRAWN)
     return [[*map(int, values[row]), int(counts[row])] for row in kept]

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from tgap.core import ImageSet, Indices
+from tgap.core.arrays import spread
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.doubts import Doubt
 from tgap.report.dataset.files import Files
 from tgap.report.dataset.prompts import PromptsRead
-from tgap.report.dataset.samples import called, rows_by_name, spread
+from tgap.report.dataset.samples import called, rows_by_name
 from tgap.report.dataset.showing import (
     NOTHING,
     centre,
@@ -97,7 +98,7 @@ def _pictures(data: ImageSet) -> dict[str, list[Tile]]:
     most = TILES
     while most > 1 and sum(_room(drawn, part) for part in rows.values()) > ROOM:
         most //= 2
-        rows = {name: spread(part, most) for name, part in rows.items()}
+        rows = {name: part[spread(len(part), most)] for name, part in rows.items()}
     return {name: [drawn[row] for row in part.tolist()] for name, part in rows.items()}
 
 

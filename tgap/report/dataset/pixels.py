@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import ImageSet, Indices
-from tgap.report.dataset.samples import called, labels_of, spread
+from tgap.core.arrays import spread
+from tgap.report.dataset.samples import called, labels_of
 
 LOOKED_AT = 20_000
 """Images whose levels are counted, and files whose headers are read, at most."""
@@ -54,7 +55,7 @@ class Copies:
 
 def levels_of(data: ImageSet) -> Levels:
     """Count grey levels, image by image."""
-    rows = spread(np.arange(len(data), dtype=np.int64), LOOKED_AT)
+    rows = spread(len(data), LOOKED_AT)
     counts = np.stack([np.bincount(data.images[row].ravel(), minlength=256) for row in rows])
     empty = rows[_deviation(counts) < EMPTY].tolist()
     by_label = {

@@ -3,11 +3,7 @@
 import numpy as np
 
 from tgap.core import ImageSet, Indices
-
-
-def spread(rows: Indices, most: int) -> Indices:
-    """``most`` of some rows, evenly spaced, or all there are."""
-    return rows[np.linspace(0, len(rows) - 1, min(most, len(rows))).astype(np.int64)]
+from tgap.core.arrays import spread
 
 
 def rows_by_name(data: ImageSet, most: int) -> dict[str, Indices]:
@@ -16,9 +12,9 @@ def rows_by_name(data: ImageSet, most: int) -> dict[str, Indices]:
     names = [f"label {name}" for name in data.label_names]
     names += [f"finding {name}" for name in data.finding_names]
     return {
-        name: spread(np.flatnonzero(holds[:, number]), most)
+        name: rows[spread(len(rows), most)]
         for number, name in enumerate(names)
-        if holds[:, number].any()
+        if len(rows := np.flatnonzero(holds[:, number]))
     }
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tgap.datasets.base import OWN_PATIENTS, WARNED
+from tgap.datasets.reading.notes import WORDS
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.doubts import NOTED, Doubt
 from tgap.report.dataset.files import Files
@@ -41,8 +42,9 @@ def show_description(counts: Description, doubts: Sequence[Doubt], console: "Con
 def show_lines(lines: Iterable[str], console: "Console") -> None:
     """Print sentences; between words they go on in the next line, unless one line is one thing."""
     for line in lines:
-        text = line if console.soft_wrap else _wrapped(line, console.width)
-        console.print(text, soft_wrap=True)
+        for part in line.split("\n"):
+            text = part if console.soft_wrap else _wrapped(part, console.width)
+            console.print(text, soft_wrap=True)
 
 
 def _wrapped(line: str, width: int) -> str:
@@ -196,9 +198,10 @@ def _table(first_column: str, *columns: str) -> "Table":
 
 
 def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Notes of the reading in words, without those that are doubts."""
+    """Notes of the reading in words, without those that are doubts or were warned of."""
+    told = (*WORDS, "excluded", "excluded_counts") if WARNED in notes else ()
     for name, note in notes.items():
-        if name not in (*NOTED, WARNED, OWN_PATIENTS):
+        if name not in (*NOTED, WARNED, OWN_PATIENTS, *told):
             yield name.replace("_", " "), _note(note)
 
 

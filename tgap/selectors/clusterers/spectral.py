@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from tgap.core import DataError, Doubles, Floats, Indices, option
+from tgap.core.arrays import spread
 from tgap.metrics.vectors import unit_length
 from tgap.selectors.base import Candidates
 from tgap.selectors.clusterers.base import (
@@ -179,8 +180,8 @@ def rbf_graph(vectors: Floats, gamma: float | None = None) -> Doubles:
 
     exact = vectors.astype(np.float64)
     if gamma is None:
-        spaced = np.linspace(0, len(exact) - 1, min(len(exact), MEDIAN_SAMPLE)).astype(np.int64)
-        sample = euclidean_distances(exact[spaced], squared=True)
+        spaced = exact[spread(len(exact), MEDIAN_SAMPLE)]
+        sample = euclidean_distances(spaced, squared=True)
         median = np.median(sample[np.triu_indices_from(sample, k=1)])
         if median == 0:
             raise DataError(

@@ -11,8 +11,8 @@ from tgap.core import Doubles, Images, Indices, Sampler, option
 from tgap.core.settings import SCHEDULERS
 from tgap.embedders.base import Embedder
 from tgap.finetuners.oracles.base import Tuning, embedder_problems
-from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.base import Score, Scorer
+from tgap.metrics.vectors import cosines
 
 if TYPE_CHECKING:
     import torch

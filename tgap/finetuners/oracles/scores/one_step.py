@@ -6,9 +6,9 @@ import numpy as np
 
 from tgap.core import Doubles, Indices, option
 from tgap.finetuners.oracles.base import Tuning
-from tgap.finetuners.oracles.parts.cosine import unit
 from tgap.finetuners.oracles.parts.noise import prober
 from tgap.finetuners.oracles.scores.base import Score, Scorer
+from tgap.metrics.vectors import unit
 
 
 @dataclass(kw_only=True)

@@ -1,5 +1,6 @@
 """Whether weights are those of the networks that the configs describe, tensor by tensor."""
 
+import importlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from tgap.core import DataError
 from tgap.generators.base import Shapes
-from tgap.generators.latent.files.folder import class_names
+from tgap.generators.latent.files.folder import CORRECT_IT, class_names
+from tgap.generators.latent.files.layouts import INDEX
 from tgap.generators.latent.files.source import Source
 from tgap.generators.latent.silence import errors_raised_only
 
@@ -21,7 +23,7 @@ _fitting: set[str] = set()  # digests of files that were found to fit
 
 
 def misfits(source: Source) -> list[str]:
-    """Compare weights with the networks that the configs describe.
+    """Compare weights with the networks that the configs describe, by classes that there are.
 
     The libraries draw what a file lacks at random, drop what they have no place for, and only warn.
     The networks are built without numbers, which takes torch and some seconds, once per process.
@@ -30,13 +32,17 @@ def misfits(source: Source) -> list[str]:
         source: Without problems.
 
     Returns:
-        A sentence for each component whose tensors are missing, unknown or of another shape.
+        A sentence for each component of a class that its library lacks, or else whose tensors are
+        missing, unknown or of another shape.
     """
     digest = source.digest()
     if digest in _fitting:
         return []
     named = class_names(source.folder)
     problems = [
+        _no_class(source, part, *named[part]) for part in source.layout.parts if part in named
+    ]
+    problems = [*filter(None, problems)] or [
         problem
         for part, shapes in source.shapes().items()
         # one that is left out may have files all the same
@@ -69,6 +75,16 @@ def require_finite(pipeline: Any, source: Source) -> None:
                 )
 
 
+def _no_class(source: Source, part: str, library: str, name: str) -> str:
+    module = importlib.import_module(library)
+    if hasattr(module, name):
+        return ""
+    return (
+        f"'{source.folder / INDEX}' names {part} as {name}, which {library} {module.__version__} "
+        f"does not have; install the {library} that the model was saved with, or {CORRECT_IT}"
+    )
+
+
 def _misfit(source: Source, part: str, library: str, name: str, shapes: Shapes) -> str:
     """How a component's tensors differ from its network's, as a sentence; "" if they do not."""
     folder = source.folder / part
@@ -93,8 +109,6 @@ def _misfit(source: Source, part: str, library: str, name: str, shapes: Shapes) 
 
 def _described(library: str, name: str, folder: Path) -> "torch.nn.Module":
     """The network that a folder's config describes, without numbers."""
-    import importlib
-
     import torch
 
     cls = getattr(importlib.import_module(library), name)

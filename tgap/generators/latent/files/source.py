@@ -84,6 +84,11 @@ class Source:
         return text_digest(canonical_json(digests))
 
 
+def is_hub_id(named: str) -> bool:
+    """Whether a path is of the hub, and not of a folder or file here."""
+    return HUB_ID.fullmatch(named) is not None and not expanded(named).exists()
+
+
 def find(
     path: str, revision: str | None, config: str | None, download: bool, layout: Layout
 ) -> Source:

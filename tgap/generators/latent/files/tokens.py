@@ -18,6 +18,7 @@ from tgap.generators.latent.files.folder import (
 )
 from tgap.generators.latent.files.layouts import Layout
 from tgap.generators.latent.silence import errors_raised_only, quiet
+from tgap.metrics.vectors import cosines
 
 OTHERWISE = "|"
 """Between the tokens of one tokenizer and those of another that reads a text in another way."""
@@ -153,7 +154,10 @@ def _distances(
             folder / encoder_of(name), local_files_only=True, use_safetensors=True, dtype="float32"
         )
     states = _states(encoder, _tokenizer(folder, name), ["", *texts], most)
-    return _cosine(states[1:] - states[0])
+    differences = states[1:] - states[0]
+    distances: Doubles = 1 - cosines(differences, differences)
+    np.fill_diagonal(distances, 0)
+    return distances
 
 
 def _states(encoder: Any, tokenizer: Any, texts: list[str], most: int) -> Doubles:
@@ -166,11 +170,3 @@ def _states(encoder: Any, tokenizer: Any, texts: list[str], most: int) -> Double
         hidden: torch.Tensor = encoder(ids).last_hidden_state
     states: Doubles = hidden.flatten(1).double().numpy()
     return states
-
-
-def _cosine(vectors: Doubles) -> Doubles:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    units = vectors / np.maximum(lengths, 1e-12)
-    distances: Doubles = np.clip(1 - units @ units.T, 0, 2)
-    np.fill_diagonal(distances, 0)
-    return distances
