@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from tgap.finetuners.oracles.parts.cosine import cosines
 
 from tgap.core import Budget, Doubles, Indices, Sampler
 from tgap.datasets.digits import Digits
@@ -24,7 +25,6 @@ from tgap.embedders.pixels import Pixels
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
-from tgap.finetuners.oracles.parts.cosine import cosines
 from tgap.finetuners.oracles.scores.generated import Generated
 from tgap.generators.base import Model
 from tgap.generators.stable_diffusion import StableDiffusion

@@ -31,6 +31,23 @@ def test_warnings_of_the_reading_are_told_by_every_command(
     assert PARTS in caplog.text
 
 
+def test_what_pixels_look_like_is_told_by_every_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
+    put_folders(tmp_path / "pets")
+    cut = grey(0, 3)
+    cut[20:] = 128
+    put(tmp_path / "pets" / "cat" / "3.png", cut)
+    words = ["dataset=image_folder", f"dataset.path={tmp_path / 'pets'}"]
+    assert command(["data", *words]) == 0
+    few = "size=900 pool_size=20 train_size=20 test_size=20 dataset.domain=pet".split()
+    for _ in range(2):
+        caplog.clear()
+        assert command(["run", *words, *few]) == 2
+        assert "1 of 60 images are of one level (128) from some row" in caplog.text
+
+
 def test_errors_name_the_settings_of_the_set_that_they_are_about(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

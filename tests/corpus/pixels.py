@@ -114,6 +114,72 @@ def shapes_in_alpha(root: Path) -> None:
             put(root / folder / f"{number}.png", black)
 
 
+def with_alpha(change: Callable[[Pixels, Pixels], Pixels]) -> Callable[[Path], None]:
+    """Waves with an alpha channel made of them and of other ones."""
+
+    def make(root: Path) -> None:
+        for label, folder in enumerate(("cat", "dog")):
+            for number in range(30):
+                wave, other = grey(label, number), grey(1 - label, number + 100)
+                put(root / folder / f"{number}.png", np.dstack([wave, change(wave, other)]))
+
+    return make
+
+
+def with_colours(root: Path) -> None:
+    """TIFFs of four dyes, the last of which is called alpha."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            dyes = np.dstack([grey(label, number + 100 * dye) for dye in range(4)])
+            put(root / folder / f"{number}.tif", dyes)
+
+
+def cut_out(wave: Pixels, _: Pixels) -> Pixels:
+    """Opaque in a disc with a soft shadow of a third of the radius."""
+    y, x = np.mgrid[:32, :32] - 15.5
+    return ((15 - np.hypot(y, x)) * 51).clip(0, 255).astype(np.uint8)
+
+
+def half(wave: Pixels, _: Pixels) -> Pixels:
+    return np.full_like(wave, 128)
+
+
+def is_half(data: ImageSet) -> None:
+    assert abs(data.images - WAVES[ORDER] * (128 / 255)).max() <= 1
+
+
+def lower_byte(root: Path) -> None:
+    """Twelve bits of a wide wave, of which ``astype('uint8')`` kept eight."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            deep = Image.fromarray(grey(label, number).astype(np.float32) * 16)
+            deep = np.asarray(deep.resize((256, 256), Image.Resampling.BICUBIC))
+            put(root / folder / f"{number}.png", deep.astype(np.int64).astype(np.uint8))
+
+
+def drawings(root: Path) -> None:
+    """Black and white stripes, in bold and in thin."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            black = (grey(label, number, 64) > 100 + number) * np.uint8(255)
+            put(root / folder / f"{number}.png", black)
+
+
+def lower_part(level: int, of: int, *, upper: bool = False) -> Callable[[Path], None]:
+    """The last third of some pictures is of one level, of as many others the first."""
+
+    def make(root: Path) -> None:
+        put_folders(root)
+        for number in range(of):
+            picture = grey(0, number)
+            picture[22:] = level
+            put(root / "cat" / f"{number}.png", picture)
+            if upper:
+                put(root / "dog" / f"{number}.png", picture[::-1])
+
+    return make
+
+
 def others_beside(root: Path) -> None:
     put_folders(root)
     (root / "cat" / "IMG_1.heic").write_bytes(b"\0\0\0\x18ftypheic")
@@ -146,7 +212,62 @@ def floats_beside_eight_bits(root: Path) -> None:
         put(root / "dog" / f"{number}.tif", ones(grey(1, number)))
 
 
+ALPHA = r"have a last channel .* takes many values"
+JUMPS = r"jump from about 255 to about 0"
+CUT = r"are of one level \(\d+\) from some row"
 CASES = (
+    Case(
+        name="a second channel of data",
+        make=with_alpha(lambda _, other: other),
+        words=WORDS,
+        tells=(rf"(?s)Look at this first.*- 60 of 60 files looked at {ALPHA}",),
+        runs=True,
+    ),
+    Case(
+        name="four dyes",
+        make=with_colours,
+        words=WORDS,
+        tells=(ALPHA, "save the channels that count as grey or RGB without alpha"),
+    ),
+    Case(name="cut-outs", make=with_alpha(cut_out), words=WORDS, untold=(ALPHA,)),
+    Case(
+        name="half transparent", make=with_alpha(half), words=WORDS, untold=(ALPHA,), read=is_half
+    ),
+    Case(
+        name="the lower byte of 12 bits",
+        make=lower_byte,
+        words=WORDS,
+        tells=(rf"(?s)Look at this first.*- 60 of 60 files looked at {JUMPS}.*save the originals",),
+    ),
+    Case(name="drawings in black and white", make=drawings, words=WORDS, untold=(JUMPS, CUT)),
+    Case(
+        name="pictures cut off in grey",
+        make=lower_part(128, 3),
+        words=WORDS,
+        tells=(
+            r"(?s)Look at this first.*- 3 of 60 images are of one level \(128\) from some row.*"
+            r": cat/0.png, cat/1.png, cat/2.png; if a download",
+        ),
+    ),
+    Case(
+        name="pictures cut off in black",
+        make=lower_part(0, 1),
+        words=WORDS,
+        tells=(r"- 1 of 60 images are of one level \(0\) .*: cat/0.png",),
+    ),
+    Case(
+        name="black borders, above or below",
+        make=lower_part(0, 5, upper=True),
+        words=WORDS,
+        untold=(CUT,),
+    ),
+    Case(
+        name="pictures as they are",
+        make=put_folders,
+        words=WORDS,
+        untold=(ALPHA, JUMPS, CUT),
+        read=is_waves,
+    ),
     Case(
         name="negative values as positive ones",
         make=stored(wrapped),

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus import folders, looks, models, pixels, tables, words
+from tests.corpus import folders, looks, models, pixels, scans, tables, words
 from tests.corpus.case import Case
 from tgap.cli.main import command
 from tgap.composition.compose import compose_run, hydra_ready
 
-CASES = (*folders.CASES, *looks.CASES, *models.CASES, *pixels.CASES, *tables.CASES, *words.CASES)
+PARTS = (folders, looks, models, pixels, scans, tables, words)
+CASES = tuple(case for part in PARTS for case in part.CASES)
 SHORT = (
     "size=3 sampler.steps=2 budget.steps=2 budget.batch_size=2 budget.train_per_label=6 "
     "budget.test_per_label=4 classifier=logistic_regression"
@@ -51,6 +52,8 @@ def test_what_is_told_and_read(
     assert "Traceback" not in told
     for pattern in case.tells:
         assert re.search(pattern, told), f"{pattern!r} is not in\n{told}"
+    for pattern in case.untold:
+        assert not re.search(pattern, told), f"{pattern!r} is in\n{told}"
     if case.read is not None:
         with hydra_ready(None) as hydra:
             case.read(compose_run(hydra, words_of(case)).fitted().dataset.load())

@@ -467,7 +467,7 @@ def expected_of(ds):
 @pytest.mark.filterwarnings("ignore")
 def test_files_that_come_with_pydicom_are_read_right_or_refused_by_reason():
     reasons = {name: why for why, names in NOT_READ.items() for name in names.split()}
-    read, wrong = 0, []
+    read, oblong, wrong = 0, 0, []
     for file in sorted(path for path in OWN_FILES.rglob("*") if path.is_file()):
         with file.open("rb") as stream:
             if not is_dicom(stream):
@@ -478,14 +478,70 @@ def test_files_that_come_with_pydicom_are_read_right_or_refused_by_reason():
         try:
             colour = not ds.get("PhotometricInterpretation", "MONOCHROME2").startswith("MONO")
             found = np.asarray(read_image(file, "RGB" if colour else "L"))
-            if why or abs(found - expected_of(ds)).max() > 0.5 + 1e-6:
+            down, across = ds.get("PixelSpacing") or (1, 1)
+            if down != across:  # two localizers, whose pixels are 9 % wider than high
+                assert found.shape == (ds.Rows, round(ds.Columns * across / down))
+                oblong += 1
+            elif why or abs(found - expected_of(ds)).max() > 0.5 + 1e-6:
                 wrong.append(f"{file.name}: read, expected {why or 'other values'}")
             read += 1
         except DataError as error:
             if why is None or not re.search(why, str(error)):
                 wrong.append(f"{file.name}: {error}")
     assert wrong == []
-    assert read >= 70
+    assert (read >= 70, oblong) == (True, 2)
+
+
+# Pixels that are not square
+
+
+def disc(height, width):
+    """A disc that fills a picture, or an ellipse."""
+    y, x = np.mgrid[:height, :width]
+    inside = ((y + 0.5) / height - 0.5) ** 2 + ((x + 0.5) / width - 0.5) ** 2 < 0.25
+    return np.where(inside, 255, 0).astype(np.uint8)
+
+
+def measures(spacing):
+    group, item = Dataset(), Dataset()
+    item.PixelSpacing = spacing
+    group.PixelMeasuresSequence = [item]
+    return [group]
+
+
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"PixelSpacing": [2, 1]},
+        {"ImagerPixelSpacing": [0.4, 0.2]},
+        {"PixelAspectRatio": [2, 1]},
+        {"PixelSpacing": [0, 0], "PixelAspectRatio": [2, 1]},
+        {"NumberOfFrames": 1, "SharedFunctionalGroupsSequence": measures([2, 1])},
+    ],
+)
+def test_oblong_pixels_become_square_ones_and_a_disc_stays_a_disc(elements):
+    data = content(disc(40, 80), **elements)
+    found = np.asarray(read_image(data, "L")).astype(int)
+    assert found.shape == (80, 80)
+    assert abs(found - disc(80, 80)).mean() < 5
+    assert dicom_header(io.BytesIO(data))[:2] == (80, 80)
+    colour = content(disc(40, 80)[:, :, None].repeat(3, axis=2), "RGB", **elements)
+    assert np.array_equal(np.asarray(read_image(colour, "RGB"))[:, :, 0], found)
+
+
+def test_pixels_that_are_wider_than_high_are_widened():
+    data = content(disc(80, 40), PixelSpacing=[1, 2])
+    assert abs(np.asarray(read_image(data, "L")).astype(int) - disc(80, 80)).mean() < 5
+
+
+@pytest.mark.parametrize("spacing", [[0.5, 0.5], [0.5, 0.505], [1], [0, 1]])
+def test_pixels_that_are_square_or_unknown_are_taken_as_they_are(spacing):
+    assert np.array_equal(shown(PICTURE, PixelSpacing=spacing), PICTURE)
+
+
+def test_a_spacing_that_cannot_be_is_told():
+    with pytest.raises(DataError, match=r"in square pixels it would be 20 x 20000000: a wrong sp"):
+        shown(PICTURE, PixelSpacing=[1000, 0.001])
 
 
 # As any other image

@@ -1,11 +1,12 @@
 """Values that become too few grey levels, and the setting that would show them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tgap.datasets.reading.damage import is_wrapped
 from tgap.datasets.reading.window import Stored, Window, setting
 
 THIN, DIM = 32, 64
@@ -52,7 +53,8 @@ def sampled(stored: Stored) -> Stored:
     """A part of a file's pixels that is quick to count."""
     values, levels = stored.values.ravel(), stored.levels.ravel()
     step = max(1, len(values) // _PART) | 1  # odd, so that columns take turns
-    return Stored(values[::step], levels[::step], stored.deep)
+    wrapped = not stored.deep and is_wrapped(stored.values)
+    return replace(stored, values=values[::step], levels=levels[::step], wrapped=wrapped)
 
 
 def counted(stored: Sequence[Stored]) -> Counted:

@@ -13,6 +13,7 @@ from tgap.core.progress import progress
 from tgap.core.types import Resumable
 from tgap.datasets.base import in_memory
 from tgap.datasets.reading.depth import check_depth, chosen_window
+from tgap.datasets.reading.dicom_sets import tell_dicom
 from tgap.datasets.reading.notes import mostly_of, refuse_or_warn
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.threads import in_threads
@@ -57,10 +58,11 @@ def decode(
     """Decode one image and bring it to ``(size, size)``.
 
     The picture alone counts, not how it is stored: palettes are resolved, what alpha leaves open
-    is black, the EXIF orientation is applied, and grey is ITU-R 601-2 luma. Grey of 16 bits is
-    scaled linearly (65535 -> 255) and rounded, or from the window's ends to 0 and 255; of colours
-    of 16 bits the upper 8 are taken, or all of them from the window's ends. The first image of an
-    MPO (the .jpg of phones and drones) is the picture, as is a TIFF's only page that is no preview.
+    is black (half transparent is half as bright), the EXIF orientation is applied, and grey is
+    ITU-R 601-2 luma. Grey of 16 bits is scaled linearly (65535 -> 255) and rounded, or from the
+    window's ends to 0 and 255; of colours of 16 bits the upper 8 are taken, or all of them from the
+    window's ends. The first image of an MPO (the .jpg of phones and drones) is the picture, as is a
+    TIFF's only page that is no preview.
     Then the image is resampled, with Pillow's bicubic filter, whose support grows with the
     reduction, so that it does not alias (Parmar et al., On aliased resizing and surprising
     subtleties in GAN evaluation, CVPR 2022).
@@ -107,7 +109,8 @@ def decode_all(
     Few sources are looked at ahead of their turn, so a sequence that reads them when asked may be
     larger than memory. If ``new_images`` is ``Resumable``, rows that an interrupted process filled
     are left as they are. Afterwards it is seen that their values have not been lost
-    (``tgap.datasets.reading.depth.check_depth``).
+    (``tgap.datasets.reading.depth.check_depth``), and that DICOM files are of one kind and scale
+    (``tgap.datasets.reading.dicom_sets.tell_dicom``).
 
     Args:
         sources: N files, or files' contents; at least one.
@@ -147,6 +150,7 @@ def decode_all(
     if bad:
         images = copied(images, kept, new_images)
     held = {name: column[kept] for name, column in (labels or {}).items()}
+    tell_dicom(sources, names, kept, window, held)
     notes = check_depth(images, sources, kept, window, values, held)
     return Decoded(images, kept, reasons, notes)
 

@@ -33,6 +33,8 @@ UNLIKE = 1.5
 """Labels are told of whose images are so many times brighter than another's."""
 _MIXED = 0.1
 """So many files that a remedy would make white or flat, and it is none."""
+_SOFT = 0.5
+"""Alpha of so many pixels that is neither opaque, transparent nor constant is no cut-out's."""
 _FEWEST = 5
 """Labels of fewer files are not compared."""
 
@@ -123,11 +125,33 @@ def check_depth(
     even = spread(len(images), _OPENED)
     stored = _opened([sources[kept[row]] for row in even], window)
     notes = _wrapped([each for each in stored if each and each.deep], text)
+    told = _broken([each for each in stored if each])
     if not notes:
         notes = _lost(images, sources, kept, text, window, stored)
     if text in (FULL, DATA):
         notes |= _unlike(stored, {name: held[even] for name, held in (labels or {}).items()})
-    return notes
+    return notes | told
+
+
+def _broken(stored: Sequence[Stored]) -> dict[str, str]:
+    """Whether alpha is a channel of data, and whether only the lower 8 bits were kept."""
+    looked_at, told = f"of {len(stored)} files looked at", {}
+    if (count := sum(each.soft > _SOFT for each in stored)) >= max(2, _MIXED * len(stored)):
+        told["alpha"] = (
+            f"{count} {looked_at} have a last channel that is read as how opaque a pixel is, but "
+            "takes many values over the whole picture: if it is data, such as a dye or a band, it "
+            "darkens the others; save the channels that count as grey or RGB without alpha"
+        )
+    if (count := sum(each.wrapped for each in stored)) >= max(2, _MIXED * len(stored)):
+        told["wrapped"] = (
+            f"{count} {looked_at} jump from about 255 to about 0 in the midst of gradients, again "
+            "and again: values of more than 8 bits of which only the lower 8 were kept "
+            "(astype('uint8')); nothing brings the others back: save the originals again, scaled "
+            "to 0 to 255, or as 16 bit"
+        )
+    for text in told.values():
+        log.warning("%s", text)
+    return told
 
 
 def _wrapped(stored: list[Stored], text: str) -> dict[str, str]:

@@ -2,19 +2,40 @@
 
 import importlib
 import math
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core import DataError
+from tgap.core import DataError, Images
 from tgap.datasets.reading.window import Stored, Window
 
 Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _PALETTE = ("PALETTE COLOR",)
+_GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
+_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
+"""Height and width of a pixel, in this order; the first that is there counts."""
+_SQUARE = 1.02
+_SAID = (
+    "Modality",
+    "ImageType",
+    "BitsStored",
+    "PixelRepresentation",
+    "PhotometricInterpretation",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "ModalityLUTSequence",
+    "WindowCenter",
+    "WindowWidth",
+    "VOILUTSequence",
+    "SharedFunctionalGroupsSequence",
+    "PerFrameFunctionalGroupsSequence",
+)
+"""Elements of ``said``."""
 _REQUIRED = (
     "Rows",
     "Columns",
@@ -60,14 +81,17 @@ def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) ->
     4. ``MONOCHROME1`` is inverted: its least value is white (C.7.6.3.1.2). ``PresentationLUTShape``
        says the same once more (C.8.11.3), so it does not count.
     5. Scaled to 0 to 255 and rounded.
+    6. Where pixels are higher than wide by more than 2 %, or wider, the picture is enlarged to
+       square ones (bicubic), by the first of ``PixelSpacing``, ``ImagerPixelSpacing``,
+       ``NominalScannedPixelSpacing`` and ``PixelAspectRatio`` that there is.
 
     pydicom's own functions for steps 2 and 3 are not used: of an 8-bit table they read the first
     256 entries only, of a 12-bit Modality LUT none, and values between whole numbers are cut off.
 
-    Rescaling and window may lie in the functional groups of an enhanced image of one frame
+    Rescaling, window and spacing may lie in the functional groups of an enhanced image of one frame
     (C.7.6.16), and the data set may come without preamble. Colours (``RGB`` and the kinds of
-    ``YBR``, 8 bit) are taken as they are, palettes are resolved (upper 8 bits). Pixel spacing,
-    aspect ratio, padding values, overlays and shutters do not count.
+    ``YBR``, 8 bit) are taken as they are, palettes are resolved (upper 8 bits). Padding values,
+    overlays and shutters do not count.
 
     Args:
         file: A file's content, at its start.
@@ -84,11 +108,39 @@ def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) ->
     """
     dataset, stored = _decoded(file, max_pixels)
     if dataset.PhotometricInterpretation in _COLOUR:
-        return window.levels(stored) if window and window.eight_bit else stored.astype(np.uint8)
+        levels = window.levels(stored) if window and window.eight_bit else stored.astype(np.uint8)
+        return _squared(levels, dataset, max_pixels)
     # There are fewer values than pixels, so each is worked out once
     low, high = _stored_range(dataset)
     curve = _brightness(dataset, np.arange(low, high + 1.0), window)
-    return curve[stored.astype(np.int32) - low]
+    return _squared(curve[stored.astype(np.int32) - low], dataset, max_pixels)
+
+
+def _squared(levels: Images, dataset: Any, max_pixels: int) -> Images:
+    from PIL import Image
+
+    size = _square_size(dataset)
+    if size == (dataset.Columns, dataset.Rows):
+        return levels
+    if size[0] * size[1] > max_pixels:
+        raise DataError(f"in square pixels it would be {size[0]} x {size[1]}: a wrong spacing?")
+    return np.array(Image.fromarray(levels).resize(size, Image.Resampling.BICUBIC))
+
+
+def _square_size(dataset: Any) -> tuple[int, int]:
+    """Width and height in square pixels, none of which is lost."""
+    width, height = int(dataset.Columns), int(dataset.Rows)
+    for name in _SPACINGS:
+        try:
+            down, across = (float(part) for part in dataset.get(name))
+        except (TypeError, ValueError):  # absent, empty or no two numbers
+            continue
+        if 0 < down < math.inf and 0 < across < math.inf:
+            ratio = down / across
+            if max(ratio, 1 / ratio) <= _SQUARE:
+                break
+            return (width, round(height * ratio)) if ratio > 1 else (round(width / ratio), height)
+    return width, height
 
 
 def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) -> Stored | None:
@@ -142,7 +194,7 @@ def _read(file: BinaryIO, **options: Any) -> Any:
             uid.ImplicitVRLittleEndian if implicit else uid.ExplicitVRLittleEndian
         )
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
-        for sequence in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+        for sequence in _GROUPS:
             for group in (dataset.get(groups) or [])[:1]:
                 for item in (group.get(sequence) or [])[:1]:
                     dataset.update(item)
@@ -166,8 +218,7 @@ def _shifted(dataset: Any) -> NDArray[Any]:
 
 
 def _has_window(dataset: Any) -> bool:
-    ends = (_number(dataset, "WindowCenter"), _number(dataset, "WindowWidth"))
-    return bool(dataset.get("VOILUTSequence")) or None not in ends
+    return bool(_own_window(dataset))
 
 
 def _padding(dataset: Any, stored: NDArray[Any]) -> NDArray[np.bool_]:
@@ -185,7 +236,60 @@ def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
     header = _read(file, stop_before_pixels=True)
     colour = "grey" if header.PhotometricInterpretation in _GREY else "colour"
     window = ", a window of its own" if colour == "grey" and _has_window(header) else ""
-    return header.Columns, header.Rows, f"DICOM, {header.BitsStored} bit, {colour}{window}"
+    width, height = _square_size(header)
+    return width, height, f"DICOM, {header.BitsStored} bit, {colour}{window}"
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a file says of how it is to be shown.
+
+    Args:
+        modality: Such as ``CT``; empty if it does not say.
+        image_type: Such as ``DERIVED``, ``SECONDARY``.
+        deep: Whether it is grey, of more than 8 bits.
+        window: Its own, as ``LOW:HIGH``, or ``a table``; empty if it has none.
+        scale: The least and the greatest value that it can have, as ``-1024 to 3071``.
+        rescaled: Whether these are not the stored values.
+    """
+
+    modality: str
+    image_type: tuple[str, ...]
+    deep: bool
+    window: str
+    scale: str
+    rescaled: bool
+
+
+def said(file: BinaryIO) -> Said | None:
+    """See ``Said``; ``None`` if it is no DICOM file, or one that cannot be read."""
+    if not holds_dicom(file):
+        return None
+    try:
+        header = _read(file, stop_before_pixels=True, specific_tags=list(_SAID))
+        deep = header.PhotometricInterpretation in _GREY and header.BitsStored > 8
+        ends = np.array(_stored_range(header), np.float64)
+        _, low, high = _modality(header, ends)
+        kind = header.get("ImageType") or ()
+        return Said(
+            str(header.get("Modality") or "").strip(),
+            (kind,) if isinstance(kind, str) else tuple(kind),
+            deep,
+            _own_window(header),
+            f"{low:.6g} to {high:.6g}",
+            (low, high) != tuple(ends),
+        )
+    except Exception:  # whatever the parser runs into; told of when the file is decoded
+        return None
+
+
+def _own_window(dataset: Any) -> str:
+    if dataset.get("VOILUTSequence"):
+        return "a table"
+    center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
+    if center is None or width is None:
+        return ""
+    return f"{center - width / 2:.6g}:{center + width / 2:.6g}"
 
 
 def patient_id(file: BinaryIO) -> str:

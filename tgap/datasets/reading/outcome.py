@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet
 from tgap.core.arrays import spread
+from tgap.datasets.reading.damage import MISSING, cut_off
 from tgap.datasets.reading.notes import first
 
 FLAT = 16
@@ -22,9 +23,10 @@ log = logging.getLogger(__name__)
 
 
 def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
-    """See whether images are all the same, of one colour each, black or flat.
+    """See whether images are all the same, of one colour each, black or flat, or cut off.
 
-    Up to 1,024 images, evenly spread, are looked at; of fewer than ten nothing is said.
+    Up to 1,024 images, evenly spread, are looked at, for cut ones all; of fewer than ten nothing is
+    said.
 
     Args:
         data: Images, in memory or on disk.
@@ -51,7 +53,7 @@ def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
         look = "black" if high < NARROWEST else "flat"
         raise DataError(f"{what} are {look}: {levels}; {remedy}")
     labels = dict(zip(data.label_names, data.labels[rows].T, strict=True))
-    warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels)
+    warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels) | _cut_off(data)
     if high - low < NARROW:
         warned["dim"] = f"{levels}; if they should be brighter, {remedy}"
     for text in warned.values():
@@ -95,3 +97,13 @@ def _alike(pictures: NDArray[np.str_], labels: dict[str, Bools]) -> dict[str, st
     ]
     told = f"all images looked at of label {', of label '.join(alike)} are one and the same picture"
     return {"one_picture": told} if alike else {}
+
+
+def _cut_off(data: ImageSet) -> dict[str, str]:
+    names, told = data.metadata.get("file"), []
+    for level, rows in cut_off(data.images).items():
+        named = [str(row) if names is None else str(names[row]) for row in rows]
+        told.append(f"{len(rows)} of {len(data)} images are of one level ({level}) from some row")
+        told[-1] += f" down to the edge, over {MISSING:.0%} of the height or more: {first(named)}"
+    remedy = "if a download or a memory card cut them off, get them again, or leave them out"
+    return {"cut_off": f"{'; '.join(told)}; {remedy}"} if told else {}

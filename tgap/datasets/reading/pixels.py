@@ -76,10 +76,10 @@ def stored_values(source: Path | bytes, window: Window | None = None) -> Stored 
             if low is not None:
                 values = without_alpha(image, colour_values(image, low))
                 levels = np.asarray(coloured(image, low, window))
-                return Stored(values, without_alpha(image, levels), deep=True)
+                return Stored(values, without_alpha(image, levels), deep=True, soft=_soft(image))
             pixels = np.asarray(_converted(image, "RGB"))
             shown = window.levels(pixels) if window and window.eight_bit else pixels
-            return Stored(pixels, shown, deep=False)
+            return Stored(pixels, shown, deep=False, soft=_soft(image))
 
 
 @contextmanager
@@ -203,6 +203,15 @@ def _converted(image: "Image", mode: str) -> "Image":
     if image.mode in ("P", "PA", "CMYK", "YCbCr"):
         image = image.convert("RGB")
     return image if image.mode == mode else image.convert(mode)
+
+
+def _soft(image: "Image") -> float:
+    """See ``Stored``; levels next to opaque and transparent are taken for these."""
+    if image.mode not in ("RGBA", "LA", "PA"):
+        return 0.0
+    counts = np.array(image.getchannel("A").histogram())
+    between = counts[3:253]
+    return float((between.sum() - between.max()) / counts.sum())
 
 
 def _values(image: Any) -> NDArray[Any]:

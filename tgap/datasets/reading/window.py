@@ -44,11 +44,15 @@ class Stored:
         values: Its values, those of padding aside.
         levels: What each of them becomes.
         deep: Whether they have more than 8 bits.
+        soft: Share of its pixels that are neither opaque nor transparent, nor as most of these.
+        wrapped: Whether they look like greater ones, of which the lower 8 bits were kept.
     """
 
     values: NDArray[np.generic]
     levels: Images
     deep: bool
+    soft: float = 0.0
+    wrapped: bool = False
 
     @property
     def top(self) -> float:

@@ -23,8 +23,9 @@ class WindowedDataset(ResizedDataset):
             255 and the upper one is above 1 (0:1 is of fractions).
     """
 
-    version: ClassVar[int] = 2
-    """2: what earlier versions read as black, in other colours or as other people is not reused."""
+    version: ClassVar[int] = 3
+    """3: DICOM images of oblong pixels are shown undistorted, and more is told of what files hold.
+    2: what earlier versions read as black, in other colours or as other people is not reused."""
 
     window: str = option(
         FULL, "values that become black and white: full, data (least and greatest) or LOW:HIGH"

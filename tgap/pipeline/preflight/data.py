@@ -10,7 +10,7 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import ImageSet, TgapError
 from tgap.core.digest import image_digests
-from tgap.datasets.base import OWN_PATIENTS, WARNED
+from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.alike import other_spellings
 from tgap.datasets.reading.patients import own_patients
 from tgap.pipeline.artifacts import read_images
@@ -82,8 +82,11 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
 
 def _read_before(pool: Pool) -> list[str]:
     """What was warned of when the images were read, if that was in another run."""
-    warned = pool.dataset.notes.get(WARNED, []) if pool.data.dataset.reused else []
-    return [str(text) for text in warned]
+    if not pool.data.dataset.reused:
+        return []
+    notes = pool.dataset.notes
+    seen = [notes[name] for name in NOTED if name in notes]
+    return [str(text) for text in (*notes.get(WARNED, []), *seen)]
 
 
 def _made(pool: Pool) -> ImageSet | None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from tgap.datasets.base import OWN_PATIENTS, WARNED
+from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import own_patients
 from tgap.report.dataset.describing import SIDES, Description
@@ -19,8 +19,6 @@ UNLIKE_FILES, UNLIKE_LABELS = 4.0, 1.5
 """Sizes are told of that differ by this factor, among files and between labels' medians."""
 USUAL = 0.9
 """And kinds that so many of a label's files have, while those of another label have others."""
-NOTED = ("few_levels", "ranges", "dim", "one_picture", "flat")
-"""Notes of the reading that are doubts."""
 NAMED = 3
 """Files that a sentence names."""
 

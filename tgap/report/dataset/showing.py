@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.datasets.base import OWN_PATIENTS, WARNED
+from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import WORDS
 from tgap.report.dataset.describing import SIDES, Description
-from tgap.report.dataset.doubts import NOTED, Doubt
+from tgap.report.dataset.doubts import Doubt
 from tgap.report.dataset.files import Files
 
 if TYPE_CHECKING:

@@ -1,0 +1,175 @@
+"""DICOM files that are not shown alike, or that are not all pictures of one kind."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.corpus.case import Case
+from tests.corpus.making import grey
+from tgap.core import ImageSet
+
+WORDS = ("dataset=image_folder", "dataset.domain=scan", "dataset.size=32")
+HU = {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024}
+WINDOW = {"WindowCenter": 40, "WindowWidth": 2000}
+REPORT = {"Modality": "CT", "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}
+SCALES, WINDOWS = "without a window of their own have", "CT files have"
+RARE, LABELS = "DICOM files are ", "files of different labels are of different modalities"
+ANY = (SCALES, WINDOWS, RARE, LABELS)
+
+
+def put_scan(file: Path, pixels: Any, bits: int = 12, **elements: Any) -> None:
+    """A DICOM file of stored values."""
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+    scan = Dataset()
+    scan.file_meta = FileMetaDataset()
+    scan.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    scan.SOPClassUID = SecondaryCaptureImageStorage
+    scan.SOPInstanceUID = generate_uid(entropy_srcs=[str(file)])
+    scan.Rows, scan.Columns = pixels.shape
+    scan.SamplesPerPixel, scan.PixelRepresentation = 1, 0
+    scan.PhotometricInterpretation = "MONOCHROME2"
+    scan.BitsAllocated, scan.BitsStored, scan.HighBit = 8 * pixels.itemsize, bits, bits - 1
+    scan.PixelData = pixels.tobytes()
+    for name, value in elements.items():
+        setattr(scan, name, value)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    scan.save_as(file, enforce_file_format=True)
+
+
+def scans(says: Callable[[int, int], dict[str, Any]]) -> Callable[[Path], None]:
+    """Thirty waves of 12 bits for each label, with what a file says by label and number."""
+
+    def make(root: Path) -> None:
+        for label, folder in enumerate(("ill", "well")):
+            for number in range(30):
+                elements = says(label, number)
+                pixels = grey(label, number).astype(np.uint16) * 16
+                put_scan(root / folder / f"{number}.dcm", pixels, **elements)
+
+    return make
+
+
+def with_reports(root: Path) -> None:
+    """CT of which two are reports of 8 bits, and one a scout view."""
+    scans(lambda label, number: HU)(root)
+    for number in (3, 4):
+        put_scan(root / "ill" / f"{number}.dcm", grey(1, number + 50), 8, **REPORT)
+    scout = grey(0, 5).astype(np.uint16) * 16
+    kind = {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}
+    put_scan(root / "ill" / "5.dcm", scout, **HU, **kind)
+
+
+def oblong(root: Path) -> None:
+    """Every second row of waves, in pixels that are twice as high as wide."""
+    for label, folder in enumerate(("ill", "well")):
+        for number in range(30):
+            pixels = grey(label, number)[::2].astype(np.uint16) * 16
+            file = root / folder / f"{number}.dcm"
+            put_scan(file, pixels, Modality="MR", PixelSpacing=[2, 1])
+
+
+def is_not_cropped(data: ImageSet) -> None:
+    """Three waves in the whole width, and in the whole height, as they were drawn."""
+    for label in (0, 1):
+        first = data.images[data.labels[:, label]][0, :, :, 0].astype(float)
+        along = first.mean(axis=1 - label)
+        assert np.abs(np.fft.rfft(along - along.mean())).argmax() == 3
+
+
+CASES = (
+    Case(
+        name="CT of two intercepts",
+        make=scans(lambda _, number: HU | {"RescaleIntercept": -1024 if number % 3 else 0}),
+        words=WORDS,
+        tells=(
+            rf"(?s)Look at this first.*- DICOM files of CT {SCALES} 2 different scales .*"
+            r"-1024 to 3071 of 40, 0 to 4095 of 20.*set dataset.window=data, or LOW:HIGH",
+        ),
+        untold=(WINDOWS, RARE, LABELS),
+        runs=True,
+    ),
+    Case(
+        name="CT of two intercepts, measured",
+        make=scans(lambda _, number: HU | {"RescaleIntercept": -1024 if number % 3 else 0}),
+        words=(*WORDS, "dataset.window=data"),
+        untold=ANY,
+    ),
+    Case(
+        name="CT of several windows",
+        make=scans(
+            lambda label, number: (
+                HU | {"WindowCenter": [40 + 360 * (number % 3), 1], "WindowWidth": [2000, 9]}
+            )
+        ),
+        words=WORDS,
+        tells=(
+            rf"(?s)Look at this first.*- {WINDOWS} 3 different windows .*-960:1040 of 20, "
+            r"-600:1400 of 20.*such as dataset.window=-\d+:\d+",
+        ),
+        untold=(SCALES, RARE, LABELS),
+    ),
+    Case(
+        name="CT of several windows, told so",
+        make=scans(lambda _, number: HU | {"WindowCenter": number, "WindowWidth": 2000}),
+        words=(*WORDS, "dataset.window=-1024:3071"),
+        untold=ANY,
+    ),
+    Case(
+        name="radiographs with a window each",
+        make=scans(
+            lambda _, number: {
+                "Modality": ("DX", "CR")[number == 0],
+                "WindowCenter": 2000 + number,
+                "WindowWidth": 4000,
+                "ImageType": ["DERIVED", "SECONDARY" if number < 2 else "PRIMARY"],
+            }
+        ),
+        words=WORDS,
+        untold=ANY,
+    ),
+    Case(
+        name="CT of one window",
+        make=scans(lambda _, number: HU | WINDOW | {"ImageType": ["DERIVED", "SECONDARY", "MPR"]}),
+        words=WORDS,
+        untold=ANY,
+    ),
+    Case(
+        name="dose reports among CT",
+        make=with_reports,
+        words=WORDS,
+        tells=(
+            r"(?s)Look at this first.*- 2 of 60 DICOM files are CT, captured from a screen, most "
+            r"others CT: .*dataset.exclude: ill/3.dcm, ill/4.dcm",
+            r"1 of 60 DICOM files are CT, localizer, most others CT: .*ill/5.dcm",
+        ),
+        untold=(SCALES, WINDOWS, LABELS),
+    ),
+    Case(
+        name="other modalities among radiographs",
+        make=scans(lambda _, number: {"Modality": "OT" if number % 3 == 0 else "DX"}),
+        words=WORDS,
+        tells=(r"20 of 60 DICOM files are OT, most others radiographs \(CR, DX\): .*ill/0.dcm",),
+        untold=(SCALES, WINDOWS, LABELS),
+    ),
+    Case(
+        name="exports that are all of modality OT",
+        make=scans(lambda *_: {"Modality": "OT", "ImageType": ["DERIVED", "SECONDARY"]}),
+        words=WORDS,
+        untold=ANY,
+    ),
+    Case(
+        name="a modality for each label",
+        make=scans(lambda label, _: {"Modality": ("MR", "DX")[label]}),
+        words=WORDS,
+        tells=(
+            r"(?s)Look at this first.*- Files of different labels are of different modalities \("
+            r"ill: MR, well: radiographs \(CR, DX\)\)",
+        ),
+        untold=(SCALES, WINDOWS, RARE),
+    ),
+    Case(name="oblong pixels", make=oblong, words=WORDS, read=is_not_cropped),
+)
