@@ -69,13 +69,13 @@ def test_scores_are_scikit_learns(embedder):
                 ]
             )
         )
-        scores.append([m.predict_proba(scaler.transform(vectors(test)))[:, 1] for m in models])
+        scores.append([m.decision_function(scaler.transform(vectors(test))) for m in models])
     assert [values["c"] for values in logged] == grid
     np.testing.assert_allclose([v["validation_loss"] for v in logged], losses, rtol=1e-3)
     best = int(np.argmin(losses))
     assert 0 < best < 4, "the case needs a C inside the grid"
     expected = np.stack(scores[best], axis=1)
-    np.testing.assert_allclose(classifier.score(weights, test.images), expected, atol=1e-3)
+    np.testing.assert_allclose(classifier.score(weights, test.images), expected, atol=1e-2)
 
 
 def test_features_are_standardised_vectors():

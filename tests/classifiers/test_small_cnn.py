@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from tests.classifiers.conftest import image_set, two_kinds
 from tgap.classifiers.small_cnn import SmallCnn, channel_moments
 from tgap.core import ConfigError, ContractError, TgapError
+from tgap.metrics.classification import macro_auroc, ties_per_label
 
 
 def squares(count, size=(20, 24), channels=1, seed=0):
@@ -61,7 +62,6 @@ def test_weights_are_plain_arrays_that_another_instance_can_score_with():
     scores = classifier.score(weights, train.images)
     assert (SmallCnn(device="cpu").score(again, train.images) == scores).all()
     assert scores.shape == (60, 2)
-    assert ((scores >= 0) & (scores <= 1)).all()
 
 
 def test_scores_do_not_depend_on_the_batch():
@@ -99,7 +99,7 @@ def test_the_best_epoch_is_kept():
     held_back = held_back_patients(train, classifier.validation, np.random.default_rng(0))
     scores = classifier.score(weights, train.images[held_back]).astype(np.float64)
     truth = train.labels[held_back]
-    loss = -np.log(np.where(truth, scores, 1 - scores)).mean()
+    loss = np.logaddexp(0, np.where(truth, -scores, scores)).mean()
     assert loss == pytest.approx(min(losses), rel=1e-3)
 
 
@@ -159,4 +159,15 @@ def test_features_are_what_the_last_layer_sees():
     assert features.shape == (40, 256)
     logits = features @ weights["head.weight"].T + weights["head.bias"]
     scores = classifier.score(weights, train.images)
-    np.testing.assert_allclose(1 / (1 + np.exp(-logits)), scores, atol=1e-5)
+    np.testing.assert_allclose(logits, scores, atol=1e-5)
+
+
+def test_a_network_that_is_sure_of_everything_still_ranks():
+    """Sigmoids of logits a hundred times as large are 0 and 1, and would tie."""
+    train = squares(80)
+    classifier, weights = fit(train, epochs=2)
+    scores = classifier.score(weights, train.images)
+    sure = {**weights, **{name: 100 * weights[name] for name in ("head.weight", "head.bias")}}
+    scaled = classifier.score(sure, train.images)
+    assert macro_auroc(scaled, train.labels) == macro_auroc(scores, train.labels)
+    assert ties_per_label(scaled, train.labels).max() == 0

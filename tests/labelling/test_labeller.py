@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.special import expit
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, roc_auc_score
 
 import tgap
@@ -197,7 +198,7 @@ def test_the_measured_numbers_are_scikit_learn_s(
         for path in (home / "store" / "labeller").glob("*/images.json")
         if json.loads(path.read_text())["trained_on"] == labelled[1]["measured"]["trained_on"]
     ]
-    scores, truth = np.load(folder / "scores.npy"), np.load(folder / "labels.npy")
+    scores, truth = expit(np.load(folder / "logits.npy")), np.load(folder / "labels.npy")
     measured = labelled[1]["measured"]
     assert len(scores) == measured["measured_on"]
     said, real = scores.argmax(axis=1), truth.argmax(axis=1)

@@ -21,6 +21,7 @@ from tgap.metrics.classification import (
     calibration_error_per_label,
     f1_per_label,
     macro_auroc,
+    ties_per_label,
 )
 
 
@@ -246,17 +247,26 @@ def multi_label(draw, max_size=30):
 
 @given(multi_label())
 def test_f1_and_average_precision_are_scikit_learns_or_nan(case):
-    scores, labels = case
+    scores, labels = case[0] - np.float32(0.5), case[1]
     f1, precision = f1_per_label(scores, labels), average_precision_per_label(scores, labels)
     for label in range(labels.shape[1]):
         if labels[:, label].any():
-            said = scores[:, label] >= 0.5
+            said = scores[:, label] >= 0
             assert f1[label] == pytest.approx(sk.f1_score(labels[:, label], said))
             expected = sk.average_precision_score(labels[:, label], scores[:, label])
             assert precision[label] == pytest.approx(expected)
         else:
             assert math.isnan(f1[label])
             assert math.isnan(precision[label])
+
+
+@given(multi_label())
+def test_ties_are_the_pairs_that_score_the_same(case):
+    scores, labels = case
+    for label, share in enumerate(ties_per_label(scores, labels)):
+        positives, negatives = scores[labels[:, label], label], scores[~labels[:, label], label]
+        pairs = positives[:, None] == negatives
+        assert share == pytest.approx(pairs.mean()) if pairs.size else math.isnan(share)
 
 
 @settings(deadline=None)  # the first call imports torchmetrics

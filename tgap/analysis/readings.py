@@ -31,6 +31,9 @@ two), 1 - 2r is left: so one wrong label in eight."""
 LIKE_REAL = 0.8
 """Share of the floor, which is what other real images reach, from which images look real."""
 
+TIED = 0.01
+"""Share of pairs with equal scores: half of it is at most what breaking ties can move an AUROC."""
+
 SMALL = 0.1
 """Share of the floor below which next to nothing is left."""
 

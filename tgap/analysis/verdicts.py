@@ -11,6 +11,7 @@ from tgap.analysis.readings import (
     HALF,
     NEAR_CHANCE,
     SCATTER,
+    TIED,
     Numbers,
     are_copies,
     below_chance,
@@ -26,7 +27,7 @@ from tgap.analysis.readings import (
 )
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.gap import CHANCE
-from tgap.metrics.legs import REAL, SYNTHETIC
+from tgap.metrics.legs import LEGS, REAL, SYNTHETIC
 from tgap.metrics.pictures import defects
 
 
@@ -298,6 +299,17 @@ def _closer_than_held_out(m: Numbers) -> str | None:
 # What to make of the numbers
 
 
+def _tied_scores(m: Numbers) -> str | None:
+    tied = {leg: m[f"{leg}/ties"] for leg in LEGS if m[f"{leg}/ties"] > TIED}
+    if not tied or (m.pictures() and defects(m.pictures())):
+        return None
+    shares = ", ".join(f"{leg.upper()} {_percent(share)}" for leg, share in tied.items())
+    return (
+        f"Many images with a label score exactly as images without it ({shares} of pairs, which "
+        "count one half): AUROCs say less of these classifiers than they seem to"
+    )
+
+
 def _fter_meaningless(m: Numbers) -> str | None:
     near = [leg for leg in ("tstr", "trts") if m.auroc(leg) < NEAR_CHANCE]
     if not near or not m["fter"] >= 0:
@@ -330,6 +342,7 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "tested_on_synthetic": _tested_on_synthetic,
     "copies": _copies,
     "closer_than_held_out": _closer_than_held_out,
+    "tied_scores": _tied_scores,
     "fter_meaningless": _fter_meaningless,
 }
 """The sentence of a code, or nothing where it does not hold or cannot be known."""

@@ -23,7 +23,7 @@ OLD_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 
 @dataclass(kw_only=True)
 class Chexnet(PretrainedNetwork):
-    """DenseNet-121 with one sigmoid per label, binary or 14 findings.
+    """DenseNet-121 with one logit per label, binary or 14 findings.
 
     Rajpurkar et al., CheXNet: radiologist-level pneumonia detection on chest X-rays with deep
     learning, 2017, arXiv 1711.05225v3, sections 2.2 and 3: ImageNet initialisation and

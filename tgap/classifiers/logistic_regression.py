@@ -114,10 +114,7 @@ class LogisticRegression(Classifier):
         }
 
     def _score(self, weights: Weights, images: Images) -> Floats:
-        from scipy.special import expit
-
-        scores: Floats = expit(logits(self._features(weights, images), weights)).astype(np.float32)
-        return scores
+        return logits(self._features(weights, images), weights).astype(np.float32)
 
     def _features(self, weights: Weights, images: Images) -> Floats:
         return standardised(self._vectors(images), weights)

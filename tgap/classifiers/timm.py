@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Timm(PretrainedNetwork):
-    """A model of timm by its name, with one sigmoid per label.
+    """A model of timm by its name, with one logit per label.
 
     AdamW with a one-cycle learning rate. Images are normalised as the model's published weights
     expect it.

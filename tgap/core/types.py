@@ -205,7 +205,7 @@ class Scores:
     """What a classifier said of a test set, beside the truth.
 
     Args:
-        scores: ``(N, L)`` float32, one sigmoid per label.
+        scores: ``(N, L)`` float32, one logit per label.
         labels: ``(N, L)`` bool.
         label_names: L names.
     """

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tgap.core import Bools, DataError, Floats, Images
+from tgap.core import Bools, DataError, Doubles, Images
 from tgap.core.files import write_json
 from tgap.datasets.reading.provenance import FILE
 from tgap.datasets.reading.tables import write_csv
@@ -35,7 +35,7 @@ class Scored:
     Args:
         files: M paths below the folder.
         images: ``(M, H, W, C)`` uint8, as the classifier sees them.
-        scores: ``(M, L)``.
+        scores: ``(M, L)`` probabilities.
         given: ``(M, L)`` bool, the labels that each gets; an image without one is left out.
         label_names: L names.
         unreadable: Reason by file of those that could not be read.
@@ -43,7 +43,7 @@ class Scored:
 
     files: list[str]
     images: Images
-    scores: Floats
+    scores: Doubles
     given: Bools
     label_names: tuple[str, ...]
     unreadable: Mapping[str, str]
@@ -54,9 +54,9 @@ class Scored:
         return np.asarray(self.given.any(axis=1))
 
     @property
-    def confidence(self) -> Floats:
+    def confidence(self) -> Doubles:
         """``(M,)``, the largest score."""
-        largest: Floats = self.scores.max(axis=1)
+        largest: Doubles = self.scores.max(axis=1)
         return largest
 
     def likeliest(self, row: int) -> str:
@@ -64,7 +64,7 @@ class Scored:
         return self.label_names[int(self.scores[row].argmax())]
 
 
-def labels_given(scores: Floats, floor: float, exclusive: bool) -> Bools:
+def labels_given(scores: Doubles, floor: float, exclusive: bool) -> Bools:
     """Which labels images get.
 
     Args:

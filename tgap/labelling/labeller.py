@@ -31,7 +31,7 @@ from tgap.labelling.folder import (
     require_every_label,
     write_labelled,
 )
-from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc
+from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc, probabilities
 from tgap.pipeline.plan import Identities, plan_data
 from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
 from tgap.pipeline.preflight.runs import check_components, check_sizes
@@ -86,7 +86,8 @@ def label_folder(
     read, read_as = _read(run.dataset, images, files, data.images.shape, fit)
     rows = learnable(data, split)
     labeller = _trained(run, data, rows, learned_from.dataset, store)
-    scores = run.classifier.score(labeller.read_arrays("weights.safetensors"), read.images)
+    weights = labeller.read_arrays("weights.safetensors")
+    scores = probabilities(run.classifier.score(weights, read.images))
     exclusive = bool((data.labels.sum(axis=1) == 1).all())
     given = labels_given(scores, floor, exclusive)
     names = [files[row] for row in read.kept]
@@ -143,6 +144,7 @@ def _prepared(run: Run, store: Store) -> Data:
 def _trained(run: Run, data: ImageSet, rows: Indices, dataset: Artifact, store: Store) -> Artifact:
     """The labeller that learned from some rows of a dataset, from the store or made."""
     identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
+    identity["scores"] = "logits"
     identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
     return store.get_or_make(
         Spec("labeller", identity, {"dataset": dataset.key}),
@@ -229,14 +231,15 @@ def _train(run: Run, data: ImageSet, rows: Indices, folder: Path) -> None:
     train, test = (data.take(rows[side]) for side in (~held_back, held_back))
     weights = run.classifier.fit(train, rng_for("label", run.seed, "fit"))
     write_arrays(folder / "weights.safetensors", weights)
-    write_array(folder / "scores.npy", run.classifier.score(weights, test.images))
+    write_array(folder / "logits.npy", run.classifier.score(weights, test.images))
     write_array(folder / "labels.npy", test.labels)
     write_json(folder / "images.json", {"trained_on": len(train), "measured_on": len(test)})
 
 
 def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> dict[str, Any]:
     """How good the labeller is on patients that it has not seen, undefined numbers as None."""
-    scores, labels = labeller.read_array("scores.npy"), labeller.read_array("labels.npy")
+    scores = probabilities(labeller.read_array("logits.npy"))
+    labels = labeller.read_array("labels.npy")
     rows = []
     for floor in floors:
         given = labels_given(scores, floor, exclusive)

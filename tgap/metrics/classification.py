@@ -38,16 +38,42 @@ def auroc(scores: Reals, labels: Bools) -> float:
     0.875
     """
     check_scores(scores, labels, "(N,)")
-    distinct, which = np.unique(scores, return_inverse=True)
-    positives, negatives = (
-        np.bincount(which[side], minlength=len(distinct)).astype(np.float64)
-        for side in (labels, ~labels)
-    )
+    positives, negatives = _counts(scores, labels)
     pairs = positives.sum() * negatives.sum()
     if pairs == 0:
         return float("nan")
     below = np.cumsum(negatives) - negatives
     return float((positives * (below + negatives / 2)).sum() / pairs)
+
+
+def ties_per_label(scores: Reals, labels: Bools) -> Doubles:
+    """Share of each label's pairs, an image with it and one without, that score the same.
+
+    AUROC counts them one half: many make it say more of rounding than of the classifier.
+
+    Returns:
+        ``(L,)`` float64 in [0, 1]; NaN for a label that all images or no image carries.
+
+    >>> ties_per_label(np.array([[0.1], [0.4], [0.4]]), np.array([[False], [False], [True]])).item()
+    0.5
+    """
+    check_scores(scores, labels, "(N, L)")
+    ties = np.full(labels.shape[1], np.nan)
+    for label in range(labels.shape[1]):
+        positives, negatives = _counts(scores[:, label], labels[:, label])
+        if pairs := positives.sum() * negatives.sum():
+            ties[label] = (positives * negatives).sum() / pairs
+    return ties
+
+
+def _counts(scores: Reals, labels: Bools) -> tuple[Doubles, Doubles]:
+    """How many images with and without a label have each of the different scores, rising."""
+    distinct, which = np.unique(scores, return_inverse=True)
+    with_it, without_it = (
+        np.bincount(which[side], minlength=len(distinct)).astype(np.float64)
+        for side in (labels, ~labels)
+    )
+    return with_it, without_it
 
 
 def auroc_per_label(scores: Reals, labels: Bools) -> Doubles:
@@ -139,18 +165,29 @@ def average_precision_per_label(scores: Reals, labels: Bools) -> Doubles:
     )
 
 
-def f1_per_label(scores: Reals, labels: Bools, threshold: float = 0.5) -> Doubles:
+def probabilities(logits: Reals) -> Doubles:
+    """Sigmoids, in float64: what thresholds and calibration are about.
+
+    >>> probabilities(np.array([0.0, 20.0], np.float32)).tolist()
+    [0.5, 0.9999999979388463]
+    """
+    from scipy.special import expit
+
+    return np.asarray(expit(logits.astype(np.float64)))
+
+
+def f1_per_label(scores: Reals, labels: Bools, threshold: float = 0.0) -> Doubles:
     """F1 of each label's yes or no at a threshold: ``2 TP / (2 TP + FP + FN)``.
 
     Args:
-        scores: ``(N, L)`` sigmoids.
+        scores: ``(N, L)`` real.
         labels: ``(N, L)`` bool.
-        threshold: A label is said to hold if its score is at least this.
+        threshold: A label is said to hold if its score is at least this; 0 is a logit's even odds.
 
     Returns:
         ``(L,)`` float64; NaN for a label that no image carries.
 
-    >>> f1_per_label(np.array([[0.9], [0.6], [0.2]]), np.array([[True], [False], [True]])).tolist()
+    >>> f1_per_label(np.array([[2.0], [0.6], [-1]]), np.array([[True], [False], [True]])).tolist()
     [0.5]
     """
     check_scores(scores, labels, "(N, L)")

@@ -14,6 +14,8 @@ from tgap.metrics.classification import (
     balanced_accuracy,
     calibration_error_per_label,
     f1_per_label,
+    probabilities,
+    ties_per_label,
 )
 from tgap.metrics.gap import Value, gaps
 from tgap.metrics.intervals import Interval, Scale, recovered
@@ -51,17 +53,19 @@ def leg_metrics(leg: Scores) -> dict[str, float]:
     """One leg's numbers by name, without the leg's own name.
 
     ``auroc``, ``average_precision``, ``f1`` and ``calibration_error`` are means over the labels,
-    each with ``..._{label}`` beside it; ``accuracy`` (by the largest score), ``accuracy_{label}``
-    (recall) and ``balanced_accuracy`` are NaN where labels do not exclude each other.
+    each with ``..._{label}`` beside it; ``accuracy`` (by the largest score),
+    ``accuracy_{label}`` (recall) and ``balanced_accuracy`` are NaN where labels do not exclude each
+    other. ``ties`` is the share of pairs with equal scores, of the label that has most.
     """
     scores, labels = leg.scores, leg.labels
     per_label = {
         "auroc": auroc_per_label(scores, labels),
         "average_precision": average_precision_per_label(scores, labels),
         "f1": f1_per_label(scores, labels),
-        "calibration_error": calibration_error_per_label(scores, labels),
+        "calibration_error": calibration_error_per_label(probabilities(scores), labels),
     }
     metrics = {name: float(np.mean(values)) for name, values in per_label.items()}
+    metrics["ties"] = float(ties_per_label(scores, labels).max())
     metrics["accuracy"] = accuracy(scores, labels)
     metrics["balanced_accuracy"] = balanced_accuracy(scores, labels)
     per_label["accuracy"] = accuracy_per_label(scores, labels)

@@ -33,12 +33,12 @@ def scores_from_columns(train: Metadata, labels: Bools, test: Metadata) -> Float
         test: The same columns of ``(M,)`` other rows.
 
     Returns:
-        ``(M, L)`` float32 probabilities.
+        ``(M, L)`` float32 logits.
 
     >>> age = np.arange(100.0)
-    >>> scores_from_columns({"age": age}, age[:, None] > 50, {"age": np.array([8.0, 90])}).round()
-    array([[0.],
-           [1.]], dtype=float32)
+    >>> scores_from_columns({"age": age}, age[:, None] > 50, {"age": np.array([8.0, 90])}) > 0
+    array([[False],
+           [ True]])
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import OneHotEncoder
@@ -48,7 +48,7 @@ def scores_from_columns(train: Metadata, labels: Bools, test: Metadata) -> Float
     fitted = encoder.fit_transform(np.stack([ours for ours, _ in cut], axis=1))
     tested = encoder.transform(np.stack([theirs for _, theirs in cut], axis=1))
     scores = [
-        LogisticRegression(max_iter=1000).fit(fitted, truth).predict_proba(tested)[:, 1]
+        LogisticRegression(max_iter=1000).fit(fitted, truth).decision_function(tested)
         for truth in labels.T
     ]
     return np.stack(scores, axis=1).astype(np.float32)

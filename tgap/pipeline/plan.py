@@ -16,6 +16,7 @@ from tgap.store import Spec
 
 C = TypeVar("C", bound=Component)
 Identity = dict[str, Any]
+SCORES: Identity = {"are": "logits"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,9 +131,9 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         # A control draws from the selection itself, and finetuner=none from neither.
         synthetic = _synthetic(run, base, generator or selection, dataset, split)
     on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
-    scores = Spec("scores", {}, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
+    scores = Spec("scores", SCORES, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
     external_scores = {
-        name: Spec("external_scores", {}, _up(s=on_synthetic, r=on_real, dataset=other))
+        name: Spec("external_scores", SCORES, _up(s=on_synthetic, r=on_real, dataset=other))
         for name, other in data.external.items()
     }
     # Audits compare with the tuning images: another selection is another evaluation, even where

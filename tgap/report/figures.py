@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core import Bools, ContractError, Floats, Images, Scores
+from tgap.core import Bools, ContractError, Doubles, Images, Scores
 from tgap.metrics.classification import auroc
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.legs import LEGS
@@ -136,7 +136,7 @@ def _font(size: int) -> "ImageFont.FreeTypeFont":
 def draw_doubtful(
     images: Images,
     captions: Sequence[str],
-    confidence: Floats,
+    confidence: Doubles,
     kept: Bools,
     floor: float,
     path: Path,

@@ -13,8 +13,8 @@ from tgap.core import Floats, Images, ImageSet, Log, Weights
 class NearestMean(Classifier):
     """Scores a label by how much nearer its images' mean is than the mean of the others.
 
-    With d the root mean squared difference of pixels in [0, 1], the score is
-    ``sigmoid((d(others) - d(label)) / s)``; s is the deviation of that difference on the
+    With d the root mean squared difference of pixels in [0, 1], the logit is
+    ``(d(others) - d(label)) / s``; s is the deviation of that difference on the
     validation part. Nothing is random.
     """
 
@@ -32,8 +32,7 @@ class NearestMean(Classifier):
 
     def _score(self, weights: Weights, images: Images) -> Floats:
         nearer = _nearer(_flat(images), weights["means"]) / weights["spread"]
-        scores: Floats = (1 / (1 + np.exp(-nearer))).astype(np.float32)
-        return scores
+        return nearer.astype(np.float32)
 
 
 def _flat(images: Images) -> Floats:

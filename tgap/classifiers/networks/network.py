@@ -264,7 +264,7 @@ class Network(Classifier):
 
     def _score(self, weights: Weights, images: Images) -> Floats:
         network = self._restored(weights)
-        scores: Floats = self._outputs(network, network, images, weights).sigmoid().numpy()
+        scores: Floats = self._outputs(network, network, images, weights).numpy()
         return scores
 
     def _features(self, weights: Weights, images: Images) -> Floats:
