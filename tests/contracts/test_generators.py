@@ -3,7 +3,6 @@
 import dataclasses
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -213,10 +212,9 @@ def test_checks_and_plans_of_it_need_no_torch(name, make):
 
 # Controls
 
-ANY = Sampler(steps=4, batch_size=3)
 PER_LABEL = 6
-ASKED = ("odd", "even", "odd", "an even one", "even", "odd", "an even one", "odd")
-SEEDS = tuple(range(100, 100 + len(ASKED)))
+SEEDS = (range(100, 104), range(104, 110))
+"""Of four even and six odd images."""
 
 
 def images_of(labels: list[int], first_patient: int, seed: int = 0) -> ImageSet:
@@ -239,13 +237,12 @@ def examples(**labels: list[int]) -> Examples:
     return Examples(
         images_of(labels.get("tuning", [0, 1] * 4), 0),
         images_of(labels.get("held_out", [0, 1] * 10), 1000, seed=1),
-        {"even": 0, "an even one": 0, "odd": 1},
         PER_LABEL,
     )
 
 
 def draw(stem: str, given: Examples, seed: int = 0) -> Images:
-    return control(stem).given(given, np.random.default_rng(seed)).sample(ASKED, SEEDS, ANY)
+    return control(stem).draw(given, SEEDS, np.random.default_rng(seed)).images
 
 
 @each_control
@@ -259,7 +256,7 @@ def test_a_control_expects_verdicts_that_there_are_and_cannot_be_tuned(name):
 @each_control
 def test_a_control_draws_images_like_the_datasets(name):
     drawn = draw(name, examples())
-    assert drawn.shape == (len(ASKED), 12, 12, 3)
+    assert drawn.shape == (10, 12, 12, 3)
     assert drawn.dtype == np.uint8
     assert control(name).image_shape() is None
     assert control(name).check() == []
@@ -268,26 +265,32 @@ def test_a_control_draws_images_like_the_datasets(name):
 @each_control
 def test_a_control_draws_the_same_again_and_follows_its_random_generator(name):
     given = examples()
-    model = control(name).given(given, np.random.default_rng(0))
-    first = model.sample(ASKED, SEEDS, ANY)
-    assert (model.sample(ASKED, SEEDS, ANY) == first).all()
+    first = draw(name, given)
     assert (draw(name, given) == first).all()
     others = [draw(name, given, seed) for seed in range(1, 5)]
-    others += [model.sample(ASKED, tuple(range(len(ASKED))), ANY)]
-    assert any((other != first).any() for other in others)
+    with_other_seeds = control(name).draw(given, (range(4), range(6)), np.random.default_rng(0))
+    assert any((other != first).any() for other in (*others, with_other_seeds.images))
 
 
 @each_control
-def test_a_control_follows_the_prompts_label(name):
+def test_a_control_draws_label_by_label(name):
     bright = draw(name, examples()).mean(axis=(1, 2, 3)) > 125
-    asked = np.array(["odd" in prompt for prompt in ASKED])
-    agrees = bright == asked
+    agrees = bright == (np.arange(10) >= 4)
     if name == "noise":
         return  # whose truth is that it does not
     if name == "wrong_labels":
-        assert (~agrees).sum() <= 4  # 2 of each label's 6, of which 4 are asked for
+        assert (~agrees).sum() <= 4  # 2 of each label's 6, of which 4 and 6 are asked for
     else:
         assert agrees.all()
+
+
+@each_control
+def test_a_control_gives_images_the_labels_of_their_sources_or_none(name):
+    labels = control(name).draw(examples(), SEEDS, np.random.default_rng(0)).labels
+    if name == "noise":
+        assert labels is None
+    else:
+        assert labels.tolist() == [[True, False]] * 4 + [[False, True]] * 6
 
 
 @each_control
@@ -295,7 +298,7 @@ def test_a_control_leaves_everything_as_it_is(name):
     given = examples()  # its arrays are locked
     before = repr(control(name)), torch.get_rng_state(), np.random.get_state()[1].copy()
     chosen = control(name)
-    chosen.given(given, np.random.default_rng(0)).sample(ASKED, SEEDS, ANY)
+    chosen.draw(given, SEEDS, np.random.default_rng(0))
     assert repr(chosen) == before[0]
     assert torch.equal(torch.get_rng_state(), before[1])
     assert (np.random.get_state()[1] == before[2]).all()
@@ -304,11 +307,8 @@ def test_a_control_leaves_everything_as_it_is(name):
 @each_control
 def test_a_control_tells_how_far_it_is(name):
     done: list[int] = []
-    model = control(name).given(examples(), np.random.default_rng(0))
-    model.sample(ASKED, SEEDS, ANY, done.append)
-    assert done == sorted(done)
-    assert done[-1] == len(ASKED)
-    assert model.sample((), (), ANY).shape == (0, 12, 12, 3)
+    control(name).draw(examples(), SEEDS, np.random.default_rng(0), done.append)
+    assert done == [1, 2]
 
 
 @each_control
@@ -320,20 +320,14 @@ def test_a_control_refuses_a_label_without_images(name):
         match=f"'{name}' needs {source.replace('_', '-')} images of every label, "
         "got none of 'odd'; change size",
     ):
-        control(name).given(lacking, np.random.default_rng(0))
+        draw(name, lacking)
 
 
 @each_control
-def test_a_control_refuses_what_was_not_announced(name, tmp_path: Path):
-    model = control(name).given(examples(), np.random.default_rng(0))
-    with pytest.raises(ContractError, match=f"'{name}' does not know prompt 'a cat'"):
-        model.sample(("odd", "a cat"), (1, 2), ANY)
-    with pytest.raises(ContractError, match="2 prompts and 1 seeds must be as many"):
-        model.sample(("odd", "even"), (1,), ANY)
-    with pytest.raises(ContractError, match="to draw 6 images per label, asked for 7"):
-        model.sample(("odd",) * 7, range(7), ANY)
-    with pytest.raises(ContractError, match=f"'{name}' is a control: it has nothing to save"):
-        model.save(tmp_path)
+def test_a_control_refuses_what_was_not_announced(name):
+    for seeds, got in (((range(7), range(6)), r"\[7, 6\]"), ((range(6),), r"\[6\]")):
+        with pytest.raises(ContractError, match=f"up to 6 images of each of 2 labels, .* {got}"):
+            control(name).draw(examples(), seeds, np.random.default_rng(0))
 
 
 def test_examples_that_do_not_fit_together_are_refused():
@@ -341,12 +335,10 @@ def test_examples_that_do_not_fit_together_are_refused():
     smaller = dataclasses.replace(held_out, images=held_out.images[:, :, :6])
     renamed = dataclasses.replace(held_out, label_names=("even", "three"))
     with pytest.raises(ContractError, match="of patients that have no tuning image"):
-        Examples(tuning, images_of([0, 1], 1), {"odd": 1}, 3)
-    with pytest.raises(ContractError, match="prompt 'odd' has label 2 of 2"):
-        Examples(tuning, held_out, {"odd": 2}, 3)
+        Examples(tuning, images_of([0, 1], 1), 3)
     with pytest.raises(ContractError, match="per_label must be at least 1, got 0"):
-        Examples(tuning, held_out, {"odd": 1}, 0)
+        Examples(tuning, held_out, 0)
     with pytest.raises(ContractError, match=r"must have one shape, got \(12, 12, 3\) and \(12, 6"):
-        Examples(tuning, smaller, {"odd": 1}, 3)
+        Examples(tuning, smaller, 3)
     with pytest.raises(ContractError, match="same labels, got even, odd and even, three"):
-        Examples(tuning, renamed, {"odd": 1}, 3)
+        Examples(tuning, renamed, 3)

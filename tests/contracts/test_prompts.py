@@ -30,7 +30,7 @@ def test_says_what_it_is(name: str) -> None:
 @each_prompts
 @pytest.mark.parametrize("use", USES)
 def test_texts_are_texts_and_repeat(name: str, use: str) -> None:
-    texts = [make(name).text(use, "chest X-ray", "no_finding", ["mass"]) for _ in range(2)]
+    texts = [make(name).text(use, "chest X-ray", ["no_finding"], ["mass"]) for _ in range(2)]
     assert texts[0] == texts[1]
     assert texts[0].strip()
 
@@ -38,19 +38,27 @@ def test_texts_are_texts_and_repeat(name: str, use: str) -> None:
 @each_prompts
 @pytest.mark.parametrize("use", ["tuning", "generation"])
 def test_labels_are_told_apart(name: str, use: str) -> None:
-    texts = {make(name).text(use, "digit", label) for label in ("even", "odd", "neither")}
+    texts = {make(name).text(use, "digit", [label]) for label in ("even", "odd", "neither")}
+    assert len(texts) == 3
+
+
+@each_prompts
+@pytest.mark.parametrize("use", ["tuning", "generation"])
+def test_all_labels_are_named(name: str, use: str) -> None:
+    prompts = make(name)
+    texts = {prompts.text(use, "x", labels) for labels in (["a"], ["b"], ["a", "b"])}
     assert len(texts) == 3
 
 
 @each_prompts
 def test_the_prior_is_no_labels_text(name: str) -> None:
     prompts = make(name)
-    assert prompts.text("prior", "digit") != prompts.text("tuning", "digit", "even")
+    assert prompts.text("prior", "digit") != prompts.text("tuning", "digit", ["even"])
 
 
 @each_prompts
 @pytest.mark.parametrize("use", USES)
 def test_findings_matter_exactly_if_declared(name: str, use: str) -> None:
     prompts = make(name)
-    bare, found = (prompts.text(use, "digit", "odd", names) for names in ((), ("three",)))
+    bare, found = (prompts.text(use, "digit", ["odd"], names) for names in ((), ("three",)))
     assert (bare != found) == prompts.names_findings(use)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tgap.core import ConfigError, DataError, Images, ImageSet, Sampler
+from tgap.core import ConfigError, DataError, Images, ImageSet
 from tgap.core.seeding import noise_seeds
 from tgap.core.settings import Splitting
 from tgap.datasets.digits import Digits
-from tgap.generators.controls.base import Control, Examples
+from tgap.generators.controls.base import Control, Drawn, Examples
 from tgap.generators.controls.jitter import jittered
 from tgap.generators.copy_tuning_set import CopyTuningSet
 from tgap.generators.copy_with_jitter import CopyWithJitter
@@ -23,7 +23,6 @@ from tgap.protocols.clean import Clean
 
 SIZE = 200
 PER_LABEL = 300
-PROMPTS = {"an image of even digit": 0, "an image of odd digit": 1}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +32,7 @@ def digits() -> Examples:
     order = np.random.default_rng(0).permutation(len(pool))
     tuning = np.concatenate([order[pool.labels[order, label]][:SIZE] for label in (0, 1)])
     rest = np.setdiff1d(np.arange(len(pool)), tuning)
-    examples = Examples(pool.take(tuning), pool.take(rest), PROMPTS, PER_LABEL)
+    examples = Examples(pool.take(tuning), pool.take(rest), PER_LABEL)
     for part in (examples.tuning, examples.held_out):
         part.images.setflags(write=False)
     return examples
@@ -54,19 +53,17 @@ def numbered(labels: Sequence[Sequence[int]], patients: Sequence[int], first: in
     )
 
 
-def examples_of(tuning: ImageSet, held_out: ImageSet, per_label: int) -> Examples:
-    label_of = {name: label for label, name in enumerate(tuning.label_names)}
-    return Examples(tuning, held_out, label_of, per_label)
+def drawn_with_labels(control: Control, examples: Examples, seed: int = 1) -> Drawn:
+    """``per_label`` images of each label, one label after another."""
+    labels = range(len(examples.tuning.label_names))
+    seeds = [noise_seeds(seed, label, examples.per_label) for label in labels]
+    return control.draw(examples, seeds, np.random.default_rng(seed))
 
 
 def drawn(control: Control, examples: Examples, seed: int = 1) -> list[Images]:
     """``per_label`` images of each label."""
-    prompts, seeds = [], []
-    for prompt, label in examples.label_of.items():
-        prompts += [prompt] * examples.per_label
-        seeds += noise_seeds(seed, label, examples.per_label)
-    model = control.given(examples, np.random.default_rng(seed))
-    return np.split(model.sample(prompts, seeds, Sampler()), len(examples.label_of))
+    images = drawn_with_labels(control, examples, seed).images
+    return np.split(images, len(examples.tuning.label_names))
 
 
 def contents(images: Images) -> list[bytes]:
@@ -100,7 +97,7 @@ def test_held_out_real_shows_patient_after_patient_in_the_same_order_for_all_lab
     held_out = numbered(labels, patients, first=100)
     tuning = numbered([[1, 0], [0, 1]], [1, 2], first=0)
     orders = []
-    for images in drawn(HeldOutReal(), examples_of(tuning, held_out, 50)):
+    for images in drawn(HeldOutReal(), Examples(tuning, held_out, 50)):
         shown = patients[images[:, 0, 0, 0].astype(int) - 100]
         changes = 1 + int((np.diff(shown) != 0).sum())
         assert changes == len(set(shown)), "a patient's images stand together"
@@ -119,7 +116,7 @@ def test_held_out_real_says_that_there_are_too_few(digits):
         match=r"'held_out_real' needs 5000 held-out images of label 'even' "
         r"\(budget.train_per_label \+ budget.test_per_label\), but the pool has \d+ .*lower",
     ):
-        HeldOutReal().given(wanted, np.random.default_rng(0))
+        drawn(HeldOutReal(), wanted)
 
 
 # copies
@@ -140,13 +137,13 @@ def test_copy_tuning_set_shows_an_image_twice_that_was_picked_twice():
     tuning = numbered([[1, 0]] * 2 + [[0, 1]], [1, 2, 3], first=0)
     tuning = tuning.take(np.array([0, 0, 1, 2]))
     held_out = numbered([[1, 0]], [4], first=9)
-    shown, _ = drawn(CopyTuningSet(), examples_of(tuning, held_out, 9))
+    shown, _ = drawn(CopyTuningSet(), Examples(tuning, held_out, 9))
     assert np.bincount(shown[:, 0, 0, 0]).tolist() == [6, 3]
 
 
 def test_an_image_with_two_labels_is_an_image_of_both():
     tuning = numbered([[1, 1]], [1], first=7)
-    examples = examples_of(tuning, numbered([[1, 0]], [4], first=9), 2)
+    examples = Examples(tuning, numbered([[1, 0]], [4], first=9), 2)
     for control in (CopyTuningSet(), OneImagePerLabel()):
         assert [set(images.ravel()) for images in drawn(control, examples)] == [{7}, {7}]
 
@@ -208,7 +205,7 @@ def test_sizes_that_the_autoencoder_cannot_take_are_refused(digits, height, widt
 
     odd = dataclasses.replace(digits, tuning=cut(digits.tuning), held_out=cut(digits.held_out))
     with pytest.raises(DataError, match=f"square images .* of 4 pixels, got {height} x {width};"):
-        CopyWithJitter(autoencoder=True).given(odd, np.random.default_rng(0))
+        drawn(CopyWithJitter(autoencoder=True), odd)
 
 
 def test_the_autoencoders_files_count_only_if_it_is_wanted():
@@ -227,6 +224,61 @@ def test_one_image_per_label_shows_one_tuning_image_of_each_label(digits):
         assert known[only] == label
     other = drawn(OneImagePerLabel(), digits, seed=2)
     assert (other[0][0] != drawn(OneImagePerLabel(), digits)[0][0]).any()
+
+
+# labels that occur together
+
+
+def overlapping() -> Examples:
+    """Three labels; of the images with a, half have b too, and a third have c."""
+    numbers = np.arange(120)
+    labels = np.stack([numbers < 60, numbers % 2 == 0, numbers % 3 == 0], axis=1).astype(int)
+    labels = labels[labels.any(axis=1)]
+    tuning = numbered(labels[::4], range(0, len(labels), 4), first=0)
+    return Examples(tuning, numbered(labels, range(500, 500 + len(labels)), first=100), 15)
+
+
+@pytest.mark.parametrize(
+    "control", [HeldOutReal(), CopyTuningSet(), OneImagePerLabel(), Interpolate()]
+)
+def test_images_have_all_labels_of_the_real_ones_that_they_are(control):
+    examples = overlapping()
+    made = drawn_with_labels(control, examples)
+    for label, has in enumerate(np.split(made.labels, 3)):
+        assert has[:, label].all()
+    source = examples.held_out if control == HeldOutReal() else examples.tuning
+    known = {c: row.tolist() for c, row in zip(contents(source.images), source.labels, strict=True)}
+    if control != Interpolate():
+        shown = [known[content] for content in contents(made.images)]
+        assert made.labels.tolist() == shown
+    assert (made.labels.sum(axis=1) > 1).any()
+
+
+def test_a_blend_has_the_labels_of_its_heavier_image():
+    tuning = numbered([[1, 1], [1, 0], [0, 1]], [1, 2, 3], first=0)
+    grey = np.array([0, 200, 1], np.uint8)[:, None, None, None]
+    tuning = dataclasses.replace(tuning, images=np.tile(grey, (1, 2, 2, 1)))
+    made = drawn_with_labels(Interpolate(), Examples(tuning, numbered([[1, 1]], [9], first=0), 50))
+    of_a, heavy_b = made.images[:50, 0, 0, 0], made.labels[:50, 1]
+    assert (heavy_b == (of_a <= 100)).all()
+    assert 10 < heavy_b.sum() < 40
+
+
+def test_held_out_real_deals_an_image_for_one_label_while_others_are_left():
+    shown = contents(drawn_with_labels(HeldOutReal(), overlapping()).images)
+    assert len(set(shown)) == len(shown) == 45
+
+
+def test_wrong_labels_have_all_labels_of_the_images_they_stand_for():
+    right, wrong = (
+        drawn_with_labels(control, overlapping()) for control in (HeldOutReal(), WrongLabels())
+    )
+    assert (right.labels == wrong.labels).all()
+    assert (right.images != wrong.images).any(axis=(1, 2, 3)).sum() == 3 * round(0.3 * 15)
+
+
+def test_noise_has_the_labels_that_it_is_asked_for():
+    assert drawn_with_labels(Noise(), overlapping()).labels is None
 
 
 # wrong_labels
@@ -250,9 +302,7 @@ def test_wrong_labels_are_exactly_the_share_asked_for_and_spread_out(digits, rat
 def test_wrong_labels_of_three_that_exclude_each_other():
     held_out = numbered(np.eye(3, dtype=int)[np.arange(60) % 3], range(10, 70), first=100)
     tuning = numbered(np.eye(3, dtype=int), [1, 2, 3], first=0)
-    for label, images in enumerate(
-        drawn(WrongLabels(rate=0.25), examples_of(tuning, held_out, 20))
-    ):
+    for label, images in enumerate(drawn(WrongLabels(rate=0.25), Examples(tuning, held_out, 20))):
         shown = (images[:, 0, 0, 0].astype(int) - 100) % 3
         assert (shown != label).sum() == 5
 
@@ -262,7 +312,7 @@ def test_an_image_that_carries_the_label_too_is_not_taken_for_a_wrong_one():
     held_out = numbered(labels, range(10, 30), first=100)
     tuning = numbered([[1, 0], [0, 1]], [1, 2], first=0)
     for seed in range(20):
-        sides = drawn(WrongLabels(rate=0.4), examples_of(tuning, held_out, 10), seed)
+        sides = drawn(WrongLabels(rate=0.4), Examples(tuning, held_out, 10), seed)
         for label, images in enumerate(sides):
             carried = held_out.labels[images[:, 0, 0, 0].astype(int) - 100, label]
             assert (~carried).sum() == 4
@@ -270,12 +320,12 @@ def test_an_image_that_carries_the_label_too_is_not_taken_for_a_wrong_one():
         DataError,
         match=r"to show 9 images of '(a' as 'b|b' as 'a)', but of 10 only \d are not '[ab]' too; l",
     ):
-        drawn(WrongLabels(rate=0.9), examples_of(tuning, held_out, 10))
+        drawn(WrongLabels(rate=0.9), Examples(tuning, held_out, 10))
 
 
 def test_one_label_cannot_be_mistaken():
     held_out = numbered([[1]] * 9, range(10, 19), first=100)
-    examples = examples_of(numbered([[1]], [1], first=0), held_out, 9)
+    examples = Examples(numbered([[1]], [1], first=0), held_out, 9)
     with pytest.raises(DataError, match=r"only 0 are not 'a' too; .* dataset with another label"):
         drawn(WrongLabels(), examples)
     assert len(drawn(WrongLabels(rate=0.0), examples)[0]) == 9
@@ -291,11 +341,8 @@ def test_noise_is_uniform_over_all_grey_levels_and_follows_from_the_seed(digits)
     chi_square = ((counts - expected) ** 2 / expected).sum()
     assert chi_square < 255 + 6 * np.sqrt(2 * 255)
     assert abs(even.mean() - odd.mean()) < 1
-    model = Noise().given(digits, np.random.default_rng(5))
-    prompts = list(digits.label_of)
-    assert (
-        model.sample(prompts, [3, 3], Sampler())[0] == model.sample(prompts, [4, 3], Sampler())[1]
-    ).all()
+    images = Noise().draw(digits, [[3, 4], [4]], np.random.default_rng(5)).images
+    assert (images[1] == images[2]).all()
 
 
 # interpolate
@@ -308,7 +355,7 @@ def test_blends_are_the_weighted_mean_of_two_tuning_images_of_the_label():
     tuning = dataclasses.replace(tuning, images=rows)
     held_out = numbered([[1, 0]], [9], first=0)
     held_out = dataclasses.replace(held_out, images=rows[:1])
-    for label, images in enumerate(drawn(Interpolate(), examples_of(tuning, held_out, 200))):
+    for label, images in enumerate(drawn(Interpolate(), Examples(tuning, held_out, 200))):
         shares = images[:, :, 0, 0] / 200
         own = np.flatnonzero(tuning.labels[:, label])
         assert (shares[:, np.setdiff1d(range(5), own)] == 0).all()
@@ -325,13 +372,14 @@ def test_blends_are_of_two_different_images_however_often_one_was_picked():
     tuning = numbered([[1, 0], [1, 0], [0, 1]], [1, 2, 3], first=100)
     tuning = tuning.take(np.array([0] * 30 + [1, 2]))
     held_out = numbered([[1, 0]], [9], first=0)
-    label_a = {"a": 0}
-    images = drawn(Interpolate(), Examples(tuning, held_out, label_a, 50))[0]
+    both = dataclasses.replace(tuning, labels=np.ones_like(tuning.labels))
+    only_a = dataclasses.replace(both, images=np.minimum(both.images, 101))
+    images = drawn(Interpolate(), Examples(only_a, held_out, 50))[0]
     assert set(images.ravel()) <= {100, 101}
     with pytest.raises(
         DataError, match=r"'interpolate' needs two different tuning images of label 'b', got 1; ra"
     ):
-        drawn(Interpolate(), examples_of(tuning, held_out, 5))
+        drawn(Interpolate(), Examples(tuning, held_out, 5))
 
 
 def test_blends_of_digits_are_none_of_the_tuning_images(digits):

@@ -17,15 +17,17 @@ from tgap.prompts.template import Template
 )
 def test_findings_are_composed(findings: list[str], words: str) -> None:
     prompts = Template(tuning="{domain}: {findings}")
-    assert prompts.text("tuning", "X-ray", "no_finding", findings) == f"X-ray: {words}"
+    assert prompts.text("tuning", "X-ray", ["no_finding"], findings) == f"X-ray: {words}"
 
 
 def test_wordings_replace_names_of_labels_and_findings() -> None:
     prompts = Template(
         tuning="{label} ({findings})", wordings={"no_finding": "healthy", "mass": "a mass"}
     )
-    assert prompts.text("tuning", "X-ray", "no_finding") == "healthy (healthy)"
-    assert prompts.text("tuning", "X-ray", "sick", ["mass", "nodule"]) == "sick (a mass and nodule)"
+    assert prompts.text("tuning", "X-ray", ["no_finding"]) == "healthy (healthy)"
+    assert (
+        prompts.text("tuning", "X-ray", ["sick"], ["mass", "nodule"]) == "sick (a mass and nodule)"
+    )
     assert prompts.names() == ["no_finding", "mass"]
 
 
@@ -59,5 +61,5 @@ def test_a_key_for_one_use_knows_the_texts_of_that_use_only() -> None:
 
 @given(st.text(alphabet="abc{}_", max_size=12))
 def test_words_with_braces_are_not_templates(words: str) -> None:
-    text = Template(wordings={"odd": "x" + words}).text("tuning", "d", "odd")
+    text = Template(wordings={"odd": "x" + words}).text("tuning", "d", ["odd"])
     assert text == f"an image of x{words} d"

@@ -95,7 +95,7 @@ class Run(Splitting):
         if not self.finetuner.whole_prompts:
             return []
         uses = ("tuning", "generation")
-        texts = {self.prompts.text(use, "domain", "label") for use in uses}
+        texts = {self.prompts.text(use, "domain", ["label"]) for use in uses}
         if len(texts) == 1 and not any(self.prompts.names_findings(use) for use in uses):
             return []
         return [

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 from tgap.generators.controls.dealing import cycled
 
 
@@ -21,5 +21,5 @@ class CopyTuningSet(Control):
     expected: ClassVar[tuple[str, ...]] = ("copies",)
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
-        images, dealt = examples.tuning.images, cycled(examples, rng)
-        return lambda label, seeds: images[dealt[label][: len(seeds)]]
+        tuning, dealt = examples.tuning, cycled(examples, rng)
+        return lambda label, seeds: Drawn.of(tuning, dealt[label][: len(seeds)])

@@ -1,13 +1,13 @@
 """Control: the tuning set, each image a little changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from tgap.core import DataError, Images, option
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 from tgap.generators.controls.dealing import cycled
 from tgap.generators.controls.jitter import jittered
 from tgap.generators.latent.files.folder import vae_factor
@@ -57,17 +57,21 @@ class CopyWithJitter(Control):
         return StableDiffusion().digest() if self.autoencoder else ""
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
-        images, dealt = examples.tuning.images, cycled(examples, rng)
+        tuning, dealt = examples.tuning, cycled(examples, rng)
         kinds = ("shift", "zoom", "contrast", *(("flip",) if self.flip else ()))
         autoencoder = None
         if self.autoencoder:
-            if problems := self.check_images(images.shape[1:]):
+            shape = tuning.images.shape[1:]
+            if problems := self.check_images(shape):
                 raise DataError(*problems)
-            autoencoder = StableDiffusion(image_size=images.shape[1])
+            autoencoder = StableDiffusion(image_size=shape[0])
 
-        def draw(label: int, seeds: Sequence[int]) -> Images:
-            changed = jittered(images[dealt[label][: len(seeds)]], self.strength, seeds, kinds)
-            return changed if autoencoder is None else _encoded_and_decoded(changed, autoencoder)
+        def draw(label: int, seeds: Sequence[int]) -> Drawn:
+            drawn = Drawn.of(tuning, dealt[label][: len(seeds)])
+            images = jittered(drawn.images, self.strength, seeds, kinds)
+            if autoencoder is not None:
+                images = _encoded_and_decoded(images, autoencoder)
+            return replace(drawn, images=images)
 
         return draw
 

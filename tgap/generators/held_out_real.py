@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 from tgap.generators.controls.dealing import by_patient, too_few
 
 
@@ -25,5 +25,5 @@ class HeldOutReal(Control):
         return too_few(self.title(), label, held_out, drawn)
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
-        images, dealt = examples.held_out.images, by_patient(examples, self.title(), rng)
-        return lambda label, seeds: images[dealt[label][: len(seeds)]]
+        held_out, dealt = examples.held_out, by_patient(examples, self.title(), rng)
+        return lambda label, seeds: Drawn.of(held_out, dealt[label][: len(seeds)])

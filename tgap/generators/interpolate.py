@@ -6,8 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import DataError, Images, Indices
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.core import DataError, Indices
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 from tgap.metrics.copies import distinct
 
 
@@ -17,8 +17,9 @@ class Interpolate(Control):
 
     Each image is the mean, pixel by pixel, of two different tuning images of the label, weighted w
     and 1 - w (mixup's images, Zhang et al. 2018, arXiv 1710.09412) with w uniform in [0.3, 0.7];
-    pair and weight follow from the noise seed. Good to train on, but nothing in it is new: on
-    digits, a search for copies recognises the heavier original in a third of the blends.
+    pair and weight follow from the noise seed, and labels are those of the heavier image. Good to
+    train on, but nothing in it is new: on digits, a search for copies recognises the heavier
+    original in a third of the blends.
     """
 
     expected: ClassVar[tuple[str, ...]] = ("copies",)
@@ -36,16 +37,20 @@ class Interpolate(Control):
         ]
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
-        images = examples.tuning.images
-        rows = {label: self._different(examples, label) for label in examples.labels()}
+        tuning = examples.tuning
+        rows = [self._different(examples, label) for label in range(len(tuning.label_names))]
 
-        def draw(label: int, seeds: Sequence[int]) -> Images:
-            drawn = np.empty((len(seeds), *images.shape[1:]), dtype=np.uint8)
-            for blend, seed in zip(drawn, seeds, strict=True):
+        def draw(label: int, seeds: Sequence[int]) -> Drawn:
+            blends = np.empty((len(seeds), *tuning.images.shape[1:]), dtype=np.uint8)
+            heavier = np.empty(len(seeds), dtype=np.int64)
+            for place, seed in enumerate(seeds):
                 own = np.random.default_rng(seed)
-                first, second = images[own.choice(rows[label], 2, replace=False)].astype(np.float32)
-                blend[:] = np.rint(second + own.uniform(0.3, 0.7) * (first - second))
-            return drawn
+                pair = own.choice(rows[label], 2, replace=False)
+                first, second = tuning.images[pair].astype(np.float32)
+                weight = own.uniform(0.3, 0.7)
+                blends[place] = np.rint(second + weight * (first - second))
+                heavier[place] = pair[0] if weight >= 0.5 else pair[1]
+            return Drawn(blends, tuning.labels[heavier])
 
         return draw
 

@@ -6,8 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Images
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 
 
 @dataclass(kw_only=True)
@@ -22,10 +21,10 @@ class Noise(Control):
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         shape = examples.tuning.images.shape[1:]
 
-        def draw(label: int, seeds: Sequence[int]) -> Images:
+        def draw(label: int, seeds: Sequence[int]) -> Drawn:
             images = np.empty((len(seeds), *shape), dtype=np.uint8)
             for image, seed in zip(images, seeds, strict=True):
                 image[:] = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-            return images
+            return Drawn(images)
 
         return draw

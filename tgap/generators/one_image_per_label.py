@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 
 
 @dataclass(kw_only=True)
@@ -18,8 +18,6 @@ class OneImagePerLabel(Control):
     expected: ClassVar[tuple[str, ...]] = ("collapsed",)
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
-        images, labels = examples.tuning.images, examples.tuning.labels
-        chosen = {
-            label: rng.choice(np.flatnonzero(labels[:, label])) for label in examples.labels()
-        }
-        return lambda label, seeds: np.repeat(images[[chosen[label]]], len(seeds), axis=0)
+        tuning = examples.tuning
+        chosen = [rng.choice(np.flatnonzero(has)) for has in tuning.labels.T]
+        return lambda label, seeds: Drawn.of(tuning, np.repeat(chosen[label], len(seeds)))

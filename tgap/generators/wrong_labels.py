@@ -1,12 +1,13 @@
 """Control: real images, some of them under another label."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from tgap.core import DataError, ImageSet, Indices, option
-from tgap.generators.controls.base import Control, Draw, Examples
+from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 from tgap.generators.controls.dealing import by_patient, too_few
 
 
@@ -41,7 +42,12 @@ class WrongLabels(Control):
         shown = {label: rows.copy() for label, rows in dealt.items()}
         for label, lender in zip(labels, [*labels[1:], labels[0]], strict=True):
             shown[label][lent[label]] = dealt[lender][lent[lender]]
-        return lambda label, seeds: held_out.images[shown[label][: len(seeds)]]
+
+        def draw(label: int, seeds: Sequence[int]) -> Drawn:
+            pictures, given = (rows[label][: len(seeds)] for rows in (shown, dealt))
+            return Drawn(held_out.images[pictures], held_out.labels[given])
+
+        return draw
 
     def _lent(
         self, held_out: ImageSet, rows: Indices, label: int, to: int, rng: np.random.Generator

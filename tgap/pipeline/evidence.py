@@ -132,12 +132,8 @@ class RunEvidence:
             return np.array([d not in theirs for d in image_digests(held_out.images)], bool)
         return ~np.isin(held_out.patients, tuned_on.patients)  # shared with protocol=thesis only
 
-    def examples(self, label_of: Mapping[str, int]) -> Examples:
-        """What a control draws from.
-
-        Args:
-            label_of: Label of each prompt that it will be asked for.
-        """
+    def examples(self) -> Examples:
+        """What a control draws from."""
         run, data, pool = self.run, self.result.dataset(), self.result.split().pool
         selection = self.result.selection()
         if selection is None:
@@ -148,7 +144,7 @@ class RunEvidence:
         per_label = run.budget.train_per_label + run.budget.test_per_label
         rng = rng_for("generate", run.seed_of("generate"), "held_out")
         enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng)
-        return Examples(data.take(tuning), data.take(enough), dict(label_of), per_label)
+        return Examples(data.take(tuning), data.take(enough), per_label)
 
     def fitted(self, side: str) -> Weights:
         """The fitted classifier of a side, ``real`` or ``synthetic``."""

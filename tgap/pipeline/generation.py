@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core import Bools, Images, ImageSet, Indices, Sampler, rng_for
+from tgap.core import Images, ImageSet, Indices, Sampler, rng_for
 from tgap.core.files import write_array, write_json
 from tgap.core.progress import Advance, progress
 from tgap.core.seeding import noise_seeds, seed_for
+from tgap.core.types import no_pixels
 from tgap.generators.base import Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
@@ -20,7 +21,7 @@ from tgap.metrics.pictures import defects, pictures
 from tgap.pipeline.artifacts import read_images, write_synthetic
 from tgap.pipeline.evidence import RunEvidence, with_labels_of
 from tgap.pipeline.resizing import resized
-from tgap.pipeline.result import Result
+from tgap.pipeline.result import Result, labels_asked_for
 from tgap.pipeline.subsets import draw_per_label, share_per_label, source_patients
 
 log = logging.getLogger(__name__)
@@ -80,38 +81,33 @@ def draw_synthetic(result: Result, folder: Path) -> None:
     """Images of each label, the first of them to train on and the rest to test on."""
     run, data, evidence = result.run, result.dataset(), RunEvidence(result)
     per_label = run.budget.train_per_label + run.budget.test_per_label
-    labels = np.repeat(np.arange(len(data.label_names)), per_label)
-    findings = findings_to_draw(run, data, result.split().pool)
-    prompts = [
-        result.prompt("generation", data, label, row)
-        for label, row in zip(labels.tolist(), findings, strict=True)
-    ]
-    seeds = [
-        seed
-        for label in range(len(data.label_names))
-        for seed in noise_seeds(run.seed_of("generate"), label, per_label)
-    ]
-    # A control deals real images out by label, and knows labels by their prompts only.
-    model = _model(evidence, dict(zip(prompts, labels.tolist(), strict=True)))
     kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
-    if run.is_control:
+    seeds = [
+        noise_seeds(run.seed_of("generate"), label, per_label)
+        for label in range(len(data.label_names))
+    ]
+    asked = asked_for(run, data, result.split().pool)
+    if isinstance(run.generator, Control):
+        rng = rng_for("generate", run.seed_of("generate"), "control")
+        with progress("drawing synthetic set", len(seeds)) as advance:
+            drawn = run.generator.draw(evidence.examples(), seeds, rng, advance)
         # Its images may be real ones, which can be told only before they are reduced.
-        drawn = draw(model, prompts, seeds, run.sampler, "synthetic set")
-        patients = source_patients(drawn, data.take(result.split().pool))
-        images = kept(drawn)
+        patients = source_patients(drawn.images, data.take(result.split().pool))
+        images = kept(drawn.images)
+        if drawn.labels is not None and run.prompts.co_occurrence:
+            asked = dataclasses.replace(asked, labels=drawn.labels)
     else:
-        images = draw(model, prompts, seeds, run.sampler, "synthetic set", kept)
+        prompts = [
+            result.prompt("generation", data, *rows)
+            for rows in zip(asked.labels, asked.findings, strict=True)
+        ]
+        model = result.generator().load()
+        every = [seed for of_label in seeds for seed in of_label]
+        images = draw(model, prompts, every, run.sampler, "synthetic set", kept)
         patients = source_patients(images)
-    made = ImageSet(
-        images=images,
-        labels=np.eye(len(data.label_names), dtype=bool)[labels],
-        label_names=data.label_names,
-        findings=findings,
-        finding_names=data.finding_names if findings.shape[1] else (),
-        patients=patients,
-    )
+    made = dataclasses.replace(asked, images=images, patients=patients)
     _warn_of_defects(made)
-    train = np.arange(len(prompts)) % per_label < run.budget.train_per_label
+    train = np.arange(len(made)) % per_label < run.budget.train_per_label
     write_synthetic(folder, made, train)
 
 
@@ -185,36 +181,35 @@ def _further(advance: Advance, before: int, done: int) -> None:
     advance(before + done)
 
 
-def findings_to_draw(run: Run, data: ImageSet, pool: Indices) -> Bools:
-    """Findings of each synthetic image: those of random pool images of its label.
+def asked_for(run: Run, data: ImageSet, pool: Indices) -> ImageSet:
+    """What each synthetic image is to show: what a random image of the pool with its label shows.
 
     Args:
-        run: Says how many are drawn, and whether the prompts speak of findings.
+        run: Says how many are drawn, and whether labels occur together and prompts name findings.
         data: The dataset.
         pool: Positions of the pool in it.
 
     Returns:
-        ``(labels * images per label, F)`` bool, label by label; F is 0 if no prompt names findings.
+        As many images as will be drawn, label by label, without their pixels; without findings if
+        no prompt names them.
     """
-    labels = range(len(data.label_names))
     per_label = run.budget.train_per_label + run.budget.test_per_label
-    if not run.prompts.names_findings("generation"):
-        return np.zeros((per_label * len(labels), 0), dtype=bool)
-    rows = []
-    for label in labels:
+    drawn = []
+    for label in range(len(data.label_names)):
         rng = rng_for("generate", run.seed_of("generate"), "findings", label)
         members = pool[data.labels[pool, label]]
-        rows.append(data.findings[members[rng.integers(len(members), size=per_label)]])
-    return np.concatenate(rows)
-
-
-def _model(evidence: RunEvidence, label_of: dict[str, int]) -> Model:
-    """The generator, tuned if that was asked for, or a control with what it draws from."""
-    run = evidence.run
-    if not isinstance(run.generator, Control):
-        return evidence.result.generator().load()
-    rng = rng_for("generate", run.seed_of("generate"), "control")
-    return run.generator.given(evidence.examples(label_of), rng)
+        drawn.append(members[rng.integers(len(members), size=per_label)])
+    rows = np.concatenate(drawn)
+    for_labels = np.repeat(np.arange(len(drawn)), per_label)
+    names = data.finding_names if run.prompts.names_findings("generation") else ()
+    return ImageSet(
+        images=no_pixels(len(rows)),
+        labels=labels_asked_for(run, data, for_labels, rows),
+        label_names=data.label_names,
+        findings=data.findings[rows, : len(names)],
+        finding_names=names,
+        patients=np.arange(len(rows), dtype=np.int64),
+    )
 
 
 def _kept(images: Images, size: int | None, channels: int) -> Images:

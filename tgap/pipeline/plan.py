@@ -255,8 +255,9 @@ def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, spl
         identity["channels"] = "the dataset's"
     if source is None or run.is_control:
         identity["generator"] = base
-    # Findings are taken from images of the pool.
-    pool = split if run.prompts.names_findings("generation") else None
+    # Labels that occur together, and findings, are taken from images of the pool.
+    prompts = run.prompts
+    pool = split if prompts.co_occurrence or prompts.names_findings("generation") else None
     return Spec("synthetic", identity, _up(dataset=dataset, generator=source, pool=pool))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core import Bools, DataError, Doubles, ImageSet, Scores, Selection, Split
+from tgap.core import Bools, DataError, Doubles, ImageSet, Indices, Scores, Selection, Split
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.metrics.legs import LEGS
@@ -117,12 +117,13 @@ class Result:
             raise DataError(f"the run has no tuning set: its method is '{self.run.method}'")
         data = self.dataset()
         chosen = self.split().pool[selection.indices]
+        labels = labels_asked_for(self.run, data, selection.labels, chosen)
         channels = self.run.tuning_channels or data.images.shape[3]
         return PromptedImages(
             images=data.with_channels(channels).images[chosen],
             prompts=tuple(
-                self.prompt("tuning", data, label, row)
-                for label, row in zip(selection.labels, data.findings[chosen], strict=True)
+                self.prompt("tuning", data, *rows)
+                for rows in zip(labels, data.findings[chosen], strict=True)
             ),
             weights=selection.weights,
             labels=selection.labels,
@@ -137,10 +138,11 @@ class Result:
         count = len(images)
         return PromptedImages(images, (prompt,) * count, np.ones(count), np.zeros(count, np.int64))
 
-    def prompt(self, use: str, data: ImageSet, label: int, findings: Bools) -> str:
-        """The text for an image of a label, with a row of findings."""
+    def prompt(self, use: str, data: ImageSet, labels: Bools, findings: Bools) -> str:
+        """The text for an image, by its rows of labels and findings."""
+        label_names = [data.label_names[i] for i in np.flatnonzero(labels)]
         names = [data.finding_names[i] for i in np.flatnonzero(findings)]
-        return self.run.prompts.text(use, self.run.dataset.domain, data.label_names[label], names)
+        return self.run.prompts.text(use, self.run.dataset.domain, label_names, names)
 
     def generator(self) -> Pretrained:
         """The tuned generator; the untuned one if nothing was tuned.
@@ -197,3 +199,21 @@ class Result:
             if (made.folder / RESAMPLED).exists():
                 return made.read_array(RESAMPLED)
         return None
+
+
+def labels_asked_for(run: Run, data: ImageSet, labels: Indices, rows: Indices) -> Bools:
+    """The labels by which images are asked for.
+
+    Args:
+        run: Says whether labels occur together.
+        data: The dataset.
+        labels: ``(N,)``, the label that each image was picked or is drawn for.
+        rows: ``(N,)``, real images whose labels the images have.
+
+    Returns:
+        ``(N, L)`` bool.
+    """
+    if run.prompts.co_occurrence:
+        return data.labels[rows]
+    one: Bools = np.eye(len(data.label_names), dtype=bool)[labels]
+    return one

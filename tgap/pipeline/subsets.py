@@ -9,13 +9,20 @@ from tgap.core.digest import image_digests
 def draw_per_label(labels: Bools, count: int, rng: np.random.Generator) -> Indices:
     """Positions of ``count`` random images of each label, or of all there are; sorted.
 
+    The rarest label comes first; an image that stands for one label stands for another only where
+    no other is left, so that labels that occur together have as many images as if each had its own.
+
     Args:
         labels: ``(N, L)`` bool.
         count: Images per label.
         rng: Of the draw.
     """
-    chosen = [rng.permutation(np.flatnonzero(column))[:count] for column in labels.T]
-    return np.unique(np.concatenate(chosen)).astype(np.int64)
+    orders = [rng.permutation(np.flatnonzero(column)) for column in labels.T]
+    chosen = np.zeros(len(labels), bool)
+    for label in np.argsort(labels.sum(axis=0), kind="stable"):
+        own = orders[label]
+        chosen[own[np.argsort(chosen[own], kind="stable")][:count]] = True
+    return np.flatnonzero(chosen).astype(np.int64)
 
 
 def share_per_label(labels: Bools, share: float, rng: np.random.Generator) -> Bools:

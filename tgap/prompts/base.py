@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tgap.core import Component, ContractError
+from tgap.core import Component, ContractError, option
 
 USES = ("tuning", "generation", "prior")
 """Of a tuning image; of a synthetic image; the class prompt of prior preservation."""
@@ -13,23 +13,36 @@ USES = ("tuning", "generation", "prior")
 
 @dataclass(kw_only=True)
 class Prompts(Component):
-    """Puts a label, and perhaps an image's findings, into words."""
+    """Puts an image's labels, and perhaps its findings, into words.
 
-    def text(self, use: str, domain: str, label: str = "", findings: Sequence[str] = ()) -> str:
+    Args:
+        co_occurrence: Whether an image is asked for by all labels that it has, and has all that it
+            is asked for. Which occur together is drawn from the pool. If not, each image has the
+            one label that it was picked or is drawn for, and a test on synthetic images is another
+            one than that on real images, which may have several.
+    """
+
+    co_occurrence: bool = option(True, "images have all labels that occur together in the pool")
+
+    def text(
+        self, use: str, domain: str, labels: Sequence[str] = (), findings: Sequence[str] = ()
+    ) -> str:
         """The prompt of one image.
 
         Args:
             use: One of ``USES``; ``prior`` knows neither label nor findings.
             domain: What the dataset's images show, e.g. ``chest X-ray``.
-            label: The image's label, by name.
+            labels: The image's labels, by name.
             findings: Its findings, by name.
 
         Raises:
             ContractError: If the subclass gives an empty text.
         """
-        text = self._text(use, domain, label, findings)
+        text = self._text(use, domain, labels, findings)
         if not text.strip():
-            raise ContractError(f"{self.stem()} gave an empty {use} prompt for label '{label}'")
+            raise ContractError(
+                f"{self.stem()} gave an empty {use} prompt for label '{', '.join(labels)}'"
+            )
         return text
 
     def names_findings(self, use: str) -> bool:
@@ -45,4 +58,6 @@ class Prompts(Component):
         return []
 
     @abstractmethod
-    def _text(self, use: str, domain: str, label: str, findings: Sequence[str]) -> str: ...
+    def _text(
+        self, use: str, domain: str, labels: Sequence[str], findings: Sequence[str]
+    ) -> str: ...

@@ -16,16 +16,17 @@ class Template(Prompts):
     """Fills ``{label}``, ``{findings}`` and ``{domain}`` into a template.
 
     A name is put into its own words, underscores as spaces, unless ``wordings`` has others.
-    Several findings are composed: "effusion, mass and nodule"; an image without any takes the
-    words of its label. The default is the thesis's template (section 4.4).
+    Several labels or findings are composed: "effusion, mass and nodule"; an image without findings
+    takes the words of its labels, and one without labels none. The default is the thesis's template
+    (section 4.4).
 
     ``prior`` is the class prompt of prior preservation. It may name neither label nor findings:
     equal prompts would train the tuning prompt back to the untuned model.
 
     >>> prompts = Template(generation="{domain} with {findings}", wordings={"mass": "a mass"})
-    >>> prompts.text("generation", "chest X-ray", "unhealthy", ["effusion", "mass"])
+    >>> prompts.text("generation", "chest X-ray", ["unhealthy"], ["effusion", "mass"])
     'chest X-ray with effusion and a mass'
-    >>> prompts.text("generation", "chest X-ray", "no_finding")
+    >>> prompts.text("generation", "chest X-ray", ["no_finding"])
     'chest X-ray with no finding'
     """
 
@@ -62,17 +63,17 @@ class Template(Prompts):
 
     def identity_of(self, use: str) -> dict[str, Any]:
         """Without the templates for other uses; words do not enter a text without names."""
-        others = {*USES} - {use} | ({"wordings"} if use == "prior" else set())
+        others = {*USES} - {use} | ({"wordings", "co_occurrence"} if use == "prior" else set())
         return {name: value for name, value in self.identity().items() if name not in others}
 
     def names(self) -> list[str]:
         """The names with wordings of their own."""
         return list(self.wordings)
 
-    def _text(self, use: str, domain: str, label: str, findings: Sequence[str]) -> str:
-        named = [self._words(name) for name in findings or [label]]
+    def _text(self, use: str, domain: str, labels: Sequence[str], findings: Sequence[str]) -> str:
+        of_labels, named = ([self._words(n) for n in names] for names in (labels, findings))
         return str(getattr(self, use)).format(
-            label=self._words(label), findings=_listed(named), domain=domain
+            label=_listed(of_labels), findings=_listed(named or of_labels), domain=domain
         )
 
     def _words(self, name: str) -> str:

@@ -3,15 +3,34 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import ContractError, DataError, Images, ImageSet, Sampler
-from tgap.generators.base import Generator, Model
+from tgap.core import Bools, ContractError, DataError, Images, ImageSet, Indices
+from tgap.generators.base import Generator
 
-Draw = Callable[[int, Sequence[int]], Images]
+
+@dataclass(frozen=True)
+class Drawn:
+    """Images of a control, and what they show.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8.
+        labels: ``(N, L)`` bool, all labels of the real images that they are or stem from; ``None``
+            where they stem from none, and have the labels that they are asked for.
+    """
+
+    images: Images
+    labels: Bools | None = None
+
+    @classmethod
+    def of(cls, source: ImageSet, rows: Indices) -> "Drawn":
+        """Real images with their labels."""
+        return cls(source.images[rows], source.labels[rows])
+
+
+Draw = Callable[[int, Sequence[int]], Drawn]
 """Images of a label, one for each of up to ``per_label`` noise seeds, in their order."""
 
 
@@ -22,7 +41,6 @@ class Examples:
     Args:
         tuning: The tuning images in the order of picking, repeats kept.
         held_out: Real images of patients that are not in ``tuning``.
-        label_of: Position of the label of every prompt that will be asked for.
         per_label: How many images of each label will be asked for in all, at most.
 
     Raises:
@@ -31,7 +49,6 @@ class Examples:
 
     tuning: ImageSet
     held_out: ImageSet
-    label_of: Mapping[str, int]
     per_label: int
 
     def __post_init__(self) -> None:
@@ -48,16 +65,8 @@ class Examples:
             )
         if np.isin(held_out.patients, tuning.patients).any():
             raise ContractError("held-out images must be of patients that have no tuning image")
-        names = tuning.label_names
-        for prompt, label in self.label_of.items():
-            if not 0 <= label < len(names):
-                raise ContractError(f"prompt '{prompt}' has label {label} of {len(names)}")
         if self.per_label < 1:
             raise ContractError(f"per_label must be at least 1, got {self.per_label}")
-
-    def labels(self) -> list[int]:
-        """Positions of the labels that will be asked for, sorted."""
-        return sorted(set(self.label_of.values()))
 
 
 @dataclass(kw_only=True)
@@ -94,83 +103,64 @@ class Control(Generator):
             f"'{label}'; change size, the selector or the pool's size"
         )
 
-    def given(self, examples: Examples, rng: np.random.Generator) -> Model:
-        """Make it ready to draw.
+    def draw(
+        self,
+        examples: Examples,
+        seeds: Sequence[Sequence[int]],
+        rng: np.random.Generator,
+        on_label: Callable[[int], None] = lambda done: None,
+    ) -> Drawn:
+        """Draw images of every label, one label after another.
 
         Args:
             examples: What it draws from; left as they are.
+            seeds: Of each label, a noise seed for each image, up to ``examples.per_label``.
             rng: Deals the real images out.
+            on_label: Told how many labels are done.
 
         Returns:
-            A model that draws by the label of each prompt; all images of a run must be asked for
-            in one call, because every call begins anew.
+            The images of the first label, those of the second, ...
 
         Raises:
             DataError: If there are too few real images of a label.
+            ContractError: If seeds are not as ``examples`` says, or the subclass gives other
+                images than it must.
         """
         source: ImageSet = getattr(examples, self.draws_from)
-        for label in examples.labels():
+        for label, name in enumerate(source.label_names):
             if not source.labels[:, label].any():
-                where = self.draws_from.replace("_", "-")
-                raise DataError(self._none_of(source.label_names[label], where))
-        return _ControlModel(self.title(), examples, self._given(examples, rng))
+                raise DataError(self._none_of(name, self.draws_from.replace("_", "-")))
+        counts = [len(of_label) for of_label in seeds]
+        if len(counts) != len(source.label_names) or max(counts) > examples.per_label:
+            raise ContractError(
+                f"generator '{self.title()}' draws up to {examples.per_label} images of each of "
+                f"{len(source.label_names)} labels, got seeds for {counts}"
+            )
+        draw, drawn = self._given(examples, rng), []
+        for label, of_label in enumerate(seeds):
+            drawn.append(draw(label, of_label))
+            self._require(drawn[-1], examples, len(of_label), label)
+            on_label(label + 1)
+        labels = [one.labels for one in drawn if one.labels is not None]
+        return Drawn(
+            np.concatenate([one.images for one in drawn]),
+            np.concatenate(labels) if len(labels) == len(drawn) else None,
+        )
+
+    def _require(self, drawn: Drawn, examples: Examples, count: int, label: int) -> None:
+        shape = (count, *examples.tuning.images.shape[1:])
+        if drawn.images.shape != shape or drawn.images.dtype != np.uint8:
+            raise ContractError(
+                f"generator '{self.title()}' must draw {shape} uint8, got {drawn.images.shape} "
+                f"{drawn.images.dtype}"
+            )
+        has = drawn.labels
+        expected = (count, len(examples.tuning.label_names))
+        if has is not None and (has.shape != expected or not has[:, label].all()):
+            raise ContractError(
+                f"generator '{self.title()}' must give each image its labels, that which it is "
+                f"drawn for among them, as {expected} bool"
+            )
 
     @abstractmethod
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw: ...
-
-
-@dataclass(frozen=True)
-class _ControlModel(Model):
-    """Asks a control for the images of one label after another."""
-
-    title: str
-    examples: Examples
-    draw: Draw
-
-    def sample(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        sampler: Sampler,
-        on_images: Callable[[int], None] = lambda done: None,
-    ) -> Images:
-        """Draw one image per prompt; the sampler plays no part.
-
-        Raises:
-            ContractError: If there are not as many seeds as prompts, a prompt was not announced, or
-                more images of a label are asked for than were announced.
-        """
-        if len(prompts) != len(seeds):
-            raise ContractError(f"{len(prompts)} prompts and {len(seeds)} seeds must be as many")
-        unknown = [prompt for prompt in prompts if prompt not in self.examples.label_of]
-        if unknown:
-            raise ContractError(f"generator '{self.title}' does not know prompt '{unknown[0]}'")
-        labels = np.array([self.examples.label_of[prompt] for prompt in prompts], dtype=np.int64)
-        shape = self.examples.tuning.images.shape[1:]
-        images = np.empty((len(prompts), *shape), dtype=np.uint8)
-        done = 0
-        for label in np.unique(labels).tolist():
-            rows = np.flatnonzero(labels == label).tolist()
-            if len(rows) > self.examples.per_label:
-                raise ContractError(
-                    f"generator '{self.title}' was to draw {self.examples.per_label} images per "
-                    f"label, asked for {len(rows)}"
-                )
-            drawn = self.draw(label, [seeds[row] for row in rows])
-            if drawn.shape != (len(rows), *shape) or drawn.dtype != np.uint8:
-                raise ContractError(
-                    f"generator '{self.title}' must draw {(len(rows), *shape)} uint8, "
-                    f"got {drawn.shape} {drawn.dtype}"
-                )
-            images[rows] = drawn
-            done += len(rows)
-            on_images(done)
-        return images
-
-    def save(self, folder: Path) -> None:
-        """Refuse: a control has no weights.
-
-        Raises:
-            ContractError: Always.
-        """
-        raise ContractError(f"generator '{self.title}' is a control: it has nothing to save")

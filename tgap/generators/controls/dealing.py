@@ -20,8 +20,8 @@ def cycled(examples: Examples, rng: np.random.Generator) -> dict[int, Indices]:
     """
     count = examples.per_label
     dealt = {}
-    for label in examples.labels():
-        rows = np.flatnonzero(examples.tuning.labels[:, label])
+    for label, has in enumerate(examples.tuning.labels.T):
+        rows = np.flatnonzero(has)
         rounds = [rng.permutation(rows) for _ in range(-(-count // len(rows)))]
         dealt[label] = np.concatenate(rounds)[:count].astype(np.int64)
     return dealt
@@ -43,7 +43,8 @@ def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict
     """``per_label`` different held-out images of each label, patient by patient.
 
     The patients' random order is the same for all labels, so that the first images, which train,
-    share few patients with the last ones, which test.
+    share few patients with the last ones, which test. The rarest label comes first, and an image
+    that is dealt for one label is dealt for another only where no other is left.
 
     Args:
         examples: What the control draws from.
@@ -60,10 +61,12 @@ def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict
     _, patient = np.unique(held_out.patients, return_inverse=True)
     turn = rng.permutation(len(held_out))[patient]
     order = np.argsort(turn, kind="stable")
-    dealt = {}
-    for label in examples.labels():
+    dealt, taken = {}, np.zeros(len(held_out), bool)
+    for label in np.argsort(held_out.labels.sum(axis=0), kind="stable").tolist():
         rows = order[held_out.labels[order, label]]
         if problems := too_few(title, held_out.label_names[label], len(rows), count):
             raise DataError(*problems)
-        dealt[label] = rows[:count].astype(np.int64)
-    return dealt
+        rows = rows[np.argsort(taken[rows], kind="stable")][:count]
+        taken[rows] = True
+        dealt[label] = rows.astype(np.int64)
+    return dict(sorted(dealt.items()))

@@ -54,20 +54,19 @@ def prompt_advice(run: Run, pool: ImageSet) -> list[str]:
 
 def label_texts(run: Run, pool: ImageSet, use: str) -> dict[str, str]:
     """The prompt of each label, by name."""
-    return {name: run.prompts.text(use, run.dataset.domain, name) for name in pool.label_names}
+    return {name: run.prompts.text(use, run.dataset.domain, [name]) for name in pool.label_names}
 
 
 def all_texts(run: Run, pool: ImageSet, use: str) -> list[str]:
-    """All distinct prompts for a use: of the labels, and with the findings of the pool's images."""
+    """All distinct prompts for a use: of each label, and as the pool's images will be asked for."""
     domain, texts = run.dataset.domain, list(label_texts(run, pool, use).values())
-    if not run.prompts.names_findings(use):
-        return texts
-    held, names = np.hstack([pool.labels, pool.findings]), np.array(pool.finding_names)
-    for row in np.unique(held, axis=0):
-        labels, findings = np.split(row, [len(pool.label_names)])
-        for label in np.flatnonzero(labels):
-            named = names[findings].tolist()
-            texts.append(run.prompts.text(use, domain, pool.label_names[label], named))
+    findings = pool.findings if run.prompts.names_findings(use) else pool.findings[:, :0]
+    label_names, names = np.array(pool.label_names), np.array(pool.finding_names)
+    for row in np.unique(np.hstack([pool.labels, findings]), axis=0):
+        has, found = np.split(row, [len(label_names)])
+        named, held = names[: len(found)][found].tolist(), label_names[has].tolist()
+        asked = [held] if run.prompts.co_occurrence and held else [[name] for name in held]
+        texts += [run.prompts.text(use, domain, some, named) for some in asked]
     return list(dict.fromkeys(texts))
 
 
@@ -92,7 +91,7 @@ def _finding_problems(run: Run, pool: ImageSet, use: str) -> list[str]:
     if not pool.finding_names:
         return [f"prompts.{use} names findings, but dataset '{run.dataset.title()}' knows none"]
     domain, label = run.dataset.domain, pool.label_names[0]
-    texts = {name: run.prompts.text(use, domain, label, [name]) for name in pool.finding_names}
+    texts = {name: run.prompts.text(use, domain, [label], [name]) for name in pool.finding_names}
     read = run.generator.check_labels(texts)
     return [f"prompts.{use} must tell findings apart, but {text}" for text in read]
 
@@ -134,7 +133,7 @@ def _prior_problems(run: Run, pool: ImageSet, prior: Sequence[str]) -> list[str]
     problems = []
     for text in prior:
         for name in pool.label_names:
-            own = run.prompts.text("tuning", run.dataset.domain, name)
+            own = run.prompts.text("tuning", run.dataset.domain, [name])
             if own == text or run.generator.check_labels({"prior": text, name: own}):
                 same = "equals" if own == text else "is read as"
                 problems.append(

@@ -67,7 +67,7 @@ def read_prompts(
     name = generator.title()
     if not domain:
         return _unread(name, "How prompts will be read is not known: dataset.domain is not set")
-    texts = {label: prompts.text(USE, domain, label) for label in labels}
+    texts = {label: prompts.text(USE, domain, [label]) for label in labels}
     try:
         tokens = generator.prompt_tokens(list(texts.values()))
         if tokens is None:
