@@ -13,7 +13,15 @@ from tests.contracts.evidence import Made, labelled
 from tgap.core import ConfigError, ContractError, Scores
 from tgap.evaluators.two_way import TwoWay
 from tgap.metrics.findings import FEWEST, finding_aurocs
-from tgap.metrics.legs import LEGS, REAL, SCALES, SYNTHETIC, image_freedom
+from tgap.metrics.legs import (
+    LABELS_REAL,
+    LABELS_SYNTHETIC,
+    LEGS,
+    REAL,
+    SCALES,
+    SYNTHETIC,
+    image_freedom,
+)
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images
 
@@ -131,6 +139,8 @@ def test_numbers_of_hand_made_legs():
         "t_gap": 0.25,
         "t_gap/easier_than_reality": 1 - trtr,
         "t_gap/utility_lost": trtr - 0.75,
+        LABELS_REAL: 1.0,
+        LABELS_SYNTHETIC: 1.0,
         REAL: 3.0,
         SYNTHETIC: 3.0,
     }

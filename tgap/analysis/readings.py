@@ -34,6 +34,10 @@ LIKE_REAL = 0.8
 TIED = 0.01
 """Share of pairs with equal scores: half of it is at most what breaking ties can move an AUROC."""
 
+OTHER_MIX = 0.1
+"""Share by which the labels of an image may differ in number between real and synthetic sets, both
+drawn label by label: chance moves it by a few hundredths with 100 images of a label."""
+
 SMALL = 0.1
 """Share of the floor below which next to nothing is left."""
 

@@ -10,6 +10,7 @@ from tgap.analysis.readings import (
     FEWEST_COPIES,
     HALF,
     NEAR_CHANCE,
+    OTHER_MIX,
     SCATTER,
     TIED,
     Numbers,
@@ -27,7 +28,7 @@ from tgap.analysis.readings import (
 )
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.gap import CHANCE
-from tgap.metrics.legs import LEGS, REAL, SYNTHETIC
+from tgap.metrics.legs import LABELS_REAL, LABELS_SYNTHETIC, LEGS, REAL, SYNTHETIC
 from tgap.metrics.pictures import defects
 
 
@@ -299,6 +300,17 @@ def _closer_than_held_out(m: Numbers) -> str | None:
 # What to make of the numbers
 
 
+def _other_mix_of_labels(m: Numbers) -> str | None:
+    real, synthetic = m[LABELS_REAL], m[LABELS_SYNTHETIC]
+    if not abs(synthetic - real) > OTHER_MIX * real:
+        return None
+    return (
+        f"Real training images have {real:.2f} labels each and synthetic ones {synthetic:.2f}: "
+        "TSTR and TRTS are tests on different mixes of labels, and their ratio and gap say so too "
+        "(synthetic images get all labels that occur together with prompts.co_occurrence=true)"
+    )
+
+
 def _tied_scores(m: Numbers) -> str | None:
     tied = {leg: m[f"{leg}/ties"] for leg in LEGS if m[f"{leg}/ties"] > TIED}
     if not tied or (m.pictures() and defects(m.pictures())):
@@ -342,6 +354,7 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "tested_on_synthetic": _tested_on_synthetic,
     "copies": _copies,
     "closer_than_held_out": _closer_than_held_out,
+    "other_mix_of_labels": _other_mix_of_labels,
     "tied_scores": _tied_scores,
     "fter_meaningless": _fter_meaningless,
 }

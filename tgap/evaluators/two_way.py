@@ -6,13 +6,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import ContractError, Doubles, Indices, Scores, option, rng_for
+from tgap.core import ContractError, Doubles, ImageSet, Indices, Scores, option, rng_for
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.findings import finding_metrics
 from tgap.metrics.gap import fter_is_meaningful, gaps
 from tgap.metrics.intervals import Interval, Scale, interval
 from tgap.metrics.legs import (
+    LABELS_REAL,
+    LABELS_SYNTHETIC,
     LEGS,
     REAL,
     SCALES,
@@ -50,7 +52,8 @@ class TwoWay(Evaluator):
     resampled. Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which
     the classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails
     to teach. ``images/finding_{finding}`` are the images behind these, ``images/effective_...`` how
-    many patients with equally many images would say as much.
+    many patients with equally many images would say as much. ``images/labels_each_real`` and
+    ``images/labels_each_synthetic`` are the mean numbers of labels of an image that trains.
 
     The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
     means in ``tgap.metrics``.
@@ -70,7 +73,7 @@ class TwoWay(Evaluator):
         if not legs:
             return Evaluation({})
         _require_same_labels(legs)
-        real, (_, synthetic) = evidence.real_test(pixels=False), evidence.synthetic()
+        real, (drawn, synthetic) = evidence.real_test(pixels=False), evidence.synthetic()
         metrics = {
             f"{leg}/{name}": value
             for leg, scores in legs.items()
@@ -84,6 +87,8 @@ class TwoWay(Evaluator):
         metrics["fter/meaningful"] = float(meaningful)
         metrics |= _gaps_per_label(per_label, names)
         metrics |= finding_metrics(legs, real)
+        metrics[LABELS_REAL] = _labels_each(evidence.real_train(pixels=False))
+        metrics[LABELS_SYNTHETIC] = _labels_each(drawn)
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
         clusters = {"r": real.patients, "s": synthetic.patients}
@@ -109,6 +114,10 @@ class TwoWay(Evaluator):
                 scores.scores, scores.labels, clusters[side], self.resamples, draw
             )
         return resampled
+
+
+def _labels_each(data: ImageSet) -> float:
+    return float(data.labels.sum(axis=1).mean())
 
 
 def _require_same_labels(legs: Mapping[str, Scores]) -> None:

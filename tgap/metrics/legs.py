@@ -44,6 +44,9 @@ MADE_OF: dict[str, tuple[str, ...]] = {
 }
 """The legs that they are made of, numerator or minuend first."""
 
+LABELS_REAL, LABELS_SYNTHETIC = "images/labels_each_real", "images/labels_each_synthetic"
+"""Mean number of labels of an image that trains: 1 where labels exclude each other."""
+
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
 without it, that has fewest."""

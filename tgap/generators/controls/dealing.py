@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tgap.core import DataError, Indices
+from tgap.core import DataError, ImageSet, Indices
 from tgap.generators.controls.base import Examples
 
 
@@ -43,8 +43,10 @@ def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict
     """``per_label`` different held-out images of each label, patient by patient.
 
     The patients' random order is the same for all labels, so that the first images, which train,
-    share few patients with the last ones, which test. The rarest label comes first, and an image
-    that is dealt for one label is dealt for another only where no other is left.
+    share few patients with the last ones, which test. Labels take turns, and an image that is dealt
+    for one is dealt for another only where no other is left. Patients with k labels an image come
+    k times as early, since each of their labels may be the one that takes them: images of a label
+    are then a fair draw of those that have it.
 
     Args:
         examples: What the control draws from.
@@ -58,15 +60,32 @@ def by_patient(examples: Examples, title: str, rng: np.random.Generator) -> dict
         DataError: If there are too few images.
     """
     held_out, count = examples.held_out, examples.per_label
-    _, patient = np.unique(held_out.patients, return_inverse=True)
-    turn = rng.permutation(len(held_out))[patient]
-    order = np.argsort(turn, kind="stable")
-    dealt, taken = {}, np.zeros(len(held_out), bool)
-    for label in np.argsort(held_out.labels.sum(axis=0), kind="stable").tolist():
-        rows = order[held_out.labels[order, label]]
-        if problems := too_few(title, held_out.label_names[label], len(rows), count):
+    order = _order(held_out, rng)
+    queues = [order[has[order]].tolist() for has in held_out.labels.T]
+    for name, queue in zip(held_out.label_names, queues, strict=True):
+        if problems := too_few(title, name, len(queue), count):
             raise DataError(*problems)
-        rows = rows[np.argsort(taken[rows], kind="stable")][:count]
-        taken[rows] = True
-        dealt[label] = rows.astype(np.int64)
-    return dict(sorted(dealt.items()))
+    dealt: list[list[int]] = [[] for _ in queues]
+    taken: set[int] = set()
+    fresh = [iter(queue) for queue in queues]
+    for _ in range(count):
+        for rows, own, queue in zip(dealt, fresh, queues, strict=True):
+            row = next((row for row in own if row not in taken), None)
+            if row is None:  # all are another label's too
+                row = next(row for row in queue if row not in set(rows))
+            rows.append(row)
+            taken.add(row)
+    return {label: np.array(rows, dtype=np.int64) for label, rows in enumerate(dealt)}
+
+
+def _order(held_out: ImageSet, rng: np.random.Generator) -> Indices:
+    """Positions by patient, in a random order weighted by labels per image.
+
+    Efraimidis and Spirakis, Weighted random sampling with a reservoir, 2006.
+    """
+    _, patient = np.unique(held_out.patients, return_inverse=True)
+    turn = rng.permutation(len(held_out))[: patient.max() + 1]
+    images = np.bincount(patient)
+    labels = np.bincount(patient, held_out.labels.sum(axis=1)) / images
+    key = -np.log1p(-(turn + 0.5) / len(held_out)) / np.maximum(labels, 1)
+    return np.argsort(key[patient], kind="stable").astype(np.int64)
