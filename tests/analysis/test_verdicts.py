@@ -155,6 +155,8 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"memorization/in_real_test": 0.01}))
     reached |= set(codes(legs(0.9) | {"images/effective_real_test": 5.0}))
     reached |= set(codes(counted("cat", 9, 1))) | set(codes({"tstr/ties": 0.02}))
+    group = {"images": 90.0, "tstr": 0.6, "trtr": 0.9, "lost_more": 0.2, "lost_more/lo": 0.1}
+    reached |= set(codes({f"subgroups/sex/F/{name}": value for name, value in group.items()}))
     reached |= set(codes({"images/labels_each_real": 1.5, "images/labels_each_synthetic": 1.0}))
     reached |= set(codes(around(0.54, 0.01))) | set(codes(around(0.3, 0.05)))
     assert reached == set(RULES) == set(CODES)

@@ -300,6 +300,25 @@ def _closer_than_held_out(m: Numbers) -> str | None:
 # What to make of the numbers
 
 
+def _worse_for_a_group(m: Numbers) -> str | None:
+    lost = {
+        name.removesuffix("/lost_more/lo"): m[name.removesuffix("/lo")]
+        for name in m
+        if name.startswith("subgroups/") and name.endswith("/lost_more/lo") and m[name] > 0
+    }
+    if not lost or max(lost.values()) < EQUAL:
+        return None
+    worst = max(lost, key=lambda name: lost[name])
+    column, _, group = worst.removeprefix("subgroups/").partition("/")
+    further = f"; {len(lost) - 1} further groups too" if len(lost) > 1 else ""
+    return (
+        f"Training on the synthetic images loses {lost[worst]:.3f} more for {column} {group} than "
+        f"for the others (TSTR {m[f'{worst}/tstr']:.3f}, TRTR {m[f'{worst}/trtr']:.3f}, of "
+        f"{m[f'{worst}/images']:.0f} images{further}): the synthetic set may lack them, or show "
+        "them otherwise"
+    )
+
+
 def _other_mix_of_labels(m: Numbers) -> str | None:
     real, synthetic = m[LABELS_REAL], m[LABELS_SYNTHETIC]
     if not abs(synthetic - real) > OTHER_MIX * real:
@@ -354,6 +373,7 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "tested_on_synthetic": _tested_on_synthetic,
     "copies": _copies,
     "closer_than_held_out": _closer_than_held_out,
+    "worse_for_a_group": _worse_for_a_group,
     "other_mix_of_labels": _other_mix_of_labels,
     "tied_scores": _tied_scores,
     "fter_meaningless": _fter_meaningless,
