@@ -112,7 +112,7 @@ def test_words_of_a_limited_claim_and_of_a_trend():
 
 def test_five_seeds_tell_a_difference_of_7_points_and_the_sign_flip_test_cannot():
     claims = simulation.simulate(simulation.USUAL, 0.07, 40)
-    by_interval, by_sign_flip = claims[3, 5][:, :, 0].mean(axis=0)
+    by_interval, by_sign_flip = claims["3 methods", 5][:, :, 0].mean(axis=0)
     assert by_interval > 0.5
     assert by_sign_flip == 0
 
@@ -126,13 +126,15 @@ def test_equal_methods_are_seldom_told_to_differ(field):
 
 def test_unadjusted_pairs_would_be(monkeypatch):
     monkeypatch.setattr(simulation, "holm", lambda p: p)
-    told = simulation.simulate(simulation.FIELDS[0], 0.0, 40)[5, 8]
+    told = simulation.simulate(simulation.FIELDS[0], 0.0, 40)["5 methods", 8]
     assert told[:, 0].any(axis=1).mean() > 0.15
 
 
 def test_the_sign_flip_test_takes_these_images_for_all():
     own_way = next(f for f in simulation.FIELDS if f.world.method)
-    by_interval, by_sign_flip = simulation.simulate(own_way, 0.0, 60)[2, 8].mean(axis=0)[:, 0]
+    by_interval, by_sign_flip = simulation.simulate(own_way, 0.0, 60)["2 methods", 8].mean(axis=0)[
+        :, 0
+    ]
     assert by_sign_flip > 0.2
     assert by_interval <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 60)
 

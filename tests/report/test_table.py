@@ -170,6 +170,9 @@ def test_rows_that_are_not_compared_are_named_with_the_reason():
     assert "b at 500 and a at 100: they differ in size FTER" not in sizes
     assert "Not compared: b at 500 and a at 100: they differ in size" in sizes
     assert "--across" not in sizes
+    other = row("clusters", 500, settings=SETTINGS | {"dataset.class": "nih"})
+    text = text_of([other, row("random", 500, settings=SETTINGS | {"dataset.class": "digits"})])
+    assert "they differ in dataset.class (digits; nih)\n" in text
 
 
 def test_tstr_over_sizes_is_told():

@@ -34,6 +34,8 @@ OPTIONAL = {"Copied": "memorization/copied_fraction", "Coverage": "fidelity/cove
 WIDTH = 100
 AT_MOST = 4
 """Settings, or pairs, that one sentence names."""
+NEVER_ACROSS = ("dataset.", "external.", "classifier.")
+"""Settings with other numbers altogether, across which no comparison is offered."""
 
 
 def columns_of(groups: Sequence[RunGroup], asked: Sequence[str] = ()) -> dict[str, str]:
@@ -312,15 +314,20 @@ def _not_compared(comparison: Comparison) -> list[str]:
     for a, b in comparison.not_compared:
         names = apart(a, b, comparison.asked.across)
         values = {n: [one.settings.get(n, "none") for one in (a, b)] for n in names if n != "size"}
-        reason = [f"{name} ({'; '.join(sorted(both))})" for name, both in values.items()]
+        reason = [f"{name} ({'; '.join(both)})" for name, both in values.items()]
         reason = [*_first(reason, ", "), *(["size"] if "size" in names else [])]
-        remedy = f"; tgap compare --across {','.join(values)} does" if values else ""
-        key = (", ".join(reason), remedy if "size" not in names else "")
-        by_reason.setdefault(key, []).append((_at(a, groups), _at(b, groups)))
-    return [
+        few = len(names) <= AT_MOST and "size" not in names
+        few = few and not any(name.startswith(NEVER_ACROSS) for name in names)
+        remedy = f"; tgap compare --across {','.join(names)} does" if few else ""
+        by_reason.setdefault((", ".join(reason), remedy), []).append(
+            (_at(a, groups), _at(b, groups))
+        )
+    sentences = [
         f"{_first([f'{a} and {b}' for a, b in pairs], '; ')[0]}: they differ in {reason}{remedy}"
         for (reason, remedy), pairs in by_reason.items()
     ]
+    more = len(sentences) - 2 * AT_MOST
+    return sentences if more <= 0 else [*sentences[: 2 * AT_MOST], f"and {more} more such reasons"]
 
 
 def _first(words: Sequence[str], between: str) -> list[str]:
