@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from experiments.statistics.coverage import Sample, World, head, row, sample, visits
+from tgap.analysis.groups import learnt_nothing
 from tgap.core import Doubles
 from tgap.metrics.intervals import interval_of_covariance
 from tgap.metrics.resampling import effective_images
@@ -142,6 +143,24 @@ def show(fields: Sequence[Field], lead: float, repetitions: int, pairs: slice) -
         row([field.world.name, f"{lead:g}", *(shares(claims[design], pairs) for design in designs)])
 
 
+def show_collapses(repetitions: int) -> None:
+    """How often any of 8 seeds is said to have learnt nothing, where all or all but one have."""
+    head(["TSTR", "scatter", "all have learnt", "one has not (.5, scatter .06)"])
+    rng = np.random.default_rng(0)
+    for tstr, scatter in ((0.95, 0.02), (0.76, 0.03), (0.6, 0.03), (0.76, 0.06), (0.7, 0.06)):
+        told = []
+        for _ in range(10 * repetitions):
+            values = np.minimum(1, rng.normal(tstr, scatter, 8))
+            lost = [rng.normal(0.5, 0.06), *values[1:]]
+            told.append(
+                (
+                    bool(learnt_nothing(dict(enumerate(values.tolist())))),
+                    0 in learnt_nothing(dict(enumerate(lost))),
+                )
+            )
+        row([f"{tstr:g}", f"{scatter:g}", *(f"{share:.3f}" for share in np.mean(told, axis=0))])
+
+
 def main() -> None:
     """Errors of all fields; power where seeds and test images both matter."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -152,6 +171,8 @@ def main() -> None:
     print("\nThe first pair is told to differ, which does\n")
     for lead in LEADS:
         show([USUAL], lead, repetitions // 2, slice(0, 1))
+    print("\nA seed is said to have collapsed\n")
+    show_collapses(repetitions)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ FURTHER = re.compile(
 )
 """Metrics that are averaged beside those of ``SCALES``, without an interval."""
 
-COLLAPSED = 1 / 3
+COLLAPSED = 1 / 4
 """Share of what the best seed has learnt (AUROC above chance) below which a seed is told of, if it
 is ``SCATTER`` below that one, which is further than that above chance."""
 
@@ -266,13 +266,23 @@ def _meaningful(seeds: Sequence[Numbers], splits: Sequence[str], rows: Sequence[
 def _collapsed(by_seed: Mapping[int, Numbers]) -> dict[str, dict[int, float]]:
     found = {}
     for leg in LEGS:
-        values = {seed: numbers[f"{leg}/auroc"].value for seed, numbers in by_seed.items()}
-        best = max(values.values(), default=math.nan)
-        limit = min(best - SCATTER, CHANCE + COLLAPSED * (best - CHANCE))
-        low = {seed: value for seed, value in values.items() if value < limit}
-        if low and best > CHANCE + SCATTER:
+        low = learnt_nothing({s: numbers[f"{leg}/auroc"].value for s, numbers in by_seed.items()})
+        if low:
             found[leg] = low
     return found
+
+
+def learnt_nothing(aurocs: Mapping[int, float]) -> dict[int, float]:
+    """Of a leg's AUROCs by seed those that are next to nothing beside the best, see ``COLLAPSED``.
+
+    >>> learnt_nothing({0: 0.91, 1: 0.5, 2: 0.93})
+    {1: 0.5}
+    """
+    best = max(aurocs.values(), default=math.nan)
+    if not best > CHANCE + SCATTER:
+        return {}
+    limit = min(best - SCATTER, CHANCE + COLLAPSED * (best - CHANCE))
+    return {seed: auroc for seed, auroc in aurocs.items() if auroc < limit}
 
 
 def _numbers(
