@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from tgap.analysis.comparison import Pair, compare
+from tgap.analysis.comparison import compare
+from tgap.analysis.contrasts import Contrast
 from tgap.analysis.groups import RunGroup, group_runs
 from tgap.analysis.rows import RunRow
 from tgap.core.files import home_folder
@@ -59,7 +60,7 @@ def is_active(rows: Sequence[RunRow]) -> bool:
     return kept < seen and RANDOM not in rows[0].method
 
 
-def compared(active: Sequence[RunRow], rival: Sequence[RunRow]) -> Pair | None:
+def compared(active: Sequence[RunRow], rival: Sequence[RunRow]) -> Contrast | None:
     """An oracle against random skipping."""
     pairs = compare([*rival, *active]).pairs
     return pairs[0] if pairs else None
@@ -92,14 +93,14 @@ def comparisons(methods: Sequence[Sequence[RunRow]]) -> None:
             pair = compared(runs, rival)
             if pair is not None:
                 found.append((pair, rate_of(runs), rate_of(rival)))
-    adjusted = holm(np.array([pair.p_new_images for pair, _, _ in found], np.float64))
+    adjusted = holm(np.array([pair.p_value for pair, _, _ in found], np.float64))
     print()
     for (pair, rate, at), p in zip(found, adjusted, strict=True):
         d = pair.difference
         print(
             f"- {pair.first.method} (kept {rate:.2f}) - {pair.second.method} (kept {at:.2f}): "
             f"TSTR {d.estimate:+.3f} ({d.lo:+.3f} to {d.hi:+.3f}); p = {p:.2f} (Holm, "
-            f"{len(found)} comparisons), sign-flip p = {pair.p_value:.2f} ({len(pair.seeds)} seeds)"
+            f"{len(found)} comparisons, {len(pair.seeds)} seeds)"
         )
 
 

@@ -110,11 +110,18 @@ class Sample:
 
 
 def sample(
-    world: World, separations: Doubles, patients: NDArray[np.int64], rng: np.random.Generator
+    world: World,
+    separations: Doubles,
+    patients: NDArray[np.int64],
+    rng: np.random.Generator,
+    positives: float | None = None,
 ) -> Sample:
-    """A test set of these patients, scored by classifiers of separations ``(methods, S)``."""
+    """A test set of these patients, scored by classifiers of separations ``(methods, S)``.
+
+    A patient's images are positive as often as they like, or every image with this share.
+    """
     distinct, patient = np.unique(patients, return_inverse=True)
-    often = rng.beta(1, 1, len(distinct))[patient]  # how often a patient's images are positive
+    often = rng.beta(1, 1, len(distinct))[patient] if positives is None else positives
     positive = rng.random(len(patients)) < often
     known = world.patient * rng.standard_normal(len(distinct))[patient]
     known = known + world.image * rng.standard_normal(len(patients))
@@ -208,7 +215,13 @@ def simulate(
             for s in seeds:
                 part = spread[:, :s] if bootstrap else spread[:s, :s]
                 found[name, s].append(
-                    make(values[:s], part, scale=SCALES[name], image_freedom=freedom[name])
+                    make(
+                        values[:s],
+                        part,
+                        scale=SCALES[name],
+                        image_freedom=freedom[name],
+                        cautious=name == "difference",
+                    )
                 )
     return found
 

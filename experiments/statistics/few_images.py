@@ -55,7 +55,9 @@ def _both(values: Doubles, draws: Doubles, freedom: float) -> tuple[Interval, In
         interval(v, d, scale="logit", image_freedom=freedom)
         for v, d in zip(values, draws, strict=True)
     )
-    difference = interval(values[0] - values[1], draws[0] - draws[1], image_freedom=freedom)
+    difference = interval(
+        values[0] - values[1], draws[0] - draws[1], image_freedom=freedom, cautious=True
+    )
     return first, recovered(difference, first, second, scale="identity")
 
 

@@ -7,9 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tgap.analysis.comparison import Comparison, compare, metrics_of
+from tgap.analysis.comparison import Asked, Comparison, compare, metrics_of
+from tgap.analysis.contrasts import apart
 from tgap.analysis.groups import group_runs
 from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.core import ConfigError
 from tgap.metrics.intervals import interval
 from tgap.metrics.legs import SCALES, numbers_with_intervals
 
@@ -129,7 +131,7 @@ def test_missing_runs_are_named_and_never_averaged_away():
     assert ba.difference.estimate == 0  # at seed 0, not the difference of means
     assert (ca.seeds, ca.missing, cb.seeds) == ((), (0, 1, 2), ())
     assert math.isnan(ca.p_value)
-    assert ba.comparisons == 1  # pairs without a p-value are not in the family
+    assert math.isnan(ba.p_value)  # of one seed
 
 
 def test_groups_are_compared_where_only_the_method_differs():
@@ -156,44 +158,17 @@ def test_a_control_is_compared_though_it_has_no_generator_among_its_settings():
     assert compare([row("a"), row("noise", None, settings={"sampler.guidance": "1"})]).pairs == ()
 
 
-def test_p_values_are_sign_flips_adjusted_over_all_pairs():
-    rng = np.random.default_rng(3)
-    rows = [
-        row(method, seed=seed, tstr=mean + 0.01 * rng.normal())
-        for method, mean in (("a", 0.7), ("b", 0.75), ("c", 0.7))
-        for seed in range(9)
-    ]
-    pairs = compare(rows).pairs
-    of = {
-        (first, second): [
-            a.metrics["tstr/auroc"] - b.metrics["tstr/auroc"]
-            for a, b in zip(
-                [r for r in rows if r.method == first],
-                [r for r in rows if r.method == second],
-                strict=True,
-            )
-        ]
-        for first, second in (("b", "a"), ("c", "a"), ("c", "b"))
-    }
-    raw = [
-        stats.permutation_test((d,), np.mean, permutation_type="samples", n_resamples=np.inf).pvalue
-        for d in of.values()
-    ]
-    assert raw[0] == raw[2] < raw[1]
-    assert [p.p_value for p in pairs] == pytest.approx([3 * raw[0], raw[1], 3 * raw[0]])
-    assert {pair.comparisons for pair in pairs} == {3}
-    assert [p.difference.estimate for p in pairs] == pytest.approx(
-        [np.mean(d) for d in of.values()]
-    )
-
-
-def test_the_p_value_for_new_images_is_of_the_interval_and_adjusted_too():
+def test_p_values_are_those_of_the_intervals_adjusted_over_all_pairs():
     rng = np.random.default_rng(4)
     rows = [
         row(method, seed=seed, tstr=mean + 0.01 * rng.normal())
         for method, mean in (("a", 0.7), ("b", 0.75), ("c", 0.71))
         for seed in range(8)
     ]
+    pairs = compare([*rows, row("d")]).pairs
+    assert [(p.first.method, p.comparisons) for p in pairs if math.isnan(p.p_value)] == [
+        ("d", 3)
+    ] * 3
     pairs = compare(rows).pairs
     raw = [
         2 * stats.t.sf(abs(its.estimate) / its.standard_error, its.degrees_of_freedom)
@@ -202,7 +177,8 @@ def test_the_p_value_for_new_images_is_of_the_interval_and_adjusted_too():
     factors = [4 - rank for rank in stats.rankdata(raw)]
     assert sorted(factors) == [1, 2, 3]
     expected = [min(1, factor * p) for factor, p in zip(factors, raw, strict=True)]
-    assert [pair.p_new_images for pair in pairs] == pytest.approx(expected)
+    assert [pair.p_value for pair in pairs] == pytest.approx(expected)
+    assert {pair.comparisons for pair in pairs} == {3}
     (alone,) = compare(
         [
             row(m, seed=s, tstr=t, resampled={})
@@ -210,8 +186,185 @@ def test_the_p_value_for_new_images_is_of_the_interval_and_adjusted_too():
             for s in range(8)
         ]
     ).pairs
-    assert alone.p_value == 2 / 2**8
-    assert math.isnan(alone.p_new_images)
+    assert math.isnan(alone.p_value)
+    assert alone.difference.estimate == pytest.approx(0.1)
+
+
+def planted(differs, seeds=5, seed=0, methods="ab"):
+    """Methods whose TSTR varies by .025 from seed to seed; the last one is better by so much."""
+    rng = np.random.default_rng(seed)
+    return [
+        row(m, seed=s, tstr=0.76 + differs * (m == methods[-1]) + 0.025 * rng.normal())
+        for m in methods
+        for s in range(seeds)
+    ]
+
+
+def test_a_planted_difference_is_told_at_five_seeds_and_none_is_where_there_is_none():
+    told = [compare(planted(0.07, seed=k)).pairs[0].p_value <= 0.05 for k in range(40)]
+    assert np.mean(told) > 0.75
+    false = [
+        min(p.p_value for p in compare(planted(0, seed=k, methods="abc")).pairs) for k in range(40)
+    ]
+    assert sum(p <= 0.05 for p in false) <= 5
+
+
+def test_with_a_reference_each_method_is_compared_with_it_only():
+    rows = [*planted(0.07, methods="abcde"), row("noise", None, is_control=True)]
+    assert len(compare(rows).pairs) == 10
+    found = compare(rows, asked=Asked(reference="b"))
+    assert described(found.pairs) == [(m, "b", 100) for m in "acde"]
+    assert {pair.comparisons for pair in found.pairs} == {4}
+    assert found.asked.reference == "b"
+    to_noise = compare(rows, asked=Asked(reference="noise")).pairs
+    assert described(to_noise) == [(m, "noise", 100) for m in "abcde"]
+
+
+def test_a_reference_is_named_by_a_part_of_its_label():
+    rows = [row("random+dreambooth"), row("clusters+dreambooth"), row("whole+unet")]
+    (first, second) = compare(rows, asked=Asked(reference="random")).pairs
+    assert first.second.method == second.second.method == "random+dreambooth"
+    with pytest.raises(ConfigError, match=r"several methods; name one: random\+d.*, clusters\+d"):
+        compare(rows, asked=Asked(reference="dreambooth"))
+    with pytest.raises(ConfigError, match="no method is called 'randon'; did you mean 'random"):
+        compare(rows, asked=Asked(reference="randon"))
+
+
+def test_other_metrics_are_compared_by_the_same_rule():
+    rows = [
+        row(m, seed=s, tstr=t + s / 100 + s * better, trts=0.9 - s / 200 - s * better)
+        for m, t, better in (("a", 0.7, 0), ("b", 0.8, 0.002))
+        for s in range(5)
+    ]
+    pairs = compare(rows, asked=Asked(of=("fter", "t-gap", "TRTS"))).pairs
+    assert [pair.metric for pair in pairs] == ["fter", "t_gap", "trts/auroc"]
+    assert {pair.comparisons for pair in pairs} == {3}
+    fters = [
+        (0.8 + 0.012 * s) / (0.9 - 0.007 * s) - (0.7 + 0.01 * s) / (0.9 - 0.005 * s)
+        for s in range(5)
+    ]
+    assert pairs[0].difference.estimate == pytest.approx(np.mean(fters))
+    assert pairs[1].difference.estimate == pytest.approx(-0.1 - 0.004 * 2)
+    assert pairs[2].difference.estimate == pytest.approx(-0.002 * 2)
+    raw = [
+        2 * stats.t.sf(abs(its.estimate) / its.standard_error, its.degrees_of_freedom)
+        for its in (pair.difference for pair in pairs)
+    ]
+    order = np.argsort(raw)
+    steps = np.maximum.accumulate(np.array(raw)[order] * [3, 2, 1])
+    assert np.array([pair.p_value for pair in pairs])[order] == pytest.approx(np.minimum(1, steps))
+
+
+def test_a_metric_without_resamples_is_compared_over_seeds_on_these_images():
+    accuracy = {"a": (0.6, 0.62, 0.61), "b": (0.7, 0.74, 0.72)}
+    rows = [
+        row(m, seed=s, metrics={**row().metrics, "tstr/accuracy": value, "mine/sharp": 2.0})
+        for m, values in accuracy.items()
+        for s, value in enumerate(values)
+    ]
+    found = compare(rows, asked=Asked(of=("accuracy",), metrics=("mine/sharp",)))
+    (pair,) = found.pairs
+    assert pair.metric == "tstr/accuracy"
+    expected = stats.ttest_1samp([0.1, 0.12, 0.11], 0).pvalue
+    assert pair.p_value == pytest.approx(expected)
+    assert found.groups[0].numbers["mine/sharp"].estimate == 2
+    with pytest.raises(ConfigError, match="no run has a metric 'acuracy'; did you mean 'tstr/acc"):
+        compare(rows, asked=Asked(of=("acuracy",)))
+    with pytest.raises(ConfigError, match="'auroc' is the end of several metrics; name one: trtr"):
+        compare(rows, asked=Asked(metrics=("auroc",)))
+
+
+def test_rows_that_share_no_settings_are_named_and_compared_where_asked():
+    wide = SETTINGS | {"pool_size": "72000", "size_unit": "total"}
+    rows = [row("random", settings=wide, seed=s, tstr=0.7 + s / 50) for s in range(3)]
+    other = SETTINGS | {"pool_size": "10000", "size_unit": "label"}
+    rows += [row("clusters", settings=other, seed=s, tstr=0.8 + s / 99) for s in range(3)]
+    found = compare(rows)
+    assert found.pairs == ()
+    ((clusters, random),) = found.not_compared
+    assert (clusters.method, random.method) == ("clusters", "random")
+    assert apart(clusters, random) == ["pool_size", "size_unit"]
+    across = compare(rows, asked=Asked(across=("pool_size", "size_unit")))
+    assert described(across.pairs) == [("clusters", "random", 100)]
+    assert across.not_compared == []
+    with pytest.raises(ConfigError, match="no row has a setting 'pool'; did you mean 'pool_size'"):
+        compare(rows, asked=Asked(across=("pool",)))
+
+
+def test_a_row_without_a_partner_is_named_beside_the_nearest_one():
+    other = SETTINGS | {"sampler.guidance": "1.0"}
+    rows = [
+        row("a", 20),
+        row("a", 50),
+        row("a", 20, settings=other),
+        row("b", 20),
+        row("none", None),
+    ]
+    left = [(a.method, b.method, b.size, *apart(a, b)) for a, b in compare(rows).not_compared]
+    assert sorted(left) == [
+        ("b", "a", 20, "sampler.guidance"),
+        ("b", "a", 50, "size"),
+        ("none", "a", 20, "sampler.guidance"),
+    ]
+    assert compare(rows[:1] + rows[3:]).not_compared == []
+
+
+def test_the_unit_of_sizes_does_not_concern_a_method_that_has_none():
+    rows = [row("a", settings=SETTINGS | {"size_unit": "total"})]
+    rows += [row("none", None, settings=SETTINGS | {"size_unit": "label"})]
+    assert described(compare(rows).pairs) == [("none", "a", None)]
+
+
+def test_a_trend_over_sizes_is_the_slope_per_doubling():
+    rng = np.random.default_rng(0)
+    rows = [
+        row(size=z, seed=s, tstr=0.6 + 0.03 * math.log2(z / 20) + 0.01 * rng.normal())
+        for z in (20, 40, 160)
+        for s in range(5)
+    ]
+    trend, *steps = compare(rows).over_sizes
+    by_seed = [
+        np.polyfit(
+            np.log2([20, 40, 160]), [r.metrics["tstr/auroc"] for r in rows if r.seed == s], 1
+        )
+        for s in range(5)
+    ]
+    slopes = [slope for slope, _ in by_seed]
+    assert trend.difference.estimate == pytest.approx(np.mean(slopes))
+    assert trend.difference.lo < 0.03 < trend.difference.hi
+    assert trend.p_value < 0.001
+    assert [(step.first.size, step.second.size) for step in steps] == [(40, 20), (160, 40)]
+    assert {one.comparisons for one in (trend, *steps)} == {3}
+    (alone,) = compare([r for r in rows if r.size != 40]).over_sizes
+    assert alone.weights == pytest.approx((-1 / 3, 1 / 3))
+
+
+def test_a_trend_of_perfect_aurocs_is_as_wide_as_they_are():
+    rows = [row(size=z, seed=s, tstr=1 - z * s / 1e7) for z in (20, 40, 80) for s in range(4)]
+    rows = [replace(r, metrics={**r.metrics, "images/effective_real_test": 12.0}) for r in rows]
+    trend = compare(rows).over_sizes[0].difference
+    assert trend.unseen > 0
+    alone = compare(rows).groups[0].numbers["tstr/auroc"]
+    assert trend.hi == pytest.approx((1 - alone.lo) / 2, rel=0.01)
+
+
+def test_a_seed_that_learnt_nothing_is_known_and_ordinary_spread_is_not():
+    values = (0.91, 0.93, 0.5, 0.92, 0.9)
+    (group,) = compare([row(seed=s, tstr=t) for s, t in enumerate(values)]).groups
+    assert group.collapsed == {"tstr": {2: 0.5}}
+    half = compare([row(seed=s, tstr=t) for s, t in enumerate((0.9, 0.5, 0.51))]).groups[0]
+    assert half.collapsed == {"tstr": {1: 0.5, 2: 0.51}}
+    assert compare([row(tstr=math.nan), row(seed=1)]).groups[0].collapsed == {}
+
+
+@pytest.mark.parametrize(("mean", "spread"), [(0.95, 0.02), (0.76, 0.03), (0.6, 0.03), (0.5, 0.03)])
+def test_seeds_that_scatter_have_not_collapsed(mean, spread):
+    rng = np.random.default_rng(0)
+    groups = [
+        group_runs([row(seed=s, tstr=min(1, mean + spread * rng.normal())) for s in range(8)])[0]
+        for _ in range(60)
+    ]
+    assert sum(bool(group.collapsed) for group in groups) <= 1
 
 
 def test_what_two_methods_share_is_not_in_the_interval_of_their_difference():
@@ -292,6 +445,6 @@ def test_mlflow_takes_every_name(methods):
     from tgap.tracking.run_log import _check_names
 
     groups = group_runs([row(method, size) for method in methods for size in (20, 50)])
-    for values in metrics_of(Comparison(groups, (), ())).values():
+    for values in metrics_of(Comparison(groups)).values():
         _check_names("metric", values)
         assert sum(name.startswith("seeds/") for name in values) == len(methods)

@@ -275,7 +275,7 @@ def test_an_interruption_is_told(
 def test_a_failed_run_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    launched = Launched([Outcome(failure="no light")], Comparison((), (), ()))
+    launched = Launched([Outcome(failure="no light")], Comparison())
     monkeypatch.setattr("tgap.sweep.launch.launch", lambda *_, **__: launched)
     assert run_command([]) == 1
     assert "FAILED: no light" in capsys.readouterr().err

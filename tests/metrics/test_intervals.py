@@ -337,6 +337,29 @@ def test_a_gap_to_an_auroc_without_errors_is_wider_than_the_other_leg_alone():
     assert recovered(plain, other, other, scale="identity") == plain
 
 
+def test_what_a_ratio_of_perfect_legs_does_not_show_is_in_the_difference_of_two():
+    leg = perfect(1.0, 8)
+    ratio = recovered(perfect(1.0, 8, scale="log"), leg, leg, scale="log")
+    assert ratio.unseen > 0
+    nothing = perfect(0.0, 8, scale="identity")
+    difference = recovered(nothing, ratio, ratio, scale="identity")
+    half = math.hypot(1 - ratio.lo, ratio.hi - 1)
+    assert (difference.lo, difference.hi) == pytest.approx((-half, half))
+    assert p_of_interval(difference) == 1
+
+
+def test_seeds_that_happen_to_be_alike_are_not_surer_than_their_images_allow():
+    alike = locked(np.array([0.020, 0.021, 0.019]))
+    replicates = draws(alike, shared=0.0, own=0.02)
+    plain, cautious = (interval(alike, replicates, cautious=c) for c in (False, True))
+    assert plain.standard_error == pytest.approx(0.001 / math.sqrt(3), rel=0.05)
+    assert cautious.standard_error == pytest.approx(0.02 / math.sqrt(3), rel=0.02)
+    assert p_of_interval(plain) < 0.001
+    assert p_of_interval(cautious) > 0.1
+    apart = draws(VALUES, shared=0.02, own=0.01)
+    assert interval(VALUES, apart, cautious=True) == interval(VALUES, apart)
+
+
 def test_what_two_aurocs_have_in_common_narrows_their_difference():
     values = np.array([0.95, 0.93])
     shared, own = draws(values, shared=0.04, own=0.001), draws(values, shared=0.0, own=0.04)

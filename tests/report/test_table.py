@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tgap.analysis.comparison import compare
+from tgap.analysis.comparison import Asked, compare
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.metrics.legs import numbers_with_intervals
 from tgap.report.table import COLUMNS, markdown, plain, render
@@ -98,14 +98,14 @@ def test_missing_seeds_are_told_in_their_row_and_beside_the_comparison():
     assert lines(text, "b ")[0][:5] == ["b", "100", "1", "of", "2"]
     assert "(missing 1)" in text
     assert lines(text, "c")[0] == ["c", "100", "0", "of", "1", *["n/a"] * 5]
-    assert "b - a at 100: +.000; underpowered" in text
+    assert "b - a at 100: +.000; no test: 1 seed, and it takes 3" in text
     assert "; not in both: seed 1\n" in text
     assert "c - a at 100: no seed in common\n" in text
     assert "| b | 100 | 1 of 2 (missing 1) |" in markdown(compare(rows, missing))
     assert "missing" not in text_of(rows)
 
 
-def test_few_seeds_are_underpowered_and_many_are_not():
+def test_five_seeds_can_differ_and_two_cannot():
     def rows(seeds):
         return [
             row(m, s, seed, 0.7 + 0.002 * seed * (1 + better) + better)
@@ -114,22 +114,95 @@ def test_few_seeds_are_underpowered_and_many_are_not():
         ]
 
     text = " ".join(text_of(rows(5)).split())
-    assert text.count("underpowered: 5 seeds, at best p = .19 (3 comparisons, Holm)") == 3
-    text = " ".join(text_of(rows(8)).split())
-    assert text.count("differ: p = .023 (8 seeds, 3 comparisons, Holm)") == 3
-    assert "a - none at 20: +.101" in text
-    assert "b - a at 20: +.101" in text
-    assert "underpowered" not in text
+    assert text.count("differ: p < .001 (5 seeds, 3 comparisons, Holm)") == 3
+    assert "Difference of TSTR, paired by seed (95 % interval of each alone; its p adj" in text
+    assert "a - none at 20: +.100" in text
+    assert "b - a at 20: +.100" in text
+    assert "no test: 2 seeds, and it takes 3" in text_of(rows(2))
+    assert "Not compared" not in text
+    assert "Collapsed" not in text
 
 
-def test_a_difference_is_claimed_of_these_test_images_where_there_is_no_interval():
+def test_where_there_is_no_interval_nothing_is_claimed():
     better = {"a": 0.7, "b": 0.8}
     rows = [
         row(m, seed=s, tstr=t + s / 500, resampled={}) for m, t in better.items() for s in range(8)
     ]
     text = " ".join(text_of(rows).split())
-    assert "b - a at 100: +.100; differ on these test images: p = .008 (8 seeds); not" in text
-    assert "interval of each alone; sign-flip p adjusted for all" in text
+    assert "b - a at 100: +.100; no test: no interval is justified" in text
+
+
+def test_what_was_asked_for_is_told():
+    def of(method, tstr, seed, **settings):
+        metrics = {"tstr/accuracy": tstr - 0.1 + seed / 99, "mine/sharp": 2.0}
+        made = row(method, seed=seed, tstr=tstr + seed / 300, settings=SETTINGS | settings)
+        return dataclasses.replace(made, metrics={**made.metrics, **metrics})
+
+    rows = [
+        of(m, t, s, pool_size=str(pool))
+        for m, t, pool in (("random+unet", 0.7, 9), ("near", 0.8, 7), ("far", 0.75, 7))
+        for s in range(3)
+    ]
+    asked = Asked("random", ("tstr", "tstr/accuracy"), ("pool_size",), ("mine/sharp",))
+    text = " ".join(plain(compare(rows, asked=asked)).split())
+    assert "T-Gap mine/sharp" in text
+    assert "Difference of TSTR, tstr/accuracy to random+unet, paired by seed" in text
+    assert "adjusted for all), across pool_size:" in text
+    assert "TSTR of near - random+unet at 100: +.100" in text
+    assert "tstr/accuracy of far - random+unet at 100: +.050; no test: no interval" in text
+    assert "far - near" not in text
+    assert "Not compared" not in text
+
+
+def test_rows_that_are_not_compared_are_named_with_the_reason():
+    wide = SETTINGS | {"pool_size": "72000", "size_unit": "total"}
+    narrow = SETTINGS | {"pool_size": "10000", "size_unit": "label"}
+    rows = [row("random", 500, settings=wide), row("clusters", 500, settings=narrow)]
+    text = " ".join(text_of(rows).split())
+    assert (
+        "Not compared: clusters at 500 and random at 500 in total: they differ in pool_size "
+        "(10000; 72000), size_unit (label; total); tgap compare --across pool_size,size_unit does"
+    ) in text
+    asked = Asked(across=("pool_size", "size_unit"))
+    text = " ".join(plain(compare(rows, asked=asked)).split())
+    assert "clusters - random at 500 and 500 in total: +.000" in text
+    sizes = " ".join(text_of([row("a", 100), row("b", 500)]).split())
+    assert "b at 500 and a at 100: they differ in size FTER" not in sizes
+    assert "Not compared: b at 500 and a at 100: they differ in size" in sizes
+    assert "--across" not in sizes
+    other = row("clusters", 500, settings=SETTINGS | {"dataset.class": "nih"})
+    text = text_of([other, row("random", 500, settings=SETTINGS | {"dataset.class": "digits"})])
+    assert "they differ in dataset.class (digits; nih)\n" in text
+
+
+def test_tstr_over_sizes_is_told():
+    rows = [
+        row(size=z, seed=s, tstr=0.6 + math.log2(z) / 50 + s * z / 1e5)
+        for z in (20, 40, 80)
+        for s in range(4)
+    ]
+    text = " ".join(text_of(rows).split())
+    assert "TSTR over sizes, paired by seed" in text
+    assert re.search(
+        r"dreambooth at 20, 40, 80, per doubling: \+\.020 \(.*?\); rises: p .*4 seeds, 3 comp", text
+    )
+    assert "random+dreambooth, 40 - 20: +.020 (" in text
+    assert "over sizes" not in text_of([row()])
+
+
+def test_a_collapsed_seed_is_told_with_the_median():
+    better = {"a": 0.0, "b": 0.03}
+    rows = [
+        row(m, seed=s, tstr=0.9 + d + s / 500 if (m, s) != ("b", 3) else 0.5)
+        for m, d in better.items()
+        for s in range(5)
+    ]
+    text = " ".join(text_of(rows).split())
+    assert "Collapsed: TSTR of b at 100, .500 (seed 3) beside .938 at best; median .932" in text
+    assert "mean .847" in text
+    assert re.search(
+        r"b - a at 100: -\.05\d \(.*?\), median \+\.030 \(collapsed: seed 3\); no", text
+    )
 
 
 def test_sizes_are_tested_for_the_same_fter():

@@ -19,12 +19,12 @@ def journal_only(monkeypatch):
     monkeypatch.setattr(Tracker, "push", lambda self, journal: None)
 
 
-def begin(home, method, seed, sweep=None, finish=True, experiment="tgap", size=100):
+def begin(home, method, seed, sweep=None, finish=True, experiment="tgap", size=100, **more):
     planned = PlannedRun(
         method=method, method_key=method, size=size, seed=seed, settings={"protocol.class": "clean"}
     )
     key = f"{method}{size}{seed}"
-    params = {"method": method, "size": size, "seed": seed}
+    params = {"method": method, "size": size, "seed": seed, **more}
     array = home / "resampled.npy"
     np.save(array, np.random.default_rng(seed).uniform(0.7, 0.9, (100, 4)))
     tracker = Tracker(home, URI, experiment, sweep)
@@ -65,12 +65,17 @@ def test_a_run_that_was_finished_later_is_no_longer_missing(tmp_path):
 def test_runs_are_chosen_by_their_parameters(tmp_path):
     for size in (100, 200):
         begin(tmp_path, "a", 0, size=size)
+    begin(tmp_path, "unfinished", 0, size=200, finish=False)
     rows, _ = recorded(tmp_path, "tgap", {"size": "200"})
     assert [row.size for row in rows] == [200]
+    rows, _ = recorded(tmp_path, "tgap", {"size": "100,200"})
+    assert [row.size for row in rows] == [100, 200]
     with pytest.raises(ConfigError, match=r"no run has a parameter 'siz'; did you mean 'size'"):
         recorded(tmp_path, "tgap", {"siz": "200"})
-    with pytest.raises(ConfigError, match="no finished run of experiment 'tgap' is left"):
+    with pytest.raises(ConfigError, match=r"no run has size=300.*\(one of: 100, 200\)"):
         recorded(tmp_path, "tgap", {"size": "300"})
+    with pytest.raises(ConfigError, match="no finished run of experiment 'tgap' is left"):
+        recorded(tmp_path, "tgap", {"size": "200", "method": "unfinished"})
     with pytest.raises(ConfigError, match="no run of experiment 'nope' was recorded"):
         recorded(tmp_path, "nope", {})
 
@@ -85,9 +90,15 @@ def test_the_command_prints_one_table(tmp_path, monkeypatch, capsys):
     told = capsys.readouterr().out
     assert "3 of 4" in told
     assert "missing 3" in told
-    assert "underpowered" in told
+    assert "no test: no interval" in told
     assert command(["compare", "--markdown", "size=100"]) == 0
     assert capsys.readouterr().out.startswith("| method | size | seeds |")
+    assert command(["compare", "--reference", "a", "--metric", "finetune/loss"]) == 0
+    told = capsys.readouterr().out
+    assert "Difference of TSTR to a," in told
+    assert "finetune/loss" in told
+    assert command(["compare", "--of", "fterr"]) == 2
+    assert "did you mean 'fter'" in capsys.readouterr().err
     assert command(["compare", "size"]) == 2
     assert "'size' must be name=value" in capsys.readouterr().err
 
@@ -104,8 +115,9 @@ def test_runs_of_a_sweep_that_never_began_are_missing(tmp_path, monkeypatch, cap
         for m in ("a", "b")
         for s in (0, 1)
     ]
+    with_params = [(run, {"method": run.method, "selector": f"{run.method}1"}) for run in runs]
     tracker = Tracker(tmp_path, URI, "tgap", "s1")
-    tracker.open_sweep("sweep", 4, {}, {PLANNED: as_json(runs)})
+    tracker.open_sweep("sweep", 4, {}, {PLANNED: as_json(with_params)})
     begin(tmp_path, "a", 0, sweep="s1")
     begin(tmp_path, "a", 1, sweep="s1")
     rows, missing = recorded(tmp_path, "tgap", {})
@@ -118,3 +130,17 @@ def test_runs_of_a_sweep_that_never_began_are_missing(tmp_path, monkeypatch, cap
     assert "missing 0, 1" in told
     _, of_method = recorded(tmp_path, "tgap", {"method": "a"})
     assert [run.method for run in of_method] == ["a", "a"]
+
+
+def test_a_run_outside_the_choice_is_not_missing_though_its_row_does_not_tell(tmp_path):
+    runs = [
+        PlannedRun(method=m, method_key=m, size=100, seed=0, settings={"protocol.class": "clean"})
+        for m in ("a", "b", "c")
+    ]
+    plans = as_json([(run, {"loss": "low" if run.method == "c" else "high"}) for run in runs])
+    tracker = Tracker(tmp_path, URI, "tgap", "s1")
+    tracker.open_sweep("sweep", 3, {}, {PLANNED: plans})
+    begin(tmp_path, "a", 0, sweep="s1", loss="high")
+    rows, missing = recorded(tmp_path, "tgap", {"loss": "high"})
+    assert [row.method for row in rows] == ["a"]
+    assert [run.method for run in missing] == ["a", "b"]

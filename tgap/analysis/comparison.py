@@ -1,55 +1,60 @@
 """What a sweep found: its groups of runs, which of them differ, and what MLflow shows of them."""
 
+import difflib
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 
-from tgap.analysis.groups import RunGroup, group_runs, mean_interval, side_by_side, varied
+from tgap.analysis.contrasts import (
+    Contrast,
+    common,
+    common_splits,
+    comparable_pairs,
+    differences,
+    over_sizes,
+)
+from tgap.analysis.groups import RunGroup, group_runs, varied
 from tgap.analysis.rows import PlannedRun, RunRow
-from tgap.analysis.splits import Sampled, short
-from tgap.core import rng_for
-from tgap.metrics.intervals import Interval, recovered
-from tgap.metrics.legs import SCALES
-from tgap.metrics.significance import equivalence, holm, p_of_interval, sign_flip
+from tgap.analysis.splits import short
+from tgap.core import ConfigError, nearest
+from tgap.metrics.legs import LEGS, SCALES
+from tgap.metrics.significance import equivalence
 
 PRIMARY = "tstr/auroc"
-"""What methods are compared by."""
+"""What methods are compared by, unless something else is asked for."""
 
 FTER = "fter"
 
 MARGIN = 0.02
 """FTERs that differ by less count as equal."""
 
+SHORT = {**{leg: f"{leg}/auroc" for leg in LEGS}, "t-gap": "t_gap"}
+"""Metrics as a table's headings call them."""
+
+NAMED_AT_MOST = 8
+"""Names that an error offers."""
+
 
 @dataclass(frozen=True)
-class Pair:
-    """Two groups compared by TSTR, over the seeds that both have.
+class Asked:
+    """What to compare, in the words of a command line.
 
     Args:
-        first: The minuend, the later one of the table.
-        second: The subtrahend.
-        seeds: In common.
-        missing: Seeds of either, finished or not, that are not in common.
-        missing_splits: Splits of either, such as folds, that are not in common.
-        difference: Of TSTR, paired by seed and by resampled patient; of this pair alone.
-        p_value: Of ``sign_flip``, on these test images, adjusted by Holm; NaN if it is not defined.
-        p_new_images: Of ``p_of_interval``, adjusted by Holm; NaN where there is no interval.
-        comparisons: Pairs in the family: all of the sweep that have a p-value.
+        reference: The method that each other one is compared with, e.g. ``random``; each is
+            compared with each if ``None``. It may be a control.
+        of: Metrics to compare by; TSTR if there is none.
+        across: Settings in which compared groups may differ.
+        metrics: To average beside those that every table has.
     """
 
-    first: RunGroup
-    second: RunGroup
-    seeds: tuple[int, ...]
-    missing: tuple[int, ...]
-    missing_splits: tuple[str, ...]
-    difference: Interval
-    p_value: float
-    p_new_images: float
-    comparisons: int
+    reference: str | None = None
+    of: Sequence[str] = ()
+    across: Sequence[str] = ()
+    metrics: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -80,16 +85,25 @@ class Comparison:
     Args:
         groups: In the order in which their methods came, then by size.
         pairs: Of groups that share size and settings.
-        size_effects: Of methods with more than one size.
+        not_compared: Of groups that share them with none of another method, with the nearest.
+        over_sizes: Trends and steps of methods with more than one size.
+        size_effects: Of the same methods.
+        asked: With the full names of what was asked for.
     """
 
-    groups: tuple[RunGroup, ...]
-    pairs: tuple[Pair, ...]
-    size_effects: tuple[SizeEffect, ...]
+    groups: tuple[RunGroup, ...] = ()
+    pairs: tuple[Contrast, ...] = ()
+    not_compared: Sequence[tuple[RunGroup, RunGroup]] = ()
+    over_sizes: Sequence[Contrast] = ()
+    size_effects: tuple[SizeEffect, ...] = ()
+    asked: Asked = field(default_factory=Asked)
 
 
 def compare(
-    rows: Sequence[RunRow], missing: Sequence[PlannedRun] = (), margin: float = MARGIN
+    rows: Sequence[RunRow],
+    missing: Sequence[PlannedRun] = (),
+    asked: Asked = Asked(),
+    margin: float = MARGIN,
 ) -> Comparison:
     """Group a sweep's runs and compare the groups.
 
@@ -101,10 +115,86 @@ def compare(
     Args:
         rows: One per finished run.
         missing: Runs that were asked for and did not finish.
+        asked: What to compare, and how.
         margin: FTERs that differ by less count as equal between sizes.
+
+    Raises:
+        ConfigError: If a method, metric or setting that was asked for is not there.
     """
-    groups = group_runs(rows, missing)
-    return Comparison(groups, _pairs(groups), _size_effects(groups, margin))
+    known = sorted({*SCALES, *(name for row in rows for name in row.metrics)})
+    of = [metric_named(word, known) for word in asked.of] or [PRIMARY]
+    metrics = [metric_named(word, known) for word in asked.metrics]
+    groups = group_runs(rows, missing, [*of, *metrics])
+    _check_settings(asked.across, groups)
+    reference = _method(asked.reference, groups)
+    pairs, apart = comparable_pairs(
+        groups, reference.method_key if reference else None, asked.across
+    )
+    methods = _by_size(groups)
+    return Comparison(
+        groups,
+        differences(pairs, of),
+        apart,
+        over_sizes(methods, of),
+        tuple(
+            SizeEffect(tuple(sizes), *common(sizes), margin, _same_fter(sizes, margin))
+            for sizes in methods
+        ),
+        Asked(
+            reference.method if reference else None, tuple(of), tuple(asked.across), tuple(metrics)
+        ),
+    )
+
+
+def metric_named(word: str, known: Sequence[str]) -> str:
+    """The metric that a word means: its name, a heading, or the end of one name only.
+
+    >>> metric_named("accuracy", ["tstr/accuracy", "tstr/auroc"])
+    'tstr/accuracy'
+    """
+    name = SHORT.get(word.lower(), word)
+    ending = [one for one in known if one.endswith(f"/{word}")]
+    if name in known or len(ending) == 1:
+        return name if name in known else ending[0]
+    if ending:
+        raise ConfigError(f"'{word}' is the end of several metrics; name one: {_some(ending)}")
+    close = difflib.get_close_matches(word, known, NAMED_AT_MOST, 0.3)
+    offered = dict.fromkeys([*close, *(one for one in known if word in one)])
+    raise ConfigError(f"no run has a metric '{word}'{nearest(word, list(offered)[:NAMED_AT_MOST])}")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
+
+
+def _check_settings(across: Iterable[str], groups: Sequence[RunGroup]) -> None:
+    names = sorted({name for group in groups for name in group.settings})
+    wrong = [name for name in across if name not in names]
+    differing = [
+        name for name in names if len({group.settings.get(name, "") for group in groups}) > 1
+    ]
+    if wrong:
+        raise ConfigError(
+            *(f"no row has a setting '{name}'{nearest(name, differing)}" for name in wrong)
+        )
+
+
+def _method(word: str | None, groups: Sequence[RunGroup]) -> RunGroup | None:
+    """A group of the method that a word names: its label, or a part of one label only."""
+    if word is None:
+        return None
+    labels = {group.method: group for group in groups}
+    found = [word] if word in labels else []
+    found = found or [one for one in labels if word in re.split(r"[+ ]", one)]
+    if len(found) == 1:
+        return labels[found[0]]
+    if found:
+        raise ConfigError(f"'{word}' is part of several methods; name one: {', '.join(found)}")
+    parts = [*labels, *dict.fromkeys(part for one in labels for part in re.split(r"[+ ]", one))]
+    close = difflib.get_close_matches(word, parts, 1, 0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else ""
+    raise ConfigError(f"no method is called '{word}'{hint} (there are: {_some(list(labels))})")
 
 
 def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
@@ -156,105 +246,21 @@ def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:
     return [f"{short(name)} {group.settings.get(name, 'default')}" for name in names]
 
 
-def _pairs(groups: Sequence[RunGroup]) -> tuple[Pair, ...]:
-    pairs = [(b, a) for a, b in combinations(groups, 2) if _comparable(a, b)]
-    differences = [_differences(*pair) for pair in pairs]
-    intervals = [_difference(*pair, d) for pair, d in zip(pairs, differences, strict=True)]
-    of_seeds = holm(np.array([_sign_flip(of_pair) for of_pair in differences], np.float64))
-    of_images = holm(np.array([p_of_interval(one) for one in intervals], np.float64))
-    comparisons = int(np.isfinite(of_seeds).sum())
-    return tuple(
-        Pair(*pair, *_common(pair), _not_common(pair), difference, float(p), float(q), comparisons)
-        for pair, difference, p, q in zip(pairs, intervals, of_seeds, of_images, strict=True)
-    )
-
-
-def _comparable(a: RunGroup, b: RunGroup) -> bool:
-    """Whether two groups are no controls, and differ in their method only."""
-    names = a.settings.keys() | b.settings.keys()
-    return (
-        a.method_key != b.method_key
-        and not (a.is_control or b.is_control)
-        and (a.size == b.size or None in (a.size, b.size))
-        and all(
-            a.settings.get(name) == b.settings.get(name)
-            for name in names
-            if a.has_setting(name) and b.has_setting(name)
-        )
-    )
-
-
-def _differences(first: RunGroup, second: RunGroup) -> list[Sampled]:
-    """Of TSTR by seed: what both have in common, seed or patients, is not in them."""
-    differences = []
-    splits = _splits((first, second))
-    for seed in _common((first, second))[0]:
-        a, b = (group.sampled(seed, PRIMARY, splits) for group in (first, second))
-        resampled = side_by_side([a.resampled, b.resampled])
-        differences.append(Sampled(a.value - b.value, resampled[:, 0] - resampled[:, 1]))
-    return differences
-
-
-def _difference(first: RunGroup, second: RunGroup, paired: Sequence[Sampled]) -> Interval:
-    """The mean of the differences, as the two means of the same seeds and splits allow."""
-    pair = (first, second)
-    splits, (seeds, _) = _splits(pair), _common(pair)
-    freedom = min(group.freedom(splits) for group in pair)
-    one, other = (
-        mean_interval(
-            [group.sampled(seed, PRIMARY, splits) for seed in seeds],
-            SCALES[PRIMARY],
-            freedom,
-            group.patients(splits),
-        )
-        for group in pair
-    )
-    return recovered(mean_interval(paired, "identity", freedom), one, other, scale="identity")
-
-
-def _sign_flip(differences: Sequence[Sampled]) -> float:
-    if not differences:
-        return math.nan
-    return sign_flip(np.array([one.value for one in differences]), rng_for("sign flip", 0))
-
-
-def _common(groups: Sequence[RunGroup]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Seeds that all groups have, and those that some lack; none if they share no split."""
-    common = set.intersection(*(set(group.seeds) for group in groups))
-    common = common if _splits(groups) else set()
-    every = {seed for group in groups for seed in (*group.seeds, *group.missing)}
-    return tuple(sorted(common)), tuple(sorted(every - common))
-
-
-def _splits(groups: Sequence[RunGroup]) -> tuple[str, ...]:
-    """Splits that all groups have."""
-    return tuple(name for name in groups[0].splits if all(name in g.splits for g in groups))
-
-
-def _not_common(groups: Sequence[RunGroup]) -> tuple[str, ...]:
-    """Splits that some groups lack."""
-    every = dict.fromkeys(n for group in groups for n in (*group.splits, *group.missing_splits))
-    return tuple(name for name in every if name not in _splits(groups))
-
-
-def _size_effects(groups: Sequence[RunGroup], margin: float) -> tuple[SizeEffect, ...]:
+def _by_size(groups: Sequence[RunGroup]) -> list[list[RunGroup]]:
+    """Groups that differ in their size only, of methods with more than one."""
     of_method: dict[tuple[object, ...], list[RunGroup]] = {}
     for group in groups:
         if group.size is not None:
             key = (group.method_key, tuple(sorted(group.settings.items())))
             of_method.setdefault(key, []).append(group)
-    return tuple(
-        SizeEffect(tuple(sizes), *_common(sizes), margin, _same_fter(sizes, margin))
-        for sizes in of_method.values()
-        if len(sizes) > 1
-    )
+    return [sizes for sizes in of_method.values() if len(sizes) > 1]
 
 
 def _same_fter(groups: Sequence[RunGroup], margin: float) -> float:
     if not all(group.fter_meaningful for group in groups):
         return math.nan
-    (seeds, _), splits = _common(groups), _splits(groups)
-    fters = [np.array([group.sampled(s, FTER, splits).value for s in seeds]) for group in groups]
+    (seeds, _), splits = common(groups), common_splits(groups)
+    fters = [np.array([one[FTER].value for one in group.over(seeds, splits)]) for group in groups]
     if not seeds:
         return math.nan
     return float(np.max([equivalence(a - b, margin) for a, b in combinations(fters, 2)]))

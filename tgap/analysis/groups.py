@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tgap.analysis.readings import SCATTER
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
 from tgap.analysis.splits import (
     Numbers,
@@ -17,9 +18,10 @@ from tgap.analysis.splits import (
     split_name,
 )
 from tgap.core import Doubles
-from tgap.metrics.gap import fter_is_meaningful
+from tgap.metrics.gap import CHANCE, fter_is_meaningful
 from tgap.metrics.intervals import Interval, Scale, interval
 from tgap.metrics.legs import (
+    LEGS,
     REAL,
     SCALES,
     SYNTHETIC,
@@ -34,6 +36,10 @@ FURTHER = re.compile(
     r"external/.+/(tstr|trtr)/auroc|memorization/copied_fraction|fidelity/coverage"
 )
 """Metrics that are averaged beside those of ``SCALES``, without an interval."""
+
+COLLAPSED = 1 / 4
+"""Share of what the best seed has learnt (AUROC above chance) below which a seed is told of, if it
+is ``SCATTER`` below that one, which is further than that above chance."""
 
 NAMED = {
     "generator": "generator.class",
@@ -66,7 +72,8 @@ class RunGroup:
         numbers: Mean over the seeds that are there, by metric: all of ``SCALES`` with an interval
             where one is justified, others without. FTER is the mean of the seeds' ratios.
         fter_meaningful: Whether FTER means something for every seed.
-        image_freedom: Degrees of freedom of what test images add to TSTR's variance.
+        effective: Effective patients of the rarer side, by ``REAL`` and ``SYNTHETIC``.
+        collapsed: Values of seeds that have learnt next to nothing beside the best, by leg.
         is_control: As of ``PlannedRun``.
     """
 
@@ -81,7 +88,8 @@ class RunGroup:
     repeated: tuple[int, ...]
     numbers: Mapping[str, Interval]
     fter_meaningful: bool
-    image_freedom: float
+    effective: Mapping[str, float]
+    collapsed: Mapping[str, Mapping[int, float]]
     is_control: bool
 
     @property
@@ -89,20 +97,29 @@ class RunGroup:
         """The seeds that are there."""
         return tuple(self.by_seed)
 
-    def sampled(self, seed: int, name: str, splits: Sequence[str]) -> Sampled:
-        """A number of a seed, the mean over these of its splits."""
-        return mean_over_splits(self.by_seed[seed], splits)[name]
+    def over(self, seeds: Sequence[int], splits: Sequence[str]) -> list[Numbers]:
+        """The numbers of these seeds, each the mean over these of its splits."""
+        return [mean_over_splits(self.by_seed[seed], splits) for seed in seeds]
 
-    def freedom(self, splits: Sequence[str]) -> float:
-        """Degrees of freedom of what test images, or splits, add to TSTR's variance."""
-        return len(splits) - 1 if len(splits) > 1 else self.image_freedom
+    def means(self, seeds: Sequence[int], splits: Sequence[str]) -> dict[str, Interval]:
+        """Means over these seeds and splits, all of ``SCALES``."""
+        share = len(splits) / max(1, len(self.splits))
+        effective = {side: number * share for side, number in self.effective.items()}
+        return _means(self.over(seeds, splits), len(splits), effective)
 
-    def patients(self, splits: Sequence[str]) -> float:
-        """Effective number of the rarer side among the patients that these splits test TSTR on."""
-        return (self.image_freedom + 1) * len(splits) / max(1, len(self.splits))
+    def freedom(self, name: str, splits: Sequence[str]) -> float:
+        """Degrees of freedom of what test images, or splits, add to a number's variance."""
+        return _freedom(name, len(splits), self.effective)
+
+    def values(self, name: str) -> dict[int, float]:
+        """A number by seed."""
+        numbers = self.over(self.seeds, self.splits)
+        return {seed: one[name].value for seed, one in zip(self.seeds, numbers, strict=True)}
 
     def has_setting(self, name: str) -> bool:
-        """Whether a setting concerns it: a control is a method in the place of a generator."""
+        """Whether a setting concerns it: of a control's generator none, nor the unit of no size."""
+        if name == "size_unit":
+            return self.size is not None
         return "generator.class" in self.settings or not name.startswith("generator.")
 
     @property
@@ -124,7 +141,9 @@ def varied(groups: Sequence[RunGroup]) -> list[str]:
     return list(first_names.values())
 
 
-def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tuple[RunGroup, ...]:
+def group_runs(
+    rows: Sequence[RunRow], missing: Sequence[PlannedRun] = (), further: Sequence[str] = ()
+) -> tuple[RunGroup, ...]:
     """Average runs over their seeds.
 
     A group is a method (by key), a size and settings. Runs of one seed are averaged first, over
@@ -136,6 +155,7 @@ def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tu
     Args:
         rows: One per finished run.
         missing: Runs that were asked for and did not finish.
+        further: Metrics to average beside ``SCALES`` and ``FURTHER``.
 
     Returns:
         Groups in the order in which their methods came, then by size.
@@ -146,7 +166,8 @@ def group_runs(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) -> tu
         alike.setdefault(key, []).append(run)
     labels = _labels((*rows, *missing))
     order = list(labels)
-    further = sorted({name for row in rows for name in row.metrics if FURTHER.fullmatch(name)})
+    found = sorted({name for row in rows for name in row.metrics if FURTHER.fullmatch(name)})
+    further = [name for name in dict.fromkeys([*found, *further]) if name not in SCALES]
     ordered = sorted(
         alike.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
     )
@@ -178,6 +199,7 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
     repeated = {row.seed for row in rows} - results.keys()
     every = [row for row in rows if row.seed in by_seed]
     effective = {side: _effective(side, every, splits) for side in (REAL, SYNTHETIC)}
+    averaged = [mean_over_splits(of_seed, splits) for of_seed in by_seed.values()]
     first = runs[0]
     return RunGroup(
         method=label,
@@ -189,9 +211,10 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
         missing_splits=tuple(name for name in expected if name not in splits),
         missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
         repeated=tuple(sorted(repeated)),
-        numbers=_numbers(list(by_seed.values()), splits, further, effective),
-        fter_meaningful=_meaningful(by_seed, splits, every),
-        image_freedom=image_freedom("tstr/auroc", effective),
+        numbers=_numbers(averaged, splits, further, effective),
+        fter_meaningful=_meaningful(averaged, splits, every),
+        effective=effective,
+        collapsed=_collapsed(dict(zip(by_seed, averaged, strict=True))),
         is_control=first.is_control,
     )
 
@@ -231,38 +254,66 @@ def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> Numbers:
     }
 
 
-def _meaningful(
-    by_seed: Mapping[int, BySplit], splits: Sequence[str], rows: Sequence[RunRow]
-) -> bool:
+def _meaningful(seeds: Sequence[Numbers], splits: Sequence[str], rows: Sequence[RunRow]) -> bool:
     """Whether FTER means something for every seed; of one fold it seldom does."""
     if len(splits) < 2:
         return all(row.metrics.get(MEANINGFUL, 1) != 0 for row in rows)
-    seeds = [mean_over_splits(of_seed, splits) for of_seed in by_seed.values()]
     return all(
         fter_is_meaningful(seed["tstr/auroc"].value, seed["trts/auroc"].value) for seed in seeds
     )
 
 
+def _collapsed(by_seed: Mapping[int, Numbers]) -> dict[str, dict[int, float]]:
+    found = {}
+    for leg in LEGS:
+        low = learnt_nothing({s: numbers[f"{leg}/auroc"].value for s, numbers in by_seed.items()})
+        if low:
+            found[leg] = low
+    return found
+
+
+def learnt_nothing(aurocs: Mapping[int, float]) -> dict[int, float]:
+    """Of a leg's AUROCs by seed those that are next to nothing beside the best, see ``COLLAPSED``.
+
+    >>> learnt_nothing({0: 0.91, 1: 0.5, 2: 0.93})
+    {1: 0.5}
+    """
+    best = max(aurocs.values(), default=math.nan)
+    if not best > CHANCE + SCATTER:
+        return {}
+    limit = min(best - SCATTER, CHANCE + COLLAPSED * (best - CHANCE))
+    return {seed: auroc for seed, auroc in aurocs.items() if auroc < limit}
+
+
 def _numbers(
-    seeds: Sequence[BySplit],
+    seeds: Sequence[Numbers],
     splits: Sequence[str],
     further: Sequence[str],
     effective: Mapping[str, float],
 ) -> dict[str, Interval]:
     """Means over seeds, each of which is the mean over its splits."""
-    averaged = [mean_over_splits(of_seed, splits) for of_seed in seeds]
+    return _means(seeds, len(splits), effective) | {
+        name: mean_interval([seed[name] for seed in seeds]) for name in further
+    }
+
+
+def _means(
+    seeds: Sequence[Numbers], splits: int, effective: Mapping[str, float]
+) -> dict[str, Interval]:
     numbers = {
         name: mean_interval(
-            [seed[name] for seed in averaged],
+            [seed[name] for seed in seeds],
             scale,
-            len(splits) - 1 if len(splits) > 1 else image_freedom(name, effective),
+            _freedom(name, splits, effective),
             image_freedom(name, effective) + 1,
         )
         for name, scale in SCALES.items()
     }
-    return of_legs(numbers) | {
-        name: mean_interval([seed[name] for seed in averaged], "identity") for name in further
-    }
+    return of_legs(numbers)
+
+
+def _freedom(name: str, splits: int, effective: Mapping[str, float]) -> float:
+    return splits - 1 if splits > 1 else image_freedom(name, effective)
 
 
 def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
@@ -273,13 +324,21 @@ def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
 
 def mean_interval(
     sampled: Sequence[Sampled],
-    scale: Scale,
+    scale: Scale = "identity",
     image_freedom: float = math.inf,
     patients: float | None = None,
+    cautious: bool = False,
 ) -> Interval:
     """The mean over seeds; NaN if there are none."""
     if not sampled:
         return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
     values = np.array([one.value for one in sampled])
     resampled = side_by_side([one.resampled for one in sampled])
-    return interval(values, resampled, scale=scale, image_freedom=image_freedom, patients=patients)
+    return interval(
+        values,
+        resampled,
+        scale=scale,
+        image_freedom=image_freedom,
+        patients=patients,
+        cautious=cautious,
+    )

@@ -76,6 +76,7 @@ def interval(
     scale: Scale = "identity",
     image_freedom: float = math.inf,
     patients: float | None = None,
+    cautious: bool = False,
 ) -> Interval:
     """Interval of the mean over seeds, for new seeds and new test images, given the split.
 
@@ -107,6 +108,9 @@ def interval(
             (``tgap.metrics.resampling``); infinite will do for more than a hundred.
         patients: Effective number of the rarer side; ``image_freedom`` + 1 unless the columns'
             variance has other units than patients, such as folds.
+        cautious: Take the variance over seeds to be no less than what the test images alone make
+            of it. For differences, of which those are claimed that seem surest: among many, those
+            of few seeds that happen to be alike.
 
     Raises:
         ContractError: If shapes disagree, or level or scale are not as above.
@@ -126,7 +130,9 @@ def interval(
     covariance = np.full((len(values), len(values)), np.nan)
     if defined.mean() >= 1 - UNDEFINED and defined.sum() >= 2:
         covariance = np.atleast_2d(np.cov(resampled[defined], rowvar=False, dtype=np.float64))
-    return interval_of_covariance(values, covariance, level, scale, image_freedom, patients)
+    return interval_of_covariance(
+        values, covariance, level, scale, image_freedom, patients, cautious
+    )
 
 
 def interval_of_covariance(
@@ -136,6 +142,7 @@ def interval_of_covariance(
     scale: Scale = "identity",
     image_freedom: float = math.inf,
     patients: float | None = None,
+    cautious: bool = False,
 ) -> Interval:
     """``interval``, where the covariance over test images is known otherwise than by resampling.
 
@@ -147,6 +154,7 @@ def interval_of_covariance(
         scale: As in ``interval``.
         image_freedom: As in ``interval``.
         patients: As in ``interval``.
+        cautious: As in ``interval``.
 
     Raises:
         ContractError: As ``interval``.
@@ -163,6 +171,8 @@ def interval_of_covariance(
         raise ContractError(f"scale must be one of {', '.join(get_args(Scale))}, got {scale!r}")
     estimate = float(values.mean())
     of_seeds, of_images = _components(values, covariance)
+    if cautious and seeds > 1:
+        of_seeds = max(of_seeds, (float(np.trace(covariance)) / seeds - of_images) / seeds)
     patients = image_freedom + 1 if patients is None else patients
     if scale == "logit" and few_errors(estimate, patients):
         return _of_few_errors(values, of_seeds, of_images, level, image_freedom, patients)
@@ -219,7 +229,8 @@ def recovered(
 
     Returns:
         The number as it is where both show errors enough; without an interval where one of them
-        has none. The standard error is that of the end nearer to no difference.
+        has none. ``unseen`` is what the end nearer to no difference has beyond the standard error,
+        so that differences of ratios and gaps are recovered in turn.
     """
     if math.isnan(first.lo) or math.isnan(second.lo):
         return replace(number, lo=math.nan, hi=math.nan)
@@ -234,8 +245,15 @@ def recovered(
     above = _joined(at(first.hi) - a, b - at(second.lo), r)
     freedom = min(first.degrees_of_freedom, second.degrees_of_freedom)
     error = (below if d > 0 else above) / t_quantile(level, freedom) / slope(number.estimate)
+    seen = 0.0 if math.isnan(number.standard_error) else number.standard_error
     return Interval(
-        number.estimate, back(d - below), back(d + above), error, freedom, number.n_seeds
+        estimate=number.estimate,
+        lo=back(d - below),
+        hi=back(d + above),
+        standard_error=seen,
+        degrees_of_freedom=freedom,
+        n_seeds=number.n_seeds,
+        unseen=error**2 - seen**2,
     )
 
 

@@ -3,15 +3,18 @@
 import io
 import math
 import re
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from tgap.analysis.comparison import Comparison, Pair, SizeEffect, own_settings
+from tgap.analysis.comparison import Comparison, SizeEffect, own_settings
+from tgap.analysis.contrasts import Contrast, apart
 from tgap.analysis.groups import NAMED, RunGroup, varied
 from tgap.analysis.splits import listed, short
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
-from tgap.metrics.significance import EQUIVALENCE_SEEDS, in_words, p_text
+from tgap.metrics.legs import REAL, SCALES
+from tgap.metrics.significance import FEWEST_SEEDS, LEVEL, in_words, p_text
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,16 +31,20 @@ COLUMNS = {
 }
 """Metrics shown, by heading; others where a run has them (``columns_of``)."""
 OPTIONAL = {"Copied": "memorization/copied_fraction", "Coverage": "fidelity/coverage"}
-ALPHA = 0.05
 WIDTH = 100
+AT_MOST = 4
+"""Settings, or pairs, that one sentence names."""
+NEVER_ACROSS = ("dataset.", "external.", "classifier.")
+"""Settings with other numbers altogether, across which no comparison is offered."""
 
 
-def columns_of(groups: Sequence[RunGroup]) -> dict[str, str]:
-    """Metrics to show, by heading: ``COLUMNS``, further test sets, and ``OPTIONAL`` ones."""
+def columns_of(groups: Sequence[RunGroup], asked: Sequence[str] = ()) -> dict[str, str]:
+    """Metrics to show, by heading: ``COLUMNS``, test sets, ``OPTIONAL`` ones, and asked ones."""
     names = sorted({name for group in groups for name in group.numbers})
     matches = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
     external = {f"{m[2].upper()} {m[1]}": m[0] for m in matches if m is not None}
-    return COLUMNS | external | {h: name for h, name in OPTIONAL.items() if name in names}
+    shown = COLUMNS | external | {h: name for h, name in OPTIONAL.items() if name in names}
+    return shown | {name: name for name in asked if name not in shown.values()}
 
 
 def plain(comparison: Comparison, width: int | None = None) -> str:
@@ -49,7 +56,7 @@ def plain(comparison: Comparison, width: int | None = None) -> str:
 
     if width is None:
         wide = Console(width=1000)
-        table = _table(*_layout(comparison.groups))
+        table = _table(*_layout(comparison))
         width = max(WIDTH, wide.measure(table, options=wide.options).minimum)
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
@@ -68,7 +75,7 @@ def render(comparison: Comparison, console: "Console") -> None:
 
 def markdown(comparison: Comparison) -> str:
     """The table in Markdown."""
-    headings, cells = _layout(comparison.groups)
+    headings, cells = _layout(comparison)
     right = ["---" if is_text else "---:" for is_text in headings.values()]
     flat = [[" ".join(cell).replace("|", "\\|") for cell in row] for row in cells]
     table = ["| " + " | ".join(line) + " |" for line in (headings, right, *flat)]
@@ -83,9 +90,10 @@ Cell = tuple[str, ...]
 """Its lines."""
 
 
-def _layout(groups: Sequence[RunGroup]) -> tuple[dict[str, bool], list[list[Cell]]]:
+def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
     """Headings (and whether they are over text), and cells."""
-    settings, columns = _varied(groups), columns_of(groups)
+    groups = comparison.groups
+    settings, columns = _varied(groups), columns_of(groups, comparison.asked.metrics)
     headings = dict.fromkeys(["method", *settings.values()], True)
     folds = ["folds"] if any(_is_folded(group) for group in groups) else []
     headings |= dict.fromkeys(["size", "seeds", *folds, *columns], False)
@@ -171,19 +179,23 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
             "label (synthetic images that are the same count as one), equal scores, a seed not "
             "resampled."
         )
-    fewest = min((group.image_freedom + 1 for group in groups if group.seeds), default=math.inf)
+    fewest = min((group.effective[REAL] for group in groups if group.seeds), default=math.inf)
     if fewest < ENOUGH_PATIENTS:
         notes.append(
             f"Few test images: {math.floor(fewest)} independent ones of the rarer label; about "
             f"{ENOUGH_PATIENTS:.0f} would tell an AUROC of .8 to within .1."
         )
-    repeated = [
-        f"{_listed(g.repeated)} of {_label(g, groups)} at {_size(g)}" for g in groups if g.repeated
-    ]
+    repeated = [f"{_listed(g.repeated)} of {_at(g, groups)}" for g in groups if g.repeated]
     if repeated:
         notes.append(f"Seeds with the scores of another seed count once: {'; '.join(repeated)}.")
     if len({group.seeds for group in groups}) > 1:
         notes.append("Rows differ in their seeds, so their means are no paired comparison.")
+    notes += [
+        f"Collapsed: {leg.upper()} of {_at(group, groups)}, {_collapsed(group, leg)}. Intervals of "
+        "few seeds do not hold what collapses do to a mean."
+        for group in groups
+        for leg in group.collapsed
+    ]
     if not all(group.fter_meaningful for group in groups):
         notes.append("* TSTR or TRTS is near or below chance (0.5): FTER means nothing there.")
     return notes
@@ -218,36 +230,114 @@ def _means(groups: Sequence[RunGroup]) -> list[str]:
     return notes
 
 
+def _collapsed(group: RunGroup, leg: str) -> str:
+    """Seeds that learnt next to nothing, and what the others make of the mean."""
+    values = group.values(f"{leg}/auroc")
+    low = group.collapsed[leg]
+    seeds = ", ".join(f"{_decimal(value)} (seed {seed})" for seed, value in low.items())
+    middle, mean = statistics.median(values.values()), statistics.fmean(values.values())
+    return (
+        f"{seeds} beside {_decimal(max(values.values()))} at best; median {_decimal(middle)}, "
+        f"mean {_decimal(mean)}"
+    )
+
+
 def _findings(comparison: Comparison) -> dict[str, list[str]]:
     """Sentences on what differs, by their title."""
-    pairs = [_pair(pair, comparison.groups) for pair in comparison.pairs]
-    effects = [_size_effect(effect, comparison.groups) for effect in comparison.size_effects]
+    groups, asked = comparison.groups, comparison.asked
+    of = _listed(_heading(name) for name in asked.of)
+    to = f" to {asked.reference}" if asked.reference else ""
+    how = "paired by seed (95 % interval of each alone; its p adjusted for all)"
+    across = f", across {_listed(asked.across)}" if asked.across else ""
     titled = {
-        "Difference of TSTR, paired by seed (95 % interval of each alone; sign-flip p adjusted "
-        "for all):": pairs,
-        "FTER between sizes, paired by seed, on these test images (TOST, each alone):": effects,
+        f"Difference of {of}{to}, {how}{across}:": [
+            _pair(pair, comparison) for pair in comparison.pairs
+        ],
+        "Not compared:": _not_compared(comparison),
+        f"{of} over sizes, {how}:": [_over_sizes(one, comparison) for one in comparison.over_sizes],
+        "FTER between sizes, paired by seed, on these test images (TOST, each alone):": [
+            _size_effect(effect, groups) for effect in comparison.size_effects
+        ],
     }
     return {title: sentences for title, sentences in titled.items() if sentences}
 
 
-def _pair(pair: Pair, groups: Sequence[RunGroup]) -> str:
-    first, second = pair.first, pair.second
-    size = "" if _sized(pair).size is None else f" at {_size(_sized(pair))}"
+def _heading(name: str) -> str:
+    return next((heading for heading, of in COLUMNS.items() if of == name), name)
+
+
+def _of(metric: str, asked: Sequence[str]) -> str:
+    """The metric that a sentence is of, where its title names several."""
+    return f"{_heading(metric)} of " if len(asked) > 1 else ""
+
+
+def _pair(pair: Contrast, comparison: Comparison) -> str:
+    first, second, groups = pair.first, pair.second, comparison.groups
+    sizes = dict.fromkeys(_size(group) for group in (first, second) if group.size is not None)
+    size = f" at {' and '.join(sizes)}" if sizes else ""
     about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
-    if not pair.seeds:
-        return f"{about}no {'fold' if set(first.seeds) & set(second.seeds) else 'seed'} in common"
-    if math.isnan(pair.p_value):
-        return f"{about}TSTR is not defined for every seed"
-    difference = _decimal(pair.difference.estimate, "+")
-    if not math.isnan(pair.difference.lo):
-        difference += f" ({_range(pair.difference, '+')})"
-    folds = f"; not in both: {listed(pair.missing_splits)}" if pair.missing_splits else ""
-    words = in_words(pair.p_value, pair.p_new_images, len(pair.seeds), pair.comparisons)
-    return f"{about}{difference}; {words}{_left_out(pair.missing, 'both')}{folds}"
+    return _of(pair.metric, comparison.asked.of) + about + _found(pair, "differ", "difference")
 
 
-def _sized(pair: Pair) -> RunGroup:
-    return pair.second if pair.first.size is None else pair.first
+def _over_sizes(trend: Contrast, comparison: Comparison) -> str:
+    label = _of(trend.metric, comparison.asked.of) + _label(trend.first, comparison.groups)
+    sizes = [_size(group) for group in trend.groups]
+    if trend.weights == (1.0, -1.0):
+        return f"{label}, {' - '.join(sizes)}: {_found(trend, 'differ', 'difference')}"
+    verb = "rises" if trend.difference.estimate > 0 else "falls"
+    return f"{label} at {_listed(sizes)}, per doubling: {_found(trend, verb, 'trend')}"
+
+
+def _found(one: Contrast, verb: str, noun: str) -> str:
+    """The difference or slope with its interval, and what it shows."""
+    if not one.seeds:
+        shared = set.intersection(*(set(group.seeds) for group in one.groups))
+        return f"no {'fold' if shared else 'seed'} in common"
+    if math.isnan(one.difference.estimate):
+        return f"{_heading(one.metric)} is not defined for every seed"
+    difference = _decimal(one.difference.estimate, "+")
+    if not math.isnan(one.difference.lo):
+        difference += f" ({_range(one.difference, '+')})"
+    if one.collapsed:
+        difference += f", median {_decimal(one.median, '+')} (collapsed: seed "
+        difference += f"{_listed(one.collapsed)})"
+    where = "" if one.metric in SCALES else "on these test images"
+    words = in_words(one.p_value, len(one.seeds), one.comparisons, where, verb, noun)
+    folds = f"; not in both: {listed(one.missing_splits)}" if one.missing_splits else ""
+    of = "both" if len(one.groups) == 2 else "all"
+    return f"{difference}; {words}{_left_out(one.missing, of)}{folds}"
+
+
+def _not_compared(comparison: Comparison) -> list[str]:
+    """Groups without a partner, by what keeps them apart."""
+    groups, by_reason = comparison.groups, dict[tuple[str, ...], list[tuple[str, str]]]()
+    for a, b in comparison.not_compared:
+        names = apart(a, b, comparison.asked.across)
+        values = {n: [one.settings.get(n, "none") for one in (a, b)] for n in names if n != "size"}
+        reason = [f"{name} ({'; '.join(both)})" for name, both in values.items()]
+        reason = [*_first(reason, ", "), *(["size"] if "size" in names else [])]
+        few = len(names) <= AT_MOST and "size" not in names
+        few = few and not any(name.startswith(NEVER_ACROSS) for name in names)
+        remedy = f"; tgap compare --across {','.join(names)} does" if few else ""
+        by_reason.setdefault((", ".join(reason), remedy), []).append(
+            (_at(a, groups), _at(b, groups))
+        )
+    sentences = [
+        f"{_first([f'{a} and {b}' for a, b in pairs], '; ')[0]}: they differ in {reason}{remedy}"
+        for (reason, remedy), pairs in by_reason.items()
+    ]
+    more = len(sentences) - 2 * AT_MOST
+    return sentences if more <= 0 else [*sentences[: 2 * AT_MOST], f"and {more} more such reasons"]
+
+
+def _first(words: Sequence[str], between: str) -> list[str]:
+    """A few joined, and how many more there are; nothing of nothing."""
+    more = f" and {len(words) - AT_MOST} more" if len(words) > AT_MOST else ""
+    return [between.join(words[:AT_MOST]) + more] if words else []
+
+
+def _at(group: RunGroup, groups: Sequence[RunGroup]) -> str:
+    return _label(group, groups) + (f" at {_size(group)}" if group.size is not None else "")
 
 
 def _size_effect(effect: SizeEffect, groups: Sequence[RunGroup]) -> str:
@@ -256,12 +346,12 @@ def _size_effect(effect: SizeEffect, groups: Sequence[RunGroup]) -> str:
     margin = f"within {_decimal(effect.margin)}"
     if not all(group.fter_meaningful for group in effect.groups):
         finding = "FTER means nothing at one of the sizes"
-    elif len(effect.seeds) < EQUIVALENCE_SEEDS:
-        finding = f"a test needs {EQUIVALENCE_SEEDS} seeds in common, got {len(effect.seeds)}"
+    elif len(effect.seeds) < FEWEST_SEEDS:
+        finding = f"a test needs {FEWEST_SEEDS} seeds in common, got {len(effect.seeds)}"
     elif math.isnan(effect.p_value):
         finding = "no test: FTER is not defined for every seed, or its difference does not vary"
     else:
-        shown = "equal" if effect.p_value <= ALPHA else "not shown to be equal"
+        shown = "equal" if effect.p_value <= LEVEL else "not shown to be equal"
         finding = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
     return about + finding + _left_out(effect.missing, "all")
 
@@ -276,7 +366,7 @@ def _left_out(missing: Sequence[int], of: str) -> str:
 
 
 def _print(comparison: Comparison, console: "Console") -> None:
-    headings, cells = _layout(comparison.groups)
+    headings, cells = _layout(comparison)
     console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
     lines = _notes(comparison.groups)
     for title, sentences in _findings(comparison).items():

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -23,9 +23,14 @@ PLANNED = "planned.json"
 """File of a sweep's record: its runs, also those that may never begin."""
 
 
-def as_json(planned: Sequence[PlannedRun]) -> str:
-    """What a sweep writes down before its first run."""
-    return json.dumps([dataclasses.asdict(run) for run in planned])
+def as_json(planned: Iterable[tuple[PlannedRun, Mapping[str, object]]]) -> str:
+    """What a sweep writes down before its first run: its runs with their parameters."""
+    return json.dumps(
+        [
+            dataclasses.asdict(run) | {"params": {name: str(v) for name, v in params.items()}}
+            for run, params in planned
+        ]
+    )
 
 
 def record_planned(log: RunLog, planned: PlannedRun, scores_key: str) -> None:
@@ -41,30 +46,32 @@ def recorded(
     Args:
         home: Folder of the journal.
         experiment: Only runs of this one.
-        chosen: Values of parameters, as text; only runs that have all of them.
+        chosen: Values of parameters, as text, several with commas between them; only runs that
+            have one of each.
 
     Returns:
         Rows of runs that were finished, and runs that were planned or begun and not finished.
 
     Raises:
-        ConfigError: If no run is left, or no run has a parameter of that name.
+        ConfigError: If no run is left, or no run has a parameter of that name or such a value.
     """
-    begun, missing = [], []
+    begun, planned = [], []
     for path in sorted((home / "journal").glob("*/*/journal.jsonl")):
         journal = Journal(path.parent)
         events = journal.events()
         if not events or events[0].get("experiment") != experiment:
             continue
         if journal.run_key == SWEEP:
-            missing += _planned(journal, chosen)
+            planned += _planned(journal)
         else:
             begun.append((events[0]["time"], journal, events))
     begun.sort(key=lambda found: (found[0], found[1].folder.name))
-    _check(chosen, [events[0]["params"] for _, _, events in begun], experiment)
-    rows = []
+    params_of_all = [*(events[0]["params"] for _, _, events in begun), *(p for _, p in planned)]
+    _check(chosen, params_of_all, experiment)
+    rows, missing = [], [run for run, params in planned if _is_chosen(params, chosen)]
     for _, journal, events in begun:
         params = events[0]["params"]
-        if any(params.get(name) != value for name, value in chosen.items()):
+        if not _is_chosen(params, chosen):
             continue
         run = _read(journal, events)
         if isinstance(run, RunRow):
@@ -76,20 +83,25 @@ def recorded(
     return rows, missing
 
 
-def _planned(journal: Journal, chosen: Mapping[str, str]) -> list[PlannedRun]:
-    """A sweep's planned runs; which of them are finished is found out by their seeds."""
+def _planned(journal: Journal) -> list[tuple[PlannedRun, Mapping[str, str]]]:
+    """A sweep's planned runs with their parameters; which are finished is found out by their seeds.
+
+    Plans of earlier versions have no parameters, and are in no choice.
+    """
     file = journal.folder / "files" / PLANNED
     if not file.exists():
         return []
-    planned = [PlannedRun(**run) for run in json.loads(file.read_text("utf-8"))]
-    return [run for run in planned if all(_value(run, n) in (v, None) for n, v in chosen.items())]
+    planned = [(run.pop("params", {}), run) for run in json.loads(file.read_text("utf-8"))]
+    return [(PlannedRun(**run), params) for params, run in planned]
 
 
-def _value(run: PlannedRun, name: str) -> str | None:
-    """A run's parameter as text, if a plan tells it."""
-    values = {"method": run.method, "size": run.size, "seed": run.seed} | dict(run.settings)
-    values |= dict(run.split)
-    return None if values.get(name) is None else str(values[name])
+def _is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
+    return all(params.get(name) in _values(text) for name, text in chosen.items())
+
+
+def _values(text: str) -> list[str]:
+    """What is between commas, and the whole: a method's label may hold one."""
+    return [text, *text.split(",")]
 
 
 def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:
@@ -104,6 +116,14 @@ def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], exper
         raise ConfigError(
             *(f"no run has a parameter '{name}'{nearest(name, names)}" for name in unknown)
         )
+    wrong = []
+    for name, text in chosen.items():
+        there = list(dict.fromkeys(one[name] for one in params if name in one))
+        if text not in there:
+            missing = [value for value in text.split(",") if value not in there]
+            wrong += [f"no run has {name}={value}{nearest(value, there)}" for value in missing]
+    if wrong:
+        raise ConfigError(*wrong)
 
 
 def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:

@@ -111,7 +111,7 @@ def _swept(
     """Launch a sweep inside its parent record."""
     recorder = Recorder(home_folder(), sweep_key_of(plans))
     recorder.open_sweep(plans, overrides)
-    launched = Launched([], Comparison((), (), ()))
+    launched = Launched([], Comparison())
     status = "KILLED"
     try:
         with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():

@@ -62,7 +62,7 @@ class Recorder:
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
         words = shlex.join(overrides)
-        rows = as_json([job.row for job in jobs])
+        rows = as_json([(job.row, params_of(job)) for job in jobs])
         self._tracker(jobs[0].run).open_sweep(
             f"sweep {words}"[:200], len(jobs), {"overrides": words}, {PLANNED: rows}
         )
