@@ -219,9 +219,11 @@ def _sign_flip(differences: Sequence[Sampled]) -> float:
 
 
 def _common(groups: Sequence[RunGroup]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Seeds that all groups have, and those that some lack; none if they share no split."""
+    """Seeds that all groups have, and those that some lack; none if they share no split, or if
+    no draw of one varies.
+    """
     common = set.intersection(*(set(group.seeds) for group in groups))
-    common = common if _splits(groups) else set()
+    common = common if _splits(groups) and not any(group.one_set for group in groups) else set()
     every = {seed for group in groups for seed in (*group.seeds, *group.missing)}
     return tuple(sorted(common)), tuple(sorted(every - common))
 

@@ -54,6 +54,8 @@ them: three times its false alarms are no error of it."""
 FEWEST_COPIES = 0.03
 """Share of copies that counts even where not one false alarm was seen."""
 
+COPIED, TUNING_KNOWN = "memorization/copied_fraction", "memorization/tuning_known"
+
 CLOSER = 0.6
 """Of a probability that is .5 where nothing is copied; real images of other patients come within
 .01 of that."""
@@ -201,6 +203,16 @@ def is_collapsed(m: Numbers) -> bool:
     # With few images one of them is near many real ones: coverage is then no small part.
     covers_little = m.of_floor("coverage") < SMALL and m.diversity() < HALF
     return covers_little or (m.of_floor("coverage") < QUARTER and m.diversity() < SMALL)
+
+
+def unknown_copies(share: float, tuning_known: float) -> bool:
+    """Whether a share of copies says nothing, because the images they may be of are not known.
+
+    Args:
+        share: Of copies that were found among the real images that were looked at.
+        tuning_known: 0 if these are not known to be the tuning images.
+    """
+    return tuning_known == 0 and not share >= FEWEST_COPIES
 
 
 def are_copies(m: Numbers) -> bool:

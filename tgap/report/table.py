@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tgap.analysis.comparison import Comparison, Pair, SizeEffect, own_settings
 from tgap.analysis.groups import NAMED, RunGroup, varied
+from tgap.analysis.readings import COPIED, TUNING_KNOWN, unknown_copies
 from tgap.analysis.splits import listed, short
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
@@ -27,7 +28,7 @@ COLUMNS = {
     "T-Gap": "t_gap",
 }
 """Metrics shown, by heading; others where a run has them (``columns_of``)."""
-OPTIONAL = {"Copied": "memorization/copied_fraction", "Coverage": "fidelity/coverage"}
+OPTIONAL = {"Copied": COPIED, "Coverage": "fidelity/coverage"}
 ALPHA = 0.05
 WIDTH = 100
 
@@ -94,7 +95,8 @@ def _layout(groups: Sequence[RunGroup]) -> tuple[dict[str, bool], list[list[Cell
             (group.method,),
             *((group.settings.get(name, "-"),) for name in settings),
             (_size(group),),
-            _of_all(list(group.seeds), group.missing, _listed),
+            _of_all(list(group.seeds), group.missing, _listed)
+            + (("(one set)",) if group.one_set else ()),
             *(_of_all(group.splits, group.missing_splits, listed) for _ in folds),
             *(_cell(group, name) for name in columns.values()),
         ]
@@ -131,6 +133,9 @@ def _of_all(there: Sequence[T], missing: Sequence[T], words: Callable[[Sequence[
 
 def _cell(group: RunGroup, name: str) -> Cell:
     number = group.numbers[name]
+    known = group.numbers.get(TUNING_KNOWN)
+    if name == COPIED and known is not None and unknown_copies(number.estimate, known.estimate):
+        return ("not known",)
     if math.isnan(number.estimate):
         return ("n/a",)
     mark = "*" if name == "fter" and not group.fter_meaningful else ""
@@ -191,17 +196,29 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
 
 def _means(groups: Sequence[RunGroup]) -> list[str]:
     """What the numbers are means over, and what their intervals are of."""
-    counts = {len(group.seeds) for group in groups}
+    counts = {len(group.seeds) for group in groups if not group.one_set}
     folded, notes = any(len(group.splits) > 1 for group in groups), []
     if max(counts, default=0) > 1:
-        seeds = _listed(sorted({seed for group in groups for seed in group.seeds}))
+        drawn = [group for group in groups if not group.one_set]
+        seeds = _listed(sorted({seed for group in drawn for seed in group.seeds}))
         of = "t over seeds, bootstrap of patients), given the split: another real_train or pool is "
         of += "not in them."
         if folded:
             of = "t over seeds and folds), for other tuning and training images as far as folds "
             of += "differ in these."
         notes.append(
-            f"Means over seeds ({seeds}); 95 % intervals for new seeds and test images ({of}"
+            f"Means over seeds ({seeds}), a draw of the synthetic set each; 95 % intervals for new "
+            f"seeds and test images ({of}"
+        )
+    if averaged := [_label(group, groups) for group in groups if group.averaged]:
+        notes.append(
+            f"Seeds that train on one synthetic set are averaged and count once: "
+            f"{_listed(averaged)}."
+        )
+    if trained := [_label(group, groups) for group in groups if group.one_set]:
+        notes.append(
+            f"Seeds of {_listed(trained)} are trainings on one synthetic set: the 95 % interval is "
+            "for new trainings and test images; another set of the same generator may lie outside."
         )
     if 1 in counts:
         of = "new test images (t over folds)" if folded else "the test images only"
@@ -234,6 +251,13 @@ def _pair(pair: Pair, groups: Sequence[RunGroup]) -> str:
     first, second = pair.first, pair.second
     size = "" if _sized(pair).size is None else f" at {_size(_sized(pair))}"
     about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
+    if any(group.one_set for group in (first, second)):
+        one = " and ".join(_label(g, groups) for g in (first, second) if g.one_set)
+        return (
+            f"{about}not compared: the seeds of {one} train on one synthetic set, so how far other "
+            "draws of its generator differ is not known; evaluate several of them (--synthetic A B "
+            "C, or --draws)"
+        )
     if not pair.seeds:
         return f"{about}no {'fold' if set(first.seeds) & set(second.seeds) else 'seed'} in common"
     if math.isnan(pair.p_value):
