@@ -32,6 +32,7 @@ MEANINGFUL = "fter/meaningful"
 
 FURTHER = re.compile(
     r"external/.+/(tstr|trtr)/auroc|memorization/(copied_fraction|tuning_known)|fidelity/coverage"
+    r"|train_images/synthetic"
 )
 """Metrics that are averaged beside those of ``SCALES``, without what test images add."""
 

@@ -179,8 +179,8 @@ def _sizes(
         )
     if min(most) < ALIKE * max(most):
         log.warning(
-            "the synthetic sets have up to %d and %d images of a label: of each no more are used "
-            "than the smallest one has, lest draws differ in size",
+            "the synthetic sets have from %d to %d images of their most frequent label: draws that "
+            "differ in size differ in what they teach; give sets of equal size",
             min(most),
             max(most),
         )
@@ -203,11 +203,13 @@ def _most(images: "ImageSet") -> int:
 
 
 def _budget(most: int, real_train: float, equal: bool) -> list[str]:
-    """All synthetic images, divided so that as many train as real ones do."""
+    """As many images of a label as real_train has: equal ones are as few as the rarer side's.
+
+    So the words do not depend on how many synthetic ones there are, and methods can be compared.
+    """
     share = most * TRAIN_SHARE
-    bound = real_train if math.isfinite(real_train) else share
-    train = max(2, int(min(share, bound) if equal else max(share, bound)))
-    return [f"budget.train_per_label={train}", f"budget.test_per_label={max(1, most - train)}"]
+    known = real_train if math.isfinite(real_train) else share
+    return [f"budget.train_per_label={max(2, int(known if equal else max(known, share)))}"]
 
 
 class _SeveralSets(click.Command):

@@ -14,10 +14,10 @@ from tgap.generators.base import Generator
 class ReadyMade(Generator):
     """Images that somebody else's generator drew: nothing is tuned, nothing is drawn.
 
-    All its images are used, each with its own labels, up to ``budget.train_per_label`` and
-    ``budget.test_per_label`` of each label; of a label that has fewer, two thirds are trained on.
-    Which these are is drawn once, by ``split_seed``; images that are equal, or of one patient,
-    stay on one side. Labels must be named as the dataset's are.
+    All its images are used, each with its own labels: of each label two thirds at most, and no more
+    than ``budget.train_per_label``, are trained on, all others are tested on. Which these are is
+    drawn once, by ``split_seed``; images that are equal, or of one patient, stay on one side.
+    Labels must be named as the dataset's are.
 
     What is said of a generator rests on several draws of it: ``further`` sets, or disjoint
     ``draws`` of one. The run's seed chooses among them. With one set, seeds train anew on the same

@@ -152,9 +152,8 @@ def ready_made_rows(run: Run, made: ImageSet) -> tuple[Indices, Indices]:
     sources = divisible(made.patients[rows], labels)
     train = np.flatnonzero(share_per_label(labels, TRAIN_SHARE, sources, rng))
     train = train[draw_per_label(labels[train], run.budget.train_per_label, rng)]
-    rest = np.flatnonzero(~np.isin(sources, sources[train]))
-    test = rest[draw_per_label(labels[rest], run.budget.test_per_label, rng)]
-    return rows[train], rows[test]
+    rest = np.flatnonzero(~np.isin(sources, sources[train]) & labels.any(axis=1))
+    return rows[train], rows[rest]
 
 
 def _own_draw(run: Run, made: ImageSet, rng: np.random.Generator) -> Indices:

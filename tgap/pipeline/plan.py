@@ -267,7 +267,6 @@ def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, spl
 def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
     identity: Identity = {
         "train_per_label": run.budget.train_per_label,
-        "test_per_label": run.budget.test_per_label,
         "seed": run.split_seed,  # there is one set and no other: all seeds divide it alike
         "divided": "by source",
     }

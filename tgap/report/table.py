@@ -29,6 +29,7 @@ COLUMNS = {
 }
 """Metrics shown, by heading; others where a run has them (``columns_of``)."""
 OPTIONAL = {"Copied": COPIED, "Coverage": "fidelity/coverage"}
+TRAINED = "train_images/synthetic"
 ALPHA = 0.05
 WIDTH = 100
 
@@ -189,9 +190,21 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
         notes.append(f"Seeds with the scores of another seed count once: {'; '.join(repeated)}.")
     if len({group.seeds for group in groups}) > 1:
         notes.append("Rows differ in their seeds, so their means are no paired comparison.")
+    notes += _unequal_numbers(groups)
     if not all(group.fter_meaningful for group in groups):
         notes.append("* TSTR or TRTS is near or below chance (0.5): FTER means nothing there.")
     return notes
+
+
+def _unequal_numbers(groups: Sequence[RunGroup]) -> list[str]:
+    """That rows are trained on different numbers of images, which sets made elsewhere may be."""
+    ready = [group for group in groups if "generator.class" not in group.settings]
+    known = [(g, g.numbers[TRAINED].estimate) for g in ready if TRAINED in g.numbers]
+    numbers = [number for _, number in known if not math.isnan(number)]
+    if not numbers or min(numbers) >= 0.9 * max(numbers):
+        return []
+    told = _listed(f"{_label(g, groups)} {number:,.0f}" for g, number in known)
+    return [f"Rows differ in how many synthetic images train: {told}."]
 
 
 def _means(groups: Sequence[RunGroup]) -> list[str]:

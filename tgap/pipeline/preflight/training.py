@@ -54,16 +54,15 @@ def few_to_train(
         for side, (data, rows) in _sides(run, images, split, made, equal=False).items()
     }
     told = []
-    for side, counts in there.items():
+    # A set made elsewhere has what it has: nothing was asked for.
+    for side, counts in there.items() if made is None or not run.budget.equal else ():
         few = [f"'{name}' {count}" for name, count in counts.items() if count < wanted]
         if few:
             told.append(
                 f"{side} has fewer images to train on than budget.train_per_label={wanted} asks "
                 f"for, and all are taken: {first(few)}"
             )
-    if told and run.budget.equal:
-        told += _left_out(there)
-    return told
+    return told + (_left_out(there) if run.budget.equal else [])
 
 
 def _left_out(there: Mapping[str, Mapping[str, int]]) -> list[str]:
