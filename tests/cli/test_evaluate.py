@@ -14,11 +14,18 @@ from tgap.analysis.comparison import compare
 from tgap.cli.evaluate import evaluation_overrides
 from tgap.cli.main import command
 from tgap.core import DataError
+from tgap.core.digest import image_digests
 from tgap.core.words import quoted
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
+from tgap.pipeline.artifacts import read_images
+from tgap.pipeline.plan import Identities, plan
+from tgap.pipeline.preflight.training import few_to_train
+from tgap.pipeline.stages import execute
 from tgap.report.table import plain
+from tgap.store import Store
+from tgap.sweep.identity import planned, row_of
 
 FAST = ("classifier.epochs=2", "evaluators.two_way.resamples=100", "tracking.pictures=false")
 
@@ -330,24 +337,25 @@ def test_twelve_images_of_a_label_are_too_few_to_say_anything(stripes, home, cap
 # Draws: what is said of a generator rests on several of them
 
 
-def rows_of(home, real, synthetic, *words, **draws):
-    """The rows of a sweep, without what only people look at."""
+def results_of(home, real, synthetic, *words, **draws):
+    """Results and rows of a sweep, without what only people look at."""
     from tgap.composition.compose import compose_run, hydra_ready
     from tgap.composition.sweeps import expand
-    from tgap.pipeline.plan import Identities, plan
-    from tgap.pipeline.stages import execute
-    from tgap.store import Store
-    from tgap.sweep.identity import planned, row_of
 
     only = [f"~evaluator@evaluators.{n}" for n in ("baselines", "fidelity", "memorization")]
     words = [*words, *only, "classifier=logistic_regression", "evaluators.two_way.resamples=200"]
-    words = [*evaluation_overrides(real, synthetic, None, 32, "grey", words, **draws)]
-    rows, identities = [], Identities()
+    words = [*evaluation_overrides(real, synthetic, None, 16, "grey", words, **draws)]
+    found, identities = [], Identities()
     with hydra_ready(None) as hydra:
         for job in expand(hydra, words):
             its = plan(compose_run(hydra, job), identities)
-            rows.append(row_of(execute(its, Store(home / "store")), planned(its, job)))
-    return rows
+            result = execute(its, Store(home / "store"))
+            found.append((result, row_of(result, planned(its, job))))
+    return found
+
+
+def rows_of(*words, **draws):
+    return [row for _, row in results_of(*words, **draws)]
 
 
 @pytest.fixture(scope="module")
@@ -355,8 +363,8 @@ def sources(digits, tmp_path_factory):
     """Real images; two disjoint sets of one source, and one with wrong labels, a third of all."""
     root = tmp_path_factory.mktemp("draws")
     rows = np.random.default_rng(1).permutation(len(digits))
-    for name, start in (("real", 0), ("one", 500), ("other", 1000), ("worse", 1500)):
-        write(root / name, digits, rows[start : start + 500])
+    for name, start in (("real", 0), ("one", 300), ("other", 600), ("worse", 900)):
+        write(root / name, digits, rows[start : start + 300])
     for label in digits.label_names:
         other = digits.label_names[1 - digits.label_names.index(label)]
         for file in sorted((root / "worse" / label).glob("[0-9]*.png"))[::3]:
@@ -422,3 +430,79 @@ def test_several_folders_are_draws_of_one_method(sources, home, monkeypatch):
     assert len({row.method_key for row in rows}) == 1
     assert rows[0].method == "one+other"
     assert command(["evaluate", "--synthetic", *map(str, others), "--draws", "2"]) == 2
+
+
+# Equal numbers, and images that are there more than once
+
+
+def counts_of(result) -> tuple[dict, dict]:
+    """Images that train, by label: real ones, synthetic ones."""
+    real = result.dataset().without_images().take(result.real_train())
+    return real.label_counts(), result.synthetic()[0].label_counts()
+
+
+def told_of(result, **made) -> str:
+    data = result.dataset().without_images()
+    return " ".join(few_to_train(result.run, data, result.split(), **made))
+
+
+def test_both_sides_train_on_equal_numbers_of_each_label(sources, home, tmp_path):
+    for label, keep in (("even", 90), ("odd", 30)):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for file in sorted((sources / "one" / label).iterdir())[:keep]:
+            shutil.copy(file, tmp_path / "set" / label)
+    ((result, _),) = results_of(home, sources / "real", tmp_path / "set")
+    real, synthetic = counts_of(result)
+    assert real == synthetic
+    assert synthetic["odd"] == 20
+    assert synthetic["even"] in range(45, 61)
+    assert sum(map(len, result.synthetic())) == 120, "what does not train is tested on"
+    made = read_images(result.artifacts.data.ready_made["images"]).without_images()
+    assert "real_train trains on no more images of a label than the synthetic set has" in (
+        told_of(result, made=made)
+    )
+    ((result, _),) = results_of(home, sources / "real", tmp_path / "set", "budget.equal=false")
+    real, synthetic = counts_of(result)
+    assert synthetic == {"even": 60, "odd": 20}
+    assert real["odd"] > 45
+    assert "trains on no more" not in told_of(result, made=made)
+
+
+def test_equal_sets_are_told_of_nothing(sources, home):
+    ((result, _),) = results_of(home, sources / "real", sources / "one")
+    made = read_images(result.artifacts.data.ready_made["images"]).without_images()
+    assert counts_of(result)[0] == counts_of(result)[1]
+    assert told_of(result, made=made) == ""
+
+
+def test_a_drawn_set_trains_on_no_more_than_real_train_has(home):
+    words = "generator=noise size=20 train_size=120 budget.train_per_label=100".split()
+    words += ["budget.test_per_label=20", "classifier=logistic_regression"]
+    words += [f"~evaluator@evaluators.{n}" for n in ("baselines", "fidelity", "memorization")]
+    run = compose(*words, "evaluators.two_way.resamples=100", "tracking.pictures=false")
+    result = execute(plan(run), Store(home / "store"))
+    real, synthetic = counts_of(result)
+    assert real == synthetic
+    assert sum(real.values()) == 120
+    train, test = result.synthetic()
+    assert len(train) + len(test) == 240
+    assert "the synthetic set trains on no more images of a label than real_train" in told_of(
+        result
+    )
+
+
+def test_repeats_stay_on_one_side(sources, home, tmp_path, caplog):
+    for label in ("even", "odd"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for file in sorted((sources / "one" / label).iterdir())[:30]:
+            for number in range(5):
+                shutil.copy(file, tmp_path / "set" / label / f"{file.stem}{'x' * number}.png")
+    ((result, row),) = results_of(home, sources / "real", tmp_path / "set")
+    assert "240 of the 300 synthetic images repeat another of them in every pixel" in caplog.text
+    train, test = result.synthetic()
+    assert not set(image_digests(train.images)) & set(image_digests(test.images))
+    assert len(train) + len(test) == 300
+    assert row.metrics["images/effective_synthetic_test"] <= 15
+    caplog.clear()
+    results_of(home, sources / "real", sources / "one")
+    assert "repeat another" not in caplog.text

@@ -10,6 +10,7 @@ import numpy as np
 
 from tgap.composition.config import Run
 from tgap.core import Images, ImageSet, Indices, Sampler, rng_for
+from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
 from tgap.core.progress import Advance, progress
 from tgap.core.seeding import noise_seeds, seed_for
@@ -125,6 +126,7 @@ def take_ready_made(result: Result, folder: Path) -> None:
     made = with_labels_of(made, result.dataset())
     # Also where no patients are told: equal images are one, whatever their names are.
     made = dataclasses.replace(made, patients=sources_of(made))
+    _warn_of_repeats(made)
     train, test = ready_made_rows(run, made)
     rows = np.concatenate([train, test])
     _warn_of_defects(made.take(rows))
@@ -136,6 +138,17 @@ def _warn_of_defects(made: ImageSet) -> None:
     counts = zip(made.label_names, pictures(made.images, made.labels), strict=True)
     for text in defects(dict(counts)):
         log.warning("%s", text)
+
+
+def _warn_of_repeats(made: ImageSet) -> None:
+    different = len(set(image_digests(made.images)))
+    if different < len(made):
+        log.warning(
+            "%d of the %d synthetic images repeat another of them in every pixel: they stay on one "
+            "side, and count as one",
+            len(made) - different,
+            len(made),
+        )
 
 
 def ready_made_rows(run: Run, made: ImageSet) -> tuple[Indices, Indices]:
