@@ -87,7 +87,8 @@ def test_sources_stay_together(rows, parts, seed):
     shared = share_per_label(labels, 2 / 3, sources, rng)
     dealt = deal_per_label(labels, parts, sources, rng)
     bounded = at_most(labels, np.array([3, np.inf]), sources, rng)
-    for division in (shared, dealt, bounded):
+    drawn = np.isin(np.arange(len(rows)), draw_per_label(labels, 3, rng, sources))
+    for division in (shared, dealt, bounded, drawn):
         for source in np.unique(sources):
             assert len(np.unique(division[sources == source])) == 1
 
@@ -109,6 +110,7 @@ def test_parts_are_alike_in_each_combination_of_labels(rows, parts, seed):
 @given(ROWS, st.integers(0, 9), st.integers(0, 99))
 def test_no_label_has_more_than_its_limit(rows, limit, seed):
     labels, _ = arrays(rows)
+    labels[:, 1] &= ~labels[:, 0]
     alone = np.arange(len(rows))
     chosen = at_most(labels, np.array([limit, np.inf]), alone, np.random.default_rng(seed))
     assert labels[chosen, 0].sum() == min(max(limit, 1), labels[:, 0].sum())

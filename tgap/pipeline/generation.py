@@ -164,7 +164,8 @@ def ready_made_rows(run: Run, made: ImageSet) -> tuple[Indices, Indices]:
     labels = made.labels[rows]
     sources = divisible(made.patients[rows], labels)
     train = np.flatnonzero(share_per_label(labels, TRAIN_SHARE, sources, rng))
-    train = train[draw_per_label(labels[train], run.budget.train_per_label, rng)]
+    count = run.budget.train_per_label
+    train = train[draw_per_label(labels[train], count, rng, sources[train])]
     rest = np.flatnonzero(~np.isin(sources, sources[train]) & labels.any(axis=1))
     return rows[train], rows[rest]
 

@@ -6,7 +6,9 @@ from tgap.core import Bools, Doubles, Images, ImageSet, Indices
 from tgap.core.digest import image_digests
 
 
-def draw_per_label(labels: Bools, count: int, rng: np.random.Generator) -> Indices:
+def draw_per_label(
+    labels: Bools, count: int, rng: np.random.Generator, sources: Indices | None = None
+) -> Indices:
     """Positions of ``count`` random images of each label, or of all there are; sorted.
 
     The rarest label comes first; an image that stands for one label stands for another only where
@@ -16,13 +18,31 @@ def draw_per_label(labels: Bools, count: int, rng: np.random.Generator) -> Indic
         labels: ``(N, L)`` bool.
         count: Images per label.
         rng: Of the draw.
+        sources: ``(N,)``, as of ``sources_of``: images of one are drawn together, ``count`` at
+            most unless all have more.
     """
     orders = [rng.permutation(np.flatnonzero(column)) for column in labels.T]
     chosen = np.zeros(len(labels), bool)
     for label in np.argsort(labels.sum(axis=0), kind="stable"):
         own = orders[label]
-        chosen[own[np.argsort(chosen[own], kind="stable")][:count]] = True
+        own = own[np.argsort(chosen[own], kind="stable")]
+        if sources is None:
+            chosen[own[:count]] = True
+        else:
+            chosen |= np.isin(sources, _whole(sources[own], count))
     return np.flatnonzero(chosen).astype(np.int64)
+
+
+def _whole(sources: Indices, count: int) -> list[int]:
+    """Sources, the first ones first, of so many images at most; the smallest if all have more."""
+    names, first, sizes = np.unique(sources, return_index=True, return_counts=True)
+    drawn: list[int] = []
+    left = count
+    for one in np.argsort(first):
+        if sizes[one] <= left:
+            drawn.append(int(names[one]))
+            left -= int(sizes[one])
+    return drawn or [int(name) for name in names[sizes == sizes.min(initial=count)][:1]]
 
 
 def at_most(labels: Bools, limits: Doubles, sources: Indices, rng: np.random.Generator) -> Bools:
