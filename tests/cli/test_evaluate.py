@@ -363,8 +363,8 @@ def sources(digits, tmp_path_factory):
     """Real images; two disjoint sets of one source, and one with wrong labels, a third of all."""
     root = tmp_path_factory.mktemp("draws")
     rows = np.random.default_rng(1).permutation(len(digits))
-    for name, start in (("real", 0), ("one", 300), ("other", 600), ("worse", 900)):
-        write(root / name, digits, rows[start : start + 300])
+    for name, start in (("real", 0), ("one", 480), ("other", 960), ("worse", 1440)):
+        write(root / name, digits, rows[start : start + 480])
     for label in digits.label_names:
         other = digits.label_names[1 - digits.label_names.index(label)]
         for file in sorted((root / "worse" / label).glob("[0-9]*.png"))[::3]:
