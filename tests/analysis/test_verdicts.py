@@ -135,6 +135,7 @@ def test_contradictions_are_never_said_together(metrics):
         {"not_recognised", "wrong_labels", "easier_than_reality"},
         {"unrealistic", "collapsed", "less_varied"},
         {"copies", "closer_than_held_out"},
+        {"copies", "exact_copies"},
     ):
         assert len(found & either) <= 1
 
@@ -153,6 +154,7 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"trts/auroc": 0.9, "trtr/auroc": 0.8}))
     reached |= set(codes({"memorization/closer_than_held_out": 0.8}))
     reached |= set(codes({"memorization/in_real_test": 0.01}))
+    reached |= set(codes({"memorization/equal_to_tuning": 0.01})) | set(codes(REPEATED))
     reached |= set(codes(legs(0.9) | {"images/effective_real_test": 5.0}))
     reached |= set(codes(counted("cat", 9, 1))) | set(codes({"tstr/ties": 0.02}))
     group = {"images": 90.0, "tstr": 0.6, "trtr": 0.9, "lost_more": 0.2, "lost_more/lo": 0.1}
@@ -479,7 +481,36 @@ def test_images_that_equal_tuning_images_are_copies_whatever_else_is_known():
     # Black images resemble nothing, so that none counts as copied.
     black = {"memorization/copied_fraction": 0.0, "memorization/copied_false_alarms": 0.0}
     assert "equal a tuning image" in sentence(equal | black, "copies")
-    assert codes({"memorization/equal_to_tuning": 0.02}) == []
+
+
+def test_any_exact_copy_is_said_with_its_number():
+    few = {"memorization/equal_to_tuning": 0.005, "memorization/synthetic_images": 1000.0}
+    assert codes(few) == ["exact_copies"]
+    assert sentence(few, "exact_copies").startswith(
+        "5 of the 1,000 synthetic images equal a tuning image in every pixel"
+    )
+    unknown = few | {"memorization/tuning_known": 0.0}
+    assert "a real image that may have been tuned on" in sentence(unknown, "exact_copies")
+    many = {"memorization/copied_fraction": 0.9, "memorization/copied_false_alarms": 0.01}
+    assert "; 5 of the 1,000 synthetic images equal" in sentence(few | many, "copies")
+    assert codes(few | {"memorization/equal_to_tuning": 0.0}) == []
+    tested = few | {"memorization/in_real_test": 0.0004}
+    tested["memorization/synthetic_images"] = 5000.0
+    assert sentence(tested, "tested_on_synthetic").startswith("2 of the 5,000 synthetic images")
+
+
+REPEATED = {"diversity/images": 1000.0, "diversity/different": 200.0}
+
+
+def test_repeats_are_said_with_their_number():
+    assert sentence(REPEATED, "repeats").startswith(
+        "800 of the 1,000 synthetic images repeat another one in every pixel (200 different ones)"
+    )
+    tested = REPEATED | {"diversity/tested_repeats": 300.0}
+    assert "300 of those that are tested on are trained on too" in sentence(tested, "repeats")
+    assert "TSTS" not in sentence(REPEATED | {"diversity/tested_repeats": 0.0}, "repeats")
+    assert codes(REPEATED | {"diversity/different": 1000.0}) == []
+    assert codes(REPEATED | counted("cat", 9, 1)) == ["same_picture"]
 
 
 def test_nearer_than_held_out_images_is_said_where_no_copies_are_found():

@@ -10,13 +10,22 @@ import pytest
 from PIL import Image
 
 from tgap import compose
+from tgap.analysis.comparison import compare
 from tgap.cli.evaluate import evaluation_overrides
 from tgap.cli.main import command
 from tgap.core import DataError
+from tgap.core.digest import image_digests
 from tgap.core.words import quoted
 from tgap.datasets.digits import Digits
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
+from tgap.pipeline.artifacts import read_images
+from tgap.pipeline.plan import Identities, plan
+from tgap.pipeline.preflight.training import few_to_train
+from tgap.pipeline.stages import execute
+from tgap.report.table import plain
+from tgap.store import Store
+from tgap.sweep.identity import planned, row_of
 
 FAST = ("classifier.epochs=2", "evaluators.two_way.resamples=100", "tracking.pictures=false")
 
@@ -144,9 +153,8 @@ def test_the_words_use_all_images(folders):
     assert run.generator.tuned_on is None
     assert run.finetuner.stem() == "none"
     assert run.method == "synthetic"
-    most = max(len(list(folder.iterdir())) for folder in synthetic.iterdir())
-    assert run.budget.train_per_label + run.budget.test_per_label == most
-    assert run.budget.train_per_label == most * 2 // 3
+    real_most = max(len(list(folder.iterdir())) for folder in real.iterdir())
+    assert run.budget.train_per_label == int(real_most * 0.4)
     assert (run.pool_size, run.train_size, run.test_size) == (126, 252, 252)
     run = compose(*evaluation_overrides(real, synthetic, tuning, 32, "grey", ["train_size=50"]))
     assert (run.pool_size, run.train_size, run.test_size) == (63, 50, 283)
@@ -324,3 +332,177 @@ def test_twelve_images_of_a_label_are_too_few_to_say_anything(stripes, home, cap
     assert 0.4 < metrics["tstr/auroc/lo"] < 0.7
     assert "The test images are too few to say what the synthetic ones are good for: with 4" in out
     assert "as good as training on real ones" not in out
+
+
+# Draws: what is said of a generator rests on several of them
+
+
+def results_of(home, real, synthetic, *words, **draws):
+    """Results and rows of a sweep, without what only people look at."""
+    from tgap.composition.compose import compose_run, hydra_ready
+    from tgap.composition.sweeps import expand
+
+    only = [f"~evaluator@evaluators.{n}" for n in ("baselines", "fidelity", "memorization")]
+    words = [*words, *only, "classifier=logistic_regression", "evaluators.two_way.resamples=200"]
+    words = [*evaluation_overrides(real, synthetic, None, 16, "grey", words, **draws)]
+    found, identities = [], Identities()
+    with hydra_ready(None) as hydra:
+        for job in expand(hydra, words):
+            its = plan(compose_run(hydra, job), identities)
+            result = execute(its, Store(home / "store"))
+            found.append((result, row_of(result, planned(its, job))))
+    return found
+
+
+def rows_of(*words, **draws):
+    return [row for _, row in results_of(*words, **draws)]
+
+
+@pytest.fixture(scope="module")
+def sources(digits, tmp_path_factory):
+    """Real images; two disjoint sets of one source, and one with wrong labels, a third of all."""
+    root = tmp_path_factory.mktemp("draws")
+    rows = np.random.default_rng(1).permutation(len(digits))
+    for name, start in (("real", 0), ("one", 480), ("other", 960), ("worse", 1440)):
+        write(root / name, digits, rows[start : start + 480])
+    for label in digits.label_names:
+        other = digits.label_names[1 - digits.label_names.index(label)]
+        for file in sorted((root / "worse" / label).glob("[0-9]*.png"))[::3]:
+            file.rename(root / "worse" / other / f"wrong{file.name}")
+    return root
+
+
+def test_sets_of_one_source_do_not_differ_and_a_worse_one_does(sources, home):
+    found = compare(
+        [
+            row
+            for name in ("one", "other", "worse")
+            for row in rows_of(home, sources / "real", sources / name, draws=6)
+        ]
+    )
+    assert [group.seeds for group in found.groups] == [tuple(range(6))] * 3
+    one, *worse = found.pairs
+    assert (one.first.method, one.second.method) == ("other", "one")
+    assert one.p_value > 0.2
+    assert one.difference.lo < 0 < one.difference.hi
+    assert all(pair.p_value < 0.1 and pair.difference.hi < -0.05 for pair in worse)
+    assert "a draw of the synthetic set each" in plain(found)
+
+
+def test_trainings_on_one_set_are_not_compared(sources, home):
+    rows = [
+        row
+        for name in ("one", "other")
+        for row in rows_of(home, sources / "real", sources / name, "seed=0,1,2")
+    ]
+    found = compare(rows)
+    assert [(group.one_set, group.seeds) for group in found.groups] == [(True, (0, 1, 2))] * 2
+    assert np.isnan(found.pairs[0].p_value)
+    text = " ".join(plain(found).split())
+    assert "Seeds of one, other are trainings on one synthetic set: the 95 % interval is" in text
+    assert "other - one: not compared: the seeds of other and one train on one synthetic" in text
+    assert "evaluate several of them (--synthetic A B C, or --draws)" in text
+
+
+def test_seeds_beyond_the_draws_train_anew_and_are_averaged(sources, home):
+    rows = rows_of(home, sources / "real", sources / "one", "seed=0,1,2,3", draws=2)
+    (group,) = compare(rows).groups
+    assert (group.seeds, group.averaged, group.missing) == ((0, 1), (2, 3), ())
+    mean = (rows[0].metrics["tstr/auroc"] + rows[2].metrics["tstr/auroc"]) / 2
+    assert group.by_seed[0][""]["tstr/auroc"].value == pytest.approx(mean)
+
+
+def test_several_folders_are_draws_of_one_method(sources, home, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "tgap.cli.evaluate.run_overrides", lambda words, sweep, folder: asked.append((words, sweep))
+    )
+    others = (sources / "one", sources / "other")
+    command(
+        ["evaluate", "--synthetic", *map(str, others), "--real", str(sources / "real"), "size=3"]
+    )
+    ((words, sweep),) = asked
+    assert sweep
+    assert "seed=0,1" in words
+    rows = rows_of(home, sources / "real", others[0], further=others[1:])
+    assert [row.seed for row in rows] == [0, 1]
+    assert len({row.synthetic for row in rows}) == 2
+    assert len({row.method_key for row in rows}) == 1
+    assert rows[0].method == "one+other"
+    assert command(["evaluate", "--synthetic", *map(str, others), "--draws", "2"]) == 2
+
+
+# Equal numbers, and images that are there more than once
+
+
+def counts_of(result) -> tuple[dict, dict]:
+    """Images that train, by label: real ones, synthetic ones."""
+    real = result.dataset().without_images().take(result.real_train())
+    return real.label_counts(), result.synthetic()[0].label_counts()
+
+
+def told_of(result, **made) -> str:
+    data = result.dataset().without_images()
+    return " ".join(few_to_train(result.run, data, result.split(), **made))
+
+
+def test_both_sides_train_on_equal_numbers_of_each_label(sources, home, tmp_path):
+    for label, keep in (("even", 90), ("odd", 30)):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for file in sorted((sources / "one" / label).iterdir())[:keep]:
+            shutil.copy(file, tmp_path / "set" / label)
+    ((result, _),) = results_of(home, sources / "real", tmp_path / "set")
+    real, synthetic = counts_of(result)
+    assert real == synthetic
+    assert synthetic["odd"] == 20
+    assert synthetic["even"] in range(45, 61)
+    assert sum(map(len, result.synthetic())) == 120, "what does not train is tested on"
+    made = read_images(result.artifacts.data.ready_made["images"]).without_images()
+    assert "real_train trains on no more images of a label than the synthetic set has" in (
+        told_of(result, made=made)
+    )
+    ((result, _),) = results_of(home, sources / "real", tmp_path / "set", "budget.equal=false")
+    real, synthetic = counts_of(result)
+    assert synthetic == {"even": 60, "odd": 20}
+    assert real["odd"] > 45
+    assert "trains on no more" not in told_of(result, made=made)
+
+
+def test_equal_sets_are_told_of_nothing(sources, home):
+    ((result, _),) = results_of(home, sources / "real", sources / "one")
+    made = read_images(result.artifacts.data.ready_made["images"]).without_images()
+    assert counts_of(result)[0] == counts_of(result)[1]
+    assert told_of(result, made=made) == ""
+
+
+def test_a_drawn_set_trains_on_no_more_than_real_train_has(home):
+    words = "generator=noise size=20 train_size=120 budget.train_per_label=100".split()
+    words += ["budget.test_per_label=20", "classifier=logistic_regression"]
+    words += [f"~evaluator@evaluators.{n}" for n in ("baselines", "fidelity", "memorization")]
+    run = compose(*words, "evaluators.two_way.resamples=100", "tracking.pictures=false")
+    result = execute(plan(run), Store(home / "store"))
+    real, synthetic = counts_of(result)
+    assert real == synthetic
+    assert sum(real.values()) == 120
+    train, test = result.synthetic()
+    assert len(train) + len(test) == 240
+    assert "the synthetic set trains on no more images of a label than real_train" in told_of(
+        result
+    )
+
+
+def test_repeats_stay_on_one_side(sources, home, tmp_path, caplog):
+    for label in ("even", "odd"):
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for file in sorted((sources / "one" / label).iterdir())[:30]:
+            for number in range(5):
+                shutil.copy(file, tmp_path / "set" / label / f"{file.stem}{'x' * number}.png")
+    ((result, row),) = results_of(home, sources / "real", tmp_path / "set")
+    assert "240 of the 300 synthetic images repeat another of them in every pixel" in caplog.text
+    train, test = result.synthetic()
+    assert not set(image_digests(train.images)) & set(image_digests(test.images))
+    assert len(train) + len(test) == 300
+    assert row.metrics["images/effective_synthetic_test"] <= 15
+    caplog.clear()
+    results_of(home, sources / "real", sources / "one")
+    assert "repeat another" not in caplog.text

@@ -1,5 +1,6 @@
 """Fidelity on sets whose distance and diversity are known."""
 
+import dataclasses
 import math
 from dataclasses import dataclass
 
@@ -35,6 +36,7 @@ def image_set(counts, seed=0, levels=(60, 180), spread=20.0, names=NAMES):
 
 
 COUNTS = {f"diversity/{what}_{name}" for what in ("images", "different", "blank") for name in NAMES}
+REPEATS = {f"diversity/{what}" for what in ("images", "different", "tested_repeats")}
 
 
 @dataclass(kw_only=True)
@@ -82,7 +84,7 @@ def test_metrics_are_those_of_the_sets_where_all_images_are_used():
     expected["diversity/vendi_real"] = np.mean(of_real)
     expected["diversity/vendi_even"], expected["diversity/vendi_odd"] = of_fake
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
-    assert found.keys() - expected.keys() == COUNTS
+    assert found.keys() - expected.keys() == COUNTS | REPEATS
 
 
 def test_pictures_are_counted_over_both_parts():
@@ -96,6 +98,17 @@ def test_pictures_are_counted_over_both_parts():
         "diversity/images_odd": 20,
         "diversity/different_odd": 11,
         "diversity/blank_odd": 10,
+    }
+
+
+def test_repeats_are_counted_in_both_parts_and_between_them():
+    train, test = image_set((20, 10), 3), image_set((6, 0), 4)
+    again = dataclasses.replace(test, images=np.concatenate([test.images[:4], train.images[:2]]))
+    found = evaluated(made(train.take(np.array([*range(30), 0, 0])), again))
+    assert {name: found[name] for name in REPEATS} == {
+        "diversity/images": 38,
+        "diversity/different": 34,
+        "diversity/tested_repeats": 2,
     }
 
 
@@ -197,7 +210,7 @@ def test_a_label_that_is_missing_in_a_set_leaves_nothing_to_compare():
     assert found.pop("fidelity/n") == 0
     undefined = {name for name, value in found.items() if math.isnan(value)}
     assert len(undefined) == 2 * len(DISTANCES) + 4
-    assert found.keys() - undefined == COUNTS
+    assert found.keys() - undefined == COUNTS | REPEATS
 
 
 def test_too_few_images_for_neighbours_are_nan_and_nothing_else_is():

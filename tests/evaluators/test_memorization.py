@@ -64,6 +64,8 @@ def test_verbatim_copies(of_copies):
     assert metrics["mia_meaningful"] == 1
     assert metrics["tuning_images"] == 150
     assert metrics["held_out_images"] == 400
+    assert metrics["synthetic_images"] > 0
+    assert metrics["tuning_known"] == 1
 
 
 def test_fresh_images_are_no_copies(of_fresh):

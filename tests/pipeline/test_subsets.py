@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tgap.core import ImageSet
-from tgap.pipeline.subsets import draw_per_label, patients_of, share_per_label
+from tgap.pipeline.subsets import (
+    at_most,
+    deal_per_label,
+    divisible,
+    draw_per_label,
+    patients_of,
+    share_per_label,
+    sources_of,
+)
 
 
 def data(labels, patients):
@@ -56,7 +64,8 @@ def test_only_the_rows_given_are_drawn_from():
 @given(ROWS, st.floats(0, 1), st.integers(0, 99))
 def test_each_combination_of_labels_is_shared_out_alike(rows, share, seed):
     labels, _ = arrays(rows)
-    chosen = share_per_label(labels, share, np.random.default_rng(seed))
+    alone = np.arange(len(rows))
+    chosen = share_per_label(labels, share, alone, np.random.default_rng(seed))
     for combination in np.unique(labels, axis=0):
         members = (labels == combination).all(axis=1)
         assert chosen[members].sum() == round(share * members.sum())
@@ -69,3 +78,56 @@ def test_so_many_of_each_label_or_all(rows, count, seed):
     assert (np.diff(chosen) > 0).all()
     assert (labels[chosen].sum(axis=0) >= np.minimum(count, labels.sum(axis=0))).all()
     assert len(chosen) <= np.minimum(count, labels.sum(axis=0)).sum()
+
+
+@given(ROWS, st.integers(1, 5), st.integers(0, 99))
+def test_sources_stay_together(rows, parts, seed):
+    labels, sources = arrays(rows)
+    rng = np.random.default_rng(seed)
+    shared = share_per_label(labels, 2 / 3, sources, rng)
+    dealt = deal_per_label(labels, parts, sources, rng)
+    bounded = at_most(labels, np.array([3, np.inf]), sources, rng)
+    drawn = np.isin(np.arange(len(rows)), draw_per_label(labels, 3, rng, sources))
+    for division in (shared, dealt, bounded, drawn):
+        for source in np.unique(sources):
+            assert len(np.unique(division[sources == source])) == 1
+
+
+@given(ROWS, st.integers(1, 5), st.integers(0, 99))
+def test_parts_are_alike_in_each_combination_of_labels(rows, parts, seed):
+    labels, _ = arrays(rows)
+    alone = np.arange(len(rows))
+    part = deal_per_label(labels, parts, alone, np.random.default_rng(seed))
+    for combination in np.unique(labels, axis=0):
+        members = (labels == combination).all(axis=1)
+        counts = np.bincount(part[members], minlength=parts)
+        assert counts.max() - counts.min() <= 1
+    if parts > 1 and len(rows):
+        total = np.bincount(part, minlength=parts)
+        assert total.max() - total.min() <= 1
+
+
+@given(ROWS, st.integers(0, 9), st.integers(0, 99))
+def test_no_label_has_more_than_its_limit(rows, limit, seed):
+    labels, _ = arrays(rows)
+    labels[:, 1] &= ~labels[:, 0]
+    alone = np.arange(len(rows))
+    chosen = at_most(labels, np.array([limit, np.inf]), alone, np.random.default_rng(seed))
+    assert labels[chosen, 0].sum() == min(max(limit, 1), labels[:, 0].sum())
+    assert chosen[~labels[:, 0]].all()
+
+
+def test_equal_images_and_images_of_a_patient_are_of_one_source():
+    labels = np.ones((5, 2), bool)
+    made = data(labels, np.array([7, 7, 1, 2, 3]))
+    made.images[:] = np.array([0, 1, 1, 2, 3], np.uint8)[:, None, None, None]
+    sources = sources_of(made)
+    assert sources[0] == sources[1] == sources[2]
+    assert len(np.unique(sources)) == 3
+
+
+def test_a_label_of_one_source_can_be_divided():
+    labels = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], bool)
+    sources = divisible(np.array([0, 0, 1, 2]), labels)
+    assert len(np.unique(sources)) == 4
+    assert sources[2:].tolist() == [1, 2]

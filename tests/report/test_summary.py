@@ -43,3 +43,23 @@ def test_no_line_is_wider_than_a_terminal():
     table = summary(every).split("What the numbers say")[0]
     assert len(table.splitlines()) > 15
     assert max(map(len, table.splitlines())) <= 100
+
+
+def test_copies_of_images_that_are_not_known_are_not_known():
+    def line(share: float, equal: float = 0.0) -> list[str]:
+        shown = summary(
+            METRICS
+            | {"memorization/copied_fraction": share, "memorization/equal_to_tuning": equal}
+            | {"memorization/tuning_known": 0.0}
+        ).splitlines()
+        return [
+            next(one for one in shown if one.startswith(f"  {words}"))
+            for words in ("copies of tuning images", "equal to a tuning image")
+        ]
+
+    assert all("not known" in one for one in line(0.0))
+    assert all("not known" in one for one in line(math.nan, math.nan))
+    copied, equal = line(0.4, 0.001)
+    assert "40.0 %" in copied
+    assert "0.1 %" in equal
+    assert "not known" not in summary(METRICS)

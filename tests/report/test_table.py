@@ -371,3 +371,47 @@ def test_markdown_has_as_many_cells_in_each_line_and_one_line_per_row():
     assert {line.replace(r"\|", "").count("|") for line in table} == {len(COLUMNS) + 4}
     assert r"a\|b" in text
     assert "\n- c - a" in text
+
+
+def test_copies_of_unknown_tuning_images_are_not_known():
+    def shown(share, known):
+        further = {"memorization/copied_fraction": share, "memorization/tuning_known": known}
+        one = row()
+        return text_of([dataclasses.replace(one, metrics={**one.metrics, **further})])
+
+    assert "not known" in shown(0.0, 0.0)
+    assert "not known" not in shown(0.0, 1.0)
+    assert ".400" in shown(0.4, 0.0)
+
+
+def test_shares_have_an_interval_over_three_draws():
+    def rows(values):
+        every = [row(seed=seed) for seed in range(len(values))]
+        return [
+            dataclasses.replace(one, metrics={**one.metrics, "fidelity/coverage": value})
+            for one, value in zip(every, values, strict=True)
+        ]
+
+    (group,) = compare(rows([0.5, 0.6, 0.7])).groups
+    number = group.numbers["fidelity/coverage"]
+    half = 4.302653 * 0.1 / math.sqrt(3)  # t with 2 degrees of freedom
+    assert (number.lo, number.hi) == pytest.approx((0.6 - half, 0.6 + half))
+    (group,) = compare(rows([0.0, 0.01, 0.1])).groups
+    assert group.numbers["fidelity/coverage"].lo == 0
+    for values in ([0.5, 0.6], [0.5, 0.5, 0.5]):
+        (group,) = compare(rows(values)).groups
+        assert math.isnan(group.numbers["fidelity/coverage"].lo)
+
+
+def test_rows_of_unequal_numbers_of_images_are_told():
+    def rows(*numbers):
+        bare = {name: value for name, value in SETTINGS.items() if name != "generator.class"}
+        every = [row(f"set{n}", None, settings=bare) for n in range(len(numbers))]
+        return [
+            dataclasses.replace(one, metrics={**one.metrics, "train_images/synthetic": number})
+            for one, number in zip(every, numbers, strict=True)
+        ]
+
+    text = " ".join(text_of(rows(100.0, 400.0)).split())
+    assert "Rows differ in how many synthetic images train: set0 100, set1 400." in text
+    assert "Rows differ in how many" not in text_of(rows(100.0, 98.0))

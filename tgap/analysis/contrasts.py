@@ -92,9 +92,11 @@ def over_sizes(methods: Sequence[Sequence[RunGroup]], metrics: Sequence[str]) ->
 
 
 def common(groups: Sequence[RunGroup]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Seeds that all groups have, and those that some lack; none if they share no split."""
+    """Seeds that all groups have, and those that some lack; none if they share no split, or if no
+    draw of one varies.
+    """
     shared = set.intersection(*(set(group.seeds) for group in groups))
-    shared = shared if common_splits(groups) else set()
+    shared = shared if common_splits(groups) and not any(g.one_set for g in groups) else set()
     every = {seed for group in groups for seed in (*group.seeds, *group.missing)}
     return tuple(sorted(shared)), tuple(sorted(every - shared))
 

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -33,9 +33,15 @@ from tgap.metrics.legs import (
 MEANINGFUL = "fter/meaningful"
 
 FURTHER = re.compile(
-    r"external/.+/(tstr|trtr)/auroc|memorization/copied_fraction|fidelity/coverage"
+    r"external/.+/(tstr|trtr)/auroc|memorization/(copied_fraction|tuning_known)|fidelity/coverage"
+    r"|train_images/synthetic"
 )
-"""Metrics that are averaged beside those of ``SCALES``, without an interval."""
+"""Metrics that are averaged beside those of ``SCALES``, without what test images add."""
+
+SHARES = ("memorization/copied_fraction", "fidelity/coverage")
+"""Those that have an interval over draws, given the real images."""
+LEAST_DRAWS = 3
+"""With two, an interval over draws alone says nothing."""
 
 COLLAPSED = 1 / 4
 """Share of what the best seed has learnt (AUROC above chance) below which a seed is told of, if it
@@ -69,6 +75,10 @@ class RunGroup:
         missing_splits: Those that a whole mean is over too and that no seed, or not each, has.
         missing: Seeds that were asked for and are not there, or not with all of ``splits``.
         repeated: Seeds whose scores are those of another seed, which count once.
+        averaged: Seeds that train on another seed's synthetic set: such are averaged first, and
+            count as one draw.
+        one_set: Whether all seeds train on one and the same synthetic set, so that no draw varies;
+            they are not averaged then, and nothing is known of other draws of the generator.
         numbers: Mean over the seeds that are there, by metric: all of ``SCALES`` with an interval
             where one is justified, others without. FTER is the mean of the seeds' ratios.
         fter_meaningful: Whether FTER means something for every seed.
@@ -86,6 +96,8 @@ class RunGroup:
     missing_splits: tuple[str, ...]
     missing: tuple[int, ...]
     repeated: tuple[int, ...]
+    averaged: tuple[int, ...]
+    one_set: bool
     numbers: Mapping[str, Interval]
     fter_meaningful: bool
     effective: Mapping[str, float]
@@ -148,8 +160,9 @@ def group_runs(
 
     A group is a method (by key), a size and settings. Runs of one seed are averaged first, over
     its splits if it has several, and those with the same evaluation key count once, also where
-    they were asked for by several seeds (``seeds.classify=0 seed=1,2``: nothing varies); the
-    interval over seeds is that of ``tgap.metrics.intervals``. Seeds that lack a split that another
+    they were asked for by several seeds (``seeds.classify=0 seed=1,2``: nothing varies); so do
+    seeds that train on one synthetic set, as their mean, where there is another. The interval over
+    seeds is that of ``tgap.metrics.intervals``. Seeds that lack a split that another
     one has are missing, lest means over different folds are averaged.
 
     Args:
@@ -188,7 +201,11 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
 
 def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> RunGroup:
     rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
-    results = _results(rows)
+    units = _units(rows)
+    one_set = len(units) > 1 and len(set(units.values())) == 1
+    units = {seed: seed for seed in units} if one_set else units
+    once = _results(rows)
+    results = _averaged(once, units)
     there = {
         seed: {split: _sampled(same, further) for split, same in by_split.items()}
         for seed, by_split in sorted(results.items())
@@ -196,10 +213,11 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
     expected = expected_splits(runs)
     splits = largest_block(there, expected)
     by_seed = {seed: one for seed, one in there.items() if one.keys() >= set(splits)}
-    repeated = {row.seed for row in rows} - results.keys()
-    every = [row for row in rows if row.seed in by_seed]
+    repeated = {row.seed for row in rows} - once.keys()
+    averaged = {seed for seed in once if units[seed] != seed}
+    every = [row for row in rows if units[row.seed] in by_seed]
     effective = {side: _effective(side, every, splits) for side in (REAL, SYNTHETIC)}
-    averaged = [mean_over_splits(of_seed, splits) for of_seed in by_seed.values()]
+    means = [mean_over_splits(of_seed, splits) for of_seed in by_seed.values()]
     first = runs[0]
     return RunGroup(
         method=label,
@@ -209,12 +227,15 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
         by_seed=by_seed,
         splits=splits,
         missing_splits=tuple(name for name in expected if name not in splits),
-        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated)),
+        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated - averaged)),
         repeated=tuple(sorted(repeated)),
-        numbers=_numbers(averaged, splits, further, effective),
-        fter_meaningful=_meaningful(averaged, splits, every),
+        averaged=tuple(sorted(averaged)),
+        one_set=one_set and len(by_seed) > 1,
+        numbers=_numbers(means, splits, further, effective)
+        | ({} if one_set else _shares(means, further)),
+        fter_meaningful=_meaningful(means, splits, every),
         effective=effective,
-        collapsed=_collapsed(dict(zip(by_seed, averaged, strict=True))),
+        collapsed=_collapsed(dict(zip(by_seed, means, strict=True))),
         is_control=first.is_control,
     )
 
@@ -240,6 +261,27 @@ def _results(rows: Sequence[RunRow]) -> dict[int, dict[str, list[RunRow]]]:
         seed: {split: list(same.values()) for split, same in of_seed.items()}
         for seed, of_seed in results.items()
     }
+
+
+def _units(rows: Sequence[RunRow]) -> dict[int, int]:
+    """The first seed that trains on the same synthetic set, by seed; rows sorted by seed."""
+    owners: dict[str, int] = {}
+    units: dict[int, int] = {}
+    for row in rows:
+        first = owners.setdefault(row.synthetic or f"of seed {row.seed}", row.seed)
+        units[row.seed] = min(units.get(row.seed, row.seed), units.get(first, first))
+    return units
+
+
+def _averaged(
+    results: Mapping[int, Mapping[str, Sequence[RunRow]]], units: Mapping[int, int]
+) -> dict[int, dict[str, list[RunRow]]]:
+    """Results by draw: those of all seeds that train on it together."""
+    together: dict[int, dict[str, list[RunRow]]] = {}
+    for seed, by_split in results.items():
+        for split, same in by_split.items():
+            together.setdefault(units[seed], {}).setdefault(split, []).extend(same)
+    return together
 
 
 def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> Numbers:
@@ -314,6 +356,18 @@ def _means(
 
 def _freedom(name: str, splits: int, effective: Mapping[str, float]) -> float:
     return splits - 1 if splits > 1 else image_freedom(name, effective)
+
+
+def _shares(seeds: Sequence[Numbers], further: Sequence[str]) -> dict[str, Interval]:
+    """Means of ``SHARES`` with t intervals over draws; the real images stay the same."""
+    if len(seeds) < LEAST_DRAWS:
+        return {}
+    numbers = {}
+    for name in set(SHARES) & set(further):
+        values = [Sampled(seed[name].value, np.full(2, seed[name].value)) for seed in seeds]
+        number = mean_interval(values, "identity")
+        numbers[name] = replace(number, lo=max(number.lo, 0.0), hi=min(number.hi, 1.0))
+    return numbers
 
 
 def side_by_side(replicates: Sequence[Doubles]) -> Doubles:

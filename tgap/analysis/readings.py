@@ -58,6 +58,10 @@ them: three times its false alarms are no error of it."""
 FEWEST_COPIES = 0.03
 """Share of copies that counts even where not one false alarm was seen."""
 
+COPIED, EXACT = "memorization/copied_fraction", "memorization/equal_to_tuning"
+TUNING_KNOWN = "memorization/tuning_known"
+"""0 where copies are looked for in images that may have been tuned on or not."""
+
 CLOSER = 0.6
 """Of a probability that is .5 where nothing is copied; real images of other patients come within
 .01 of that."""
@@ -207,12 +211,23 @@ def is_collapsed(m: Numbers) -> bool:
     return covers_little or (m.of_floor("coverage") < QUARTER and m.diversity() < SMALL)
 
 
+def unknown_copies(share: float, tuning_known: float, least: float = FEWEST_COPIES) -> bool:
+    """Whether a share of copies says nothing, because the images they may be of are not known.
+
+    Args:
+        share: Of copies that were found among the real images that were looked at.
+        tuning_known: 0 if these are not known to be the tuning images.
+        least: Share from which copies are told of all the same.
+    """
+    return tuning_known == 0 and not share >= least
+
+
 def are_copies(m: Numbers) -> bool:
     """Whether more images are near-copies of tuning images than errors of the search explain.
 
     Images that equal one are copies even where nothing is known of such errors.
     """
-    if m["memorization/equal_to_tuning"] >= FEWEST_COPIES:
+    if m[EXACT] >= FEWEST_COPIES:
         return True
-    share = m["memorization/copied_fraction"]
+    share = m[COPIED]
     return share >= FEWEST_COPIES and share >= COPIES * m["memorization/copied_false_alarms"]

@@ -23,6 +23,8 @@ class PlannedRun:
         split: What tells its split of the data from the others that its seed's numbers are means
             over, e.g. ``{"protocol.fold": "2"}``; empty if there is one split.
         splits: The same of all of these, itself among them, asked for or not.
+        synthetic: Key of its synthetic set; runs that share it are no two draws. Empty if that is
+            not known.
     """
 
     method: str
@@ -33,6 +35,7 @@ class PlannedRun:
     is_control: bool = False
     split: Settings = field(default_factory=dict)
     splits: Sequence[Settings] = field(default_factory=list)
+    synthetic: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

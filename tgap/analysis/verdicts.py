@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from tgap.analysis.readings import (
     CLOSER,
+    COPIED,
     EQUAL,
+    EXACT,
     FEWEST_COPIES,
     HALF,
     NEAR_CHANCE,
     OTHER_MIX,
     SCATTER,
     TIED,
+    TUNING_KNOWN,
     Numbers,
     are_copies,
     below_chance,
@@ -226,6 +229,22 @@ def _same_picture(m: Numbers) -> str | None:
     )
 
 
+def _repeats(m: Numbers) -> str | None:
+    images, different = m["diversity/images"], m["diversity/different"]
+    if not different < images or defects(m.pictures()):
+        return None
+    sentence = (
+        f"{images - different:,.0f} of the {images:,.0f} synthetic images repeat another one in "
+        f"every pixel ({different:,.0f} different ones): a repeat teaches nothing new"
+    )
+    tested = m["diversity/tested_repeats"]
+    if tested > 0:
+        sentence += (
+            f"; {tested:,.0f} of those that are tested on are trained on too, so TSTS is too high"
+        )
+    return sentence
+
+
 def _unrealistic(m: Numbers) -> str | None:
     if not looks_unreal(m):
         return None
@@ -266,7 +285,7 @@ def _tested_on_synthetic(m: Numbers) -> str | None:
     if not share > 0:
         return None
     return (
-        f"{_percent(share)} of the synthetic images are images of the real test set: what was "
+        f"{_counted(m, share)} synthetic images are images of the real test set: what was "
         "trained on is tested on, so TSTR cannot be trusted"
     )
 
@@ -274,16 +293,43 @@ def _tested_on_synthetic(m: Numbers) -> str | None:
 def _copies(m: Numbers) -> str | None:
     if not are_copies(m):
         return None
-    equal, copied = m["memorization/equal_to_tuning"], m["memorization/copied_fraction"]
-    found = (
-        f"{_percent(copied)} of the synthetic images are copies of tuning images (held-out real "
-        f"images taken for copies: {_percent(m['memorization/copied_false_alarms'])})"
-        if copied >= FEWEST_COPIES and m["memorization/copied_false_alarms"] >= 0
-        else f"{_percent(equal)} of the synthetic images equal a tuning image in every pixel"
-    )
-    return (
-        f"{found}: they hold no further patients, and giving them away gives the tuning images away"
-    )
+    copied = m[COPIED]
+    found = _equal_to_tuning(m)
+    if copied >= FEWEST_COPIES and m["memorization/copied_false_alarms"] >= 0:
+        exactly = f"; {found}" if m[EXACT] > 0 else ""
+        found = (
+            f"{_percent(copied)} of the synthetic images are copies of {_originals(m)} (held-out "
+            f"real images taken for copies: {_percent(m['memorization/copied_false_alarms'])})"
+            f"{exactly}"
+        )
+    return f"{found}: they hold no further patients, and giving them away gives these images away"
+
+
+def _exact_copies(m: Numbers) -> str | None:
+    """However few: each is a real image that is given away."""
+    if not m[EXACT] > 0 or are_copies(m):
+        return None
+    return f"{_equal_to_tuning(m)}: whoever gets the synthetic set gets these real images"
+
+
+def _equal_to_tuning(m: Numbers) -> str:
+    one = "a real image that may have been tuned on" if m[TUNING_KNOWN] == 0 else "a tuning image"
+    return f"{_counted(m, m[EXACT])} synthetic images equal {one} in every pixel"
+
+
+def _originals(m: Numbers) -> str:
+    """What copies are of: that may be known or not."""
+    if m[TUNING_KNOWN] == 0:
+        return "real images that may have been tuned on"
+    return "tuning images"
+
+
+def _counted(m: Numbers, share: float) -> str:
+    """A share of the synthetic images as their number, as far as that is known."""
+    images = m["memorization/synthetic_images"]
+    if not images > 0:
+        return f"{_percent(share)} of the"
+    return f"{share * images:,.0f} of the {images:,.0f}"
 
 
 def _closer_than_held_out(m: Numbers) -> str | None:
@@ -367,11 +413,13 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "not_recognised": _not_recognised,
     "wrong_labels": _wrong_labels,
     "same_picture": _same_picture,
+    "repeats": _repeats,
     "unrealistic": _unrealistic,
     "collapsed": _collapsed,
     "less_varied": _less_varied,
     "tested_on_synthetic": _tested_on_synthetic,
     "copies": _copies,
+    "exact_copies": _exact_copies,
     "closer_than_held_out": _closer_than_held_out,
     "worse_for_a_group": _worse_for_a_group,
     "other_mix_of_labels": _other_mix_of_labels,

@@ -15,16 +15,22 @@ from tgap.core import ConfigError
 from tgap.core.words import quoted
 from tgap.datasets.base import of_node
 from tgap.datasets.reading import tables
+from tgap.generators.base import TRAIN_SHARE
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
 
     from tgap.composition.config import Run
     from tgap.core import ImageSet
+    from tgap.datasets.base import Dataset
 
 log = logging.getLogger(__name__)
-TRAIN_SHARE = 2 / 3
-"""At most so many of the synthetic images are trained on, the others are tested on."""
+NAMED_SETS = 3
+"""Names of more sets are shortened."""
+LEAST_DRAWN = 3
+"""Fewer images of a label cannot be divided into two that train and one that is tested on."""
+ALIKE = 0.9
+"""Sets of a generator that have fewer images, as a share of the largest, are told of."""
 POOL, TUNING_POOL = 0.2, 0.1
 """Shares of the real images that are the pool."""
 MIN_REAL = 20
@@ -42,8 +48,10 @@ def evaluation_overrides(
     color: str,
     overrides: Sequence[str],
     config_dir: str | None = None,
+    further: Sequence[Path] = (),
+    draws: int = 1,
 ) -> list[str]:
-    """The words of a run that evaluates a synthetic set.
+    """The words of a run that evaluates a synthetic set, or of a sweep over several draws.
 
     A folder has a sub-folder per label, or, given as a CSV or JSONL file beside its images, a
     table with the columns ``file``, ``label``, ``patient`` and ``findings``, of which the file only
@@ -52,7 +60,7 @@ def evaluation_overrides(
     A fifth of the real images is the pool, in which copies are looked for (a tenth with
     ``tuning``, which takes its place); half of the rest trains the real classifier, half is tested
     on. As many synthetic images of a label train as real ones do, two thirds at most; all others
-    are tested on.
+    are tested on. Each draw is a seed of one method.
 
     Args:
         real: Real images; ``None`` if the overrides choose a dataset.
@@ -62,6 +70,8 @@ def evaluation_overrides(
         color: ``grey`` or ``rgb``.
         overrides: Further words; they win.
         config_dir: Folder of further configs.
+        further: Further synthetic sets, each a draw of the same generator.
+        draws: Disjoint draws that one synthetic set is divided into.
 
     Raises:
         ConfigError: If a folder is not such a folder.
@@ -74,7 +84,13 @@ def evaluation_overrides(
         folders["dataset"] = real
     if tuning is not None:
         folders[TUNED_ON] = tuning
-    words = ["generator=ready_made", f"generator.name={quoted(synthetic.stem)}"]
+    words = ["generator=ready_made", f"generator.name={quoted(_name(synthetic, further))}"]
+    words += [f"generator.draws={draws}"] if draws > 1 else []
+    if further:
+        words.append(f"generator.further=[{','.join(quoted(str(path)) for path in further)}]")
+    drawn = max(draws, 1 + len(further))
+    if drawn > 1 and not any(word.startswith("seed=") for word in overrides):
+        words.append(f"seed={','.join(map(str, range(drawn)))}")
     for node, path in folders.items():
         words.append(f"{node.replace('.', '/')}=image_folder")
         settings = {"size": size, "color": color, "path": quoted(str(path))}
@@ -87,13 +103,28 @@ def evaluation_overrides(
         sides = [node for node in folders if node != TUNED_ON]
         words += _labelled(hydra, words, sides, overrides)
         run = compose_run(hydra, expand(hydra, [*words, *overrides])[0])  # of a sweep, its first
-    words += _sizes(run, POOL if tuning is None else TUNING_POOL, divide=real is not None)
+    share = POOL if tuning is None else TUNING_POOL
+    words += _sizes(run, _sets(run, 1 + len(further)), draws, share, divide=real is not None)
     if tuning is None:
         log.warning(
             "it is not known what the synthetic images' generator was tuned on (--tuning): copies "
             "are looked for in the pool, a fifth of the real images, and may be of others"
         )
     return [*words, *overrides]
+
+
+def _name(first: Path, further: Sequence[Path]) -> str:
+    """Of the method: ``a+b+c``, or ``a..h`` of many sets."""
+    stems = [path.stem for path in (first, *further)]
+    return "+".join(stems) if len(stems) <= NAMED_SETS else f"{stems[0]}..{stems[-1]}"
+
+
+def _sets(run: "Run", count: int) -> list["Dataset"]:
+    """The synthetic sets, a draw of the generator each."""
+    settings = vars(run.generator)
+    return [
+        type(run.generator)(**{**settings, "draw": n}).ready_made()["images"] for n in range(count)
+    ]
 
 
 def _columns(path: Path) -> dict[str, str]:
@@ -123,7 +154,9 @@ def _labelled(
     return [f"{node}.labelled={str(labelled).lower()}" for node in nodes]
 
 
-def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
+def _sizes(
+    run: "Run", sets: Sequence["Dataset"], draws: int, pool_share: float, divide: bool
+) -> list[str]:
     """How the real images are divided, if they are to be, and how many of the synthetic train."""
     words: list[str] = []
     real_train: float = math.inf
@@ -131,12 +164,27 @@ def _sizes(run: "Run", pool_share: float, divide: bool) -> list[str]:
     if real is not None:
         words += _split_sizes(len(real), pool_share)
         real_train = _most(real) * (1 - pool_share) / 2
-    images = run.generator.ready_made()["images"]
-    with of_node("generator.images", images):
-        synthetic = images.listed()
-    if synthetic is not None:
-        words += _budget(_most(synthetic), real_train)
-    return words
+    most = []
+    for images in sets:
+        with of_node("generator.images", images):
+            synthetic = images.listed()
+        if synthetic is not None:
+            most.append(_most(synthetic) // draws)
+    if not most:
+        return words
+    if draws > 1 and min(most) < LEAST_DRAWN:
+        raise ConfigError(
+            f"a draw has {min(most)} images of its most frequent label; it needs at least "
+            f"{LEAST_DRAWN} to train and test on: give more images, or fewer --draws"
+        )
+    if min(most) < ALIKE * max(most):
+        log.warning(
+            "the synthetic sets have from %d to %d images of their most frequent label: draws that "
+            "differ in size differ in what they teach; give sets of equal size",
+            min(most),
+            max(most),
+        )
+    return words + _budget(min(most), real_train, run.budget.equal)
 
 
 def _split_sizes(images: int, pool_share: float) -> list[str]:
@@ -154,15 +202,45 @@ def _most(images: "ImageSet") -> int:
     return max(images.label_counts().values(), default=0)
 
 
-def _budget(most: int, real_train: float) -> list[str]:
-    """All synthetic images, divided so that as many train as real ones do."""
-    train = max(2, int(min(most * TRAIN_SHARE, real_train)))
-    return [f"budget.train_per_label={train}", f"budget.test_per_label={max(1, most - train)}"]
+def _budget(most: int, real_train: float, equal: bool) -> list[str]:
+    """As many images of a label as real_train has: equal ones are as few as the rarer side's.
+
+    So the words do not depend on how many synthetic ones there are, and methods can be compared.
+    """
+    share = most * TRAIN_SHARE
+    known = real_train if math.isfinite(real_train) else share
+    return [f"budget.train_per_label={max(2, int(known if equal else max(known, share)))}"]
 
 
-@click.command
+class _SeveralSets(click.Command):
+    """Takes all words behind ``--synthetic`` that are neither flags nor overrides, as a shell's
+    glob leaves them there.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        words: list[str] = []
+        for word in args:
+            goes_on = len(words) > 1 and words[-2] == "--synthetic" and "=" not in word
+            words += ["--synthetic", word] if goes_on and not word.startswith("-") else [word]
+        return super().parse_args(ctx, words)
+
+
+@click.command(cls=_SeveralSets)
 @takes_overrides
-@click.option("--synthetic", type=PATH, required=True, metavar="DIR", help="the synthetic set")
+@click.option(
+    "--synthetic",
+    type=PATH,
+    required=True,
+    multiple=True,
+    metavar="DIR [DIR ...]",
+    help="the synthetic set; several are draws of one generator",
+)
+@click.option(
+    "--draws",
+    type=click.IntRange(min=1),
+    default=1,
+    help="disjoint draws that one set is divided into, for claims about its generator",
+)
 @click.option(
     "--real", type=PATH, metavar="DIR", help="real images of the same labels; or choose a dataset="
 )
@@ -177,6 +255,8 @@ def evaluate(
     config_dir: str | None,
     multirun: bool,
     real: Path | None,
+    synthetic: tuple[Path, ...],
+    draws: int,
     **settings: Any,
 ) -> int:
     """Score a synthetic set made elsewhere.
@@ -184,9 +264,22 @@ def evaluate(
     Nothing is tuned and nothing is drawn. DIR holds a folder of images per label; or name a CSV or
     JSONL file beside the images, with the columns file, label, patient and findings, as far as
     they are known.
+
+    One set says nothing of what else its generator draws. Several sets, or --draws, do: each is a
+    seed of one method, so that methods can be compared.
     """
+    if draws > 1 and len(synthetic) > 1:
+        raise ConfigError("--draws divides one set; several --synthetic sets are draws already")
     if real is None and not any(word.startswith("dataset=") for word in overrides):
         raise ConfigError("--real must name a folder of real images, or dataset= a dataset")
     log_to_terminal()
-    words = evaluation_overrides(real, overrides=overrides, config_dir=config_dir, **settings)
-    return run_overrides(words, multirun, config_dir)
+    words = evaluation_overrides(
+        real,
+        synthetic[0],
+        overrides=overrides,
+        config_dir=config_dir,
+        further=synthetic[1:],
+        draws=draws,
+        **settings,
+    )
+    return run_overrides(words, multirun or draws > 1 or len(synthetic) > 1, config_dir)

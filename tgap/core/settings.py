@@ -21,6 +21,8 @@ class Budget(Checked):
             are without an oracle, counted in denoiser passes of single images, those that the
             oracle asks for included. Training on an image counts as three, whatever is trained:
             where the denoiser's own weights are not (LoRA, words), its backward pass costs less.
+        equal: Of a label that one side has fewer than ``train_per_label`` of, the other trains on
+            no more: else TSTR and TRTR would differ by what more images teach.
     """
 
     steps: int = option(300, "optimizer steps of fine-tuning", low=1)
@@ -29,6 +31,7 @@ class Budget(Checked):
     learning_rate: float = option(1e-3, "peak learning rate of fine-tuning", above=0)
     train_per_label: int = option(500, "images per label that train each classifier", low=2)
     test_per_label: int = option(250, "further synthetic images per label for testing", low=1)
+    equal: bool = option(True, "both classifiers train on equal numbers of each label")
 
 
 @dataclass(kw_only=True)

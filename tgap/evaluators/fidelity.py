@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core import Floats, ImageSet, option
+from tgap.core.digest import image_digests
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import common_count, draw_images, embedded
@@ -35,6 +36,9 @@ class Fidelity(Evaluator):
     - ``diversity/images_{label}``: the synthetic images of a label, of both parts,
       ``diversity/different_{label}``: how many of them are different pictures,
       ``diversity/blank_{label}``: how many are of one colour
+    - ``diversity/images``, ``diversity/different``: the same of all labels together;
+      ``diversity/tested_repeats``: test images that equal an image of the train part, so that TSTS
+      tests what was trained on
 
     The train part of the synthetic set comes first, since that is what a classifier learns from;
     its test part fills up what is lacking. With no more than ``k`` images, what needs neighbours
@@ -45,7 +49,7 @@ class Fidelity(Evaluator):
         k: Which nearest neighbour a ball reaches to.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
     k: int = option(5, "which nearest neighbour a ball reaches to", low=1)
@@ -105,7 +109,14 @@ def _pictures(parts: Sequence[ImageSet]) -> dict[str, float]:
         np.concatenate([getattr(part, name) for part in parts]) for name in ("images", "labels")
     )
     names = metric_names(parts[0].label_names)
-    return {
+    trained, tested = (image_digests(part.images) for part in parts)
+    known = set(trained)
+    repeats = {
+        "images": len(images),
+        "different": len(known | set(tested)),
+        "tested_repeats": sum(digest in known for digest in tested),
+    }
+    return {f"diversity/{what}": float(count) for what, count in repeats.items()} | {
         f"diversity/{what}_{name}": float(count)
         for name, counts in zip(names, pictures(images, labels), strict=True)
         for what, count in counts._asdict().items()

@@ -85,7 +85,9 @@ class Memorization(Evaluator):
       three standard errors above chance; if it is 0, members differ from non-members in themselves
       and the attack's success proves nothing
 
-    ``memorization/tuning_images`` (distinct) and ``memorization/held_out_images`` say how many. A
+    ``memorization/tuning_images`` (distinct), ``memorization/held_out_images`` and
+    ``memorization/synthetic_images`` say how many; ``memorization/tuning_known`` is 0 if the images
+    that copies are looked for in are real ones that may have been tuned on, or not. A
     metric that too few held-out images stand behind is NaN: below 100 all that need them, and
     copies below ``1 / false_alarms`` in one half.
 
@@ -99,7 +101,7 @@ class Memorization(Evaluator):
         mirror: Whether mirror images (left to right) count as copies.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(
@@ -119,6 +121,8 @@ class Memorization(Evaluator):
         metrics = self._copies(resembled, tuning, held_out, halving)
         metrics["equal_to_tuning"] = _share_equal(synthetic, tuning)
         metrics["in_real_test"] = _share_equal(synthetic, evidence.real_test())
+        metrics["tuning_known"] = evidence.tuning_is_known()
+        metrics["synthetic_images"] = sum(map(len, synthetic))
         vectors = _Vectors(
             tuning=self._vectors(evidence, [tuning]),
             synthetic=self._vectors(evidence, synthetic),

@@ -15,6 +15,8 @@ from tgap.datasets.base import Dataset
 
 UNKNOWN = "<unknown>"
 """Token of what a tokenizer does not know."""
+TRAIN_SHARE = 2 / 3
+"""At most so many images of each label of a ready-made set are trained on, others are tested on."""
 
 
 class Model(ABC):
@@ -102,6 +104,10 @@ class Generator(Component):
             ``images``, and what they were ``tuned_on`` if that is known.
         """
         return {}
+
+    def part(self) -> tuple[int, int]:
+        """Which of how many disjoint parts of its ready-made images is taken."""
+        return 0, 1
 
     def fitted(self, shape: tuple[int, int, int]) -> Self:
         """The same, with ready-made images read as of that shape, where their size is open."""

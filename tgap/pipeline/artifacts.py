@@ -118,10 +118,9 @@ def write_synthetic(folder: Path, data: ImageSet, train: Bools) -> None:
     write_array(folder / "train.npy", train)
 
 
-def read_synthetic(artifact: Artifact) -> tuple[ImageSet, ImageSet]:
-    """Train and test part of a synthetic set from the store."""
-    data, train = read_images(artifact), artifact.read_array("train.npy")
-    return data.take(np.flatnonzero(train)), data.take(np.flatnonzero(~train))
+def read_synthetic(artifact: Artifact) -> tuple[ImageSet, Bools]:
+    """A synthetic set from the store, and which of it is there to train on."""
+    return read_images(artifact), artifact.read_array("train.npy")
 
 
 def read_split(artifact: Artifact) -> Split:

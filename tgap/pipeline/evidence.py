@@ -6,25 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.composition.config import Run
-from tgap.core import (
-    Bools,
-    DataError,
-    Floats,
-    Images,
-    ImageSet,
-    Indices,
-    Scores,
-    Split,
-    Weights,
-    rng_for,
-)
+from tgap.core import Bools, DataError, Floats, Images, ImageSet, Indices, Scores, Weights, rng_for
 from tgap.core.digest import image_digests
 from tgap.generators.controls.base import Examples
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result
-from tgap.pipeline.subsets import draw_per_label, patients_of
+from tgap.pipeline.subsets import patients_of
 
 HELD_OUT_LEAST = 1000
 """So many held-out images of each label are measured by, if there are: a threshold that 1 % of
@@ -78,9 +66,8 @@ class RunEvidence:
         return replace(rest, images=images)
 
     def real_train(self, pixels: bool = True) -> ImageSet:
-        """As many real images per label as the synthetic side has, or all there are."""
-        rows = real_train_rows(self.run, self.result.dataset(), self.result.split())
-        return self._taken(rows, pixels)
+        """The real images that the real classifier was trained on."""
+        return self._taken(self.result.real_train(), pixels)
 
     def real_test(self, pixels: bool = True) -> ImageSet:
         """The real test set, in the order of TSTR's and TRTR's scores."""
@@ -164,16 +151,6 @@ class RunEvidence:
         blocks = (images[at : at + REDUCED] for at in range(0, len(images), REDUCED))
         reduced = (resized(block, size, block.shape[3]) for block in blocks)
         return np.concatenate([self.real_features(block) for block in reduced])
-
-
-def real_train_rows(run: Run, data: ImageSet, split: Split) -> Indices:
-    """Positions of the images that train the real classifier: so many per label as synthetic ones.
-
-    All that real_train has of a label, if it has fewer.
-    """
-    side = split.real_train
-    rng = rng_for("classify", run.seed_of("classify"), "real_train")
-    return side[draw_per_label(data.labels[side], run.budget.train_per_label, rng)]
 
 
 def with_labels_of(theirs: ImageSet, ours: ImageSet) -> ImageSet:

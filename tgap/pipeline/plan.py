@@ -116,8 +116,11 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         "seed": run.seed_of("classify"),
     }
     classifier |= _kept_size(run)
-    # No method is in it, so all methods of a seed share one real classifier.
-    on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split))
+    made = _ready_made(run, data.ready_made["images"], dataset) if data.ready_made else None
+    # No method is in it, so all methods of a seed share one real classifier; but how many images
+    # a set made elsewhere has is not known before.
+    equal = _up(as_many=made) if run.budget.equal else {}
+    on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split) | equal)
     embedding, selection, prior, untuned, generator = None, None, None, None, None
     if run.selects:
         embedding = _embedding(run, dataset, on_real)
@@ -125,12 +128,12 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
     if run.finetuner.tunes and selection is not None:
         prior, untuned = _prior(run, base), _untuned(run, base)
         generator = _generator(run, base, selection, prior)
-    if data.ready_made:
-        synthetic = _ready_made(run, data.ready_made["images"], dataset)
-    else:
-        # A control draws from the selection itself, and finetuner=none from neither.
-        synthetic = _synthetic(run, base, generator or selection, dataset, split)
-    on_synthetic = Spec("classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic))
+    # A control draws from the selection itself, and finetuner=none from neither.
+    synthetic = made or _synthetic(run, base, generator or selection, dataset, split)
+    equal = _up(as_many=split) if run.budget.equal else {}
+    on_synthetic = Spec(
+        "classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic) | equal
+    )
     scores = Spec("scores", SCORES, _up(s=on_synthetic, r=on_real, synthetic=synthetic, real=split))
     external_scores = {
         name: Spec("external_scores", SCORES, _up(s=on_synthetic, r=on_real, dataset=other))
@@ -264,8 +267,11 @@ def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, spl
 def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:
     identity: Identity = {
         "train_per_label": run.budget.train_per_label,
-        "test_per_label": run.budget.test_per_label,
         "seed": run.split_seed,  # there is one set and no other: all seeds divide it alike
+        "divided": "by source",
     }
+    part, parts = run.generator.part()
+    if parts > 1:
+        identity["part"] = f"{part} of {parts}"
     identity |= _kept_size(run)
     return Spec("synthetic", identity, _up(dataset=dataset, images=images))

@@ -6,13 +6,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core import Bools, DataError, Doubles, ImageSet, Indices, Scores, Selection, Split
+from tgap.core import (
+    Bools,
+    DataError,
+    Doubles,
+    ImageSet,
+    Indices,
+    Scores,
+    Selection,
+    Split,
+    rng_for,
+)
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.artifacts import read_legs, read_selection, read_synthetic
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import Data
+from tgap.pipeline.subsets import at_most, divisible, draw_per_label
 from tgap.store import Artifact
 
 RESAMPLED = "resampled.npy"
@@ -154,8 +165,25 @@ class Result:
         return self.run.pretrained if tuned is None else self.run.pretrained.at(tuned.path("model"))
 
     def synthetic(self) -> tuple[ImageSet, ImageSet]:
-        """Train and test part of the synthetic set."""
-        return read_synthetic(self.artifacts.synthetic)
+        """Train and test part of the synthetic set.
+
+        With ``budget.equal``, images of which real_train has not as many are tested on.
+        """
+        data, train = read_synthetic(self.artifacts.synthetic)
+        real = self.dataset().labels[real_train_rows(self.run, self.dataset(), self.split())]
+        rows = synthetic_rows(self.run, data, np.flatnonzero(train), real)
+        return data.take(rows), data.take(np.setdiff1d(np.arange(len(data)), rows))
+
+    def real_train(self) -> Indices:
+        """Positions in the dataset of the images that train the real classifier.
+
+        With ``budget.equal``, no more of a label than a set made elsewhere has to train on.
+        """
+        made = None
+        if self.artifacts.data.ready_made:  # what is drawn has as many as are asked for
+            data, train = read_synthetic(self.artifacts.synthetic)
+            made = data.labels[train]
+        return real_train_rows(self.run, self.dataset(), self.split(), made)
 
     def legs(self) -> dict[str, Scores]:
         """The scores of the four legs, and of ``external/<name>/tstr`` and ``.../trtr``.
@@ -199,6 +227,53 @@ class Result:
             if (made.folder / RESAMPLED).exists():
                 return made.read_array(RESAMPLED)
         return None
+
+
+def real_train_rows(
+    run: Run, data: ImageSet, split: Split, synthetic: Bools | None = None
+) -> Indices:
+    """Positions of the images that train the real classifier.
+
+    Args:
+        run: Says how many: ``budget.train_per_label``, or all that real_train has.
+        data: The dataset.
+        split: Its sets.
+        synthetic: ``(M, L)``, labels of what the synthetic side has to train on, where that may
+            be less.
+    """
+    rng = rng_for("classify", run.seed_of("classify"), "real_train")
+    labels = data.labels[split.real_train]
+    rows = split.real_train[draw_per_label(labels, run.budget.train_per_label, rng)]
+    limits = _limits(run, synthetic)
+    return rows[at_most(data.labels[rows], limits, np.arange(len(rows)), rng)]
+
+
+def synthetic_rows(run: Run, data: ImageSet, train: Indices, real: Bools) -> Indices:
+    """Positions of the synthetic images that train.
+
+    Args:
+        run: The run.
+        data: The synthetic set, whose patients are its images' sources.
+        train: Positions of its train part.
+        real: ``(M, L)``, labels of what the real side has to train on.
+    """
+    # By the split's seed: all seeds test on the same images of a synthetic set.
+    rng = rng_for("split", run.split_seed, "equal")
+    labels = data.labels[train]
+    sources = divisible(data.patients[train], labels)
+    return train[at_most(labels, _limits(run, real), sources, rng)]
+
+
+def _limits(run: Run, others: Bools | None) -> Doubles:
+    """How many images of each label may train, for what the other side has.
+
+    Where that is as many as ``budget.train_per_label`` asks for there is no limit: of labels that
+    occur together, both sides have more.
+    """
+    if others is None or not run.budget.equal:
+        return np.array(np.inf)
+    counts = others.sum(axis=0)
+    return np.where(counts < run.budget.train_per_label, counts, np.inf)
 
 
 def labels_asked_for(run: Run, data: ImageSet, labels: Indices, rows: Indices) -> Bools:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tgap.analysis.readings import COPIED, EXACT, FEWEST_COPIES, TUNING_KNOWN, unknown_copies
 from tgap.analysis.verdicts import verdicts
 
 
@@ -88,6 +89,9 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
 }
 """What is shown, by heading, and what the reference column is called."""
 
+SEEN = {COPIED: FEWEST_COPIES, EXACT: 1e-9}
+"""Shares of copies below which they say nothing where the tuning images are not known."""
+
 WIDTH = 50
 
 
@@ -112,6 +116,9 @@ def summary(metrics: Mapping[str, float]) -> str:
 
 def _line(line: Line, metrics: Mapping[str, float]) -> str:
     value = _number(metrics[line.metric], line.percent)
+    least = SEEN.get(line.metric)
+    if least and unknown_copies(metrics[line.metric], metrics.get(TUNING_KNOWN, math.nan), least):
+        value = "not known"
     reference = ""
     if line.reference in metrics:
         reference = f"{_number(metrics[line.reference], line.percent):>26}"

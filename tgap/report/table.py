@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tgap.analysis.comparison import Comparison, SizeEffect, own_settings
 from tgap.analysis.contrasts import Contrast, apart
 from tgap.analysis.groups import NAMED, RunGroup, varied
+from tgap.analysis.readings import COPIED, TUNING_KNOWN, unknown_copies
 from tgap.analysis.splits import listed, short
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
@@ -30,7 +31,8 @@ COLUMNS = {
     "T-Gap": "t_gap",
 }
 """Metrics shown, by heading; others where a run has them (``columns_of``)."""
-OPTIONAL = {"Copied": "memorization/copied_fraction", "Coverage": "fidelity/coverage"}
+OPTIONAL = {"Copied": COPIED, "Coverage": "fidelity/coverage"}
+TRAINED = "train_images/synthetic"
 WIDTH = 100
 AT_MOST = 4
 """Settings, or pairs, that one sentence names."""
@@ -102,7 +104,8 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
             (group.method,),
             *((group.settings.get(name, "-"),) for name in settings),
             (_size(group),),
-            _of_all(list(group.seeds), group.missing, _listed),
+            _of_all(list(group.seeds), group.missing, _listed)
+            + (("(one set)",) if group.one_set else ()),
             *(_of_all(group.splits, group.missing_splits, listed) for _ in folds),
             *(_cell(group, name) for name in columns.values()),
         ]
@@ -139,6 +142,9 @@ def _of_all(there: Sequence[T], missing: Sequence[T], words: Callable[[Sequence[
 
 def _cell(group: RunGroup, name: str) -> Cell:
     number = group.numbers[name]
+    known = group.numbers.get(TUNING_KNOWN)
+    if name == COPIED and known is not None and unknown_copies(number.estimate, known.estimate):
+        return ("not known",)
     if math.isnan(number.estimate):
         return ("n/a",)
     mark = "*" if name == "fter" and not group.fter_meaningful else ""
@@ -196,24 +202,48 @@ def _notes(groups: Sequence[RunGroup]) -> list[str]:
         for group in groups
         for leg in group.collapsed
     ]
+    notes += _unequal_numbers(groups)
     if not all(group.fter_meaningful for group in groups):
         notes.append("* TSTR or TRTS is near or below chance (0.5): FTER means nothing there.")
     return notes
 
 
+def _unequal_numbers(groups: Sequence[RunGroup]) -> list[str]:
+    """That rows are trained on different numbers of images, which sets made elsewhere may be."""
+    ready = [group for group in groups if "generator.class" not in group.settings]
+    known = [(g, g.numbers[TRAINED].estimate) for g in ready if TRAINED in g.numbers]
+    numbers = [number for _, number in known if not math.isnan(number)]
+    if not numbers or min(numbers) >= 0.9 * max(numbers):
+        return []
+    told = _listed(f"{_label(g, groups)} {number:,.0f}" for g, number in known)
+    return [f"Rows differ in how many synthetic images train: {told}."]
+
+
 def _means(groups: Sequence[RunGroup]) -> list[str]:
     """What the numbers are means over, and what their intervals are of."""
-    counts = {len(group.seeds) for group in groups}
+    counts = {len(group.seeds) for group in groups if not group.one_set}
     folded, notes = any(len(group.splits) > 1 for group in groups), []
     if max(counts, default=0) > 1:
-        seeds = _listed(sorted({seed for group in groups for seed in group.seeds}))
+        drawn = [group for group in groups if not group.one_set]
+        seeds = _listed(sorted({seed for group in drawn for seed in group.seeds}))
         of = "t over seeds, bootstrap of patients), given the split: another real_train or pool is "
         of += "not in them."
         if folded:
             of = "t over seeds and folds), for other tuning and training images as far as folds "
             of += "differ in these."
         notes.append(
-            f"Means over seeds ({seeds}); 95 % intervals for new seeds and test images ({of}"
+            f"Means over seeds ({seeds}), a draw of the synthetic set each; 95 % intervals for new "
+            f"seeds and test images ({of}"
+        )
+    if averaged := [_label(group, groups) for group in groups if group.averaged]:
+        notes.append(
+            f"Seeds that train on one synthetic set are averaged and count once: "
+            f"{_listed(averaged)}."
+        )
+    if trained := [_label(group, groups) for group in groups if group.one_set]:
+        notes.append(
+            f"Seeds of {_listed(trained)} are trainings on one synthetic set: the 95 % interval is "
+            "for new trainings and test images; another set of the same generator may lie outside."
         )
     if 1 in counts:
         of = "new test images (t over folds)" if folded else "the test images only"
@@ -276,6 +306,13 @@ def _pair(pair: Contrast, comparison: Comparison) -> str:
     sizes = dict.fromkeys(_size(group) for group in (first, second) if group.size is not None)
     size = f" at {' and '.join(sizes)}" if sizes else ""
     about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
+    one_set = [group for group in (first, second) if group.one_set]
+    if one_set:
+        return (
+            f"{about}not compared: the seeds of {' and '.join(_label(g, groups) for g in one_set)} "
+            "train on one synthetic set, so how far other draws of its generator differ is not "
+            "known; evaluate several of them (--synthetic A B C, or --draws)"
+        )
     return _of(pair.metric, comparison.asked.of) + about + _found(pair, "differ", "difference")
 
 

@@ -61,6 +61,7 @@ def planned(plan: Plan, overrides: Sequence[str]) -> Planned:
         is_control=run.is_control,
         split=split_of(run, run.protocol),
         splits=[split_of(run, other) for other in run.protocol.averaged()],
+        synthetic=plan.synthetic.key,
     )
     return Planned(plan, row)
 
