@@ -363,7 +363,7 @@ def _shares(seeds: Sequence[Numbers], further: Sequence[str]) -> dict[str, Inter
     if len(seeds) < LEAST_DRAWS:
         return {}
     numbers = {}
-    for name in set(SHARES) & set(further):
+    for name in (share for share in SHARES if share in further):
         values = [Sampled(seed[name].value, np.full(2, seed[name].value)) for seed in seeds]
         number = mean_interval(values, "identity")
         numbers[name] = replace(number, lo=max(number.lo, 0.0), hi=min(number.hi, 1.0))
