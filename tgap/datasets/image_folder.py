@@ -372,6 +372,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
             if by_folder and self.label_level is None:
                 refuse_patient_folders([label for (label,) in rows.labels], said)
             patients, told = by_headers(rows.files, said)
+            ids = [each.id for each in said]
+            tell_of_headers(rows.files, ids, rows.metadata, said)
             if told:
                 log.warning("%s", told)
                 tell_of_persons(said)

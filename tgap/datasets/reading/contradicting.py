@@ -13,8 +13,9 @@ from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import FEWEST
 
 log = logging.getLogger(__name__)
-AGREE, GO_TOGETHER = 0.5, 0.7
-"""Two sources mean the same that agree so far above chance (Cohen's kappa), in texts or groups."""
+AGREE, LABELS, PATIENTS = 0.5, 0.7, 0.85
+"""Two sources mean the same that agree so far above chance (Cohen's kappa): in their texts, or in
+how they divide images among labels, or patients."""
 _WORD = re.compile(r"[^\W_]+")
 _MEND = (
     "correct what is wrong: rows may have moved, a column may have been sorted by itself, or files "
@@ -39,20 +40,44 @@ def tell_of_paths(
         level: The folder that they are known by, which is left out; 0 = none.
     """
     names = {name for each in own for name in each}
-    found = _by_names(files, own, names, what, level)
-    if not found and all(len(each) == 1 for each in own):
-        told = [next(iter(each)) for each in own]
-        found = next((rows for rows in _by_groups(files, told, level) if rows), [])
-    if found:
+    known = "their folder" if level else "is said of them"
+    if found := _by_names(files, own, names, what, level):
         log.warning(
             "%d of %d paths seem to name another %s than %s: %s; %s",
             len(found),
             len(files),
             what,
-            "their folder" if level else "is said of them",
+            known,
             first([f"{files[row]} ({', '.join(sorted(own[row])) or 'none'})" for row in found]),
             _MEND,
         )
+    elif all(len(each) == 1 for each in own):
+        _tell_groups(files, [next(iter(each)) for each in own], what, level)
+
+
+def _tell_groups(files: Sequence[str], own: Sequence[str], what: str, level: int) -> None:
+    """Warn of a word of the paths that goes with the names, but for some images."""
+    label = what == "label"
+    for words in _words_by_place(files, level):
+        kinds = len(set(words))
+        if kinds < 2 or (kinds != len(set(own)) if label else kinds < FEWEST):
+            continue
+        if rows := exceptions(words, own, LABELS if label else PATIENTS):
+            pairs = [f"{word} with {name}" for word, name in _usual(words, own).items()]
+            other = ", and else it tells a classifier the label" if label else ""
+            log.warning(
+                "a word of the paths goes with one %s (%s), but in %d of %d images: %s; if it "
+                "means the %s, %s%s",
+                what,
+                first(pairs, most=3),
+                len(rows),
+                len(files),
+                first([f"{files[row]} ({own[row]})" for row in rows]),
+                what,
+                _MEND,
+                other,
+            )
+            return
 
 
 def _by_names(
@@ -100,22 +125,22 @@ def _stated(
     return stated
 
 
-def _by_groups(files: Sequence[str], own: Sequence[str], level: int) -> Iterator[list[int]]:
-    """Rows that break what otherwise goes together one to one, at each place."""
-    places: dict[Place, dict[int, str]] = defaultdict(dict)
-    for row, file in enumerate(files):
+def _words_by_place(files: Sequence[str], level: int) -> Iterator[list[str]]:
+    """The words that all paths have at each place."""
+    places: dict[Place, list[str]] = defaultdict(list)
+    for file in files:
         for depth, words in _parts(file, level):
             for start, word in enumerate(words):
-                places[depth, start][row] = word
-    for said in places.values():
-        if len(said) == len(files) and 1 < len(set(said.values())) <= len(set(own)):
-            yield exceptions([said[row] for row in range(len(files))], own)
+                places[depth, start].append(word)
+    return (words for words in places.values() if len(words) == len(files))
 
 
-def exceptions(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
+def exceptions(
+    one: Sequence[Hashable], other: Sequence[Hashable], least: float = PATIENTS
+) -> list[int]:
     """Rows that break what otherwise goes together one to one; none if it does not.
 
-    >>> exceptions("aaaabbbb", "xxxyyyyy"), exceptions("aabb", "xyxy")
+    >>> exceptions("aaaabbbb", "xxxyyyyy", 0.7), exceptions("aabb", "xyxy")
     ([3], [])
     """
     there, back = _usual(one, other), _usual(other, one)
@@ -124,7 +149,7 @@ def exceptions(one: Sequence[Hashable], other: Sequence[Hashable]) -> list[int]:
     right = [there[a] == b for a, b in zip(one, other, strict=True)]
     firsts, seconds = Counter(one), Counter(other)
     chance = sum(n * seconds[there[a]] for a, n in firsts.items()) / len(one) ** 2
-    if _kappa(sum(right) / len(one), chance) < GO_TOGETHER:
+    if _kappa(sum(right) / len(one), chance) < least:
         return []
     return [
         row

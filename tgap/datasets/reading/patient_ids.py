@@ -12,6 +12,8 @@ from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import FEWEST
 
 log = logging.getLogger(__name__)
+MOST_VISITS = 5
+"""Of one person, mostly, where visits are bare numbers."""
 _OF_A_PERSON = frozenset(
     "sex gender birth birthdate birthday birthyear born dob hospital centre center clinic "
     "institution institute".split()
@@ -76,11 +78,13 @@ def _visits(names: Collection[str]) -> list[list[str]]:
     """Names that are the same but for a last part, if that seems to count something of a person.
 
     Such parts are few, and occur again with most persons, or they are dates. Numbers of persons
-    behind a site's (``A_1``, ``NIH-0001``) are more than sites.
+    behind a site's (``A_1``, ``NIH-0001``, ``07-012``) are more than sites, or of three digits.
+    First names have none.
     """
     groups: dict[str, dict[str, str]] = defaultdict(dict)
     for name in names:
-        if match := _LAST.fullmatch(name):
+        match = _LAST.fullmatch(name)
+        if match and re.search(r"\d", name):
             groups[match[1].casefold()][match[2].casefold()] = name
     for name in names:
         if name.casefold() in groups:  # the first visit may have no number
@@ -89,7 +93,11 @@ def _visits(names: Collection[str]) -> list[list[str]]:
     tails = {tail for its in several.values() for tail in its if tail}
     inside = sum(map(len, several.values()))
     dates = bool(tails) and all(map(_FULL_DATE.fullmatch, tails))
-    few = len(tails) * (2 if all(map(str.isdecimal, tails)) else 1) < len(several)
+    numbers = all(map(str.isdecimal, tails))
+    few = len(tails) * (2 if numbers else 1) < len(several)
+    if numbers and few:
+        usual = statistics.median(map(len, several.values()))
+        few = usual <= MOST_VISITS and max(map(len, tails)) < 3
     if len(several) < FEWEST or 2 * inside < sum(map(len, groups.values())) or not (few or dates):
         return []
     return [list(its.values()) for its in several.values()]
