@@ -123,7 +123,7 @@ WORDS = ("dataset=image_folder", "dataset.domain=x")
 def _dragged(root: Path, every: int) -> None:
     """Names that say a class in other words, some of them in the other folder."""
     for n in range(48):
-        folder = ("benign", "malignant")[n % 2 != (n % every == 0)]
+        folder = ("benign", "malignant")[n % 2 != (n % every == every - 1)]
         put(root / folder / f"{9000 + n}_class{n % 2}.png", grey(n % 2, n))
 
 
@@ -256,7 +256,7 @@ CASES = (
         words=WORDS,
         tells=(
             r"- A word of the paths goes with one label .*, but in 6 of 48 images: "
-            r"malignant/9000_class0.png \(malignant\)",
+            r"benign/9007_class1.png \(benign\)",
         ),
     ),
     Case(

@@ -129,7 +129,6 @@ NONE = {
     "not labeled": "label 'not labeled' of 5 images often",
     "n.a.": "label 'n.a.' of 5 images often",
     ".": "label '.' of 5 images often",
-    "#NAME?": "label '#NAME.' of 5 images often",
     "04-Mar": "label '04-Mar' of 5 images is a date that a spreadsheet may have made",
 }
 NUMBERED = {

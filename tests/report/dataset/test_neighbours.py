@@ -141,7 +141,7 @@ def test_patients_that_resemble_the_next_ones_are_told() -> None:
     assert found is not None
     assert (found.looked_at, found.expected) == (40, 4)
     assert found.alike >= 36
-    counts = dataclasses.replace(describe(Source(), visits(alike=True), SPLIT))
+    counts = describe(Source(), visits(alike=True), SPLIT)
     told = [str(doubt) for doubt in doubts(counts) if "resemble" in str(doubt)]
     assert "patients resemble one next to them, by their names, more than any other" in told[0]
     assert "visits, slides, sides" in told[0]

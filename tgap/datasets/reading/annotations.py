@@ -297,7 +297,7 @@ def _distinct(table: Table, files: Sequence[str], used: Columns, shared: str) ->
     if unlike:
         if shared:
             raise DataError(f"table {table.name}: {shared}")
-        raise DataError(_contradiction(table, files, used, rows, unlike) + _remedy(used, unlike))
+        raise DataError(_contradiction(table, files, used, rows, unlike))
     return rows
 
 
@@ -308,20 +308,16 @@ def _contradiction(
     rows: Mapping[str, int],
     unlike: Mapping[int, Sequence[str]],
 ) -> str:
-    """What rows say that differ from a file's first one."""
+    """What rows say that differ from a file's first one, and how a file gets one row."""
     row = next(iter(unlike))
+    names = list(dict.fromkeys(name for each in unlike.values() for name in each))
     count = len({files[each] for each in unlike})
-    return (
+    others = f"; so it is with {count} files, as where each box or reader has a row of its own"
+    text = (
         f"table {table.name}: lines {table.lines[rows[files[row]]]} and {table.lines[row]} say "
         f"different things of {files[row]} ({first(list(unlike[row]))})"
-        f"{f'; so it is with {count} files' if count > 1 else ''}"
+        f"{others if count > 1 else ''}; let each file have one row"
     )
-
-
-def _remedy(used: Columns, unlike: Mapping[int, Sequence[str]]) -> str:
-    """How a file gets one row."""
-    names = list(dict.fromkeys(name for each in unlike.values() for name in each))
-    text = ", as where each box or reader has a row of its own; let each file have one row"
     if used.patient in names:
         return f"{text}: correct the patients, or rename files that are called the same"
     if {used.label, used.findings}.isdisjoint(names):

@@ -1,5 +1,6 @@
 """Two sources that name the same of each image, and contradict each other."""
 
+import functools
 import logging
 import re
 from collections import Counter, defaultdict
@@ -171,15 +172,20 @@ def _kappa(agree: float, chance: float) -> float:
 
 
 def _parts(file: str, level: int) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """The words of each folder and of the name."""
+    """The words of each folder, without the one of a level, and of the name."""
+    return (part for part in _all_parts(file) if part[0] != level - 1 or not level)
+
+
+@functools.lru_cache(2**18)  # labels and patients are looked for in turn
+def _all_parts(file: str) -> tuple[tuple[int, tuple[str, ...]], ...]:
     *folders, name = file.split("/")
-    for depth, text in [*enumerate(folders), (-1, splitext(name)[0])]:
-        if depth != level - 1 or not level:
-            yield depth, _words(text)
+    texts = [*enumerate(folders), (-1, splitext(name)[0])]
+    return tuple((depth, _words(text)) for depth, text in texts)
 
 
 def _words(text: str) -> tuple[str, ...]:
-    return tuple(number(word) or word for word in _WORD.findall(text.casefold()))
+    words = _WORD.findall(text.casefold())
+    return tuple((word.lstrip("0") or "0") if word.isdecimal() else word for word in words)
 
 
 def _key(name: str) -> tuple[str, ...]:
