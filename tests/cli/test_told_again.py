@@ -98,10 +98,10 @@ def test_that_no_patients_are_known_is_told_until_it_is_said(
     text = "Each of the 60 images counts as its own patient"
     assert command(["data", *words]) == 0
     assert f":\n- {text}" in capsys.readouterr().out
-    caplog.set_level("INFO")
+    caplog.clear()
     assert command(["run", *words, "size=900"]) == 2
     assert [record.levelname for record in caplog.records if text in record.getMessage()] == [
-        "INFO"
+        "WARNING"
     ]
     assert command(["data", *words, "dataset.patient_column="]) == 0
     assert text not in capsys.readouterr().out

@@ -119,6 +119,35 @@ def _tested_on_test(data: ImageSet) -> None:
 
 WORDS = ("dataset=image_folder", "dataset.domain=x")
 
+
+def _dragged(root: Path, every: int) -> None:
+    """Names that say a class in other words, some of them in the other folder."""
+    for n in range(48):
+        folder = ("benign", "malignant")[n % 2 != (n % every == every - 1)]
+        put(root / folder / f"{9000 + n}_class{n % 2}.png", grey(n % 2, n))
+
+
+def _cropped(root: Path) -> None:
+    for label in (0, 1):
+        for n in range(8):
+            folder = root / ("flat", "round")[label]
+            put(folder / f"{n + 1:03d}.bmp", grey(label, n))
+            for k in range(3):
+                put(folder / "CROPPED" / f"{n + 1:03d}_{k:02d}.bmp", grey(label, 50 * n + k + 50))
+
+
+def _oct(root: Path) -> None:
+    for n in range(48):
+        label = ("CNV", "DRUSEN")[n % 2]
+        put(root / label / f"{label}-{n // 4 * 7919 + 22652}-{n // 2 % 2}.png", grey(n % 2, n))
+
+
+def _barcodes(root: Path) -> None:
+    for n in range(72):
+        name = f"TCGA-A6-{4000 + n // 6}-01Z-00-DX{n % 6 // 3 + 1}_{512 * n}_{n % 3}.png"
+        put(root / ("MSI", "MSS")[n // 6 % 2] / name, grey(n // 6 % 2, n))
+
+
 CASES = (
     Case(
         name="files left out of one label",
@@ -127,7 +156,7 @@ CASES = (
         tells=(
             r"Look at this first[^$]*\n- 12 files that are no images by their names are left "
             r"out .*: README.txt, dog/p0.heic, .*; 11 of these 12 are of label dog\.\n[^$]*60 im",
-            r"\n- 3 of 63 image files [^$]*cat/b0.png: [^$]*\nall 3 are of label cat\n[^$]*60 im",
+            r"\n- 3 of 63 image files [^$]*\nall 3 are of label cat\n[^$]*cat/b0.png: [^$]*60 im",
             r"(?s)^(?!.*other files: 12)(?!.*excluded: )",
         ),
         read=_cats_and_dogs,
@@ -220,6 +249,48 @@ CASES = (
             r"30 images seem to be of 10 patients .*patient_pattern='\[\^/\]\+/\(\[\^/\]\+\)/'",
         ),
         read=counts(cat=15, dog=15),
+    ),
+    Case(
+        name="files dragged into another label's folder",
+        make=partial(_dragged, every=8),
+        words=WORDS,
+        tells=(
+            r"- A word of the paths goes with one label .*, but in 6 of 48 images: "
+            r"benign/9007_class1.png \(benign\)",
+        ),
+    ),
+    Case(
+        name="files in their label's folder",
+        make=partial(_dragged, every=99),
+        words=WORDS,
+        untold=("paths goes", "paths seem to name"),
+    ),
+    Case(
+        name="whole fields and crops below them",
+        make=_cropped,
+        words=WORDS,
+        tells=(
+            "- 48 of 64 images seem to be cut from others in the folder above.*exclude=.CROPPED.",
+            r"64 images seem to be of 8 patients or originals, by their paths \('001' has 8",
+        ),
+    ),
+    Case(
+        name="the label before the patient in names",
+        make=_oct,
+        words=WORDS,
+        tells=(r"48 images seem to be of 12 patients.*pattern='\(\?:\^\|/\)\[A-Za-z_-\]\*\?\(",),
+    ),
+    Case(
+        name="barcodes",
+        make=_barcodes,
+        words=WORDS,
+        tells=(r"72 images seem to be of 12 patients.*patient_pattern='\(TCGA-",),
+    ),
+    Case(
+        name="barcodes of slides",
+        make=_barcodes,
+        words=(*WORDS, r"dataset.patient_pattern='/(TCGA.*DX\d)_'"),
+        tells=(r"24 patients are called alike but for a last part .*without it there are 12",),
     ),
     Case(
         name="masks beside images",

@@ -1,13 +1,14 @@
 """DICOM files that are not shown alike, or that are not all pictures of one kind."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tests.corpus.case import Case
-from tests.corpus.making import grey
+from tests.corpus.making import grey, put_table
 from tgap.core import ImageSet
 
 WORDS = ("dataset=image_folder", "dataset.domain=scan", "dataset.size=32")
@@ -80,7 +81,100 @@ def is_not_cropped(data: ImageSet) -> None:
         assert np.abs(np.fft.rfft(along - along.mean())).argmax() == 3
 
 
+def with_table(root: Path, says: Callable[[int], tuple[str, str, str]]) -> None:
+    """Sixty files of thirty persons, and what a table says of each: patient, sex, age."""
+    rows = []
+    for number in range(60):
+        who = number // 2
+        elements = {"PatientID": f"{1000 + who}", "PatientSex": "MF"[who % 2]}
+        elements["PatientAge"] = f"{20 + who:03d}Y"
+        pixels = grey(who % 2, number).astype(np.uint16) * 16
+        put_scan(root / f"{number:02d}.dcm", pixels, **elements)
+        rows.append(f"{number:02d}.dcm,{'ab'[who % 2]},{','.join(says(number))}")
+    put_table(root, ["file,label,patient,sex,age", *rows])
+
+
+def _persons(number: int) -> dict[str, Any]:
+    """Each ``PatientID`` of two files, three of a person."""
+    who = number // 6
+    return {
+        "PatientID": f"S{number // 2}",
+        "PatientName": f"Doe{who}^J",
+        "PatientBirthDate": f"19{who + 40}0101",
+    }
+
+
+TABLE = (*WORDS, "dataset.table=labels.csv")
+CONTRADICT = "the table and the files' headers"
+
 CASES = (
+    Case(
+        name="a table as the headers say",
+        make=partial(
+            with_table, says=lambda n: (f"{1000 + n // 2}", "MF"[n // 2 % 2], f"{20 + n // 2}")
+        ),
+        words=TABLE,
+        untold=(CONTRADICT, "different values", "paths"),
+    ),
+    Case(
+        name="patients under other names than in the headers",
+        make=partial(with_table, says=lambda n: (f"p{n // 2 * 7 % 30}", "male", "")),
+        words=TABLE,
+        tells=("PatientSex. say different things of 30 of 60 images: 02.dcm .male; header F.",),
+        untold=("PatientID. say",),
+    ),
+    Case(
+        name="a table whose files are sorted by themselves",
+        make=partial(
+            with_table,
+            says=lambda n: (f"{1000 + n * 7 % 60 // 2}", "MF"[n * 7 % 60 // 2 % 2], f"{n}"),
+        ),
+        words=TABLE,
+        tells=(
+            r"- The table and the files' headers \(PatientID\) say different things of 5\d of 60",
+            r"PatientSex\) say different things",
+            r"PatientAge\) say different things of 5\d of 60 images: 00.dcm \(0; header 020Y\)",
+        ),
+    ),
+    Case(
+        name="a table that gives the images of one header two patients",
+        make=partial(with_table, says=lambda n: (f"p{n // 2}" + "x" * (n == 7), "", "")),
+        words=TABLE,
+        tells=(r"PatientID\) say different things of 1 of 60 images: 07.dcm \(p3x; header 1003\)",),
+    ),
+    Case(
+        name="a PatientID for each study",
+        make=scans(lambda label, number: _persons(30 * label + number)),
+        words=WORDS,
+        tells=(
+            "- 10 persons, by PatientName and PatientBirthDate, have several PatientIDs .S0 and",
+        ),
+    ),
+    Case(
+        name="a PatientID for each file",
+        make=scans(
+            lambda label, number: {
+                "PatientID": f"A{30 * label + number}",
+                "StudyInstanceUID": f"1.2.{label}.{number // 3}",
+            }
+        ),
+        words=WORDS,
+        tells=("- PatientID is new in each of 60 files, although they are of 20 studies",),
+        read=lambda data: np.testing.assert_equal(len(np.unique(data.patients)), 20),
+    ),
+    Case(
+        name="a PatientID and a study for each file",
+        make=scans(
+            lambda label, number: {
+                "PatientID": f"A{30 * label + number}",
+                "StudyInstanceUID": f"1.2.{label}.{number}",
+                "PatientName": "anonymous",
+                "PatientBirthDate": "19000101",
+            }
+        ),
+        words=WORDS,
+        untold=("PatientID is new", "persons, by", "kept together"),
+    ),
     Case(
         name="CT of two intercepts",
         make=scans(lambda _, number: HU | {"RescaleIntercept": -1024 if number % 3 else 0}),

@@ -1,5 +1,6 @@
 """How people's tables name files, labels and patients."""
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -128,7 +129,6 @@ NONE = {
     "not labeled": "label 'not labeled' of 5 images often",
     "n.a.": "label 'n.a.' of 5 images often",
     ".": "label '.' of 5 images often",
-    "#NAME?": "label '#NAME.' of 5 images often",
     "04-Mar": "label '04-Mar' of 5 images is a date that a spreadsheet may have made",
 }
 NUMBERED = {
@@ -176,7 +176,226 @@ CHOOSING = {
     "fold": (["0", "1", "2"], r"column 'fold' seems to divide the images \(0, 1, 2\), and is not"),
 }
 
+FAILED = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
+TEN = [f"{n:03d}" for n in range(10)]
+
+
+def put_bare(root: Path, batch: bool, labels: Sequence[str] = ("cat", "dog")) -> None:
+    """Files of two folders with the same names, which a table names without folders."""
+    put_folders(root, ("batch1", "batch2"), COUNT)
+    rows = [
+        f"{number}.png,{labels[number % 2]}" + f",batch{folder}" * batch
+        for folder in (1, 2)
+        for number in range(COUNT)
+    ]
+    put_table(root, ["file,label" + ",batch" * batch, *rows])
+
+
+def put_flags(root: Path, names: str = "cat,dog") -> None:
+    put_folders(root, count=COUNT)
+    rows = [f"{file},{float(file[0] == 'c')},{float(file[0] == 'd')}" for file in FILES]
+    put_table(root, [f"file,{names}", *rows])
+
+
+def put_moved(root: Path, by: int, folder: str = "PAT{:03d}") -> None:
+    """Four images in each patient's folder, and a table whose patients are moved by some rows."""
+    names = [folder.format(n // 4) for n in range(40)]
+    files = [f"{names[n]}/img{n % 4}.png" for n in range(40)]
+    for n, file in enumerate(files):
+        put(root / file, grey(n // 4 % 2, n))
+    rows = [f"{file},{'ab'[n // 4 % 2]},{names[max(n - by, 0)]}" for n, file in enumerate(files)]
+    put_table(root, ["file,label,patient", *rows])
+
+
+def put_said(root: Path, right: int) -> None:
+    """Names that say the label, and a table whose label column is sorted behind some rows."""
+    labels = ["normal", "virus"] * 20
+    files = [f"person{n}_{label}_{n}.png" for n, label in enumerate(labels)]
+    for n, file in enumerate(files):
+        put(root / file, grey(n % 2, n))
+    said = labels[:right] + sorted(labels[right:])
+    put_table(root, ["file,label", *(f"{file},{x}" for file, x in zip(files, said, strict=True))])
+
+
+def put_sites(root: Path, head: str, cell: Callable[[int], str]) -> None:
+    """Ten patients of two images each, and what a column says of each image."""
+    put_named(
+        root, head=f"file,label,patient,{head}", rest=[f"{n % 10 + 1},{cell(n)}" for n in range(20)]
+    )
+
+
+VISITS = {
+    "MS{:02d}_V{}": "'MS01_V1' and 'MS01_V2'",
+    "sub-{:02d}_ses-{:02d}": "'sub-01_ses-01' and",
+    "P{}.visit{}": "'P1.visit1' and",
+    "P{}_2021030{}": "'P1_20210301' and",
+}
+
 CASES = (
+    *(
+        Case(
+            name=f"patients that count visits: {how}",
+            make=partial(
+                put_named,
+                head="file,label,patient",
+                rest=[how.format(n // 2 + 1, n % 2 + 1) for n in range(20)],
+            ),
+            words=PATIENTS,
+            tells=(
+                f"- 20 patients are called alike but for a last part .*{told}",
+                "without it there are 10: if it counts visits",
+            ),
+        )
+        for how, told in VISITS.items()
+    ),
+    *(
+        Case(
+            name=f"patients that count no visits: {ids[0]}",
+            make=partial(put_named, head="file,label,patient", rest=ids),
+            words=PATIENTS,
+            untold=("called alike",),
+        )
+        for ids in (
+            [f"NIH-{n:04d}" for n in range(20)],
+            [f"{'AB'[n % 2]}_{n // 2 + 1}" for n in range(20)],
+            [f"{n // 2 + 1:02d}-{n % 2 + 1:03d}" for n in range(20)],
+            [f"ad{'abcdefghij'[n // 2]}_{('ann', 'bo')[n % 2]}" for n in range(20)],
+        )
+    ),
+    Case(
+        name="patients that differ in marks between letters and digits",
+        make=partial(
+            put_named,
+            head="file,label,patient",
+            rest=["AB-1940", "AB1940", "AB 1940", "1-12", "11-2", *TWICE],
+        ),
+        words=PATIENTS,
+        tells=(
+            "blanks or marks; .*: 'AB-1940' on line 2 and 'AB1940' on line 3 and 'AB 1940' on l",
+        ),
+        untold=("11-2",),
+    ),
+    *(
+        Case(
+            name=f"one patient under one number in two {head}",
+            make=partial(put_sites, head=head, cell=cell),
+            words=PATIENTS,
+            tells=(
+                f"'{head}' has different values for {count} of 10 patients, such as '1' .{two}",
+            ),
+        )
+        for head, cell, count, two in (
+            ("site", lambda n: "AB"[n // 10], 10, "A, B"),
+            ("Sex", lambda n: "F" if n == 10 else "M", 1, "M, F"),
+            ("birth_date", lambda n: "1950" if n == 0 else "1940", 1, "1950, 1940"),
+        )
+    ),
+    *(
+        Case(
+            name=f"one patient with one or several {head}",
+            make=partial(put_sites, head=head, cell=cell),
+            words=PATIENTS,
+            untold=("different values",),
+        )
+        for head, cell in (
+            ("site", lambda n: ("head", "arm", "leg", "arm")[(n + n // 10) % 4]),
+            ("sex", lambda n: ("M", "m")[n // 10] if n % 2 else ""),
+            ("age", str),
+            ("hospital", lambda n: "AB"[n % 10 // 5]),
+        )
+    ),
+    *(
+        Case(
+            name=f"the spreadsheet's error {error}",
+            make=partial(
+                put_named, label=_each([error]), head="file,label,age", rest=["61", error]
+            ),
+            words=WORDS,
+            refused=True,
+            tells=(f"'label' must not be an error of a spreadsheet.*got '{re.escape(error)}' on",),
+            untold=("dataset.labels",),
+        )
+        for error in FAILED
+    ),
+    Case(
+        name="a spreadsheet's errors for patients",
+        make=partial(put_named, head="file,label,patient", rest=["p1", "#REF!", "p2", "p3"]),
+        words=PATIENTS,
+        refused=True,
+        tells=("'patient' must not be an error of a spreadsheet.*'#REF!' on line 3",),
+    ),
+    Case(
+        name="a spreadsheet's errors among ages",
+        make=partial(put_named, head="file,label,age", rest=["61", "#VALUE!"]),
+        words=WORDS,
+        read=lambda data: np.testing.assert_array_equal(
+            data.metadata["age"], np.tile([61, np.nan], 10)
+        ),
+    ),
+    Case(
+        name="bare names of two folders",
+        make=partial(put_bare, batch=False),
+        words=WORDS,
+        refused=True,
+        tells=(
+            "cannot be used:\nfiles of 2 folders are called 0.png .batch1/0.png and batch2/0.png.: "
+            "write the folder before each name",
+        ),
+    ),
+    Case(
+        name="bare names of two folders, which a column names",
+        make=partial(put_bare, batch=True),
+        words=WORDS,
+        refused=True,
+        tells=("called 0.png .*, and column 'batch' says which",),
+        untold=("dataset.separator", "groupby"),
+    ),
+    Case(
+        name="a column per label",
+        make=put_flags,
+        words=WORDS,
+        refused=True,
+        tells=(
+            r"no column 'label': the columns cat, dog seem to be a label each",
+            r"table\['label'\] = table\[\['cat', 'dog'\]\].astype\(float\).eq\(1\)",
+        ),
+    ),
+    Case(
+        name="one of the columns per label",
+        make=put_flags,
+        words=(*WORDS, "dataset.label_column=cat"),
+        tells=("- 'cat' is one label of several: the columns cat, dog seem",),
+    ),
+    Case(
+        name="a table moved by one row",
+        make=partial(put_moved, by=1),
+        words=PATIENTS,
+        tells=("9 of 40 paths seem to name another patient than .*: PAT001/img0.png .PAT000.",),
+    ),
+    Case(
+        name="a table as its paths",
+        make=partial(put_moved, by=0),
+        words=PATIENTS,
+        untold=("paths",),
+    ),
+    Case(
+        name="a table moved by as many rows as a patient has",
+        make=partial(put_moved, by=4),
+        words=PATIENTS,
+        tells=("32 of 40 paths seem to name another patient",),
+    ),
+    Case(
+        name="labels that are sorted by themselves from some row on",
+        make=partial(put_said, right=20),
+        words=WORDS,
+        tells=("- 10 of 40 paths seem to name another label than is said of them: person21_virus",),
+    ),
+    Case(
+        name="labels as in the names",
+        make=partial(put_said, right=40),
+        words=WORDS,
+        untold=("paths",),
+    ),
     *(
         Case(
             name=f"labels that are nearly alike: {cells}",

@@ -14,7 +14,7 @@ from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.reading import listing as listing_module
 from tgap.datasets.reading.decoding import decode, decode_all
 from tgap.datasets.reading.depth import chosen_window
-from tgap.datasets.reading.dicom import dicom_header, is_dicom, patient_id
+from tgap.datasets.reading.dicom import dicom_header, is_dicom, person
 from tgap.datasets.reading.listing import list_images
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.window import Window
@@ -127,7 +127,7 @@ def test_a_file_without_preamble_is_the_same_picture(syntax, meta):
         pydicom.dcmwrite(buffer, ds, implicit_vr=implicit, little_endian=True)
         data = buffer.getvalue()
     assert np.array_equal(decode(data, 20)[:, :, 0], shown(DEEP, bits=12))
-    assert patient_id(io.BytesIO(data)) == "P7"
+    assert person(io.BytesIO(data)).id == "P7"
 
 
 def groups(**elements):

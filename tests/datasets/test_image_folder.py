@@ -299,6 +299,7 @@ def test_listed_files_that_are_absent_are_one_error(tabled):
         with_table(tabled, text, **ALL_COLUMNS).load()
     assert str(caught.value).startswith(
         "3 of 7 image files cannot be used:\n"
+        "all 3 are of label dog\n"
         "  - cat/.h.png: there is no such file\n"
         "  - dog/gone.png: there is no such file\n"
         "  - notes.pdf: its name does not end with .png, .jpg"

@@ -94,6 +94,20 @@ SEVERAL = {
         of_both(lambda k, n: f"IMG_{'E' * (n % 2)}{1000 * k + n // 2:04d}.JPG"),
         24,
     ),
+    "labels before numbers": (
+        of_both(lambda k, n: f"{('cat', 'dog')[k]}-{n // 4 * 7919 + 555}-{n % 4}.png"),
+        6,
+    ),
+    "labels before numbers that begin anew": (
+        of_both(lambda k, n: f"{('cat', 'dog')[k]}-{n // 4}-{n % 4}.png"),
+        12,
+    ),
+    "barcodes": (of_both(lambda k, n: f"TCGA-A6-{k}00{n // 6}-01Z-00-DX{n % 2}_{n}_0.png"), 8),
+    "crops": (
+        [f"{x}/{n}.png" for x in ("cat", "dog") for n in range(8)]
+        + [f"{x}/crops/{n}_{k}.png" for x in ("cat", "dog") for n in range(8) for k in range(3)],
+        8,
+    ),
     "numbers behind numbers": (of_both(lambda k, n: f"LIDC-IDRI-{k}{n // 8:03d}_{n}.png"), 6),
 }
 

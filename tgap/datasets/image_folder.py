@@ -23,22 +23,25 @@ from tgap.datasets.reading.annotations import (
     without_labels,
 )
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
+from tgap.datasets.reading.contradicting import tell_of_headers, tell_of_paths
 from tgap.datasets.reading.dicom_patients import (
     all_dicom,
     by_headers,
-    header_ids,
+    persons,
     refuse_patient_folders,
+    tell_of_persons,
 )
 from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.layout import is_test, label_level, named, refuse_masks, without
 from tgap.datasets.reading.listing import Listing, list_images
-from tgap.datasets.reading.patient_ids import tell_of_ids
+from tgap.datasets.reading.patient_ids import tell_of_ids, tell_of_two_persons
 from tgap.datasets.reading.patients import (
     by_pattern,
     column_by_name,
     column_of_groups,
     guessed,
+    tell_of_parts,
     wrong_pattern,
 )
 from tgap.datasets.reading.resized import ColouredDataset
@@ -330,28 +333,52 @@ class ImageFolder(ColouredDataset, FolderDataset):
             rows = replace(rows, patients=by_pattern(rows.files, self.patient_pattern))
         elif self._asks_headers():
             rows = self._with_guesses(rows, listing)
-        elif self.patient_column is None and rows.patients is not None:
-            log.warning(
-                "column '%s' is taken for patients, by its name: %d patients of %d images, which "
-                "are kept together; dataset.patient_column= makes each image its own",
-                self._patient_column(),
-                len(set(rows.patients)),
-                len(rows.patients),
-            )
+        elif rows.patients is not None:
+            self._tell_column(rows.patients)
+            self._compare(rows, rows.patients, listing)
+        if self.labelled:
+            tell_of_paths(rows.files, rows.labels, "label", rows.level)
+        tell_of_parts(rows.files)
         if rows.patients is not None:
             tell_of_ids(rows.patients)
+            tell_of_two_persons(rows.patients, rows.metadata)
         return rows
+
+    def _tell_column(self, patients: Sequence[str]) -> None:
+        """Of a column that is taken by its name."""
+        if self.patient_column is None:
+            count = len(set(patients))
+            log.warning(
+                "column '%s' is taken for patients, by its name: %s; dataset.patient_column= makes "
+                "each image its own",
+                self._patient_column(),
+                f"each of {count} images has another one: is it a patient, or a visit or image?"
+                if count == len(patients)
+                else f"{count} patients of {len(patients)} images, which are kept together",
+            )
+
+    def _compare(self, rows: Annotations, patients: Sequence[str], listing: Listing) -> None:
+        """A table's patients with what paths and headers say."""
+        tell_of_paths(rows.files, [(name,) for name in patients], "patient")
+        if all_dicom(listing.files):
+            said = persons(self._root, rows.files, listing)
+            tell_of_headers(rows.files, patients, rows.metadata, said)
 
     def _with_guesses(self, rows: Annotations, listing: Listing) -> Annotations:
         """Patients by the files' headers; else what seems to be one patient's is warned of."""
         by_folder = self.labelled and self.table is None
         if all_dicom(listing.files):
-            ids = header_ids(self._root, rows.files, listing)
+            said = persons(self._root, rows.files, listing)
             if by_folder and self.label_level is None:
-                refuse_patient_folders([label for (label,) in rows.labels], ids)
-            patients, told = by_headers(rows.files, ids)
+                refuse_patient_folders([label for (label,) in rows.labels], said)
+            patients, told = by_headers(rows.files, said)
+            ids = [each.id for each in said]
+            tell_of_headers(rows.files, ids, rows.metadata, said)
             if told:
                 log.warning("%s", told)
+                tell_of_persons(said)
+                columns = {"PatientSex": [x.sex for x in said], "birth": [x.born for x in said]}
+                tell_of_two_persons([x.id or x.study for x in said], columns)
                 return replace(rows, patients=patients)
         level = label_level(rows.files, self.label_level) if by_folder else 0
         guess = guessed(rows.files, rows.labels, level)

@@ -12,7 +12,7 @@ from tgap.core import Images, ImageSet
 from tgap.report.dataset import neighbours
 from tgap.report.dataset.describing import Description, describe
 from tgap.report.dataset.doubts import doubts
-from tgap.report.dataset.neighbours import neighbours_of
+from tgap.report.dataset.neighbours import neighbours_of, neighbours_of_patients
 
 RNG = np.random.default_rng(0)
 
@@ -122,3 +122,34 @@ def test_they_are_told_where_patients_are_not_known() -> None:
     assert "60 of 60 images resemble one next to them, by their names" in told[1]
     assert "(by chance 4 would)" in told[1]
     assert ".png = " in told[1]
+
+
+def visits(alike: bool) -> ImageSet:
+    """Forty patients of two images; each two are one person, or nobody is."""
+    pictures = noisy(scenes(20 if alike else 40).repeat(4 if alike else 2, axis=0))
+    order = RNG.permutation(80)
+    data = numbered(pictures[order])
+    return dataclasses.replace(
+        data,
+        labels=(order[:, None] // 40 == np.arange(2)),
+        patients=np.asarray(order // 2, dtype=np.int64),
+    )
+
+
+def test_patients_that_resemble_the_next_ones_are_told() -> None:
+    found = neighbours_of_patients(visits(alike=True))
+    assert found is not None
+    assert (found.looked_at, found.expected) == (40, 4)
+    assert found.alike >= 36
+    counts = describe(Source(), visits(alike=True), SPLIT)
+    told = [str(doubt) for doubt in doubts(counts) if "resemble" in str(doubt)]
+    assert "patients resemble one next to them, by their names, more than any other" in told[0]
+    assert "visits, slides, sides" in told[0]
+
+
+def test_patients_of_whom_nobody_is_another_one_are_not_told_of() -> None:
+    assert neighbours_of_patients(visits(alike=False)) is None
+
+
+def test_images_that_are_their_own_patients_are_not_compared_as_patients() -> None:
+    assert neighbours_of_patients(numbered(noisy(scenes(30).repeat(2, axis=0)))) is None

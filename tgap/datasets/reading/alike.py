@@ -10,8 +10,10 @@ from tgap.datasets.reading.notes import first, many
 
 log = logging.getLogger(__name__)
 
-MISSING = frozenset(
-    ["", "nan", "-nan", "na", "n/a", "#n/a", "#na", "<na>", "nat", "none", "null", "?", "-", "--"]
+FAILED = frozenset("#n/a #na #ref! #value! #name? #div/0! #null! #num!".split())
+"""What a spreadsheet writes where a formula fails, in lower case."""
+MISSING = FAILED.union(
+    ["", "nan", "-nan", "na", "n/a", "<na>", "nat", "none", "null", "?", "-", "--"]
 )
 """What tools and people write where there is no value, in lower case."""
 MOST_CATEGORIES = 20
@@ -20,6 +22,8 @@ _NUMBER = re.compile(r"([+-]?)(\d+)(?:(?:\.|,(?!\d{3}$))(\d*))?", re.ASCII)
 """A comma is a decimal point, unless three digits behind it may be thousands."""
 _SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+", re.ASCII)
 _BETWEEN = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
+_LOOSE = re.compile(r"(?<=[^\W_])[\s_./-]+(?=[^\W\d_])|(?<=[^\W\d_])[\s_./-]+(?=[^\W_])")
+"""What may be left out between letters, or a letter and a digit; 1-12 is not 11-2."""
 _BEHIND = re.compile(r"(?<=[^\W_])[\s?!.,;:]+$")
 _YES = (
     "1 yes y ja j oui si sí sì sim tak ano igen da evet kyllä true wahr vrai positive positiv pos"
@@ -189,9 +193,12 @@ def check_patients(column: str, cells: Sequence[str], places: Sequence[str]) -> 
             f"made numbers of names: write each in one way (pandas: read_csv(..., "
             f"dtype={{'{column}': str}}))"
         )
-    if groups:
+    loose: dict[str, list[str]] = {}
+    for cell in told:
+        loose.setdefault(_LOOSE.sub("", meaning(cell)), []).append(cell)
+    if groups := [group for group in loose.values() if len(group) > 1]:
         log.warning(
-            "'%s' holds patients that are written alike but for case, blanks or hyphens; they "
+            "'%s' holds patients that are written alike but for case, blanks or marks; they "
             "count as different ones: %s",
             column,
             first([" and ".join(told[cell] for cell in group) for group in groups]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath, PureWindowsPath
 
 from tgap.core import DataError
-from tgap.datasets.reading.alike import check_patients, is_missing
+from tgap.datasets.reading.alike import FAILED, check_patients, is_missing, number
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
 from tgap.datasets.reading.layout import (
@@ -18,12 +18,14 @@ from tgap.datasets.reading.layout import (
     tell_odd_labels,
 )
 from tgap.datasets.reading.listing import Listing
-from tgap.datasets.reading.matching import rule_in_words, same_files
+from tgap.datasets.reading.matching import rule_in_words, same_files, shared_names
 from tgap.datasets.reading.notes import first, mostly
 from tgap.datasets.reading.tables import Table
 from tgap.datasets.reading.unused import tell_unused
 
 log = logging.getLogger(__name__)
+FEWEST_FLAGS = 2
+"""So many columns of 0 and 1, one of which is 1 in each row, seem to be labels."""
 UNKNOWN = "image"
 """The label of images whose labels are not known."""
 
@@ -168,13 +170,16 @@ def from_table(
     """
     _check(table, columns, separator, named)
     files = _located(table, columns.file, listing)
-    rows = _distinct(table, files, columns)
+    others = {name: cells for name, cells in table.columns.items() if name != columns.file}
+    shared = shared_names(files, listing.files, others)
+    rows = _distinct(table, files, columns, shared)
     tell_unused(table.columns, columns.used())
     missing = {file: _reason(file) for file in sorted(rows) if file not in listing.files}
     present = {file: rows[file] for file in sorted(rows) if file not in missing}
     unlisted = [name for name in listing.files if name not in rows]
     lost = [table.columns[columns.label][rows[file]] for file in missing if columns.label]
-    hints = (rule_in_words(list(missing), unlisted), mostly(Counter(lost), len(missing)))
+    rule = shared or rule_in_words(list(missing), unlisted)
+    hints = (rule, mostly(Counter(lost), len(missing)))
 
     def picked(name: str) -> list[str]:
         column = table.columns[name]
@@ -202,7 +207,31 @@ def from_table(
     )
 
 
+def _one_hot(table: Table, label: str | None) -> str:
+    """How to join columns that have a 1 where a label holds, if there are such; else empty."""
+    flags = {
+        name: [number(cell) for cell in cells]
+        for name, cells in table.columns.items()
+        if {number(cell) for cell in cells} == {"0", "1"}
+    }
+    rows = list(zip(*flags.values(), strict=True))
+    if len(flags) < FEWEST_FLAGS or not all("1" in row for row in rows):
+        return ""
+    if label in table.columns and (label not in flags or any(row.count("1") > 1 for row in rows)):
+        return ""
+    names = list(flags)
+    return (
+        f"the columns {first(names)} seem to be a label each, with 1 where it holds: join them to "
+        f"one (pandas, table = read_csv(...): table['label'] = table[{names}].astype(float).eq(1)"
+        ".apply(lambda row: '|'.join(row.index[row]), axis=1)) and save it"
+    )
+
+
 def _check(table: Table, columns: Columns, separator: str, named: Sequence[str]) -> None:
+    if columns.label is not None and (joined := _one_hot(table, columns.label)):
+        if columns.label not in table.columns:
+            raise DataError(f"table {table.name} has no column '{columns.label}': {joined}")
+        log.warning("'%s' is one label of several: %s", columns.label, joined)
     for setting, name in columns.settings().items():
         table.require(name, setting)
     if "file" in table.columns and "file" not in columns.used():
@@ -211,6 +240,7 @@ def _check(table: Table, columns: Columns, separator: str, named: Sequence[str])
             "rename it, for the metadata's 'file' is the image's path"
         )
     blank = "must not be empty: fill it in, or remove the rows"
+    _refuse_failed(table, columns)
     table.refuse(columns.file, lambda cell: not cell, blank)
     if columns.patient is not None:
         known = f"{blank}, or, if each image is its own patient, set dataset.patient_column="
@@ -220,6 +250,17 @@ def _check(table: Table, columns: Columns, separator: str, named: Sequence[str])
     if columns.label is not None and not named:
         blank += ", or, if an image may have no label, name all labels by dataset.labels"
         table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
+
+
+def _refuse_failed(table: Table, columns: Columns) -> None:
+    """Refuse what a spreadsheet writes in place of labels or patients that it could not find."""
+    failed = (
+        "must not be an error of a spreadsheet: mend the formula or the look-up (VLOOKUP finds no "
+        "number that is text), or remove the rows"
+    )
+    for name in (columns.label, columns.patient):
+        if name is not None:
+            table.refuse(name, lambda cell: cell.casefold() in FAILED, failed)
 
 
 def _located(table: Table, name: str, listing: Listing) -> list[str]:
@@ -243,7 +284,7 @@ def _leaves(path: str) -> bool:
     return bool(windows.drive or windows.root or ".." in windows.parts)
 
 
-def _distinct(table: Table, files: Sequence[str], used: Columns) -> dict[str, int]:
+def _distinct(table: Table, files: Sequence[str], used: Columns, shared: str) -> dict[str, int]:
     """The first row of each file; others must be the same."""
     rows: dict[str, int] = {}
     unlike: dict[int, list[str]] = {}
@@ -254,6 +295,8 @@ def _distinct(table: Table, files: Sequence[str], used: Columns) -> dict[str, in
         if differing:
             unlike[row] = differing
     if unlike:
+        if shared:
+            raise DataError(f"table {table.name}: {shared}")
         raise DataError(_contradiction(table, files, used, rows, unlike))
     return rows
 

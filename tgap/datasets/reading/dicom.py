@@ -3,7 +3,7 @@
 import importlib
 import math
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -292,19 +292,31 @@ def _own_window(dataset: Any) -> str:
     return f"{center - width / 2:.6g}:{center + width / 2:.6g}"
 
 
-def patient_id(file: BinaryIO) -> str:
-    """``PatientID`` of a file, of which nothing else is read; empty if there is none.
+class Person(NamedTuple):
+    """What a header says of a patient and the study; empty where it says nothing."""
+
+    id: str = ""
+    name: str = ""
+    born: str = ""
+    sex: str = ""
+    age: str = ""
+    study: str = ""
+
+
+_PERSON = "PatientID PatientName PatientBirthDate PatientSex PatientAge StudyInstanceUID".split()
+
+
+def person(file: BinaryIO) -> Person:
+    """Of whom a file is, of which nothing else is read.
 
     What cannot be read is told of when the file is decoded.
     """
     reader = _pydicom()
     try:
-        header = reader.dcmread(
-            file, stop_before_pixels=True, force=True, specific_tags=["PatientID"]
-        )
-        return str(header.get("PatientID") or "").strip()
+        header = reader.dcmread(file, stop_before_pixels=True, force=True, specific_tags=_PERSON)
+        return Person(*(str(header.get(name) or "").strip() for name in _PERSON))
     except Exception:  # whatever the parser runs into
-        return ""
+        return Person()
 
 
 def _pydicom(module: str = "pydicom") -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tgap.core import DataError
 from tgap.datasets.reading.alike import is_missing
-from tgap.datasets.reading.dicom import patient_id
+from tgap.datasets.reading.dicom import Person, person
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import FEWEST
@@ -25,26 +25,27 @@ def all_dicom(files: Iterable[str]) -> bool:
     return bool(names) and not any(name.lower().endswith(_PICTURES) for name in names)
 
 
-def header_ids(root: Path, files: Sequence[str], listing: Listing) -> list[str]:
-    """``PatientID`` of each file; empty where it has none, or none that can be read."""
+def persons(root: Path, files: Sequence[str], listing: Listing) -> list[Person]:
+    """What the header of each file says; ``id`` is empty where it means nobody."""
     calls = [(str(root / file), *listing.files[file]) for file in files]
-    return list(in_threads(_patient_id, calls, _WORKERS))
+    return list(in_threads(_person, calls, _WORKERS))
 
 
 @functools.cache
-def _patient_id(path: str, size: int, mtime_ns: int) -> str:
+def _person(path: str, size: int, mtime_ns: int) -> Person:
     """Read once per process while the file stays as it is."""
     with open(path, "rb") as file:
-        found = patient_id(file)
-    return "" if is_missing(found) else found
+        found = person(file)
+    return found._replace(id="") if is_missing(found.id) else found
 
 
-def by_headers(files: Sequence[str], ids: Sequence[str]) -> tuple[list[str] | None, str]:
+def by_headers(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str] | None, str]:
     """The patient of each file, if the headers tell, and what is to be told of it."""
+    ids = [each.id for each in said]
     counts = Counter(name for name in ids if name)
     if len(counts) >= FEWEST:
         if max(counts.values()) == 1:
-            return None, ""
+            return _by_studies(files, said)
         patients = [name or f"/{file}" for name, file in zip(ids, files, strict=True)]
         bare = len(ids) - counts.total()
         own = f"; {bare} files without one are each its own" if bare else ""
@@ -60,15 +61,45 @@ def by_headers(files: Sequence[str], ids: Sequence[str]) -> tuple[list[str] | No
     )
 
 
-def refuse_patient_folders(labels: Sequence[str], ids: Sequence[str]) -> None:
+def _by_studies(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str] | None, str]:
+    """Where each file has a ``PatientID`` of its own, as some that make data anonymous write it."""
+    studies = Counter(each.study for each in said if each.study)
+    if not any(count > 1 for count in studies.values()):
+        return None, ""
+    patients = [each.study or f"/{file}" for each, file in zip(said, files, strict=True)]
+    return patients, (
+        f"PatientID is new in each of {len(files)} files, although they are of {len(studies)} "
+        "studies (StudyInstanceUID): images of one study are kept together, but several studies of "
+        "one person are not; if you have a list of who is who, name it by dataset.table"
+    )
+
+
+def tell_of_persons(said: Sequence[Person]) -> None:
+    """Warn of persons, by name and date of birth, who have several ``PatientID``."""
+    ids = defaultdict(set)
+    for each in said:
+        if each.name and each.born and each.id:
+            ids[each.name.casefold(), each.born].add(each.id)
+    several = [sorted(its) for its in ids.values() if len(its) > 1]
+    if several and len(ids) >= FEWEST:  # one name and date for all is nobody's
+        log.warning(
+            "%d persons, by PatientName and PatientBirthDate, have several PatientIDs (%s): if "
+            "PatientID counts studies, images of one person are not kept together; name patients "
+            "by a table (dataset.table, dataset.patient_column)",
+            len(several),
+            first([" and ".join(its) for its in several]),
+        )
+
+
+def refuse_patient_folders(labels: Sequence[str], said: Sequence[Person]) -> None:
     """Refuse folders of label that are a patient each, as archives export them.
 
     Raises:
         DataError: If there are at least three, each with a ``PatientID`` of its own.
     """
     of_label = defaultdict(set)
-    for label, name in zip(labels, ids, strict=True):
-        of_label[label].add(name)
+    for label, each in zip(labels, said, strict=True):
+        of_label[label].add(each.id)
     different = {next(iter(names)) for names in of_label.values() if len(names) == 1} - {""}
     if len(of_label) >= FEWEST and len(different) == len(of_label):
         raise DataError(

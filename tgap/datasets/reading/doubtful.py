@@ -18,7 +18,7 @@ RARE = 5
 """A name is rare beside another one that so many times as many images have."""
 _NO_LABEL = re.compile(
     r"unknown|not (?:labell?ed|known|available|given)|unlabell?ed|n\.a|tbd|\.|"
-    r"#(?:name|value|ref|div/0|num|null)!?|new folder(?: \(\d+\))?|bad quality"
+    r"new folder(?: \(\d+\))?|bad quality"
 )
 _ASIDE = frozenset(
     "review unsorted unused rejected discarded excluded ignored skipped deleted removed trash junk "

@@ -111,3 +111,34 @@ def rule_in_words(absent: Sequence[str], files: Mapping[str, object] | Sequence[
             text = f"{len(found)} of {len(absent)} would be found {words}, such as {example}"
             best = len(found), f"{text}: mend the table's names so"
     return best[1] if 2 * best[0] >= len(absent) else ""
+
+
+def shared_names(
+    names: Sequence[str], files: Iterable[str], columns: Mapping[str, Sequence[str]]
+) -> str:
+    """What is to be told where most names lack a folder, and files of several have that name.
+
+    Args:
+        names: What the table calls each row's file.
+        files: All there are.
+        columns: The table's others, one of which may name the folder.
+
+    Returns:
+        A sentence's end with the remedy; empty if it is not so.
+    """
+    folders: dict[str, list[str]] = {}
+    for file in files:
+        above, _, name = file.rpartition("/")
+        folders.setdefault(name, []).append(above)
+    several = [row for row, name in enumerate(names) if len(folders.get(name, [])) > 1]
+    if not several or 2 * len(several) < len(names):
+        return ""
+    example = names[several[0]]
+    where = " and ".join(f"{folder}/{example}" for folder in folders[example][:2])
+    told = f"files of {len(folders[example])} folders are called {example} ({where})"
+    for column, cells in columns.items():
+        if all(cells[row] in folders[names[row]] for row in several):
+            return (
+                f"{told}, and column '{column}' says which: write it and a slash before each name"
+            )
+    return f"{told}: write the folder before each name in the table"

@@ -130,10 +130,10 @@ def refuse_or_warn(bad: Mapping[str, str], total: int, bad_files: str, *hints: s
     """
     if not bad:
         return
-    lines = [f"  - {name}: {reason}" for name, reason in list(bad.items())[:TOLD]]
+    lines = [*filter(None, hints)]
+    lines += [f"  - {name}: {reason}" for name, reason in list(bad.items())[:TOLD]]
     if len(bad) > TOLD:
         lines.append(f"  - and {len(bad) - TOLD} more")
-    lines += filter(None, hints)
     text = "\n".join([f"{len(bad)} of {total} image files cannot be used:", *lines])
     if len(bad) == total:
         raise DataError(f"{text}\nno image is left")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.core import DataError
-from tgap.core.words import quoted
+from tgap.core.words import quoted, word
 from tgap.datasets.reading.alike import MOST_CATEGORIES, is_missing, number
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.tables import Table
@@ -37,6 +37,9 @@ _TAILS = (
 )
 """What names of several images of one original, or of one patient, end with."""
 _BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
+_WITHOUT_LABEL = r"(?:^|/)[A-Za-z_-]*?(\d+)[_-][^/]*$"
+_BARCODE = r"(TCGA-\w\w-\w{4})"
+_FIELD = r"([^/]*?\d+)(?:[_-][^/]*)?\.[^/.]+$"
 _EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
 _DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
 
@@ -220,8 +223,68 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
     for pattern in _patterns(files, level):
         groups = _groups(files, pattern)
         if all(groups) and _seem_patients(files, labels, groups):
+            numbers = _groups(files, _WITHOUT_LABEL)
+            if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
+                return Guess(_WITHOUT_LABEL, numbers)
             return Guess(pattern, groups)
     return None
+
+
+def _begin_with_labels(
+    groups: Sequence[str], labels: Sequence[Hashable], numbers: Sequence[str]
+) -> bool:
+    """Whether each label stands before its patients' numbers, which it is no part of.
+
+    Where nearly all numbers from the first to the last one occur, each label may begin anew.
+    """
+    plain = (re.sub(r"[^a-z0-9]", "", group.casefold()) for group in groups)
+    if not all(numbers) or not all(
+        group == text + number
+        for group, text, number in zip(plain, _joined(labels), numbers, strict=True)
+    ):
+        return False
+    counted = sorted({int(number) for number in numbers})
+    return 2 * len(counted) < counted[-1] - counted[0] + 1
+
+
+def _joined(labels: Sequence[Hashable]) -> Iterator[str]:
+    """Labels as they may stand in names."""
+    for label in labels:
+        text = "".join(label) if isinstance(label, tuple) else str(label)
+        yield re.sub(r"[^a-z0-9]", "", text.casefold())
+
+
+def parts_of(files: Sequence[str]) -> dict[str, str]:
+    """Files called after one in the folder above them, as crops are, and the latter.
+
+    >>> parts_of(["a/1.bmp", "a/CROPPED/1_01.bmp", "a/2_3.bmp"])
+    {'a/CROPPED/1_01.bmp': 'a/1.bmp'}
+    """
+    whole = {file.rpartition(".")[0]: file for file in files}
+    found = {}
+    for file in files:
+        above, _, name = file.rpartition("/")
+        stem = re.match(r"(.*\d)[_-][^_-]*\.[^.]+$", name)
+        over = "/".join([*above.split("/")[:-1], stem[1] if stem else ""])
+        if above and stem and over in whole:
+            found[file] = whole[over]
+    return found
+
+
+def tell_of_parts(files: Sequence[str]) -> None:
+    """Warn of images that seem to be cut from others, which are images of the dataset too."""
+    if len(found := parts_of(files)) >= FEWEST:
+        part, whole = next(iter(found.items()))
+        log.warning(
+            "%d of %d images seem to be cut from others in the folder above, by their names (%s "
+            "from %s), so that whole fields and crops are mixed: take one kind, such as by "
+            '"dataset.exclude=%s"',
+            len(found),
+            len(files),
+            part,
+            whole,
+            word(sorted({part.split("/")[-2] for part in found})),
+        )
 
 
 def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
@@ -229,6 +292,8 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     for above in range(level, deepest):
         end = "/" if all(file.count("/") > above for file in files) else ""
         yield "[^/]+/" * above + "([^/]+)" + end
+    yield _BARCODE
+    yield from [_FIELD] if parts_of(files) else []
     tails = [tail for tail in _TAILS if any(map(re.compile(f"(?i){tail}\\.[^/.]+$").search, files))]
     names = [file.rpartition("/")[2] for file in files]
     base = "[^/]+" if len(set(names)) == len(names) else ".+"  # numbers begin anew in each folder

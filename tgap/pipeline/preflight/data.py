@@ -76,7 +76,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         log.warning("%s", text)
     for pool in pools.values():
         if isinstance(pool, Pool) and OWN_PATIENTS in pool.dataset.notes:
-            log.info("%s", own_patients(len(pool.dataset)))
+            log.warning("%s", own_patients(len(pool.dataset)))
     return problems + check_shapes(seen)
 
 

@@ -13,7 +13,7 @@ from tgap.core.arrays import spread
 from tgap.core.digest import image_digests
 from tgap.datasets.base import OWN_PATIENTS, Dataset
 from tgap.report.dataset.files import Files, files_of
-from tgap.report.dataset.neighbours import Neighbours, neighbours_of
+from tgap.report.dataset.neighbours import Neighbours, neighbours_of, neighbours_of_patients
 from tgap.report.dataset.pixels import Copies, Levels, copies_of, levels_of
 from tgap.report.dataset.samples import called
 
@@ -102,6 +102,7 @@ def describe(dataset: Dataset, data: ImageSet, split: Split) -> Description:
     within = {"all": np.arange(len(data), dtype=np.int64), **sides}
     per_patient = np.unique(data.patients, return_counts=True)[1]
     pixels = np.array(image_digests(data.images))
+    own = OWN_PATIENTS in data.notes
     return Description(
         images=len(data),
         shape=list(data.images.shape[1:]),
@@ -125,7 +126,7 @@ def describe(dataset: Dataset, data: ImageSet, split: Split) -> Description:
         shared_patients=_shared(data.patients, sides),
         shared_images=_shared(pixels, sides),
         copies=copies_of(data, pixels),
-        neighbours=neighbours_of(data) if OWN_PATIENTS in data.notes else None,
+        neighbours=neighbours_of(data) if own else neighbours_of_patients(data),
         levels=levels_of(data),
         files=files_of(dataset, data),
         notes=dict(data.notes),

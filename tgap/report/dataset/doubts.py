@@ -40,7 +40,7 @@ def doubts(counts: Description) -> list[Doubt]:
     return [
         *([Doubt(own_patients(counts.images))] if OWN_PATIENTS in counts.notes else []),
         *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
-        *_neighbours(counts.neighbours),
+        *_neighbours(counts.neighbours, known=OWN_PATIENTS not in counts.notes),
         *_overlaps(counts),
         *_copies(counts),
         *_small_labels(counts),
@@ -49,15 +49,19 @@ def doubts(counts: Description) -> list[Doubt]:
     ]
 
 
-def _neighbours(near: Neighbours | None) -> Iterator[Doubt]:
+def _neighbours(near: Neighbours | None, *, known: bool) -> Iterator[Doubt]:
+    """Of images, or of patients where these are known."""
     if near is not None:
+        what, one, source = "images", "any other of their label", "frames, bursts, slices"
+        if known:
+            what, one, source = "patients", "any other", "visits, slides, sides"
         yield Doubt(
-            f"{near.alike:,} of {near.looked_at:,} images resemble one next to them, by their "
-            f"names, more than any other of their label (by chance {near.expected:,} would), as "
-            "frames, bursts, slices, channels or edited copies do",
+            f"{near.alike:,} of {near.looked_at:,} {what} resemble one next to them, by their "
+            f"names, more than {one} (by chance {near.expected:,} would), as {source}, channels "
+            "or edited copies do",
             "If they are, say what belongs together (dataset.patient_pattern or "
             "dataset.patient_column), or tests flatter.",
-            first([f"{one} = {other}" for one, other in near.pairs], len(near.pairs), NAMED),
+            first([f"{a} = {b}" for a, b in near.pairs], len(near.pairs), NAMED),
         )
 
 

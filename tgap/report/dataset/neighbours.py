@@ -71,12 +71,61 @@ def neighbours_of(data: ImageSet) -> Neighbours | None:
     )
     looked_at, alike = int(known.sum()), int(next_to.sum())
     expected = 2 * len(np.unique(which[rows[known]]))
-    if alike <= SHARE * looked_at or bdtrc(alike - 1, looked_at, expected / looked_at) >= CHANCE:
+    if _by_chance(alike, looked_at, expected):
         return None
+    return Neighbours(looked_at, alike, expected, _named(data, rows, next_to, nearest, likeness))
+
+
+def neighbours_of_patients(data: ImageSet) -> Neighbours | None:
+    """Whether patients that are next to each other, by their names, are too much alike.
+
+    Then they may be visits, sides or slides of one person. A patient counts once: it is like the
+    next one if most of its images are, among all of other patients with the same labels.
+
+    Args:
+        data: Images whose patients are numbered in the order of their names.
+
+    Returns:
+        ``None`` if there is no such finding, or no patient has several images.
+    """
+    if len(np.unique(data.patients)) == len(data):
+        return None
+    which = np.unique(data.labels, axis=0, return_inverse=True)[1].ravel()
+    rows = _sample(np.lexsort((data.patients, which)))
+    small, kept = _small(data.images, rows)
+    rows, small = rows[kept], small[kept]
+    groups = data.patients[rows]
+    nearest, likeness = _nearest(small, which[rows], groups)
+    known = nearest >= 0
+    # the place of each patient among those of the label
+    pairs = np.unique(np.stack([which[rows], groups], axis=1), axis=0, return_inverse=True)
+    place = pairs[1].ravel()
+    total = np.bincount(place[known], minlength=len(pairs[0]))
+    next_to = known & (np.abs(place - place[nearest]) == 1)
+    counted = np.bincount(place[next_to], minlength=len(pairs[0]))
+    looked_at, alike = int((total > 0).sum()), int((2 * counted > total).sum())
+    expected = 2 * len(np.unique(which[rows[known]]))
+    if _by_chance(alike, looked_at, expected):
+        return None
+    return Neighbours(looked_at, alike, expected, _named(data, rows, next_to, nearest, likeness))
+
+
+def _by_chance(alike: int, looked_at: int, expected: int) -> bool:
+    few = alike <= SHARE * looked_at or expected >= looked_at
+    return few or bool(bdtrc(alike - 1, looked_at, expected / looked_at) >= CHANCE)
+
+
+def _named(
+    data: ImageSet,
+    rows: Indices,
+    next_to: NDArray[np.bool_],
+    nearest: Indices,
+    likeness: NDArray[np.float32],
+) -> list[list[str]]:
+    """The files of the pairs that resemble each other most."""
     best = np.flatnonzero(next_to)[np.argsort(-likeness[next_to], kind="stable")]
     pairs = dict.fromkeys(tuple(sorted((n, int(nearest[n])))) for n in best.tolist())
-    named = [[called(data, int(rows[n])) for n in pair] for pair in [*pairs][:NAMED]]
-    return Neighbours(looked_at, alike, expected, named)
+    return [[called(data, int(rows[n])) for n in pair] for pair in [*pairs][:NAMED]]
 
 
 def _key(name: str) -> list[str | int]:
@@ -116,13 +165,22 @@ def _mean(picture: Images) -> NDArray[np.float64]:
     return np.asarray(blocks.mean(axis=(1, 3, 4)))
 
 
-def _nearest(small: NDArray[np.float32], which: Indices) -> tuple[Indices, NDArray[np.float32]]:
-    """Of each picture the most alike of its label, -1 for none, and their correlation."""
+def _nearest(
+    small: NDArray[np.float32], which: Indices, groups: Indices | None = None
+) -> tuple[Indices, NDArray[np.float32]]:
+    """Of each picture the most alike of its label, -1 for none, and their correlation.
+
+    With ``groups``, those of its own group are left out.
+    """
     nearest, likeness = np.full(len(small), -1), np.zeros(len(small), np.float32)
     for label in np.unique(which):
         rows = np.flatnonzero(which == label)
         if len(rows) >= FEWEST:
             alike = np.abs(small[rows] @ small[rows].T)  # a negative is the same picture too
             np.fill_diagonal(alike, -1)
-            nearest[rows], likeness[rows] = rows[alike.argmax(axis=1)], alike.max(axis=1)
+            if groups is not None:
+                alike[groups[rows][:, None] == groups[rows]] = -1
+            best = alike.max(axis=1)
+            nearest[rows] = np.where(best < 0, -1, rows[alike.argmax(axis=1)])
+            likeness[rows] = best
     return nearest, likeness
