@@ -24,7 +24,7 @@ _PART = 2**14
 """So many pixels of a file count, evenly spread."""
 _CELL, _CELLS = 8, (8, 300)
 """Colours count as one within so many levels; as many make a scale, or it is none."""
-_NEAR, _ALONG, _BENT = 1.5, 0.97, 1.15
+_NEAR, _ALONG, _BENT = 2.0, 0.97, 1.15
 """So near to a line, in cells, lie so many pixels, and it is longer than a straight one by this."""
 _EXCHANGED, _TIGHT, _FEWEST = 0.1, 0.3, 16
 """Colours match this well by exchange of red and blue, and no file is nearer to grey than this
@@ -145,9 +145,8 @@ def _single(shades: Sequence[Shades | None]) -> tuple[list[int], str]:
     channels = sorted({each.single for each in shades if each and each.single >= 0})
     how = ", ".join(f"{_CHANNELS[channel]} {_SHARES[channel]}%" for channel in channels)
     return rows, (
-        f"{len(rows)} of {len(shades)} files looked at hold all in one channel, which is not what "
-        f"grey files are, and of which grey takes a part ({how}), so that they become dark; save "
-        "that channel as a grey file"
+        f"{len(rows)} of {len(shades)} files looked at hold all in one channel (as grey, {how} of "
+        "it count, so that they become darker than grey files); save that channel as a grey file"
     )
 
 

@@ -132,7 +132,7 @@ def check_depth(
     every = _opened([sources[kept[row]] for row in even], window)
     called, held = [names[kept[row]] for row in even], _of(labels or {}, even)
     color = "grey" if images.shape[3] == 1 else "rgb"
-    tell_colours([each and each.shades for each in every], called, held, color)
+    tell_colours([each.shades if each else None for each in every], called, held, color)
     stored = [each if each and not each.own else None for each in every]
     notes = _wrapped([each for each in stored if each and each.deep], text)
     told = _broken([(name, each) for name, each in zip(called, every, strict=True) if each])

@@ -328,13 +328,13 @@ def _pydicom(module: str = "pydicom") -> Any:
 @functools.cache
 def _quieten() -> None:
     """Let pydicom tell a thing once, and not that it reads JPEG colours as they are stored."""
-    logging.getLogger("pydicom").addFilter(_is_no_warning)
+    logging.getLogger("pydicom").addFilter(_is_grave)
     warnings.filterwarnings("ignore", message=".*JFIF APP marker")
 
 
-def _is_no_warning(record: logging.LogRecord) -> bool:
-    """For each file the same is logged that ``warnings`` tells once."""
-    return record.levelno != logging.WARNING
+def _is_grave(record: logging.LogRecord) -> bool:
+    """What is logged for each file is told once through ``warnings`` too, or raised."""
+    return record.levelno > logging.ERROR
 
 
 def _check_header(dataset: Any, max_pixels: int) -> None:

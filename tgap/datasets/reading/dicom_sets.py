@@ -152,7 +152,7 @@ def _brightness(sources: Sequence[Path | bytes]) -> float:
 
 def _exceeded(source: Path | bytes) -> float | None:
     try:
-        return float(np.quantile(stored_values(source).values, 0.95))
+        return float(np.quantile(stored_values(source).values.astype(np.float64), 0.95))
     except (DataError, IndexError):  # gone since it was decoded, or all padding
         return None
 
