@@ -16,7 +16,7 @@ _AROUND, _SPIKE = 8, 4
 """A level of so many times the pixels of the levels around it is one of a drawing or a border."""
 MISSING = 0.1
 """Share of the height that is of one value, at the bottom."""
-_ROUGH, _SMOOTHER = 0.5, 0.5
+_ROUGH, _SMOOTHER = 0.2, 0.5
 """Neighbours differ by more than this share of what pixels differ by, and by less than this share
 of it with bytes exchanged."""
 _ELSEWHERE = 0.05
