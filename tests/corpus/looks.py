@@ -1,5 +1,6 @@
 """Files that are read as they should be, of which a person would want to know something first."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,43 @@ def _bursts(root: Path) -> None:
                 put(root / folder / name, (grey(label, scene) * 0.9 + noise).astype(np.uint8))
 
 
+def _bodies(*, negative: int = 0, mirrored: bool = False) -> Callable[[Path], None]:
+    """A bright body in the dark, or one that comes from a side; some are negatives."""
+
+    def make(root: Path) -> None:
+        y, x = np.mgrid[:32, :32] / 32
+        for label, folder in enumerate(("cat", "dog")):
+            for number in range(30):
+                rng = np.random.default_rng([label, number])
+                middle, width = (0, 0.6) if mirrored else (0.5, 0.35)
+                body = np.hypot((x - middle) / width, (y - 0.5) / 0.4) < rng.uniform(0.8, 1.2)
+                picture = (
+                    40 + 130 * body + 60 * label * (x > 0.5) * body + rng.normal(0, 8, x.shape)
+                )
+                picture = picture[:, :: -1 if mirrored and number % 2 else 1]
+                if negative and number % negative == 0:
+                    picture = 255 - picture
+                put(root / folder / f"{number}.png", picture.clip(0, 255).astype(np.uint8))
+
+    return make
+
+
+NEGATIVES = "as negatives are"
 WORDS = ("dataset=image_folder", "dataset.domain=pet")
 CASES = (
+    Case(
+        name="negatives",
+        make=_bodies(negative=4),
+        words=WORDS,
+        tells=(rf"(?s)Look at this first.*- 16 of 60 images .*{NEGATIVES}.*: cat/0.png",),
+    ),
+    Case(name="no negatives", make=_bodies(), words=WORDS, untold=(NEGATIVES,)),
+    Case(
+        name="from the left and the right",
+        make=_bodies(mirrored=True),
+        words=WORDS,
+        untold=(NEGATIVES,),
+    ),
     Case(
         name="bursts by the time of the photograph",
         make=_bursts,

@@ -212,10 +212,130 @@ def floats_beside_eight_bits(root: Path) -> None:
         put(root / "dog" / f"{number}.tif", ones(grey(1, number)))
 
 
+def sometimes(change: Callable[[Pixels], Pixels], every: int) -> Callable[[Path], None]:
+    """Larger waves, of which some are changed."""
+
+    def make(root: Path) -> None:
+        for label, folder in enumerate(("cat", "dog")):
+            for number in range(30):
+                wave = grey(label, number, 64)
+                pixels = change(wave) if number % every == 0 else wave
+                put(root / folder / f"{number}.png", pixels)
+
+    return make
+
+
+def exchanged_bytes(root: Path) -> None:
+    """A third of 16-bit pictures in the other byte order."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            deep = grey(label, number).astype(np.uint16) * 250 + 77
+            put(root / folder / f"{number}.png", deep if number % 3 else deep.byteswap())
+
+
+def in_blue(pixels: Pixels) -> Pixels:
+    return np.dstack([pixels * 0, pixels * 0, pixels])
+
+
+def by_points(*colours: tuple[int, int, int]) -> Callable[[Pixels], Pixels]:
+    """Grey levels as colours, from the first to the last."""
+
+    def change(pixels: Pixels) -> Pixels:
+        at = np.linspace(0, 255, len(colours))
+        channels = [np.interp(pixels, at, channel) for channel in zip(*colours, strict=True)]
+        return np.dstack(channels).astype(np.uint8)
+
+    return change
+
+
+def pink(pixels: Pixels) -> Pixels:
+    return by_points((240, 205, 225), (95, 40, 130))(pixels)
+
+
+def stained(root: Path) -> None:
+    """Pink slices, red and blue exchanged in a third."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            slide = pink(grey(label, number))
+            put(root / folder / f"{number}.png", slide if number % 3 else slide[..., ::-1].copy())
+
+
+def photographs(root: Path) -> None:
+    """Things of any colour before others, sky over meadows, a tenth of them in grey."""
+    y, x = np.mgrid[:64, :64] / 64
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(30):
+            rng = np.random.default_rng([label, number])
+            small = rng.integers(0, 256, (6, 6, 3), dtype=np.uint8)
+            blurred = Image.fromarray(small).resize((64, 64), Image.Resampling.BICUBIC)
+            ground = 0.6 * np.asarray(blurred) + rng.integers(0, 100, 3) * y[..., None]
+            thing = np.hypot(x - rng.random(), y - rng.random())[..., None] < 0.3
+            light = rng.integers(60, 256, 3) * (0.5 + 0.5 * x[..., None])
+            noise = rng.normal(0, 4, (64, 64, 3))
+            photo = (np.where(thing, light, ground) + noise).clip(0, 255).astype(np.uint8)
+            grey_one = photo.mean(axis=2).astype(np.uint8)
+            put(root / folder / f"{number}.jpg", photo if number % 10 else grey_one)
+
+
 ALPHA = r"have a last channel .* takes many values"
 JUMPS = r"jump from about 255 to about 0"
 CUT = r"are of one level \(\d+\) from some row"
+BYTES, ONE = "are noise as their 16 bits are read", "hold all in one channel"
+SCALE, COLOURS = "have the colours of a scale", "are in colour .* and are read as grey"
+EXCHANGED = "once red and blue are exchanged"
+ODD = (BYTES, ONE, SCALE, EXCHANGED)
+JET = by_points((0, 0, 128), (0, 0, 255), (0, 255, 255), (255, 255, 0), (255, 0, 0), (128, 0, 0))
+VIRIDIS = by_points((68, 1, 84), (59, 82, 139), (33, 145, 140), (94, 201, 98), (253, 231, 37))
 CASES = (
+    Case(
+        name="bytes in the wrong order",
+        make=exchanged_bytes,
+        words=WORDS,
+        tells=(rf"(?s)Look at this first.*- 20 of 60 files looked at {BYTES}.*: cat/0.png",),
+    ),
+    Case(
+        name="a dye in the blue channel",
+        make=sometimes(in_blue, 2),
+        words=WORDS,
+        tells=(rf"(?s)Look at this first.*- 30 of 60 files looked at {ONE} .*blue 11%.*cat/0.png",),
+        untold=(SCALE, COLOURS, EXCHANGED),
+    ),
+    *(
+        Case(
+            name=f"the colours of {name} among grey",
+            make=sometimes(change, 3),
+            words=(*WORDS, f"dataset.color={color}"),
+            tells=(rf"(?s)Look at this first.*- 20 of 60 files looked at {SCALE}.*: cat/0.png",),
+            untold=(ONE, COLOURS, EXCHANGED),
+        )
+        for name, change, color in (("jet", JET, "grey"), ("viridis", VIRIDIS, "rgb"))
+    ),
+    Case(
+        name="pictures of one scale of colours, in colour",
+        make=sometimes(JET, 1),
+        words=(*WORDS, "dataset.color=rgb"),
+        untold=(*ODD, COLOURS),
+    ),
+    Case(
+        name="red and blue exchanged",
+        make=stained,
+        words=(*WORDS, "dataset.color=rgb"),
+        tells=(rf"(?s)Look at this first.*- 20 of 60 files looked at .*{EXCHANGED}.*: cat/0.png",),
+        untold=(BYTES, ONE, SCALE, COLOURS),
+    ),
+    Case(
+        name="colours read as grey",
+        make=sometimes(pink, 1),
+        words=WORDS,
+        tells=(rf"(?s)Look at this first.*- 60 of 60 files looked at {COLOURS}",),
+        untold=ODD,
+    ),
+    Case(
+        name="photographs",
+        make=photographs,
+        words=(*WORDS, "dataset.color=rgb"),
+        untold=(*ODD, COLOURS, "as negatives are"),
+    ),
     Case(
         name="a second channel of data",
         make=with_alpha(lambda _, other: other),
@@ -265,7 +385,7 @@ CASES = (
         name="pictures as they are",
         make=put_folders,
         words=WORDS,
-        untold=(ALPHA, JUMPS, CUT),
+        untold=(ALPHA, JUMPS, CUT, *ODD, COLOURS),
         read=is_waves,
     ),
     Case(
@@ -373,7 +493,7 @@ CASES = (
         name="TIFF with two pages",
         make=pages(previews=False),
         words=WORDS,
-        tells=(r"cat/0.tif: it has 2 frames; only single images are read: save each frame",),
+        tells=(r"cat/0.tif: it has 2 frames; only single images are read: save one frame",),
         refused=True,
     ),
     Case(

@@ -16,8 +16,9 @@ HU = {"Modality": "CT", "RescaleSlope": 1, "RescaleIntercept": -1024}
 WINDOW = {"WindowCenter": 40, "WindowWidth": 2000}
 REPORT = {"Modality": "CT", "ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}
 SCALES, WINDOWS = "without a window of their own have", "CT files have"
+LOST, HIDDEN = "RescaleIntercept is", "become about black and white by the window"
 RARE, LABELS = "DICOM files are ", "files of different labels are of different modalities"
-ANY = (SCALES, WINDOWS, RARE, LABELS)
+ANY = (SCALES, WINDOWS, RARE, LABELS, LOST, HIDDEN)
 
 
 def put_scan(file: Path, pixels: Any, bits: int = 12, **elements: Any) -> None:
@@ -50,6 +51,22 @@ def scans(says: Callable[[int, int], dict[str, Any]]) -> Callable[[Path], None]:
                 elements = says(label, number)
                 pixels = grey(label, number).astype(np.uint16) * 16
                 put_scan(root / folder / f"{number}.dcm", pixels, **elements)
+
+    return make
+
+
+def hounsfield(intercept: Callable[[int], int], lost: bool, **says: Any) -> Callable[[Path], None]:
+    """CT of the same tissues; where the intercept is lost, other files' stored values."""
+
+    def make(root: Path) -> None:
+        for label, folder in enumerate(("ill", "well")):
+            for number in range(30):
+                values = grey(label, number).astype(np.uint16) * 2 + 874  # -150 to 360 HU
+                added = intercept(number)
+                stored = values if lost else values - (added + 1024)
+                elements = HU | {"RescaleIntercept": added, "PixelRepresentation": 1} | says
+                pixels = stored.astype(np.int16)
+                put_scan(root / folder / f"{number}.dcm", pixels, 16, **elements)
 
     return make
 
@@ -177,19 +194,50 @@ CASES = (
     ),
     Case(
         name="CT of two intercepts",
-        make=scans(lambda _, number: HU | {"RescaleIntercept": -1024 if number % 3 else 0}),
+        make=scans(lambda _, number: HU | {"RescaleIntercept": -1024 if number % 3 else -1000}),
         words=WORDS,
         tells=(
             rf"(?s)Look at this first.*- DICOM files of CT {SCALES} 2 different scales .*"
-            r"-1024 to 3071 of 40, 0 to 4095 of 20.*set dataset.window=data, or LOW:HIGH",
+            r"-1024 to 3071 in 40 files, -1000 to 3095 in 20 files.*set dataset.window=data, or",
         ),
-        untold=(WINDOWS, RARE, LABELS),
+        untold=(WINDOWS, RARE, LABELS, LOST),
         runs=True,
     ),
     Case(
         name="CT of two intercepts, measured",
-        make=scans(lambda _, number: HU | {"RescaleIntercept": -1024 if number % 3 else 0}),
+        make=hounsfield(lambda number: -1024 if number % 3 else 0, lost=False),
         words=(*WORDS, "dataset.window=data"),
+        untold=ANY,
+    ),
+    Case(
+        name="CT whose intercept is lost",
+        make=hounsfield(lambda number: -1024 if number % 3 else 0, lost=True),
+        words=(*WORDS, "dataset.window=data"),
+        tells=(
+            r"(?s)Look at this first.*- The values of 20 CT files whose RescaleIntercept is 0 are "
+            r"about 10[0-4]\d higher than those of 40 whose it is -1024.*: ill/0.dcm",
+        ),
+        untold=(SCALES, WINDOWS, RARE, LABELS, HIDDEN),
+    ),
+    Case(
+        name="windows of width 1",
+        make=scans(lambda _, number: WINDOW | {"WindowWidth": 1 if number % 4 == 0 else 4000}),
+        words=WORDS,
+        tells=(
+            rf"(?s)Look at this first.*- 16 of 60 files looked at {HIDDEN}.*dataset.window=0:4095 "
+            r"shows these of all files instead: ill/0.dcm",
+        ),
+    ),
+    Case(
+        name="windows of width 1, told so",
+        make=scans(lambda *_: WINDOW | {"WindowWidth": 1}),
+        words=(*WORDS, "dataset.window=0:4095"),
+        untold=ANY,
+    ),
+    Case(
+        name="narrow windows of CT",
+        make=hounsfield(lambda _: -1024, lost=True, WindowCenter=40, WindowWidth=80),
+        words=WORDS,
         untold=ANY,
     ),
     Case(
@@ -201,8 +249,8 @@ CASES = (
         ),
         words=WORDS,
         tells=(
-            rf"(?s)Look at this first.*- {WINDOWS} 3 different windows .*-960:1040 of 20, "
-            r"-600:1400 of 20.*such as dataset.window=-\d+:\d+",
+            rf"(?s)Look at this first.*- {WINDOWS} 3 different windows .*-960:1040 in 20 files, "
+            r"-600:1400 in 20 files.*such as dataset.window=-\d+:\d+",
         ),
         untold=(SCALES, RARE, LABELS),
     ),

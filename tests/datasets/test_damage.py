@@ -7,7 +7,7 @@ from sklearn.datasets import load_sample_images
 
 from tgap.datasets.digits import Digits
 from tgap.datasets.phantom_xray import PhantomXray
-from tgap.datasets.reading.damage import cut_off, is_wrapped
+from tgap.datasets.reading.damage import cut_off, is_swapped, is_wrapped
 
 PHOTOS = [photo[:, :, :1] for photo in load_sample_images().images]
 
@@ -114,3 +114,17 @@ def test_what_most_have_is_as_it_should_be() -> None:
 def test_ordinary_pictures_are_whole(what: str) -> None:
     assert cut_off(np.asarray(ORDINARY[what])) == {}
     assert cut_off(photos(400)) == {}
+
+
+@pytest.mark.parametrize("top", [4095, 65535])
+def test_swapped_bytes_are_found_and_noise_is_none(top: int) -> None:
+    for power, found in ((2, True), (1.5, True), (0, False)):
+        values = (texture(power, 0.15) + 0.5).clip(0, 1)
+        stored = (values * top).astype(np.uint16)
+        assert not is_swapped(stored)
+        assert is_swapped(stored.byteswap()) == found
+        assert not is_swapped((values * 255).astype(np.uint16).byteswap())  # 8 bits in the upper
+    signed = (texture(2, 400)).astype(np.int16)
+    assert not is_swapped(signed)
+    assert is_swapped(signed.byteswap())
+    assert not is_swapped(np.zeros((9, 9), np.uint16))

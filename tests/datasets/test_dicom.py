@@ -729,3 +729,17 @@ def test_without_pydicom_it_is_told_what_to_install(monkeypatch):
         DataError, match=r"needs the package 'pydicom'.*pip install 'tgap\[dicom\]'"
     ):
         decode(data, 16)
+
+
+@pytest.mark.filterwarnings("ignore:.*JFIF APP marker")
+def test_pydicom_does_not_log_for_each_file_that_jpeg_colours_are_called_rgb(caplog):
+    from pydicom.encaps import encapsulate
+
+    packed = io.BytesIO()
+    Image.new("RGB", (16, 16), (200, 90, 40)).save(packed, "JPEG", quality=95)
+    ds = dataset(np.zeros((16, 16, 3), np.uint8), "RGB", PlanarConfiguration=0)
+    ds.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.50")
+    ds.PixelData = encapsulate([packed.getvalue()])
+    found = decode(written(ds), 16, "rgb")
+    assert abs(found.astype(int) - (200, 90, 40)).max() <= 3
+    assert not caplog.records

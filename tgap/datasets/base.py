@@ -40,7 +40,19 @@ WARNED = "warned"
 """The note of what was warned of while images were read, so that it can be told again."""
 OWN_PATIENTS = "own_patients"
 """The note that patients are not known, so that each image counts as its own."""
-NOTED = ("wrapped", "alpha", "few_levels", "ranges", "cut_off", "dim", "one_picture", "flat")
+NOTED = (
+    "wrapped",
+    "swapped",
+    "alpha",
+    "crushed",
+    "few_levels",
+    "ranges",
+    "negatives",
+    "cut_off",
+    "dim",
+    "one_picture",
+    "flat",
+)
 """Notes of what pixels look like, which are told again likewise."""
 _NOTED_BY_THEMSELVES = ("outcome", "depth", "textbook")
 """Modules below ``tgap.datasets`` whose warnings are notes of their own."""

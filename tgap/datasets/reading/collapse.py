@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.datasets.reading.damage import is_wrapped
+from tgap.datasets.reading.colours import shades_of
+from tgap.datasets.reading.damage import is_swapped, is_wrapped
 from tgap.datasets.reading.window import Stored, Window, setting
 
 THIN, DIM = 32, 64
 """An image with 98 % of its pixels in fewer grey levels is nearly black or flat; or dim, and looked
 at more closely."""
+CRUSHED = 8
+"""And one of fewer is, by a window of its own, about black and white."""
 COLLAPSED = 4
 """So many different values for each grey level, and its levels are too few for the file."""
 GAIN, GAIN_OVER_GIVEN = 1.25, 2.0
@@ -53,8 +56,14 @@ def sampled(stored: Stored) -> Stored:
     """A part of a file's pixels that is quick to count."""
     values, levels = stored.values.ravel(), stored.levels.ravel()
     step = max(1, len(values) // _PART) | 1  # odd, so that columns take turns
-    wrapped = not stored.deep and is_wrapped(stored.values)
-    return replace(stored, values=values[::step], levels=levels[::step], wrapped=wrapped)
+    return replace(
+        stored,
+        values=values[::step],
+        levels=levels[::step],
+        wrapped=not stored.deep and is_wrapped(stored.values),
+        swapped=stored.deep and is_swapped(stored.values),
+        shades=shades_of(stored.values),
+    )
 
 
 def counted(stored: Sequence[Stored]) -> Counted:
@@ -90,6 +99,22 @@ def collapse(stored: Sequence[Stored], images: int, given: bool) -> Collapse | N
         text,
         _clipped(text, values, counts),
     )
+
+
+def crushed(stored: Sequence[Stored]) -> list[int]:
+    """Which files of many values become hardly any grey level by a window of their own."""
+    return [
+        row
+        for row, each in enumerate(stored)
+        if each.own
+        and common_levels(np.bincount(each.levels, minlength=256)) < CRUSHED
+        and common_levels(counted([each])[1]) >= DIM
+    ]
+
+
+def whole_range(stored: Sequence[Stored]) -> str:
+    """A setting that shows all values but far-off ones."""
+    return _shown_by(*counted(stored))
 
 
 def spoiled(text: str, stored: Sequence[Stored]) -> float:

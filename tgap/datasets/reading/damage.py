@@ -16,6 +16,9 @@ _AROUND, _SPIKE = 8, 4
 """A level of so many times the pixels of the levels around it is one of a drawing or a border."""
 MISSING = 0.1
 """Share of the height that is of one value, at the bottom."""
+_ROUGH, _SMOOTHER = 0.2, 0.5
+"""Neighbours differ by more than this share of what pixels differ by, and by less than this share
+of it with bytes exchanged."""
 _ELSEWHERE = 0.05
 """A value that so many of the other pixels have too is a background."""
 _FEWEST_ROWS, _FEWEST_LEVELS = 3, 8
@@ -48,6 +51,29 @@ def is_wrapped(values: NDArray[np.generic]) -> bool:
         return False
     turns = [_turns(move, jump) for move, jump in zip(moves, jumps, strict=True)]
     return bool((np.concatenate(turns) >= _TURNS).mean() >= _LINES)
+
+
+def is_swapped(values: NDArray[np.generic]) -> bool:
+    """Whether 16-bit values are noise, and a picture once their two bytes are exchanged.
+
+    Args:
+        values: ``(H, W)``; other shapes are not judged.
+    """
+    if values.ndim != 2 or min(values.shape) < 2 or values.dtype.kind not in "iu":
+        return False
+    lines = _lines(values)
+    if lines.min() < -(2**15) or lines.max() >= 2**16:
+        return False
+    kind = np.int16 if lines.min() < 0 else np.uint16
+    rough = _roughness(lines)
+    exchanged = lines.astype(kind).byteswap().astype(np.int64)
+    return rough > _ROUGH and _roughness(exchanged) < _SMOOTHER * rough
+
+
+def _roughness(lines: NDArray[np.int64]) -> float:
+    """How much neighbours differ, by how much pixels differ from their mean."""
+    apart = float(abs(lines - lines.mean()).mean())
+    return float(abs(_moves(lines)).mean()) / apart if apart else 0.0
 
 
 def _lines(picture: NDArray[np.generic]) -> NDArray[np.int64]:

@@ -151,7 +151,7 @@ def decode_all(
         images = copied(images, kept, new_images)
     held = {name: column[kept] for name, column in (labels or {}).items()}
     tell_dicom(sources, names, kept, window, held)
-    notes = check_depth(images, sources, kept, window, values, held)
+    notes = check_depth(images, sources, names, kept, window, values, held)
     return Decoded(images, kept, reasons, notes)
 
 

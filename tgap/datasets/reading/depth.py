@@ -17,10 +17,14 @@ from tgap.datasets.reading.collapse import (
     collapse,
     common_levels,
     counted,
+    crushed,
     sampled,
     signed_range,
     spoiled,
+    whole_range,
 )
+from tgap.datasets.reading.colours import tell_colours
+from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.pixels import stored_values
 from tgap.datasets.reading.threads import in_threads
 from tgap.datasets.reading.window import DATA, FULL, Stored, Window, given_window
@@ -89,7 +93,7 @@ def _ends(source: Path | bytes) -> tuple[bool, float, float] | None:
         stored = stored_values(source, Window(0, 1, eight_bit=False, given=False))
     except DataError:  # told when it is decoded
         return None
-    if stored is None or not stored.values.size:
+    if stored.own or not stored.values.size:
         return None
     return stored.deep, float(stored.values.min()), float(stored.values.max())
 
@@ -97,12 +101,13 @@ def _ends(source: Path | bytes) -> tuple[bool, float, float] | None:
 def check_depth(
     images: Images,
     sources: Sequence[Path | bytes],
+    names: Sequence[str],
     kept: Indices,
     text: str,
     window: Window | None,
     labels: Mapping[str, Bools] | None = None,
 ) -> dict[str, str]:
-    """See whether the values of files survived being brought to 8 bits.
+    """See whether the values of files survived being brought to 8 bits, and their colours.
 
     Resampling makes levels that no file has, so the stored values are judged: of up to 64 files,
     evenly spread, and of up to 64 of those whose images have few grey levels, of 1,024 images.
@@ -110,6 +115,7 @@ def check_depth(
     Args:
         images: ``(M, H, W, C)`` uint8.
         sources: Files, or their contents.
+        names: What messages call them.
         kept: ``(M,)`` which source each image is of.
         text: The setting that they were read by.
         window: What it became.
@@ -123,19 +129,43 @@ def check_depth(
             window.
     """
     even = spread(len(images), _OPENED)
-    stored = _opened([sources[kept[row]] for row in even], window)
+    every = _opened([sources[kept[row]] for row in even], window)
+    called, held = [names[kept[row]] for row in even], _of(labels or {}, even)
+    color = "grey" if images.shape[3] == 1 else "rgb"
+    tell_colours([each.shades if each else None for each in every], called, held, color)
+    stored = [each if each and not each.own else None for each in every]
     notes = _wrapped([each for each in stored if each and each.deep], text)
-    told = _broken([each for each in stored if each])
+    told = _broken([(name, each) for name, each in zip(called, every, strict=True) if each])
     if not notes:
         notes = _lost(images, sources, kept, text, window, stored)
     if text in (FULL, DATA):
-        notes |= _unlike(stored, {name: held[even] for name, held in (labels or {}).items()})
+        notes |= _unlike(stored, held)
     return notes | told
 
 
-def _broken(stored: Sequence[Stored]) -> dict[str, str]:
-    """Whether alpha is a channel of data, and whether only the lower 8 bits were kept."""
+def _of(labels: Mapping[str, Bools], rows: Indices) -> dict[str, Bools]:
+    return {name: held[rows] for name, held in labels.items()}
+
+
+def _broken(found: Sequence[tuple[str, Stored]]) -> dict[str, str]:
+    """Whether alpha is data, bytes are lost or swapped, or windows of their own hide values."""
+    stored = [each for _, each in found]
     looked_at, told = f"of {len(stored)} files looked at", {}
+    hidden = crushed(stored)
+    if len(hidden) >= max(2, _MIXED * len(stored)):
+        told["crushed"] = (
+            f"{len(hidden)} {looked_at} become about black and white by the window that they have "
+            "of their own (WindowCenter, WindowWidth or a table), though they store many values; "
+            f"dataset.window={whole_range([each for each in stored if each.own])} shows these of "
+            f"all files instead: {first([found[row][0] for row in hidden])}"
+        )
+    swapped = [name for name, each in found if each.swapped]
+    if len(swapped) >= max(2, _MIXED * len(stored)):
+        told["swapped"] = (
+            f"{len(swapped)} {looked_at} are noise as their 16 bits are read, and pictures once "
+            "the two bytes are exchanged: written or imported in the wrong byte order; exchange "
+            f"them (numpy: picture.byteswap()): {first(swapped)}"
+        )
     if (count := sum(each.soft > _SOFT for each in stored)) >= max(2, _MIXED * len(stored)):
         told["alpha"] = (
             f"{count} {looked_at} have a last channel that is read as how opaque a pixel is, but "
@@ -183,6 +213,7 @@ def _lost(
     rows = spread(len(images), _LOOKED_AT)
     few = np.array([row for row in rows if common_levels(_histogram(images[row])) < DIM], int)
     dark = _opened([sources[kept[row]] for row in few[spread(len(few), _OPENED)]], window)
+    dark = [each if each and not each.own else None for each in dark]
     given = window is not None and window.given
     found = [
         (each, each.share * share, each.thin * share)
@@ -253,7 +284,7 @@ def _stored(source: Path | bytes, window: Window | None) -> Stored | None:
         stored = stored_values(source, window)
     except DataError:  # gone since it was decoded
         return None
-    return sampled(stored) if stored is not None and stored.values.size else None
+    return sampled(stored) if stored.values.size else None
 
 
 def _histogram(image: Images) -> NDArray[np.int64]:

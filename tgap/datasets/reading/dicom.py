@@ -1,7 +1,10 @@
 """DICOM files to 8-bit arrays, through the grey-scale pipeline of the standard."""
 
+import functools
 import importlib
+import logging
 import math
+import warnings
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
 
@@ -15,6 +18,11 @@ Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _PALETTE = ("PALETTE COLOR",)
+ONE_FRAME = (
+    "only single images are read: save one frame of each as a file (frames of one film or stack "
+    "are no independent images), or join channels into one picture"
+)
+"""What to do with several."""
 _GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
@@ -143,11 +151,8 @@ def _square_size(dataset: Any) -> tuple[int, int]:
     return width, height
 
 
-def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) -> Stored | None:
+def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) -> Stored:
     """The values of one DICOM image after step 2 of ``read_dicom``, and their grey levels.
-
-    Returns:
-        ``None`` for an image with a window or VOI LUT of its own.
 
     Raises:
         DataError: As ``read_dicom``.
@@ -155,13 +160,13 @@ def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) 
     dataset, stored = _decoded(file, max_pixels)
     if dataset.PhotometricInterpretation in _COLOUR:
         return Stored(stored, stored, deep=False)
-    if _has_window(dataset):
-        return None
+    named = window is not None and window.given and _is_for(window, dataset)
     low, high = _stored_range(dataset)
+    own = _has_window(dataset) and not named
     rows = stored[~_padding(dataset, stored)].astype(np.int32) - low
     every = np.arange(low, high + 1.0)
     values, levels = _modality(dataset, every)[0], _brightness(dataset, every, window)
-    return Stored(values[rows], levels[rows], deep=dataset.BitsStored > 8)
+    return Stored(values[rows], levels[rows], deep=dataset.BitsStored > 8, own=own)
 
 
 def _decoded(file: BinaryIO, max_pixels: int) -> tuple[Any, NDArray[Any]]:
@@ -251,6 +256,7 @@ class Said:
         window: Its own, as ``LOW:HIGH``, or ``a table``; empty if it has none.
         scale: The least and the greatest value that it can have, as ``-1024 to 3071``.
         rescaled: Whether these are not the stored values.
+        intercept: What is added to stored values.
     """
 
     modality: str
@@ -259,6 +265,7 @@ class Said:
     window: str
     scale: str
     rescaled: bool
+    intercept: float
 
 
 def said(file: BinaryIO) -> Said | None:
@@ -278,6 +285,7 @@ def said(file: BinaryIO) -> Said | None:
             _own_window(header),
             f"{low:.6g} to {high:.6g}",
             (low, high) != tuple(ends),
+            _number(header, "RescaleIntercept") or 0.0,
         )
     except Exception:  # whatever the parser runs into; told of when the file is decoded
         return None
@@ -320,12 +328,25 @@ def person(file: BinaryIO) -> Person:
 
 
 def _pydicom(module: str = "pydicom") -> Any:
+    _quieten()
     try:
         return importlib.import_module(module)
     except ImportError as error:
         raise DataError(
             f"a DICOM file needs the package 'pydicom' ({error}): pip install 'tgap[dicom]'"
         ) from error
+
+
+@functools.cache
+def _quieten() -> None:
+    """Let pydicom tell a thing once, and not that it reads JPEG colours as they are stored."""
+    logging.getLogger("pydicom").addFilter(_is_grave)
+    warnings.filterwarnings("ignore", message=".*JFIF APP marker")
+
+
+def _is_grave(record: logging.LogRecord) -> bool:
+    """What is logged for each file is told once through ``warnings`` too, or raised."""
+    return record.levelno > logging.ERROR
 
 
 def _check_header(dataset: Any, max_pixels: int) -> None:
@@ -342,10 +363,7 @@ def _check_header(dataset: Any, max_pixels: int) -> None:
         )
     frames = str(dataset.get("NumberOfFrames") or 1)
     if not frames.isdecimal() or int(frames) > 1:
-        raise DataError(
-            f"it has {frames} frames; only single images are read: save each frame as a file of "
-            "its own"
-        )
+        raise DataError(f"it has {frames} frames; {ONE_FRAME}")
     colours = dataset.PhotometricInterpretation
     if colours not in _GREY + _COLOUR + _PALETTE:
         raise DataError(
@@ -382,14 +400,17 @@ def _stored_range(dataset: Any) -> tuple[int, int]:
 def _brightness(dataset: Any, stored: Numbers, window: Window | None) -> NDArray[np.uint8]:
     """Steps 2 to 5 of ``read_dicom`` for all values that can be stored, rising."""
     values, low, high = _modality(dataset, stored)
-    concerned = window is not None and (window.eight_bit or dataset.BitsStored > 8)
-    if window is not None and concerned and (window.given or not _has_window(dataset)):
+    if window and _is_for(window, dataset) and (window.given or not _has_window(dataset)):
         shown = np.clip((values - window.low) / (window.high - window.low), 0, 1) - 0.5
     else:
         shown = _values_of_interest(dataset, values, low, high)
     if dataset.PhotometricInterpretation == "MONOCHROME1":
         shown = -shown
     return np.rint(255 * (shown + 0.5)).astype(np.uint8)
+
+
+def _is_for(window: Window, dataset: Any) -> bool:
+    return window.eight_bit or dataset.BitsStored > 8
 
 
 def _modality(dataset: Any, stored: Numbers) -> tuple[Numbers, float, float]:

@@ -2,14 +2,18 @@
 
 import io
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from tgap.core import Bools, Indices
+import numpy as np
+
+from tgap.core import Bools, DataError, Indices
 from tgap.core.arrays import spread
 from tgap.datasets.reading.dicom import Said, said
-from tgap.datasets.reading.notes import first
+from tgap.datasets.reading.notes import first, many
+from tgap.datasets.reading.pixels import stored_values
 from tgap.datasets.reading.threads import in_threads
 from tgap.datasets.reading.window import DATA, FULL
 
@@ -19,6 +23,10 @@ RARE, USUAL = 0.1, 0.9
 """A kind of fewer files is told of, and one that so many of a label's files have."""
 FEWEST = 5
 """Labels of fewer files are not compared."""
+SHIFTED, NEARLY = 500, 0.2
+"""Intercepts that differ by so much are compared, and values must differ so nearly as they do."""
+PIXELS_OF = 16
+"""Of so many files of an intercept pixels are read."""
 _RADIOGRAPH = ("CR", "DX", "RG")
 _NO_SCAN = ("OT", "SR", "KO", "PR", "SEG", "DOC", "SC", "RTDOSE")
 """Modalities of reports, key images, annotations and whatever was captured from a screen."""
@@ -38,10 +46,12 @@ def tell_dicom(
 ) -> None:
     """Warn of what the headers of DICOM files say that makes their images unlike.
 
-    Told are, of one modality, scales that differ where black and white are what a file can hold;
-    windows that CT files have of their own and that differ (radiographs have one each, and
-    should); files of a modality that few have, or that is no scanner's; screen captures and
-    localizers among others; and labels of different modalities.
+    Told are CT files whose values are higher than others' by as much as their intercepts differ
+    (the same tissue has the same Hounsfield units, so one intercept is wrong); of one modality,
+    scales that differ where black and white are what a file can hold; windows that CT files have
+    of their own and that differ (radiographs have one each, and should); files of a modality that
+    few have, or that is no scanner's; screen captures and localizers among others; and labels of
+    different modalities.
 
     Args:
         sources: N files, or their contents.
@@ -55,7 +65,9 @@ def tell_dicom(
     every = list(_said(sources, kept))
     found = [(names[row], each) for row, each in zip(kept, every, strict=True) if each]
     deep = [(name, each) for name, each in found if each.deep]
-    if window == FULL:
+    rows = [row for row, each in zip(kept, every, strict=True) if each and each.deep]
+    lost = _tell_intercepts(deep, [sources[row] for row in rows])
+    if window == FULL and not lost:
         _tell_scales(deep)
     if window in (FULL, DATA):
         _tell_windows(deep)
@@ -98,6 +110,51 @@ def _tell_scales(found: Found) -> None:
                 len(scales),
                 _counts(scales),
             )
+
+
+def _tell_intercepts(found: Found, sources: Sequence[Path | bytes]) -> bool:
+    """Whether it warns of CT whose intercept is not of its values."""
+    rows: dict[float, list[int]] = {}
+    for row, (_, each) in enumerate(found):
+        if each.modality == "CT":
+            rows.setdefault(each.intercept, []).append(row)
+    rows = {of: those for of, those in rows.items() if len(those) >= FEWEST}
+    if len(rows) < 2:
+        return False
+    bright = {of: _brightness([sources[row] for row in those]) for of, those in rows.items()}
+    usual = max(rows, key=lambda of: len(rows[of]))
+    for of, those in rows.items():
+        shift = of - usual
+        if abs(shift) >= SHIFTED and abs(bright[of] - bright[usual] - shift) < NEARLY * abs(shift):
+            log.warning(
+                "the values of %d CT files whose RescaleIntercept is %g are about %g %s than those "
+                "of %d whose it is %g (95th percentiles), just as the intercepts differ: the one "
+                "or the other is lost or wrong, and the same tissue has other values, which no "
+                "window mends; correct it, or leave these files out: %s",
+                len(those),
+                of,
+                round(abs(bright[of] - bright[usual])),
+                "higher" if shift > 0 else "lower",
+                len(rows[usual]),
+                usual,
+                first([found[row][0] for row in those]),
+            )
+            return True
+    return False
+
+
+def _brightness(sources: Sequence[Path | bytes]) -> float:
+    """The median over some files of what 5 % of their values exceed: soft tissue of any CT."""
+    calls = ((sources[row],) for row in spread(len(sources), PIXELS_OF))
+    found = [each for each in in_threads(_exceeded, calls, _WORKERS) if each is not None]
+    return float(np.median(found)) if found else math.nan
+
+
+def _exceeded(source: Path | bytes) -> float | None:
+    try:
+        return float(np.quantile(stored_values(source).values.astype(np.float64), 0.95))
+    except (DataError, IndexError):  # gone since it was decoded, or all padding
+        return None
 
 
 def _tell_windows(found: Found) -> None:
@@ -157,4 +214,4 @@ def _tell_rare(kinds: Sequence[tuple[str, str]], usual: set[str]) -> None:
 
 
 def _counts(counts: Counter[str]) -> str:
-    return first([f"{text} of {count}" for text, count in counts.most_common()])
+    return first([f"{text} in {many(count, 'file')}" for text, count in counts.most_common()])

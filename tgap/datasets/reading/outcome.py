@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, Images, ImageSet
 from tgap.core.arrays import spread
 from tgap.datasets.reading.damage import MISSING, cut_off
+from tgap.datasets.reading.negatives import negatives
 from tgap.datasets.reading.notes import first
 
 FLAT = 16
@@ -23,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
-    """See whether images are all the same, of one colour each, black or flat, or cut off.
+    """See whether images are all one picture, of one colour, black, flat, negatives or cut off.
 
     Up to 1,024 images, evenly spread, are looked at, for cut ones all; of fewer than ten nothing is
     said.
@@ -53,7 +54,8 @@ def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
         look = "black" if high < NARROWEST else "flat"
         raise DataError(f"{what} are {look}: {levels}; {remedy}")
     labels = dict(zip(data.label_names, data.labels[rows].T, strict=True))
-    warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels) | _cut_off(data)
+    warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels)
+    warned |= _negatives(data, rows) | _cut_off(data)
     if high - low < NARROW:
         warned["dim"] = f"{levels}; if they should be brighter, {remedy}"
     for text in warned.values():
@@ -99,10 +101,26 @@ def _alike(pictures: NDArray[np.str_], labels: dict[str, Bools]) -> dict[str, st
     return {"one_picture": told} if alike else {}
 
 
+def _negatives(data: ImageSet, rows: NDArray[np.int64]) -> dict[str, str]:
+    found = negatives(data.images, rows, data.labels)
+    told = (
+        f"{len(found)} of {len(rows)} images looked at are dark where the others are bright, and "
+        "bright where these are dark, as negatives are (MONOCHROME1 saved as it is, film scans, "
+        "white paper among black); if they are, invert them (255 - picture): "
+        f"{first(_named(data, found))}"
+    )
+    return {"negatives": told} if found else {}
+
+
+def _named(data: ImageSet, rows: list[int]) -> list[str]:
+    names = data.metadata.get("file")
+    return [str(row) if names is None else str(names[row]) for row in rows]
+
+
 def _cut_off(data: ImageSet) -> dict[str, str]:
-    names, told = data.metadata.get("file"), []
+    told = []
     for level, rows in cut_off(data.images).items():
-        named = [str(row) if names is None else str(names[row]) for row in rows]
+        named = _named(data, rows)
         told.append(f"{len(rows)} of {len(data)} images are of one level ({level}) from some row")
         told[-1] += f" down to the edge, over {MISSING:.0%} of the height or more: {first(named)}"
     remedy = "if a download or a memory card cut them off, get them again, or leave them out"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import DataError, Images
-from tgap.datasets.reading.dicom import holds_dicom, read_dicom, stored_dicom
+from tgap.datasets.reading.dicom import ONE_FRAME, holds_dicom, read_dicom, stored_dicom
 from tgap.datasets.reading.sixteen import (
     colour_values,
     coloured,
@@ -61,8 +61,8 @@ def read_image(source: Path | bytes, mode: str, window: Window | None = None) ->
             return picture.point(window.levels(np.arange(256)).tolist() * len(mode))
 
 
-def stored_values(source: Path | bytes, window: Window | None = None) -> Stored | None:
-    """The values that a file stores; ``None`` if it says itself how they are shown.
+def stored_values(source: Path | bytes, window: Window | None = None) -> Stored:
+    """The values that a file stores, and the levels that they become.
 
     Raises:
         DataError: As ``read_image``.
@@ -148,10 +148,7 @@ def _choose_picture(image: Any) -> None:
     if image.format == "TIFF":
         frames = [frame for frame in frames if not _is_preview(image, frame)]
     if len(frames) != 1:
-        raise DataError(
-            f"it has {len(frames)} frames; only single images are read: save each frame as a file "
-            "of its own"
-        )
+        raise DataError(f"it has {len(frames)} frames; {ONE_FRAME}")
     image.seek(frames[0])
 
 

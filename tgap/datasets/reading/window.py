@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Images
+from tgap.datasets.reading.colours import Shades
 
 FULL, DATA = "full", "data"
 _NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
@@ -38,7 +39,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Stored:
-    """What a file without a window of its own stores.
+    """What a file stores.
 
     Args:
         values: Its values, those of padding aside.
@@ -46,6 +47,9 @@ class Stored:
         deep: Whether they have more than 8 bits.
         soft: Share of its pixels that are neither opaque nor transparent, nor as most of these.
         wrapped: Whether they look like greater ones, of which the lower 8 bits were kept.
+        swapped: Whether they look like others whose two bytes are in the wrong order.
+        own: Whether a window or table of its own makes the levels.
+        shades: Its colours; ``None`` if it has one channel.
     """
 
     values: NDArray[np.generic]
@@ -53,6 +57,9 @@ class Stored:
     deep: bool
     soft: float = 0.0
     wrapped: bool = False
+    swapped: bool = False
+    own: bool = False
+    shades: Shades | None = None
 
     @property
     def top(self) -> float:
