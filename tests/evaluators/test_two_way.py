@@ -133,6 +133,8 @@ def test_numbers_of_hand_made_legs():
         "t_gap/utility_lost": trtr - 0.75,
         REAL: 3.0,
         SYNTHETIC: 3.0,
+        "leaks/pool": 0.0,
+        "leaks/real_train": 0.0,
     }
     assert tstr == 0.75
     assert trts == 1.0
