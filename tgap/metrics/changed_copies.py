@@ -202,7 +202,7 @@ def _nearest_poses(
                 cosines = vectors @ reference
                 size = cosines.abs()
                 place = 2 * (symmetry * len(poses) + number)
-                found = torch.where(cosines < 0, place + 1, place).short()
+                found = (cosines < 0).short() + place
                 change.copy_(torch.where(size > nearness, found, change))
                 torch.maximum(nearness, size, out=nearness)
 
