@@ -34,7 +34,7 @@ def made(synthetic, tuning=TUNING, held_out=HELD_OUT):
 
 
 def evaluate(evidence, **fields):
-    evaluator = Memorization(embedder=Pixels(size=8), **fields)
+    evaluator = Memorization(embedder=Pixels(size=8), **({"changed": False} | fields))
     found = evaluator.evaluate(evidence, np.random.default_rng(0))
     return found, {name.removeprefix("memorization/"): v for name, v in found.metrics.items()}
 
@@ -118,7 +118,7 @@ def test_mirror_images_if_wanted():
     assert metrics["copied_fraction"] == 1
     assert sum(row["mirrored"] for row in found.tables["copies"]) > 140
     _, metrics = evaluate(made(mirrored), mirror=False)
-    assert metrics["copied_fraction"] < 0.3  # turned about, many a digit is its mirror image
+    assert metrics["copied_fraction"] < 0.25
 
 
 def test_pictures_show_pairs_even_where_none_is_suspected(of_copies, of_fresh):
@@ -244,8 +244,8 @@ def test_other_images_of_tuning_patients_are_recognised_if_there_are_any(of_fres
 
 def test_copies_that_people_change_are_found_unless_they_are_not_wanted():
     turned = dataclasses.replace(TUNING, images=np.rot90(TUNING.images, 1, (1, 2)).copy())
-    _, metrics = evaluate(made(turned))
+    _, metrics = evaluate(made(turned), changed=True)
     assert metrics["copied_fraction"] > 0.95
     assert metrics["copied_false_alarms"] <= 0.03
-    _, metrics = evaluate(made(turned), changed=False)
+    _, metrics = evaluate(made(turned))
     assert metrics["copied_fraction"] < 0.1
