@@ -161,6 +161,7 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({f"subgroups/sex/F/{name}": value for name, value in group.items()}))
     reached |= set(codes({"images/labels_each_real": 1.5, "images/labels_each_synthetic": 1.0}))
     reached |= set(codes(around(0.54, 0.01))) | set(codes(around(0.3, 0.05)))
+    reached |= set(codes({"leaks/pool": 0.3})) | set(codes({"t_gap/utility_lost/hi": -0.01}))
     assert reached == set(RULES) == set(CODES)
 
 
@@ -533,3 +534,21 @@ def test_fter_means_nothing_near_chance():
         {"tstr/auroc": 0.637, "trts/auroc": 0.957, "fter": 0.666}
     )
     assert "fter_meaningless" not in codes({"tstr/auroc": 0.541, "trts/auroc": 0.545})
+
+
+# Leaks
+
+
+def test_patients_on_two_sides_are_told_with_the_side():
+    shares = {"leaks/pool": 0.25, "leaks/real_train": 0.0, "leaks/tuned_on": 0.5}
+    (verdict,) = verdicts(shares)
+    assert verdict.code == "patients_on_two_sides"
+    assert "(50 % in the tuning set, 25 % in the pool)" in verdict.sentence
+    assert codes(dict.fromkeys(shares, 0.0)) == []
+
+
+@pytest.mark.parametrize(("most", "told"), [(-0.01, True), (0.0, False), (0.01, False)])
+def test_better_than_real_by_more_than_the_interval(most, told):
+    metrics = legs(0.93, 0.9) | {"t_gap/utility_lost/hi": most}
+    assert ("better_than_real" in codes(metrics)) is told
+    assert "better_than_real" not in codes(legs(0.6, 0.5) | {"t_gap/utility_lost/hi": -0.05})

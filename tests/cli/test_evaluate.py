@@ -214,6 +214,32 @@ def test_tuning_images_among_the_real_ones_are_refused(folders, home, capsys):
     assert "leave them out of the dataset" in err
 
 
+def test_patients_and_near_copies_of_the_tuning_set_are_told(
+    digits, tmp_path, home, caplog, capsys
+):
+    rows = np.random.default_rng(1).permutation(len(digits))
+    real = write(tmp_path / "real", digits, rows[:300])
+    synthetic = write(tmp_path / "synthetic", digits, rows[300:400])
+    tuning = tmp_path / "tuning"
+    tuning.mkdir()
+    for row in rows[:60]:  # of real images, brighter: no pixel is the same
+        picture = Image.fromarray(digits.images[row, :, :, 0])
+        picture.point(lambda level: level // 2 + 60).save(tuning / f"{row}.png")
+    for folder in (real, tuning):
+        files = sorted(folder.rglob("*.png"))
+        lines = [(f.relative_to(folder), f.parent.name, f"p{int(f.stem) % 900}") for f in files]
+        with (folder / "table.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("file", "label", "patient"), *lines])
+    paths = ("--real", real / "table.csv", "--tuning", tuning / "table.csv")
+    assert evaluate(*paths, "--synthetic", synthetic, "--size", 32) == 0
+    assert "are of patients whose images the generator was tuned on (--tuning)" in caplog.text
+    assert "nearly equal a tuning image (--tuning)" in caplog.text
+    assert "Test images are of patients who stand on another side too" in capsys.readouterr().out
+    metrics = recorded(home)
+    assert metrics["leaks/pool"] == metrics["leaks/real_train"] == 0
+    assert 0.1 < metrics["leaks/tuned_on"] < 0.5
+
+
 def test_labels_of_two_images_are_told_before_any_is_read(tmp_path, folders, home, capsys):
     for label, count in {"a": 30, "b": 2}.items():
         (tmp_path / "real" / label).mkdir(parents=True)

@@ -97,6 +97,7 @@ class Made:
         parts: Train and test part of the synthetic set.
         tuning: What was tuned on.
         unseen: Held-out real images.
+        others: Other images of tuning patients.
         known: Whether ``tuning`` is what the generator saw.
         tells_apart: Whether there is more than one label.
         classifier: The run's.
@@ -109,6 +110,7 @@ class Made:
     )
     tuning: ImageSet | None = field(default_factory=lambda: noisy(40, 5))
     unseen: ImageSet = field(default_factory=lambda: noisy(240, 6))
+    others: ImageSet | None = None
     known: bool = True
     tells_apart: bool = True
     classifier: Classifier = field(default_factory=lambda: Centroids(device="cpu"))
@@ -145,6 +147,12 @@ class Made:
 
     def held_out(self) -> ImageSet:
         return self.unseen
+
+    def other_images(self) -> ImageSet:
+        return self.train.take(np.arange(0)) if self.others is None else self.others
+
+    def leaks(self) -> Mapping[str, float]:
+        return {"pool": 0.0, "real_train": 0.0}
 
     def fitted(self, side: str) -> Weights:
         train = {"real": self.train, "synthetic": self.parts[0]}[side]

@@ -6,6 +6,7 @@ import pytest
 
 from tests.contracts.evidence import Made
 from tgap.datasets.digits import Digits
+from tgap.datasets.phantom_xray import PhantomXray
 from tgap.embedders.pixels import Pixels
 from tgap.evaluators.memorization import Memorization
 from tgap.evaluators.parts.pairs import picture_of_pairs
@@ -33,7 +34,7 @@ def made(synthetic, tuning=TUNING, held_out=HELD_OUT):
 
 
 def evaluate(evidence, **fields):
-    evaluator = Memorization(embedder=Pixels(size=8), **fields)
+    evaluator = Memorization(embedder=Pixels(size=8), **({"changed": False} | fields))
     found = evaluator.evaluate(evidence, np.random.default_rng(0))
     return found, {name.removeprefix("memorization/"): v for name, v in found.metrics.items()}
 
@@ -226,3 +227,27 @@ def test_halves_are_of_whole_patients():
     doctored[:150] = TUNING.images  # all of one patient
     _, metrics = evaluate(made(FRESH, held_out=dataclasses.replace(of_two, images=doctored)))
     assert (metrics["copied_false_alarms"] >= 0.7) or (metrics["copied_threshold"] > 0.99)
+
+
+def test_other_images_of_tuning_patients_are_recognised_if_there_are_any(of_fresh):
+    assert "patient_recognised" not in of_fresh[1]
+    films = PhantomXray(images=700, size=32).load()
+    _, patient = np.unique(films.patients, return_inverse=True)
+    ours = np.flatnonzero(patient < 60)
+    tuning, others = films.take(ours[::2]), films.take(ours[1::2])
+    others = others.take(np.flatnonzero(np.isin(others.patients, tuning.patients)))
+    unseen = films.take(np.flatnonzero(patient >= 60)[:240])
+    evidence = dataclasses.replace(made(FRESH, tuning=tuning, held_out=unseen), others=others)
+    _, metrics = evaluate(evidence)
+    assert metrics["patient_recognised_chance"] < 0.15
+    assert metrics["patient_recognised"] > 0.5
+    assert 0.1 < metrics["other_images_taken"] < 1
+
+
+def test_copies_that_people_change_are_found_unless_they_are_not_wanted():
+    turned = dataclasses.replace(TUNING, images=np.rot90(TUNING.images, 1, (1, 2)).copy())
+    _, metrics = evaluate(made(turned), changed=True)
+    assert metrics["copied_fraction"] > 0.95
+    assert metrics["copied_false_alarms"] <= 0.03
+    _, metrics = evaluate(made(turned))
+    assert metrics["copied_fraction"] < 0.1

@@ -143,6 +143,8 @@ def test_numbers_of_hand_made_legs():
         LABELS_SYNTHETIC: 1.0,
         REAL: 3.0,
         SYNTHETIC: 3.0,
+        "leaks/pool": 0.0,
+        "leaks/real_train": 0.0,
     }
     assert tstr == 0.75
     assert trts == 1.0

@@ -290,6 +290,29 @@ def _tested_on_synthetic(m: Numbers) -> str | None:
     )
 
 
+def _patients_on_two_sides(m: Numbers) -> str | None:
+    sides = {"tuned_on": "tuning set", "pool": "pool", "real_train": "real training set"}
+    shared = [(m[f"leaks/{side}"], name) for side, name in sides.items() if m[f"leaks/{side}"] > 0]
+    if not shared:
+        return None
+    told = ", ".join(f"{_percent(share)} in the {name}" for share, name in shared)
+    return (
+        f"Test images are of patients who stand on another side too ({told}): what was learnt of "
+        "these patients is tested, so the legs flatter; protocol=clean keeps patients together"
+    )
+
+
+def _better_than_real(m: Numbers) -> str | None:
+    if real_at_chance(m) or standing(m) == "luck" or not m["t_gap/utility_lost/hi"] < 0:
+        return None
+    return (
+        f"Training on the synthetic images is better than on real ones by more than chance (TSTR "
+        f"{m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f}): look for a leak first, such as test "
+        "images or their patients among the tuning images (tgap data tells of them); more tuning "
+        "than training images, or training images of other quality, may be why too"
+    )
+
+
 def _copies(m: Numbers) -> str | None:
     if not are_copies(m):
         return None
@@ -418,6 +441,8 @@ RULES: dict[str, Callable[[Numbers], str | None]] = {
     "collapsed": _collapsed,
     "less_varied": _less_varied,
     "tested_on_synthetic": _tested_on_synthetic,
+    "patients_on_two_sides": _patients_on_two_sides,
+    "better_than_real": _better_than_real,
     "copies": _copies,
     "exact_copies": _exact_copies,
     "closer_than_held_out": _closer_than_held_out,

@@ -56,6 +56,8 @@ class ImageSet:
         findings: ``(N, F)`` bool, sub-classes below the labels; F may be 0.
         finding_names: F names.
         patients: ``(N,)`` int64, the group that must never stand on two sides of a split.
+        patient_names: ``(N,)`` text, what the source calls them; ``None`` if it names none. Two
+            sources' patients are the same where their names are, not where their numbers are.
         metadata: Whatever else is known of each image, by name (``view``, ``sex``, ``age``, its
             ``file``): ``(N,)`` text or float64, NaN where unknown.
         official_test: ``(N,)`` bool, the test set that the source itself names; ``None`` if it
@@ -78,6 +80,7 @@ class ImageSet:
     official_test: Bools | None = None
     official_pool: Bools | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    patient_names: NDArray[np.str_] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -113,6 +116,12 @@ class ImageSet:
                 f"{name} must be ({n},) bool or None",
             )
 
+        named = self.patient_names
+        _require(
+            named is None or (named.shape == (n,) and named.dtype.kind == "U"),
+            f"patient_names must be ({n},) text or None",
+        )
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -129,6 +138,7 @@ class ImageSet:
             official_test=None if self.official_test is None else self.official_test[indices],
             official_pool=None if self.official_pool is None else self.official_pool[indices],
             notes=self.notes,
+            patient_names=None if self.patient_names is None else self.patient_names[indices],
         )
 
     def with_channels(self, channels: int) -> "ImageSet":

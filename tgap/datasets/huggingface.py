@@ -127,7 +127,7 @@ class Huggingface(ColouredDataset, WindowedDataset):
         findings, finding_names = self._findings(table, names)
         both = [*classes, *finding_names]
         warn_of_contradictions(np.hstack([labels, findings]), both, names)
-        patients = self._patients(table, names)
+        patients, patient_names = self._patients(table, names)
         metadata = _metadata(table.remove_columns([c for c in self._columns if c is not None]))
         decoded = decoding.decode_all(
             _Images(table, self.image_column, self._allowed_roots(library), names),
@@ -151,6 +151,7 @@ class Huggingface(ColouredDataset, WindowedDataset):
             metadata={name: column[kept] for name, column in metadata.items()},
             official_test=official_test([(split, len(part)) for split, part in parts], kept),
             notes=excluded({"unreadable": list(decoded.bad)}) | dict(decoded.notes),
+            patient_names=None if patient_names is None else patient_names[kept],
         )
 
     @property
@@ -251,16 +252,19 @@ class Huggingface(ColouredDataset, WindowedDataset):
         findings = tuple(class_names) or found_in_order(rows)
         return membership(rows, findings), findings
 
-    def _patients(self, table: Any, names: Sequence[str]) -> Indices:
+    def _patients(
+        self, table: Any, names: Sequence[str]
+    ) -> tuple[Indices, NDArray[np.str_] | None]:
+        """Their numbers and names."""
         if self.patient_column is None:
             tell_of_column(set(table.column_names) - {*self._columns})
-            return np.arange(len(names), dtype=np.int64)
+            return np.arange(len(names), dtype=np.int64), None
         patients = table[self.patient_column][:]
         patients = [None if cell is None or is_missing(str(cell)) else cell for cell in patients]
         _refuse_missing(patients, names, self.patient_column, "patient")
         check_patients(self.patient_column, texts := [str(x).strip() for x in patients], names)
         tell_of_ids(texts)
-        return np.unique(texts, return_inverse=True)[1].astype(np.int64)
+        return np.unique(texts, return_inverse=True)[1].astype(np.int64), np.array(texts)
 
 
 def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:

@@ -276,6 +276,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
             findings=held[1],
             finding_names=findings,
             patients=patients,
+            patient_names=None if rows.patients is None else np.array(rows.patients, np.str_),
             metadata=metadata,
             official_test=self._official_test(rows),
             notes=told,

@@ -51,6 +51,14 @@ class Evidence(Protocol):
         ``real_test``: what a generator that copies nothing is as far from as from ``tuned_on``.
         """
 
+    def other_images(self) -> ImageSet:
+        """Further real images of patients in ``tuned_on``, which the generator was not tuned on;
+        patients are numbered alike in both.
+        """
+
+    def leaks(self) -> Mapping[str, float]:
+        """Share of real_test's images whose patient stands on another side too, by that side."""
+
     def fitted(self, side: str) -> Weights:
         """The fitted classifier of a side, ``real`` or ``synthetic``."""
 

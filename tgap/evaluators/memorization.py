@@ -12,6 +12,7 @@ from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
 from tgap.evaluators.parts.pairs import picture_of_pairs
+from tgap.metrics.changed_copies import changed_resemblance, larger
 from tgap.metrics.classification import auroc
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.gap import CHANCE
@@ -46,8 +47,9 @@ class Memorization(Evaluator):
     Held-out real images, of patients that the generator was not tuned on, say what is usual. Of
     the tuning set each content counts once. Without a tuning set there are no metrics.
 
-    *Copies*, laid over each other pixel by pixel (``tgap.metrics.copies``), all synthetic images
-    being looked at:
+    *Copies*, laid over each other pixel by pixel (``tgap.metrics.copies``), also after changes that
+    people make (``tgap.metrics.changed_copies``); the larger similarity of both searches counts,
+    in held-out images too, so that ``false_alarms`` is that of both together:
 
     - ``memorization/copied_fraction``: synthetic images that resemble a tuning image more than
       ``copied_threshold``, which ``false_alarms`` of one half of held-out (by patient) exceed
@@ -58,6 +60,10 @@ class Memorization(Evaluator):
     - ``memorization/in_real_test``: synthetic images that equal an image of real_test: TSTR is then
       tested on what was trained on
     - ``memorization/tuning_copied_fraction``: tuning images that a suspected copy was found of
+    - ``memorization/patient_recognised``: other, real images of tuning patients that resemble an
+      image of their own patient most; ``memorization/patient_recognised_chance``, the share of
+      that patient among the tuning images; ``memorization/other_images_taken``, those that are
+      taken for copies. Only where tuning patients have other images
 
     Images that are nearly equal in the real data (blank ones, films exported twice) raise the
     threshold: where more than ``false_alarms`` of held-out are, it is near 1, and only copies as
@@ -99,6 +105,7 @@ class Memorization(Evaluator):
         embedder: Makes the vectors; one that takes a classifier gets the real one.
         false_alarms: Share of held-out images that the threshold of copies may take for copies.
         mirror: Whether mirror images (left to right) count as copies.
+        changed: Whether turned, cropped, blurred, erased and inverted copies are looked for.
     """
 
     version: ClassVar[int] = 3
@@ -108,6 +115,7 @@ class Memorization(Evaluator):
         0.01, "share of held-out images taken for copies", low=0.0001, high=0.2
     )
     mirror: bool = option(True, "whether mirror images count as copies")
+    changed: bool = option(True, "look for turned, cropped, blurred, erased, inverted copies too")
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         tuned_on = evidence.tuned_on()
@@ -119,6 +127,7 @@ class Memorization(Evaluator):
         halving, matching, testing = rng.spawn(3)
         resembled = self._resembled(synthetic, tuning)
         metrics = self._copies(resembled, tuning, held_out, halving)
+        metrics |= self._recognised(tuning, evidence.other_images(), metrics["copied_threshold"])
         metrics["equal_to_tuning"] = _share_equal(synthetic, tuning)
         metrics["in_real_test"] = _share_equal(synthetic, evidence.real_test())
         metrics["tuning_known"] = evidence.tuning_is_known()
@@ -145,8 +154,26 @@ class Memorization(Evaluator):
 
     def _resembled(self, parts: Sequence[ImageSet], tuning: ImageSet) -> Resemblance:
         """What each image of all parts resembles."""
-        of_parts = [resemblance(part.images, tuning.images, self.mirror) for part in parts]
+        of_parts = [self._resemblance(part.images, tuning.images) for part in parts]
         return Resemblance(*map(np.concatenate, zip(*of_parts, strict=True)))
+
+    def _resemblance(self, images: Images, tuning: Images) -> Resemblance:
+        light = resemblance(images, tuning, self.mirror)
+        if not self.changed:
+            return light
+        return larger(light, changed_resemblance(images, tuning, self.mirror))
+
+    def _recognised(self, tuning: ImageSet, others: ImageSet, limit: float) -> dict[str, float]:
+        """How far the search knows persons, by real images that were not tuned on."""
+        if not len(others):
+            return {}
+        found = self._resembled([others], tuning)
+        own = others.patients[:, None] == tuning.patients
+        return {
+            "patient_recognised": float(own[np.arange(len(own)), found.original].mean()),
+            "patient_recognised_chance": float(own.mean()),
+            "other_images_taken": _share_above(limit, found.similarity),
+        }
 
     def _copies(
         self, resembled: Resemblance, tuning: ImageSet, held_out: ImageSet, rng: np.random.Generator

@@ -53,7 +53,8 @@ class TwoWay(Evaluator):
     the classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails
     to teach. ``images/finding_{finding}`` are the images behind these, ``images/effective_...`` how
     many patients with equally many images would say as much. ``images/labels_each_real`` and
-    ``images/labels_each_synthetic`` are the mean numbers of labels of an image that trains.
+    ``images/labels_each_synthetic`` are the mean numbers of labels of an image that trains. ``leaks/{side}`` is
+    the share of test images whose patient stands in ``pool``, ``real_train`` or ``tuned_on`` too.
 
     The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
     means in ``tgap.metrics``.
@@ -63,7 +64,7 @@ class TwoWay(Evaluator):
         resamples: Bootstrap resamples.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)
     resamples: int = option(2000, "bootstrap resamples of the test images", low=100)
@@ -91,6 +92,7 @@ class TwoWay(Evaluator):
         metrics[LABELS_SYNTHETIC] = _labels_each(drawn)
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
+        metrics |= {f"leaks/{side}": share for side, share in evidence.leaks().items()}
         clusters = {"r": real.patients, "s": synthetic.patients}
         resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics |= _intervals(per_label, resampled, metrics, names)

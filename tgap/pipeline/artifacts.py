@@ -17,7 +17,7 @@ from tgap.evaluators.base import Evaluation
 from tgap.store import Artifact
 
 SCRATCH = "scratch"
-OFFICIAL = ("official_test", "official_pool")
+OPTIONAL = ("official_test", "official_pool", "patient_names")
 
 
 class ImagesOnDisk(Resumable):
@@ -72,8 +72,8 @@ def write_images(folder: Path, data: ImageSet) -> None:
         path.unlink(missing_ok=True)
     for name in ("labels", "findings", "patients"):
         write_array(folder / f"{name}.npy", getattr(data, name))
-    official = {name: getattr(data, name) for name in OFFICIAL}
-    for name, rows in official.items():
+    optional = {name: getattr(data, name) for name in OPTIONAL}
+    for name, rows in optional.items():
         if rows is not None:
             write_array(folder / f"{name}.npy", rows)
     # By number: a column's name may hold anything, also what no file may be called.
@@ -81,7 +81,7 @@ def write_images(folder: Path, data: ImageSet) -> None:
         write_array(folder / f"metadata{number}.npy", column)
     names = {"labels": data.label_names, "findings": data.finding_names, "metadata": data.metadata}
     write_json(folder / "names.json", {key: list(value) for key, value in names.items()})
-    present = {name: rows is not None for name, rows in official.items()}
+    present = {name: rows is not None for name, rows in optional.items()}
     write_json(folder / "notes.json", {**data.notes, **present})
 
 
@@ -95,7 +95,7 @@ def _is_file_of(images: Images, path: Path) -> bool:
 def read_images(artifact: Artifact) -> ImageSet:
     """A dataset from the store; its images stay on disk until they are used."""
     names, notes = artifact.read_json("names.json"), artifact.read_json("notes.json")
-    official = {name: notes.pop(name, False) for name in OFFICIAL}
+    optional = {name: notes.pop(name, False) for name in OPTIONAL}
     return ImageSet(
         images=artifact.read_array("images.npy", mmap=True),
         labels=artifact.read_array("labels.npy"),
@@ -108,7 +108,7 @@ def read_images(artifact: Artifact) -> ImageSet:
             for number, name in enumerate(names["metadata"])
         },
         notes=notes,
-        **{name: artifact.read_array(f"{name}.npy") for name, known in official.items() if known},
+        **{name: artifact.read_array(f"{name}.npy") for name, known in optional.items() if known},
     )
 
 

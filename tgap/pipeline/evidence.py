@@ -19,6 +19,8 @@ HELD_OUT_LEAST = 1000
 them may exceed needs some hundreds."""
 HELD_OUT_FACTOR = 2
 """A control gets so many times as many held-out images as it is asked for, if there are."""
+OTHER_IMAGES = 250
+"""So many of each label, if there are, say how far a search for copies recognises patients."""
 REDUCED = 4096
 """So many of a dataset's images are reduced at once where it may be larger than memory."""
 
@@ -111,12 +113,37 @@ class RunEvidence:
             return held_out
         return held_out.take(np.flatnonzero(self._apart(held_out, tuned_on)))
 
+    def other_images(self) -> ImageSet:
+        """Other images of tuning patients, from the pool; none of a set made elsewhere."""
+        data, pool, selection = self.result.dataset(), self.result.split().pool, None
+        if not self.result.artifacts.data.ready_made:
+            selection = self.result.selection()
+        tuned = pool[:0] if selection is None else pool[np.unique(selection.indices)]
+        others = np.setdiff1d(pool[np.isin(data.patients[pool], data.patients[tuned])], tuned)
+        rng = rng_for("evaluate", self.run.seed_of("evaluate"), "other_images")
+        return self.shown(data, patients_of(data, others, OTHER_IMAGES, rng))
+
+    def leaks(self) -> Mapping[str, float]:
+        """By patient; of tuning images that were read for themselves, by the patients' names."""
+        data, split = self.result.dataset(), self.result.split()
+        tested = split.real_test
+        made, shares = self.result.artifacts.data.ready_made, {}
+        for side in ("pool", "real_train"):
+            found = np.isin(data.patients[tested], data.patients[getattr(split, side)])
+            shares[side] = float(found.mean())
+        if "tuned_on" in made:
+            shares["tuned_on"] = float(
+                shared_patients(data, read_images(made["tuned_on"]))[tested].mean()
+            )
+        return shares
+
     def _apart(self, held_out: ImageSet, tuned_on: ImageSet) -> Bools:
         """Which held-out images are neither tuning images nor of their patients."""
         if "tuned_on" in self.result.artifacts.data.ready_made:
-            # Two datasets number patients each in its own way: only the pixels can tell.
+            # Two datasets number patients each in its own way: names and pixels tell.
             theirs = set(image_digests(tuned_on.images))
-            return np.array([d not in theirs for d in image_digests(held_out.images)], bool)
+            equal = [digest in theirs for digest in image_digests(held_out.images)]
+            return ~np.array(equal, bool) & ~shared_patients(held_out, tuned_on)
         return ~np.isin(held_out.patients, tuned_on.patients)  # shared with protocol=thesis only
 
     def examples(self) -> Examples:
@@ -151,6 +178,13 @@ class RunEvidence:
         blocks = (images[at : at + REDUCED] for at in range(0, len(images), REDUCED))
         reduced = (resized(block, size, block.shape[3]) for block in blocks)
         return np.concatenate([self.real_features(block) for block in reduced])
+
+
+def shared_patients(data: ImageSet, others: ImageSet) -> Bools:
+    """``(N,)``: which images are of a patient among the others, by name; none if that has none."""
+    if data.patient_names is None or others.patient_names is None:
+        return np.zeros(len(data), bool)
+    return np.isin(data.patient_names, others.patient_names)
 
 
 def with_labels_of(theirs: ImageSet, ours: ImageSet) -> ImageSet:

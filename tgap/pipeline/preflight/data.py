@@ -14,11 +14,12 @@ from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.alike import other_spellings
 from tgap.datasets.reading.patients import own_patients
 from tgap.pipeline.artifacts import read_images
-from tgap.pipeline.evidence import shared_labels
+from tgap.pipeline.evidence import shared_labels, shared_patients
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.prompts import check_embeddings, check_prompts, prompt_advice
 from tgap.pipeline.preflight.training import check_training, few_to_train
 from tgap.pipeline.preparation import Data, prepared
+from tgap.report.dataset.duplicates import SHARE, copies_elsewhere, duplicates_of
 from tgap.store import Store
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         key = "+".join(spec.key for spec in sources)
         if key not in pools:
             pools[key] = pool_of(plan, store)
+            advice += _leaks(pools[key])
         pool = pools[key]
         if isinstance(pool, str):
             problems.append(pool)
@@ -78,6 +80,38 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, Pool) and OWN_PATIENTS in pool.dataset.notes:
             log.warning("%s", own_patients(len(pool.dataset)))
     return problems + check_shapes(seen)
+
+
+def _leaks(pool: Pool | str) -> list[str]:
+    """Patients and nearly equal images that test what was trained or tuned on; only told."""
+    if isinstance(pool, str):
+        return []
+    data, split, told = pool.data.images(), pool.data.sides(), []
+    same = duplicates_of(data, (split.pool, split.real_train, split.real_test))
+    if same is not None and same.across:
+        told.append(
+            f"{same}, so tests may flatter: 'tgap data' names some; if they are one patient's, say "
+            "so (dataset.patient_column, dataset.patient_pattern)"
+        )
+    if "tuned_on" not in pool.data.ready_made:
+        return told
+    tuned_on = read_images(pool.data.ready_made["tuned_on"])
+    if tuned_on.images.shape[1:3] != pool.shape[:2]:
+        return told
+    used = np.concatenate([split.real_train, split.real_test])
+    where = f"of the {len(used)} real images that train or test the classifiers"
+    if shared := int(shared_patients(data, tuned_on)[used].sum()):
+        told.append(
+            f"{shared} {where} are of patients whose images the generator was tuned on (--tuning), "
+            "by their names: TSTR may flatter; leave these patients out of --real"
+        )
+    alike = copies_elsewhere(data.images[used], tuned_on.images)
+    if alike > SHARE * len(used):
+        told.append(
+            f"{alike} {where} nearly equal a tuning image (--tuning), perhaps resized or "
+            "compressed anew: leave them out of --real, or TSTR may flatter"
+        )
+    return told
 
 
 def _read_before(pool: Pool) -> list[str]:

@@ -12,6 +12,7 @@ from tgap.core import Bools, ImageSet, Indices, Split
 from tgap.core.arrays import spread
 from tgap.core.digest import image_digests
 from tgap.datasets.base import OWN_PATIENTS, Dataset
+from tgap.report.dataset.duplicates import Duplicates, duplicates_of
 from tgap.report.dataset.files import Files, files_of
 from tgap.report.dataset.neighbours import Neighbours, neighbours_of, neighbours_of_patients
 from tgap.report.dataset.pixels import Copies, Levels, copies_of, levels_of
@@ -45,6 +46,7 @@ class Description:
         shared_patients: Patients who stand on two sides, by pair of sides.
         shared_images: Images whose pixels are the same as those of one on another side, by pair.
         copies: Images whose pixels are the same as an earlier one's.
+        duplicates: Images of different patients that are nearly the same, if there are many.
         neighbours: Images that resemble those next to them; ``None`` where that is nothing, or
             patients are known.
         levels: How bright pixels are.
@@ -65,6 +67,7 @@ class Description:
     shared_patients: dict[str, int]
     shared_images: dict[str, int]
     copies: Copies
+    duplicates: Duplicates | None
     neighbours: Neighbours | None
     levels: Levels
     files: Files | None
@@ -77,9 +80,10 @@ class Description:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         """What ``as_json`` gave."""
-        files, near = value["files"], value["neighbours"]
+        files, near, same = value["files"], value["neighbours"], value["duplicates"]
         parts = {
             "copies": Copies(**value["copies"]),
+            "duplicates": None if same is None else Duplicates(**same),
             "neighbours": None if near is None else Neighbours(**near),
             "levels": Levels(**value["levels"]),
             "files": None if files is None else Files(**files),
@@ -126,6 +130,7 @@ def describe(dataset: Dataset, data: ImageSet, split: Split) -> Description:
         shared_patients=_shared(data.patients, sides),
         shared_images=_shared(pixels, sides),
         copies=copies_of(data, pixels),
+        duplicates=duplicates_of(data, list(sides.values())),
         neighbours=neighbours_of(data) if own else neighbours_of_patients(data),
         levels=levels_of(data),
         files=files_of(dataset, data),

@@ -7,6 +7,7 @@ from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import own_patients
 from tgap.report.dataset.describing import SIDES, Description
+from tgap.report.dataset.duplicates import Duplicates
 from tgap.report.dataset.files import CUT, ENLARGED, Files
 from tgap.report.dataset.neighbours import Neighbours
 from tgap.report.dataset.pixels import Levels
@@ -42,6 +43,7 @@ def doubts(counts: Description) -> list[Doubt]:
         *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
         *_neighbours(counts.neighbours, known=OWN_PATIENTS not in counts.notes),
         *_overlaps(counts),
+        *_duplicates(counts.duplicates),
         *_copies(counts),
         *_small_labels(counts),
         *_levels(counts.levels, counts.notes),
@@ -82,6 +84,17 @@ def _overlaps(counts: Description) -> Iterator[Doubt]:
         where = [f"{count:,} on {sides}" for sides, count in shared.items() if count]
         if where:
             yield Doubt(f"{sum(shared.values()):,} {what}", remedy, "; ".join(where))
+
+
+def _duplicates(same: Duplicates | None) -> Iterator[Doubt]:
+    if same is not None:
+        yield Doubt(
+            str(same),
+            "If they are one patient's, say so (dataset.patient_column or "
+            "dataset.patient_pattern): tests flatter, and the test images are fewer than they "
+            "seem.",
+            first([f"{one} = {other}" for one, other in same.pairs], len(same.pairs), NAMED),
+        )
 
 
 def _copies(counts: Description) -> Iterator[Doubt]:

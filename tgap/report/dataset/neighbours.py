@@ -56,7 +56,7 @@ def neighbours_of(data: ImageSet) -> Neighbours | None:
     which = np.unique(data.labels, axis=0, return_inverse=True)[1].ravel()
     names = data.metadata["file"].tolist()
     rows = _sample(np.array(sorted(range(len(data)), key=lambda n: (which[n], _key(names[n])))))
-    small, kept = _small(data.images, rows)
+    small, kept = small_pictures(data.images, rows)
     rows, small = rows[kept], small[kept]
     nearest, likeness = _nearest(small, which[rows])
     orders = [
@@ -146,7 +146,7 @@ def _sample(rows: Indices) -> Indices:
     return rows[np.unique(starts[:, None] + np.arange(RUN))]
 
 
-def _small(images: Images, rows: Indices) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def small_pictures(images: Images, rows: Indices) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Grey pictures of SIDE pixels, brightness and contrast aside, and which of them are any."""
     height, width = images.shape[1:3]
     step = max(1, min(height, width) // (4 * SIDE))
