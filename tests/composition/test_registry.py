@@ -66,7 +66,15 @@ KNOWN = {
     "finetuner/oracle/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
-    "evaluator": ["augmentation", "baselines", "factors", "fidelity", "memorization", "two_way"],
+    "evaluator": [
+        "augmentation",
+        "baselines",
+        "factors",
+        "fidelity",
+        "memorization",
+        "occlusion",
+        "two_way",
+    ],
     "evaluator/embedder": ["classifier", "clip", "pixels"],
 }
 ALL = [(group, name) for group in registry.GROUPS for name in registry.names(group)]

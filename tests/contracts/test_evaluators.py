@@ -23,7 +23,7 @@ from tgap.metrics.naming import metric_names
 from .evidence import NAMES, Made, bare, noisy
 
 GROUP = "evaluator"
-KNOWN = {"two_way", "baselines", "fidelity", "memorization", "factors", "augmentation"}
+KNOWN = {"two_way", "baselines", "fidelity", "memorization", "occlusion", "factors", "augmentation"}
 ONE = ("only",)
 
 RUNS = {
