@@ -297,7 +297,7 @@ def test_calibration_of_no_images_and_of_what_is_no_probability():
 @given(exclusive())
 @settings(max_examples=200, deadline=None)
 def test_no_threshold_is_better_than_the_best(case):
-    scores, labels = case
+    scores, labels, _ = case
     best = best_thresholds(scores, labels)
     for column, threshold in enumerate(best):
         of, truth = scores[:, [column]], labels[:, [column]]

@@ -148,7 +148,7 @@ def balanced_accuracy(scores: Reals, labels: Bools) -> float:
 def best_thresholds(scores: Reals, labels: Bools) -> Doubles:
     """Of each label, the score above which it holds: where most images of either side are right.
 
-    Maximises the mean of sensitivity and specificity (Youden 1950); the middle of those that do.
+    Maximises the mean of sensitivity and specificity (Youden 1950); of equal ones the middle one.
 
     Returns:
         ``(L,)`` float64; NaN for a label that all images or no image carries.
@@ -165,7 +165,8 @@ def best_thresholds(scores: Reals, labels: Bools) -> Doubles:
         distinct = np.unique(scores[:, label]).astype(np.float64)
         middles = np.append((distinct[:-1] + distinct[1:]) / 2, distinct[-1])
         right = np.cumsum(negatives) / negatives.sum() - np.cumsum(positives) / positives.sum()
-        best[label] = np.median(middles[right >= right.max() - 1e-9])
+        equal = np.flatnonzero(right >= right.max() - 1e-9)
+        best[label] = middles[equal[len(equal) // 2]]
     return best
 
 
