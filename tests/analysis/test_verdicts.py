@@ -2,7 +2,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tgap.analysis.verdicts import CODES, RULES, Verdict, verdicts
@@ -50,8 +50,37 @@ VERDICTS = {
     "copy_with_jitter": ["as_useful_as_real", "copies"],
     "interpolate": ["as_useful_as_real", "less_varied", "copies"],
     "one_image_per_label": ["partly_useful", "collapsed", "copies"],
-    "wrong_labels": ["partly_useful", "wrong_labels"],
+    "wrong_labels": ["partly_useful", "wrong_labels", "fter_above_one"],
     "noise": ["no_better_than_chance", "not_recognised", "unrealistic", "fter_meaningless"],
+}
+
+
+# Measured on digits with planted faults, 600 training images, logistic regression
+MARKED = {
+    "tstr/auroc": 0.917,
+    "trts/auroc": 0.907,
+    "trtr/auroc": 0.917,
+    "tsts/auroc": 1.0,
+    "tstr/right_at_synthetic_threshold": 0.508,
+    "tstr/right_at_best_threshold": 0.857,
+    "tstr/calibration_error": 0.397,
+    "occlusion/overlap": 0.387,
+    "occlusion/overlap_floor": 0.825,
+}
+SHIFTED = MARKED | {"tsts/auroc": 0.924, "occlusion/overlap": 0.718, "occlusion/overlap_floor": 0.6}
+GROUND = MARKED | {
+    "tstr/auroc": 0.3,
+    "trts/auroc": 1.0,
+    "occlusion/overlap": 0.321,
+    "occlusion/overlap_floor": 0.982,
+}
+THREE_DIGITS = {
+    "fidelity/missing": 0.72,
+    "fidelity/missing_even": 0.65,
+    "fidelity/missing_finding_six": 1.0,
+    "fidelity/missing_finding_two": 0.16,
+    "fidelity/coverage": 0.52,
+    "fidelity/coverage_floor": 0.97,
 }
 
 
@@ -88,6 +117,15 @@ ALL_NAMES = sorted(
         "t_gap/utility_lost/hi",
         "t_gap/easier_than_reality/lo",
         "t_gap/easier_than_reality/hi",
+        "occlusion/overlap",
+        "occlusion/overlap_floor",
+        "tstr/right_at_synthetic_threshold",
+        "tstr/right_at_best_threshold",
+        "tstr/calibration_error",
+        "fidelity/missing",
+        "fidelity/missing_finding_mass",
+        "trts/auroc/lo",
+        "fter/lo",
         "memorization/closer_than_held_out",
         "memorization/equal_to_tuning",
         "baseline/metadata_auroc",
@@ -105,6 +143,7 @@ ANY_METRICS = st.fixed_dictionaries(
 USEFULNESS = {
     "too_few_test_images",
     "real_no_better_than_chance",
+    "better_than_real",
     "as_useful_as_real",
     "partly_useful",
     "hardly_better_than_chance",
@@ -136,6 +175,10 @@ def test_contradictions_are_never_said_together(metrics):
         {"unrealistic", "collapsed", "less_varied"},
         {"copies", "closer_than_held_out"},
         {"copies", "exact_copies"},
+        {"shortcut", "threshold_lost"},
+        {"shortcut", "collapsed"},
+        {"missing_modes", "unrealistic", "collapsed"},
+        {"fter_above_one", "fter_meaningless"},
     ):
         assert len(found & either) <= 1
 
@@ -162,6 +205,8 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"images/labels_each_real": 1.5, "images/labels_each_synthetic": 1.0}))
     reached |= set(codes(around(0.54, 0.01))) | set(codes(around(0.3, 0.05)))
     reached |= set(codes({"leaks/pool": 0.3})) | set(codes({"t_gap/utility_lost/hi": -0.01}))
+    reached |= set(codes(MARKED)) | set(codes(SHIFTED)) | set(codes(THREE_DIGITS))
+    reached |= set(codes(legs(0.9)))
     assert reached == set(RULES) == set(CODES)
 
 
@@ -175,6 +220,7 @@ def legs(tstr: float, trtr: float = 0.8, **others: float) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("tstr", "code"),
     [
+        (0.86, "better_than_real"),
         (0.83, "as_useful_as_real"),
         (0.785, "as_useful_as_real"),
         (0.775, "partly_useful"),
@@ -359,6 +405,41 @@ def test_the_thesis_rows_beside_metadata():
     assert hardly == ["hardly_better_than_chance", "no_better_than_metadata"]
 
 
+def test_far_better_than_real_is_not_as_good_as_real():
+    assert "(TSTR 0.955 without" not in sentence(legs(0.955), "better_than_real")
+    assert codes(legs(0.955) | {"t_gap/utility_lost/hi": -0.1}) == ["better_than_real"]
+    assert codes(legs(0.955) | {"t_gap/utility_lost/hi": 0.01}) == ["as_useful_as_real"]
+    assert codes(legs(0.84)) == ["as_useful_as_real"]
+
+
+def test_what_real_images_do_not_have_is_told_to_be_what_decides():
+    assert sentence(MARKED, "shortcut") == (
+        "The classifier trained on the synthetic images goes by something that real images do not "
+        "have (TSTS 1.000, TSTR 0.917, right on 51 % of real images at the threshold that is best "
+        "on synthetic ones, where chance is 50 %, calibration error 0.40): a mark, a frame or a "
+        "ground of its own may give the label away; where it looks on either side has 39 % in "
+        "common (halves of the synthetic images 82 %), see pictures/occlusion_occlusion.png"
+    )
+    assert "as long as only the order" in sentence(MARKED, "as_useful_as_real")
+    assert codes(GROUND) == ["worse_than_chance", "shortcut"]
+    assert "swapped" not in sentence(GROUND, "worse_than_chance")
+    for honest in (
+        {"occlusion/overlap": 0.755, "occlusion/overlap_floor": 0.629},
+        {"tsts/auroc": 0.6},  # it has learnt little
+        {"tstr/right_at_synthetic_threshold": 0.85},  # nothing is lost
+        {"occlusion/overlap_floor": math.nan},
+    ):
+        assert "shortcut" not in codes(MARKED | honest)
+
+
+def test_another_threshold_is_told_where_images_are_brighter():
+    assert codes(SHIFTED) == ["as_useful_as_real", "threshold_lost"]
+    assert "right on 51 % of real images" in sentence(SHIFTED, "threshold_lost")
+    assert "86 % at the best" in sentence(SHIFTED, "threshold_lost")
+    assert "threshold_lost" not in codes(SHIFTED | {"tstr/right_at_synthetic_threshold": 0.7})
+    assert "threshold_lost" not in codes(SHIFTED | {"tsts/auroc": 0.6})
+
+
 # What the images are like
 
 
@@ -421,6 +502,16 @@ def test_collapse_is_told_from_little_variation():
         "The synthetic images vary less than real ones (Vendi score 8.0, real images 20.5)"
     )
     assert "less_varied" not in codes(CONTROLS["held_out_real"] | {"diversity/vendi": 15.0})
+
+
+def test_what_is_left_out_is_named():
+    assert sentence(THREE_DIGITS, "missing_modes") == (
+        "The synthetic images leave out 72 % of what real images show (finding six 100 %, even "
+        "65 %): these are of kinds that few or no synthetic images resemble (coverage 0.52, real "
+        "images 0.97), see pictures/fidelity_missing.png"
+    )
+    assert codes(THREE_DIGITS | {"fidelity/missing": 0.04}) == []
+    assert codes(THREE_DIGITS | {"fidelity/missing": math.nan}) == []
 
 
 def counted(label: str, images: int, different: int, blank: int = 0) -> dict[str, float]:
@@ -523,6 +614,49 @@ def test_nearer_than_held_out_images_is_said_where_no_copies_are_found():
 
 
 # What to make of the numbers
+
+
+def test_fter_above_one_is_no_praise_and_says_why():
+    wrong = {"tstr/auroc": 0.911, "trts/auroc": 0.834, "trtr/auroc": 0.917, "fter": 1.093}
+    by_both = sentence(wrong | {"tsts/auroc": 0.836, "fter/lo": 1.03}, "fter_above_one")
+    assert by_both == (
+        "FTER (1.093) above 1 is no praise (TSTR 0.911, TRTS 0.834, TRTR 0.917): the synthetic "
+        "images are read worse than real ones, by their own classifier too (TSTS 0.836), as where "
+        "some of them are labelled wrongly"
+    )
+    assert "look different" in sentence(wrong | {"tsts/auroc": 0.95}, "fter_above_one")
+    easy = sentence(wrong | {"trtr/auroc": 0.83}, "fter_above_one")
+    assert "the test is easy for what the synthetic images teach" in easy
+    del wrong["trtr/auroc"]
+    assert "or the test is easy" in sentence(wrong, "fter_above_one")
+    for silent in ({"fter/lo": 0.99}, {"fter/lo": math.nan}, {"trts/auroc": 0.9, "fter": 1.012}):
+        assert "fter_above_one" not in codes(wrong | silent)
+
+
+@given(ANY_METRICS)
+@settings(max_examples=400, deadline=None)
+def test_fter_is_marked_wherever_tstr_is_no_better_than_chance(metrics):
+    known = dict.fromkeys(("tstr/auroc", "trts/auroc", "fter"), 0.8)
+    known |= {name: value for name, value in metrics.items() if not math.isnan(value)}
+    assume(known.get("tstr/auroc/hi", 1) >= known["tstr/auroc"])
+    found = set(codes(known))
+    if found & {"no_better_than_chance", "hardly_better_than_chance", "worse_than_chance"}:
+        assert "fter_meaningless" in found
+
+
+def test_the_verdict_on_fter_follows_the_table_s_mark():
+    near = {"tstr/auroc": 0.63, "trts/auroc": 0.62, "fter": 1.016}
+    assert "TSTR is 0.630 and TRTS is 0.620, and the ratio of two legs that are near" in (
+        sentence(near, "fter_meaningless")
+    )
+    assert "fter_meaningless" not in codes(near | {"fter/meaningful": 1.0})
+    good = {"tstr/auroc": 0.8, "trts/auroc": 0.9, "fter": 0.89}
+    assert "fter_meaningless" in codes(good | {"fter/meaningful": 0.0})
+    unsure = good | {"tstr/auroc/lo": 0.48, "tstr/auroc/hi": 0.9}
+    assert sentence(unsure, "fter_meaningless") == (
+        "FTER (0.890) means nothing here: TSTR is 0.800, and that is not told from chance by the "
+        "test images"
+    )
 
 
 def test_fter_means_nothing_near_chance():

@@ -72,6 +72,7 @@ KNOWN = {
         "factors",
         "fidelity",
         "memorization",
+        "occlusion",
         "subgroups",
         "two_way",
     ],

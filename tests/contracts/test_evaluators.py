@@ -23,7 +23,16 @@ from tgap.metrics.naming import metric_names
 from .evidence import NAMES, Made, bare, noisy
 
 GROUP = "evaluator"
-KNOWN = {"two_way", "baselines", "fidelity", "memorization", "factors", "augmentation", "subgroups"}
+KNOWN = {
+    "two_way",
+    "baselines",
+    "fidelity",
+    "memorization",
+    "occlusion",
+    "factors",
+    "augmentation",
+    "subgroups",
+}
 ONE = ("only",)
 
 RUNS = {

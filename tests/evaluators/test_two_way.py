@@ -107,6 +107,8 @@ def test_numbers_of_hand_made_legs():
         "tstr/accuracy_odd": 2 / 3,
         "tstr/accuracy_even": 2 / 3,
         "tstr/balanced_accuracy": 2 / 3,
+        "tstr/right_at_synthetic_threshold": 2 / 3,  # .5, where all of TSTS is
+        "tstr/right_at_best_threshold": (5 / 6 + 2 / 3) / 2,
         "trts/auroc": 1.0,
         "trts/auroc_odd": 1.0,
         "trts/auroc_even": 1.0,
@@ -134,7 +136,7 @@ def test_numbers_of_hand_made_legs():
         "tsts/ties": 1.0,
         "fter": 0.75,
         "fter/chance_corrected": 0.5,
-        "fter/meaningful": 1.0,
+        "fter/meaningful": 0.0,  # of six images the interval of TSTR reaches .5
         "utility_ratio": 0.75 / trtr,
         "t_gap": 0.25,
         "t_gap/easier_than_reality": 1 - trtr,
@@ -169,7 +171,10 @@ def test_label_names_that_become_alike_are_told_apart():
 
 
 def test_margin_decides_whether_fter_is_meaningful():
-    legs = hand_made()  # TSTR .75, TRTS 1
+    legs = {  # TSTR .75, TRTS 1
+        name: Scores(np.tile(it.scores, (20, 1)), np.tile(it.labels, (20, 1)), NAMES)
+        for name, it in hand_made().items()
+    }
     assert metrics_of(legs, TwoWay(margin=0.24))["fter/meaningful"] == 1.0
     assert metrics_of(legs, TwoWay(margin=0.25))["fter/meaningful"] == 0.0
     with pytest.raises(ConfigError, match=r"margin must be at most 0.5, got 0.6"):
@@ -205,6 +210,7 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
         *(f"tsts/auroc{label}" for label in ("", "_odd", "_even")),
         "tsts/accuracy_even",
         "tsts/balanced_accuracy",
+        "tstr/right_at_synthetic_threshold",
     }
     assert metrics["fter/meaningful"] == 0.0
 

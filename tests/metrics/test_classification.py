@@ -18,9 +18,11 @@ from tgap.metrics.classification import (
     auroc_per_label,
     average_precision_per_label,
     balanced_accuracy,
+    best_thresholds,
     calibration_error_per_label,
     f1_per_label,
     macro_auroc,
+    right_at,
     ties_per_label,
 )
 
@@ -290,3 +292,27 @@ def test_calibration_of_no_images_and_of_what_is_no_probability():
     assert np.isnan(nothing).all()
     with pytest.raises(ContractError, match="scores between 0 and 1, got 0 to 2"):
         calibration_error_per_label(np.array([[0.0], [2.0]]), np.array([[True], [False]]))
+
+
+@given(exclusive())
+@settings(max_examples=200, deadline=None)
+def test_no_threshold_is_better_than_the_best(case):
+    scores, labels, _ = case
+    best = best_thresholds(scores, labels)
+    for column, threshold in enumerate(best):
+        of, truth = scores[:, [column]], labels[:, [column]]
+        if not both_sides(truth):
+            assert math.isnan(threshold)
+            assert math.isnan(right_at(of, truth, best[[column]]))
+            continue
+        reached = right_at(of, truth, best[[column]])
+        assert reached >= 0.5
+        for other in (-np.inf, *of.ravel()):
+            assert right_at(of, truth, np.array([other])) <= reached + 1e-9
+
+
+def test_right_is_the_mean_of_sensitivity_and_specificity():
+    scores = np.array([[1.0], [2.0], [3.0], [4.0]])
+    labels = np.array([[False], [False], [False], [True]])
+    assert right_at(scores, labels, np.array([1.5])) == pytest.approx((1 + 1 / 3) / 2)
+    assert right_at(scores - 10, labels, np.array([1.5])) == 0.5

@@ -60,7 +60,9 @@ def test_chance_correction_needs_both_above_chance(tstr, trts):
         (0.551, 0.9, 0.05, True),
         (0.9, 0.55, 0.05, False),
         (0.9, 0.3, 0.05, False),  # far below chance is not far from it in the right direction
-        (0.501, 0.501, 0.0, True),
+        (0.501, 0.9, 0.0, True),
+        (0.63, 0.62, 0.05, False),  # within a quarter of 1 whatever the images are
+        (0.66, 0.56, 0.05, True),
         (0.5, 0.9, 0.0, False),
         (1.0, 1.0, 0.5, False),
         (math.nan, 0.9, 0.05, False),
@@ -69,6 +71,12 @@ def test_chance_correction_needs_both_above_chance(tstr, trts):
 )
 def test_fter_is_meaningful_when_both_legs_are_above_chance(tstr, trts, margin, meaningful):
     assert fter_is_meaningful(tstr, trts, margin) is meaningful
+
+
+def test_fter_means_nothing_where_an_interval_reaches_chance():
+    assert not fter_is_meaningful(0.7, 0.9, least=(0.49, 0.8))
+    assert not fter_is_meaningful(0.7, 0.9, least=(0.6, 0.5))
+    assert fter_is_meaningful(0.7, 0.9, least=(0.6, math.nan))
 
 
 @given(AUROCS, AUROCS, AUROCS)

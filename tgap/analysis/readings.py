@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 from tgap.metrics.few_errors import ENOUGH_PATIENTS, FLOOR_PATIENTS
-from tgap.metrics.gap import CHANCE
+from tgap.metrics.gap import CHANCE, fter_is_meaningful
 from tgap.metrics.legs import REAL, SYNTHETIC
 from tgap.metrics.pictures import Pictures
 
@@ -61,6 +61,17 @@ FEWEST_COPIES = 0.03
 COPIED, EXACT = "memorization/copied_fraction", "memorization/equal_to_tuning"
 TUNING_KNOWN = "memorization/tuning_known"
 """0 where copies are looked for in images that may have been tuned on or not."""
+BETTER = 0.05
+"""AUROC that TSTR may be above TRTR without a word: other training images of the same number move
+it by .03 (digits, 600 images)."""
+
+LEFT_OUT = 0.05
+"""Share of real images of kinds that synthetic ones leave out, from which it is told: of images
+of the same distribution it is 0."""
+
+ELSEWHERE = 0.5
+"""Share of its floor below which a classifier looks at other places on real images: on digits .25
+to .4 where a mark or a ground of their own tells the labels, .8 or more elsewhere."""
 
 CLOSER = 0.6
 """Of a probability that is .5 where nothing is copied; real images of other patients come within
@@ -159,6 +170,15 @@ def practical_tie(m: Numbers) -> float:
     return min(EQUAL, EQUAL_SHARE * m.skill("trtr"))
 
 
+def beats_real(m: Numbers) -> bool:
+    """Whether training on synthetic images is better than training on other real ones would be.
+
+    By its interval and more than nothing for practical purposes, or by ``BETTER`` without one.
+    """
+    hi = m["t_gap/utility_lost/hi"]
+    return -utility_lost(m) > (BETTER if math.isnan(hi) else EQUAL) and not hi >= 0
+
+
 def standing(m: Numbers) -> Literal["unknown", "luck", "below", "at", "hardly", "above"]:
     """Where TSTR stands to chance, by its interval, or by the value if that is not known.
 
@@ -184,6 +204,39 @@ def unreadable(m: Numbers) -> bool:
     classifiers that were trained on noise had .33 to .56 on digits.
     """
     return m.auroc("tsts") < NEAR_CHANCE and m.auroc("trts") < NEAR_CHANCE
+
+
+def fter_above_one(m: Numbers) -> bool:
+    """Whether FTER is above 1 by more than test images or another seed explain."""
+    above = m.auroc("tstr") - m.auroc("trts") > EQUAL and not m["fter/lo"] <= 1
+    return above and m["fter"] > 1 and not m.undefined("fter/lo") and fter_means_something(m)
+
+
+def fter_means_something(m: Numbers) -> bool:
+    """As the table marks it; by the legs where it was not computed."""
+    if "fter/meaningful" in m:
+        return m["fter/meaningful"] != 0
+    least = [m[f"{leg}/auroc/lo"] for leg in ("tstr", "trts")]
+    return fter_is_meaningful(m.auroc("tstr"), m.auroc("trts"), least=least)
+
+
+def threshold_is_lost(m: Numbers) -> bool:
+    """Whether thresholds that tell synthetic images apart are of little use on real ones."""
+    best = m["tstr/right_at_best_threshold"] - CHANCE
+    kept = m["tstr/right_at_synthetic_threshold"] - CHANCE
+    learnt = m.skill("tsts") >= SCATTER and m.auroc("tstr") >= 0 and best >= NEAR_CHANCE - CHANCE
+    return learnt and kept < HALF * best
+
+
+def is_shortcut(m: Numbers) -> bool:
+    """Whether the synthetic classifier looks at something that real images do not have there.
+
+    The real side must suffer from it: it loses AUROC, or the threshold is of little use. Images
+    that are all alike tell the labels by any of their pixels.
+    """
+    elsewhere = ratio(m["occlusion/overlap"], m["occlusion/overlap_floor"]) < ELSEWHERE
+    suffers = threshold_is_lost(m) or utility_lost(m) > practical_tie(m)
+    return elsewhere and suffers and m.skill("tsts") >= SCATTER and not is_collapsed(m)
 
 
 def unrecognised(m: Numbers) -> bool:

@@ -11,6 +11,7 @@ from tgap.analysis.readings import (
     EXACT,
     FEWEST_COPIES,
     HALF,
+    LEFT_OUT,
     NEAR_CHANCE,
     OTHER_MIX,
     SCATTER,
@@ -18,13 +19,18 @@ from tgap.analysis.readings import (
     TUNING_KNOWN,
     Numbers,
     are_copies,
+    beats_real,
     below_chance,
+    fter_above_one,
+    fter_means_something,
     is_collapsed,
+    is_shortcut,
     looks_real,
     looks_unreal,
     practical_tie,
     real_at_chance,
     standing,
+    threshold_is_lost,
     too_few,
     unrecognised,
     utility_lost,
@@ -104,7 +110,7 @@ def _real_no_better_than_chance(m: Numbers) -> str | None:
 
 def _as_useful_as_real(m: Numbers) -> str | None:
     equal = practical_tie(m)
-    if not (standing(m) == "above" and utility_lost(m) <= equal):
+    if beats_real(m) or not (standing(m) == "above" and utility_lost(m) <= equal):
         return None
     sentence = (
         f"Training on the synthetic images is as good as training on real ones (TSTR "
@@ -115,7 +121,20 @@ def _as_useful_as_real(m: Numbers) -> str | None:
         sentence += "; no interval is known of what may be lost"
     elif m[most] > equal:
         sentence += f", as far as the test images can tell: up to {m[most]:.3f} may be lost"
+    if threshold_is_lost(m):
+        sentence += ", as long as only the order of the images counts"
     return sentence + _one_training(m)
+
+
+def _better_than_real(m: Numbers) -> str | None:
+    if not (standing(m) == "above" and beats_real(m)):
+        return None
+    return (
+        f"Training on the synthetic images is better than training on real ones ({_tstr(m)}; TRTR "
+        f"{m.auroc('trtr'):.3f}): look for a leak first, such as test images or their patients "
+        "among the tuning images (tgap data tells of them); or the real images that were trained "
+        "on are fewer, worse labelled or of another kind than those of the test"
+    )
 
 
 def _partly_useful(m: Numbers) -> str | None:
@@ -162,9 +181,14 @@ def _worse_than_chance(m: Numbers) -> str | None:
         return None
     return (
         f"A classifier trained on the synthetic images is worse than chance on real ones "
-        f"({_tstr(m)}): labels may be swapped between the synthetic and the real set"
-        f"{_one_training(m)}"
+        f"({_tstr(m)}): {_why_below(m)}{_one_training(m)}"
     )
+
+
+def _why_below(m: Numbers) -> str:
+    if is_shortcut(m) or m.auroc("trts") >= NEAR_CHANCE:
+        return "what it goes by says something else in real images, where it is there at all"
+    return "labels may be swapped between the synthetic and the real set"
 
 
 def _no_better_than_metadata(m: Numbers) -> str | None:
@@ -178,12 +202,54 @@ def _no_better_than_metadata(m: Numbers) -> str | None:
     )
 
 
+def _shortcut(m: Numbers) -> str | None:
+    if not is_shortcut(m):
+        return None
+    return (
+        f"The classifier trained on the synthetic images goes by something that real images do not "
+        f"have (TSTS {m.auroc('tsts'):.3f}, TSTR {m.auroc('tstr'):.3f}{_by_threshold(m)}): a mark, "
+        "a frame or a ground of its own may give the label away; where it looks on either side has "
+        f"{_percent(m['occlusion/overlap'])} in common (halves of the synthetic images "
+        f"{_percent(m['occlusion/overlap_floor'])}), see pictures/occlusion_occlusion.png"
+    )
+
+
+def _threshold_lost(m: Numbers) -> str | None:
+    if not threshold_is_lost(m) or is_shortcut(m):
+        return None
+    return (
+        f"What tells the labels apart in synthetic images does so in real ones at another "
+        f"threshold (TSTR {m.auroc('tstr'):.3f}{_by_threshold(m)}; "
+        f"{_percent(m['tstr/right_at_best_threshold'])} at the best): synthetic images may be "
+        "brighter, or have a mark that real ones lack, which AUROC does not show"
+    )
+
+
+def _by_threshold(m: Numbers) -> str:
+    """How often TSTR is right, as far as that is known."""
+    right = m["tstr/right_at_synthetic_threshold"]
+    if not right >= 0:
+        return ""
+    error = m["tstr/calibration_error"]
+    calibrated = f", calibration error {error:.2f}" if error >= 0 else ""
+    return (
+        f", right on {_percent(right)} of real images at the threshold that is best on synthetic "
+        f"ones, where chance is 50 %{calibrated}"
+    )
+
+
 # What the images are like
 
 
 def _easier_than_reality(m: Numbers) -> str | None:
     surplus, least = m.auroc("trts") - m.auroc("trtr"), "t_gap/easier_than_reality/lo"
-    if not surplus > EQUAL or m[least] <= 0 or m.undefined(least) or real_at_chance(m):
+    if (
+        is_shortcut(m)
+        or not surplus > EQUAL
+        or m[least] <= 0
+        or m.undefined(least)
+        or real_at_chance(m)
+    ):
         return None
     return (
         f"The labels are easier to tell apart in synthetic images than in real ones ("
@@ -254,6 +320,21 @@ def _unrealistic(m: Numbers) -> str | None:
     )
 
 
+def _missing_modes(m: Numbers) -> str | None:
+    share, prefix = m["fidelity/missing"], "fidelity/missing_"
+    if looks_unreal(m) or is_collapsed(m) or not share >= LEFT_OUT:
+        return None
+    most = sorted((-s, name) for name, s in m.items() if name.startswith(prefix) and s >= HALF)
+    named = [f"{name.removeprefix(prefix)} {_percent(-s)}" for s, name in most]
+    of = f" ({', '.join(named)})".replace("finding_", "finding ") if named else ""
+    covered = f" (coverage {_beside_floor(m, 'coverage')}{_on_each_side(m)})"
+    return (
+        f"The synthetic images leave out {_percent(share)} of what real images show{of}: these are "
+        f"of kinds that few or no synthetic images resemble"
+        f"{covered if m.of_floor('coverage') >= 0 else ''}, see pictures/fidelity_missing.png"
+    )
+
+
 def _collapsed(m: Numbers) -> str | None:
     if looks_unreal(m) or not is_collapsed(m):
         return None
@@ -299,17 +380,6 @@ def _patients_on_two_sides(m: Numbers) -> str | None:
     return (
         f"Test images are of patients who stand on another side too ({told}): what was learnt of "
         "these patients is tested, so the legs flatter; protocol=clean keeps patients together"
-    )
-
-
-def _better_than_real(m: Numbers) -> str | None:
-    if real_at_chance(m) or standing(m) == "luck" or not m["t_gap/utility_lost/hi"] < 0:
-        return None
-    return (
-        f"Training on the synthetic images is better than on real ones by more than chance (TSTR "
-        f"{m.auroc('tstr'):.3f}, TRTR {m.auroc('trtr'):.3f}): look for a leak first, such as test "
-        "images or their patients among the tuning images (tgap data tells of them); more tuning "
-        "than training images, or training images of other quality, may be why too"
     )
 
 
@@ -410,45 +480,76 @@ def _tied_scores(m: Numbers) -> str | None:
     )
 
 
-def _fter_meaningless(m: Numbers) -> str | None:
-    near = [leg for leg in ("tstr", "trts") if m.auroc(leg) < NEAR_CHANCE]
-    if not near or not m["fter"] >= 0:
+def _fter_above_one(m: Numbers) -> str | None:
+    if not fter_above_one(m):
         return None
-    legs = " and ".join(f"{leg.upper()} is {m.auroc(leg):.3f}" for leg in near)
-    why = (
-        "a leg below chance counts for what it has learnt the wrong way round"
-        if any(below_chance(m, leg) for leg in near)
-        else "the ratio of two legs that are near chance tends to 1 however bad the images are"
-    )
-    return f"FTER ({m['fter']:.3f}) means nothing here: {legs}, and {why}"
+    tstr, trts, trtr, tsts = (m.auroc(leg) for leg in ("tstr", "trts", "trtr", "tsts"))
+    known, harder = trtr >= 0, trtr - trts > EQUAL
+    if harder and tsts < trtr - EQUAL:
+        why = (
+            "the synthetic images are read worse than real ones, by their own classifier too "
+            f"(TSTS {tsts:.3f}), as where some of them are labelled wrongly"
+        )
+    elif harder:
+        why = "the synthetic images look different from real ones, or some are labelled wrongly"
+    elif known:
+        why = (
+            "the real classifier is no better on real images than on synthetic ones, so that the "
+            "test is easy for what the synthetic images teach, or was seen by their generator"
+        )
+    else:
+        why = "synthetic images may be labelled wrongly, or the test is easy"
+    beside = f", TRTR {trtr:.3f}" if known else ""
+    legs = f"TSTR {tstr:.3f}, TRTS {trts:.3f}{beside}"
+    return f"FTER ({m['fter']:.3f}) above 1 is no praise ({legs}): {why}"
+
+
+def _fter_meaningless(m: Numbers) -> str | None:
+    legs = [leg for leg in ("tstr", "trts") if m.auroc(leg) >= 0]
+    if not m["fter"] >= 0 or len(legs) < 2 or fter_means_something(m):
+        return None
+    unsure = [leg for leg in legs if m[f"{leg}/auroc/lo"] <= CHANCE]
+    near = [leg for leg in legs if m.auroc(leg) < NEAR_CHANCE] or unsure or legs
+    named = " and ".join(f"{leg.upper()} is {m.auroc(leg):.3f}" for leg in near)
+    if any(below_chance(m, leg) for leg in near):
+        why = "a leg below chance counts for what it has learnt the wrong way round"
+    elif near == unsure:
+        why = "that is not told from chance by the test images"
+    else:
+        why = "the ratio of two legs that are near chance tends to 1 however bad the images are"
+    return f"FTER ({m['fter']:.3f}) means nothing here: {named}, and {why}"
 
 
 RULES: dict[str, Callable[[Numbers], str | None]] = {
     "too_few_test_images": _too_few_test_images,
     "real_no_better_than_chance": _real_no_better_than_chance,
+    "better_than_real": _better_than_real,
     "as_useful_as_real": _as_useful_as_real,
     "partly_useful": _partly_useful,
     "hardly_better_than_chance": _hardly_better_than_chance,
     "no_better_than_chance": _no_better_than_chance,
     "worse_than_chance": _worse_than_chance,
     "no_better_than_metadata": _no_better_than_metadata,
+    "shortcut": _shortcut,
+    "threshold_lost": _threshold_lost,
     "easier_than_reality": _easier_than_reality,
     "not_recognised": _not_recognised,
     "wrong_labels": _wrong_labels,
     "same_picture": _same_picture,
     "repeats": _repeats,
     "unrealistic": _unrealistic,
+    "missing_modes": _missing_modes,
     "collapsed": _collapsed,
     "less_varied": _less_varied,
     "tested_on_synthetic": _tested_on_synthetic,
     "patients_on_two_sides": _patients_on_two_sides,
-    "better_than_real": _better_than_real,
     "copies": _copies,
     "exact_copies": _exact_copies,
     "closer_than_held_out": _closer_than_held_out,
     "worse_for_a_group": _worse_for_a_group,
     "other_mix_of_labels": _other_mix_of_labels,
     "tied_scores": _tied_scores,
+    "fter_above_one": _fter_above_one,
     "fter_meaningless": _fter_meaningless,
 }
 """The sentence of a code, or nothing where it does not hold or cannot be known."""

@@ -6,15 +6,20 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Floats, ImageSet, option
+from tgap.core import Bools, Floats, Images, ImageSet, option
 from tgap.core.digest import image_digests
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.evaluators.parts.matching import common_count, draw_images, embedded
+from tgap.evaluators.parts.matching import common_count, draw_images, draw_rows, embedded
+from tgap.evaluators.parts.pairs import sheet
 from tgap.metrics.distances import frechet, kid, vendi
+from tgap.metrics.modes import LeftOut, clusters, left_out, typical
 from tgap.metrics.naming import metric_names
 from tgap.metrics.neighbours import prdc
 from tgap.metrics.pictures import pictures
+
+SHOWN = 12
+"""Rows and columns of the picture."""
 
 
 @dataclass(kw_only=True)
@@ -40,6 +45,13 @@ class Fidelity(Evaluator):
       ``diversity/tested_repeats``: test images that equal an image of the train part, so that TSTS
       tests what was trained on
 
+    What of reality is left out (``tgap.metrics.modes``), by the findings and clusters of real_test:
+
+    - ``fidelity/missing``: share of its images that are of a kind which synthetic images leave
+      out, NaN where all of these lie aside; ``fidelity/missing_{label}``,
+      ``fidelity/missing_finding_{finding}``: the same of the images that have these. The picture
+      ``missing`` shows such a kind in each row, the table ``missing`` how many images it has
+
     The train part of the synthetic set comes first, since that is what a classifier learns from;
     its test part fills up what is lacking. With no more than ``k`` images, what needs neighbours
     is NaN. Numbers of different embedders or of different n do not compare.
@@ -63,23 +75,39 @@ class Fidelity(Evaluator):
             evidence.real_test(pixels=False).labels,
         )
 
-        def vectors(parts: Sequence[ImageSet], stream: np.random.Generator) -> Floats:
+        def vectors(images: Images) -> Floats:
             if count == 0:
                 return np.empty((0, 1), np.float32)
-            return embedded(self.embedder, evidence, draw_images(parts, count, stream))
+            return embedded(self.embedder, evidence, images)
 
         # One set's pixels at a time: real ones may fill the memory.
-        streams = rng.spawn(3)
-        fake = vectors(synthetic, streams[0])
-        floor = vectors([evidence.real_train()], streams[1])
-        real = vectors([evidence.real_test()], streams[2])
+        streams = rng.spawn(4)
+        fake = vectors(draw_images(synthetic, count, streams[0]))
+        floor = vectors(draw_images([evidence.real_train()], count, streams[1]))
+        test = evidence.real_test()
+        rows = [of_label for _, of_label in draw_rows([test.labels], count, streams[2])]
+        shown = test.take(np.concatenate(rows))
+        real = vectors(shown.images)
+        missing = self._missing(shown, real, floor, fake, streams[3])
         return Evaluation(
             {"fidelity/n": float(len(real))}
             | self._distances(real, fake, "")
             | self._distances(real, floor, "_floor")
             | _diversity(real, fake, label_names)
-            | _pictures(synthetic)
+            | dict(missing.metrics)
+            | _pictures(synthetic),
+            tables=missing.tables,
+            pictures=missing.pictures,
         )
+
+    def _missing(
+        self, shown: ImageSet, real: Floats, floor: Floats, fake: Floats, rng: np.random.Generator
+    ) -> Evaluation:
+        kinds = _Kinds.of(shown, real, rng)
+        found = left_out(real, floor, fake, kinds.of_images, self.k)
+        if found is None:
+            return Evaluation({"fidelity/missing": float("nan")})
+        return _left_out(shown, real, kinds, found)
 
     def _distances(self, real: Floats, other: Floats, suffix: str) -> dict[str, float]:
         values = {"frechet": frechet(real, other), "kid": kid(real, other)}
@@ -101,6 +129,50 @@ def _diversity(real: Floats, fake: Floats, label_names: Sequence[str]) -> dict[s
     for name, score in zip(metric_names(["real", *label_names])[1:], of_fake, strict=True):
         scores[f"diversity/vendi_{name}"] = score
     return scores
+
+
+@dataclass(frozen=True)
+class _Kinds:
+    """Clusters and known findings of the real images, ``(N, G)``."""
+
+    of_images: Bools
+    names: list[str]
+
+    @classmethod
+    def of(cls, real: ImageSet, vectors: Floats, rng: np.random.Generator) -> "_Kinds":
+        of_clusters, names = clusters(vectors, rng), _finding_names(real)
+        findings = real.findings[:, : len(names)]
+        numbered = [f"cluster {number}" for number in range(of_clusters.shape[1])]
+        return cls(np.hstack([findings, of_clusters]), [*names, *numbered])
+
+
+def _finding_names(real: ImageSet) -> list[str]:
+    """None where they are the labels."""
+    known = real.finding_names if real.finding_names != real.label_names else ()
+    return [f"finding_{name}" for name in metric_names(known)]
+
+
+def _left_out(real: ImageSet, vectors: Floats, kinds: _Kinds, found: LeftOut) -> Evaluation:
+    """Shares of real images that are of a kind which is left out, and what these look like."""
+    out = np.asarray(kinds.of_images[:, found.missing].any(axis=1))
+    names = [*metric_names(real.label_names), *_finding_names(real)]
+    columns = np.hstack([real.labels, real.findings])[:, : len(names)]
+    shares = {"fidelity/missing": float(out.mean())}
+    for name, has in zip(names, columns.T, strict=True):
+        shares[f"fidelity/missing_{name}"] = float(out[has].mean()) if has.any() else np.nan
+    missing = np.flatnonzero(found.missing).tolist()
+    rows = [
+        {
+            "kind": kinds.names[kind],
+            "real_test": int(kinds.of_images[:, kind].sum()),
+            "real_train": int(found.expected[kind]),
+            "synthetic": int(found.found[kind]),
+        }
+        for kind in missing
+    ]
+    shown = [typical(vectors, kinds.of_images[:, kind])[:SHOWN] for kind in missing[:SHOWN]]
+    pictures = {"missing": sheet([real.images[row] for row in shown])} if shown else {}
+    return Evaluation(shares, tables={"missing": rows}, pictures=pictures)
 
 
 def _pictures(parts: Sequence[ImageSet]) -> dict[str, float]:

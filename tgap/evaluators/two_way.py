@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.core import ContractError, Doubles, ImageSet, Indices, Scores, option, rng_for
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.metrics.classification import auroc_per_label
+from tgap.metrics.classification import auroc_per_label, best_thresholds, right_at
 from tgap.metrics.findings import finding_metrics
 from tgap.metrics.gap import fter_is_meaningful, gaps
 from tgap.metrics.intervals import Interval, Scale, interval
@@ -39,7 +39,7 @@ class TwoWay(Evaluator):
     (``external/{name}/tstr``) have the same. From the macro AUROCs:
 
     - ``fter`` = TSTR / TRTS, ``fter/chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1),
-      ``fter/meaningful`` = 1 if both legs are more than ``margin`` above chance, else 0
+      ``fter/meaningful`` = 1 if both legs are told from chance (``fter_is_meaningful``), else 0
     - ``utility_ratio`` = TSTR / TRTR
     - ``t_gap`` = TRTS - TSTR = ``t_gap/easier_than_reality`` (TRTS - TRTR) +
       ``t_gap/utility_lost`` (TRTR - TSTR)
@@ -49,12 +49,16 @@ class TwoWay(Evaluator):
     Intervals (``fter/lo``, ``fter/hi``, and so on for the legs' AUROC, the ratios, the gap and its
     parts) are at 95 % and speak of this run's trained models: only the test images are resampled,
     real ones by patient. What seeds add is known to a sweep only, which is given what was
-    resampled. Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which
-    the classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails
-    to teach. ``images/finding_{finding}`` are the images behind these, ``images/effective_...`` how
-    many patients with equally many images would say as much. ``images/labels_each_real`` and
-    ``images/labels_each_synthetic`` are the mean numbers of labels of an image that trains. ``leaks/{side}`` is
-    the share of test images whose patient stands in ``pool``, ``real_train`` or ``tuned_on`` too.
+    resampled. ``tstr/right_at_synthetic_threshold`` is the mean of sensitivity and specificity on
+    real images at the thresholds that are best on the synthetic test part,
+    ``tstr/right_at_best_threshold`` at those that are best on real_test itself.
+
+    Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which the
+    classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails to
+    teach. ``images/finding_{finding}`` are the images behind these, ``images/effective_...`` how
+    many patients with equally many images would say as much, ``images/labels_each_...`` the mean
+    number of labels of an image that trains. ``leaks/{side}`` is the share of test images whose
+    patient stands in ``pool``, ``real_train`` or ``tuned_on`` too.
 
     The thesis (Zhang 2024) has TSTR, TRTS and FTER; all else is added. Each number says what it
     means in ``tgap.metrics``.
@@ -84,8 +88,7 @@ class TwoWay(Evaluator):
         per_label = {leg: auroc_per_label(legs[leg].scores, legs[leg].labels) for leg in LEGS}
         names = metric_names(real.label_names)
         metrics |= gaps(aurocs)
-        meaningful = fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin)
-        metrics["fter/meaningful"] = float(meaningful)
+        metrics |= _by_thresholds(legs["tstr"], legs["tsts"])
         metrics |= _gaps_per_label(per_label, names)
         metrics |= finding_metrics(legs, real)
         metrics[LABELS_REAL] = _labels_each(evidence.real_train(pixels=False))
@@ -96,6 +99,9 @@ class TwoWay(Evaluator):
         clusters = {"r": real.patients, "s": synthetic.patients}
         resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics |= _intervals(per_label, resampled, metrics, names)
+        least = [metrics[f"{leg}/auroc/lo"] for leg in ("tstr", "trts")]
+        meaningful = fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin, least)
+        metrics["fter/meaningful"] = float(meaningful)
         macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
         return Evaluation(metrics, arrays={"resampled": macro})
 
@@ -130,6 +136,17 @@ def _require_same_labels(legs: Mapping[str, Scores]) -> None:
                 "all legs must have the same labels in the same order, got "
                 f"{LEGS[0]}: {', '.join(first)}; {leg}: {', '.join(legs[leg].label_names)}"
             )
+
+
+def _by_thresholds(tstr: Scores, tsts: Scores) -> dict[str, float]:
+    """Of TSTR, by where its thresholds were chosen."""
+    chosen_on = {"synthetic": tsts, "best": tstr}
+    return {
+        f"tstr/right_at_{name}_threshold": right_at(
+            tstr.scores, tstr.labels, best_thresholds(leg.scores, leg.labels)
+        )
+        for name, leg in chosen_on.items()
+    }
 
 
 def _intervals(

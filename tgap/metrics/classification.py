@@ -145,6 +145,46 @@ def balanced_accuracy(scores: Reals, labels: Bools) -> float:
     return float(accuracy_per_label(scores, labels).mean())
 
 
+def best_thresholds(scores: Reals, labels: Bools) -> Doubles:
+    """Of each label, the score above which it holds: where most images of either side are right.
+
+    Maximises the mean of sensitivity and specificity (Youden 1950); of equal ones the middle one.
+
+    Returns:
+        ``(L,)`` float64; NaN for a label that all images or no image carries.
+
+    >>> best_thresholds(np.array([[1.0], [2.0], [4.0]]), np.array([[False], [False], [True]]))
+    array([3.])
+    """
+    check_scores(scores, labels, "(N, L)")
+    best = np.full(labels.shape[1], np.nan)
+    for label in range(labels.shape[1]):
+        positives, negatives = _counts(scores[:, label], labels[:, label])
+        if not (positives.any() and negatives.any()):
+            continue
+        distinct = np.unique(scores[:, label]).astype(np.float64)
+        middles = np.append((distinct[:-1] + distinct[1:]) / 2, distinct[-1])
+        right = np.cumsum(negatives) / negatives.sum() - np.cumsum(positives) / positives.sum()
+        equal = np.flatnonzero(right >= right.max() - 1e-9)
+        best[label] = middles[equal[len(equal) // 2]]
+    return best
+
+
+def right_at(scores: Reals, labels: Bools, thresholds: Doubles) -> float:
+    """Mean over labels of sensitivity and specificity where a label holds above its threshold.
+
+    .5 is chance. NaN where a threshold is, or a label has all images or none.
+
+    >>> right_at(np.array([[1.0], [4.0]]), np.array([[False], [True]]), np.array([5.0]))
+    0.5
+    """
+    check_scores(scores, labels, "(N, L)")
+    right = (scores > thresholds) == labels
+    with np.errstate(invalid="ignore"):
+        sides = [(right & side).sum(axis=0) / side.sum(axis=0) for side in (labels, ~labels)]
+    return float(np.mean(np.where(np.isnan(thresholds), np.nan, (sides[0] + sides[1]) / 2)))
+
+
 def average_precision_per_label(scores: Reals, labels: Bools) -> Doubles:
     """Average precision of each label: mean precision at each recall, not interpolated.
 

@@ -4,7 +4,7 @@ TSTR is trained on Synthetic images and tested on Real ones, and so on for TRTS,
 al. 2017, arXiv 1706.02633; Shmelkov et al. 2018, arXiv 1807.09499).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar, cast
 
 import numpy as np
@@ -15,6 +15,10 @@ Value = TypeVar("Value", float, Doubles)
 
 CHANCE = 0.5
 """AUROC of scores that say nothing."""
+
+FAR = 0.15
+"""AUROC above chance that one of two legs must have: of two below .65, FTER is within a quarter of
+1 however bad the images are."""
 
 
 def gaps(legs: Mapping[str, Value]) -> dict[str, Value]:
@@ -64,11 +68,20 @@ def gaps(legs: Mapping[str, Value]) -> dict[str, Value]:
     }
 
 
-def fter_is_meaningful(tstr: float, trts: float, margin: float = 0.05) -> bool:
-    """Whether both legs are more than ``margin`` above chance; False if one is NaN.
+def fter_is_meaningful(
+    tstr: float, trts: float, margin: float = 0.05, least: Sequence[float] = ()
+) -> bool:
+    """Whether both legs are told from chance, and one lies well above it; False if one is NaN.
 
-    A rule of thumb for one run: at chance, the standard error of an AUROC is .026 with 250 images
-    per label, so the default is two of them there. Intervals over seeds are the better judge.
+    Each must be more than ``margin`` above chance (at chance, the standard error of an AUROC is
+    .026 with 250 images per label, so the default is two of them there), its interval too must lie
+    above chance, and one of them must be more than ``FAR`` above it.
+
+    Args:
+        tstr: AUROC.
+        trts: AUROC.
+        margin: Above chance.
+        least: Lower ends of their intervals; NaN says nothing.
 
     Raises:
         ContractError: If a leg is outside [0, 1].
@@ -77,9 +90,13 @@ def fter_is_meaningful(tstr: float, trts: float, margin: float = 0.05) -> bool:
     False
     >>> fter_is_meaningful(tstr=0.637, trts=0.957)
     True
+    >>> fter_is_meaningful(tstr=0.63, trts=0.62)
+    False
     """
-    least = CHANCE + margin
-    return _checked("tstr", tstr) > least and _checked("trts", trts) > least
+    low, high = sorted([_checked("tstr", tstr), _checked("trts", trts)])
+    if any(end <= CHANCE for end in least):
+        return False
+    return low > CHANCE + margin and high > CHANCE + FAR
 
 
 def _above(auroc: Value) -> Value:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tgap.core import ContractError, Doubles
+from tgap.core import Bools, ContractError, Doubles
 from tgap.metrics.distances import Vectors, as_pair
 
 _BLOCK = 1024
@@ -61,25 +61,49 @@ def prdc(real: Vectors, fake: Vectors, k: int = 5) -> Prdc:
     n, m = len(real), len(fake)
     if min(n, m) == 0 or max(n, m) <= k:
         return Prdc(*4 * [float("nan")])
-    # Where all vectors have one large part in common, rounding would drown the distances.
-    real, fake = real - real.mean(axis=0), fake - real.mean(axis=0)
-    slack = _ROUNDING * max(float((one**2).sum(axis=1).max()) for one in (real, fake))
+    real, fake, slack = _centred(real, fake)
     real_edge, fake_edge = (_radii(one, k) + slack for one in (real, fake))
     inside_real = np.zeros(m)
-    recalled, covered = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
+    recalled, reached = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     for begin in range(0, n, _BLOCK):
         rows = slice(begin, begin + _BLOCK)
         distances = _squared_distances(real[rows], fake)
         inside = distances <= real_edge[rows, None]
         inside_real += inside.sum(axis=0)
-        covered[rows] = inside.any(axis=1)
+        reached[rows] = inside.any(axis=1)
         recalled[rows] = (distances <= fake_edge).any(axis=1)
     return Prdc(
         precision=_unless(n <= k, (inside_real > 0).mean()),
         recall=_unless(m <= k, recalled.mean()),
         density=_unless(n <= k, inside_real.mean() / k),
-        coverage=_unless(n <= k, covered.mean()),
+        coverage=_unless(n <= k, reached.mean()),
     )
+
+
+def covered(real: Vectors, fake: Vectors, k: int = 5) -> Bools:
+    """``(N,)``: which real balls have a fake vector inside; coverage is their share.
+
+    Args:
+        real: ``(N, d)``, more than ``k``.
+        fake: ``(M, d)``.
+        k: As in ``prdc``.
+    """
+    real, fake, slack = _centred(*as_pair(real, fake))
+    edge, reached = _radii(real, k) + slack, np.zeros(len(real), np.bool_)
+    for begin in range(0, len(real), _BLOCK):
+        rows = slice(begin, begin + _BLOCK)
+        reached[rows] = (_squared_distances(real[rows], fake) <= edge[rows, None]).any(axis=1)
+    return reached
+
+
+def _centred(real: Doubles, fake: Doubles) -> tuple[Doubles, Doubles, float]:
+    """Both about the real mean, and what squared distances are rounded by.
+
+    Where all vectors have one large part in common, rounding would drown the distances.
+    """
+    real, fake = real - real.mean(axis=0), fake - real.mean(axis=0)
+    longest = max(float((one**2).sum(axis=1).max()) for one in (real, fake))
+    return real, fake, _ROUNDING * longest
 
 
 def _unless(undefined: bool, value: float) -> float:

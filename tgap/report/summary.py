@@ -46,6 +46,7 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
             _floored("recall", "recall"),
             _floored("density", "density"),
             _floored("coverage", "coverage"),
+            Line("real images of kinds left out", "fidelity/missing", percent=True),
             Line("Vendi score within a label", "diversity/vendi", "diversity/vendi_real"),
             Line("distance of factors", "factors/distance", "factors/distance_floor"),
         ),

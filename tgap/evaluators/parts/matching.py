@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tgap.core import Bools, Floats, Images, ImageSet
+from tgap.core import Bools, Floats, Images, ImageSet, Indices
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evidence
 
@@ -35,14 +35,28 @@ def draw_images(parts: Sequence[ImageSet], count: int, rng: np.random.Generator)
     Returns:
         ``(L * count, H, W, C)`` uint8, labels one after another.
     """
-    chosen = []
-    for label in range(len(parts[0].label_names)):
+    rows = draw_rows([part.labels for part in parts], count, rng)
+    return np.concatenate([parts[part].images[chosen] for part, chosen in rows])
+
+
+def draw_rows(
+    parts: Sequence[Bools], count: int, rng: np.random.Generator
+) -> list[tuple[int, Indices]]:
+    """Which images ``draw_images`` draws: a part and positions in it, again and again.
+
+    Args:
+        parts: Their labels.
+        count: As there.
+        rng: As there.
+    """
+    drawn = []
+    for label in range(parts[0].shape[1]):
         lacking = count
-        for part in parts:
-            rows = rng.permutation(np.flatnonzero(part.labels[:, label]))[:lacking]
-            chosen.append(part.images[rows])
+        for part, labels in enumerate(parts):
+            rows = rng.permutation(np.flatnonzero(labels[:, label]))[:lacking]
+            drawn.append((part, rows))
             lacking -= len(rows)
-    return np.concatenate(chosen)
+    return drawn
 
 
 def embedded(embedder: Embedder, evidence: Evidence, images: Images) -> Floats:

@@ -1,4 +1,4 @@
-"""Pairs of images side by side, to be looked at."""
+"""Images side by side, to be looked at."""
 
 from collections.abc import Sequence
 
@@ -39,6 +39,20 @@ def picture_of_pairs(pairs: Sequence[tuple[Images, Images]]) -> Images:
         canvas[top : top + height, begin : begin + pair_width] = GREY
         for tile, at in ((left, begin), (right, begin + width + FRAME)):
             canvas[top : top + tile.shape[0], at : at + tile.shape[1]] = tile
+    return canvas
+
+
+def sheet(rows: Sequence[Images]) -> Images:
+    """``(H, W, 3)`` uint8: rows of images, ``(N, h, w, c)`` uint8 each, at least one image."""
+    tiles = [[_tile(image) for image in row] for row in rows]
+    height, width = tiles[0][0].shape[:2]
+    columns = max(map(len, tiles))
+    shape = (len(tiles) * (height + FRAME), columns * (width + FRAME), 3)
+    canvas = np.full(shape, 255, np.uint8)
+    for row, of_row in enumerate(tiles):
+        for column, tile in enumerate(of_row):
+            top, begin = row * (height + FRAME), column * (width + FRAME)
+            canvas[top : top + height, begin : begin + width] = tile
     return canvas
 
 

@@ -92,7 +92,7 @@ def neighbours_of_patients(data: ImageSet) -> Neighbours | None:
         return None
     which = np.unique(data.labels, axis=0, return_inverse=True)[1].ravel()
     rows = _sample(np.lexsort((data.patients, which)))
-    small, kept = _small(data.images, rows)
+    small, kept = small_pictures(data.images, rows)
     rows, small = rows[kept], small[kept]
     groups = data.patients[rows]
     nearest, likeness = _nearest(small, which[rows], groups)
