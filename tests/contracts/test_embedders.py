@@ -10,8 +10,10 @@ from tgap.composition import registry
 from tgap.core import ContractError, Floats, Images
 from tgap.embedders.base import Embedder
 
+from .network_files import needed
+
 GROUP = "selector/embedder"
-KNOWN = {"clip", "pixels", "classifier"}
+KNOWN = {"clip", "pixels", "classifier", "fid_inception", "timm", "xrv_densenet"}
 
 each_embedder = pytest.mark.parametrize("name", registry.names(GROUP))
 
@@ -33,7 +35,7 @@ def mean_and_spread(given: Images) -> Floats:
 
 
 def make(stem: str, **fields: object) -> Ready:
-    return Ready(registry.component_class(GROUP, stem)(**fields))
+    return Ready(registry.component_class(GROUP, stem)(**{**needed(stem), **fields}))
 
 
 def images(n: int = 6, size: int = 32, channels: int = 1) -> Images:

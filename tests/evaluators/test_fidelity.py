@@ -16,11 +16,14 @@ from tgap.embedders.pixels import Pixels
 from tgap.evaluators.fidelity import Fidelity
 from tgap.evaluators.parts.matching import common_count, draw_images
 from tgap.metrics.distances import frechet, kid, vendi
-from tgap.metrics.neighbours import prdc
+from tgap.metrics.neighbours import clipped, prdc
 from tgap.pipeline.preflight.runs import check_components
 
 NAMES = ("even", "odd")
-DISTANCES = ("frechet", "kid", "precision", "recall", "density", "coverage")
+DISTANCES = (
+    *("frechet", "kid", "precision", "recall", "density", "coverage"),
+    *("clipped_density", "clipped_coverage"),
+)
 
 
 def image_set(counts, seed=0, levels=(60, 180), spread=20.0, names=NAMES):
@@ -75,7 +78,7 @@ def test_metrics_are_those_of_the_sets_where_all_images_are_used():
     expected = {"fidelity/n": 80.0}
     for suffix, other in (("", fake), ("_floor", floor)):
         values = {"frechet": frechet(real, other), "kid": kid(real, other)}
-        values |= prdc(real, other, k=3)._asdict()
+        values |= prdc(real, other, k=3)._asdict() | clipped(real, other, k=3)._asdict()
         expected |= {f"fidelity/{name}{suffix}": value for name, value in values.items()}
     of_fake, of_real = (
         [vendi(Pixels().embed(s.images[column])) for column in s.labels.T]

@@ -4,6 +4,7 @@ import contextlib
 import io
 import math
 import tracemalloc
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from torchmetrics.image.kid import KernelInceptionDistance
 
 from tgap.core import ContractError
 from tgap.metrics.distances import frechet, kid, vendi
-from tgap.metrics.neighbours import Prdc, prdc
+from tgap.metrics.neighbours import Clipped, Prdc, clipped, prdc
 
 NAN = float("nan")
 
@@ -56,7 +57,7 @@ PAIRS = {
     "float32": (drawn(30, 4).astype(np.float32), drawn(30, 4, 1).astype(np.float32)),
 }
 each_pair = pytest.mark.parametrize(("x", "y"), PAIRS.values(), ids=PAIRS.keys())
-FUNCTIONS = {"frechet": frechet, "kid": kid, "prdc": prdc}
+FUNCTIONS = {"frechet": frechet, "kid": kid, "prdc": prdc, "clipped": clipped}
 each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 
 
@@ -103,7 +104,7 @@ def test_nothing_depends_on_the_orientation(function):
     assert function(x @ q, y @ q) == pytest.approx(function(x, y), rel=1e-9)
 
 
-@pytest.mark.parametrize("function", [frechet, prdc])
+@pytest.mark.parametrize("function", [frechet, prdc, clipped])
 def test_distances_do_not_depend_on_the_origin(function):
     x, y = drawn(40, 6), drawn(45, 6, 1, shift=0.3)
     assert function(x + 1e6, y + 1e6) == pytest.approx(function(x, y), rel=1e-6)
@@ -313,3 +314,80 @@ def test_refuses_what_is_no_pair_of_sets(function):
 def test_refuses_a_neighbour_below_the_first():
     with pytest.raises(ContractError, match="k must be at least 1, got 0"):
         prdc(drawn(9, 3), drawn(9, 3), k=0)
+
+
+# Clipped density and coverage
+
+
+def clipped_by_force(real, fake, k):
+    """As the paper writes it, with closed balls and exact chances."""
+    n, m = len(real), len(fake)
+
+    def others(i):
+        return [math.dist(real[i], b) for j, b in enumerate(real) if j != i]
+
+    radii = [sorted(others(i))[k - 1] for i in range(n)]
+    narrow = [min(r, float(np.median(radii))) + 1e-9 for r in radii]
+
+    def balls(point, left_out=None):
+        return sum(math.dist(a, point) <= narrow[i] for i, a in enumerate(real) if i != left_out)
+
+    of_fake = np.mean([min(balls(b), k) / k for b in fake])
+    of_real = np.mean([min(balls(a, i), k) / k for i, a in enumerate(real)])
+
+    def held(i):
+        return sum(math.dist(real[i], b) <= radii[i] + 1e-9 for b in fake)
+
+    def chance(j, good):  # beta-binomial(good; k, n - k)
+        ways = math.comb(k + j - 1, j) * math.comb(n - k - 1 + good - j, good - j)
+        return Fraction(ways, math.comb(n - 1 + good, good))
+
+    def expected(good):
+        return sum(min(j, k) * chance(j, good) for j in range(good + 1)) / k if good >= k else 0
+
+    reached = sum(Fraction(min(held(i), k), k) for i in range(n)) / n
+    good = sum(expected(count) < reached for count in range(m + 1))
+    return min(1.0, of_fake / of_real), good / (m + 1)
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize("shift", [0.0, 1.0, 100.0])
+@pytest.mark.parametrize(("n", "m"), [(30, 20), (21, 33)])
+def test_clipped_is_what_the_paper_writes(k, shift, n, m):
+    real, fake = drawn(n, 3), drawn(m, 3, 1, shift=shift)
+    assert clipped(real, fake, k) == pytest.approx(clipped_by_force(real, fake, k))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    real=arrays(np.int8, (9, 2), elements=st.integers(-2, 2)),
+    fake=arrays(np.int8, (7, 2), elements=st.integers(-2, 2)),
+    k=st.integers(1, 5),
+)
+def test_clipped_density_is_what_the_paper_writes_also_with_duplicates_and_ties(real, fake, k):
+    expected = clipped_by_force(real.tolist(), fake.tolist(), k)[0]
+    assert clipped(real, fake, k).clipped_density == pytest.approx(expected)
+
+
+def test_clipped_metrics_are_the_share_of_good_vectors():
+    real, good = drawn(600, 4), drawn(600, 4, 1)
+    for bad in (0.0, 0.25, 0.5, 0.75, 1.0):
+        fake = good.copy()
+        fake[: round(bad * 600)] += 1e3
+        assert clipped(real, fake) == pytest.approx((1 - bad, 1 - bad), abs=0.07)
+
+
+def test_outliers_among_real_vectors_do_not_make_others_good():
+    real = drawn(300, 4).copy()
+    real[:30] *= 1e3
+    away = drawn(300, 4, 1, scale=300.0)
+    assert prdc(real, away).density > 0.5
+    assert clipped(real, away).clipped_density < 0.01
+
+
+def test_clipped_of_too_few_vectors_is_nan():
+    assert clipped(drawn(5, 2), drawn(9, 2), 5) == pytest.approx(Clipped(NAN, NAN), nan_ok=True)
+    assert clipped(drawn(9, 2), drawn(4, 2), 5) == pytest.approx(Clipped(NAN, NAN), nan_ok=True)
+    assert np.isfinite(clipped(drawn(6, 2), drawn(5, 2), 5)).all()
+    with pytest.raises(ContractError, match="k must be at least 1"):
+        clipped(drawn(6, 2), drawn(5, 2), 0)

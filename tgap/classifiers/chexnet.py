@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
-from tgap.classifiers.networks.weights import State
 from tgap.core import DataError, Images, Weights, option
 from tgap.core.network import answers, no_answer
+from tgap.core.weights import State
 
 if TYPE_CHECKING:
     import torch

@@ -1,14 +1,12 @@
 """Any image model of the timm library."""
 
-import difflib
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
-from tgap.classifiers.networks.weights import State
-from tgap.core import DataError, Images, Weights, option
-from tgap.core.network import hub_if_it_answers
+from tgap.core import Images, Weights, option, timm_models
+from tgap.core.weights import State
 
 if TYPE_CHECKING:
     import torch
@@ -36,15 +34,7 @@ class Timm(PretrainedNetwork):
 
     def check(self) -> list[str]:
         """A model that timm does not know."""
-        import timm
-
-        try:
-            timm.get_pretrained_cfg(self.model, allow_unregistered=False)
-        except RuntimeError as error:
-            names = difflib.get_close_matches(self.model, timm.list_models(), n=3, cutoff=0.5)
-            hint = f"; did you mean {', '.join(names)}?" if names else ""
-            return [f"model '{self.model}' is none of timm's: {error}{hint}"]
-        return super().check()
+        return timm_models.problems(self.model) or super().check()
 
     def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images too small for the model, tried without weights or arithmetic."""
@@ -78,36 +68,18 @@ class Timm(PretrainedNetwork):
         )
 
     def _scaling(self, images: Images) -> Weights:
-        settings = self._settings()
+        import timm
+
+        settings = timm.get_pretrained_cfg(self.model)
         return rgb_scaling(settings.mean, settings.std)
 
     def _published_state(self) -> State:
-        import timm
-
-        try:
-            # With its own last layer all weights must be there; without it timm is lenient.
-            with hub_if_it_answers():
-                model = timm.create_model(self.model, pretrained=True)
-        except Exception as error:  # timm and the hub raise many kinds
-            raise DataError(
-                f"the published weights of timm's '{self.model}' cannot be loaded ({error}); set "
-                "classifier.weights to a file of them, or train from scratch with "
-                "classifier.weights=null"
-            ) from error
-        state: State = model.state_dict()
-        return state
+        return timm_models.published(
+            self.model,
+            "set classifier.weights to a file of them, or train from scratch with "
+            "classifier.weights=null",
+        )
 
     def _backbone_state(self, state: State) -> State:
-        last = self._settings().classifier or ()
-        layers = (last,) if isinstance(last, str) else tuple(last)
-        return {
-            key: array
-            for key, array in state.items()
-            if not key.startswith(tuple(f"{layer}." for layer in layers))
-        }
-
-    def _settings(self) -> Any:
-        """What timm knows of the model's published weights."""
-        import timm
-
-        return timm.get_pretrained_cfg(self.model)
+        last = timm_models.last_layers(self.model)
+        return {key: array for key, array in state.items() if not key.startswith(last)}

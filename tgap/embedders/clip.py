@@ -16,6 +16,7 @@ from tgap.core.digest import folder_digest, remembered_file_digest
 from tgap.core.files import expanded
 from tgap.core.network import hub_if_it_answers
 from tgap.embedders.base import Embedder, Features
+from tgap.embedders.networks.resizing import as_pillow
 
 if TYPE_CHECKING:
     import torch
@@ -212,16 +213,10 @@ def batch_preprocess(settings: dict[str, Any], name: str) -> Preprocess:
 
 def _resized(batch: "torch.Tensor", resize: Any) -> "torch.Tensor":
     """A torchvision ``Resize`` of uint8 images, as Pillow does it."""
-    from torchvision.transforms.functional import resize as resize_to
-
     height, width = batch.shape[-2:]
     if isinstance(resize.size, int):  # of the shorter side
         short = min(height, width)
         to = [resize.size * height // short, resize.size * width // short]
     else:
         to = list(resize.size)
-    # Pillow first resizes the rows, and cuts what overshoots black and white, before it resizes
-    # the columns. In one step, enlarged pixels would be off by up to 20 grey levels.
-    for size in ([height, to[1]], to):
-        batch = resize_to(batch, size, resize.interpolation)
-    return batch
+    return as_pillow(batch, to, resize.interpolation)

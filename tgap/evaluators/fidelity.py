@@ -15,7 +15,7 @@ from tgap.evaluators.parts.pairs import sheet
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.modes import LeftOut, clusters, left_out, typical
 from tgap.metrics.naming import metric_names
-from tgap.metrics.neighbours import prdc
+from tgap.metrics.neighbours import clipped, prdc
 from tgap.metrics.pictures import pictures
 
 SHOWN = 12
@@ -33,8 +33,9 @@ class Fidelity(Evaluator):
 
     - ``fidelity/n``: images on each side; 0 if a label is missing in a set, all else is NaN then
     - ``fidelity/frechet``, ``fidelity/kid``, ``fidelity/precision``, ``fidelity/recall``,
-      ``fidelity/density``, ``fidelity/coverage``: synthetic against real_test, see
-      ``tgap.metrics``; each has a ``_floor``
+      ``fidelity/density``, ``fidelity/coverage``, ``fidelity/clipped_density``,
+      ``fidelity/clipped_coverage``: synthetic against real_test, see ``tgap.metrics``; each has a
+      ``_floor``
     - ``diversity/vendi_{label}``: Vendi score of the synthetic images of a label,
       ``diversity/vendi``: its mean over labels, ``diversity/vendi_real``: the same mean of
       real_test
@@ -111,7 +112,7 @@ class Fidelity(Evaluator):
 
     def _distances(self, real: Floats, other: Floats, suffix: str) -> dict[str, float]:
         values = {"frechet": frechet(real, other), "kid": kid(real, other)}
-        values |= prdc(real, other, self.k)._asdict()
+        values |= prdc(real, other, self.k)._asdict() | clipped(real, other, self.k)._asdict()
         return {f"fidelity/{name}{suffix}": value for name, value in values.items()}
 
 

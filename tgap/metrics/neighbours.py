@@ -1,4 +1,4 @@
-"""Fidelity and diversity by nearest neighbours: precision, recall, density, coverage."""
+"""Fidelity and diversity by nearest neighbours: precision, recall, density, coverage, clipped."""
 
 from typing import NamedTuple
 
@@ -62,22 +62,97 @@ def prdc(real: Vectors, fake: Vectors, k: int = 5) -> Prdc:
     if min(n, m) == 0 or max(n, m) <= k:
         return Prdc(*4 * [float("nan")])
     real, fake, slack = _centred(real, fake)
-    real_edge, fake_edge = (_radii(one, k) + slack for one in (real, fake))
-    inside_real = np.zeros(m)
-    recalled, reached = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
-    for begin in range(0, n, _BLOCK):
-        rows = slice(begin, begin + _BLOCK)
-        distances = _squared_distances(real[rows], fake)
-        inside = distances <= real_edge[rows, None]
-        inside_real += inside.sum(axis=0)
-        reached[rows] = inside.any(axis=1)
-        recalled[rows] = (distances <= fake_edge).any(axis=1)
+    in_real, in_real_ball = _inside(real, _radii(real, k) + slack, fake)
+    in_fake, _ = _inside(fake, _radii(fake, k) + slack, real)
     return Prdc(
-        precision=_unless(n <= k, (inside_real > 0).mean()),
-        recall=_unless(m <= k, recalled.mean()),
-        density=_unless(n <= k, inside_real.mean() / k),
-        coverage=_unless(n <= k, reached.mean()),
+        precision=_unless(n <= k, (in_real > 0).mean()),
+        recall=_unless(m <= k, (in_fake > 0).mean()),
+        density=_unless(n <= k, in_real.mean() / k),
+        coverage=_unless(n <= k, (in_real_ball > 0).mean()),
     )
+
+
+class Clipped(NamedTuple):
+    """Shares of good vectors, in [0, 1]."""
+
+    clipped_density: float
+    clipped_coverage: float
+
+
+def clipped(real: Vectors, fake: Vectors, k: int = 5) -> Clipped:
+    """Clipped density and coverage: density and coverage that outliers do not raise.
+
+    Both read as the share of good vectors: a set of which a third lies far away has some 0.67.
+
+    - clipped density: real balls are no wider than their median, a fake vector counts for k balls
+      at most; over the same of the real vectors, each without its own ball, and 1 at most
+    - clipped coverage: fake vectors in a real ball over k, 1 at most, on average; and of that the
+      smallest share of good fake vectors whose expectation reaches it, if the others are in no
+      ball. The fake vectors in a ball are beta-binomial, whatever the distribution.
+
+    Salvy, Talbot & Thirion, Enhanced generative model evaluation with clipped density and coverage,
+    ICLR 2026, arXiv 2507.01761, as their code has it (fewer than k good vectors count for nothing,
+    the share is over m + 1); but every ball contains its edge, as in ``prdc``.
+
+    Args:
+        real: ``(N, d)`` real.
+        fake: ``(M, d)`` real.
+        k: Which neighbour a ball reaches to, at least 1.
+
+    Returns:
+        The two; NaN with no more than k real or fewer than k fake vectors.
+
+    Raises:
+        ContractError: If shapes disagree, a value is not finite, or k is below 1.
+
+    >>> clipped(np.array([[0.0], [1.0], [2.0], [9.0]]), np.array([[0.5], [9.0], [50.0]]), k=1)
+    Clipped(clipped_density=0.8888888888888888, clipped_coverage=1.0)
+    """
+    if k < 1:
+        raise ContractError(f"k must be at least 1, got {k}")
+    real, fake = as_pair(real, fake)
+    n, m = len(real), len(fake)
+    if n <= k or m < k:
+        return Clipped(float("nan"), float("nan"))
+    real, fake, slack = _centred(real, fake)
+    radii = _radii(real, k)
+    narrow = np.minimum(radii, np.median(np.sqrt(radii)) ** 2) + slack
+    of_fake, _ = _inside(real, narrow, fake)
+    of_real, _ = _inside(real, narrow, real)
+    density = np.minimum(of_fake, k).mean() / np.minimum(of_real - 1, k).mean()
+    _, in_ball = _inside(real, radii + slack, fake)
+    good = np.searchsorted(_expected_coverage(n, m, k), np.minimum(in_ball, k).mean() / k)
+    return Clipped(min(1.0, float(density)), float(good / (m + 1)))
+
+
+def _expected_coverage(n: int, m: int, k: int) -> Doubles:
+    """``(m + 1,)`` clipped coverage before calibration, expected of 0 to m good vectors of m."""
+    from scipy.special import betaln, gammaln
+
+    good, inside = np.arange(k, m + 1)[:, None], np.arange(k)
+    ways = gammaln(good + 1) - gammaln(inside + 1) - gammaln(good - inside + 1)
+    # The share of a distribution in a ball around one of n vectors of it is Beta(k, n - k).
+    chance = np.exp(ways + betaln(inside + k, good - inside + n - k) - betaln(k, n - k))
+    expected = 1 - (chance * (1 - inside / k)).sum(axis=1)
+    return np.concatenate([np.zeros(k), np.maximum.accumulate(expected)])
+
+
+def _centred(real: Doubles, fake: Doubles) -> tuple[Doubles, Doubles, float]:
+    """Both around the real mean, and what squared distances may differ by and yet be equal."""
+    # Where all vectors have one large part in common, rounding would drown the distances.
+    real, fake = real - real.mean(axis=0), fake - real.mean(axis=0)
+    return real, fake, _ROUNDING * max(float((one**2).sum(axis=1).max()) for one in (real, fake))
+
+
+def _inside(centres: Doubles, edges: Doubles, others: Doubles) -> tuple[Doubles, Doubles]:
+    """In how many balls each other vector is, and how many other vectors are in each ball."""
+    balls, held = np.zeros(len(others)), np.empty(len(centres))
+    for begin in range(0, len(centres), _BLOCK):
+        rows = slice(begin, begin + _BLOCK)
+        inside = _squared_distances(centres[rows], others) <= edges[rows, None]
+        balls += inside.sum(axis=0)
+        held[rows] = inside.sum(axis=1)
+    return balls, held
 
 
 def covered(real: Vectors, fake: Vectors, k: int = 5) -> Bools:
@@ -89,21 +164,7 @@ def covered(real: Vectors, fake: Vectors, k: int = 5) -> Bools:
         k: As in ``prdc``.
     """
     real, fake, slack = _centred(*as_pair(real, fake))
-    edge, reached = _radii(real, k) + slack, np.zeros(len(real), np.bool_)
-    for begin in range(0, len(real), _BLOCK):
-        rows = slice(begin, begin + _BLOCK)
-        reached[rows] = (_squared_distances(real[rows], fake) <= edge[rows, None]).any(axis=1)
-    return reached
-
-
-def _centred(real: Doubles, fake: Doubles) -> tuple[Doubles, Doubles, float]:
-    """Both about the real mean, and what squared distances are rounded by.
-
-    Where all vectors have one large part in common, rounding would drown the distances.
-    """
-    real, fake = real - real.mean(axis=0), fake - real.mean(axis=0)
-    longest = max(float((one**2).sum(axis=1).max()) for one in (real, fake))
-    return real, fake, _ROUNDING * longest
+    return np.asarray(_inside(real, _radii(real, k) + slack, fake)[1] > 0)
 
 
 def _unless(undefined: bool, value: float) -> float:

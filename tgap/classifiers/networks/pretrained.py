@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from tgap.classifiers.networks.network import Network
-from tgap.classifiers.networks.weights import SUFFIXES, State, read_state, unwrapped
 from tgap.core import DataError, Weights, option
 from tgap.core.digest import remembered_file_digest
 from tgap.core.files import expanded
+from tgap.core.weights import SUFFIXES, State, file_problems, read_state, require_fit, unwrapped
 
 if TYPE_CHECKING:
     import torch
-
-LISTED = 5
-"""Names of arrays listed in an error."""
 
 
 @dataclass(kw_only=True)
@@ -58,15 +55,11 @@ class PretrainedNetwork(Network):
         """Weights that are not there or of no known kind."""
         if not self._is_file:
             return []
-        allowed = (
+        return file_problems(
+            str(self.weights),
             f"give '{self.published}' (the published weights), null (from scratch) or a file "
-            f"({', '.join(SUFFIXES)})"
+            f"({', '.join(SUFFIXES)})",
         )
-        if not self._file.is_file():
-            return [f"weights names a file that does not exist: {self.weights}; {allowed}"]
-        if self._file.suffix not in SUFFIXES:
-            return [f"weights names a file of an unknown kind: {self.weights}; {allowed}"]
-        return []
 
     def identity(self) -> dict[str, Any]:
         """A file of weights counts by its content, wherever it lies."""
@@ -125,33 +118,18 @@ class PretrainedNetwork(Network):
         Raises:
             DataError: If they cannot be read, or are another network's.
         """
-        import torch
-
         state = read_state(self._file) if self._is_file else self._published_state()
         own = network.features.backbone.state_dict()
         try:
             given = self._backbone_state(unwrapped(state, own.keys()))
         except DataError as error:
             raise DataError(f"weights '{self.weights}' cannot be taken: {error}") from error
-        faults = {
-            # Files older than batch norm's counters lack them; they start at 0 and change nothing.
-            "missing": [k for k in own.keys() - given.keys() if "num_batches_tracked" not in k],
-            "unexpected": list(given.keys() - own.keys()),
-            "of another shape": [
-                f"{key} is {tuple(given[key].shape)} instead of {tuple(own[key].shape)}"
-                for key in own.keys() & given.keys()
-                if own[key].shape != given[key].shape
-            ],
-            "with NaN or infinite numbers": [
-                key for key in given if not torch.isfinite(given[key]).all()
-            ],
-        }
-        problems = [f"{what}: {_listed(names)}" for what, names in faults.items() if names]
-        if problems:
-            raise DataError(
-                f"weights '{self.weights}' do not fit {self.title()}: {'; '.join(problems)}; give "
-                "a file of this network, or set classifier.weights=null (from scratch)"
-            )
+        require_fit(
+            given,
+            own,
+            f"weights '{self.weights}' do not fit {self.title()}",
+            "give a file of this network, or set classifier.weights=null (from scratch)",
+        )
         return given
 
     def _augmented(self, batch: "torch.Tensor", rng: np.random.Generator) -> "torch.Tensor":
@@ -184,8 +162,3 @@ def rgb_scaling(mean: tuple[float, ...], std: tuple[float, ...]) -> Weights:
         "input_mean": np.array(mean, dtype=np.float32) * 255,
         "input_std": np.array(std, dtype=np.float32) * 255,
     }
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(sorted(names)[:LISTED]) + more

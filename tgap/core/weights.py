@@ -7,7 +7,8 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
-from tgap.core import DataError
+from tgap.core.errors import DataError
+from tgap.core.files import expanded
 
 if TYPE_CHECKING:
     import torch
@@ -15,6 +16,23 @@ if TYPE_CHECKING:
 State = Mapping[str, "torch.Tensor"]
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
+LISTED = 5
+"""Names of arrays listed in an error."""
+
+
+def file_problems(weights: str, allowed: str) -> list[str]:
+    """A file of weights that is not there, or of no known kind.
+
+    Args:
+        weights: As it was typed.
+        allowed: What may stand there, for the message.
+    """
+    path = expanded(weights)
+    if not path.is_file():
+        return [f"weights names a file that does not exist: {weights}; {allowed}"]
+    if path.suffix not in SUFFIXES:
+        return [f"weights names a file of an unknown kind: {weights}; {allowed}"]
+    return []
 
 
 def read_state(path: Path) -> State:
@@ -110,3 +128,40 @@ def unwrapped(state: State, known: Collection[str]) -> State:
     return {
         name.removeprefix(start): array for name, array in state.items() if name.startswith(start)
     }
+
+
+def require_fit(given: State, own: State, fault: str, remedy: str) -> None:
+    """See that weights are a network's, each of them, with its shape.
+
+    Args:
+        given: Under the network's own names.
+        own: The network's, perhaps without numbers.
+        fault: Beginning of the message.
+        remedy: Its end.
+
+    Raises:
+        DataError: If they are not.
+    """
+    import torch
+
+    faults = {
+        # Files older than batch norm's counters lack them; they start at 0 and change nothing.
+        "missing": [k for k in own.keys() - given.keys() if "num_batches_tracked" not in k],
+        "unexpected": list(given.keys() - own.keys()),
+        "of another shape": [
+            f"{key} is {tuple(given[key].shape)} instead of {tuple(own[key].shape)}"
+            for key in own.keys() & given.keys()
+            if own[key].shape != given[key].shape
+        ],
+        "with NaN or infinite numbers": [
+            key for key in given if not torch.isfinite(given[key]).all()
+        ],
+    }
+    problems = [f"{what}: {_listed(names)}" for what, names in faults.items() if names]
+    if problems:
+        raise DataError(f"{fault}: {'; '.join(problems)}; {remedy}")
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(sorted(names)[:LISTED]) + more

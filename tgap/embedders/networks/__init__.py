@@ -1,0 +1,1 @@
+"""What embedders share that run a network."""
