@@ -100,7 +100,11 @@ def changed_resemblance(images: Images, originals: Images, mirror: bool = True) 
 def larger(one: Resemblance, other: Resemblance) -> Resemblance:
     """Of each image the resemblance that is larger."""
     second = other.similarity > one.similarity
-    return Resemblance(*(np.where(second, b, a) for a, b in zip(one, other, strict=True)))
+    return Resemblance(
+        np.where(second, other.similarity, one.similarity),
+        np.where(second, other.original, one.original),
+        np.where(second, other.mirrored, one.mirrored),
+    )
 
 
 def _turned(images: "torch.Tensor", originals: "torch.Tensor", mirror: bool) -> Resemblance:

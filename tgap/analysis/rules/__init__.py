@@ -1,0 +1,1 @@
+"""A sentence for each verdict, by what it is about."""
