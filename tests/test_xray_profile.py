@@ -43,7 +43,7 @@ def test_what_the_profile_chooses(folder: Path) -> None:
     assert run.dataset.size == 512
     assert run.classifier.image_size == run.storage.image_size == 224
     assert (run.pool_size, run.test_size, run.budget.train_per_label) == (10_000,) * 3
-    assert run.prompts.text("tuning", run.dataset.domain, "no_finding") == (
+    assert run.prompts.text("tuning", run.dataset.domain, ["no_finding"]) == (
         "an image of healthy chest X-ray"
     )
 

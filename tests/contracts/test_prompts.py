@@ -3,6 +3,7 @@
 import pytest
 
 from tgap.composition import registry
+from tgap.core import ContractError
 from tgap.prompts.base import USES, Prompts
 
 GROUP = "prompts"
@@ -48,6 +49,12 @@ def test_all_labels_are_named(name: str, use: str) -> None:
     prompts = make(name)
     texts = {prompts.text(use, "x", labels) for labels in (["a"], ["b"], ["a", "b"])}
     assert len(texts) == 3
+
+
+@each_prompts
+def test_one_text_is_no_list_of_labels(name: str) -> None:
+    with pytest.raises(ContractError, match="labels must be a list of names, got the text 'odd'"):
+        make(name).text("tuning", "digit", "odd")
 
 
 @each_prompts

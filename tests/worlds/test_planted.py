@@ -134,7 +134,8 @@ def test_what_gives_the_label_away_is_told(world, plant):
     assert result.metrics["tsts/auroc"] > 0.999
     assert result.metrics["tstr/right_at_synthetic_threshold"] < 0.55
     assert "on synthetic ones, where chance is 50 %" in found["shortcut"]
-    assert found.keys() - {"shortcut"} <= {"as_useful_as_real", "partly_useful"}
+    useful = {"as_useful_as_real", "partly_useful"}
+    assert found.keys() - {"shortcut", "fter_meaningless"} <= useful  # TRTS may be near chance
     assert (result.artifacts.evaluations["occlusion"].folder / "occlusion.png").exists()
 
 

@@ -36,8 +36,10 @@ class Prompts(Component):
             findings: Its findings, by name.
 
         Raises:
-            ContractError: If the subclass gives an empty text.
+            ContractError: If labels are one text, or the subclass gives an empty one.
         """
+        if isinstance(labels, str):
+            raise ContractError(f"labels must be a list of names, got the text '{labels}'")
         text = self._text(use, domain, labels, findings)
         if not text.strip():
             raise ContractError(

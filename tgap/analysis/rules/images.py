@@ -52,7 +52,7 @@ def _not_recognised(m: Numbers) -> str | None:
 
 
 def _wrong_labels(m: Numbers) -> str | None:
-    if not unrecognised(m):
+    if not unrecognised(m) or is_shortcut(m):  # which turns the real classifier's answers about
         return None
     if below_chance(m, "trts"):
         return (
