@@ -19,6 +19,7 @@ WORDS = (
     "budget.test_per_label=200",
     "evaluators.two_way.resamples=400",
     "evaluators.baselines.shuffled=false",
+    "evaluators.memorization.changed=false",
     "tracking.pictures=false",
     "split_seed=1",
 )
