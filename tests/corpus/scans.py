@@ -112,7 +112,7 @@ def with_table(root: Path, says: Callable[[int], tuple[str, str, str]]) -> None:
 
 
 def _anonymous_pairs(root: Path) -> None:
-    """Two pictures of each person, whose headers name two."""
+    """Two nearly equal pictures of each person and label, a patient each by their headers."""
     for number in range(60):
         label, who = number % 2, number // 4
         pixels = grey(label, who).astype(np.uint16) * 16 + number // 2 % 2 * 100
@@ -207,7 +207,7 @@ CASES = (
         make=_anonymous_pairs,
         words=WORDS,
         tells=(
-            "- 60 images seem to be of 30 patients",
+            "- 60 images seem to be of 15 patients",
             r"- \d+ of 60 \w+ resemble one next to them",
         ),
     ),

@@ -164,7 +164,6 @@ NEAR = {
     "effusion effusions": "'effusion' .5 images. and 'effusions' .5 images.; if they mean the same",
     "carcinoma carcinom": r"nearly alike: 'carcinoma' \(5 images\) and 'carcinom' \(5 images\)",
     "NoFinding No-Finding": "nearly alike: 'NoFinding' .* and 'No-Finding' .*dataset.labels=",
-    "B M benign malignant": "alike: 'B' .5 images. and 'benign' .*, 'M' .* and 'malignant' .5",
     "tumour tumor": "nearly alike: 'tumour' .* and 'tumor' ",
 }
 SAME = {
@@ -311,7 +310,7 @@ CASES = (
         ),
         words=PATIENTS,
         tells=(
-            "blanks or marks; .*: 'AB-1940' on line 2 and 'AB1940' on line 3 and 'AB 1940' on l",
+            "blanks, marks or leading zeros; .*: 'AB-1940' on line 2 and 'AB1940' on line 3 and 'AB 1940' on l",
         ),
         untold=("11-2",),
     ),
@@ -459,6 +458,12 @@ CASES = (
             tells=(tell,),
         )
         for cells, tell in NEAR.items()
+    ),
+    Case(
+        name="labels and their first letters",
+        make=partial(_cells, cells="B M benign malignant"),
+        words=WORDS,
+        tells=(r"'B' \(5 images\) and 'benign' .*, 'M' \(5 images\) and 'malignant' ",),
     ),
     *(
         Case(
