@@ -310,7 +310,8 @@ CASES = (
         ),
         words=PATIENTS,
         tells=(
-            "blanks, marks or leading zeros; .*: 'AB-1940' on line 2 and 'AB1940' on line 3 and 'AB 1940' on l",
+            "blanks, marks or leading zeros; .*: 'AB-1940' on line 2 and 'AB1940' on "
+            "line 3 and 'AB 1940' on l",
         ),
         untold=("11-2",),
     ),
