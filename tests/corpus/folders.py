@@ -118,6 +118,12 @@ def _tested_on_test(data: ImageSet) -> None:
 
 
 WORDS = ("dataset=image_folder", "dataset.domain=x")
+AUGMENTED = {
+    "Original Images/cat": 9,
+    "Original Images/dog": 9,
+    "Augmented Images/cat_augmented": 18,
+    "Augmented Images/dog_augmented": 18,
+}
 
 
 def _dragged(root: Path, every: int) -> None:
@@ -240,6 +246,33 @@ CASES = (
         make=partial(put_each, counts={"a/cat": 9, "a/dog": 9, "b/cat": 9, "b/dog": 9}),
         words=(*WORDS, "dataset.label_level=2"),
         read=counts(cat=18, dog=18),
+    ),
+    Case(
+        name="kinds of pictures above the labels, which are called after them",
+        make=partial(put_each, counts=AUGMENTED),
+        words=WORDS,
+        refused=True,
+        tells=(
+            "for Augmented Images, Original Images: dataset.label_level=1; for cat, cat_augmented, "
+            "dog, dog_augmented: dataset.label_level=2 .then rename them",
+        ),
+    ),
+    Case(
+        name="kinds of pictures as labels, above others",
+        make=partial(put_each, counts=AUGMENTED),
+        words=(*WORDS, "dataset.label_level=1"),
+        untold=(r"seem to be of \d patients",),
+        read=counts(**{"Augmented Images": 36, "Original Images": 18}),
+    ),
+    Case(
+        name="patients below the labels, called after them",
+        make=partial(
+            put_each,
+            counts={f"{x}/{n + k}_{x}": 3 for k, x in ((0, "cat"), (7, "dog")) for n in range(5)},
+        ),
+        words=WORDS,
+        tells=("30 images seem to be of 10 patients",),
+        read=counts(cat=15, dog=15),
     ),
     Case(
         name="patients below the labels",

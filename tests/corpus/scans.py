@@ -111,6 +111,15 @@ def with_table(root: Path, says: Callable[[int], tuple[str, str, str]]) -> None:
     put_table(root, ["file,label,patient,sex,age", *rows])
 
 
+def _anonymous_pairs(root: Path) -> None:
+    """Two nearly equal pictures of each person and label, a patient each by their headers."""
+    for number in range(60):
+        label, who = number % 2, number // 4
+        pixels = grey(label, who).astype(np.uint16) * 16 + number // 2 % 2 * 100
+        file = root / ("ill", "well")[label] / f"p{who}_{number}.dcm"
+        put_scan(file, pixels, PatientID=f"A{number}", StudyInstanceUID=f"1.2.{number}")
+
+
 def _persons(number: int) -> dict[str, Any]:
     """Each ``PatientID`` of two files, three of a person."""
     who = number // 6
@@ -190,7 +199,17 @@ CASES = (
             }
         ),
         words=WORDS,
-        untold=("PatientID is new", "persons, by", "kept together"),
+        tells=("- The files' headers .PatientID. name 60 patients of 60 images; dataset.pat",),
+        untold=("PatientID is new", "persons, by", "kept together", "its own patient:"),
+    ),
+    Case(
+        name="a PatientID and a study for each file, and names and pictures of fewer",
+        make=_anonymous_pairs,
+        words=WORDS,
+        tells=(
+            "- 60 images seem to be of 15 patients",
+            r"- \d+ of 60 \w+ resemble one next to them",
+        ),
     ),
     Case(
         name="CT of two intercepts",

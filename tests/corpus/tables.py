@@ -55,6 +55,13 @@ def _semicolons(root: Path) -> None:
     (root / "labels.csv").write_text("\r\n".join(rows), encoding="utf-16")
 
 
+def _ansi(root: Path, head: str, encoding: str = "cp1252") -> None:
+    put_folders(root, count=COUNT)
+    rows = [f"{file};{'größer' if file[0] == 'c' else 'kleiner'}" for file in FILES]
+    text = head + "\r\n".join(["file;label", *rows])
+    (root / "labels.csv").write_bytes(text.encode(encoding))
+
+
 def _excel(root: Path) -> None:
     put_folders(root, count=COUNT)
     (root / "labels.xlsx").write_bytes(b"PK\x03\x04")
@@ -127,7 +134,10 @@ JOINED = (
 NONE = {
     "unknown": "label 'unknown' of 5 images often means that nobody knows",
     "not labeled": "label 'not labeled' of 5 images often",
-    "n.a.": "label 'n.a.' of 5 images often",
+    **{
+        name: f"label '{name}' of 5 images often"
+        for name in ("n.a.", "n.d.", "n/d", "k.A.", "k. A.", "tbd", "unbekannt")
+    },
     ".": "label '.' of 5 images often",
     "04-Mar": "label '04-Mar' of 5 images is a date that a spreadsheet may have made",
 }
@@ -189,6 +199,16 @@ def put_bare(root: Path, batch: bool, labels: Sequence[str] = ("cat", "dog")) ->
         for number in range(COUNT)
     ]
     put_table(root, ["file,label" + ",batch" * batch, *rows])
+
+
+def put_eyes(root: Path, bare: bool) -> None:
+    """Numbered files of two folders, in a table that a tool has cut the leading zeros from."""
+    rows = []
+    for label, eye in enumerate(("left", "right")):
+        for number in range(1, 21):
+            put(root / eye / f"{number:04}.png", grey(label, number))
+            rows.append(f"{'' if bare else f'{eye}/'}{number}.png,{'ab'[number % 2]},{eye}")
+    put_table(root, ["file,label,eye", *rows])
 
 
 def put_flags(root: Path, names: str = "cat,dog") -> None:
@@ -259,8 +279,27 @@ CASES = (
             [f"NIH-{n:04d}" for n in range(20)],
             [f"{'AB'[n % 2]}_{n // 2 + 1}" for n in range(20)],
             [f"{n // 2 + 1:02d}-{n % 2 + 1:03d}" for n in range(20)],
+            [f"{n // 2 + 1:02d}-{n % 2 + 101}" for n in range(20)],
             [f"ad{'abcdefghij'[n // 2]}_{('ann', 'bo')[n % 2]}" for n in range(20)],
         )
+    ),
+    Case(
+        name="patients that differ in leading zeros",
+        make=partial(
+            put_named,
+            head="file,label,patient",
+            rest=[f"P{n % 10 + 1:0{n // 10 * 2 + 1}d}" for n in range(20)],
+        ),
+        words=PATIENTS,
+        tells=("- 'patient' holds patients .* leading zeros.*: 'P1' on line 2 and 'P001' on line",),
+    ),
+    Case(
+        name="patients with decimals and zeros that count",
+        make=partial(
+            put_named, head="file,label,patient", rest=["P2.05", "P2.5", "P10", "P100", "P20", "P2"]
+        ),
+        words=PATIENTS,
+        untold=("leading zeros",),
     ),
     Case(
         name="patients that differ in marks between letters and digits",
@@ -271,7 +310,8 @@ CASES = (
         ),
         words=PATIENTS,
         tells=(
-            "blanks or marks; .*: 'AB-1940' on line 2 and 'AB1940' on line 3 and 'AB 1940' on l",
+            "blanks, marks or leading zeros; .*: 'AB-1940' on line 2 and 'AB1940' on "
+            "line 3 and 'AB 1940' on l",
         ),
         untold=("11-2",),
     ),
@@ -351,6 +391,21 @@ CASES = (
         untold=("dataset.separator", "groupby"),
     ),
     Case(
+        name="bare numbers of two folders, which a column names, without leading zeros",
+        make=partial(put_eyes, bare=True),
+        words=WORDS,
+        refused=True,
+        tells=("called 1.png .left/0001.png and right/0001.png., but for .* column 'eye' says wh",),
+        untold=("dataset.separator", "groupby"),
+    ),
+    Case(
+        name="numbers of two folders without leading zeros",
+        make=partial(put_eyes, bare=False),
+        words=WORDS,
+        refused=True,
+        tells=("40 of 40 would be found by the number, .*'left/1.png' -> 'left/0001.png'",),
+    ),
+    Case(
         name="a column per label",
         make=put_flags,
         words=WORDS,
@@ -404,6 +459,12 @@ CASES = (
             tells=(tell,),
         )
         for cells, tell in NEAR.items()
+    ),
+    Case(
+        name="labels and their first letters",
+        make=partial(_cells, cells="B M benign malignant"),
+        words=WORDS,
+        tells=(r"'B' \(5 images\) and 'benign' .*, 'M' \(5 images\) and 'malignant' ",),
     ),
     *(
         Case(
@@ -694,6 +755,22 @@ CASES = (
         words=WORDS,
         tells=("age 60 +20",),
         read=counts(cat=10, dog=10),
+    ),
+    *(
+        Case(
+            name=f"Excel's export in cp1252 with semicolons{' and sep=' if head else ''}",
+            make=partial(_ansi, head=head),
+            words=WORDS,
+            refused=True,
+            tells=(rf"encoding='cp1252', sep=';'{skip}\)\.to_csv\(",),
+        )
+        for head, skip in (("", ""), ("sep=;\r\n", ", skiprows=1"))
+    ),
+    Case(
+        name="the line sep=; that Excel writes",
+        make=lambda root: _ansi(root, "sep=;\r\n", "utf-8"),
+        words=WORDS,
+        read=counts(größer=10, kleiner=10),
     ),
     Case(
         name="a workbook",

@@ -261,6 +261,14 @@ IDS = {
         r"18 patients are called alike but for a side \('P000L' and 'P000R', .* leave the side out",
     ),
     "od and os": ([f"{n}_{x}" for n in range(9) for x in ("OD", "os")], "'0_OD' and '0_os'"),
+    "magnifications": (
+        [f"S_A-{n}-{times}" for n in range(10) for times in (40, 100, 200)],
+        "'S_A-0-40' and 'S_A-0-100' and 'S_A-0-200', .*without it there are 10",
+    ),
+    "masked copies": (
+        [f"{n:05d}{end}" for n in range(9) for end in ("", "_final_masked")],
+        "'00000_final_masked' and '00000', .*without it there are 9",
+    ),
     "one left and right": (["p left", "p right", "q", "r"], "2 patients are called alike but"),
     "another order": (
         ["Adams^Ann", "Ann Adams", "ADAMS ANN", "Bo Li", "Li Cy"],
@@ -334,13 +342,13 @@ def test_headers_name_patients(tmp_path, caplog):
     [
         (lambda n: "anonymous", "name 1 only: anonymous"),
         (lambda n: "", "name none"),
-        (lambda n: f"P{n}", ""),
+        (lambda n: f"P{n}", "name 12 patients of 12 images; dataset.patient_column= makes"),
     ],
 )
-def test_headers_that_name_no_patients(patient, told, tmp_path, caplog):
+def test_headers_that_name_each_image_its_own_patient_or_none(patient, told, tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     assert len(np.unique(headers(tmp_path, patient).listed().patients)) == 12
-    assert ("(PatientID) " + told in caplog.text) if told else not caplog.text
+    assert "(PatientID) " + told in caplog.text
 
 
 def test_folders_of_patients_are_no_labels(tmp_path):

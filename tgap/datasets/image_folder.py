@@ -380,7 +380,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 tell_of_persons(said)
                 columns = {"PatientSex": [x.sex for x in said], "birth": [x.born for x in said]}
                 tell_of_two_persons([x.id or x.study for x in said], columns)
-                return replace(rows, patients=patients)
+                rows = replace(rows, patients=patients)
+                if len(set(patients or ())) < len(rows.files):
+                    return rows
         level = label_level(rows.files, self.label_level) if by_folder else 0
         guess = guessed(rows.files, rows.labels, level)
         if guess is not None:

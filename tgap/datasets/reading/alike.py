@@ -24,6 +24,7 @@ _SHORTENED = re.compile(r"\d([.,]\d+)?[eE]\+\d+", re.ASCII)
 _BETWEEN = re.compile(r"(?<=[^\W_])[\s_-]+(?=[^\W_])")
 _LOOSE = re.compile(r"(?<=[^\W_])[\s_./-]+(?=[^\W\d_])|(?<=[^\W\d_])[\s_./-]+(?=[^\W_])")
 """What may be left out between letters, or a letter and a digit; 1-12 is not 11-2."""
+_ZEROS = re.compile(r"(?<![\d.,])0+(?=\d)")
 _BEHIND = re.compile(r"(?<=[^\W_])[\s?!.,;:]+$")
 _YES = (
     "1 yes y ja j oui si sí sì sim tak ano igen da evet kyllä true wahr vrai positive positiv pos"
@@ -195,11 +196,11 @@ def check_patients(column: str, cells: Sequence[str], places: Sequence[str]) -> 
         )
     loose: dict[str, list[str]] = {}
     for cell in told:
-        loose.setdefault(_LOOSE.sub("", meaning(cell)), []).append(cell)
+        loose.setdefault(_ZEROS.sub("", _LOOSE.sub("", meaning(cell))), []).append(cell)
     if groups := [group for group in loose.values() if len(group) > 1]:
         log.warning(
-            "'%s' holds patients that are written alike but for case, blanks or marks; they "
-            "count as different ones: %s",
+            "'%s' holds patients that are written alike but for case, blanks, marks or leading "
+            "zeros; they count as different ones: %s",
             column,
             first([" and ".join(told[cell] for cell in group) for group in groups]),
         )

@@ -26,9 +26,9 @@ _CELL, _CELLS = 8, (8, 300)
 """Colours count as one within so many levels; as many make a scale, or it is none."""
 _NEAR, _ALONG, _BENT = 2.0, 0.97, 1.15
 """So near to a line, in cells, lie so many pixels, and it is longer than a straight one by this."""
-_EXCHANGED, _TIGHT, _FEWEST = 0.1, 0.3, 16
-"""Colours match this well by exchange of red and blue, and no file is nearer to grey than this
-share of what is usual, among so many files."""
+_EXCHANGED, _TIGHT, _FEWEST = 0.1, (0.5, 2.0), 16
+"""Colours match this well by exchange of red and blue, and no file is nearer to or farther
+from grey than these times what is usual, among so many files: hues at random hardly are so."""
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +174,8 @@ def _exchanged(
     lead = slopes[:, 0] - slopes[:, 1]
     usual = np.median(abs(lead))
     red = lead > 0
-    if abs(lead).min() < _TIGHT * usual or min(red.sum(), (~red).sum()) < max(3, SOME * len(red)):
+    clear = (_TIGHT[0] * usual <= abs(lead)) & (abs(lead) <= _TIGHT[1] * usual)
+    if not clear.all() or min(red.sum(), (~red).sum()) < max(3, SOME * len(red)):
         return []
     one, other = np.median(slopes[red], axis=0), np.median(slopes[~red], axis=0)
     apart = np.linalg.norm(one - other)

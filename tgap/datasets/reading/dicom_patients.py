@@ -44,14 +44,15 @@ def by_headers(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str] 
     ids = [each.id for each in said]
     counts = Counter(name for name in ids if name)
     if len(counts) >= FEWEST:
-        if max(counts.values()) == 1:
-            return _by_studies(files, said)
+        if max(counts.values()) == 1 and (by_study := _by_studies(files, said)):
+            return by_study
         patients = [name or f"/{file}" for name, file in zip(ids, files, strict=True)]
         bare = len(ids) - counts.total()
         own = f"; {bare} files without one are each its own" if bare else ""
+        together = ", which are kept together" if max(counts.values()) > 1 else ""
         return patients, (
-            f"the files' headers (PatientID) name {len(counts)} patients of {len(ids)} images, "
-            f"which are kept together{own}; dataset.patient_column= makes each image its own"
+            f"the files' headers (PatientID) name {len(counts)} patients of {len(ids)} images"
+            f"{together}{own}; dataset.patient_column= makes each image its own"
         )
     what = f"name {len(counts)} only: {first(sorted(counts))}" if counts else "name none"
     return None, (
@@ -61,11 +62,11 @@ def by_headers(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str] 
     )
 
 
-def _by_studies(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str] | None, str]:
+def _by_studies(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str], str] | None:
     """Where each file has a ``PatientID`` of its own, as some that make data anonymous write it."""
     studies = Counter(each.study for each in said if each.study)
     if not any(count > 1 for count in studies.values()):
-        return None, ""
+        return None
     patients = [each.study or f"/{file}" for each, file in zip(said, files, strict=True)]
     return patients, (
         f"PatientID is new in each of {len(files)} files, although they are of {len(studies)} "

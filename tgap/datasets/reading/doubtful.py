@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations, takewhile
 
 import numpy as np
@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 RARE = 5
 """A name is rare beside another one that so many times as many images have."""
 _NO_LABEL = re.compile(
-    r"unknown|not (?:labell?ed|known|available|given)|unlabell?ed|n\.a|tbd|\.|"
+    r"unknown|not (?:labell?ed|known|available|given|determined|done)|unlabell?ed|no data|tbd|"
+    r"to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|unbekannt|inconnue?|desconocid[oa]|\.|"
     r"new folder(?: \(\d+\))?|bad quality"
 )
 _ASIDE = frozenset(
@@ -149,7 +150,8 @@ def warn_of_near(counts: Mapping[str, int], what: str, remedy: str = "") -> None
 def _near(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """Pairs of names that differ in no more than one word, and there in little.
 
-    A rare one may be another one shortened, unless there are so many that bee and beetle are both.
+    A rare one may be another one shortened, unless there are so many that bee and beetle are both;
+    several may, however frequent, if each of a few letters begins one of the others.
     """
     groups: dict[tuple[object, ...], list[tuple[str, str]]] = {}
     for name in counts:
@@ -161,7 +163,7 @@ def _near(counts: Mapping[str, int]) -> list[tuple[str, str]]:
             if len(each) > 2 and not _ROMAN.fullmatch(each):
                 rest = (signs, place, each[:3], *words[:place], "", *words[place + 1 :])
                 groups.setdefault(rest, []).append((name, each))
-    found: dict[tuple[str, str], None] = {}
+    found: dict[tuple[str, str], None] = dict.fromkeys(_letters(counts))
     for group in groups.values():
         for pair in combinations(group, 2):
             (rare, mine), (common, its) = sorted(pair, key=lambda each: counts[each[0]])
@@ -173,6 +175,15 @@ def _near(counts: Mapping[str, int]) -> list[tuple[str, str]]:
             ):
                 found[rare, common] = None
     return list(found)
+
+
+def _letters(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of all names of one to three letters with the longer ones, if each begins its own."""
+    short = [name for name in names if name.isalpha() and len(name) <= 3]
+    long = [name for name in names if name not in short]
+    pairs = [(one, its) for its in long for one in short if meaning(its).startswith(meaning(one))]
+    whole = len(pairs) == len(short) == len(dict(pairs)) == len({its for _, its in pairs})
+    return pairs if whole and len(short) > 1 and len(long) <= len(short) + 1 else []
 
 
 def _plain(text: str) -> str:

@@ -11,7 +11,7 @@ from tgap.core import DataError
 from tgap.core.words import word
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first, many
-from tgap.datasets.reading.patients import is_variant
+from tgap.datasets.reading.patients import is_variant, repeated, without_last_word
 
 log = logging.getLogger(__name__)
 _WHAT = r"([ _.-]?(set|data|images?|imgs?|split))?"
@@ -156,7 +156,7 @@ def _refuse_nested(tops: Mapping[str, Counter[str]]) -> None:
 
 
 def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
-    """Refuse folders of the same names in all first folders, which may be the labels."""
+    """Refuse folders of the same names, a last word aside, in all first folders: labels perhaps."""
     names = [set(below) for below in tops.values()]
     if len(tops) == 1 and len(names[0]) > 1 and "" not in names[0]:
         (top,) = tops
@@ -164,14 +164,20 @@ def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
             f"the only folder is {top}, and the folders in it are {_names(names[0])}; if these are "
             f"the labels, let dataset.path end with /{top}"
         )
-    shared, all_names = set.intersection(*names), set.union(*names)
-    if len(tops) < 2 or "" in all_names or len(all_names) < 2 or 2 * len(shared) < len(all_names):
+    all_names, shared, rename = set.union(*names), repeated(names), ""
+    if not shared:
+        shared = repeated([set(without_last_word(below)) for below in names])
+        rename = (
+            " (then rename them so that a label is called the same in each, or let dataset.path "
+            "end with one of the first folders)"
+        )
+    if not shared or "" in all_names:
         return
     raise DataError(
         f"the folders {_names(tops)} hold folders of the same names ({_names(shared)}), so either "
         f"may be the labels; for {_names(tops)}: dataset.label_level=1; for {_names(all_names)}: "
-        "dataset.label_level=2; if some of these are no pictures of their own (masks, overlays): "
-        "dataset.exclude=[...] names the folders that are left out"
+        f"dataset.label_level=2{rename}; if some of these are no pictures of their own (masks, "
+        "overlays): dataset.exclude=[...] names the folders that are left out"
     )
 
 

@@ -64,6 +64,11 @@ def _unzeroed(name: str) -> str:
     return re.sub(r"(?<!\d)0+(?=\d)", "", stem).casefold()
 
 
+def _unzeroed_below(name: str) -> str:
+    """The same, below the folders."""
+    return f"{name.rpartition('/')[0]}/{_unzeroed(_last(name))}"
+
+
 def _of_url(name: str) -> str:
     """The last part of a web address, decoded."""
     return unquote(_last(name.partition("?")[0]))
@@ -73,6 +78,7 @@ def _without_first(count: int) -> Key:
     return lambda name: "/".join(name.split("/")[count:])
 
 
+_ZEROS_CUT = "by the number, whose leading zeros a tool has cut off"
 _FLOAT = re.compile(r"\d+\.0*")
 RULES: tuple[tuple[str, Key, Key], ...] = (
     ("with the suffix in other case", _cased_suffix, _cased_suffix),
@@ -84,7 +90,8 @@ RULES: tuple[tuple[str, Key, Key], ...] = (
     ("by the name alone, whatever folder, case and suffix", _loose, _loose),
     ("with %20 and the like decoded", unquote, _same),
     ("by the last part of the web address", _of_url, _last),
-    ("by the number, whose leading zeros a tool has cut off", _unzeroed, _unzeroed),
+    (_ZEROS_CUT, _unzeroed, _unzeroed),
+    (_ZEROS_CUT, _unzeroed_below, _unzeroed_below),
 )
 """What a rule does, and what must be equal: of a table's name, and of a file's."""
 
@@ -126,18 +133,31 @@ def shared_names(
     Returns:
         A sentence's end with the remedy; empty if it is not so.
     """
-    folders: dict[str, list[str]] = {}
+    files = list(files)
+    cut = ", but for leading zeros, which a tool has cut off"
+    return _shared(names, files, columns, _same) or _shared(names, files, columns, _unzeroed, cut)
+
+
+def _shared(
+    names: Sequence[str],
+    files: Iterable[str],
+    columns: Mapping[str, Sequence[str]],
+    key: Key,
+    but: str = "",
+) -> str:
+    found: dict[str, dict[str, str]] = {}
     for file in files:
         above, _, name = file.rpartition("/")
-        folders.setdefault(name, []).append(above)
-    several = [row for row, name in enumerate(names) if len(folders.get(name, [])) > 1]
+        found.setdefault(key(name), {})[above] = file
+    keys = [name if "/" in name else key(name) for name in names]
+    several = [row for row, each in enumerate(keys) if len(found.get(each, {})) > 1]
     if not several or 2 * len(several) < len(names):
         return ""
-    example = names[several[0]]
-    where = " and ".join(f"{folder}/{example}" for folder in folders[example][:2])
-    told = f"files of {len(folders[example])} folders are called {example} ({where})"
+    its = found[keys[several[0]]]
+    where = " and ".join(list(its.values())[:2])
+    told = f"files of {len(its)} folders are called {names[several[0]]} ({where}){but}"
     for column, cells in columns.items():
-        if all(cells[row] in folders[names[row]] for row in several):
+        if all(cells[row] in found[keys[row]] for row in several):
             return (
                 f"{told}, and column '{column}' says which: write it and a slash before each name"
             )

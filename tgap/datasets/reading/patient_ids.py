@@ -23,7 +23,6 @@ LARGE, TIMES = 0.2, 10
 """A patient with more of the images, and so many times the median patient's, is told of."""
 _SIDE = re.compile(r"(.*\d|.+(?=[ _.-]))[ _.-]?(l|r|od|os|left|right)", re.IGNORECASE)
 _PAIRS = ({"l", "r"}, {"od", "os"}, {"left", "right"})
-_LAST = re.compile(r"(.+?)[ _.-]+([^\W_]+)")
 _FULL_DATE = re.compile(r"(?:19|20)\d{6}", re.ASCII)
 _NOBODY = re.compile(r"(?:un|not )known|anon(?:ym(?:ous|i[sz]ed))?|no ?(?:name|id)|dummy|x{3,}")
 _NO_NUMBER = re.compile(r"0+|(\d)\1{2,}", re.ASCII)
@@ -77,15 +76,18 @@ def _sides(names: Iterable[str]) -> Iterator[list[str]]:
 def _visits(names: Collection[str]) -> list[list[str]]:
     """Names that are the same but for a last part, if that seems to count something of a person.
 
-    Such parts are few, and occur again with most persons, or they are dates. Numbers of persons
-    behind a site's (``A_1``, ``NIH-0001``, ``07-012``) are more than sites, or of three digits.
-    First names have none.
+    A last part is one word, or all behind another name. Such parts are few, and occur again with
+    most persons, or they are dates. Numbers of persons behind a site's (``A_1``, ``NIH-0001``,
+    ``07-012``) are more than sites, or of three digits and consecutive. First names have none.
     """
     groups: dict[str, dict[str, str]] = defaultdict(dict)
+    whole = set(map(str.casefold, names))
     for name in names:
-        match = _LAST.fullmatch(name)
-        if match and re.search(r"\d", name):
-            groups[match[1].casefold()][match[2].casefold()] = name
+        parts = re.split(r"([ _.-]+)", name.casefold())
+        bases = ["".join(parts[:end]) for end in range(1, len(parts), 2)]
+        base = next((base for base in bases if base in whole), "".join(parts[:-2]))
+        if base and parts[-1] and re.search(r"\d", name):
+            groups[base][name.casefold()[len(base) :].strip(" _.-")] = name
     for name in names:
         if name.casefold() in groups:  # the first visit may have no number
             groups[name.casefold()][""] = name
@@ -97,7 +99,9 @@ def _visits(names: Collection[str]) -> list[list[str]]:
     few = len(tails) * (2 if numbers else 1) < len(several)
     if numbers and few:
         usual = statistics.median(map(len, several.values()))
-        few = usual <= MOST_VISITS and max(map(len, tails)) < 3
+        values = [int(tail) for tail in tails]
+        apart = max(values) - min(values) >= 2 * len(values)  # magnifications (40, 100, 200)
+        few = usual <= MOST_VISITS and (max(map(len, tails)) < 3 or apart)
     if len(several) < FEWEST or 2 * inside < sum(map(len, groups.values())) or not (few or dates):
         return []
     return [list(its.values()) for its in several.values()]

@@ -4,7 +4,7 @@ import logging
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -212,6 +212,35 @@ class Guess:
         )
 
 
+def repeated(names: Sequence[Set[str]]) -> set[str]:
+    """What several sets of names have in common, if that is half of all; else nothing."""
+    shared, whole = set.intersection(*map(set, names)), set().union(*names)
+    many = len(names) > 1 and len(whole) > 1 and 2 * len(shared) >= len(whole)
+    return shared if many else set()
+
+
+def without_last_word(names: Iterable[str]) -> list[str]:
+    """Names without the word that all end with, if there are several.
+
+    >>> without_last_word(["cat_aug", "dog_aug"]), without_last_word(["cat_1", "dog_2"])
+    (['cat', 'dog'], ['cat_1', 'dog_2'])
+    """
+    found = [re.fullmatch(r"(.*[^ _.-])[ _.-]+([^\W\d_]+)", name) for name in names]
+    words = {match[2].casefold() if match else "" for match in found}
+    if len(found) < 2 or len(words) > 1 or "" in words:
+        return list(names)
+    return [match[1] for match in found if match]
+
+
+def _are_labels(groups: Sequence[str], labels: Sequence[Hashable]) -> bool:
+    """Whether folders of many images repeat below all labels, so that they are labels too."""
+    of_label: dict[Hashable, set[str]] = defaultdict(set)
+    for group, label in zip(groups, labels, strict=True):
+        of_label[label].add(group)
+    names = [set(without_last_word(its)) for its in of_label.values()]
+    return len(groups) > SMALL * len(set(groups)) and bool(repeated(names))
+
+
 def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Guess | None:
     """Whether images seem to be of fewer patients, by their folders or names.
 
@@ -222,6 +251,8 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
     """
     for pattern in _patterns(files, level):
         groups = _groups(files, pattern)
+        if pattern.startswith("[^/]+/") and _are_labels(groups, labels):
+            continue
         if all(groups) and _seem_patients(files, labels, groups):
             numbers = _groups(files, _WITHOUT_LABEL)
             if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
@@ -314,7 +345,7 @@ def _seem_patients(files: Sequence[str], labels: Sequence[Hashable], groups: Seq
         if counts[label, group] > 1 or len(stems[group]) > 1
     ]
     sizes = Counter(labels)
-    large = any(2 * n > sizes[label] for (label, _), n in counts.items() if n > 1)
+    large = any(2 * n >= sizes[label] for (label, _), n in counts.items() if n > 1)
     days = sum(_DAY.fullmatch(group) is not None for group in groups)
     enough = len(set(several)) >= FEWEST and 5 * len(several) >= len(files)
     return enough and not large and 2 * days < len(groups)

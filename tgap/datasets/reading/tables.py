@@ -287,8 +287,19 @@ def _reading(path: Path) -> Iterator[None]:
     except UnicodeDecodeError as error:
         raise DataError(
             f"table {path} is not UTF-8 text: {error}; save it as UTF-8 (in Excel as 'CSV UTF-8', "
-            "in pandas by read_csv(..., encoding='cp1252').to_csv(..., index=False))"
+            f"in pandas by read_csv(..., encoding='cp1252'{_options(path)}).to_csv(..., "
+            "index=False))"
         ) from error
+
+
+def _options(path: Path) -> str:
+    """What else pandas must be told to read a table as ``read_csv`` does."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="latin-1", newline="") as file:
+        between, lines = _between(cast(TextIO, file))
+        skipped = not next(lines, "").strip()
+    sep = "" if between == "," else f", sep={between!r}"
+    return f"{sep}, skiprows=1" if sep and skipped else sep
 
 
 def _read_jsonl(path: Path, separator: str) -> Table:

@@ -106,7 +106,9 @@ def describe(dataset: Dataset, data: ImageSet, split: Split) -> Description:
     within = {"all": np.arange(len(data), dtype=np.int64), **sides}
     per_patient = np.unique(data.patients, return_counts=True)[1]
     pixels = np.array(image_digests(data.images))
-    own = OWN_PATIENTS in data.notes
+    own = OWN_PATIENTS in data.notes or (
+        data.patient_names is not None and len(per_patient) == len(data)
+    )
     return Description(
         images=len(data),
         shape=list(data.images.shape[1:]),
