@@ -265,6 +265,30 @@ CASES = (
         read=counts(**{"Augmented Images": 36, "Original Images": 18}),
     ),
     Case(
+        name="folds above parts of a split above labels",
+        make=partial(
+            put_each,
+            counts={
+                f"fold_{k}/{part}/{label}": 4
+                for k in (1, 2)
+                for part in ("train", "val")
+                for label in ("cat", "dog")
+            },
+        ),
+        words=WORDS,
+        refused=True,
+        tells=(r"fold_1, fold_2 hold parts of a split \(train, val\).*dataset.label_level=3",),
+    ),
+    Case(
+        name="folders with one folder each above the labels",
+        make=partial(put_each, counts={f"slides/breast/{x}/SOB": 9 for x in ("cat", "dog")}),
+        words=WORDS,
+        refused=True,
+        tells=(
+            "all images lie below slides/breast, and the folders there are cat, dog; .*level=3",
+        ),
+    ),
+    Case(
         name="patients below the labels, called after them",
         make=partial(
             put_each,

@@ -461,6 +461,27 @@ CASES = (
         for cells, tell in NEAR.items()
     ),
     Case(
+        name="labels with and without a hyphen, and numbers alone",
+        make=lambda root: put_named(
+            root,
+            label=lambda row, file: ("BI-RADS 2", "BIRADS 2", "2", "BI-RADS 4", "BI-RADS 4", "4")[
+                row % 6
+            ],
+        ),
+        words=WORDS,
+        refused=True,  # too few images of each; told before
+        tells=(r"'BI-RADS 2' \(4 images\) and 'BIRADS 2' ", r"'2' \(3 images\) and 'BI-RADS 2' "),
+    ),
+    Case(
+        name="patients of files that are found by their names alone",
+        make=lambda root: put_named(
+            root, str.upper, head="file,label,patient", rest=[f"p{n}" for n in range(10)]
+        ),
+        words=WORDS,
+        refused=True,
+        tells=("would be found",),
+    ),
+    Case(
         name="labels and their first letters",
         make=partial(_cells, cells="B M benign malignant"),
         words=WORDS,

@@ -3,7 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations, takewhile
+from itertools import combinations, groupby, takewhile
 
 import numpy as np
 
@@ -157,13 +157,13 @@ def _near(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     for name in counts:
         words = [_plain(each) for each in words_in(name)]
         signs = "".join(_SIGNS.findall(name))
-        if not any(each.isdecimal() for each in words):
-            groups.setdefault((signs, "".join(words)), []).append((name, ""))
+        joined = ("".join(part) for _, part in groupby(words, str.isdecimal))
+        groups.setdefault((signs, *joined), []).append((name, ""))
         for place, each in enumerate(words):
             if len(each) > 2 and not _ROMAN.fullmatch(each):
                 rest = (signs, place, each[:3], *words[:place], "", *words[place + 1 :])
                 groups.setdefault(rest, []).append((name, each))
-    found: dict[tuple[str, str], None] = dict.fromkeys(_letters(counts))
+    found: dict[tuple[str, str], None] = dict.fromkeys([*_letters(counts), *_numbers(counts)])
     for group in groups.values():
         for pair in combinations(group, 2):
             (rare, mine), (common, its) = sorted(pair, key=lambda each: counts[each[0]])
@@ -184,6 +184,18 @@ def _letters(names: Iterable[str]) -> list[tuple[str, str]]:
     pairs = [(one, its) for its in long for one in short if meaning(its).startswith(meaning(one))]
     whole = len(pairs) == len(short) == len(dict(pairs)) == len({its for _, its in pairs})
     return pairs if whole and len(short) > 1 and len(long) <= len(short) + 1 else []
+
+
+def _numbers(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of numbers and of the same ones behind words, where there are several.
+
+    >>> _numbers(["2", "4", "BI-RADS 2", "BI-RADS 4", "grade"])
+    [('2', 'BI-RADS 2'), ('4', 'BI-RADS 4')]
+    """
+    bare = {value: name for name in names if (value := number(name)) is not None}
+    last = {name: words_in(name)[-1:] for name in names if number(name) is None}
+    pairs = [(bare[end[0]], name) for name, end in last.items() if end and end[0] in bare]
+    return pairs if len(pairs) > 1 else []
 
 
 def _plain(text: str) -> str:

@@ -5,6 +5,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import PurePosixPath
 
 from tgap.core import DataError
@@ -69,6 +70,8 @@ def label_level(files: Iterable[str], asked: int | None) -> int:
     if asked is not None:
         return asked
     tops: dict[str, Counter[str]] = {}
+    files = list(files)
+    _refuse_one_way(files)
     for file in files:
         top, _, rest = file.partition("/")
         tops.setdefault(top, Counter())[rest.partition("/")[0] if "/" in rest else ""] += 1
@@ -155,6 +158,24 @@ def _refuse_nested(tops: Mapping[str, Counter[str]]) -> None:
             )
 
 
+def _refuse_one_way(files: Sequence[str]) -> None:
+    """Refuse images that all lie below folders with one folder each, and folders below these."""
+    folders = [file.split("/")[:-1] for file in files]
+    way = [level[0] for level in takewhile(_is_one, zip(*folders, strict=False))]
+    below = {folder[len(way)] for folder in folders if len(folder) > len(way)}
+    if len(way) > 1 and len(below) > 1:
+        path = "/".join(way)
+        raise DataError(
+            f"all images lie below {path}, and the folders there are {_names(below)}; if these are "
+            f"the labels, let dataset.path end with /{path}, or set "
+            f"dataset.label_level={len(way) + 1}"
+        )
+
+
+def _is_one(folders: Sequence[str]) -> bool:
+    return len(set(folders)) == 1
+
+
 def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
     """Refuse folders of the same names, a last word aside, in all first folders: labels perhaps."""
     names = [set(below) for below in tops.values()]
@@ -173,6 +194,12 @@ def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
         )
     if not shared or "" in all_names:
         return
+    if all(map(is_part, all_names)):
+        raise DataError(
+            f"the folders {_names(tops)} hold parts of a split ({_names(all_names)}), so the labels "
+            "are below these: let dataset.path end with one of the first folders, if they hold the "
+            "same images in other parts (folds), or else set dataset.label_level=3"
+        )
     raise DataError(
         f"the folders {_names(tops)} hold folders of the same names ({_names(shared)}), so either "
         f"may be the labels; for {_names(tops)}: dataset.label_level=1; for {_names(all_names)}: "

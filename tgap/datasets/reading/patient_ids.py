@@ -161,6 +161,8 @@ def _other_order(names: Iterable[str]) -> Iterator[list[str]]:
 
 def _tell_of_nobody(counts: Counter[str]) -> None:
     """Of a patient who has most of the images, or is called as nobody is."""
+    if not counts:
+        return
     total, usual = counts.total(), statistics.median(counts.values())
     (_, most), (_, second) = [*counts.most_common(2), ("", 0), ("", 0)][:2]
     for name, count in counts.items():
