@@ -462,15 +462,9 @@ CASES = (
     ),
     Case(
         name="labels with and without a hyphen, and numbers alone",
-        make=lambda root: put_named(
-            root,
-            label=lambda row, file: ("BI-RADS 2", "BIRADS 2", "2", "BI-RADS 4", "BI-RADS 4", "4")[
-                row % 6
-            ],
-        ),
+        make=partial(_cells, cells="BI-RADS_2 BIRADS_2 2 BI-RADS_4 4"),
         words=WORDS,
-        refused=True,  # too few images of each; told before
-        tells=(r"'BI-RADS 2' \(4 images\) and 'BIRADS 2' ", r"'2' \(3 images\) and 'BI-RADS 2' "),
+        tells=(r"'BI-RADS_2' .* and 'BIRADS_2' ", r"'2' .* and 'BI-RADS_2' "),
     ),
     Case(
         name="patients of files that are found by their names alone",

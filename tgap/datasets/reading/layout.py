@@ -196,9 +196,9 @@ def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
         return
     if all(map(is_part, all_names)):
         raise DataError(
-            f"the folders {_names(tops)} hold parts of a split ({_names(all_names)}), so the labels "
-            "are below these: let dataset.path end with one of the first folders, if they hold the "
-            "same images in other parts (folds), or else set dataset.label_level=3"
+            f"the folders {_names(tops)} hold parts of a split ({_names(all_names)}), so the "
+            "labels are below these: let dataset.path end with one of the first folders, if they "
+            "hold the same images in other parts (folds), or else set dataset.label_level=3"
         )
     raise DataError(
         f"the folders {_names(tops)} hold folders of the same names ({_names(shared)}), so either "
