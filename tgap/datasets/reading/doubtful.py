@@ -117,7 +117,11 @@ def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None
         again = [name for names in sets.values() if len(names) > 1 for name in names]
         if joint == separator:
             continue
-        remedy = f"set \"dataset.separator='{joint}'\"" if separator else "write each in one way"
+        remedy = "write each in one way"
+        if separator:
+            remedy = (
+                f"set \"dataset.separator='{joint}'\", or, where both occur, write '{separator}'"
+            )
         for names, why in (
             (parts if separator else [], "to be several, each of which is one by itself"),
             ([name for name in again if name not in parts], "to be the same in another order"),
