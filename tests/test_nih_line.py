@@ -63,7 +63,7 @@ def test_files_left_out_are_counted(
     assert command([*words, "dataset.bad_files=exclude"]) == 0
     text = capsys.readouterr().out
     assert "397 images" in text
-    for kind in ("missing 1", "unreadable 1", "near_empty 1"):
+    for kind in ("there is no such file", "truncated", "near-empty"):
         assert kind in text
 
 

@@ -199,7 +199,7 @@ def _table(first_column: str, *columns: str) -> "Table":
 
 def notes_told(notes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Notes of the reading in words, without those that are doubts or were warned of."""
-    told = tuple(WORDS) if WARNED in notes else ()
+    told = (*WORDS, "excluded", "excluded_counts") if WARNED in notes else ()
     for name, note in notes.items():
         if name not in (*NOTED, WARNED, OWN_PATIENTS, *told):
             yield name.replace("_", " "), _note(note)
