@@ -467,6 +467,21 @@ CASES = (
         tells=(r"'BI-RADS_2' .* and 'BIRADS_2' ", r"'2' .* and 'BI-RADS_2' "),
     ),
     Case(
+        name="lists that pandas wrote as text",
+        make=lambda root: put_named(
+            root, label=lambda row, file: ("\"['edema', 'mass']\"", "['edema']")[row % 2]
+        ),
+        words=WORDS,
+        tells=(r"labels \['edema', 'mass'\] .10 images., \['edema'\] .* lists that pandas wrote",),
+        untold=("seem to be of 10 patients",),
+    ),
+    Case(
+        name="Roman numbers",
+        make=partial(_cells, cells="Grade_1 Grade_2 Grade_I Grade_II"),
+        words=WORDS,
+        tells=("'Grade_1' .* and 'Grade_I' .*, 'Grade_2' .* and 'Grade_II' ",),
+    ),
+    Case(
         name="patients of files that are found by their names alone",
         make=lambda root: put_named(
             root, str.upper, head="file,label,patient", rest=[f"p{n}" for n in range(10)]

@@ -34,6 +34,8 @@ _DATE = re.compile(
     r"\d{1,2}[-. ](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*(?:[-. ]\d+)?"
 )
 _JOINTS = (";", ",", "/", "+", "&", " and ", "|")
+_LIST = re.compile(r"\[\s*\]|\[\s*(['\"]).*\1\s*\]")
+_ROMANS = {roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x".split(), 1)}
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _ROMAN = re.compile("[ivx]+")
@@ -107,6 +109,16 @@ def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None
         what: Labels or findings.
         separator: What stands between names in a cell; empty = a cell has one name only.
     """
+    lists = [name for name in counts if _LIST.fullmatch(name)]
+    if lists:
+        log.warning(
+            "%s %s seem to be lists that pandas wrote as text: write their names with '%s' between "
+            "them (in pandas: column.map('%s'.join))",
+            what,
+            first([f"{name} ({many(counts[name])})" for name in lists]),
+            separator or "|",
+            separator or "|",
+        )
     for joint in _JOINTS:
         split = {name: [x.strip() for x in name.split(joint)] for name in counts if joint in name}
         parts = [name for name in split if all(part in counts for part in split[name])]
@@ -191,11 +203,22 @@ def _letters(names: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def _numbers(names: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of numbers and of the same ones behind words, where there are several.
+    """Pairs of numbers and of the same ones behind words, or in Roman ones, of which are several.
 
     >>> _numbers(["2", "4", "BI-RADS 2", "BI-RADS 4", "grade"])
     [('2', 'BI-RADS 2'), ('4', 'BI-RADS 4')]
+    >>> _numbers(["Grade 1", "Grade 2", "Grade I", "Grade II"])
+    [('Grade 1', 'Grade I'), ('Grade 2', 'Grade II')]
     """
+    words = {name: words_in(name) for name in names}
+    arabic = {tuple(its): name for name, its in words.items()}
+    roman = [
+        (arabic[key], name)
+        for name, (*before, last) in ((name, its) for name, its in words.items() if its)
+        if (key := (*before, _ROMANS.get(last, ""))) in arabic
+    ]
+    if len(roman) > 1:
+        return roman
     bare = {value: name for name in names if (value := number(name)) is not None}
     last = {name: words_in(name)[-1:] for name in names if number(name) is None}
     pairs = [(bare[end[0]], name) for name, end in last.items() if end and end[0] in bare]

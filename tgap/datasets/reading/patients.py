@@ -339,10 +339,11 @@ def _seem_patients(files: Sequence[str], labels: Sequence[Hashable], groups: Seq
     stems = defaultdict(set)
     for file, group in zip(files, groups, strict=True):
         stems[group].add(file.rpartition("/")[2].rpartition(".")[0])
-    several = [
+    anew = {group for group, names in stems.items() if len(names) == 1 and min(names).isdecimal()}
+    several = [  # a number alone is another image in each folder
         group
         for label, group in zip(labels, groups, strict=True)
-        if counts[label, group] > 1 or len(stems[group]) > 1
+        if (counts[label, group] > 1 and group not in anew) or len(stems[group]) > 1
     ]
     sizes = Counter(labels)
     large = any(2 * n >= sizes[label] for (label, _), n in counts.items() if n > 1)
