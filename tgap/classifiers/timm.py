@@ -38,22 +38,15 @@ class Timm(PretrainedNetwork):
 
     def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images too small for the model, tried without weights or arithmetic."""
-        import torch
-
         if problems := super().check_images(shape):
             return problems
         height, width = (self.image_size or side for side in shape[:2])
-        try:
-            with torch.device("meta"):
-                self._network(3, 2).eval()(torch.empty(2, 3, height, width))
-        except NotImplementedError:
-            return []  # some layer has no such trial; what it cannot take is told when it is fitted
-        except (AssertionError, RuntimeError, ValueError) as error:
-            return [
-                f"timm's '{self.model}' cannot take images of {height} x {width}: "
-                f"{str(error).strip()}; set classifier.image_size"
-            ]
-        return []
+        return timm_models.untakeable(
+            self.model,
+            lambda: self._network(3, 2),
+            (2, 3, height, width),
+            "set classifier.image_size",
+        )
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         import timm

@@ -84,13 +84,7 @@ def evaluation_overrides(
         folders["dataset"] = real
     if tuning is not None:
         folders[TUNED_ON] = tuning
-    words = ["generator=ready_made", f"generator.name={quoted(_name(synthetic, further))}"]
-    words += [f"generator.draws={draws}"] if draws > 1 else []
-    if further:
-        words.append(f"generator.further=[{','.join(quoted(str(path)) for path in further)}]")
-    drawn = max(draws, 1 + len(further))
-    if drawn > 1 and not any(word.startswith("seed=") for word in overrides):
-        words.append(f"seed={','.join(map(str, range(drawn)))}")
+    words = _drawn(synthetic, further, draws, overrides)
     for node, path in folders.items():
         words.append(f"{node.replace('.', '/')}=image_folder")
         settings = {"size": size, "color": color, "path": quoted(str(path))}
@@ -111,6 +105,20 @@ def evaluation_overrides(
             "are looked for in the pool, a fifth of the real images, and may be of others"
         )
     return [*words, *overrides]
+
+
+def _drawn(
+    synthetic: Path, further: Sequence[Path], draws: int, overrides: Sequence[str]
+) -> list[str]:
+    """The words that make each draw a seed."""
+    words = ["generator=ready_made", f"generator.name={quoted(_name(synthetic, further))}"]
+    words += [f"generator.draws={draws}"] if draws > 1 else []
+    if further:
+        words.append(f"generator.further=[{','.join(quoted(str(path)) for path in further)}]")
+    drawn = max(draws, 1 + len(further))
+    if drawn > 1 and not any(word.startswith("seed=") for word in overrides):
+        words.append(f"seed={','.join(map(str, range(drawn)))}")
+    return words
 
 
 def _name(first: Path, further: Sequence[Path]) -> str:

@@ -1,10 +1,15 @@
 """What classifiers and embedders ask the timm library about its models."""
 
 import difflib
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from tgap.core.errors import DataError
 from tgap.core.network import hub_if_it_answers
 from tgap.core.weights import State
+
+if TYPE_CHECKING:
+    import torch
 
 
 def problems(model: str) -> list[str]:
@@ -49,3 +54,32 @@ def last_layers(model: str) -> tuple[str, ...]:
 
     last = timm.get_pretrained_cfg(model).classifier or ()
     return tuple(f"{layer}." for layer in ((last,) if isinstance(last, str) else last))
+
+
+def untakeable(
+    model: str, network: "Callable[[], torch.nn.Module]", shape: tuple[int, ...], remedy: str
+) -> list[str]:
+    """Why a model cannot take images, as a sentence, tried without weights or arithmetic.
+
+    Nothing where some layer has no such trial: it is told when the model is run.
+
+    Args:
+        model: Its name.
+        network: Makes it.
+        shape: ``(B, C, H, W)``.
+        remedy: What to do.
+    """
+    import torch
+
+    try:
+        with torch.device("meta"):
+            network().eval()(torch.empty(shape))
+    except NotImplementedError:
+        return []
+    except (AssertionError, RuntimeError, ValueError) as error:
+        height, width = shape[2:]
+        return [
+            f"timm's '{model}' cannot take images of {height} x {width}: {str(error).strip()}; "
+            f"{remedy}"
+        ]
+    return []

@@ -41,20 +41,10 @@ class Timm(NetworkEmbedder):
         """A model that timm does not know, or that takes no images of this size."""
         if problems := timm_models.problems(self.model) or super().check():
             return problems
-        import torch
-
-        side = self._side
-        try:
-            with torch.device("meta"):
-                self._ready(self._network()).eval()(torch.empty(1, 3, side, side))
-        except NotImplementedError:
-            return []  # some layer has no such trial
-        except (AssertionError, RuntimeError, ValueError) as error:
-            return [
-                f"timm's '{self.model}' cannot take images of {side} x {side}: "
-                f"{str(error).strip()}; set image_size"
-            ]
-        return []
+        shape = (1, 3, self._side, self._side)
+        return timm_models.untakeable(
+            self.model, lambda: self._ready(self._network()), shape, "set image_size"
+        )
 
     def width(self, shape: tuple[int, ...]) -> int:
         """As the model says."""
