@@ -1,6 +1,7 @@
 """Runs of several commands in one table."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ import pytest
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.cli.main import command
 from tgap.core import ConfigError
-from tgap.sweep.history import PLANNED, RESAMPLED, as_json, record_planned, recorded
+from tgap.pipeline.result import RESAMPLED
+from tgap.store import Spec
+from tgap.sweep.history import PLANNED, as_json, recorded
+from tgap.sweep.records import record_planned
 from tgap.tracking import Tracker
 
 URI = "nowhere"
@@ -30,7 +34,7 @@ def begin(home, method, seed, sweep=None, finish=True, experiment="tgap", size=1
     tracker = Tracker(home, URI, experiment, sweep)
     try:
         with tracker.run(key, key, params, {}) as log:
-            record_planned(log, planned, key)
+            record_planned(log, planned, SimpleNamespace(scores=Spec("scores", {"of": key})))
             log.metrics({"finetune/loss": 1.0}, step=5)
             log.metrics({"tstr/auroc": 0.8 + seed / 100, "trts/auroc": 0.9, "fter": float("nan")})
             if not finish:

@@ -1,7 +1,8 @@
 """A run and what it left in the store, read back as typed values."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import NoReturn
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from tgap.core import (
     Scores,
     Selection,
     Split,
+    StoreError,
     rng_for,
 )
 from tgap.finetuners.base import PromptedImages
@@ -74,6 +76,15 @@ class Artifacts:
     def __iter__(self) -> Iterator[Artifact]:
         """All that are there."""
         yield from _artifacts_in(vars(self))
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Told of what every run has and that is not there; other names are nobody's."""
+        if name not in {each.name for each in fields(self)}:
+            raise AttributeError(f"a run leaves no artifact '{name}'")
+        raise StoreError(
+            f"the run's {name.replace('_', ' ')} is not in the store: it was removed, or the run "
+            "did not get that far; start the run again: what is there is reused"
+        )
 
 
 def _artifacts_in(values: Mapping[str, object]) -> Iterator[Artifact]:

@@ -2,23 +2,14 @@
 
 import dataclasses
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, nearest
-from tgap.metrics.legs import LEGS
-from tgap.pipeline.result import RESAMPLED
-from tgap.tracking import RunLog
-from tgap.tracking.journal import SWEEP, Event, Journal, complete
+from tgap.sweep.records import journals, records
+from tgap.tracking import SWEEP, Journal
 
-log = logging.getLogger(__name__)
-
-ROW = "row.json"
-"""File of a run's record that a table needs beside its metrics."""
 PLANNED = "planned.json"
 """File of a sweep's record: its runs, also those that may never begin."""
 
@@ -31,11 +22,6 @@ def as_json(planned: Iterable[tuple[PlannedRun, Mapping[str, object]]]) -> str:
             for run, params in planned
         ]
     )
-
-
-def record_planned(log: RunLog, planned: PlannedRun, scores_key: str) -> None:
-    """Write down what a table must know of a run, before the run begins."""
-    log.text(json.dumps(dataclasses.asdict(planned) | {"evaluation_key": scores_key}), ROW)
 
 
 def recorded(
@@ -55,29 +41,23 @@ def recorded(
     Raises:
         ConfigError: If no run is left, or no run has a parameter of that name or such a value.
     """
-    begun, planned = [], []
-    for path in sorted((home / "journal").glob("*/*/journal.jsonl")):
-        journal = Journal(path.parent)
-        events = journal.events()
-        if not events or events[0].get("experiment") != experiment:
-            continue
-        if journal.run_key == SWEEP:
-            planned += _planned(journal)
-        else:
-            begun.append((events[0]["time"], journal, events))
-    begun.sort(key=lambda found: (found[0], found[1].folder.name))
-    params_of_all = [*(events[0]["params"] for _, _, events in begun), *(p for _, p in planned)]
-    _check(chosen, params_of_all, experiment)
+    runs = records(home, experiment)
+    planned = [
+        each
+        for journal in journals(home)
+        if journal.run_key == SWEEP
+        if (events := journal.events()) and events[0].get("experiment") == experiment
+        for each in _planned(journal)
+    ]
+    _check(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)
     rows, missing = [], [run for run, params in planned if _is_chosen(params, chosen)]
-    for _, journal, events in begun:
-        params = events[0]["params"]
-        if not _is_chosen(params, chosen):
+    for one in runs:
+        if not _is_chosen(one.params, chosen):
             continue
-        run = _read(journal, events)
-        if isinstance(run, RunRow):
-            rows.append(run)
-        elif run is not None:
-            missing.append(run)
+        if isinstance(one.row, RunRow):
+            rows.append(one.row)
+        elif one.row is not None:
+            missing.append(one.row)
     if not rows:
         raise ConfigError(f"no finished run of experiment '{experiment}' is left to compare")
     return rows, missing
@@ -124,23 +104,3 @@ def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], exper
             wrong += [f"no run has {name}={value}{nearest(value, there)}" for value in missing]
     if wrong:
         raise ConfigError(*wrong)
-
-
-def _read(journal: Journal, events: Sequence[Event]) -> PlannedRun | None:
-    """A run's row, or its plan if it was not finished; nothing of a run that never began."""
-    files = journal.folder / "files"
-    try:
-        row = json.loads((files / ROW).read_text("utf-8"))
-    except FileNotFoundError:
-        return None
-    scores_key = row.pop("evaluation_key")
-    if not complete(list(events)):
-        return PlannedRun(**row)
-    metrics: dict[str, float] = {}
-    for event in events:
-        metrics |= event.get("values", {})
-    resampled = {}
-    if (files / RESAMPLED).exists():
-        replicates = np.load(files / RESAMPLED, allow_pickle=False)
-        resampled = dict(zip(LEGS, replicates.T, strict=True))
-    return RunRow(**row, evaluation_key=scores_key, metrics=metrics, resampled=resampled)

@@ -16,8 +16,9 @@ from tgap.report.table import markdown
 from tgap.store import Store
 from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
-from tgap.sweep.history import PLANNED, as_json, record_planned
+from tgap.sweep.history import PLANNED, as_json
 from tgap.sweep.identity import Planned, params_of, row_of
+from tgap.sweep.records import record_planned
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
 
@@ -51,7 +52,7 @@ class Recorder:
             params["dataset.digest"] = content_digest(dataset)
         with self._tracker(run).run(job.key, name, params, tags) as log:
             log.config(data_of(run))
-            record_planned(log, job.row, plan.scores.key)
+            record_planned(log, job.row, plan)
             result = execute(plan, store, lambda stage, result: log_stage(log, stage, result))
             log.metrics(result.metrics)
             log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})

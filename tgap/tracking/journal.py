@@ -125,12 +125,21 @@ class Journal:
 
         ``None`` and 0 if nothing is known; nothing is lost: it is then looked up in MLflow itself.
         """
+        pushed = self._pushed()
+        known = pushed.get("tracking_uri") == without_password(uri)
+        return (pushed["run_id"], pushed["events"]) if known else (None, 0)
+
+    def mlflow_id(self) -> str | None:
+        """The run's id in the MLflow that it was pushed to last, if it was."""
+        return self._pushed().get("run_id")
+
+    def _pushed(self) -> dict[str, Any]:
+        """What was written down of the last push; nothing if that is not there or is damaged."""
         try:
             pushed = json.loads((self.folder / "pushed.json").read_text("utf-8"))
-            known = pushed["tracking_uri"] == without_password(uri)
-            return (pushed["run_id"], pushed["events"]) if known else (None, 0)
+            return {name: pushed[name] for name in ("tracking_uri", "run_id", "events")}
         except (OSError, ValueError, TypeError, KeyError):
-            return None, 0
+            return {}
 
     def set_pushed(self, uri: str, run_id: str, events: int) -> None:
         """Remember what MLflow has, in one step."""

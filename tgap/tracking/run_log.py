@@ -10,6 +10,8 @@ from tgap.core import ContractError
 from tgap.tracking.journal import Journal, complete
 
 NAME_LENGTH = 250
+CONFIG = "config.yaml"
+"""File of a run's record: its resolved configuration."""
 
 
 class RunLog:
@@ -65,10 +67,10 @@ class RunLog:
         self._keep(content, name)
 
     def config(self, config: Mapping[str, Any]) -> None:
-        """Log the resolved configuration as ``config.yaml``."""
+        """Log the resolved configuration."""
         import yaml  # type: ignore[import-untyped]
 
-        self.text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), "config.yaml")
+        self.text(yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True), CONFIG)
 
     def flush(self) -> None:
         """Bring MLflow up to now; its failures are told once and never raised."""

@@ -1,0 +1,177 @@
+"""Runs as their journals have them, finished or not: what they were, what they gave, and left."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml  # type: ignore[import-untyped]
+
+from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.composition.building import build
+from tgap.composition.config import Run
+from tgap.core import ConfigError, StoreError, nearest
+from tgap.metrics.legs import LEGS
+from tgap.pipeline.plan import Plan
+from tgap.pipeline.result import RESAMPLED, Result
+from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
+from tgap.store import Store
+from tgap.tracking import SWEEP, Journal, RunLog
+from tgap.tracking.journal import Event, complete
+from tgap.tracking.run_log import CONFIG
+
+ROW = "row.json"
+"""File of a run's record that a table needs beside its metrics."""
+ARTIFACTS = "artifacts.json"
+"""File of a run's record: what each of its artifacts is."""
+LEAST_LETTERS = 4
+"""Of a key, so that it names one run."""
+
+
+def record_planned(log: RunLog, planned: PlannedRun, plan: Plan) -> None:
+    """Write down what must be known of a run that may not finish, before it begins."""
+    row = vars(planned) | {"evaluation_key": plan.scores.key}
+    log.text(json.dumps(row), ROW)
+    log.text(json.dumps(plan_as_json(plan)), ARTIFACTS)
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run's record.
+
+    Args:
+        journal: Where it was written down.
+        events: What was.
+    """
+
+    journal: Journal
+    events: Sequence[Event]
+
+    @property
+    def key(self) -> str:
+        """What identifies the run."""
+        return self.journal.run_key
+
+    @property
+    def started(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self.events[0]["time"])
+
+    @property
+    def name(self) -> str:
+        """As MLflow shows it."""
+        return str(self.events[0]["name"])
+
+    @property
+    def experiment(self) -> str:
+        """The MLflow experiment."""
+        return str(self.events[0].get("experiment", ""))
+
+    @property
+    def params(self) -> Mapping[str, str]:
+        """Parameters that people choose runs by."""
+        params: Mapping[str, str] = self.events[0]["params"]
+        return params
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended well."""
+        return complete(list(self.events))
+
+    @cached_property
+    def tags(self) -> Mapping[str, str]:
+        """Tags, the last values."""
+        return {k: v for event in self.events for k, v in event.get("tags", {}).items()}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, float]:
+        """Metrics, the last values."""
+        return {k: v for event in self.events for k, v in event.get("values", {}).items()}
+
+    @cached_property
+    def row(self) -> PlannedRun | None:
+        """Its row of a table: a ``RunRow`` if it was finished; ``None`` if it never began."""
+        row = self._json(ROW)
+        if row is None:
+            return None
+        scores_key = row.pop("evaluation_key")
+        if not self.finished:
+            return PlannedRun(**row)
+        resampled = {}
+        if (file := self._file(RESAMPLED)).exists():
+            replicates = np.load(file, allow_pickle=False)
+            resampled = dict(zip(LEGS, replicates.T, strict=True))
+        return RunRow(**row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled)
+
+    def run(self) -> Run:
+        """The run itself, built from what was written down; nothing that it names is executed."""
+        if not (file := self._file(CONFIG)).exists():
+            raise StoreError(f"the record {self.journal.folder} has no {CONFIG}: it never began")
+        return build(Run, yaml.safe_load(file.read_text("utf-8")))
+
+    def result(self, store: Store) -> Result:
+        """What it left in the store; see ``stored``."""
+        data = self._json(ARTIFACTS)
+        if data is None:
+            raise StoreError(
+                f"the record {self.journal.folder} has no {ARTIFACTS}: the run never began, or was "
+                "recorded by an earlier version; delete that folder and start the run again: what "
+                "is in the store is reused"
+            )
+        return stored(plan_from_json(self.run(), data), store)
+
+    def _json(self, name: str) -> dict[str, Any] | None:
+        try:
+            data: dict[str, Any] = json.loads(self._file(name).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        return data
+
+    def _file(self, name: str) -> Path:
+        return self.journal.folder / "files" / name
+
+
+def journals(home: Path) -> list[Journal]:
+    """The journals of all runs and sweeps below ``TGAP_HOME`` that were begun."""
+    return [Journal(path.parent) for path in sorted((home / "journal").glob("*/*/journal.jsonl"))]
+
+
+def records(home: Path, experiment: str | None = None) -> list[Record]:
+    """All runs, in the order in which they were begun.
+
+    Args:
+        home: Folder of the journal.
+        experiment: Only runs of this one.
+    """
+    runs = [journal for journal in journals(home) if journal.run_key != SWEEP]
+    found = [Record(journal, events) for journal in runs if (events := journal.events())]
+    chosen = [one for one in found if experiment in (None, one.experiment)]
+    return sorted(chosen, key=lambda one: (one.started, one.key))
+
+
+def record_named(home: Path, word: str) -> Record:
+    """The run that a word names: the start of its key, or its id in MLflow.
+
+    Of a run that was recorded several times, in several sweeps, the last record.
+
+    Raises:
+        ConfigError: If there is none, or the word begins several keys.
+    """
+    found = [
+        one
+        for one in records(home)
+        if word == one.journal.mlflow_id()
+        or (len(word) >= LEAST_LETTERS and one.key.startswith(word))
+    ]
+    keys = list(dict.fromkeys(one.key for one in found))
+    if not keys:
+        raise ConfigError(
+            f"no run has the key or MLflow id '{word}'"
+            f"{nearest(word, [one.key[:8] for one in records(home)])}; tgap runs shows all"
+        )
+    if len(keys) > 1:
+        raise ConfigError(f"'{word}' begins the keys of {len(keys)} runs: {', '.join(keys)}")
+    return found[-1]
