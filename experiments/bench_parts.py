@@ -157,7 +157,7 @@ def checking() -> None:
 
     from tgap.composition.compose import hydra_ready
     from tgap.composition.sweeps import expand
-    from tgap.sweep.launch import check_jobs
+    from tgap.sweeps.launch import check_jobs
 
     with tempfile.TemporaryDirectory() as name:
         os.environ["TGAP_HOME"] = f"{name}/home"

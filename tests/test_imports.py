@@ -19,7 +19,7 @@ ROOT = Path(tgap.__file__).parent
 LAYERS = """
 run
 cli __init__
-sweep labelling
+sweeps labelling
 pipeline
 composition
 finetuners evaluators report

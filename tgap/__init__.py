@@ -6,13 +6,29 @@ In Python, as on the command line:
     result.metrics["fter"]
     train, test = result.synthetic()
     generator = result.generator().load()
+    table = tgap.sweep("selector=random,clip_spectral", "size=100,500")
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+
     from tgap.composition.config import Run
     from tgap.pipeline.result import Result
+
+    __version__: str
+
+
+def __getattr__(name: str) -> str:
+    """``tgap.__version__``, looked up when it is asked for."""
+    if name != "__version__":
+        raise AttributeError(f"module 'tgap' has no attribute '{name}'")
+    from importlib.metadata import version
+
+    return version("tgap")
 
 
 def compose(*overrides: str) -> "Run":
@@ -46,8 +62,8 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     from tgap.pipeline.preflight.runs import check_runs
     from tgap.pipeline.stages import execute
     from tgap.store import Store
-    from tgap.sweep.identity import planned
-    from tgap.sweep.recorder import Recorder
+    from tgap.sweeps.identity import planned
+    from tgap.sweeps.recorder import Recorder
 
     if run is None or isinstance(run, str):
         overrides = overrides if run is None else (run, *overrides)
@@ -58,3 +74,61 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     if not track:
         return execute(plan, Store(home_folder() / "store"))
     return Recorder(home_folder()).execute(planned(plan, overrides), overrides)[0]
+
+
+def sweep(*overrides: str) -> "pd.DataFrame":
+    """Do all runs of a sweep, as ``python -m tgap.run ... -m`` does, and compare them.
+
+    Args:
+        overrides: The words of the command line, with commas between the values of a sweep.
+
+    Returns:
+        A row per method, size and settings; see ``tgap.analysis.frame.frame``.
+
+    Raises:
+        ConfigError: If a run cannot start; then none does.
+        TgapError: If runs failed, with what each said; the others are recorded all the same.
+    """
+    from tgap.analysis.frame import frame
+    from tgap.core.errors import TgapError
+    from tgap.sweeps.launch import launch
+
+    launched = launch(overrides, sweep=True)
+    failures = [one.failure for one in launched.outcomes if one.failure is not None]
+    if failures:
+        raise TgapError("; ".join(failures))
+    return frame(launched.comparison)
+
+
+def compare(
+    *chosen: str,
+    experiment: str = "tgap",
+    reference: str | None = None,
+    of: "Sequence[str]" = (),
+    across: "Sequence[str]" = (),
+    metric: "Sequence[str]" = (),
+) -> "pd.DataFrame":
+    """All runs so far in one table, as ``tgap compare`` has them.
+
+    Args:
+        chosen: ``name=value`` for parameters of runs, e.g. ``"size=100,500"``.
+        experiment: MLflow experiment.
+        reference: The method that others are compared with.
+        of: Metrics to compare by.
+        across: Settings in which compared rows may differ.
+        metric: Further metrics.
+
+    Returns:
+        A row per method, size and settings; see ``tgap.analysis.frame.frame``.
+
+    Raises:
+        ConfigError: If there is no such run, parameter, method or metric.
+    """
+    from tgap.analysis.comparison import Asked
+    from tgap.analysis.comparison import compare as compared
+    from tgap.analysis.frame import frame
+    from tgap.core.files import home_folder
+    from tgap.sweeps.history import parameters_of, recorded
+
+    rows, missing = recorded(home_folder(), experiment, parameters_of(chosen))
+    return frame(compared(rows, missing, Asked(reference, of, across, metric)))

@@ -17,7 +17,7 @@ from tgap.analysis.groups import RunGroup, group_runs
 from tgap.analysis.rows import RunRow
 from tgap.core.files import home_folder
 from tgap.metrics.significance import holm
-from tgap.sweep.history import recorded
+from tgap.sweeps.history import recorded
 
 COSTS = ("steps", "images_seen", "images_kept", "oracle_passes", "seconds")
 RANDOM = "+random_skip"

@@ -15,7 +15,7 @@ import tgap
 from tgap.analysis.comparison import Comparison
 from tgap.cli.main import command, run_command
 from tgap.core import ConfigError
-from tgap.sweep.launch import Launched, Outcome
+from tgap.sweeps.launch import Launched, Outcome
 
 
 def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
@@ -267,7 +267,7 @@ def test_an_interruption_is_told(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("tgap.sweep.launch.launch", lambda *_, **__: signal.raise_signal(number))
+    monkeypatch.setattr("tgap.sweeps.launch.launch", lambda *_, **__: signal.raise_signal(number))
     assert run_command([]) == 130
     assert "interrupted; what is finished is kept" in capsys.readouterr().err
 
@@ -276,6 +276,6 @@ def test_a_failed_run_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     launched = Launched([Outcome(failure="no light")], Comparison())
-    monkeypatch.setattr("tgap.sweep.launch.launch", lambda *_, **__: launched)
+    monkeypatch.setattr("tgap.sweeps.launch.launch", lambda *_, **__: launched)
     assert run_command([]) == 1
     assert "FAILED: no light" in capsys.readouterr().err

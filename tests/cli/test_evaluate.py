@@ -25,7 +25,7 @@ from tgap.pipeline.preflight.training import few_to_train
 from tgap.pipeline.stages import execute
 from tgap.report.table import plain
 from tgap.store import Store
-from tgap.sweep.identity import planned, row_of
+from tgap.sweeps.identity import planned, row_of
 
 FAST = ("classifier.epochs=2", "evaluators.two_way.resamples=100", "tracking.pictures=false")
 

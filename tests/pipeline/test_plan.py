@@ -6,7 +6,7 @@ import pytest
 
 import tgap
 from tgap.pipeline.plan import plan
-from tgap.sweep.identity import method_label, planned, sweep_key_of
+from tgap.sweeps.identity import method_label, planned, sweep_key_of
 
 
 def keys(*overrides: str) -> dict[str, str | None]:

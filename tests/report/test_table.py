@@ -415,3 +415,24 @@ def test_rows_of_unequal_numbers_of_images_are_told():
     text = " ".join(text_of(rows(100.0, 400.0)).split())
     assert "Rows differ in how many synthetic images train: set0 100, set1 400." in text
     assert "Rows differ in how many" not in text_of(rows(100.0, 98.0))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_table_fits_its_terminal_and_loses_no_column_and_no_name(width):
+    rows = [
+        row(method=method, size=z, seed=s, metrics={**row().metrics, **OTHERS})
+        for method in ("random+dreambooth", "clip_spectral+dreambooth_lora (n_clusters=20)")
+        for z in (100, 500)
+        for s in range(3)
+    ]
+    text = plain(compare(rows), width)
+    assert max(map(len, text.splitlines())) <= width
+    headings = [line.split() for line in text.splitlines() if line.startswith("method")]
+    found = [word for heading in headings for word in heading]
+    for name in (*COLUMNS, "Copied", "Coverage"):
+        assert found.count(name) == 1
+    assert all(heading[:3] == ["method", "size", "seeds"] for heading in headings)
+    assert text.count("random+dreambooth ") >= 2 * len(headings)
+
+
+OTHERS = {"memorization/copied_fraction": 0.1, "fidelity/coverage": 0.5}

@@ -2,7 +2,6 @@
 
 import click
 
-from tgap.core import ConfigError
 from tgap.core.files import home_folder
 
 
@@ -44,18 +43,14 @@ def compare(
     It has those of all commands, chosen by their parameters in MLflow (size=100,500
     dataset=digits); what was begun and not finished is shown as missing.
     """
-    wrong = [word for word in chosen if "=" not in word]
-    if wrong:
-        raise ConfigError(*(f"'{word}' must be name=value, e.g. size=500" for word in wrong))
     from rich.console import Console
 
     from tgap.analysis import comparison
     from tgap.report import table
-    from tgap.sweep.history import recorded
+    from tgap.sweeps.history import parameters_of, recorded
 
-    parameters = dict(word.split("=", 1) for word in chosen)
     asked = comparison.Asked(reference, of, across, metric)
-    found = comparison.compare(*recorded(home_folder(), experiment, parameters), asked)
+    found = comparison.compare(*recorded(home_folder(), experiment, parameters_of(chosen)), asked)
     if markdown:
         print(table.markdown(found), end="")
     else:

@@ -35,6 +35,8 @@ def _refused(context: click.Context, option: click.Parameter, value: str | None)
 @click.command(add_help_option=False)
 @takes_overrides
 @multirun_flag
+@click.option("-v", "--verbose", is_flag=True, help="tell of each artifact that is made")
+@click.option("--dry-run", is_flag=True, help="only check the runs, and tell what they will take")
 @click.option(
     "-c", "--cfg", type=click.Choice(["job", "hydra", "all"]), help="print the configuration only"
 )
@@ -77,21 +79,29 @@ def run(overrides: tuple[str, ...], config_dir: str | None, **flags: Any) -> int
     for flag in ("package", "resolve"):
         if flags[flag]:
             raise ConfigError(_not_with_a_run(flag))
-    log_to_terminal()  # of the checks; when a run starts, Hydra sets logging up
-    return run_overrides(overrides, flags["multirun"], config_dir)
+    log_to_terminal(flags["verbose"])  # of the checks; when a run starts, Hydra sets logging up
+    words = [*overrides, *(VERBOSE if flags["verbose"] else ())]
+    return run_overrides(words, flags["multirun"], config_dir, flags["dry_run"])
 
 
-def run_overrides(overrides: Sequence[str], sweep: bool, config_dir: str | None) -> int:
+VERBOSE = ("hydra.job_logging.handlers.console.level=DEBUG",)
+
+
+def run_overrides(
+    overrides: Sequence[str], sweep: bool, config_dir: str | None, dry_run: bool = False
+) -> int:
     """Launch what a command line says, and show what came of it."""
     from tgap.cli.terminal import show_results
-    from tgap.sweep.launch import launch
+    from tgap.sweeps.launch import launch
 
-    launched = launch(overrides, sweep=sweep, config_dir=config_dir)
+    launched = launch(overrides, sweep=sweep, config_dir=config_dir, dry_run=dry_run)
+    if dry_run:
+        return 0
     outcomes = launched.outcomes
     rows = [outcome.row for outcome in outcomes if outcome.row is not None]
     metrics = rows[0].metrics if len(outcomes) == len(rows) == 1 else None
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
-    pictures = [outcome.pictures for outcome in outcomes if outcome.pictures is not None]
+    pictures = {one.name: one.pictures for one in outcomes if one.pictures is not None}
     show_results(launched.comparison, metrics, failures, pictures, home_folder())
     return 1 if failures else 0
 

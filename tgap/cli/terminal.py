@@ -23,7 +23,7 @@ def show_results(
     comparison: "Comparison",
     metrics: Mapping[str, float] | None,
     failures: Sequence[str],
-    pictures: Sequence[Path],
+    pictures: Mapping[str, Path],
     home: Path,
 ) -> None:
     """Print a command's results to standard output.
@@ -32,7 +32,7 @@ def show_results(
         comparison: Of the runs.
         metrics: Of the run, if it is one only.
         failures: What went wrong in runs that failed.
-        pictures: Folders of pictures, one per result.
+        pictures: Folders of pictures by the names of their runs.
         home: ``TGAP_HOME``, absolute.
     """
     from rich.console import Console
@@ -46,12 +46,12 @@ def show_results(
         render(comparison, console)
     if metrics is not None:
         console.print("\n" + summary(metrics), markup=False, end="")
-    folders = list(dict.fromkeys(pictures))
-    for folder in folders[:SHOWN]:
-        names = ", ".join(sorted((path.name for path in folder.glob("*.png")), reverse=True))
-        console.print(f"pictures: {shown(folder)}/{names}", markup=False)
-    if len(folders) > SHOWN:
-        console.print(f"and those of {len(folders) - SHOWN} more results, in MLflow", markup=False)
+    for name, folder in list(pictures.items())[:SHOWN]:
+        files = ", ".join(sorted((path.name for path in folder.glob("*.png")), reverse=True))
+        console.print(f"pictures of {name}: {shown(folder)}/{files}", markup=False)
+    if len(pictures) > SHOWN:
+        more = len(pictures) - SHOWN
+        console.print(f"and those of {more} more runs, in the folders beside", markup=False)
     if finished:
         # Only another folder than the one that `tgap ui` looks at by itself has to be named.
         variable = "" if home == Path(".tgap").absolute() else f"TGAP_HOME={home} "
@@ -90,13 +90,23 @@ def shown(path: Path) -> str:
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def log_to_terminal() -> None:
-    """Show progress lines and warnings where Hydra has not set logging up."""
+def log_to_terminal(verbose: bool = False) -> None:
+    """Show progress lines and warnings where Hydra has not set logging up.
+
+    Args:
+        verbose: Whether to tell of each artifact that is made.
+    """
     import logging
 
+    from tgap.core.progress import LogLines
+
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
+        handlers=[LogLines()],
     )
+    logging.getLogger("tgap").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
 def guarded(action: Callable[[], int]) -> int:

@@ -1,42 +1,92 @@
-"""How far a long piece of work is: a bar on a terminal, a log line now and then elsewhere."""
+"""How far a long piece of work is: bars on a terminal or in a notebook, a line now and then else.
 
+One display is shown at a time. What is begun inside something else (a stage inside a sweep) is a
+further bar of the same display, and log lines stand above it.
+"""
+
+import importlib.util
 import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 log = logging.getLogger(__name__)
 
 INTERVAL = 10.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two lines where there is no terminal; what takes less has none."""
 
 Advance = Callable[[int], None]
 """Told how much is done so far."""
 
+_displays: list["Progress"] = []
+"""The display that is shown, if one is."""
+
 
 @contextmanager
-def progress(description: str, total: int) -> Iterator[Advance]:
+def progress(description: str, total: int, counted: bool = True) -> Iterator[Advance]:
     """Show how far something is, on standard error.
 
     Args:
         description: What is being done, e.g. ``fine-tuning``.
         total: How much there is to do.
+        counted: Whether the numbers themselves mean something to people.
 
     Yields:
         A function to call with the amount that is done so far.
     """
-    if not sys.stderr.isatty():  # where rich would write nothing before the end
-        yield _lines(description, total)
+    if not _has_display():
+        yield _lines(description, total) if counted else (lambda done: None)
+        return
+    with _display() as bars:
+        task = bars.add_task(description, total=total, count="")
+
+        def advance(done: int) -> None:
+            bars.update(task, completed=done, count=f"{done}/{total}" if counted else "")
+
+        try:
+            yield advance
+        finally:
+            bars.refresh()
+            if len(bars.tasks) > 1:
+                bars.remove_task(task)
+
+
+def _has_display() -> bool:
+    # A display stands in for standard error while it is shown, and is no terminal itself.
+    return bool(_displays) or sys.stderr.isatty() or _in_notebook()
+
+
+def _in_notebook() -> bool:
+    """Whether this is a notebook that can show a widget."""
+    shell = sys.modules.get("IPython")
+    kernel = shell is not None and hasattr(shell.get_ipython(), "kernel")
+    return kernel and importlib.util.find_spec("ipywidgets") is not None
+
+
+@contextmanager
+def _display() -> Iterator["Progress"]:
+    """The display that is shown, or one that is shown inside the block."""
+    if _displays:
+        yield _displays[0]
         return
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
     columns = Progress.get_default_columns()  # the last one is the time left
-    more = ("left,", MofNCompleteColumn(), "after", TimeElapsedColumn())
-    with Progress(*columns, *more, console=Console(stderr=True)) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda done: bar.update(task, completed=done)
+    more = ("left,", TextColumn("{task.fields[count]}"), "after", TimeElapsedColumn())
+    console = Console(stderr=not _in_notebook())
+    # Standard output is for results: a pipe behind it gets them and nothing else.
+    with Progress(*columns, *more, console=console, redirect_stdout=False) as bars:
+        _displays.append(bars)
+        try:
+            yield bars
+        finally:
+            _displays.clear()
 
 
 def _lines(description: str, total: int) -> Advance:
@@ -45,9 +95,22 @@ def _lines(description: str, total: int) -> Advance:
     def advance(done: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if done > 0 and (now - last >= INTERVAL or done >= total):
+        if done > 0 and now - last >= INTERVAL:
             last = now
             left = (now - start) / done * (total - done)
             log.info("%s %d/%d, %.0f s, %.0f s left", description, done, total, now - start, left)
 
     return advance
+
+
+class LogLines(logging.StreamHandler):  # type: ignore[type-arg]
+    """Log lines on standard error, above the display if one is shown."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        if not _displays:
+            super().emit(record)
+            return
+        _displays[0].console.print(
+            self.format(record), markup=False, highlight=False, soft_wrap=True
+        )

@@ -97,7 +97,15 @@ def _artifacts_in(values: Mapping[str, object]) -> Iterator[Artifact]:
             yield from _artifacts_in(value)
 
 
-@dataclass
+SHOWN = (
+    {"TSTR": "tstr/auroc", "TRTS": "trts/auroc", "TRTR": "trtr/auroc", "TSTS": "tsts/auroc"},
+    {"FTER": "fter", "T-Gap": "t_gap"},
+    {"copied": "memorization/copied_fraction", "coverage": "fidelity/coverage"},
+)
+"""Metrics of a result's own description, a line each."""
+
+
+@dataclass(repr=False)
 class Result:
     """A run: its metrics, what its stages cost, and its artifacts by name.
 
@@ -114,6 +122,31 @@ class Result:
     def run(self) -> Run:
         """The run."""
         return self.plan.run
+
+    def __repr__(self) -> str:
+        """What it is and what came out, in a few lines."""
+        run = self.run
+        unit = "in total" if run.unit == "total" else "per label"
+        size = "" if run.tuning_size is None else f", size {run.tuning_size} {unit}"
+        lines = [
+            f"Result of {run.method}{size}, seed {run.seed}",
+            f"  dataset {run.dataset.title()}, generator {run.generator.title()}, guidance "
+            f"{run.sampler.guidance:g}, protocol {run.protocol.title()}",
+        ]
+        for names in SHOWN:
+            there = [
+                f"{heading} {self.metrics[name]:.3f}"
+                for heading, name in names.items()
+                if name in self.metrics
+            ]
+            lines += [f"  {', '.join(there)}"] if there else []
+        seconds = ", ".join(f"{s} {record.seconds:.1f}" for s, record in self.stages.items())
+        lines += [f"  seconds: {seconds}"] if seconds else []
+        lines += [
+            f"  .metrics has {len(self.metrics)} numbers; .synthetic(), .tuning_set(), "
+            ".generator(), .dataset(), .split() and .legs() what is behind them"
+        ]
+        return "\n".join(lines)
 
     def dataset(self) -> ImageSet:
         """All real images, as they were read."""

@@ -115,6 +115,35 @@ def summary(metrics: Mapping[str, float]) -> str:
     return "\n".join(parts)
 
 
+HEADLINE = {"TSTR": "tstr/auroc", "TRTS": "trts/auroc", "FTER": "fter"}
+WORTH_TELLING = 0.5
+"""Seconds of a stage; less is left out."""
+
+
+def in_a_line(
+    metrics: Mapping[str, float], seconds: Mapping[str, float], reused: Sequence[str]
+) -> str:
+    """How a run ended, e.g. ``TSTR .934, TRTS .996, FTER .938; 56 s (finetune 26, generate 30)``.
+
+    Args:
+        metrics: The run's.
+        seconds: Spent now, by stage.
+        reused: Stages of which all was in the store.
+    """
+    numbers = [
+        f"{name} {metrics[metric]:.3f}".replace(" 0.", " .")
+        for name, metric in HEADLINE.items()
+        if not math.isnan(metrics.get(metric, math.nan))
+    ]
+    told = ", ".join(numbers) or "no TSTR, TRTS or FTER"
+    if len(reused) == len(seconds):
+        return f"{told}; all from the store"
+    longest = [f"{stage} {s:.0f}" for stage, s in seconds.items() if s >= WORTH_TELLING]
+    details = f" ({', '.join(longest)})" if longest else ""
+    store = f"; from the store: {', '.join(reused)}" if reused else ""
+    return f"{told}; {sum(seconds.values()):.0f} s{details}{store}"
+
+
 def _line(line: Line, metrics: Mapping[str, float]) -> str:
     value = _number(metrics[line.metric], line.percent)
     least = SEEN.get(line.metric)

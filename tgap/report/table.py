@@ -34,6 +34,8 @@ COLUMNS = {
 OPTIONAL = {"Copied": COPIED, "Coverage": "fidelity/coverage"}
 TRAINED = "train_images/synthetic"
 WIDTH = 100
+LEAST_TEXT = 22
+"""Columns of a method's name, below which the table is rather divided than names folded."""
 AT_MOST = 4
 """Settings, or pairs, that one sentence names."""
 NEVER_ACROSS = ("dataset.", "external.", "classifier.")
@@ -56,10 +58,7 @@ def plain(comparison: Comparison, width: int | None = None) -> str:
     """
     from rich.console import Console
 
-    if width is None:
-        wide = Console(width=1000)
-        table = _table(*_layout(comparison))
-        width = max(WIDTH, wide.measure(table, options=wide.options).minimum)
+    width = width or max(WIDTH, _least_width(*_layout(comparison)))
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
     _print(comparison, console)
@@ -403,13 +402,44 @@ def _left_out(missing: Sequence[int], of: str) -> str:
 
 
 def _print(comparison: Comparison, console: "Console") -> None:
-    headings, cells = _layout(comparison)
-    console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
+    for headings, cells in _fitting(comparison, console.width):
+        console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
     lines = _notes(comparison.groups)
     for title, sentences in _findings(comparison).items():
         lines += ["", title, *(f"  {sentence}" for sentence in sentences)]
     for line in lines:
         console.print(line, style="dim", markup=False, highlight=False, soft_wrap=False)
+
+
+def _fitting(comparison: Comparison, width: int) -> list[tuple[dict[str, bool], list[list[Cell]]]]:
+    """The table, or where it is too wide several ones, each with the columns that name a row."""
+    headings, cells = _layout(comparison)
+    metrics = len(columns_of(comparison.groups, comparison.asked.metrics))
+    naming = list(range(len(headings) - metrics))
+    parts = [naming]
+    for column in range(len(naming), len(headings)):
+        fits = _least_width(*_columns(headings, cells, [*parts[-1], column])) <= width
+        if fits or parts[-1] == naming:
+            parts[-1] = [*parts[-1], column]
+        else:
+            parts.append([*naming, column])
+    return [_columns(headings, cells, part) for part in parts]
+
+
+def _columns(
+    headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]], chosen: Sequence[int]
+) -> tuple[dict[str, bool], list[list[Cell]]]:
+    """Some columns of a table."""
+    items = list(headings.items())
+    return dict(items[i] for i in chosen), [[row[i] for i in chosen] for row in cells]
+
+
+def _least_width(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> int:
+    """How wide a table is at least, with its texts folded."""
+    from rich.console import Console
+
+    wide = Console(width=1000)
+    return wide.measure(_table(headings, cells), options=wide.options).minimum
 
 
 def _table(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> "Table":
@@ -421,13 +451,15 @@ def _table(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> "Ta
     for column, (heading, is_text) in enumerate(headings.items()):
         # Numbers stay whole; if the table is too wide, long names are folded.
         longest = max((len(line) for row in cells for line in row[column]), default=0)
-        least = min(len(heading), 12) if is_text else max(len(heading), longest)
+        least = (
+            min(max(len(heading), longest), LEAST_TEXT) if is_text else max(len(heading), longest)
+        )
         table.add_column(
             Text(heading),
             justify="left" if is_text else "right",
             overflow="fold",
             no_wrap=not is_text,
-            min_width=least,
+            min_width=min(least, LEAST_TEXT) if is_text else least,
         )
     for row in cells:
         table.add_row(*(Text("\n".join(cell)) for cell in row))

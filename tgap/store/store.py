@@ -233,7 +233,10 @@ class Store:
     def _make(self, spec: Spec, make: Callable[[Path], None], resumable: bool) -> Artifact:
         folder, temporary = self._folder(spec), self._temporary(spec, resumable)
         resumes = resumable and temporary.exists()
-        log.info("going on with %s, which was interrupted" if resumes else "making %s", spec)
+        if resumes:
+            log.info("going on with %s, which was interrupted", spec)
+        else:
+            log.debug("making %s", spec)
         keep = False  # left behind by a process that is killed, all the same
         try:
             with writing(f"{spec}", temporary):

@@ -11,8 +11,8 @@ from tgap.cli.main import command
 from tgap.core import ConfigError
 from tgap.pipeline.result import RESAMPLED
 from tgap.store import Spec
-from tgap.sweep.history import PLANNED, as_json, recorded
-from tgap.sweep.records import record_planned
+from tgap.sweeps.history import PLANNED, as_json, recorded
+from tgap.sweeps.records import record_planned
 from tgap.tracking import Tracker
 
 URI = "nowhere"

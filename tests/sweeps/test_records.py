@@ -13,7 +13,7 @@ from tgap.composition.schema import data_of
 from tgap.core import ConfigError, StoreError
 from tgap.pipeline.result import Result
 from tgap.store import Store
-from tgap.sweep.records import ARTIFACTS, record_named, records
+from tgap.sweeps.records import ARTIFACTS, record_named, records
 
 WORDS = [*CUT, "pool_size=200", "train_size=100", "test_size=100", "selector=pixel_kmeans"]
 

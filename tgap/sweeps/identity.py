@@ -31,6 +31,13 @@ class Planned:
         return self.plan.run
 
     @property
+    def name(self) -> str:
+        """As people read it, e.g. ``random+dreambooth size=500 seed=0``."""
+        size = {} if self.row.size is None else {"size": self.row.size}
+        words = {**size, "seed": self.run.seed, **self.row.split}
+        return " ".join([self.row.method, *(f"{key}={value}" for key, value in words.items())])
+
+    @property
     def key(self) -> str:
         """Identifies its record: its result, under the size and seed that it was asked for."""
         run = self.run

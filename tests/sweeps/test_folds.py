@@ -8,7 +8,7 @@ import pytest
 import tgap
 from tgap.analysis.rows import PlannedRun
 from tgap.pipeline.plan import plan
-from tgap.sweep.identity import Planned, params_of, planned
+from tgap.sweeps.identity import Planned, params_of, planned
 
 
 def job(*words: str) -> Planned:

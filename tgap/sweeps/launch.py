@@ -6,8 +6,9 @@ Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99
 import contextlib
 import logging
 import os
+import shutil
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +22,16 @@ from tgap.composition.sweeps import expand
 from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError, TgapError
 from tgap.core.files import home_folder
+from tgap.core.progress import progress
 from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
-from tgap.sweep.identity import Planned, planned, sweep_key_of
-from tgap.sweep.recorder import Recorder
+from tgap.pipeline.result import Result
+from tgap.report.summary import in_a_line
+from tgap.sweeps.forecast import Forecast, forecast
+from tgap.sweeps.identity import Planned, planned, sweep_key_of
+from tgap.sweeps.recorder import Recorder
+from tgap.sweeps.varying import what_varies
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -34,6 +40,8 @@ if TYPE_CHECKING:
 
 SWEEP_VARIABLE = "TGAP_SWEEP"
 """Tells the runs of a sweep, also those in other processes, which sweep they belong to."""
+RUNS_VARIABLE = "TGAP_RUNS"
+"""Tells them how many there are."""
 log = logging.getLogger(__name__)
 
 
@@ -41,6 +49,7 @@ log = logging.getLogger(__name__)
 class Outcome:
     """How one run ended: its row for the table and its folder of pictures, or what went wrong."""
 
+    name: str = ""
     row: RunRow | None = None
     failure: str | None = None
     pictures: Path | None = None
@@ -54,13 +63,16 @@ class Launched:
     comparison: Comparison
 
 
-def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None) -> Launched:
-    """Check all runs of a command line, then run them through Hydra's launcher.
+def launch(
+    overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None, dry_run: bool = False
+) -> Launched:
+    """Check all runs of a command line, tell what they will take, and run them.
 
     Args:
         overrides: Hydra overrides; with commas if ``sweep``.
         sweep: Whether the overrides are to be expanded (Hydra's ``-m``).
         config_dir: A further folder of configs.
+        dry_run: Whether to stop before the first run.
 
     Returns:
         How the runs ended; a failed one does not stop the others.
@@ -74,9 +86,17 @@ def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = No
         planned_runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs):
+            expected = forecast([job.plan for job in planned_runs], home_folder())
+            log.info("%s: %s", _opening(planned_runs, jobs, sweep), expected.in_words())
+            if dry_run:
+                return Launched([], Comparison())
             if sweep:
-                return _swept(hydra, overrides, jobs, planned_runs)
+                return _swept(hydra, overrides, jobs, planned_runs, expected)
             return _compared([_single(hydra, overrides)], planned_runs)
+
+
+def _opening(plans: Sequence[Planned], jobs: Sequence[Sequence[str]], sweep: bool) -> str:
+    return what_varies(jobs) if sweep else plans[0].name
 
 
 def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
@@ -106,7 +126,11 @@ def output_folder() -> Iterator[None]:
 
 
 def _swept(
-    hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]], plans: Sequence[Planned]
+    hydra: "Hydra",
+    overrides: Sequence[str],
+    jobs: Sequence[list[str]],
+    plans: Sequence[Planned],
+    expected: Forecast,
 ) -> Launched:
     """Launch a sweep inside its parent record."""
     recorder = Recorder(home_folder(), sweep_key_of(plans))
@@ -114,7 +138,15 @@ def _swept(
     launched = Launched([], Comparison())
     status = "KILLED"
     try:
-        with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
+        variables = {SWEEP_VARIABLE: str(recorder.sweep_key), RUNS_VARIABLE: str(len(jobs))}
+        # A run that is in the store takes a moment too; where no time is known, all count alike.
+        weights = [max(round(seconds), 1) for seconds in expected.seconds]
+        with (
+            environment(**variables),
+            output_folder(),
+            progress(f"{len(jobs)} runs", sum(weights), counted=False) as advance,
+            told(lambda done: advance(sum(weights[:done]))),
+        ):
             ended = _launch(hydra, all_swept(overrides), jobs)
         launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
@@ -234,6 +266,20 @@ def check_sound_parts(parts: Mapping[str, Any]) -> list[str]:
     return problems or check_sizes([parts])
 
 
+_listeners: list[Callable[[int], None]] = []
+"""Told how many runs of this process's sweep have ended."""
+
+
+@contextmanager
+def told(listener: Callable[[int], None]) -> Iterator[None]:
+    """Inside, a listener is told how many runs have ended, if they run in this process."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
 def _planned_before(run: Run) -> Planned | None:
     """What was checked; ``None`` in a process that a launcher opened, which has checked nothing.
 
@@ -252,9 +298,40 @@ def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
     run = build_run(config).fitted()
     job = _planned_before(run) or planned(plan(run), overrides)
     recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
+    which = _which()
+    log.info("%s%s", which, job.name)
     result, row = recorder.execute(job, overrides)
-    pictures = result.artifacts.pictures
-    return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+    seconds = {stage: record.seconds for stage, record in result.stages.items()}
+    reused = [stage for stage, record in result.stages.items() if record.reused]
+    log.info("%s%s", which, in_a_line(result.metrics, seconds, reused))
+    return Outcome(job.name, row=row, pictures=_kept_pictures(result))
+
+
+def _number() -> int | None:
+    """The run's number in its sweep, from 0."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    job = HydraConfig.get().job
+    return None if OmegaConf.is_missing(job, "num") else int(job.num)
+
+
+def _which() -> str:
+    """E.g. ``run 4 of 12: ``; nothing if it is no run of a sweep."""
+    runs, number = os.environ.get(RUNS_VARIABLE), _number()
+    return "" if runs is None or number is None else f"run {number + 1} of {runs}: "
+
+
+def _kept_pictures(result: Result) -> Path | None:
+    """Copies of a run's pictures in its output folder, whose name people can read."""
+    from hydra.core.hydra_config import HydraConfig
+
+    if result.artifacts.pictures is None:
+        return None
+    folder = Path(HydraConfig.get().runtime.output_dir)
+    for picture in sorted(result.artifacts.pictures.folder.glob("*.png")):
+        shutil.copyfile(picture, folder / picture.name)
+    return folder
 
 
 def task(config: "DictConfig") -> Outcome:
@@ -272,8 +349,13 @@ def task(config: "DictConfig") -> Outcome:
             return _finished(config, list(HydraConfig.get().overrides.task))
     except TgapError as error:
         log.log(logging.ERROR, "%s", error, exc_info=full_error)
-        return Outcome(failure=str(error))
+        return Outcome(failure=f"{_which()}{error}")
     except Exception as error:
         # A mistake of ours or of a library: the run fails, the sweep goes on, nothing is hidden.
         log.exception("unexpected %s", type(error).__name__)
-        return Outcome(failure="".join(traceback.format_exception_only(error)).strip())
+        said = "".join(traceback.format_exception_only(error)).strip()
+        return Outcome(failure=f"{_which()}{said}")
+    finally:
+        number = _number()
+        for listener in _listeners:
+            listener(0 if number is None else number + 1)

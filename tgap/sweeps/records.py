@@ -27,6 +27,8 @@ ROW = "row.json"
 """File of a run's record that a table needs beside its metrics."""
 ARTIFACTS = "artifacts.json"
 """File of a run's record: what each of its artifacts is."""
+COSTS = "costs.json"
+"""File of a run's record: what making its artifacts took."""
 LEAST_LETTERS = 4
 """Of a key, so that it names one run."""
 
@@ -106,6 +108,12 @@ class Record:
             resampled = dict(zip(LEGS, replicates.T, strict=True))
         return RunRow(**row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled)
 
+    @property
+    def costs(self) -> Sequence[Mapping[str, Any]]:
+        """What making its artifacts took, as ``forecast`` wrote it; nothing if it did not."""
+        costs: Sequence[Mapping[str, Any]] = self._json(COSTS) or ()
+        return costs
+
     def run(self) -> Run:
         """The run itself, built from what was written down; nothing that it names is executed."""
         if not (file := self._file(CONFIG)).exists():
@@ -123,9 +131,9 @@ class Record:
             )
         return stored(plan_from_json(self.run(), data), store)
 
-    def _json(self, name: str) -> dict[str, Any] | None:
+    def _json(self, name: str) -> Any:
         try:
-            data: dict[str, Any] = json.loads(self._file(name).read_text("utf-8"))
+            data: Any = json.loads(self._file(name).read_text("utf-8"))
         except FileNotFoundError:
             return None
         return data

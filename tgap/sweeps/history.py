@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, nearest
-from tgap.sweep.records import journals, records
+from tgap.sweeps.records import journals, records
 from tgap.tracking import SWEEP, Journal
 
 PLANNED = "planned.json"
@@ -22,6 +22,21 @@ def as_json(planned: Iterable[tuple[PlannedRun, Mapping[str, object]]]) -> str:
             for run, params in planned
         ]
     )
+
+
+def parameters_of(words: Iterable[str]) -> dict[str, str]:
+    """Values of parameters, by which runs are chosen.
+
+    Args:
+        words: ``name=value`` each.
+
+    Raises:
+        ConfigError: If one is not.
+    """
+    words = list(words)
+    if wrong := [word for word in words if "=" not in word]:
+        raise ConfigError(*(f"'{word}' must be name=value, e.g. size=500" for word in wrong))
+    return dict(word.split("=", 1) for word in words)
 
 
 def recorded(

@@ -8,8 +8,8 @@ import tgap
 from tests.corpus.making import put_folders
 from tgap.cli.main import run_command
 from tgap.pipeline.plan import plan
-from tgap.sweep import launch
-from tgap.sweep.identity import planned
+from tgap.sweeps import launch
+from tgap.sweeps.identity import planned
 
 TINY = (
     "generator=noise size=12 pool_size=200 train_size=100 test_size=100 budget.train_per_label=24 "

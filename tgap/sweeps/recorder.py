@@ -16,9 +16,10 @@ from tgap.report.table import markdown
 from tgap.store import Store
 from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
-from tgap.sweep.history import PLANNED, as_json
-from tgap.sweep.identity import Planned, params_of, row_of
-from tgap.sweep.records import record_planned
+from tgap.sweeps.forecast import costs_of
+from tgap.sweeps.history import PLANNED, as_json
+from tgap.sweeps.identity import Planned, params_of, row_of
+from tgap.sweeps.records import COSTS, record_planned
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
 
@@ -44,19 +45,18 @@ class Recorder:
             The result, and its row for the table.
         """
         run, plan, store = job.run, job.plan, Store(self.home / "store")
-        words = {"size": run.size, "seed": run.seed, **job.row.split}
-        name = " ".join([job.row.method, *(f"{key}={value}" for key, value in words.items())])
         tags = {"tgap.overrides": shlex.join(overrides), "tgap.result_key": plan.result_key}
         params = params_of(job)
         if (dataset := store.find(plan.dataset)) is not None:
             params["dataset.digest"] = content_digest(dataset)
-        with self._tracker(run).run(job.key, name, params, tags) as log:
+        with self._tracker(run).run(job.key, job.name, params, tags) as log:
             log.config(data_of(run))
             record_planned(log, job.row, plan)
             result = execute(plan, store, lambda stage, result: log_stage(log, stage, result))
             log.metrics(result.metrics)
             log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
             log.text(summary(result.metrics), "summary.txt")
+            log.text(costs_of(result), COSTS)
             log_files(log, result)
         return result, row_of(result, job)
 

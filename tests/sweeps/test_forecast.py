@@ -1,0 +1,201 @@
+"""What is told before the first run: how many runs of what, how long, how much."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import tgap
+from tests.pipeline.conftest import CUT
+from tgap.cli.main import run_command
+from tgap.core import ConfigError, TgapError
+from tgap.pipeline.plan import plan
+from tgap.store import Spec
+from tgap.sweeps.forecast import REFERENCE, Forecast, forecast, measured_rates, works
+from tgap.sweeps.records import COSTS, records
+from tgap.sweeps.varying import what_varies
+
+WORDS = [*CUT, "pool_size=200", "train_size=100", "test_size=100"]
+
+
+@pytest.mark.parametrize(
+    ("jobs", "words"),
+    [
+        ([["size=1"]], "1 run"),
+        (
+            [
+                [f"selector={a}", f"size={b}", f"seed={c}"]
+                for a in "xy"
+                for b in (1, 2)
+                for c in (0, 1, 2)
+            ],
+            "12 runs = 2 selectors x 2 sizes x 3 seeds",
+        ),
+        (
+            [["finetuner=none"], ["finetuner=x", "size=1"], ["finetuner=x", "size=2"]],
+            "3 runs of 2 finetuners, 2 sizes",
+        ),
+        ([[f"sampler.guidance={g}"] for g in (1, 3)], "2 runs = 2 of sampler.guidance"),
+        ([["prompts=a"], ["prompts=b"]], "2 runs = 2 prompts"),
+    ],
+)
+def test_what_varies(jobs: list[list[str]], words: str) -> None:
+    assert what_varies(jobs) == words
+
+
+def told(**changes: object) -> str:
+    given = {
+        "stored": [False] * 4,
+        "seconds": [60.0, 0, 240, 240],
+        "size": 3e8,
+        "unknown": [],
+        "elsewhere": False,
+    }
+    return Forecast(**(given | changes)).in_words()
+
+
+def test_a_forecast_in_words() -> None:
+    assert told() == "about 9 minutes, 0.3 GB"
+    assert told(stored=[True, False, False, False]) == "1 in the store; about 9 minutes, 0.3 GB"
+    assert told(stored=[True] * 4) == "all in the store"
+    assert told(stored=[True]) == "in the store"
+    assert told(elsewhere=True) == "about 9 minutes (rates of another machine), 0.3 GB"
+    assert told(unknown=["generator x y"], seconds=[0]) == (
+        "what was not measured yet (generator x y), 0.3 GB"
+    )
+    assert "about 60 s and what was not measured yet (a, b, c, ...)" in told(
+        unknown=list("abcd"), seconds=[60.0]
+    )
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("ran")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder, tgap.run(*WORDS)
+
+
+def planned(*words: str) -> list:
+    return [plan(tgap.compose(*WORDS, *words))]
+
+
+def test_what_is_there_takes_nothing(ran) -> None:
+    expected = forecast(planned(), ran[0] / ".tgap")
+    assert expected.stored == [True]
+    assert expected.seconds == [0]
+    assert expected.size == 0
+
+
+def test_as_much_work_takes_as_long_and_shared_work_is_done_once(ran) -> None:
+    folder, result = ran
+    made = result.artifacts
+    twice = forecast(planned("budget.steps=4"), folder / ".tgap")
+    both = made.synthetic_classifier.seconds + made.real_classifier.seconds
+    rest = made.synthetic.seconds + both / 2
+    rest += sum(one.seconds for one in made.evaluations.values()) + made.scores.seconds
+    assert twice.seconds == [pytest.approx(2 * made.generator.seconds + rest, rel=0.01)]
+    assert not twice.elsewhere
+    assert twice.unknown == []
+    both = [*planned("budget.steps=4"), *planned("budget.steps=4", "classifier.epochs=2")]
+    first, second = forecast(both, folder / ".tgap").seconds
+    assert first == twice.seconds[0]
+    assert second < first
+
+
+def test_before_the_first_run_rates_are_anothers_or_not_known(ran, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir(parents=True)
+    for stage in ("dataset", "split"):
+        (tmp_path / "store" / stage).symlink_to(ran[0] / ".tgap" / "store" / stage)
+    expected = forecast(planned(), tmp_path)
+    assert expected.elsewhere
+    assert expected.seconds[0] > 0
+    assert expected.unknown == []
+    expected = forecast(planned("selector=clip_kmeans"), tmp_path)
+    assert expected.unknown == ["embedding clip digits"]
+
+
+def test_packaged_rates_are_of_kinds_that_there_are() -> None:
+    kinds = {work.kind for run in planned() for work in works(run)}
+    for name in REFERENCE:
+        assert any(kind.startswith(name) for kind in kinds), name
+
+
+def test_all_that_a_run_makes_but_the_split_and_pictures_is_work(ran) -> None:
+    plan = ran[1].plan
+    keys = {work.spec.key for work in works(plan)}
+    all_specs = {v.key for v in vars(plan).values() if isinstance(v, Spec)}
+    all_specs |= {spec.key for spec in plan.evaluations.values()}
+    assert all_specs - keys == {plan.split.key, plan.pictures.key}
+
+
+def test_a_damaged_or_missing_note_of_costs_counts_nothing(ran) -> None:
+    home = ran[0] / ".tgap"
+    (record,) = records(home)
+    file = record.journal.folder / "files" / COSTS
+    content = file.read_text()
+    assert {cost["kind"] for cost in json.loads(content)} == set(measured_rates(home))
+    file.unlink()
+    try:
+        assert measured_rates(home) == {}
+    finally:
+        file.write_text(content)
+
+
+def test_a_dry_run_tells_and_makes_nothing(ran, monkeypatch, caplog) -> None:
+    monkeypatch.chdir(ran[0])
+    caplog.set_level("INFO", logger="tgap")
+    before = sorted(ran[0].rglob("*"))
+    words = [word for word in WORDS if word != "size=4"]
+    assert run_command([*words, "size=4,6", "seed=0,1", "-m", "--dry-run"]) == 0
+    assert "4 runs = 2 sizes x 2 seeds: 1 in the store; about " in caplog.text
+    assert sorted(ran[0].rglob("*")) == before
+
+
+def test_verbose_tells_of_artifacts_and_the_log_file_always_does(ran, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(ran[0])
+    words = [*WORDS, "evaluators.baselines.shuffled=true"]
+    assert run_command([*words, "seed=1"]) == 0
+    quiet = capsys.readouterr().err
+    assert "making" not in quiet
+    assert "dreambooth (prior_count=40) size=4 seed=1" in quiet
+    assert "; from the store: prepare" in quiet
+    (log,) = (ran[0] / "outputs").rglob("tgap.log")
+    assert "making generator" in log.read_text()
+    assert run_command([*words, "seed=2", "-v"]) == 0
+    assert "making generator" in capsys.readouterr().err
+
+
+def test_a_sweep_in_python_is_a_table(ran, monkeypatch) -> None:
+    monkeypatch.chdir(ran[0])
+    table = tgap.sweep(*WORDS, "seed=0,3")
+    assert list(table["seeds"]) == [2]
+    assert list(table["size"]) == [4]
+    everything = tgap.compare("size=4")
+    assert len(everything) >= 1
+    assert {"method", "size", "tstr/auroc", "tstr/auroc/lo", "fter"} <= set(everything.columns)
+    with pytest.raises(ConfigError, match="'size' must be name=value"):
+        tgap.compare("size")
+
+    def fail(*args: object) -> None:
+        raise TgapError("no light")
+
+    monkeypatch.setattr("tgap.sweeps.launch._finished", fail)
+    with pytest.raises(TgapError, match="run 1 of 1: no light"):
+        tgap.sweep(*WORDS)
+
+
+def test_a_result_describes_itself_in_a_few_lines(ran) -> None:
+    text = repr(ran[1])
+    assert len(text.splitlines()) <= 10
+    assert text.startswith("Result of random+dreambooth, size 4 per label, seed 0\n")
+    assert f"TSTR {ran[1].metrics['tstr/auroc']:.3f}" in text
+    assert len(text) < 1000
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    from importlib.metadata import version
+
+    assert tgap.__version__ == version("tgap")
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = tgap.nothing
