@@ -47,6 +47,16 @@ class Clean(Protocol):
             "other runs (docs/few_images.md)"
         ]
 
+    def sources(self, dataset: ImageSet) -> dict[str, int]:
+        """The official pool and test set are drawn from by themselves."""
+        own_pool, test = dataset.official_pool, dataset.official_test
+        others = np.ones(len(dataset), bool) if own_pool is None else ~own_pool
+        tests = others if test is None else others & test
+        rest = others if test is None else others & ~test
+        pool = rest if own_pool is None else own_pool
+        sides = {"pool": pool, "real_train": rest, "real_test": tests}
+        return {side: int(rows.sum()) for side, rows in sides.items()}
+
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         rng = np.random.default_rng(splitting.split_seed)
         own_pool = dataset.official_pool

@@ -140,12 +140,18 @@ def _flat(prefix: str, value: object) -> dict[str, str]:
     return {prefix: str(value)}
 
 
-def row_of(result: Result, job: Planned) -> RunRow:
-    """A finished run's row for the table."""
+def row_of(result: Result, job: Planned, of_dataset: Mapping[str, float]) -> RunRow:
+    """A finished run's row for the table.
+
+    Args:
+        result: Of the run.
+        job: The run.
+        of_dataset: Further metrics, which no evaluator knows.
+    """
     replicates = result.resampled()
     return RunRow(
         **vars(job.row),
         evaluation_key=result.plan.scores.key,
-        metrics=result.metrics,
+        metrics={**of_dataset, **result.metrics},
         resampled={} if replicates is None else dict(zip(LEGS, replicates.T, strict=True)),
     )

@@ -9,6 +9,7 @@ from tgap.analysis.rows import RunRow
 from tgap.analysis.verdicts import verdicts
 from tgap.composition.config import Run
 from tgap.composition.schema import data_of
+from tgap.metrics.legs import SIDE_SHARES
 from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stages import execute
 from tgap.report.summary import summary
@@ -57,7 +58,7 @@ class Recorder:
             log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
             log.text(summary(result.metrics), "summary.txt")
             log_files(log, result)
-        return result, row_of(result, job)
+        return result, row_of(result, job, dataset_metrics(result))
 
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
@@ -113,11 +114,13 @@ def log_files(log: RunLog, result: Result) -> None:
 
 
 def dataset_metrics(result: Result) -> dict[str, float]:
-    """How many images each side has, and how many files were left out."""
+    """How many images each side has, of how many, and how many files were left out."""
     data, split = result.dataset(), result.split()
-    counts = {side: len(getattr(split, side)) for side in ("pool", "real_train", "real_test")}
+    counts = {side: len(getattr(split, side)) for side in SIDE_SHARES}
+    sources = result.run.protocol.sources(data)
+    shares = {SIDE_SHARES[side]: counts[side] / number for side, number in sources.items()}
     names = data.notes.get("excluded", {})
     # Where very many are left out, not all names are kept, but their number is.
     excluded = data.notes.get("excluded_counts", {why: len(those) for why, those in names.items()})
     counts |= {"all": len(data), "excluded": sum(excluded.values())}
-    return {f"images/{name}": float(count) for name, count in counts.items()}
+    return {f"images/{name}": float(count) for name, count in counts.items()} | shares
