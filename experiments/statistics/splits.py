@@ -68,16 +68,22 @@ def halves_of(count: int, rng: np.random.Generator) -> tuple[Indices, Indices, I
     return pool, train, test
 
 
-def experiment(place: Place, count: int, rng: np.random.Generator) -> list[Fitted]:
+def experiment(
+    place: Place,
+    count: int,
+    rng: np.random.Generator,
+    splits: int = max(SPLITS),
+    seeds: int = max(SEEDS),
+) -> list[Fitted]:
     """All runs on one data set."""
     x = place.world.images(count, rng)
     positive = np.arange(2 * count) >= count
     generate = partial(tuned, noise=place.noise)
     runs = []
-    for split in range(max(SPLITS)):
+    for split in range(splits):
         pool, train, test = halves_of(count, rng)
         real = discriminant(x[train], positive[train])
-        for seed, method in product(range(max(SEEDS)), METHODS):
+        for seed, method in product(range(seeds), METHODS):
             drawn = generate(x[pool], positive[pool], rng)
             words = {"method": method, "seed": seed, "split": {SPLIT_SEED: str(split)}}
             runs.append(fitted(place.world, x, test, drawn, real, words))

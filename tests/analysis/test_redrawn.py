@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from experiments.statistics import splits as simulation
 from tests.analysis.test_comparison import RESAMPLES, SETTINGS, planned, row
 from tgap.analysis.comparison import compare, metrics_of
 from tgap.metrics.legs import SIDE_SHARES, numbers_with_intervals
@@ -105,7 +106,7 @@ def test_an_official_pool_is_no_part_of_the_correction():
 
 
 def test_methods_are_compared_split_by_split():
-    other = np.array(TSTR) + (0.02, 0.03, 0.07)
+    other = np.add(TSTR, (0.02, 0.03, 0.07))
     rows = swept("a") + swept("b", tstr=other)
     (pair,) = compare(rows).pairs
     assert pair.difference.estimate == pytest.approx(0.04)
@@ -223,3 +224,20 @@ def test_few_test_images_are_those_of_one_split():
         for k, one in enumerate(swept())
     ]
     assert compare(rows).groups[0].effective["images/effective_real_test"] == 8.0
+
+
+def test_intervals_hold_the_mean_over_data_sets_where_without_correction_they_do_not():
+    """TSTR of 5 splits, of data sets of 40 images a label, whose pool says all."""
+    place, rng = simulation.PLACES["hard"], np.random.default_rng(0)
+    ends = {rule: [] for rule in ("table", "none")}
+    truths = []
+    for _ in range(60):
+        runs = simulation.experiment(place, 40, rng, splits=5, seeds=1)
+        truths.append(np.mean([run.truth["tstr"] for run in runs if run.row.method == "a"]))
+        for rule, found in ends.items():
+            compared = simulation.compared(runs, 5, 1, simulation.RULES[rule])
+            found.append(simulation.found(compared)["TSTR"])
+    truth = np.mean(truths)
+    held = {rule: np.mean([lo <= truth <= hi for lo, hi in found]) for rule, found in ends.items()}
+    assert held["table"] >= 0.9
+    assert held["none"] <= held["table"] - 0.05
