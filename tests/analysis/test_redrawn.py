@@ -151,7 +151,7 @@ def test_seeds_with_a_split_of_their_own_are_no_grid():
 def test_two_splits_and_rows_without_shares_stay_apart():
     assert "a at 100: 2 splits, and it takes 3." in told(swept(splits=(0, 1)))
     old = [replace(one, metrics=row().metrics) for one in swept()]
-    assert "a at 100: recorded by an earlier version, run again." in told(old)
+    assert "a at 100: recorded by an earlier version; the sweep's own command, typed again, " in told(old)
     assert len(compare(old).groups) == 3
 
 
@@ -227,17 +227,17 @@ def test_few_test_images_are_those_of_one_split():
 
 
 def test_intervals_hold_the_mean_over_data_sets_where_without_correction_they_do_not():
-    """TSTR of 5 splits, of data sets of 40 images a label, whose pool says all."""
+    """TSTR of 10 splits, of data sets of 40 images a label, whose pool says all."""
     place, rng = simulation.PLACES["hard"], np.random.default_rng(0)
     ends = {rule: [] for rule in ("table", "none")}
     truths = []
     for _ in range(60):
-        runs = simulation.experiment(place, 40, rng, splits=5, seeds=1)
+        runs = simulation.experiment(place, 40, rng, splits=10, seeds=1)
         truths.append(np.mean([run.truth["tstr"] for run in runs if run.row.method == "a"]))
         for rule, found in ends.items():
-            compared = simulation.compared(runs, 5, 1, simulation.RULES[rule])
+            compared = simulation.compared(runs, 10, 1, simulation.RULES[rule])
             found.append(simulation.found(compared)["TSTR"])
     truth = np.mean(truths)
     held = {rule: np.mean([lo <= truth <= hi for lo, hi in found]) for rule, found in ends.items()}
-    assert held["table"] >= 0.9
-    assert held["none"] <= held["table"] - 0.05
+    assert held["table"] >= 0.93
+    assert held["none"] <= 0.9

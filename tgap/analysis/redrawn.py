@@ -98,7 +98,10 @@ def _reason(runs: Sequence[PlannedRun]) -> str:
     if len(draws) < LEAST_SPLITS:
         return f"{len(draws)} splits, and it takes {LEAST_SPLITS}"
     if not all(name in run.metrics for run in finished for name in SIDE_SHARES.values()):
-        return "recorded by an earlier version, run again"
+        return (
+            "recorded by an earlier version; the sweep's own command, typed again, averages them "
+            "(nothing is computed anew)"
+        )
     return ""
 
 
