@@ -1,6 +1,6 @@
 """How often intervals over random splits of one data set hold the truth.
 
-    python -m experiments.statistics.splits [--repetitions 300]          (about 10 minutes)
+    python -m experiments.statistics.splits [--repetitions 300]          (about 6 minutes)
 
 Worlds, generators and classifiers are those of ``cross_fit``; the splits are those of
 ``protocol=clean``, 60 % pool, 20 % real_train and 20 % real_test, and the table's own code puts

@@ -151,7 +151,9 @@ def test_seeds_with_a_split_of_their_own_are_no_grid():
 def test_two_splits_and_rows_without_shares_stay_apart():
     assert "a at 100: 2 splits, and it takes 3." in told(swept(splits=(0, 1)))
     old = [replace(one, metrics=row().metrics) for one in swept()]
-    assert "a at 100: recorded by an earlier version; the sweep's own command, typed again, " in told(old)
+    assert "a at 100: recorded by an earlier version; the sweep's own command, typed again, " in (
+        told(old)
+    )
     assert len(compare(old).groups) == 3
 
 

@@ -9,7 +9,6 @@ from tgap.analysis.rows import RunRow
 from tgap.analysis.verdicts import verdicts
 from tgap.composition.config import Run
 from tgap.composition.schema import data_of
-from tgap.metrics.legs import SIDE_SHARES
 from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stages import execute
 from tgap.report.summary import summary
@@ -18,7 +17,7 @@ from tgap.store import Store
 from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
 from tgap.sweep.history import PLANNED, as_json, record_planned
-from tgap.sweep.identity import Planned, params_of, row_of
+from tgap.sweep.identity import Planned, dataset_metrics, params_of, row_of
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
 
@@ -58,7 +57,7 @@ class Recorder:
             log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
             log.text(summary(result.metrics), "summary.txt")
             log_files(log, result)
-        return result, row_of(result, job, dataset_metrics(result))
+        return result, row_of(result, job)
 
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
@@ -111,16 +110,3 @@ def log_files(log: RunLog, result: Result) -> None:
         for table in sorted(folder.glob("*.json")):
             if table.name not in (MANIFEST, "metrics.json"):
                 log.artifact(table, f"tables/{name}_{table.name}")
-
-
-def dataset_metrics(result: Result) -> dict[str, float]:
-    """How many images each side has, of how many, and how many files were left out."""
-    data, split = result.dataset(), result.split()
-    counts = {side: len(getattr(split, side)) for side in SIDE_SHARES}
-    sources = result.run.protocol.sources(data)
-    shares = {SIDE_SHARES[side]: counts[side] / number for side, number in sources.items()}
-    names = data.notes.get("excluded", {})
-    # Where very many are left out, not all names are kept, but their number is.
-    excluded = data.notes.get("excluded_counts", {why: len(those) for why, those in names.items()})
-    counts |= {"all": len(data), "excluded": sum(excluded.values())}
-    return {f"images/{name}": float(count) for name, count in counts.items()} | shares
