@@ -60,7 +60,7 @@ class Place:
 PLACES = {"good": Place(WORLDS["good"], 0.4), "hard": Place(WORLDS["hard"], 0.1)}
 
 
-def halves_of(count: int, rng: np.random.Generator) -> tuple[Indices, Indices, Indices]:
+def dealt(count: int, rng: np.random.Generator) -> tuple[Indices, Indices, Indices]:
     """Pool, real_train and real_test, with equal shares of each label."""
     sides = np.round(np.array([SHARES["pool"], 1 - SHARES["real_test"]]) * count).astype(int)
     labels = [np.split(rng.permutation(count) + label * count, sides) for label in (0, 1)]
@@ -81,7 +81,7 @@ def experiment(
     generate = partial(tuned, noise=place.noise)
     runs = []
     for split in range(splits):
-        pool, train, test = halves_of(count, rng)
+        pool, train, test = dealt(count, rng)
         real = discriminant(x[train], positive[train])
         for seed, method in product(range(seeds), METHODS):
             drawn = generate(x[pool], positive[pool], rng)
