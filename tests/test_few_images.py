@@ -44,7 +44,8 @@ def test_the_default_run_says_what_to_type_instead(
     advice = "label 'cat' has 15 images only"
     assert [text for text in caplog.messages if advice in text] == [
         f"{advice}, of which protocol=clean tests some few: with `profile=few "
-        "protocol.fold=0,1,2,3,4 -m` each tests once and tunes in other runs (docs/few_images.md)"
+        "protocol.fold=0,1,2,3,4 -m` each tests once and tunes in other runs (docs/few_images.md); "
+        "`split_seed=0,1,2,3,4 -m` averages clean over splits instead (docs/statistics.md)"
     ]
     assert command(["data", *FILES]) == 0
     assert capsys.readouterr().out.lower().count(advice) == 1

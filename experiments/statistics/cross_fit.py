@@ -18,7 +18,6 @@ from functools import partial
 import numpy as np
 from scipy.stats import norm
 
-from experiments.statistics.power import spared_by_the_collector
 from tgap.analysis.comparison import compare
 from tgap.analysis.rows import RunRow
 from tgap.core import Bools, Doubles, ImageSet, Indices
@@ -88,11 +87,13 @@ class Drawn:
     positive: Bools
 
 
-def tuned(x: Doubles, positive: Bools, rng: np.random.Generator) -> Drawn:
+def tuned(
+    x: Doubles, positive: Bools, rng: np.random.Generator, noise: float = TUNING_NOISE
+) -> Drawn:
     """What a generator draws that was tuned on these images."""
     labels = np.repeat([False, True], DRAWN)
     means = np.stack([x[positive == side].mean(axis=0) for side in (False, True)])
-    means += TUNING_NOISE * rng.standard_normal(means.shape)
+    means += noise * rng.standard_normal(means.shape)
     parts = means[labels.astype(int)] + rng.standard_normal((2, 2 * DRAWN, x.shape[1]))
     return Drawn(parts[0], parts[1], labels)
 
@@ -333,8 +334,7 @@ def main() -> None:
     )
     for name, world in WORLDS.items():
         for count, words, divide in CASES if chosen.world in (None, name) else ():
-            with spared_by_the_collector():
-                lines = coverage(world, count, divide, chosen.repetitions)
+            lines = coverage(world, count, divide, chosen.repetitions)
             for (number, seeds), line in lines.items():
                 print(f"{name}, {count}, {words} | {seeds} | {number} | {line}", flush=True)
     for count in (12, 20, 40) if chosen.world in (None, "designs") else ():

@@ -413,3 +413,31 @@ def test_few_images_of_a_label_bring_advice_with_the_words_to_type() -> None:
     assert "profile=few protocol.fold=0,1,2,3,4 -m" in text
     assert Clean().advice(make(exclusive(200, 60))) == []
     assert CrossFit().advice(make(exclusive(15, 15))) == []
+
+
+# What each side is drawn from
+
+
+@pytest.mark.parametrize("protocol", [Clean(), Thesis(), CrossFit()])
+def test_sides_are_drawn_from_all_images_unless_the_dataset_says_otherwise(protocol) -> None:
+    sources = protocol.sources(make(exclusive(20, 20)))
+    assert sources == {"pool": 40, "real_train": 40, "real_test": 40}
+
+
+def test_official_sides_are_drawn_from_by_themselves() -> None:
+    data = with_official(40, 120)
+    assert Clean().sources(data) == {"pool": 120, "real_train": 120, "real_test": 40}
+    assert Thesis().sources(data) == {"pool": 160, "real_train": 160, "real_test": 160}
+    own = replace(data, official_pool=np.arange(160) >= 130)
+    assert Clean().sources(own) == {"pool": 30, "real_train": 90, "real_test": 40}
+    assert Thesis().sources(own) == {"pool": 30, "real_train": 130, "real_test": 130}
+
+
+@pytest.mark.parametrize("protocol", [Clean(), Thesis()])
+def test_sides_lie_within_their_sources(protocol) -> None:
+    for data in (with_official(40, 120), make(exclusive(90, 60))):
+        drawn, sources = protocol.split(data, Splitting()), protocol.sources(data)
+        assert all(len(getattr(drawn, side)) <= number for side, number in sources.items())
+        assert (len(drawn.real_test) == sources["real_test"]) == (
+            protocol == Clean() and data.official_test is not None
+        )

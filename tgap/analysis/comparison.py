@@ -203,7 +203,7 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
     For each metric of ``SCALES`` and each group ``{metric}/mean/{group}``, ``.../lo/{group}`` and
     ``.../hi/{group}``, e.g. ``fter/lo/random-dreambooth``, so that MLflow draws intervals over
     sizes; ``fter/of_means/{group}``; ``seeds/{group}`` and ``seeds_missing/{group}``, and the same
-    of folds if there are. A group is named by its method and the settings that vary
+    of folds or splits if there are. A group is named by its method and the settings that vary
     (``random-dreambooth-guidance-3.0``), other characters than letters, digits, ``_`` and ``.``
     becoming ``-``. What is not defined is left out.
     """
@@ -217,8 +217,9 @@ def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
             values |= {f"{metric}/{end}/{name}": value for end, value in ends.items()}
         values |= {f"seeds/{name}": len(group.seeds), f"seeds_missing/{name}": len(group.missing)}
         if len(group.splits) + len(group.missing_splits) > 1:
-            values[f"folds/{name}"] = len(group.splits)
-            values[f"folds_missing/{name}"] = len(group.missing_splits)
+            what = "splits" if group.shares else "folds"
+            values[f"{what}/{name}"] = len(group.splits)
+            values[f"{what}_missing/{name}"] = len(group.missing_splits)
         defined = {key: float(value) for key, value in values.items() if not math.isnan(value)}
         by_size.setdefault(group.size or 0, {}).update(defined)
     return by_size

@@ -7,8 +7,8 @@ from itertools import combinations, pairwise
 
 import numpy as np
 
-from tgap.analysis.groups import RunGroup, mean_interval
-from tgap.analysis.splits import Sampled
+from tgap.analysis.groups import RunGroup
+from tgap.analysis.splits import Sampled, mean_interval
 from tgap.metrics.intervals import Interval, recovered, t_quantile
 from tgap.metrics.legs import SCALES
 from tgap.metrics.significance import FEWEST_SEEDS, holm, p_of_interval
@@ -173,7 +173,12 @@ def _difference(contrast: Contrast) -> Interval:
     if name not in SCALES:
         return mean_interval([replace(one, resampled=ON_THESE) for one in _paired(contrast)])
     freedom = min(group.freedom(name, splits) for group in groups)
-    found = mean_interval(_paired(contrast), image_freedom=freedom, cautious=True)
+    found = mean_interval(
+        _paired(contrast),
+        image_freedom=freedom,
+        cautious=max(group.own_share(name, splits) for group in groups),
+        least_freedom=max(group.least_freedom for group in groups),
+    )
     means = [group.means(contrast.seeds, splits)[name] for group in groups]
     if contrast.weights == (1.0, -1.0):
         return recovered(found, means[0], means[1], scale="identity")

@@ -8,18 +8,20 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from tgap.analysis.readings import SCATTER
+from tgap.analysis.redrawn import LEAST_SPLITS, averaged_over_draws, family_of, own_share, shares_of
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
 from tgap.analysis.splits import (
     Numbers,
     Sampled,
     expected_splits,
     largest_block,
+    mean_interval,
     mean_over_splits,
+    side_by_side,
     split_name,
 )
-from tgap.core import Doubles
 from tgap.metrics.gap import CHANCE, fter_is_meaningful
-from tgap.metrics.intervals import Interval, Scale, interval
+from tgap.metrics.intervals import LEAST_FREEDOM, Interval
 from tgap.metrics.legs import (
     LEGS,
     REAL,
@@ -85,6 +87,8 @@ class RunGroup:
         effective: Effective patients of the rarer side, by ``REAL`` and ``SYNTHETIC``.
         collapsed: Values of seeds that have learnt next to nothing beside the best, by leg.
         is_control: As of ``PlannedRun``.
+        shares: Where splits are drawn anew (``split_seed``), of ``shares_of``; empty otherwise.
+        apart: Why its runs are not averaged with those of other ``split_seed``; empty otherwise.
     """
 
     method: str
@@ -103,6 +107,8 @@ class RunGroup:
     effective: Mapping[str, float]
     collapsed: Mapping[str, Mapping[int, float]]
     is_control: bool
+    shares: Mapping[str, float] = field(default_factory=dict)
+    apart: str = ""
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -111,17 +117,26 @@ class RunGroup:
 
     def over(self, seeds: Sequence[int], splits: Sequence[str]) -> list[Numbers]:
         """The numbers of these seeds, each the mean over these of its splits."""
-        return [mean_over_splits(self.by_seed[seed], splits) for seed in seeds]
+        return [mean_over_splits(self.by_seed[seed], splits, self.shares) for seed in seeds]
 
     def means(self, seeds: Sequence[int], splits: Sequence[str]) -> dict[str, Interval]:
         """Means over these seeds and splits, all of ``SCALES``."""
-        share = len(splits) / max(1, len(self.splits))
+        share = 1.0 if self.shares else len(splits) / max(1, len(self.splits))
         effective = {side: number * share for side, number in self.effective.items()}
-        return _means(self.over(seeds, splits), len(splits), effective)
+        return _means(self.over(seeds, splits), len(splits), effective, self.least_freedom)
 
     def freedom(self, name: str, splits: Sequence[str]) -> float:
         """Degrees of freedom of what test images, or splits, add to a number's variance."""
         return _freedom(name, len(splits), self.effective)
+
+    @property
+    def least_freedom(self) -> float:
+        """Degrees of freedom below which these bear no interval."""
+        return _least_freedom(self.shares)
+
+    def own_share(self, name: str, splits: Sequence[str]) -> float:
+        """Share of a variance over splits that runs add which have nothing but it in common."""
+        return own_share(name, self.shares, len(splits))
 
     def values(self, name: str) -> dict[int, float]:
         """A number by seed."""
@@ -165,6 +180,8 @@ def group_runs(
     seeds is that of ``tgap.metrics.intervals``. Seeds that lack a split that another
     one has are missing, lest means over different folds are averaged.
 
+    Runs that differ in ``split_seed`` are splits of one group where ``averaged_over_draws`` says.
+
     Args:
         rows: One per finished run.
         missing: Runs that were asked for and did not finish.
@@ -173,8 +190,9 @@ def group_runs(
     Returns:
         Groups in the order in which their methods came, then by size.
     """
+    runs, reasons = averaged_over_draws((*rows, *missing))
     alike: dict[tuple[object, ...], list[PlannedRun]] = {}
-    for run in (*rows, *missing):
+    for run in runs:
         key = (run.method_key, run.size, tuple(sorted(run.settings.items())))
         alike.setdefault(key, []).append(run)
     labels = _labels((*rows, *missing))
@@ -184,7 +202,10 @@ def group_runs(
     ordered = sorted(
         alike.values(), key=lambda runs: (order.index(runs[0].method_key), runs[0].size or 0)
     )
-    return tuple(_group(runs, labels[runs[0].method_key], further) for runs in ordered)
+    return tuple(
+        _group(runs, labels[runs[0].method_key], further, reasons.get(family_of(runs[0]), ""))
+        for runs in ordered
+    )
 
 
 def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
@@ -199,7 +220,7 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
     }
 
 
-def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> RunGroup:
+def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str], apart: str) -> RunGroup:
     rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
     units = _units(rows)
     one_set = len(units) > 1 and len(set(units.values())) == 1
@@ -216,8 +237,9 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
     repeated = {row.seed for row in rows} - once.keys()
     averaged = {seed for seed in once if units[seed] != seed}
     every = [row for row in rows if units[row.seed] in by_seed]
-    effective = {side: _effective(side, every, splits) for side in (REAL, SYNTHETIC)}
-    means = [mean_over_splits(of_seed, splits) for of_seed in by_seed.values()]
+    shares = shares_of(every)
+    effective = {side: _effective(side, every, splits, bool(shares)) for side in (REAL, SYNTHETIC)}
+    means = [mean_over_splits(of_seed, splits, shares) for of_seed in by_seed.values()]
     first = runs[0]
     return RunGroup(
         method=label,
@@ -231,22 +253,28 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str]) -> Ru
         repeated=tuple(sorted(repeated)),
         averaged=tuple(sorted(averaged)),
         one_set=one_set and len(by_seed) > 1,
-        numbers=_numbers(means, splits, further, effective)
+        numbers=_means(means, len(splits), effective, _least_freedom(shares))
+        | {name: mean_interval([seed[name] for seed in means]) for name in further}
         | ({} if one_set else _shares(means, further)),
         fter_meaningful=_meaningful(means, splits, every),
         effective=effective,
         collapsed=_collapsed(dict(zip(by_seed, means, strict=True))),
         is_control=first.is_control,
+        shares=shares,
+        apart=apart,
     )
 
 
-def _effective(side: str, rows: Sequence[RunRow], splits: Sequence[str]) -> float:
-    """Effective patients that a seed is tested on: the fewest of any seed, over all splits."""
+def _effective(side: str, rows: Sequence[RunRow], splits: Sequence[str], anew: bool) -> float:
+    """Effective patients that a seed is tested on: the fewest of any seed, over all splits; of one
+    split where they are drawn anew, since they may test on the same patients.
+    """
     of_split = [
         [row.metrics.get(side, math.inf) for row in rows if split_name(row.split) == split]
         for split in splits
     ]
-    return math.fsum(min(numbers) for numbers in of_split) if of_split else math.inf
+    fewest = [min(numbers) for numbers in of_split]
+    return (min(fewest) if anew else math.fsum(fewest)) if fewest else math.inf
 
 
 def _results(rows: Sequence[RunRow]) -> dict[int, dict[str, list[RunRow]]]:
@@ -327,27 +355,17 @@ def learnt_nothing(aurocs: Mapping[int, float]) -> dict[int, float]:
     return {seed: auroc for seed, auroc in aurocs.items() if auroc < limit}
 
 
-def _numbers(
-    seeds: Sequence[Numbers],
-    splits: Sequence[str],
-    further: Sequence[str],
-    effective: Mapping[str, float],
+def _means(
+    seeds: Sequence[Numbers], splits: int, effective: Mapping[str, float], least_freedom: float
 ) -> dict[str, Interval]:
     """Means over seeds, each of which is the mean over its splits."""
-    return _means(seeds, len(splits), effective) | {
-        name: mean_interval([seed[name] for seed in seeds]) for name in further
-    }
-
-
-def _means(
-    seeds: Sequence[Numbers], splits: int, effective: Mapping[str, float]
-) -> dict[str, Interval]:
     numbers = {
         name: mean_interval(
             [seed[name] for seed in seeds],
             scale,
             _freedom(name, splits, effective),
             image_freedom(name, effective) + 1,
+            least_freedom=least_freedom,
         )
         for name, scale in SCALES.items()
     }
@@ -356,6 +374,10 @@ def _means(
 
 def _freedom(name: str, splits: int, effective: Mapping[str, float]) -> float:
     return splits - 1 if splits > 1 else image_freedom(name, effective)
+
+
+def _least_freedom(shares: Mapping[str, float]) -> float:
+    return LEAST_SPLITS - 1 if shares else LEAST_FREEDOM
 
 
 def _shares(seeds: Sequence[Numbers], further: Sequence[str]) -> dict[str, Interval]:
@@ -368,31 +390,3 @@ def _shares(seeds: Sequence[Numbers], further: Sequence[str]) -> dict[str, Inter
         number = mean_interval(values, "identity")
         numbers[name] = replace(number, lo=max(number.lo, 0.0), hi=min(number.hi, 1.0))
     return numbers
-
-
-def side_by_side(replicates: Sequence[Doubles]) -> Doubles:
-    """Replicates side by side; of more resamples, the first are the same as of fewer."""
-    least = min(len(one) for one in replicates)
-    return np.stack([one[:least] for one in replicates], axis=1)
-
-
-def mean_interval(
-    sampled: Sequence[Sampled],
-    scale: Scale = "identity",
-    image_freedom: float = math.inf,
-    patients: float | None = None,
-    cautious: bool = False,
-) -> Interval:
-    """The mean over seeds; NaN if there are none."""
-    if not sampled:
-        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
-    values = np.array([one.value for one in sampled])
-    resampled = side_by_side([one.resampled for one in sampled])
-    return interval(
-        values,
-        resampled,
-        scale=scale,
-        image_freedom=image_freedom,
-        patients=patients,
-        cautious=cautious,
-    )

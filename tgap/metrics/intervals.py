@@ -76,7 +76,8 @@ def interval(
     scale: Scale = "identity",
     image_freedom: float = math.inf,
     patients: float | None = None,
-    cautious: bool = False,
+    cautious: float = 0.0,
+    least_freedom: float = LEAST_FREEDOM,
 ) -> Interval:
     """Interval of the mean over seeds, for new seeds and new test images, given the split.
 
@@ -92,7 +93,7 @@ def interval(
         up to that, such rows are left out;
       - the variance is 0: equal resamples show that the images are too few to see errors, not that
         there are none;
-      - ``image_freedom`` is below ``LEAST_FREEDOM``: the patients, or the positives, are too few;
+      - ``image_freedom`` is below ``least_freedom``: the patients, or the positives, are too few;
       - the estimate is at or beyond the end of the scale: 0 (log).
 
     Ratios and differences of AUROCs that show few errors: see ``recovered``.
@@ -108,9 +109,11 @@ def interval(
             (``tgap.metrics.resampling``); infinite will do for more than a hundred.
         patients: Effective number of the rarer side; ``image_freedom`` + 1 unless the columns'
             variance has other units than patients, such as folds.
-        cautious: Take the variance over seeds to be no less than what the test images alone make
-            of it. For differences, of which those are claimed that seem surest: among many, those
-            of few seeds that happen to be alike.
+        cautious: Take the variance over seeds to be no less than this share, 1 or less, of what
+            the test images alone make of it. For differences, of which those are claimed that seem
+            surest: among many, those of few seeds that happen to be alike.
+        least_freedom: What the images' part must have; fewer will do where its rows are splits,
+            whose numbers are means and nearly normal, see ``tgap.analysis.redrawn``.
 
     Raises:
         ContractError: If shapes disagree, or level or scale are not as above.
@@ -131,7 +134,7 @@ def interval(
     if defined.mean() >= 1 - UNDEFINED and defined.sum() >= 2:
         covariance = np.atleast_2d(np.cov(resampled[defined], rowvar=False, dtype=np.float64))
     return interval_of_covariance(
-        values, covariance, level, scale, image_freedom, patients, cautious
+        values, covariance, level, scale, image_freedom, patients, cautious, least_freedom
     )
 
 
@@ -142,7 +145,8 @@ def interval_of_covariance(
     scale: Scale = "identity",
     image_freedom: float = math.inf,
     patients: float | None = None,
-    cautious: bool = False,
+    cautious: float = 0.0,
+    least_freedom: float = LEAST_FREEDOM,
 ) -> Interval:
     """``interval``, where the covariance over test images is known otherwise than by resampling.
 
@@ -155,6 +159,7 @@ def interval_of_covariance(
         image_freedom: As in ``interval``.
         patients: As in ``interval``.
         cautious: As in ``interval``.
+        least_freedom: As in ``interval``.
 
     Raises:
         ContractError: As ``interval``.
@@ -172,13 +177,14 @@ def interval_of_covariance(
     estimate = float(values.mean())
     of_seeds, of_images = _components(values, covariance)
     if cautious and seeds > 1:
-        of_seeds = max(of_seeds, (float(np.trace(covariance)) / seeds - of_images) / seeds)
+        own = (float(np.trace(covariance)) / seeds - of_images) / seeds
+        of_seeds = max(of_seeds, cautious * own)
     patients = image_freedom + 1 if patients is None else patients
     if scale == "logit" and few_errors(estimate, patients):
         return _of_few_errors(values, of_seeds, of_images, level, image_freedom, patients)
     variance = of_seeds + of_images
     error = math.sqrt(variance)
-    if not (math.isfinite(estimate) and error > ROUNDING and image_freedom >= LEAST_FREEDOM):
+    if not (math.isfinite(estimate) and error > ROUNDING and image_freedom >= least_freedom):
         return Interval(estimate, math.nan, math.nan, math.nan, math.nan, seeds)
     per_freedom = of_seeds / max(1, seeds - 1) + of_images / image_freedom
     freedom = variance / per_freedom if per_freedom > 0 else math.inf

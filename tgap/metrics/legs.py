@@ -44,6 +44,10 @@ MADE_OF: dict[str, tuple[str, ...]] = {
 }
 """The legs that they are made of, numerator or minuend first."""
 
+SIDE_SHARES = {side: f"images/share_{side}" for side in ("pool", "real_train", "real_test")}
+"""How large a part of the images that a side is drawn from it takes; 1 where every split has the
+same."""
+
 LABELS_REAL, LABELS_SYNTHETIC = "images/labels_each_real", "images/labels_each_synthetic"
 """Mean number of labels of an image that trains: 1 where labels exclude each other."""
 
@@ -87,6 +91,16 @@ def image_freedom(name: str, effective: Mapping[str, float]) -> float:
     """
     sides = {"r": effective.get(REAL, math.inf), "s": effective.get(SYNTHETIC, math.inf)}
     return min(sides[leg[3]] for leg in MADE_OF[name]) - 1
+
+
+def sides_of(name: str) -> set[str]:
+    """The real sides that a number of ``SCALES`` depends on; synthetic images come from the pool.
+
+    >>> sorted(sides_of("tstr/auroc"))
+    ['pool', 'real_test']
+    """
+    trains, tests = {"s": "pool", "r": "real_train"}, {"s": "pool", "r": "real_test"}
+    return {side for leg in MADE_OF[name] for side in (trains[leg[1]], tests[leg[3]])}
 
 
 def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:

@@ -35,6 +35,18 @@ class Protocol(Component):
         """
         return []
 
+    def sources(self, dataset: ImageSet) -> dict[str, int]:
+        """How many images each side is drawn from: what one split shares with another by chance
+        follows from it. All of the dataset's, unless the dataset says who belongs to a side.
+
+        Args:
+            dataset: Only its official test set and pool are looked at.
+
+        Returns:
+            By ``pool``, ``real_train`` and ``real_test``.
+        """
+        return dict.fromkeys(("pool", "real_train", "real_test"), len(dataset))
+
     def split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         """Draw a split.
 

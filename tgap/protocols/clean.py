@@ -36,7 +36,7 @@ class Clean(Protocol):
     """
 
     def advice(self, dataset: ImageSet) -> list[str]:
-        """That few images had better be cross-fitted."""
+        """That few images had better be cross-fitted, or else averaged over splits."""
         counts = dataset.label_counts()
         fewest = min(counts, key=lambda name: counts[name])
         if counts[fewest] >= FEW or dataset.official_pool is not None:
@@ -44,8 +44,19 @@ class Clean(Protocol):
         return [
             f"label '{fewest}' has {counts[fewest]} images only, of which protocol=clean tests "
             "some few: with `profile=few protocol.fold=0,1,2,3,4 -m` each tests once and tunes in "
-            "other runs (docs/few_images.md)"
+            "other runs (docs/few_images.md); `split_seed=0,1,2,3,4 -m` averages clean over splits "
+            "instead (docs/statistics.md)"
         ]
+
+    def sources(self, dataset: ImageSet) -> dict[str, int]:
+        """The official pool and test set are drawn from by themselves."""
+        own_pool, test = dataset.official_pool, dataset.official_test
+        others = np.ones(len(dataset), bool) if own_pool is None else ~own_pool
+        tests = others if test is None else others & test
+        rest = others if test is None else others & ~test
+        pool = rest if own_pool is None else own_pool
+        sides = {"pool": pool, "real_train": rest, "real_test": tests}
+        return {side: int(rows.sum()) for side, rows in sides.items()}
 
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         rng = np.random.default_rng(splitting.split_seed)

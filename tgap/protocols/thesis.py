@@ -32,6 +32,12 @@ class Thesis(Protocol):
 
     size_unit: ClassVar[str] = "total"
 
+    def sources(self, dataset: ImageSet) -> dict[str, int]:
+        """The official pool is drawn from by itself."""
+        own = 0 if dataset.official_pool is None else int(dataset.official_pool.sum())
+        rest = len(dataset) - own
+        return {"pool": own or rest, "real_train": rest, "real_test": rest}
+
     def _split(self, dataset: ImageSet, splitting: Splitting) -> Split:
         rng = np.random.default_rng(splitting.split_seed)
         own_pool = dataset.official_pool

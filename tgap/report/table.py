@@ -16,6 +16,7 @@ from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
 from tgap.metrics.legs import REAL, SCALES
 from tgap.metrics.significance import FEWEST_SEEDS, LEVEL, in_words, p_text
+from tgap.report.over_splits import over_splits
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -96,8 +97,8 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
     groups = comparison.groups
     settings, columns = _varied(groups), columns_of(groups, comparison.asked.metrics)
     headings = dict.fromkeys(["method", *settings.values()], True)
-    folds = ["folds"] if any(_is_folded(group) for group in groups) else []
-    headings |= dict.fromkeys(["size", "seeds", *folds, *columns], False)
+    several = [kind for kind in ("folds", "splits") if any(_averages(g) == kind for g in groups)]
+    headings |= dict.fromkeys(["size", "seeds", *several, *columns], False)
     cells = [
         [
             (group.method,),
@@ -105,7 +106,12 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
             (_size(group),),
             _of_all(list(group.seeds), group.missing, _listed)
             + (("(one set)",) if group.one_set else ()),
-            *(_of_all(group.splits, group.missing_splits, listed) for _ in folds),
+            *(
+                _of_all(group.splits, group.missing_splits, listed)
+                if kind == _averages(group)
+                else ("1" if group.seeds else "0",)
+                for kind in several
+            ),
             *(_cell(group, name) for name in columns.values()),
         ]
         for group in groups
@@ -116,7 +122,7 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
 def _varied(groups: Sequence[RunGroup]) -> dict[str, str]:
     """Settings in which groups differ, with their headings."""
     names = {name: short(name) for name in varied(groups)}
-    every = [*names.values(), "method", "size", "seeds", "folds", *COLUMNS]
+    every = [*names.values(), "method", "size", "seeds", "folds", "splits", *COLUMNS]
     return {name: s if every.count(s) == 1 else name for name, s in names.items()}
 
 
@@ -127,9 +133,11 @@ def _size(group: RunGroup) -> str:
     return f"{group.size} in total" if in_total else str(group.size)
 
 
-def _is_folded(group: RunGroup) -> bool:
-    """Whether a seed's numbers are, or ought to be, means over several splits."""
-    return len(group.splits) + len(group.missing_splits) > 1
+def _averages(group: RunGroup) -> str:
+    """What a seed's numbers are, or ought to be, means over: ``folds``, ``splits`` or nothing."""
+    if len(group.splits) + len(group.missing_splits) < 2:
+        return ""
+    return "splits" if group.shares else "folds"
 
 
 def _of_all(there: Sequence[T], missing: Sequence[T], words: Callable[[Sequence[T]], str]) -> Cell:
@@ -221,7 +229,8 @@ def _unequal_numbers(groups: Sequence[RunGroup]) -> list[str]:
 def _means(groups: Sequence[RunGroup]) -> list[str]:
     """What the numbers are means over, and what their intervals are of."""
     counts = {len(group.seeds) for group in groups if not group.one_set}
-    folded, notes = any(len(group.splits) > 1 for group in groups), []
+    kinds, notes = {_averages(group) for group in groups}, []
+    folded = "folds" in kinds
     if max(counts, default=0) > 1:
         drawn = [group for group in groups if not group.one_set]
         seeds = _listed(sorted({seed for group in drawn for seed in group.seeds}))
@@ -230,10 +239,13 @@ def _means(groups: Sequence[RunGroup]) -> list[str]:
         if folded:
             of = "t over seeds and folds), for other tuning and training images as far as folds "
             of += "differ in these."
+        elif "splits" in kinds:
+            of = "t over seeds and splits)."
         notes.append(
             f"Means over seeds ({seeds}), a draw of the synthetic set each; 95 % intervals for new "
             f"seeds and test images ({of}"
         )
+    notes += over_splits(groups)
     if averaged := [_label(group, groups) for group in groups if group.averaged]:
         notes.append(
             f"Seeds that train on one synthetic set are averaged and count once: "
@@ -246,10 +258,11 @@ def _means(groups: Sequence[RunGroup]) -> list[str]:
         )
     if 1 in counts:
         of = "new test images (t over folds)" if folded else "the test images only"
+        of = "new splits and test images" if kinds == {"splits"} else of
         notes.append(f"One seed: the 95 % interval is of {of}; another seed may lie outside.")
     if folded:
         notes.append("Numbers are of AUROCs averaged over folds (docs/few_images.md).")
-    few = [group for group in groups if 1 < len(group.splits) <= LEAST_FREEDOM]
+    few = [g for g in groups if 1 < len(g.splits) <= LEAST_FREEDOM and not g.shares]
     if any(math.isnan(group.numbers[name].lo) for group in few for name in COLUMNS.values()):
         notes.append(
             f"Fewer than {LEAST_FREEDOM + 1} folds bear an interval of AUROCs near 1 only."
@@ -328,7 +341,8 @@ def _found(one: Contrast, verb: str, noun: str) -> str:
     """The difference or slope with its interval, and what it shows."""
     if not one.seeds:
         shared = set.intersection(*(set(group.seeds) for group in one.groups))
-        return f"no {'fold' if shared else 'seed'} in common"
+        what = "split" if one.first.shares else "fold"
+        return f"no {what if shared else 'seed'} in common"
     if math.isnan(one.difference.estimate):
         return f"{_heading(one.metric)} is not defined for every seed"
     difference = _decimal(one.difference.estimate, "+")

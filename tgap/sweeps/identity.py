@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.composition.config import Run
 from tgap.core.digest import digest_of
-from tgap.metrics.legs import LEGS
+from tgap.metrics.legs import LEGS, SIDE_SHARES
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import Result
 from tgap.protocols.base import Protocol
@@ -153,6 +153,19 @@ def row_of(result: Result, job: Planned) -> RunRow:
     return RunRow(
         **vars(job.row),
         evaluation_key=result.plan.scores.key,
-        metrics=result.metrics,
+        metrics={**dataset_metrics(result), **result.metrics},
         resampled={} if replicates is None else dict(zip(LEGS, replicates.T, strict=True)),
     )
+
+
+def dataset_metrics(result: Result) -> dict[str, float]:
+    """How many images each side has, of how many, and how many files were left out."""
+    data, split = result.dataset(), result.split()
+    counts = {side: len(getattr(split, side)) for side in SIDE_SHARES}
+    sources = result.run.protocol.sources(data)
+    shares = {SIDE_SHARES[side]: counts[side] / number for side, number in sources.items()}
+    names = data.notes.get("excluded", {})
+    # Where very many are left out, not all names are kept, but their number is.
+    excluded = data.notes.get("excluded_counts", {why: len(those) for why, those in names.items()})
+    counts |= {"all": len(data), "excluded": sum(excluded.values())}
+    return {f"images/{name}": float(count) for name, count in counts.items()} | shares

@@ -18,7 +18,7 @@ from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
 from tgap.sweeps.forecast import costs_of
 from tgap.sweeps.history import PLANNED, as_json
-from tgap.sweeps.identity import Planned, params_of, row_of
+from tgap.sweeps.identity import Planned, dataset_metrics, params_of, row_of
 from tgap.sweeps.records import COSTS, record_planned
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
@@ -111,14 +111,3 @@ def log_files(log: RunLog, result: Result) -> None:
         for table in sorted(folder.glob("*.json")):
             if table.name not in (MANIFEST, "metrics.json"):
                 log.artifact(table, f"tables/{name}_{table.name}")
-
-
-def dataset_metrics(result: Result) -> dict[str, float]:
-    """How many images each side has, and how many files were left out."""
-    data, split = result.dataset(), result.split()
-    counts = {side: len(getattr(split, side)) for side in ("pool", "real_train", "real_test")}
-    names = data.notes.get("excluded", {})
-    # Where very many are left out, not all names are kept, but their number is.
-    excluded = data.notes.get("excluded_counts", {why: len(those) for why, those in names.items()})
-    counts |= {"all": len(data), "excluded": sum(excluded.values())}
-    return {f"images/{name}": float(count) for name, count in counts.items()}
