@@ -3,6 +3,8 @@
 import logging
 import os
 from collections.abc import Iterator
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -19,3 +21,45 @@ def logging_as_it_was() -> Iterator[None]:
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
+
+
+class ComposedOnce(WeakKeyDictionary):
+    """What Hydra makes of words that choose among groups, kept from one test to the next.
+
+    Hydra takes two tenths of a second for them, and most tests type the same ones. Only what
+    tgap's own configs and the same components' schemas compose is kept.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: dict[tuple[int, ...], tuple[list[Any], dict[Any, Any]]] = {}
+
+    def setdefault(self, hydra: Any, default: Any = None) -> Any:
+        from tgap.composition.registry import conf_folder
+
+        path = {part.path for part in hydra.config_loader.get_search_path().get_path()}
+        if path != {"pkg://hydra.conf", str(conf_folder()), "structured://"}:
+            return super().setdefault(hydra, default)
+        nodes = list(schemas())
+        return self.kept.setdefault(tuple(map(id, nodes)), (nodes, default))[1]
+
+
+def schemas(folder: dict[str, Any] | None = None) -> Iterator[Any]:
+    """All that Hydra's store holds but Hydra's own."""
+    from hydra.core.config_store import ConfigStore
+
+    for node in (ConfigStore.instance().repo if folder is None else folder).values():
+        if isinstance(node, dict):
+            yield from schemas(node)
+        elif node.provider != "hydra":
+            yield node
+
+
+@pytest.fixture(autouse=True, scope="session")
+def composed_once() -> Iterator[None]:
+    """Tests of ``tests/composition`` undo this for themselves."""
+    from tgap.composition import compose
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "_bases", ComposedOnce())
+        yield

@@ -14,10 +14,10 @@ CONTROLS = [
     if issubclass(registry.component_class("generator", name), Control)
 ]
 WORDS = (
-    "size=400",
-    "budget.train_per_label=400",
-    "budget.test_per_label=200",
-    "evaluators.two_way.resamples=400",
+    "size=300",
+    "budget.train_per_label=300",
+    "budget.test_per_label=150",
+    "evaluators.two_way.resamples=200",
     "evaluators.baselines.shuffled=false",
     "evaluators.memorization.changed=false",
     "tracking.pictures=false",

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tgap.core import ConfigError, DataError
-from tgap.datasets.huggingface import Huggingface, found_in_order, names_in, official_test
+from tgap.datasets.huggingface import Huggingface, official_test
+from tgap.datasets.reading.numbered import found_in_order, names_in
 
 ROWS = 6
 

@@ -17,9 +17,10 @@ from tgap.core.files import expanded
 from tgap.core.network import hub_if_it_answers
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.alike import check_patients, filled, is_missing
-from tgap.datasets.reading.cells import finding_names, found_names, label_names, membership
+from tgap.datasets.reading.cells import finding_names, label_names, membership
 from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.notes import excluded
+from tgap.datasets.reading.numbered import Cell, found_in_order, names_in
 from tgap.datasets.reading.patient_ids import tell_of_ids
 from tgap.datasets.reading.patients import tell_of_column
 from tgap.datasets.reading.resized import ColouredDataset
@@ -29,9 +30,6 @@ log = logging.getLogger(__name__)
 
 _LONGEST_TEXT = 256
 """Longer cells are reports or the like, and would blow a column of fixed width up."""
-
-Cell = tuple[str, ...] | None
-"""The names in a cell; ``None`` where the cell has no value, so it is not known."""
 
 
 @dataclass(kw_only=True)
@@ -265,64 +263,6 @@ class Huggingface(ColouredDataset, WindowedDataset):
         check_patients(self.patient_column, texts := [str(x).strip() for x in patients], names)
         tell_of_ids(texts)
         return np.unique(texts, return_inverse=True)[1].astype(np.int64), np.array(texts)
-
-
-def names_in(cell: Any, names: Sequence[str], column: str) -> Cell:
-    """The names in one cell of a column of labels or findings.
-
-    Args:
-        cell: Text, a whole number, a boolean, a list of these, or ``None``.
-        names: Names of the numbers 0, 1, ...; empty = they are called by themselves. False and
-            true are 0 and 1.
-        column: Named in errors.
-
-    Returns:
-        Names; ``None`` where there is no value: ``None``, NaN, text that reads as a missing value
-        and is none of the names, -1 where numbers have names (a hidden label, as the hub's test
-        splits have it), and a list that holds one of these.
-
-    Raises:
-        DataError: If a number has no name, or a value is of another kind.
-
-    >>> names_in([1, 0], ["a", "b"], "label"), names_in([], [], "label"), names_in(-1, ["a"], "x")
-    (('b', 'a'), (), None)
-    """
-    if isinstance(cell, list):
-        named = [names_in(item, names, column) for item in cell]
-        return None if None in named else tuple(name for item in named for name in item or ())
-    if cell is None or (names and cell == -1) or cell != cell:  # NaN alone differs from itself
-        return None
-    if isinstance(cell, str):
-        name = cell.strip()
-        return None if is_missing(name) and name not in names else (name,)
-    if isinstance(cell, float) and cell.is_integer():  # as pandas writes them beside missing ones
-        cell = int(cell)
-    if not isinstance(cell, int):
-        raise DataError(
-            f"column '{column}' must hold class numbers, whole numbers, text, booleans, or lists "
-            f"of these, got {cell!r}"
-        )
-    if not names:
-        return (str(cell).lower(),)
-    if not 0 <= cell < len(names):
-        raise DataError(
-            f"column '{column}' has the class number {cell}, but there are {len(names)} names for "
-            f"the numbers from 0 on: {', '.join(names)}"
-        )
-    return (names[cell],)
-
-
-def found_in_order(rows: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    """All names in the rows: numbers by value, others by the alphabet.
-
-    >>> found_in_order([("10",), ("9",)]), found_in_order([("b", "a")])
-    (('9', '10'), ('a', 'b'))
-    """
-    found = found_names(rows)
-    try:
-        return tuple(sorted(found, key=int))
-    except ValueError:
-        return found
 
 
 def official_test(parts: Sequence[tuple[str, int]], kept: Indices) -> Bools | None:

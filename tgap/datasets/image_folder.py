@@ -33,8 +33,9 @@ from tgap.datasets.reading.dicom_patients import (
 )
 from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
-from tgap.datasets.reading.layout import is_test, label_level, named, refuse_masks, without
+from tgap.datasets.reading.layout import is_test, label_level, named, without
 from tgap.datasets.reading.listing import Listing, list_images
+from tgap.datasets.reading.masks import refuse_masks
 from tgap.datasets.reading.patient_ids import tell_of_ids, tell_of_two_persons
 from tgap.datasets.reading.patients import (
     by_pattern,

@@ -77,13 +77,15 @@ class Occlusion(Evaluator):
         if not len(images):
             return changes
         seen = evidence.classifier.score(weights, images)
-        for place, (rows, columns) in zip(
-            np.ndindex(self.grid, self.grid), patches(mean.shape[:2], self.grid), strict=True
-        ):
-            covered = images.copy()
-            covered[:, rows, columns] = mean[rows, columns]
-            change = np.abs(evidence.classifier.score(weights, covered) - seen)
-            changes[:, *place] = change.mean(axis=1)
+        places = patches(mean.shape[:2], self.grid)
+        for row in range(self.grid):  # at once, as each scoring loads the classifier anew
+            covered = np.repeat(images[None], self.grid, axis=0)
+            beside = places[row * self.grid : (row + 1) * self.grid]
+            for one, (rows, columns) in zip(covered, beside, strict=True):
+                one[:, rows, columns] = mean[rows, columns]
+            scores = evidence.classifier.score(weights, covered.reshape(-1, *images.shape[1:]))
+            change = np.abs(scores.reshape(self.grid, *seen.shape) - seen)
+            changes[:, row] = change.mean(axis=2).T
         return changes
 
 

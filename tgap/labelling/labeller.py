@@ -20,8 +20,8 @@ from tgap.core import Bools, ConfigError, DataError, ImageSet, Indices, Split, r
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading.decoding import SUFFIXES, Decoded, decode_all
-from tgap.datasets.reading.layout import refuse_masks
 from tgap.datasets.reading.listing import list_images
+from tgap.datasets.reading.masks import refuse_masks
 from tgap.datasets.reading.provenance import write_learned
 from tgap.datasets.reading.window import FULL
 from tgap.labelling.folder import (

@@ -10,14 +10,9 @@ from tgap.core import DataError
 from tgap.datasets.reading.alike import FAILED, check_patients, is_missing, number
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
-from tgap.datasets.reading.layout import (
-    is_part,
-    label_level,
-    refuse_kinds,
-    refuse_label_files,
-    tell_odd_labels,
-)
+from tgap.datasets.reading.layout import is_part, label_level, refuse_label_files, tell_odd_labels
 from tgap.datasets.reading.listing import Listing
+from tgap.datasets.reading.masks import refuse_kinds
 from tgap.datasets.reading.matching import rule_in_words, same_files, shared_names
 from tgap.datasets.reading.notes import first, mostly
 from tgap.datasets.reading.tables import Table

@@ -12,9 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import DataError, Images
+from tgap.datasets.reading.dicom_values import (
+    brightness,
+    concerns,
+    is_padding,
+    modality_values,
+    number_of,
+    own_window,
+    stored_range,
+)
 from tgap.datasets.reading.window import Stored, Window
 
-Numbers = NDArray[np.float64]
 _GREY = ("MONOCHROME1", "MONOCHROME2")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _PALETTE = ("PALETTE COLOR",)
@@ -24,7 +32,6 @@ ONE_FRAME = (
 )
 """What to do with several."""
 _GROUPS = ("PixelValueTransformationSequence", "FrameVOILUTSequence", "PixelMeasuresSequence")
-_FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "PixelAspectRatio")
 """Height and width of a pixel, in this order; the first that is there counts."""
 _SQUARE = 1.02
@@ -119,8 +126,8 @@ def read_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) ->
         levels = window.levels(stored) if window and window.eight_bit else stored.astype(np.uint8)
         return _squared(levels, dataset, max_pixels)
     # There are fewer values than pixels, so each is worked out once
-    low, high = _stored_range(dataset)
-    curve = _brightness(dataset, np.arange(low, high + 1.0), window)
+    low, high = stored_range(dataset)
+    curve = brightness(dataset, np.arange(low, high + 1.0), window)
     return _squared(curve[stored.astype(np.int32) - low], dataset, max_pixels)
 
 
@@ -160,12 +167,12 @@ def stored_dicom(file: BinaryIO, max_pixels: int, window: Window | None = None) 
     dataset, stored = _decoded(file, max_pixels)
     if dataset.PhotometricInterpretation in _COLOUR:
         return Stored(stored, stored, deep=False)
-    named = window is not None and window.given and _is_for(window, dataset)
-    low, high = _stored_range(dataset)
+    named = window is not None and window.given and concerns(window, dataset)
+    low, high = stored_range(dataset)
     own = _has_window(dataset) and not named
-    rows = stored[~_padding(dataset, stored)].astype(np.int32) - low
+    rows = stored[~is_padding(dataset, stored)].astype(np.int32) - low
     every = np.arange(low, high + 1.0)
-    values, levels = _modality(dataset, every)[0], _brightness(dataset, every, window)
+    values, levels = modality_values(dataset, every)[0], brightness(dataset, every, window)
     return Stored(values[rows], levels[rows], deep=dataset.BitsStored > 8, own=own)
 
 
@@ -180,7 +187,7 @@ def _decoded(file: BinaryIO, max_pixels: int) -> tuple[Any, NDArray[Any]]:
         stored = stored >> (8 * (stored.itemsize - 1))
         dataset.PhotometricInterpretation = "RGB"
     if dataset.PhotometricInterpretation in _GREY:
-        low, high = _stored_range(dataset)
+        low, high = stored_range(dataset)
         if stored.min() < low or stored.max() > high:
             raise DataError(
                 f"values from {stored.min()} to {stored.max()} are beyond its "
@@ -223,17 +230,7 @@ def _shifted(dataset: Any) -> NDArray[Any]:
 
 
 def _has_window(dataset: Any) -> bool:
-    return bool(_own_window(dataset))
-
-
-def _padding(dataset: Any, stored: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which values stand for no measurement (C.7.5.1.1.2)."""
-    first = _number(dataset, "PixelPaddingValue")
-    if first is None:
-        return np.zeros(stored.shape, np.bool_)
-    last = _number(dataset, "PixelPaddingRangeLimit")
-    low, high = sorted((first, first if last is None else last))
-    return (stored >= low) & (stored <= high)
+    return bool(own_window(dataset))
 
 
 def dicom_header(file: BinaryIO) -> tuple[int, int, str]:
@@ -275,29 +272,20 @@ def said(file: BinaryIO) -> Said | None:
     try:
         header = _read(file, stop_before_pixels=True, specific_tags=list(_SAID))
         deep = header.PhotometricInterpretation in _GREY and header.BitsStored > 8
-        ends = np.array(_stored_range(header), np.float64)
-        _, low, high = _modality(header, ends)
+        ends = np.array(stored_range(header), np.float64)
+        _, low, high = modality_values(header, ends)
         kind = header.get("ImageType") or ()
         return Said(
             str(header.get("Modality") or "").strip(),
             (kind,) if isinstance(kind, str) else tuple(kind),
             deep,
-            _own_window(header),
+            own_window(header),
             f"{low:.6g} to {high:.6g}",
             (low, high) != tuple(ends),
-            _number(header, "RescaleIntercept") or 0.0,
+            number_of(header, "RescaleIntercept") or 0.0,
         )
     except Exception:  # whatever the parser runs into; told of when the file is decoded
         return None
-
-
-def _own_window(dataset: Any) -> str:
-    if dataset.get("VOILUTSequence"):
-        return "a table"
-    center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
-    if center is None or width is None:
-        return ""
-    return f"{center - width / 2:.6g}:{center + width / 2:.6g}"
 
 
 class Person(NamedTuple):
@@ -389,93 +377,3 @@ def _check_syntax(dataset: Any) -> None:
             f"its transfer syntax {syntax.name} is compressed, and pydicom needs another package "
             f"for it; install one of: {'; '.join(decoder.missing_dependencies)}"
         )
-
-
-def _stored_range(dataset: Any) -> tuple[int, int]:
-    """The least and the greatest value that can be stored."""
-    count = 2**dataset.BitsStored
-    return (-count // 2, count // 2 - 1) if dataset.PixelRepresentation == 1 else (0, count - 1)
-
-
-def _brightness(dataset: Any, stored: Numbers, window: Window | None) -> NDArray[np.uint8]:
-    """Steps 2 to 5 of ``read_dicom`` for all values that can be stored, rising."""
-    values, low, high = _modality(dataset, stored)
-    if window and _is_for(window, dataset) and (window.given or not _has_window(dataset)):
-        shown = np.clip((values - window.low) / (window.high - window.low), 0, 1) - 0.5
-    else:
-        shown = _values_of_interest(dataset, values, low, high)
-    if dataset.PhotometricInterpretation == "MONOCHROME1":
-        shown = -shown
-    return np.rint(255 * (shown + 0.5)).astype(np.uint8)
-
-
-def _is_for(window: Window, dataset: Any) -> bool:
-    return window.eight_bit or dataset.BitsStored > 8
-
-
-def _modality(dataset: Any, stored: Numbers) -> tuple[Numbers, float, float]:
-    """The modality's values, and the least and the greatest that there can be (C.11.1)."""
-    if dataset.get("ModalityLUTSequence"):
-        return _looked_up(dataset, "ModalityLUTSequence", stored)
-    slope, intercept = _number(dataset, "RescaleSlope"), _number(dataset, "RescaleIntercept")
-    if slope is None and intercept is None:
-        return stored, stored[0], stored[-1]
-    if not slope or intercept is None:
-        raise DataError(
-            f"a rescale slope of {slope} with an intercept of {intercept}; both must be given, "
-            "and the slope must not be 0"
-        )
-    values = slope * stored + intercept
-    return values, values.min(), values.max()
-
-
-def _values_of_interest(dataset: Any, values: Numbers, low: float, high: float) -> Numbers:
-    """Brightness from -0.5 to 0.5, so that inverting is a change of sign and exact (C.11.2)."""
-    center, width = _number(dataset, "WindowCenter"), _number(dataset, "WindowWidth")
-    if dataset.get("VOILUTSequence"):
-        values, low, high = _looked_up(dataset, "VOILUTSequence", values)
-    elif center is not None and width is not None:
-        return _windowed(values, center, width, dataset.get("VOILUTFunction") or "LINEAR")
-    return (values - (low + high) / 2) / (high - low)
-
-
-def _windowed(values: Numbers, center: float, width: float, function: str) -> Numbers:
-    if function not in _FUNCTIONS:
-        raise DataError(f"a VOI LUT function {function} is not one of {', '.join(_FUNCTIONS)}")
-    if width <= 0 or (function == "LINEAR" and width < 1):
-        least = "at least 1" if function == "LINEAR" else "above 0"
-        raise DataError(f"the width of a {function} window must be {least}, got {width:g}")
-    if function == "SIGMOID":
-        return 0.5 * np.tanh(2 * (values - center) / width)
-    if function == "LINEAR":
-        center, width = center - 0.5, width - 1
-    if width == 0:
-        return np.where(values > center, 0.5, -0.5)
-    return np.clip((values - center) / width, -0.5, 0.5)
-
-
-def _looked_up(dataset: Any, name: str, values: Numbers) -> tuple[Numbers, float, float]:
-    """Values through a sequence's first table, and the range of its entries (C.11.1.1.1)."""
-    item = dataset[name].value[0]
-    count, first, bits = (int(part) for part in item.LUTDescriptor)
-    count = count or 2**16
-    data = item.LUTData
-    entries = np.frombuffer(data, "<u2") if isinstance(data, bytes) else np.atleast_1d(data)
-    if len(entries) != count or not 8 <= bits <= 16 or entries.max() >= 2**bits:
-        raise DataError(
-            f"its {name} has {len(entries)} entries up to {entries.max()}, where its descriptor "
-            f"says {count} of {bits} bits"
-        )
-    rows = np.clip(np.rint(values) - first, 0, count - 1).astype(np.int64)
-    return entries[rows].astype(np.float64), 0.0, 2.0**bits - 1
-
-
-def _number(dataset: Any, name: str) -> float | None:
-    """A header's number, the first of several; ``None`` if it is absent or empty."""
-    value = dataset.get(name)
-    if value is None or value == "":
-        return None
-    number = float(value if isinstance(value, float | int | str) else value[0])
-    if not math.isfinite(number):
-        raise DataError(f"its {name} is {number}")
-    return number
