@@ -11,7 +11,11 @@ In Python, as on the command line:
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tgap.composition.config import Run
+    from tgap.core import Doubles, Images
     from tgap.pipeline.result import Result
 
 
@@ -56,5 +60,27 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
         raise ConfigError(f"a composed run takes no overrides, got {', '.join(overrides)}")
     (plan,) = check_runs([run], home_folder())
     if not track:
-        return execute(plan, Store(home_folder() / "store"))
+        result = execute(plan, Store(home_folder() / "store"))
+        result.words = overrides
+        return result
     return Recorder(home_folder()).execute(planned(plan, overrides), overrides)[0]
+
+
+def load_classifier(folder: "Path | str", trained_on: str) -> "Callable[[Images], Doubles]":
+    """A classifier that ``tgap export`` wrote; see ``tgap.pipeline.export.classifier``.
+
+    Args:
+        folder: The folder ``classifier`` of an export.
+        trained_on: ``synthetic`` or ``real``.
+
+    Returns:
+        A function of ``(N, H, W, C)`` uint8 images to probabilities ``(N, L)``.
+
+    Raises:
+        DataError: If it is no such folder, or holds another library's network.
+    """
+    from pathlib import Path
+
+    from tgap.pipeline.export import classifier
+
+    return classifier.load_classifier(Path(folder), trained_on)

@@ -2,7 +2,7 @@
 
 import click
 
-from tgap.core import ConfigError
+from tgap.cli.overrides import chosen_by
 from tgap.core.files import home_folder
 
 
@@ -44,16 +44,13 @@ def compare(
     It has those of all commands, chosen by their parameters in MLflow (size=100,500
     dataset=digits); what was begun and not finished is shown as missing.
     """
-    wrong = [word for word in chosen if "=" not in word]
-    if wrong:
-        raise ConfigError(*(f"'{word}' must be name=value, e.g. size=500" for word in wrong))
     from rich.console import Console
 
     from tgap.analysis import comparison
     from tgap.report import table
     from tgap.sweep.history import recorded
 
-    parameters = dict(word.split("=", 1) for word in chosen)
+    parameters = chosen_by(chosen)
     asked = comparison.Asked(reference, of, across, metric)
     found = comparison.compare(*recorded(home_folder(), experiment, parameters), asked)
     if markdown:

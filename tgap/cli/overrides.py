@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tgap.core import TgapError
+from tgap.core import ConfigError, TgapError
 from tgap.core.files import expanded
 
 if TYPE_CHECKING:
@@ -38,11 +38,21 @@ multirun_flag = click.option("-m", "--multirun", is_flag=True, help="sweep over 
 
 def takes_overrides(callback: Callback) -> Callback:
     """Let a command take overrides, among its flags in any order, and a folder of configs."""
+    return _takes(callback, "overrides", "[group=option ...] [key=value ...]")
+
+
+def takes_run(callback: Callback) -> Callback:
+    """Let a command take the name of a run as ``words``: a key, an id, or overrides."""
+    return _takes(callback, "words", "RUN")
+
+
+def _takes(callback: Callback, name: str, metavar: str) -> Callback:
     overrides = click.argument(
-        "overrides",
+        name,
         nargs=-1,
+        required=name == "words",
         type=click.UNPROCESSED,
-        metavar="[group=option ...] [key=value ...]",
+        metavar=metavar,
         shell_complete=next_overrides,
     )
     config_dir = click.option(
@@ -53,6 +63,18 @@ def takes_overrides(callback: Callback) -> Callback:
         help="folder of further configs",
     )
     return overrides(config_dir(callback))
+
+
+def chosen_by(words: Sequence[str]) -> dict[str, str]:
+    """Values of runs' parameters by name, of words such as ``size=100,500``.
+
+    Raises:
+        ConfigError: If a word is none such.
+    """
+    wrong = [word for word in words if "=" not in word]
+    if wrong:
+        raise ConfigError(*(f"'{word}' must be name=value, e.g. size=500" for word in wrong))
+    return dict(word.split("=", 1) for word in words)
 
 
 def next_overrides(context: click.Context, parameter: click.Parameter, word: str) -> list[str]:
@@ -79,7 +101,7 @@ def next_overrides(context: click.Context, parameter: click.Parameter, word: str
         return []
     try:
         with hydra_ready(context.params["config_dir"]) as hydra:
-            typed = readable(context.params["overrides"], several=True)
+            typed = readable(context.params[parameter.name or ""], several=True)
             words = _query(hydra, typed, key + equals + rest)
     except (TgapError, HydraException, OmegaConfBaseException, ValueError):
         return []  # an unfinished or mistaken line; running it tells what is wrong

@@ -58,6 +58,7 @@ class Recorder:
             log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
             log.text(summary(result.metrics), "summary.txt")
             log_files(log, result)
+        result.words = tuple(overrides)
         return result, row_of(result, job)
 
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:

@@ -111,7 +111,9 @@ class LatentGenerator(Pretrained):
             return Origin(f"files of the person who ran it{name}")
         licence, licence_id = LICENCES.get(self.path, (UNKNOWN, "unknown"))
         commit = f" at {self.revision}" if self.revision else ""
-        return Origin(f"{self.path} on the Hugging Face hub{commit}", licence, licence_id, self.path)
+        return Origin(
+            f"{self.path} on the Hugging Face hub{commit}", licence, licence_id, self.path
+        )
 
     def source(self) -> Source:
         """Where the files are; nothing is fetched.

@@ -50,7 +50,9 @@ def export(
             write_image_folder(images, folder / "synthetic")
             cards.write_synthetic(folder / "synthetic")
         if "generator" in parts:
-            cards.write_generator(folder / "generator", write_generator(result, folder / "generator"))
+            cards.write_generator(
+                folder / "generator", write_generator(result, folder / "generator")
+            )
         if "classifier" in parts:
             made = write_classifiers(result, folder / "classifier")
             cards.write_classifier(folder / "classifier", made)
