@@ -24,7 +24,6 @@ from tgap.cli.runs import runs
 from tgap.cli.terminal import guarded, show_anything, terminated
 from tgap.cli.ui import sync, ui
 
-
 ALL_COMMANDS = "All commands: tgap list"
 """The end of each command's help."""
 

@@ -38,7 +38,9 @@ def write_start(context: click.Context, text: click.HelpFormatter) -> None:
     for group in set(FIRST) & set(GROUPS):
         meaning = _summary(GROUPS[group]).partition(":")[0]
         rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
-    with text.section("What people change first (for everything: tgap run --help all)"):
+    with text.section(
+        "What people change first (all: tgap run --help all; commands: tgap list)"
+    ):
         text.write_dl([rows[name] for name in FIRST])
     names = {group: dict.fromkeys([*first, *options(group)]) for group, first in defaults.items()}
     with text.section("Components and presets (group=option), the default first"):
@@ -47,7 +49,7 @@ def write_start(context: click.Context, text: click.HelpFormatter) -> None:
         text.write("".join(f"  {example}\n" for example in EXAMPLES))
     flags = [p for p in context.command.params if isinstance(p, click.Option) and not p.hidden]
     text.write_paragraph()
-    text.write_text(f"Flags: {', '.join(flag.opts[-1] for flag in flags)}. {MORE}")
+    text.write_text(f"Flags: {', '.join(flag.opts[-1] for flag in flags)}")
 
 
 def write_all(context: click.Context, text: click.HelpFormatter) -> None:

@@ -128,7 +128,7 @@ def _said(rows: DescribedSet, row: int) -> dict[str, Any]:
 
 
 def _held(flags: Bools, names: Sequence[str]) -> list[str]:
-    return [names[position] for position in np.flatnonzero(flags)]
+    return [names[position] for position in np.flatnonzero(flags).tolist()]
 
 
 def _write_png(image: "np.ndarray", path: Path) -> None:
