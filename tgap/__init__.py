@@ -53,6 +53,7 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     from tgap.sweep.identity import planned
     from tgap.sweep.recorder import Recorder
 
+    composed = not (run is None or isinstance(run, str))
     if run is None or isinstance(run, str):
         overrides = overrides if run is None else (run, *overrides)
         run = compose(*overrides)
@@ -61,9 +62,10 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     (plan,) = check_runs([run], home_folder())
     if not track:
         result = execute(plan, Store(home_folder() / "store"))
-        result.words = overrides
-        return result
-    return Recorder(home_folder()).execute(planned(plan, overrides), overrides)[0]
+    else:
+        result, _ = Recorder(home_folder()).execute(planned(plan, overrides), overrides)
+    result.words = None if composed else overrides
+    return result
 
 
 def load_classifier(folder: "Path | str", trained_on: str) -> "Callable[[Images], Doubles]":

@@ -25,7 +25,7 @@ from tgap.cli.terminal import guarded, show_anything, terminated
 from tgap.cli.ui import sync, ui
 
 ALL_COMMANDS = "All commands: tgap list"
-"""The end of each command's help."""
+"""The end of each command's help; that of tgap run has it where a screen has room."""
 
 
 class _InOrder(click.Group):

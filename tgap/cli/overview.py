@@ -38,9 +38,7 @@ def write_start(context: click.Context, text: click.HelpFormatter) -> None:
     for group in set(FIRST) & set(GROUPS):
         meaning = _summary(GROUPS[group]).partition(":")[0]
         rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
-    with text.section(
-        "What people change first (all: tgap run --help all; commands: tgap list)"
-    ):
+    with text.section("What people change first (all: tgap run --help all; commands: tgap list)"):
         text.write_dl([rows[name] for name in FIRST])
     names = {group: dict.fromkeys([*first, *options(group)]) for group, first in defaults.items()}
     with text.section("Components and presets (group=option), the default first"):
