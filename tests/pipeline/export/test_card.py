@@ -168,7 +168,7 @@ def test_an_unknown_part_and_a_folder_that_is_there(ran: Result, tmp_path: Path)
     (tmp_path / "full" / "x").touch()
     with pytest.raises(DataError, match="full is not an empty folder; give the name of a new one"):
         ran.export(tmp_path / "full")
-    with pytest.raises(DataError, match="cannot write the export to .*x/out"):
+    with pytest.raises(DataError, match=r"cannot write the export to .*x/out"):
         ran.export(tmp_path / "full" / "x" / "out", ["classifier"])
 
 
@@ -193,7 +193,7 @@ def test_what_was_removed_from_the_store_is_named(ran: Result, tmp_path: Path) -
         result.export(tmp_path / "out", ["synthetic"])
     shutil.rmtree(tmp_path / "store" / "evaluation")
     result = stored(ran.plan, Store(tmp_path / "store"))
-    with pytest.raises(StoreError, match="evaluations two_way, .* are not in the store"):
+    with pytest.raises(StoreError, match=r"evaluations two_way, .* are not in the store"):
         result.export(tmp_path / "out", ["synthetic"])
     assert not (tmp_path / "out").exists()
 
