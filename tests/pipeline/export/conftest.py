@@ -4,7 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +19,19 @@ Made = Callable[..., Result]
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Runs by further words, in one store, ``-`` before one that is left out."""
     folder = tmp_path_factory.mktemp("made")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TGAP_HOME", str(folder))
 
-        def run(*words: str) -> Result:
-            left_out = [word[1:] for word in words if word.startswith("-")]
-            kept = [word for word in SMALL if word.partition("=")[0] not in left_out]
-            further = [word for word in words if not word.startswith("-")]
+    def run(*words: str) -> Result:
+        left_out = [word[1:] for word in words if word.startswith("-")]
+        kept = [word for word in SMALL if word.partition("=")[0] not in left_out]
+        further = [word for word in words if not word.startswith("-")]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("TGAP_HOME", str(folder))
             return tgap.run(*kept, *further, track=False)
 
-        yield run
+    return run
 
 
 @pytest.fixture(scope="session")
