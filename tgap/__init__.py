@@ -12,11 +12,13 @@ In Python, as on the command line:
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     import pandas as pd
 
     from tgap.composition.config import Run
+    from tgap.core import Doubles, Images
     from tgap.pipeline.result import Result
 
     __version__: str
@@ -65,6 +67,7 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
     from tgap.sweeps.identity import planned
     from tgap.sweeps.recorder import Recorder
 
+    composed = not (run is None or isinstance(run, str))
     if run is None or isinstance(run, str):
         overrides = overrides if run is None else (run, *overrides)
         run = compose(*overrides)
@@ -72,8 +75,11 @@ def run(run: "Run | str | None" = None, *overrides: str, track: bool = True) -> 
         raise ConfigError(f"a composed run takes no overrides, got {', '.join(overrides)}")
     (plan,) = check_runs([run], home_folder())
     if not track:
-        return execute(plan, Store(home_folder() / "store"))
-    return Recorder(home_folder()).execute(planned(plan, overrides), overrides)[0]
+        result = execute(plan, Store(home_folder() / "store"))
+    else:
+        result, _ = Recorder(home_folder()).execute(planned(plan, overrides), overrides)
+    result.words = None if composed else overrides
+    return result
 
 
 def sweep(*overrides: str) -> "pd.DataFrame":
@@ -132,3 +138,23 @@ def compare(
 
     rows, missing = recorded(home_folder(), experiment, parameters_of(chosen))
     return frame(compared(rows, missing, Asked(reference, of, across, metric)))
+
+
+def load_classifier(folder: "Path | str", trained_on: str) -> "Callable[[Images], Doubles]":
+    """A classifier that ``tgap export`` wrote; see ``tgap.pipeline.export.classifier``.
+
+    Args:
+        folder: The folder ``classifier`` of an export.
+        trained_on: ``synthetic`` or ``real``.
+
+    Returns:
+        A function of ``(N, H, W, C)`` uint8 images to probabilities ``(N, L)``.
+
+    Raises:
+        DataError: If it is no such folder, or holds another library's network.
+    """
+    from pathlib import Path
+
+    from tgap.pipeline.export import classifier
+
+    return classifier.load_classifier(Path(folder), trained_on)

@@ -76,3 +76,37 @@ def test_hydra_shows_the_configuration(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_the_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown("--version", capsys) == f"tgap {version('tgap')}\n"
+
+
+def test_every_help_says_where_all_commands_are(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in commands.commands:
+        assert "tgap list" in shown(f"{name} --help", capsys)
+
+
+def test_list_has_each_command_and_each_option_of_a_group_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = shown("list", capsys).splitlines()
+    starts = [line.split()[0] for line in lines if line.startswith("  ")]
+    bases = dict.fromkeys(registry.GROUPS.values())
+    groups = [next(g for g in registry.GROUPS if registry.GROUPS[g] is base) for base in bases]
+    options = [name for group in [*groups, "profile"] for name in registry.options(group)]
+    assert starts == [*commands.commands, *options]
+    assert max(len(line) for line in lines if line.startswith("  ")) <= 100
+
+
+def test_list_of_a_group_is_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    text = shown("list finetuner", capsys)
+    assert "Textual inversion (Gal et al. 2022, arXiv 2208.01618)" in text
+    assert "selector" not in text
+    assert command(["list", "selectr"]) == 2
+    assert "no group 'selectr'; did you mean 'selector'?" in capsys.readouterr().err
+
+
+def test_help_is_a_command_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("help", capsys) == shown("--help", capsys)
+    for name in ("export", "run", "help"):
+        assert shown(f"help {name}", capsys) == shown(f"{name} --help", capsys)
+    assert command(["help", "exprt"]) == 2
+    assert "no such command 'exprt'; did you mean 'export'?" in capsys.readouterr().err

@@ -24,6 +24,24 @@ from tgap.core.arrays import require_rows
 from tgap.core.device import DEVICES, device_problems
 
 
+@dataclass(frozen=True)
+class LibraryNetwork:
+    """A fitted network as a library that everybody has makes it: of use without tgap.
+
+    Args:
+        library: The library's name.
+        code: Lines of Python that make it, not fitted, and call it ``network``; they may use
+            ``torch``.
+        state: Its state dict.
+        image_size: Pixels a side that images are resized to for it; ``None`` = as they are.
+    """
+
+    library: str
+    code: str
+    state: Weights
+    image_size: int | None
+
+
 @dataclass(kw_only=True)
 class Classifier(Component):
     """One logit per label, validated on held-back images of its own training side.
@@ -189,6 +207,14 @@ class Classifier(Component):
         features = self._features(weights, images)
         require_rows(self.stem(), "features", features, len(images))
         return features
+
+    def without_tgap(self, weights: Weights) -> LibraryNetwork | None:
+        """The fitted network as a known library's; ``None`` if it is tgap's own.
+
+        Args:
+            weights: What ``fit`` returned, ``input_mean`` and ``input_std`` among them.
+        """
+        return None
 
     @abstractmethod
     def _fit(

@@ -2,6 +2,7 @@
 
 import re
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -41,6 +42,11 @@ class Chexnet(PretrainedNetwork):
     """
 
     published: ClassVar[str] = "imagenet"
+    library: ClassVar[str] = "torchvision"
+    library_names: ClassVar[Mapping[str, str]] = {
+        "features.backbone.": "features.",
+        "head.": "classifier.",
+    }
 
     epochs: int = option(30, "passes over the training images at most", low=1)
     batch_size: int = option(16, "images per optimizer step", low=2)
@@ -63,6 +69,12 @@ class Chexnet(PretrainedNetwork):
             )
         )
         return nn.Sequential(OrderedDict(features=features, head=model.classifier))
+
+    def _code(self, labels: int, width: int) -> str:
+        return (
+            "from torchvision.models import densenet121\n\n"
+            f"network = densenet121(weights=None, num_classes={labels})"
+        )
 
     def _scaling(self, images: Images) -> Weights:
         return rgb_scaling(IMAGENET_MEAN, IMAGENET_STD)

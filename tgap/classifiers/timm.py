@@ -1,6 +1,7 @@
 """Any image model of the timm library."""
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -27,6 +28,8 @@ class Timm(PretrainedNetwork):
     """
 
     published: ClassVar[str] = "hub"
+    library: ClassVar[str] = "timm"
+    library_names: ClassVar[Mapping[str, str]] = {"features.backbone.": "backbone."}
 
     model: str = option("resnet18", "a model's name in timm")
     learning_rate: float = option(1e-3, "peak learning rate", above=0)
@@ -58,6 +61,15 @@ class Timm(PretrainedNetwork):
                 features=nn.Sequential(OrderedDict(backbone=backbone)),
                 head=nn.Linear(backbone.head_hidden_size, labels),
             )
+        )
+
+    def _code(self, labels: int, width: int) -> str:
+        return (
+            "from collections import OrderedDict\n\n"
+            "import timm\n\n"
+            f"backbone = timm.create_model({self.model!r}, pretrained=False, num_classes=0)\n"
+            f"head = torch.nn.Linear({width}, {labels})\n"
+            "network = torch.nn.Sequential(OrderedDict(backbone=backbone, head=head))"
         )
 
     def _scaling(self, images: Images) -> Weights:

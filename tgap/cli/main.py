@@ -15,11 +15,17 @@ from tgap.cli.compare import compare
 from tgap.cli.completion import VARIABLE, completion
 from tgap.cli.data import data
 from tgap.cli.evaluate import evaluate
+from tgap.cli.export import export
 from tgap.cli.label import label
+from tgap.cli.listing import everything, show_help
 from tgap.cli.phantom import phantom
 from tgap.cli.run import run
+from tgap.cli.runs import runs
 from tgap.cli.terminal import guarded, show_anything, terminated
 from tgap.cli.ui import sync, ui
+
+ALL_COMMANDS = "All commands: tgap list"
+"""The end of each command's help; that of tgap run has it where a screen has room."""
 
 
 class _InOrder(click.Group):
@@ -37,7 +43,7 @@ class _InOrder(click.Group):
         "max_content_width": 100,
         "show_default": True,
     },
-    epilog="What a run is made of, and what can be set: tgap run --help",
+    epilog="What a run is made of, and what can be set: tgap run --help; all of it: tgap list",
 )
 @click.version_option(package_name="tgap", message="tgap %(version)s")
 @click.pass_context
@@ -53,7 +59,22 @@ def tgap(context: click.Context) -> int:
     return 2  # a command's own code takes its place
 
 
-for _command in (run, evaluate, compare, data, label, phantom, ui, sync, completion):
+for _command in (
+    run,
+    evaluate,
+    compare,
+    runs,
+    export,
+    data,
+    label,
+    phantom,
+    ui,
+    sync,
+    completion,
+    everything,
+    show_help,
+):
+    _command.epilog = ALL_COMMANDS
     tgap.add_command(_command)
 
 

@@ -38,11 +38,21 @@ multirun_flag = click.option("-m", "--multirun", is_flag=True, help="sweep over 
 
 def takes_overrides(callback: Callback) -> Callback:
     """Let a command take overrides, among its flags in any order, and a folder of configs."""
+    return _takes(callback, "overrides", "[group=option ...] [key=value ...]")
+
+
+def takes_run(callback: Callback) -> Callback:
+    """Let a command take the name of a run as ``words``: a key, an id, or overrides."""
+    return _takes(callback, "words", "RUN")
+
+
+def _takes(callback: Callback, name: str, metavar: str) -> Callback:
     overrides = click.argument(
-        "overrides",
+        name,
         nargs=-1,
+        required=name == "words",
         type=click.UNPROCESSED,
-        metavar="[group=option ...] [key=value ...]",
+        metavar=metavar,
         shell_complete=next_overrides,
     )
     config_dir = click.option(
@@ -79,7 +89,7 @@ def next_overrides(context: click.Context, parameter: click.Parameter, word: str
         return []
     try:
         with hydra_ready(context.params["config_dir"]) as hydra:
-            typed = readable(context.params["overrides"], several=True)
+            typed = readable(context.params[parameter.name or ""], several=True)
             words = _query(hydra, typed, key + equals + rest)
     except (TgapError, HydraException, OmegaConfBaseException, ValueError):
         return []  # an unfinished or mistaken line; running it tells what is wrong

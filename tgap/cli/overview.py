@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from textwrap import shorten
 from typing import Any
 
 import click
@@ -10,7 +11,7 @@ import yaml  # type: ignore[import-untyped]
 from tgap.composition.config import Run
 from tgap.composition.fields import parts_of
 from tgap.composition.registry import GROUPS, component_class, conf_folder, names, options
-from tgap.core import Component
+from tgap.core import Component, ConfigError, nearest
 from tgap.core.component import Checked
 from tgap.core.words import word
 
@@ -24,6 +25,8 @@ EXAMPLES = (
     "tgap run -m size=100,500 seed=0,1,2 selector=random,clip_spectral",
     "tgap run profile=xray dataset.path=/data/nih",
 )
+MORE = "All commands: tgap list"
+"""The end of each command's help."""
 WIDEST = 46
 """Characters of ``key=default`` that its meaning still stands beside."""
 
@@ -35,7 +38,7 @@ def write_start(context: click.Context, text: click.HelpFormatter) -> None:
     for group in set(FIRST) & set(GROUPS):
         meaning = _summary(GROUPS[group]).partition(":")[0]
         rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
-    with text.section("What people change first (for everything: tgap run --help all)"):
+    with text.section("What people change first (all: tgap run --help all; commands: tgap list)"):
         text.write_dl([rows[name] for name in FIRST])
     names = {group: dict.fromkeys([*first, *options(group)]) for group, first in defaults.items()}
     with text.section("Components and presets (group=option), the default first"):
@@ -51,6 +54,8 @@ def write_all(context: click.Context, text: click.HelpFormatter) -> None:
     """Write every flag, every setting, and every component with its settings and parts."""
     context.command.format_usage(context, text)
     context.command.format_options(context, text)
+    text.write_paragraph()
+    text.write_text(MORE)
     rows = _settings(Run, "")
     rows = {name: rows[name] for name in FIRST if name in rows} | rows
     with text.section("Settings (key=value, several values with commas and -m)"):
@@ -64,6 +69,52 @@ def write_all(context: click.Context, text: click.HelpFormatter) -> None:
     with text.section("profile="):
         text.write_text("Many settings at once")
         _write_options("profile", text)
+
+
+def write_components(text: click.HelpFormatter, chosen: str | None = None) -> None:
+    """Write each group's presets and components, a line each.
+
+    Args:
+        text: What is written to.
+        chosen: One group only.
+
+    Raises:
+        ConfigError: If there is no such group.
+    """
+    groups = {_first_of(base): base for base in dict.fromkeys(GROUPS.values())}
+    if chosen is not None and chosen not in (*groups, "profile"):
+        raise ConfigError(f"there is no group '{chosen}'{nearest(chosen, [*groups, 'profile'])}")
+    for group, base in groups.items():
+        if chosen in (None, group):
+            with text.section(f"{_spelled(group)}= ({_summary(base)})"):
+                _write_lines(group, text, whole=chosen is not None)
+    if chosen in (None, "profile"):
+        with text.section("profile= (Many settings at once)"):
+            _write_lines("profile", text, whole=chosen is not None)
+
+
+def _write_lines(group: str, text: click.HelpFormatter, *, whole: bool) -> None:
+    """Write what may stand behind a group, a line each unless it is to be told whole."""
+    lines = {name: _line(group, name) for name in options(group)}
+    room = text.width - text.current_indent - max(map(len, lines)) - 2
+    text.write_dl(
+        [
+            (name, line if whole else shorten(line, room, placeholder=" ..."))
+            for name, line in lines.items()
+        ]
+    )
+
+
+def _first_of(base: type[Component]) -> str:
+    """The first group in which components of a base may stand."""
+    return next(group for group, other in GROUPS.items() if other is base)
+
+
+def _line(group: str, name: str) -> str:
+    """What a component or preset is."""
+    if group in GROUPS and name in names(group):
+        return _summary(component_class(group, name))
+    return _summary_of_preset(group, name)
 
 
 def _write_options(group: str, text: click.HelpFormatter) -> None:
@@ -167,4 +218,4 @@ def _summary_of_preset(group: str, name: str) -> str:
 def _sentence(text: str) -> str:
     """The first sentence of a text, without its full stop."""
     (paragraph, *_) = text.split("\n\n")
-    return re.split(r"(?<!\.)\.(?:\s|$)", " ".join(paragraph.split()), maxsplit=1)[0]
+    return re.split(r"(?<!\.)(?<!\bal)\.(?:\s|$)", " ".join(paragraph.split()), maxsplit=1)[0]

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from tgap.core import Component, DataError, Images, ImageSet, NewImages, Split, option
+from tgap.core.origin import Origin
 from tgap.datasets.reading.alike import warn_of_categories
 from tgap.datasets.reading.outcome import look_at
 
@@ -143,6 +144,10 @@ class Dataset(Component):
             DataError: If the files cannot be listed.
         """
         return None
+
+    def origin(self) -> Origin:
+        """Where its images come from, and their licence, as far as that is known."""
+        return Origin()
 
     def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
         """Problems of a split of its images that only the dataset can know.

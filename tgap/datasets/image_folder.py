@@ -4,7 +4,7 @@ import functools
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -36,6 +36,7 @@ from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.layout import is_test, label_level, named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
+from tgap.datasets.reading.metadata_table import settings_beside
 from tgap.datasets.reading.patient_ids import tell_of_ids, tell_of_two_persons
 from tgap.datasets.reading.patients import (
     by_pattern,
@@ -69,6 +70,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
     what ``patient_pattern`` finds in an image's path; or, where all files are DICOM and at least
     three are named, ``PatientID``. Else, or with ``patient_column=''``, each image is its own,
     and names that seem to repeat a patient are told of.
+
+    A ``metadata.csv`` with the columns ``file_name`` and ``label_column``, as Hugging Face's image
+    folders and ``tgap export`` have it, is taken for the table.
 
     With a table, a row names an image file (relative to ``path``) and its labels, and
     may name findings and a patient; every other column becomes metadata, and so does the path,
@@ -126,9 +130,21 @@ class ImageFolder(ColouredDataset, FolderDataset):
             file = self._root
             if file.is_file():
                 self.path, self.table = str(file.parent), file.name
+        self._take_metadata_table()
         if self.labelled is None:
             self.labelled = self._says_labels()
         super().__post_init__()
+
+    def _take_metadata_table(self) -> None:
+        """Take a folder's ``metadata.csv`` for its table, unless settings speak of folders."""
+        of_folders = self.official_split or self.label_level or self.labelled is False
+        if self.table is not None or not self.path or of_folders:
+            return
+        found = settings_beside(self._root, self.file_column, self.label_column)
+        defaults = {f.name: f.default for f in fields(self)} | {"labels": []}
+        for name, value in found.items():
+            if getattr(self, name) == defaults[name]:
+                setattr(self, name, value)
 
     def is_labelled(self) -> bool:
         """As it is set."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, Images, ImageSet, NewImages, nearest, option
 from tgap.core.digest import remembered_file_digest
 from tgap.core.files import expanded
+from tgap.core.origin import Origin
 from tgap.datasets.base import Dataset
 
 log = logging.getLogger(__name__)
@@ -79,6 +80,12 @@ class Medmnist(Dataset):
             with _reading(file):
                 digest = remembered_file_digest(file)
         return super().identity() | {"labels": self._names(), "file": digest}
+
+    def origin(self) -> Origin:
+        """As MedMNIST publishes its sets."""
+        if self.flag == "dermamnist":
+            return Origin(f"MedMNIST v2, {self.flag}", "CC BY-NC 4.0", "cc-by-nc-4.0")
+        return Origin(f"MedMNIST v2, {self.flag}", "CC BY 4.0", "cc-by-4.0")
 
     def image_side(self) -> int | None:
         """With the margin."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tgap.core import DataError, Indices
+from tgap.core.origin import Origin
 from tgap.datasets.radiographs.observations import OBSERVATIONS, ObservedRadiographs, Records, parse
 from tgap.datasets.reading.alike import filled
 from tgap.datasets.reading.listing import Listing
@@ -46,6 +47,14 @@ class MimicCxr(ObservedRadiographs):
     ``study``; age and sex are in tables of MIMIC-IV that are not read. The notes count what is left
     out, as for ``nih_chestxray14``.
     """
+
+    def origin(self) -> Origin:
+        """As PhysioNet publishes it."""
+        return Origin(
+            "MIMIC-CXR of PhysioNet (Johnson et al. 2019, arXiv 1901.07042)",
+            "PhysioNet's credentialed licence and data use agreement: images must not be handed on",
+            "other",
+        )
 
     def _tables(self) -> dict[str, Path]:
         files = {name: find_csv(self._root, name) for name in _TABLES}

@@ -9,6 +9,7 @@ import numpy as np
 
 from tgap.core import Bools, DataError, ImageSet, NewImages, option
 from tgap.core.digest import text_digest
+from tgap.core.origin import Origin
 from tgap.core.types import no_pixels
 from tgap.datasets.radiographs import nih_folder, nih_table
 from tgap.datasets.radiographs.nih_table import FINDINGS
@@ -54,6 +55,14 @@ class NihChestxray14(FolderDataset):
     inverted: float = option(
         -0.5, "lowest correlation with the mean image, -1 = any", low=-1, high=0
     )
+
+    def origin(self) -> Origin:
+        """As the NIH publishes it."""
+        return Origin(
+            "ChestX-ray14 of the NIH Clinical Center (Wang et al. 2017, arXiv 1705.02315)",
+            "free to use if the NIH Clinical Center is named and the paper cited",
+            "other",
+        )
 
     def _folder_problems(self) -> list[str]:
         root, problems = self._root, []

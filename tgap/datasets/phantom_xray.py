@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core import Images, ImageSet, NewImages, option
+from tgap.core.origin import Origin
 from tgap.datasets.phantoms.factors import FINDINGS, draw_factors
 from tgap.datasets.phantoms.picture import draw_all
 from tgap.datasets.phantoms.writing import LARGEST, SMALLEST_SIZE, file_names
@@ -36,6 +37,11 @@ class PhantomXray(ResizedDataset):
         None, "height and width, null = the generator's", low=SMALLEST_SIZE, high=4096
     )
     seed: int = option(0, "which phantoms", low=0, high=2**53)
+
+    def origin(self) -> Origin:
+        """Drawn by tgap."""
+        source = "X-ray phantoms that tgap draws: of no person"
+        return Origin(source, "Apache-2.0", "apache-2.0")
 
     def stored_bytes(self) -> int:
         """Of all images."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, Images, ImageSet, Indices, NewImages, Split, option
 from tgap.core.digest import image_digests
 from tgap.core.files import expanded
+from tgap.core.origin import Origin
 from tgap.core.types import Resumable, no_pixels
 from tgap.datasets.base import Dataset, Original, of_node
 from tgap.datasets.reading.alike import other_spellings
@@ -85,6 +86,15 @@ class Textbook(Dataset):
     def looked_at(self, data: ImageSet) -> dict[str, str]:
         """Nothing more: each source has looked at its own."""
         return {}
+
+    def origin(self) -> Origin:
+        """Of both sources."""
+        real, tuning = self.real.origin(), self.tuning.origin()
+        return Origin(
+            f"tuning images: {tuning.source}; real images: {real.source}",
+            f"tuning images: {tuning.licence}; real images: {real.licence}",
+            "other",
+        )
 
     def check_split(self, data: ImageSet, split: Split, words: Sequence[str]) -> list[str]:
         """Whether labels of ``tuning`` come from a labeller that knows images of real_test."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 
 from tgap.core import Component, Doubles, Images, Sampler, option
 from tgap.core.device import DEVICES, device_problems
+from tgap.core.origin import Origin
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
 from tgap.core.words import other_words
 from tgap.datasets.base import Dataset
@@ -240,6 +241,10 @@ class Pretrained(Generator):
             DataError: If a file is missing or broken.
         """
         return Networks()
+
+    def origin(self) -> Origin:
+        """Where its weights come from, and their licence, as far as that is known."""
+        return Origin()
 
     @abstractmethod
     def image_shape(self) -> tuple[int, int, int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from tgap.core.origin import Origin
 from tgap.generators.latent.files.layouts import CLIP, SCHEDULER, TOKENIZER, UNET, VAE, Layout
 from tgap.generators.latent.files.source import Source, find
 from tgap.generators.latent.pretrained import LatentGenerator
@@ -35,6 +36,13 @@ class StableDiffusion(LatentGenerator):
     """
 
     layout: ClassVar[Layout] = STABLE_DIFFUSION
+
+    def origin(self) -> Origin:
+        """The packaged miniature is tgap's own."""
+        if self.path is not None:
+            return super().origin()
+        source = "the miniature of Stable Diffusion that is packaged with tgap, which draws letters"
+        return Origin(source, "Apache-2.0", "apache-2.0")
 
     def source(self) -> Source:
         """Where the files are."""

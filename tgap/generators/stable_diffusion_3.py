@@ -71,9 +71,10 @@ class StableDiffusion3Model(StableDiffusionModel):
         return {"encoder_hidden_states": states, "pooled_projections": pooled}
 
     def _noising(self) -> Noising:
-        return Flow(self._scheduler("flow_euler"))
+        return Flow(self.scheduler_named("flow_euler"))
 
-    def _scheduler(self, name: str) -> Any:
+    def scheduler_named(self, name: str) -> Any:
+        """What it is drawn from with, by its name in ``sampler.scheduler``, fresh."""
         from diffusers import FlowMatchEulerDiscreteScheduler
 
         if name not in SCHEDULERS:

@@ -90,11 +90,7 @@ def draw_synthetic(result: Result, folder: Path) -> None:
     run, data, evidence = result.run, result.dataset(), RunEvidence(result)
     per_label = run.budget.train_per_label + run.budget.test_per_label
     kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
-    seeds = [
-        noise_seeds(run.seed_of("generate"), label, per_label)
-        for label in range(len(data.label_names))
-    ]
-    asked = asked_for(run, data, result.split().pool)
+    asked, seeds = asked_for(run, data, result.split().pool), drawn_seeds(run, data)
     if isinstance(run.generator, Control):
         rng = rng_for("generate", run.seed_of("generate"), "control")
         with progress("drawing synthetic set", len(seeds)) as advance:
@@ -105,11 +101,7 @@ def draw_synthetic(result: Result, folder: Path) -> None:
         if drawn.labels is not None and run.prompts.co_occurrence:
             asked = dataclasses.replace(asked, labels=drawn.labels)
     else:
-        prompts = [
-            result.prompt("generation", data, *rows)
-            for rows in zip(asked.labels, asked.findings, strict=True)
-        ]
-        model = result.generator().load()
+        prompts, model = drawn_prompts(result, asked), result.generator().load()
         every = [seed for of_label in seeds for seed in of_label]
         images = draw(model, prompts, every, run.sampler, "synthetic set", kept)
         patients = source_patients(images)
@@ -117,6 +109,29 @@ def draw_synthetic(result: Result, folder: Path) -> None:
     _warn_of_defects(made)
     train = np.arange(len(made)) % per_label < run.budget.train_per_label
     write_synthetic(folder, made, train)
+
+
+def drawn_seeds(run: Run, data: ImageSet) -> list[list[int]]:
+    """Of each label, the noise seed of each synthetic image, in their order."""
+    per_label = run.budget.train_per_label + run.budget.test_per_label
+    return [
+        noise_seeds(run.seed_of("generate"), label, per_label)
+        for label in range(len(data.label_names))
+    ]
+
+
+def drawn_prompts(result: Result, asked: ImageSet) -> list[str]:
+    """The prompt of each synthetic image that a model draws.
+
+    Args:
+        result: Of the run.
+        asked: What each image is to show.
+    """
+    data = result.dataset()
+    return [
+        result.prompt("generation", data, *rows)
+        for rows in zip(asked.labels, asked.findings, strict=True)
+    ]
 
 
 def take_ready_made(result: Result, folder: Path) -> None:

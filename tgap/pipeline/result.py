@@ -1,7 +1,9 @@
 """A run and what it left in the store, read back as typed values."""
 
-from collections.abc import Iterator, Mapping
+import importlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
@@ -110,13 +112,14 @@ class Result:
     """A run: its metrics, what its stages cost, and its artifacts by name.
 
     The methods read artifacts back; the images of datasets and synthetic sets stay on disk until
-    they are used.
+    they are used. ``words`` are those of the command line, where they are known.
     """
 
     plan: Plan
     metrics: dict[str, float] = field(default_factory=dict)
     stages: dict[str, StageRecord] = field(default_factory=dict)
     artifacts: Artifacts = field(default_factory=Artifacts)
+    words: tuple[str, ...] | None = None
 
     @property
     def run(self) -> Run:
@@ -213,10 +216,15 @@ class Result:
 
         With ``budget.equal``, images of which real_train has not as many are tested on.
         """
+        data, train, test = self.synthetic_parts()
+        return data.take(train), data.take(test)
+
+    def synthetic_parts(self) -> tuple[ImageSet, Indices, Indices]:
+        """The synthetic set as it was made, and the positions in it of train and test part."""
         data, train = read_synthetic(self.artifacts.synthetic)
         real = self.dataset().labels[real_train_rows(self.run, self.dataset(), self.split())]
         rows = synthetic_rows(self.run, data, np.flatnonzero(train), real)
-        return data.take(rows), data.take(np.setdiff1d(np.arange(len(data)), rows))
+        return data, rows, np.setdiff1d(np.arange(len(data)), rows)
 
     def real_train(self) -> Indices:
         """Positions in the dataset of the images that train the real classifier.
@@ -264,6 +272,28 @@ class Result:
             cost["steps"] = float(last["step"])
             cost |= {name: float(last[name]) for name in TOTALS if name in last}
         return cost
+
+    def export(
+        self, out: Path | str, what: Sequence[str] = (), *, with_copies: bool = False
+    ) -> list[Path]:
+        """Write what the run made into a new folder, for others, each part with a card.
+
+        Args:
+            out: A folder that is empty or not there yet; it is complete or absent afterwards.
+            what: ``synthetic``, ``generator``, ``classifier``; empty = the synthetic set, and of
+                the others what the run has.
+            with_copies: Go on where copies of tuning images are in it; the cards then warn.
+
+        Returns:
+            The folders of the parts.
+
+        Raises:
+            TgapError: If a part is not there or is refused, or the folder cannot be written.
+        """
+        # By its name, because it reads results: modules form no circle.
+        exporting = importlib.import_module("tgap.pipeline.export.exporting")
+        folders: list[Path] = exporting.export(self, Path(out), what, with_copies=with_copies)
+        return folders
 
     def resampled(self) -> Doubles | None:
         """``(B, 4)``: macro AUROCs of ``LEGS`` on resampled test images, if they were made."""

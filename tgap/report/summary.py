@@ -144,15 +144,27 @@ def in_a_line(
     return f"{told}; {sum(seconds.values()):.0f} s{details}{store}"
 
 
+def rows(heading: str, metrics: Mapping[str, float]) -> list[tuple[str, str, str]]:
+    """A section's lines as what each is, its value, and its reference ("" = none)."""
+    lines = SECTIONS[heading][1]
+    return [(line.words, *_values(line, metrics)) for line in lines if line.metric in metrics]
+
+
 def _line(line: Line, metrics: Mapping[str, float]) -> str:
+    value, reference = _values(line, metrics)
+    return f"  {line.words:{WIDTH - 2}}{value:>12}" + (f"{reference:>26}" if reference else "")
+
+
+def _values(line: Line, metrics: Mapping[str, float]) -> tuple[str, str]:
+    """A metric and its reference as text."""
     value = _number(metrics[line.metric], line.percent)
     least = SEEN.get(line.metric)
     if least and unknown_copies(metrics[line.metric], metrics.get(TUNING_KNOWN, math.nan), least):
         value = "not known"
     reference = ""
     if line.reference in metrics:
-        reference = f"{_number(metrics[line.reference], line.percent):>26}"
-    return f"  {line.words:{WIDTH - 2}}{value:>12}{reference}"
+        reference = _number(metrics[line.reference], line.percent)
+    return value, reference
 
 
 def _number(value: float, percent: bool) -> str:

@@ -64,10 +64,10 @@ def recorded(
         if (events := journal.events()) and events[0].get("experiment") == experiment
         for each in _planned(journal)
     ]
-    _check(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)
-    rows, missing = [], [run for run, params in planned if _is_chosen(params, chosen)]
+    check_choice(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)
+    rows, missing = [], [run for run, params in planned if is_chosen(params, chosen)]
     for one in runs:
-        if not _is_chosen(one.params, chosen):
+        if not is_chosen(one.params, chosen):
             continue
         if isinstance(one.row, RunRow):
             rows.append(one.row)
@@ -90,7 +90,8 @@ def _planned(journal: Journal) -> list[tuple[PlannedRun, Mapping[str, str]]]:
     return [(PlannedRun(**run), params) for params, run in planned]
 
 
-def _is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
+def is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
+    """Whether a run's parameters have one of the values that were chosen of each."""
     return all(params.get(name) in _values(text) for name, text in chosen.items())
 
 
@@ -99,12 +100,23 @@ def _values(text: str) -> list[str]:
     return [text, *text.split(",")]
 
 
-def _check(chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str) -> None:
+def check_choice(
+    chosen: Mapping[str, str], params: Sequence[Mapping[str, str]], experiment: str
+) -> None:
+    """See that what was chosen is there.
+
+    Args:
+        chosen: Values of parameters, as text, several with commas between them.
+        params: Those of each run.
+        experiment: That they are of, for the message; empty = any.
+
+    Raises:
+        ConfigError: If there is no run, or none has a parameter of that name or such a value.
+    """
     if not params:
-        raise ConfigError(
-            f"no run of experiment '{experiment}' was recorded; name another by --experiment, or "
-            "another folder by TGAP_HOME"
-        )
+        of = f" of experiment '{experiment}'" if experiment else ""
+        other = "name another by --experiment, or another" if experiment else "name another"
+        raise ConfigError(f"no run{of} was recorded; {other} folder by TGAP_HOME")
     names = sorted({name for one in params for name in one})
     unknown = [name for name in chosen if name not in names]
     if unknown:

@@ -58,6 +58,7 @@ class Recorder:
             log.text(summary(result.metrics), "summary.txt")
             log.text(costs_of(result), COSTS)
             log_files(log, result)
+        result.words = tuple(overrides)
         return result, row_of(result, job)
 
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """Runs as their journals have them, finished or not: what they were, what they gave, and left."""
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -83,6 +84,12 @@ class Record:
         """Whether it ended well."""
         return complete(list(self.events))
 
+    @property
+    def status(self) -> str:
+        """``finished``, ``failed``, ``killed``; ``not ended`` if it goes on or was cut off."""
+        last = self.events[-1]
+        return str(last["status"]).lower() if last["event"] == "end" else "not ended"
+
     @cached_property
     def tags(self) -> Mapping[str, str]:
         """Tags, the last values."""
@@ -114,6 +121,11 @@ class Record:
         costs: Sequence[Mapping[str, Any]] = self._json(COSTS) or ()
         return costs
 
+    def words(self) -> tuple[str, ...] | None:
+        """Of the command line that it was begun by; of one composed in Python none."""
+        text = self.tags.get("tgap.overrides")
+        return None if text is None else tuple(shlex.split(text))
+
     def run(self) -> Run:
         """The run itself, built from what was written down; nothing that it names is executed."""
         if not (file := self._file(CONFIG)).exists():
@@ -129,7 +141,9 @@ class Record:
                 "recorded by an earlier version; delete that folder and start the run again: what "
                 "is in the store is reused"
             )
-        return stored(plan_from_json(self.run(), data), store)
+        result = stored(plan_from_json(self.run(), data), store)
+        result.words = self.words
+        return result
 
     def _json(self, name: str) -> Any:
         try:
@@ -163,7 +177,8 @@ def records(home: Path, experiment: str | None = None) -> list[Record]:
 def record_named(home: Path, word: str) -> Record:
     """The run that a word names: the start of its key, or its id in MLflow.
 
-    Of a run that was recorded several times, in several sweeps, the last record.
+    Of a run that was recorded several times, in several sweeps, the last record that was finished,
+    or the last one.
 
     Raises:
         ConfigError: If there is none, or the word begins several keys.
@@ -182,4 +197,4 @@ def record_named(home: Path, word: str) -> Record:
         )
     if len(keys) > 1:
         raise ConfigError(f"'{word}' begins the keys of {len(keys)} runs: {', '.join(keys)}")
-    return found[-1]
+    return next((one for one in reversed(found) if one.finished), found[-1])

@@ -1,12 +1,14 @@
 """What networks share whose weights may come from elsewhere."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tgap.classifiers.base import LibraryNetwork
 from tgap.classifiers.networks.network import Network
 from tgap.core import DataError, Weights, option
 from tgap.core.digest import remembered_file_digest
@@ -37,6 +39,10 @@ class PretrainedNetwork(Network):
     published: ClassVar[str]
     """The value of ``weights`` that stands for the published ones."""
     smallest: ClassVar[int] = 32
+    library: ClassVar[str] = ""
+    """Which makes the network; empty = it takes tgap."""
+    library_names: ClassVar[Mapping[str, str]] = {}
+    """Beginnings of the arrays' names in the library, by ours."""
 
     shift: int = option(0, "random shift in pixels", low=0)
     weights: str | None = option(None, "null = from scratch, published weights, or a file")
@@ -99,6 +105,23 @@ class PretrainedNetwork(Network):
         if self.image_size is not None:
             return []
         return [f"{text}; set image_size" for text in super().check_images(shape)]
+
+    def without_tgap(self, weights: Weights) -> LibraryNetwork | None:
+        """The library's network, by its own names."""
+        if not self.library:
+            return None
+        labels, width = weights["head.weight"].shape
+        state = {name: array for name, array in weights.items() if not name.startswith("input_")}
+        for ours, theirs in self.library_names.items():
+            state = {
+                theirs + name.removeprefix(ours) if name.startswith(ours) else name: array
+                for name, array in state.items()
+            }
+        return LibraryNetwork(self.library, self._code(labels, width), state, self.image_size)
+
+    def _code(self, labels: int, width: int) -> str:
+        """Lines that make the library's ``network`` of so many labels and features."""
+        raise NotImplementedError(f"{type(self).__name__} names a library and no code")
 
     @property
     def _is_file(self) -> bool:

@@ -260,7 +260,8 @@ class StableDiffusionModel(LatentModel):
 
         return Diffusion(DDPMScheduler.from_config(schedule_of(self.pipeline)))
 
-    def _scheduler(self, name: str) -> Any:
+    def scheduler_named(self, name: str) -> Any:
+        """What it is drawn from with, by its name in ``sampler.scheduler``, fresh."""
         return scheduler_named(name, self.pipeline)
 
     def _scaling(self) -> tuple[float, float]:
@@ -305,7 +306,7 @@ class StableDiffusionModel(LatentModel):
         generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         noise = torch.stack([torch.randn(shape, generator=each) for each in generators])
         # Schedulers count steps, so one that was used before would go on counting.
-        pipeline = self._pipeline(scheduler=self._scheduler(sampler.scheduler))
+        pipeline = self._pipeline(scheduler=self.scheduler_named(sampler.scheduler))
         half = self.precision != torch.float32
         with torch.no_grad(), torch.autocast(self.device.type, self.precision, enabled=half):
             latents = pipeline(

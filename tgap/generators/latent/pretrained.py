@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from tgap.core import DataError, Doubles, option
 from tgap.core.device import torch_device
 from tgap.core.files import expanded
+from tgap.core.origin import UNKNOWN, Origin
 from tgap.generators.base import Networks, Pretrained
 from tgap.generators.latent.adapters.loading import (
     adapter_digest,
@@ -48,6 +49,15 @@ if TYPE_CHECKING:
     import torch
 
 KEPT = 2  # loaded models that a process keeps: the untuned one and the last tuned one
+LICENCES = {
+    "stable-diffusion-v1-5/stable-diffusion-v1-5": (
+        "CreativeML Open RAIL-M",
+        "creativeml-openrail-m",
+    ),
+    "stabilityai/stable-diffusion-xl-base-1.0": ("CreativeML Open RAIL++-M", "openrail++"),
+    "stabilityai/stable-diffusion-3.5-medium": ("Stability AI Community License", "other"),
+}
+"""Of the hub's repositories that presets name: in words, and the hub's name of it."""
 PRECISIONS = ("auto", "float32", "float16", "bfloat16")
 
 _loaded: OrderedDict[tuple[object, ...], StableDiffusionModel] = OrderedDict()
@@ -93,6 +103,17 @@ class LatentGenerator(Pretrained):
     image_size: int | None = option(
         None, "height and width of images, null = what the model was trained at", low=8
     )
+
+    def origin(self) -> Origin:
+        """The hub's repository; the licences of those that presets name are known."""
+        if self.path is None or not is_hub_id(self.path):
+            name = "" if self.path is None else f" '{expanded(self.path).name}'"
+            return Origin(f"files of the person who ran it{name}")
+        licence, licence_id = LICENCES.get(self.path, (UNKNOWN, "unknown"))
+        commit = f" at {self.revision}" if self.revision else ""
+        return Origin(
+            f"{self.path} on the Hugging Face hub{commit}", licence, licence_id, self.path
+        )
 
     def source(self) -> Source:
         """Where the files are; nothing is fetched.

@@ -1,0 +1,69 @@
+"""A run that was made before, by its key, its id, or the words of its command; nothing is made."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from tgap.composition.compose import compose_run, hydra_ready
+from tgap.composition.config import Run
+from tgap.core import ConfigError
+from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight.runs import check_components
+from tgap.pipeline.result import Result
+from tgap.pipeline.stored import stored
+from tgap.store import Store
+from tgap.sweeps.records import record_named
+
+
+def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -> Result:
+    """What a run left in the store.
+
+    Args:
+        home: Folder of store and journal.
+        words: The start of its key or its MLflow id; or the words of its command, which may be
+            none: the default run's.
+        config_dir: Folder of further configs, for the words of a command.
+
+    Raises:
+        ConfigError: If there is no such run, it was not finished, or the words name none alone.
+        StoreError: If its record or the store cannot be read.
+    """
+    named = [word for word in words if "=" not in word and word[0] != "~"]
+    if not named:
+        return _result_by_words(home, words, config_dir)
+    if len(words) > 1:
+        raise ConfigError(
+            f"a run is named by its key alone, or by the words of its command (name=value): "
+            f"'{named[0]}' goes with no other word"
+        )
+    record = record_named(home, named[0])
+    if not record.finished:
+        begun = shlex.join(record.words or ())
+        raise ConfigError(
+            f"run {record.key[:8]} ({record.name}) was not finished: start it again, what is in "
+            f"the store is reused (tgap run {begun})"
+        )
+    return record.result(Store(home / "store"))
+
+
+def _result_by_words(home: Path, words: Sequence[str], config_dir: str | None) -> Result:
+    run = _composed(words, config_dir)
+    result = stored(plan(run), Store(home / "store"))
+    result.words = None if config_dir is not None else tuple(words)
+    missing = result.plan.evaluations.keys() - result.artifacts.evaluations.keys()
+    if missing or result.artifacts.scores is None:
+        where = f" --config-dir {shlex.quote(config_dir)}" if config_dir else ""
+        raise ConfigError(
+            "these words lead to a run that is not in the store, or not all of it, and nothing is "
+            f"computed here: do it first (tgap run {shlex.join(words)}{where}); tgap runs shows "
+            "those that are there"
+        )
+    return result
+
+
+def _composed(words: Sequence[str], config_dir: str | None) -> Run:
+    with hydra_ready(config_dir) as hydra:
+        run = compose_run(hydra, words)
+    if problems := check_components([run.components()]):
+        raise ConfigError(*problems)
+    return run.fitted()
