@@ -93,8 +93,12 @@ def _duplicates(same: Duplicates | None) -> Iterator[Doubt]:
             "If they are one patient's, say so (dataset.patient_column or "
             "dataset.patient_pattern): tests flatter, and the test images are fewer than they "
             "seem.",
-            first([f"{one} = {other}" for one, other in same.pairs], len(same.pairs), NAMED),
+            first([_pair(*pair) for pair in same.pairs], len(same.pairs), NAMED),
         )
+
+
+def _pair(one: str, other: str, pose: str) -> str:
+    return f"{one} = {other}{f' ({pose})' if pose else ''}"
 
 
 def _copies(counts: Description) -> Iterator[Doubt]:

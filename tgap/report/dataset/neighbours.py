@@ -1,5 +1,6 @@
 """Images that resemble those next to them: frames, bursts, slices, channels, edited copies."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -147,13 +148,17 @@ def _sample(rows: Indices) -> Indices:
 
 
 def small_pictures(images: Images, rows: Indices) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Grey pictures of SIDE pixels, brightness and contrast aside, and which of them are any."""
+    """Grey pictures, brightness and contrast aside, and which of them are any.
+
+    Returns:
+        ``(N, h, w)``, h and w from SIDE to twice as many, of mean 0 and length 1; ``(N,)``.
+    """
     height, width = images.shape[1:3]
     step = max(1, min(height, width) // (4 * SIDE))
-    small = np.stack([_mean(images[row, ::step, ::step]).ravel() for row in rows])
-    deviation = small.std(axis=1, keepdims=True)
-    norm = np.maximum(deviation, FLAT) * np.sqrt(small.shape[1])
-    unit = (small - small.mean(axis=1, keepdims=True)) / norm
+    small = np.stack([_mean(images[row, ::step, ::step]) for row in rows])
+    deviation = small.std(axis=(1, 2), keepdims=True)
+    norm = np.maximum(deviation, FLAT) * np.sqrt(small[0].size)
+    unit = (small - small.mean(axis=(1, 2), keepdims=True)) / norm
     return unit.astype(np.float32), deviation.ravel() >= FLAT
 
 
@@ -173,6 +178,7 @@ def _nearest(
     With ``groups``, those of its own group are left out.
     """
     nearest, likeness = np.full(len(small), -1), np.zeros(len(small), np.float32)
+    small = small.reshape(len(small), math.prod(small.shape[1:]))
     for label in np.unique(which):
         rows = np.flatnonzero(which == label)
         if len(rows) >= FEWEST:
