@@ -58,6 +58,21 @@ def _photographs(root: Path, copies: int) -> None:
                 put(root / folder / f"{name}.jpg", turned, quality=85)
 
 
+def _clips(root: Path) -> None:
+    """Five clips of each label, numbered on, held by a hand in changing light."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(100):
+            scene = np.random.default_rng([label, number // 20])
+            small = Image.fromarray(scene.integers(0, 256, (6, 6), dtype=np.uint8))
+            rng = np.random.default_rng([label, number, 1])
+            down, right = rng.integers(0, 7, 2)
+            frame = np.asarray(small.resize((70, 70), Image.Resampling.BICUBIC), np.float64)
+            frame = frame[down : down + 64, right : right + 64] * rng.uniform(0.7, 1.1)
+            frame += rng.normal(rng.uniform(-10, 20), 5, frame.shape)
+            file = root / folder / f"img_{number:04d}.png"
+            put(file, frame.clip(0, 255).astype(np.uint8))
+
+
 def _bodies(*, negative: int = 0, mirrored: bool = False) -> Callable[[Path], None]:
     """A bright body in the dark, or one that comes from a side; some are negatives."""
 
@@ -110,6 +125,16 @@ CASES = (
         make=partial(_photographs, copies=0),
         words=WORDS,
         untold=("nearly equal one of another",),
+    ),
+    Case(
+        name="frames of clips, numbered on",
+        make=_clips,
+        words=WORDS,
+        tells=(
+            r"Look at this first.*\n- Each of the 200 images counts as its own patient: if several",
+            r"- 1\d\d of 198 images are far more like the one before them.* \(in another order "
+            r"\d\d would be\), as frames of clips.*_\d+.png = \w+/img_",
+        ),
     ),
     Case(
         name="bursts by the time of the photograph",

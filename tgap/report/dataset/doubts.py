@@ -57,10 +57,19 @@ def _neighbours(near: Neighbours | None, *, known: bool) -> Iterator[Doubt]:
         what, one, source = "images", "any other of their label", "frames, bursts, slices"
         if known:
             what, one, source = "patients", "any other", "visits, slides, sides"
-        yield Doubt(
+        told = (
             f"{near.alike:,} of {near.looked_at:,} {what} resemble one next to them, by their "
             f"names, more than {one} (by chance {near.expected:,} would), as {source}, channels "
-            "or edited copies do",
+            "or edited copies do"
+        )
+        if near.clips:
+            told = (
+                f"{near.alike:,} of {near.looked_at:,} images are far more like the one before "
+                f"them, by their names, than like others of their label (in another order "
+                f"{near.expected:,} would be), as frames of clips, one clip after another, are"
+            )
+        yield Doubt(
+            told,
             "If they are, say what belongs together (dataset.patient_pattern or "
             "dataset.patient_column), or tests flatter.",
             first([f"{a} = {b}" for a, b in near.pairs], len(near.pairs), NAMED),
