@@ -41,6 +41,7 @@ WARNED = "warned"
 OWN_PATIENTS = "own_patients"
 """The note that patients are not known, so that each image counts as its own."""
 NOTED = (
+    "blank",
     "wrapped",
     "swapped",
     "alpha",
