@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,34 @@ def _tested_on_test(data: ImageSet) -> None:
     files = data.metadata["file"][data.official_test]
     assert len(files) == 24
     assert np.char.startswith(files, "test/").all()
+
+
+def _slides(root: Path, deep: bool = False) -> None:
+    """As BreakHis has them: six slides of each type, of which two are of one patient."""
+    number = 0
+    for label, kinds in enumerate((("A", "F", "PT"), ("LC", "MC", "PC"))):
+        for kind, slide in product(kinds, range(6)):
+            slide_id = f"14-{9000 + 1000 * label + 211 * kinds.index(kind) + 17 * slide}"
+            slide_id = (
+                "14-10000" if (kind, slide) == ("MC", 0) else f"{slide_id}{'AB' * (slide % 2)}"
+            )
+            for enlarged, image in product((40, 100, 200, 400), (1, 2)):
+                folder = root / ("benign", "malignant")[label]
+                stem = f"SOB_{'BM'[label]}_{kind}"
+                if deep:
+                    folder = folder / "SOB" / kind / f"{stem}_{slide_id}" / f"{enlarged}X"
+                name = f"{stem}-{slide_id}-{enlarged}-{image + 2 * (kind == 'MC'):03}.png"
+                put(folder / name, grey(label, number))
+                number += 1
+
+
+SLIDES = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
+
+
+def _thirty_five(data: ImageSet) -> None:
+    assert len(np.unique(data.patients)) == 35
+    assert data.patient_names is not None
+    assert {"14-10000", "14-9017AB"} <= set(data.patient_names.tolist())
 
 
 WORDS = ("dataset=image_folder", "dataset.domain=x")
@@ -348,6 +377,25 @@ CASES = (
         make=_barcodes,
         words=(*WORDS, r"dataset.patient_pattern='/(TCGA.*DX\d)_'"),
         tells=(r"24 patients are called alike but for a last part .*without it there are 12",),
+    ),
+    *(
+        Case(
+            name=f"slides behind a type and a year{', in folders of each' * deep}",
+            make=partial(_slides, deep=deep),
+            words=WORDS,
+            tells=(
+                r"288 images seem to be of 35 patients .*'14-10000' has 16.*"
+                rf"patient_pattern='{re.escape(SLIDES)}'",
+            ),
+        )
+        for deep in (False, True)
+    ),
+    Case(
+        name="slides behind a type and a year, as said",
+        make=_slides,
+        words=(*WORDS, f"dataset.patient_pattern='{SLIDES}'"),
+        untold=("called alike", "seem to be of"),
+        read=_thirty_five,
     ),
     Case(
         name="masks beside images",

@@ -72,13 +72,20 @@ class _Texts(logging.Handler):
 
 
 @contextmanager
-def _warned() -> Iterator[list[str]]:
-    """The warnings that are logged meanwhile."""
+def warned(*, silent: bool = False) -> Iterator[list[str]]:
+    """The warnings that datasets log meanwhile.
+
+    Args:
+        silent: Whether nobody else hears them.
+    """
     handler, logger = _Texts(), logging.getLogger("tgap.datasets")
     logger.addHandler(handler)
+    propagate = logger.propagate
+    logger.propagate = propagate and not silent
     try:
         yield handler.texts
     finally:
+        logger.propagate = propagate
         logger.removeHandler(handler)
 
 
@@ -210,7 +217,7 @@ class Dataset(Component):
             DataError: If there are fewer labels, or one without images; if all real images are
                 one, black or flat.
         """
-        with _warned() as texts:
+        with warned() as texts:
             data = self._load(new_images)
             for name, column in data.metadata.items():
                 if column.dtype.kind == "U":

@@ -101,13 +101,16 @@ def _is_aside(name: str, names: Mapping[str, int]) -> bool:
     return len(rest) < len(words) and any(rest == words_in(other) for other in names)
 
 
-def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None:
+def warn_of_joined(
+    counts: Mapping[str, int], what: str, separator: str, *, used: bool = False
+) -> None:
     """Tell of names that seem to be several in a cell, or parts of one.
 
     Args:
         counts: Images by name.
         what: Labels or findings.
         separator: What stands between names in a cell; empty = a cell has one name only.
+        used: Whether it stands in some cells, so that another one cannot take its place.
     """
     lists = [name for name in counts if _LIST.fullmatch(name)]
     if lists:
@@ -130,10 +133,13 @@ def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None
         if joint == separator:
             continue
         remedy = "write each in one way"
-        if separator:
+        if separator and used:
             remedy = (
-                f"set \"dataset.separator='{joint}'\", or, where both occur, write '{separator}'"
+                f"write '{separator}' in place of '{joint}' in the table, as other cells have it "
+                f"(in pandas: column.str.replace('{joint}', '{separator}', regex=False))"
             )
+        elif separator:
+            remedy = f"set \"dataset.separator='{joint}'\""
         for names, why in (
             (parts if separator else [], "to be several, each of which is one by itself"),
             ([name for name in again if name not in parts], "to be the same in another order"),

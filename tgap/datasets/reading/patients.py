@@ -37,6 +37,8 @@ _TAILS = (
 )
 """What names of several images of one original, or of one patient, end with."""
 _BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
+_SLIDE = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
+_SLIDE_PARTS = re.compile(r"(?:^|/)((?:[A-Za-z_-]*[_-])?)(\d+)[_-]([^/_-]*\d[^/_-]*)[_-][^/]*$")
 _WITHOUT_LABEL = r"(?:^|/)[A-Za-z_-]*?(\d+)[_-][^/]*$"
 _BARCODE = r"(TCGA-\w\w-\w{4})"
 _FIELD = r"([^/]*?\d+)(?:[_-][^/]*)?\.[^/.]+$"
@@ -319,6 +321,7 @@ def tell_of_parts(files: Sequence[str]) -> None:
 
 
 def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
+    yield from [_SLIDE] if _have_slides(files) else []
     deepest = max((file.count("/") for file in files), default=0)
     for above in range(level, deepest):
         end = "/" if all(file.count("/") > above for file in files) else ""
@@ -332,6 +335,24 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     yield from _BEGINNINGS
     if any(re.match(r"IMG_E\d", name) for name in names) and len(set(names)) == len(names):
         yield _EDITED
+
+
+def _have_slides(files: Sequence[str]) -> bool:
+    """Whether names are a kind in letters, a number that is none of patients, and one that is.
+
+    As in ``SOB_B_F-14-9133-100-001.png``: the first (a year) is shared by kinds, the second is
+    found with hardly any other kind or year; what comes behind it (a magnification) counts anew.
+    """
+    matches = [_SLIDE_PARTS.search(file) for file in files]
+    parts = {match.groups() for match in matches if match}
+    years = {(kind, year) for kind, year, _ in parts}
+    slides = {(year, slide) for _, year, slide in parts}
+    return (
+        all(matches)
+        and 2 * len({year for _, year in years}) <= max(2, len(years))
+        and len(slides) >= 0.9 * len(parts)
+        and len(slides) >= max(FEWEST, 2 * len(years))
+    )
 
 
 def _seem_patients(files: Sequence[str], labels: Sequence[Hashable], groups: Sequence[str]) -> bool:
