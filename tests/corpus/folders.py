@@ -137,6 +137,17 @@ def _slides(root: Path, deep: bool = False) -> None:
                 number += 1
 
 
+def _sides(root: Path, name: str, flipped: str = "", folder: str = "{side}") -> None:
+    """Both eyes of thirty persons; perhaps each again, mirrored, as one of the other side."""
+    for person, (number, side) in product(range(30), enumerate(("left", "right"))):
+        grade, other = (person + number) % 3, ("right", "left")[number]
+        words = {"n": person, "side": side, "s": side[0].upper(), "grade": grade}
+        picture = grey(number, person)
+        put(root / folder.format(**words) / f"{name.format(**words)}.png", picture)
+        if flipped:
+            put(root / other / f"{flipped.format(**words)}.png", picture[:, ::-1])
+
+
 SLIDES = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
 
 
@@ -389,6 +400,26 @@ CASES = (
             ),
         )
         for deep in (False, True)
+    ),
+    *(
+        Case(
+            name=f"both eyes of a person, {how}",
+            make=partial(_sides, name=name, **others),
+            words=WORDS,
+            tells=(r"\d+ images seem to be of 30 patients.*patient_pattern=", tell),
+            untold=("seem to name another label", "goes with one label"),
+        )
+        for how, name, others, tell in (
+            ("sides as labels", "{n:03}", {}, r"pattern='\(\[\^/\]\+\)"),
+            ("sides as labels and in names", "{n:03}_{side}", {}, r"left\|right"),
+            (
+                "mirrored as the other side",
+                "{n:03}_{side}",
+                {"flipped": "{n:03}_{side}_flip"},
+                r"flip\|flipped",
+            ),
+            ("grades as labels", "{n:03}{s}", {"folder": "{grade}"}, r"\(\?<=\\d\)\(\?:l\|r"),
+        )
     ),
     Case(
         name="slides behind a type and a year, as said",

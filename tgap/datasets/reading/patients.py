@@ -26,6 +26,7 @@ _NAMES = [*(name for name in _NAMES if name != "pat"), "pid", "mrn"]
 _TAILS = (
     r"[ _-](?:left|right)",
     r"[ _-](?:l|r|od|os)",
+    r"(?<=\d)(?:l|r|od|os)",
     r"[ _-](?:ch|[wctz])\d{1,3}",
     r"[ _-](?:frame|slice|view|crop|patch|tile|aug)[ _-]?\d+",
     r"[ _-]rot(?:ated)?[ _-]?\d*",
@@ -36,6 +37,9 @@ _TAILS = (
     r"_x?\d+_y?\d+",
 )
 """What names of several images of one original, or of one patient, end with."""
+SIDES = ({"l", "r"}, {"od", "os"}, {"left", "right"})
+"""Names of two eyes, knees or breasts of one person."""
+_STEM = r"([^/]+)\.[^/.]+$"
 _BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
 _SLIDE = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
 _SLIDE_PARTS = re.compile(r"(?:^|/)((?:[A-Za-z_-]*[_-])?)(\d+)[_-]([^/_-]*\d[^/_-]*)[_-][^/]*$")
@@ -260,7 +264,28 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
             if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
                 return Guess(_WITHOUT_LABEL, numbers)
             return Guess(pattern, groups)
-    return None
+    return _same_on_both_sides(files, labels)
+
+
+def are_sides(labels: Iterable[Hashable]) -> bool:
+    """Whether the labels are the two sides of a body.
+
+    >>> are_sides(["left", "right", "left"]), are_sides([("OD",), ("OS",)]), are_sides(["left"])
+    (True, True, False)
+    """
+    return set(_joined(list(dict.fromkeys(labels)))) in SIDES
+
+
+def _same_on_both_sides(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
+    """Patients by the files' names, if the labels are sides and most names are there on both."""
+    stems = _groups(files, _STEM)
+    if not are_sides(labels) or not all(stems):
+        return None
+    sides = defaultdict(set)
+    for stem, label in zip(stems, labels, strict=True):
+        sides[stem].add(label)
+    both = sum(len(its) == 2 for its in sides.values())
+    return Guess(_STEM, stems) if both >= FEWEST and 2 * both >= len(sides) else None
 
 
 def _begin_with_labels(
