@@ -148,6 +148,16 @@ def _sides(root: Path, name: str, flipped: str = "", folder: str = "{side}") -> 
             put(root / other / f"{flipped.format(**words)}.png", picture[:, ::-1])
 
 
+def _channels(root: Path, *channels: str) -> None:
+    """Slices of each patient in several channels, as BraTS has them."""
+    for n, channel, cut in product(range(12), channels, range(60, 63)):
+        name = f"BraTS20_Training_{n:03}"
+        number = 10 * n + cut + 1000 * channels.index(channel)
+        put(
+            root / ("HGG", "LGG")[n % 2] / name / f"{name}_{channel}_{cut}.png", grey(n % 2, number)
+        )
+
+
 SLIDES = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
 
 
@@ -420,6 +430,39 @@ CASES = (
             ),
             ("grades as labels", "{n:03}{s}", {"folder": "{grade}"}, r"\(\?<=\\d\)\(\?:l\|r"),
         )
+    ),
+    Case(
+        name="masks among channels",
+        make=lambda root: _channels(root, "flair", "t1", "seg"),
+        words=WORDS,
+        refused=True,
+        tells=(r"36 of 108 images seem to be masks.*_seg_60.png.*exclude=\['\*_seg_\*'\]",),
+    ),
+    Case(
+        name="masks among channels, left out",
+        make=lambda root: _channels(root, "flair", "t1", "seg"),
+        words=(*WORDS, "dataset.exclude=['*_seg_*']"),
+        tells=("72 images seem to be of 12 patients",),
+        read=counts(HGG=36, LGG=36),
+    ),
+    Case(
+        name="channels",
+        make=lambda root: _channels(root, "flair", "t1"),
+        words=WORDS,
+        tells=("72 images seem to be of 12 patients",),
+    ),
+    Case(
+        name="leaves that were mirrored and turned",
+        make=lambda root: put_beside(root, "IM_{}_flipLR.png", "IM_{}_new30degFlipLR.png"),
+        words=WORDS,
+        tells=("54 images seem to be of 18 patients or originals",),
+        untold=("masks",),
+    ),
+    Case(
+        name="WordNet's numbers",
+        make=partial(put_folders, folders=("n01440764", "n02102040"), count=10),
+        words=(*WORDS, "prompts.wordings.n01440764=tench"),
+        tells=("labels n01440764, n02102040 are WordNet's numbers, .*wordings.n01440764=...",),
     ),
     Case(
         name="slides behind a type and a year, as said",

@@ -122,6 +122,14 @@ def _two_separators(root: Path, first: str, *, again: int) -> None:
     put_rows(root, *cells)
 
 
+def _held_back(root: Path) -> None:
+    """Forty images of two labels, and twenty others with a dummy, as in a sample submission."""
+    rows = [f"train/{n}.png,{n % 2}" for n in range(40)] + [f"test/{n}.png,0" for n in range(20)]
+    for n, row in enumerate(rows):
+        put(root / row.partition(",")[0], grey(n % 2, n))
+    put_table(root, ["file,label", *rows])
+
+
 def _long(root: Path) -> None:
     put_folders(root, count=COUNT)
     put_table(root, ["file,label", "cat/1.png,dog", *(f"{file},{file[:3]}" for file in FILES)])
@@ -149,6 +157,8 @@ NONE = {
         name: f"label '{name}' of 5 images often"
         for name in ("n.a.", "n.d.", "n/d", "k.A.", "k. A.", "tbd", "unbekannt")
     },
+    "Ambiguous": "label 'Ambiguous' of 5 images often means that nobody knows",
+    "UNK": "label 'UNK' of 5 images often",
     ".": "label '.' of 5 images often",
     "04-Mar": "label '04-Mar' of 5 images is a date that a spreadsheet may have made",
 }
@@ -485,6 +495,44 @@ CASES = (
         words=WORDS,
         tells=(r"labels \['edema', 'mass'\] .10 images., \['edema'\] .* lists that pandas wrote",),
         untold=("seem to be of 10 patients",),
+    ),
+    Case(
+        name="several choices of an annotation tool",
+        make=lambda root: put_named(
+            root,
+            label=lambda row, file: ('"{""choices"":[""cat"",""dog""]}"', file[:3])[row % 4 > 0],
+        ),
+        words=WORDS,
+        tells=(
+            r'abels {"choices":\["cat","dog"\]} \(. images\) are JSON as text.*with \'\|\' betw',
+        ),
+    ),
+    Case(
+        name="a test folder whose labels are held back",
+        make=_held_back,
+        words=WORDS,
+        tells=(
+            "- All 20 images below the test folder have label '0', and others have several: .*"
+            r"leave these rows out of the table, or these images by \"dataset.exclude=\[test/\*\]",
+        ),
+    ),
+    Case(
+        name="a test folder whose labels are held back, left out",
+        make=_held_back,
+        words=(*WORDS, "dataset.exclude=[test/*]"),
+        untold=("test folder",),
+        read=counts(**{"0": 20, "1": 20}),
+    ),
+    Case(
+        name="ages and lesions, which go with one label each",
+        make=lambda root: put_named(
+            root,
+            head="file,label,age,lesion_id",
+            rest=[f"{n // 4 + 40},L{n // 2}" for n in range(20)],
+        ),
+        words=WORDS,
+        tells=("Column 'lesion_id' has 10 values over 20 images",),
+        untold=("patient_column='age'", "or one of 'age'"),
     ),
     Case(
         name="Roman numbers",

@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 RARE = 5
 """A name is rare beside another one that so many times as many images have."""
 _NO_LABEL = re.compile(
-    r"unknown|not (?:labell?ed|known|available|given|determined|done)|unlabell?ed|no data|tbd|"
-    r"to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|unbekannt|inconnue?|desconocid[oa]|\.|"
+    r"unk(?:nown)?|ambiguous|undetermined|not (?:labell?ed|known|available|given|determined|done)|"
+    r"unlabell?ed|no data|tbd|to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|unbekannt|inconnue?|desconocid[oa]|\.|"
     r"new folder(?: \(\d+\))?|bad quality"
 )
 _ASIDE = frozenset(
@@ -35,6 +35,7 @@ _DATE = re.compile(
 )
 _JOINTS = (";", ",", "/", "+", "&", " and ", "|")
 _LIST = re.compile(r"\[\s*\]|\[\s*(['\"]).*\1\s*\]")
+_OBJECT = re.compile(r'\{\s*".*\}')
 _ROMANS = {roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x".split(), 1)}
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -112,6 +113,17 @@ def warn_of_joined(
         separator: What stands between names in a cell; empty = a cell has one name only.
         used: Whether it stands in some cells, so that another one cannot take its place.
     """
+    objects = [name for name in counts if _OBJECT.fullmatch(name)]
+    if objects:
+        log.warning(
+            "%s %s are JSON as text, as an annotation tool exports several choices: write their "
+            "names with '%s' between them (in pandas: column.map(lambda x: '%s'.join("
+            "json.loads(x)['choices']) if x.startswith('{') else x))",
+            what,
+            first([f"{name} ({many(counts[name])})" for name in objects]),
+            separator or "|",
+            separator or "|",
+        )
     lists = [name for name in counts if _LIST.fullmatch(name)]
     if lists:
         log.warning(

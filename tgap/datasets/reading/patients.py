@@ -30,7 +30,8 @@ _TAILS = (
     r"[ _-](?:ch|[wctz])\d{1,3}",
     r"[ _-](?:frame|slice|view|crop|patch|tile|aug)[ _-]?\d+",
     r"[ _-]rot(?:ated)?[ _-]?\d*",
-    r"[ _-](?:[hv][ _-]?)?(?:flip|flipped|mirror|mirrored)",
+    r"[ _-](?:[hv][ _-]?)?(?:flip|flipped|mirror|mirrored)(?:[ _-]?(?:lr|tb|ud))?",
+    r"[ _-](?:new[ _-]?)?\d+[ _-]?deg(?:rees)?(?:flip(?:lr|tb|ud))?",
     r"[_-]\d+x\d+",
     r" - Copy(?: \(\d+\))?",
     r"(?:_png|_jpe?g)?\.rf\.\w+",
@@ -39,6 +40,8 @@ _TAILS = (
 """What names of several images of one original, or of one patient, end with."""
 SIDES = ({"l", "r"}, {"od", "os"}, {"left", "right"})
 """Names of two eyes, knees or breasts of one person."""
+_MEASURES = r"(?i)(?:^|[^a-z])(?:age|years?|height|weight|bmi|size|score)(?:[^a-z]|$)"
+"""Names of columns of numbers that measure something."""
 _STEM = r"([^/]+)\.[^/.]+$"
 _BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
 _SLIDE = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
@@ -106,7 +109,11 @@ def column_of_groups(columns: Mapping[str, Sequence[str]], labels: Sequence[Hash
     What images share (a patient, slide, video) mostly has one label. So do sub-classes, which are
     few, of many images each, and called by words.
     """
-    found = {name: n for name, cells in columns.items() if (n := _groups_in(cells, labels))}
+    found = {
+        name: n
+        for name, cells in columns.items()
+        if not re.search(_MEASURES, name) and (n := _groups_in(cells, labels))
+    }
     if not found:
         return ""
     name = min(found, key=lambda name: found[name])  # the coarsest keeps the others together too
