@@ -528,10 +528,10 @@ CASES = (
         make=lambda root: put_named(
             root,
             head="file,label,age,lesion_id",
-            rest=[f"{n // 4 + 40},L{n // 2}" for n in range(20)],
+            rest=[f"{n // 5 + 40},L{n // 5}" for n in range(20)],
         ),
         words=WORDS,
-        tells=("Column 'lesion_id' has 10 values over 20 images",),
+        tells=("Column 'lesion_id' has 4 values over 20 images",),
         untold=("patient_column='age'", "or one of 'age'"),
     ),
     Case(

@@ -18,8 +18,8 @@ RARE = 5
 """A name is rare beside another one that so many times as many images have."""
 _NO_LABEL = re.compile(
     r"unk(?:nown)?|ambiguous|undetermined|not (?:labell?ed|known|available|given|determined|done)|"
-    r"unlabell?ed|no data|tbd|to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|unbekannt|inconnue?|desconocid[oa]|\.|"
-    r"new folder(?: \(\d+\))?|bad quality"
+    r"unlabell?ed|no data|tbd|to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|"
+    r"unbekannt|inconnue?|desconocid[oa]|\.|new folder(?: \(\d+\))?|bad quality"
 )
 _ASIDE = frozenset(
     "review unsorted unused rejected discarded excluded ignored skipped deleted removed trash junk "
