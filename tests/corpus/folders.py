@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,55 @@ def _tested_on_test(data: ImageSet) -> None:
     files = data.metadata["file"][data.official_test]
     assert len(files) == 24
     assert np.char.startswith(files, "test/").all()
+
+
+def _slides(root: Path, deep: bool = False) -> None:
+    """As BreakHis has them: six slides of each type, of which two are of one patient."""
+    number = 0
+    for label, kinds in enumerate((("A", "F", "PT"), ("LC", "MC", "PC"))):
+        for kind, slide in product(kinds, range(6)):
+            slide_id = f"14-{9000 + 1000 * label + 211 * kinds.index(kind) + 17 * slide}"
+            slide_id = (
+                "14-10000" if (kind, slide) == ("MC", 0) else f"{slide_id}{'AB' * (slide % 2)}"
+            )
+            for enlarged, image in product((40, 100, 200, 400), (1, 2)):
+                folder = root / ("benign", "malignant")[label]
+                stem = f"SOB_{'BM'[label]}_{kind}"
+                if deep:
+                    folder = folder / "SOB" / kind / f"{stem}_{slide_id}" / f"{enlarged}X"
+                name = f"{stem}-{slide_id}-{enlarged}-{image + 2 * (kind == 'MC'):03}.png"
+                put(folder / name, grey(label, number))
+                number += 1
+
+
+def _sides(root: Path, name: str, flipped: str = "", folder: str = "{side}") -> None:
+    """Both eyes of thirty persons; perhaps each again, mirrored, as one of the other side."""
+    for person, (number, side) in product(range(30), enumerate(("left", "right"))):
+        grade, other = (person + number) % 3, ("right", "left")[number]
+        words = {"n": person, "side": side, "s": side[0].upper(), "grade": grade}
+        picture = grey(number, person)
+        put(root / folder.format(**words) / f"{name.format(**words)}.png", picture)
+        if flipped:
+            put(root / other / f"{flipped.format(**words)}.png", picture[:, ::-1])
+
+
+def _channels(root: Path, *channels: str) -> None:
+    """Slices of each patient in several channels, as BraTS has them."""
+    for n, channel, cut in product(range(12), channels, range(60, 63)):
+        name = f"BraTS20_Training_{n:03}"
+        number = 10 * n + cut + 1000 * channels.index(channel)
+        put(
+            root / ("HGG", "LGG")[n % 2] / name / f"{name}_{channel}_{cut}.png", grey(n % 2, number)
+        )
+
+
+SLIDES = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
+
+
+def _thirty_five(data: ImageSet) -> None:
+    assert len(np.unique(data.patients)) == 35
+    assert data.patient_names is not None
+    assert {"14-10000", "14-9017AB"} <= set(data.patient_names.tolist())
 
 
 WORDS = ("dataset=image_folder", "dataset.domain=x")
@@ -348,6 +398,78 @@ CASES = (
         make=_barcodes,
         words=(*WORDS, r"dataset.patient_pattern='/(TCGA.*DX\d)_'"),
         tells=(r"24 patients are called alike but for a last part .*without it there are 12",),
+    ),
+    *(
+        Case(
+            name=f"slides behind a type and a year{', in folders of each' * deep}",
+            make=partial(_slides, deep=deep),
+            words=WORDS,
+            tells=(
+                r"288 images seem to be of 35 patients .*'14-10000' has 16.*"
+                rf"patient_pattern='{re.escape(SLIDES)}'",
+            ),
+        )
+        for deep in (False, True)
+    ),
+    *(
+        Case(
+            name=f"both eyes of a person, {how}",
+            make=partial(_sides, name=name, **others),
+            words=WORDS,
+            tells=(r"\d+ images seem to be of 30 patients.*patient_pattern=", tell),
+            untold=("seem to name another label", "goes with one label"),
+        )
+        for how, name, others, tell in (
+            ("sides as labels", "{n:03}", {}, r"pattern='\(\[\^/\]\+\)"),
+            ("sides as labels and in names", "{n:03}_{side}", {}, r"left\|right"),
+            (
+                "mirrored as the other side",
+                "{n:03}_{side}",
+                {"flipped": "{n:03}_{side}_flip"},
+                r"flip\|flipped",
+            ),
+            ("grades as labels", "{n:03}{s}", {"folder": "{grade}"}, r"\(\?<=\\d\)\(\?:l\|r"),
+        )
+    ),
+    Case(
+        name="masks among channels",
+        make=lambda root: _channels(root, "flair", "t1", "seg"),
+        words=WORDS,
+        refused=True,
+        tells=(r"36 of 108 images seem to be masks.*_seg_60.png.*exclude=\['\*_seg_\*'\]",),
+    ),
+    Case(
+        name="masks among channels, left out",
+        make=lambda root: _channels(root, "flair", "t1", "seg"),
+        words=(*WORDS, "dataset.exclude=['*_seg_*']"),
+        tells=("72 images seem to be of 12 patients",),
+        read=counts(HGG=36, LGG=36),
+    ),
+    Case(
+        name="channels",
+        make=lambda root: _channels(root, "flair", "t1"),
+        words=WORDS,
+        tells=("72 images seem to be of 12 patients",),
+    ),
+    Case(
+        name="leaves that were mirrored and turned",
+        make=lambda root: put_beside(root, "IM_{}_flipLR.png", "IM_{}_new30degFlipLR.png"),
+        words=WORDS,
+        tells=("54 images seem to be of 18 patients or originals",),
+        untold=("masks",),
+    ),
+    Case(
+        name="WordNet's numbers",
+        make=partial(put_folders, folders=("n01440764", "n02102040"), count=10),
+        words=(*WORDS, "prompts.wordings.n01440764=tench"),
+        tells=("labels n01440764, n02102040 are WordNet's numbers, .*wordings.n01440764=...",),
+    ),
+    Case(
+        name="slides behind a type and a year, as said",
+        make=_slides,
+        words=(*WORDS, f"dataset.patient_pattern='{SLIDES}'"),
+        untold=("called alike", "seem to be of"),
+        read=_thirty_five,
     ),
     Case(
         name="masks beside images",

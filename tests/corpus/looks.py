@@ -1,9 +1,12 @@
 """Files that are read as they should be, of which a person would want to know something first."""
 
+import hashlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from tests.corpus.case import Case
 from tests.corpus.making import grey, put, put_folders
@@ -42,6 +45,34 @@ def _bursts(root: Path) -> None:
                 put(root / folder / name, (grey(label, scene) * 0.9 + noise).astype(np.uint8))
 
 
+def _photographs(root: Path, copies: int) -> None:
+    """Different things, some of them again, mirrored or turned, under names that say nothing."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(40):
+            rng = np.random.default_rng([label, number])
+            small = Image.fromarray(rng.integers(0, 256, (6, 6), dtype=np.uint8))
+            picture = np.asarray(small.resize((48, 48), Image.Resampling.BICUBIC))
+            for pose in range(copies + 1):
+                turned = np.rot90(picture[:, ::-1] if pose == 1 else picture, max(0, pose - 1))
+                name = hashlib.sha256(f"{label} {number} {pose}".encode()).hexdigest()[:16]
+                put(root / folder / f"{name}.jpg", turned, quality=85)
+
+
+def _clips(root: Path) -> None:
+    """Five clips of each label, numbered on, held by a hand in changing light."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(100):
+            scene = np.random.default_rng([label, number // 20])
+            small = Image.fromarray(scene.integers(0, 256, (6, 6), dtype=np.uint8))
+            rng = np.random.default_rng([label, number, 1])
+            down, right = rng.integers(0, 7, 2)
+            frame = np.asarray(small.resize((70, 70), Image.Resampling.BICUBIC), np.float64)
+            frame = frame[down : down + 64, right : right + 64] * rng.uniform(0.7, 1.1)
+            frame += rng.normal(rng.uniform(-10, 20), 5, frame.shape)
+            file = root / folder / f"img_{number:04d}.png"
+            put(file, frame.clip(0, 255).astype(np.uint8))
+
+
 def _bodies(*, negative: int = 0, mirrored: bool = False) -> Callable[[Path], None]:
     """A bright body in the dark, or one that comes from a side; some are negatives."""
 
@@ -78,6 +109,32 @@ CASES = (
         make=_bodies(mirrored=True),
         words=WORDS,
         untold=(NEGATIVES,),
+    ),
+    Case(
+        name="copies mirrored and turned, under names that say nothing",
+        make=partial(_photographs, copies=2),
+        words=WORDS,
+        tells=(
+            r"(?s)Look at this first.*\n- 240 of 240 images nearly equal one of another patient "
+            r"\(240 of them mirrored or turned\), 1?\d\d of them one on another side",
+            r"= \w+/\w+.jpg \((mirrored|turned by|mirrored and turned by).*say so",
+        ),
+    ),
+    Case(
+        name="photographs of different things",
+        make=partial(_photographs, copies=0),
+        words=WORDS,
+        untold=("nearly equal one of another",),
+    ),
+    Case(
+        name="frames of clips, numbered on",
+        make=_clips,
+        words=WORDS,
+        tells=(
+            r"Look at this first.*\n- Each of the 200 images counts as its own patient: if several",
+            r"- 1\d\d of 198 images are far more like the one before them.* \(in another order "
+            r"\d\d would be\), as frames of clips.*_\d+.png = \w+/img_",
+        ),
     ),
     Case(
         name="bursts by the time of the photograph",

@@ -51,6 +51,50 @@ def ones(pixels: Pixels) -> Pixels:
     return pixels.astype(np.float32) / 255
 
 
+INSIDE = np.hypot(*(np.mgrid[:32, :32] - 15.5)) < 15
+
+
+def field_of_view(pixels: Pixels) -> Pixels:
+    """From -3 to 4, and no number outside a circle."""
+    return np.where(INSIDE, pixels * np.float32(7 / 255) - 3, np.float32(np.nan))
+
+
+def is_field(low: float, high: float) -> Callable[[ImageSet], None]:
+    """Asserts that what is no number is black, and all else by the formula."""
+
+    def read(data: ImageSet) -> None:
+        values = WAVES[ORDER].astype(np.float64) * (7 / 255) - 3
+        levels = np.rint(255 * ((values - low) / (high - low)).clip(0, 1))
+        expected = np.where(INSIDE[..., None], levels, 0)
+        assert abs(data.images.astype(int) - expected).max() <= 1
+        assert "blank" in data.notes
+
+    return read
+
+
+INSIDE_WAVES = WAVES[:, INSIDE].astype(np.float64) * (7 / 255) - 3
+
+
+def nowhere_a_number(root: Path) -> None:
+    stored(field_of_view, "tif")(root)
+    put(root / "cat" / "7.tif", np.full((32, 32), np.nan, np.float32))
+
+
+def infinite(root: Path) -> None:
+    """Of one of the brightest pixels, and of one of the darkest."""
+    stored(ones, "tif")(root)
+    pixels = ones(grey(0, 0))
+    pixels[:2] = [[np.inf], [-np.inf]]
+    put(root / "cat" / "0.tif", pixels)
+
+
+def infinite_are_ends(data: ImageSet) -> None:
+    assert (data.images[0, 0] == 255).all()
+    assert (data.images[0, 1] == 0).all()
+    others = (WAVES[ORDER][1:] - float(WAVES.min())) / float(np.ptp(WAVES))
+    assert abs(data.images[1:] - 255 * others).max() <= 1
+
+
 def sixteen_levels(pixels: Pixels) -> Pixels:
     return pixels // 16
 
@@ -466,6 +510,50 @@ CASES = (
         make=stored(ones, "tif"),
         words=(*WORDS, "dataset.window=0,1".replace("0,1", "'0,1'")),
         read=is_waves,
+    ),
+    Case(
+        name="no numbers outside the field of view",
+        make=stored(field_of_view, "tif"),
+        words=WORDS,
+        tells=("floating point pixels have no full range; .*dataset.window=data or LOW:HIGH",),
+        refused=True,
+    ),
+    *(
+        Case(
+            name=f"no numbers outside the field of view, window {window}",
+            make=stored(field_of_view, "tif"),
+            words=(*WORDS, f"dataset.window='{window}'"),
+            tells=(
+                r"(?s)Look at this first.*- 60 of 60 files looked at have pixels without a number "
+                r"\(NaN or infinite, up to 30% of a file\): NaN becomes black.*: cat/0.tif",
+            ),
+            untold=("a window of its own", "nearly black"),
+            read=is_field(*ends),
+        )
+        for window, ends in (("data", (INSIDE_WAVES.min(), INSIDE_WAVES.max())), ("-3:4", (-3, 4)))
+    ),
+    Case(
+        name="infinite values",
+        make=infinite,
+        words=(*WORDS, "dataset.window=data"),
+        tells=("1 of 60 files looked at have pixels without a number .*, up to 6% of a file",),
+        read=infinite_are_ends,
+    ),
+    Case(
+        name="a file that holds no number",
+        make=nowhere_a_number,
+        words=(*WORDS, "dataset.window=data"),
+        tells=("cat/7.tif: none of its values is a number .all are NaN or infinite.",),
+        untold=("a window of its own",),
+        refused=True,
+    ),
+    Case(
+        name="files that hold no number",
+        make=stored(lambda pixels: np.full_like(pixels, np.nan, np.float32), "tif"),
+        words=(*WORDS, "dataset.window=data"),
+        tells=("cat/1.tif: none of its values is a number .all are NaN or infinite.",),
+        untold=("a window of its own", "name the values"),
+        refused=True,
     ),
     Case(
         name="sixteen levels in 8 bits",

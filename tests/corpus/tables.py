@@ -111,6 +111,25 @@ def _header(root: Path, head: str, between: str = ",") -> None:
     put_table(root, [*head.splitlines(), *(f"{file}{between}{file[:3]}" for file in FILES)])
 
 
+def _index(root: Path, index: str = "{}") -> None:
+    """Pandas' index is what names the files."""
+    put_named(root, index.format, head=",label,age", rest=["61"])
+
+
+def _two_separators(root: Path, first: str, *, again: int) -> None:
+    """Most cells name one label, some both, with one joint or another between them."""
+    cells = ["cat", "dog", first, *["cat", "dog"] * again, "cat|dog"]
+    put_rows(root, *cells)
+
+
+def _held_back(root: Path) -> None:
+    """Forty images of two labels, and twenty others with a dummy, as in a sample submission."""
+    rows = [f"train/{n}.png,{n % 2}" for n in range(40)] + [f"test/{n}.png,0" for n in range(20)]
+    for n, row in enumerate(rows):
+        put(root / row.partition(",")[0], grey(n % 2, n))
+    put_table(root, ["file,label", *rows])
+
+
 def _long(root: Path) -> None:
     put_folders(root, count=COUNT)
     put_table(root, ["file,label", "cat/1.png,dog", *(f"{file},{file[:3]}" for file in FILES)])
@@ -138,6 +157,8 @@ NONE = {
         name: f"label '{name}' of 5 images often"
         for name in ("n.a.", "n.d.", "n/d", "k.A.", "k. A.", "tbd", "unbekannt")
     },
+    "Ambiguous": "label 'Ambiguous' of 5 images often means that nobody knows",
+    "UNK": "label 'UNK' of 5 images often",
     ".": "label '.' of 5 images often",
     "04-Mar": "label '04-Mar' of 5 images is a date that a spreadsheet may have made",
 }
@@ -476,6 +497,44 @@ CASES = (
         untold=("seem to be of 10 patients",),
     ),
     Case(
+        name="several choices of an annotation tool",
+        make=lambda root: put_named(
+            root,
+            label=lambda row, file: ('"{""choices"":[""cat"",""dog""]}"', file[:3])[row % 4 > 0],
+        ),
+        words=WORDS,
+        tells=(
+            r'abels {"choices":\["cat","dog"\]} \(. images\) are JSON as text.*with \'\|\' betw',
+        ),
+    ),
+    Case(
+        name="a test folder whose labels are held back",
+        make=_held_back,
+        words=WORDS,
+        tells=(
+            "- All 20 images below the test folder have label '0', and others have several: .*"
+            r"leave these rows out of the table, or these images by \"dataset.exclude=\[test/\*\]",
+        ),
+    ),
+    Case(
+        name="a test folder whose labels are held back, left out",
+        make=_held_back,
+        words=(*WORDS, "dataset.exclude=[test/*]"),
+        untold=("test folder",),
+        read=counts(**{"0": 20, "1": 20}),
+    ),
+    Case(
+        name="ages and lesions, which go with one label each",
+        make=lambda root: put_named(
+            root,
+            head="file,label,age,lesion_id",
+            rest=[f"{n // 5 + 40},L{n // 5}" for n in range(20)],
+        ),
+        words=WORDS,
+        tells=("Column 'lesion_id' has 4 values over 20 images",),
+        untold=("patient_column='age'", "or one of 'age'"),
+    ),
+    Case(
         name="Roman numbers",
         make=partial(_cells, cells="Grade_1 Grade_2 Grade_I Grade_II"),
         words=WORDS,
@@ -619,6 +678,33 @@ CASES = (
         words=WORDS,
         refused=True,
         tells=("line 2: 2 cells, but the header has 1.*begins with a comment: remove such lines",),
+    ),
+    *(
+        Case(
+            name=f"a title above the header, {how}",
+            make=partial(_header, head=f"{title}\nfile{between}label", between=between),
+            words=WORDS,
+            refused=True,
+            tells=(
+                rf"seems to be a title \('Labels{rest}'\), and line {line} the header: remove the "
+                "lines above the header",
+            ),
+            untold=("quote a cell", "cut off"),
+        )
+        for how, title, between, rest, line in (
+            ("of one cell", "Labels 2021", ",", " 2021", 2),
+            ("and a blank line", "Labels 2021,\n", ",", " 2021", 3),
+            ("with a comma", '"Labels, 2021"', ";", ", 2021", 2),
+            ("of as many cells", "Labels,2021", ",", "", 2),
+        )
+    ),
+    Case(
+        name="a header of fewer names than cells",
+        make=partial(_header, head="file"),
+        words=WORDS,
+        refused=True,
+        tells=("line 2: 2 cells, but the header has 1 columns; quote a cell that holds ','",),
+        untold=("title",),
     ),
     Case(
         name="cells between bars",
@@ -823,6 +909,43 @@ CASES = (
         ),
         words=WORDS,
         read=counts(cat=10, dog=10),
+    ),
+    Case(
+        name="pandas' index of files",
+        make=_index,
+        words=WORDS,
+        tells=("age 61 +20",),
+        read=counts(cat=10, dog=10),
+    ),
+    Case(
+        name="pandas' index of files without suffix",
+        make=partial(_index, index="x/{}.7"),
+        words=WORDS,
+        refused=True,
+        tells=(
+            r"column 1 has no name \(x/cat/0.png.7, x/cat/1.png.7 and 18 more\); write one into "
+            r"the header \(pandas, if it is the index: to_csv\(..., index_label='file'\)\)",
+        ),
+    ),
+    *(
+        Case(
+            name=f"two separators in one column, {how}",
+            make=partial(_two_separators, first="cat;dog", again=again),
+            words=WORDS,
+            refused=refused,
+            tells=(
+                r"abels 'cat;dog' .* seem to be several, .* write '\|' in place of ';' in the "
+                r"table, as other cells have it .*column.str.replace\(';', '\|', regex=False\)",
+            ),
+            untold=("dataset.separator=",),
+        )
+        for how, again, refused in (("each often", 1, False), ("each rarely", 7, True))
+    ),
+    Case(
+        name="two separators in one column, mended",
+        make=partial(_two_separators, first="cat|dog", again=7),
+        words=WORDS,
+        read=counts(cat=11, dog=11),
     ),
     Case(name="accents in two forms", make=_accents, words=WORDS, read=counts(grün=10, rot=10)),
     Case(

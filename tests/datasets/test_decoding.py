@@ -328,7 +328,7 @@ BAD = {
     "negative": (array_content(np.full((8, 8), -1, np.int32), "TIFF"), "values from -1 to -1"),
     "not a number": (
         array_content(np.full((8, 8), np.nan, np.float32), "TIFF"),
-        "64 of its values are not finite",
+        "none of its values is a number",
     ),
     "signed bytes": (
         tiff(np.arange(-8, 8, dtype=np.int8).reshape(4, 4), (339, 2)),

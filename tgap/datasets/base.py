@@ -42,6 +42,7 @@ WARNED = "warned"
 OWN_PATIENTS = "own_patients"
 """The note that patients are not known, so that each image counts as its own."""
 NOTED = (
+    "blank",
     "wrapped",
     "swapped",
     "alpha",
@@ -72,13 +73,20 @@ class _Texts(logging.Handler):
 
 
 @contextmanager
-def _warned() -> Iterator[list[str]]:
-    """The warnings that are logged meanwhile."""
+def warned(*, silent: bool = False) -> Iterator[list[str]]:
+    """The warnings that datasets log meanwhile.
+
+    Args:
+        silent: Whether nobody else hears them.
+    """
     handler, logger = _Texts(), logging.getLogger("tgap.datasets")
     logger.addHandler(handler)
+    propagate = logger.propagate
+    logger.propagate = propagate and not silent
     try:
         yield handler.texts
     finally:
+        logger.propagate = propagate
         logger.removeHandler(handler)
 
 
@@ -214,7 +222,7 @@ class Dataset(Component):
             DataError: If there are fewer labels, or one without images; if all real images are
                 one, black or flat.
         """
-        with _warned() as texts:
+        with warned() as texts:
             data = self._load(new_images)
             for name, column in data.metadata.items():
                 if column.dtype.kind == "U":

@@ -1,12 +1,11 @@
 """Real images, and synthetic ones that exist already, read into the store; and the split."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tgap.core import DataError, ImageSet, Split
-from tgap.datasets.base import Dataset, of_node
+from tgap.datasets.base import Dataset, of_node, warned
 from tgap.pipeline.artifacts import ImagesOnDisk, read_images, read_split, write_images, write_split
 from tgap.pipeline.plan import DataPlan
 from tgap.protocols.base import label_problems
@@ -70,15 +69,13 @@ def listed(source: Dataset) -> ImageSet | None:
     Raises:
         DataError: If it cannot be listed, or no split of it could be learned from.
     """
-    # What is to be warned of is told when the images are read.
-    disabled = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
+    # what is warned of is told when the images are read, or with what keeps them from being read
+    with warned(silent=True) as doubts:
         data = source.listed()
-    finally:
-        logging.disable(disabled)
     if data is not None and (problems := label_problems(data.label_counts(), len(data))):
-        raise DataError("; ".join(problems))
+        lines = [f"  - {text}" for text in dict.fromkeys(doubts) if "label" in text]
+        also = ["look at this too, which may be why:", *lines] if lines else []
+        raise DataError("\n".join(["; ".join(problems), *also]))
     return data
 
 

@@ -121,6 +121,7 @@ class Record:
         costs: Sequence[Mapping[str, Any]] = self._json(COSTS) or ()
         return costs
 
+    @property
     def words(self) -> tuple[str, ...] | None:
         """Of the command line that it was begun by; of one composed in Python none."""
         text = self.tags.get("tgap.overrides")

@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import re
 
 import numpy as np
 import pytest
@@ -9,8 +10,10 @@ from tests.report.dataset.making import described, parts
 from tgap.core import Images, ImageSet
 from tgap.datasets.digits import Digits
 from tgap.datasets.phantom_xray import PhantomXray
+from tgap.report.dataset import duplicates
 from tgap.report.dataset.doubts import doubts
-from tgap.report.dataset.duplicates import copies_elsewhere, duplicates_of
+from tgap.report.dataset.duplicates import POSES, copies_elsewhere, duplicates_of, near_duplicates
+from tgap.report.dataset.neighbours import small_pictures
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,71 @@ def test_films_of_one_patient_under_other_names_are_found(films: ImageSet) -> No
     assert duplicates_of(known, [np.arange(600), np.arange(600, 640)]) is None
 
 
+@pytest.mark.parametrize("pose", range(1, len(POSES)))
+def test_copies_that_are_mirrored_or_turned_are_found(films: ImageSet, pose: int) -> None:
+    """One pose at a time; the words are those of ``POSES``."""
+    left_to_right = films.images[:40, :, ::-1] if pose >= 4 else films.images[:40]
+    turned = np.rot90(left_to_right, pose % 4, (1, 2))
+    order = [*range(600), *range(40)]
+    images = np.concatenate([films.images, again(turned)])
+    data = dataclasses.replace(
+        films.take(np.array(order)), images=images, patients=np.arange(640, dtype=np.int64)
+    )
+    found = duplicates_of(data, [np.arange(600), np.arange(600, 640)])
+    assert found is not None
+    assert 76 <= found.posed <= found.alike <= 90
+    assert 76 <= found.across <= 80
+    back = {1: 3, 3: 1}.get(pose, pose)
+    assert {words for *_, words in found.pairs} <= {POSES[pose], POSES[back]}
+    told = [str(x) for x in doubts(dataclasses.replace(described(), duplicates=found))]
+    assert any(f"{found.posed} of them mirrored or turned), " in text for text in told)
+    assert any(re.search(rf" = \S+ \(({POSES[pose]}|{POSES[back]})\)", text) for text in told)
+
+
+def discs(count: int) -> Images:
+    """Bright ellipses, which look alike in all poses."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:64, :64] / 64 - 0.5
+    made = []
+    for _ in range(count):
+        wide, high, turn = rng.uniform(0.1, 0.45), rng.uniform(0.1, 0.45), rng.uniform(0, np.pi)
+        along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        inside = (along / wide) ** 2 + (across / high) ** 2 < 1
+        made.append(60 + 120 * inside + rng.normal(0, 4, x.shape))
+    return np.stack(made).clip(0, 255).astype(np.uint8)[..., None]
+
+
+def test_symmetric_and_near_blank_pictures_are_alike_in_no_more_poses() -> None:
+    rng = np.random.default_rng(0)
+    blank = (128 + rng.normal(0, 4, (600, 64, 64, 1))).astype(np.uint8)
+    for images in (discs(1000), blank):
+        pictures, kept = small_pictures(images, np.arange(len(images)))
+        assert not near_duplicates(pictures[kept], np.flatnonzero(kept)).poses.any()
+
+
+def test_oblong_pictures_are_not_turned_by_90_degrees() -> None:
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(0, 1, (60, 16, 24)).astype(np.float32)
+    pictures[30:] = pictures[:30, ::-1, ::-1]
+    near = near_duplicates(pictures, np.arange(60))
+    assert len(near.pairs) == 60
+    assert set(near.poses.tolist()) == {2}
+
+
+def test_of_many_images_copies_are_found_in_whatever_order(
+    films: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of every second one, those whose copies stand next to them would lack all copies."""
+    monkeypatch.setattr(duplicates, "LOOKED_AT", 600)
+    images = np.stack([films.images, films.images[:, :, ::-1]], axis=1).reshape(1200, 64, 64, 1)
+    data = films.take(np.arange(600).repeat(2))
+    data = dataclasses.replace(data, images=images, patients=np.arange(1200, dtype=np.int64))
+    found = duplicates_of(data, [np.arange(600), np.arange(600, 1200)])
+    assert found is not None
+    assert found.looked_at == 600
+    assert 240 <= found.posed <= 360
+
+
 def test_images_of_different_patients_are_no_duplicates(films: ImageSet) -> None:
     sides = [np.arange(300), np.arange(300, 600)]
     assert duplicates_of(films, sides) is None
@@ -62,8 +130,9 @@ def test_copies_in_another_set(films: ImageSet) -> None:
     _, patient = np.unique(films.patients, return_inverse=True)
     ours, others = (films.images[patient % 2 == side] for side in (0, 1))
     assert copies_elsewhere(ours, others) <= 1
-    planted = np.concatenate([others, again(ours[:30])])
-    assert 28 <= copies_elsewhere(ours, planted) <= 32
+    for copies in (ours[:30], ours[:30, :, ::-1]):
+        planted = np.concatenate([others, again(copies)])
+        assert 28 <= copies_elsewhere(ours, planted) <= 32
 
 
 def test_few_images() -> None:

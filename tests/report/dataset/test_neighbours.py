@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from tests.report.dataset.making import SPLIT, Source, dataset
+from tests.report.dataset.making import SPLIT, Source, dataset, described
 from tgap.core import Images, ImageSet
+from tgap.datasets.digits import Digits
+from tgap.datasets.phantom_xray import PhantomXray
 from tgap.report.dataset import neighbours
 from tgap.report.dataset.describing import Description, describe
 from tgap.report.dataset.doubts import doubts
@@ -91,8 +93,47 @@ def test_frames_in_no_order_are_not_told_of() -> None:
 
 
 def test_kinds_of_a_label_are_no_frames() -> None:
-    """Names that begin with a sub-class of a dozen images each."""
-    assert neighbours_of(numbered(noisy(scenes(10).repeat(12, axis=0)))) is None
+    """Names that begin with a sub-class of a dozen images each, or more."""
+    kinds = scenes(10).repeat(12, axis=0) // 2 + scenes(120) // 2
+    assert neighbours_of(numbered(noisy(kinds))) is None
+    digits = Digits().load()
+    for order in (np.arange(5000), np.argsort(digits.findings.argmax(axis=1), kind="stable")):
+        names = [f"img_{n:04d}.png" for n in range(5000)]
+        assert neighbours_of(data_of(digits.images[order], names, labels=2)) is None
+
+
+def clip(scene: Images, frames: int) -> list[Images]:
+    """A picture that is moved by up to 4 of 64 pixels, in other light each time."""
+    made = []
+    for _ in range(frames):
+        down, right = RNG.integers(0, 9, 2)
+        frame = scene[down : down + 64, right : right + 64] * RNG.uniform(0.7, 1.1)
+        made.append(frame + RNG.uniform(-15, 30) + RNG.normal(0, 6, frame.shape))
+    return [frame.clip(0, 255).astype(np.uint8) for frame in made]
+
+
+def test_clips_one_after_another_are_found() -> None:
+    frames = [frame for scene in scenes(8, 72) for frame in clip(scene, 25)]
+    images = np.stack(frames)
+    near = neighbours_of(numbered(images))
+    assert near is not None
+    assert near.clips
+    assert near.looked_at == 198
+    assert near.alike > 0.8 * near.looked_at
+    assert 20 <= near.expected <= 70
+    told = [str(x) for x in doubts(dataclasses.replace(described(), neighbours=near))]
+    assert any("far more like the one before them, by their names" in text for text in told)
+    assert any("as frames of clips, one clip after another, are" in text for text in told)
+    assert neighbours_of(numbered(images[RNG.permutation(200)])) is None
+    films = PhantomXray(images=400).load()
+    one_each = np.unique(films.patients, return_index=True)[1]
+    assert neighbours_of(numbered(films.images[one_each])) is None
+
+
+def test_a_clip_of_each_label_is_not_told_of() -> None:
+    """All of a label are alike then, however far apart."""
+    frames = [frame for scene in scenes(2, 72) for frame in clip(scene, 40)]
+    assert neighbours_of(numbered(np.stack(frames))) is None
 
 
 def test_flat_images_and_few_of_a_label_are_left_out() -> None:

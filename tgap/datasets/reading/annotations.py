@@ -10,7 +10,13 @@ from tgap.core import DataError
 from tgap.datasets.reading.alike import FAILED, check_patients, is_missing, number
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
-from tgap.datasets.reading.layout import is_part, label_level, refuse_label_files, tell_odd_labels
+from tgap.datasets.reading.layout import (
+    is_part,
+    is_test,
+    label_level,
+    refuse_label_files,
+    tell_odd_labels,
+)
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.masks import refuse_kinds
 from tgap.datasets.reading.matching import rule_in_words, same_files, shared_names
@@ -21,6 +27,8 @@ from tgap.datasets.reading.unused import tell_unused
 log = logging.getLogger(__name__)
 FEWEST_FLAGS = 2
 """So many columns of 0 and 1, one of which is 1 in each row, seem to be labels."""
+FEWEST_DUMMIES = 10
+"""So many images of a test folder, all of one label, have perhaps none that is known."""
 UNKNOWN = "image"
 """The label of images whose labels are not known."""
 
@@ -186,6 +194,7 @@ def from_table(
 
     unknown: list[tuple[str, ...]] = [(UNKNOWN,)] * len(present)
     labels = unknown if columns.label is None else picked_names(columns.label)
+    _tell_test_folder(list(present), labels)
     return Annotations(
         files=list(present),
         labels=labels,
@@ -202,6 +211,26 @@ def from_table(
     )
 
 
+def _tell_test_folder(files: Sequence[str], labels: Sequence[tuple[str, ...]]) -> None:
+    """Warn of a test folder all of one label, as where a dummy stands for those held back."""
+    rows = [row for row, file in enumerate(files) if _in_test(file)]
+    inside = [labels[row] for row in rows]
+    others = {label for file, label in zip(files, labels, strict=True) if not _in_test(file)}
+    if len(inside) >= FEWEST_DUMMIES and len(set(inside)) == 1 and len(others) > 1:
+        log.warning(
+            "all %d images below the test folder have label '%s', and others have several: if "
+            "labels of a competition's test images are not known, leave these rows out of the "
+            'table, or these images by "dataset.exclude=[%s/*]"',
+            len(inside),
+            ", ".join(inside[0]) or "none",
+            files[rows[0]].partition("/")[0],
+        )
+
+
+def _in_test(file: str) -> bool:
+    return is_test(file.partition("/")[0])
+
+
 def _one_hot(table: Table, label: str | None) -> str:
     """How to join columns that have a 1 where a label holds, if there are such; else empty."""
     flags = {
@@ -216,8 +245,9 @@ def _one_hot(table: Table, label: str | None) -> str:
         return ""
     names = list(flags)
     return (
-        f"the columns {first(names)} seem to be a label each, with 1 where it holds: join them to "
-        f"one (pandas, table = read_csv(...): table['label'] = table[{names}].astype(float).eq(1)"
+        f"the columns {first(names)} seem to be a label each, with 1 where it holds: join them "
+        f"to one (pandas, table = read_csv(..., skipinitialspace=True): table['label'] = "
+        f"table[{names}].astype(float).eq(1)"
         ".apply(lambda row: '|'.join(row.index[row]), axis=1)) and save it"
     )
 

@@ -67,7 +67,8 @@ def label_names(
         remedy = "that is what they are called, name all labels by dataset.labels=[...]"
         alike.refuse_names(counts, "labels", f", or, if {remedy}")
         doubtful.warn_of_no_labels(counts, folders=folders)
-        doubtful.warn_of_joined(counts, "labels", separator)
+        used = any(len(row) > 1 for row in rows)
+        doubtful.warn_of_joined(counts, "labels", separator, used=used)
         doubtful.warn_of_near(counts, "labels", f"; if {remedy}")
     return tuple(allowed) or names
 
@@ -81,7 +82,8 @@ def finding_names(rows: Sequence[Sequence[str]], separator: str = "") -> tuple[s
     names = found_names(rows)
     counts = Counter(name for row in rows for name in set(row))
     alike.refuse_names(counts, "findings", "")
-    doubtful.warn_of_joined(counts, "findings", separator)
+    used = any(len(row) > 1 for row in rows)
+    doubtful.warn_of_joined(counts, "findings", separator, used=used)
     doubtful.warn_of_near(counts, "findings")
     return names
 

@@ -11,13 +11,14 @@ from tgap.datasets.reading.alike import filled, meaning, number
 from tgap.datasets.reading.dicom import Person
 from tgap.datasets.reading.doubtful import words_in
 from tgap.datasets.reading.notes import first
-from tgap.datasets.reading.patients import FEWEST
+from tgap.datasets.reading.patients import FEWEST, are_sides
 
 log = logging.getLogger(__name__)
 AGREE, LABELS, PATIENTS = 0.5, 0.7, 0.85
 """Two sources mean the same that agree so far above chance (Cohen's kappa): in their texts, or in
 how they divide images among labels, or patients."""
 _WORD = re.compile(r"[^\W_]+")
+_MIRRORED = re.compile(r"[ _-][hv]?[ _-]?(?:flip|mirror)", re.IGNORECASE)
 _MEND = (
     "correct what is wrong: rows may have moved, a column may have been sorted by itself, or files "
     "lie in the wrong folder"
@@ -42,7 +43,10 @@ def tell_of_paths(
     """
     names = {name for each in own for name in each}
     known = "their folder" if level else "is said of them"
-    if found := _by_names(files, own, names, what, level):
+    found = _by_names(files, own, names, what, level)
+    if are_sides(sorted(names)):  # a left eye that was mirrored may stand for a right one
+        found = [row for row in found if not _MIRRORED.search(files[row])]
+    if found:
         log.warning(
             "%d of %d paths seem to name another %s than %s: %s; %s",
             len(found),

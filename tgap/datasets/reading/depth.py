@@ -42,6 +42,10 @@ _SOFT = 0.5
 _FEWEST = 5
 """Labels of fewer files are not compared."""
 
+_ANY = Window(0, 1, eight_bit=False, given=False)
+"""Any window will do, so that values without a full range are read too."""
+_UNREAD, _OWN = "unread", "own window"
+
 log = logging.getLogger(__name__)
 
 
@@ -66,14 +70,18 @@ def chosen_window(text: str, sources: Sequence[Path | bytes], workers: int) -> W
     if text != DATA:
         return given_window(text)
     ends: dict[bool, list[tuple[float, float]]] = {True: [], False: []}
+    unread = 0
     calls = ((sources[row],) for row in range(len(sources)))
     with progress("measuring", len(sources)) as advance:
         for row, found in enumerate(in_threads(_ends, calls, workers)):
-            if found is not None:
+            if isinstance(found, tuple):
                 deep, low, high = found
                 ends[deep].append((low, high))
+            unread += found is _UNREAD
             advance(row + 1)
     measured = ends[True] or ends[False]
+    if not measured and unread:
+        return _ANY  # what is wrong with files is told when they are decoded
     if not measured:
         log.warning("dataset.window=data changes nothing: every file has a window of its own")
         return None
@@ -86,15 +94,14 @@ def chosen_window(text: str, sources: Sequence[Path | bytes], workers: int) -> W
     return Window(low, high, eight_bit=not ends[True], given=False)
 
 
-def _ends(source: Path | bytes) -> tuple[bool, float, float] | None:
-    """Whether a file has more than 8 bits, its least and its greatest value."""
+def _ends(source: Path | bytes) -> tuple[bool, float, float] | str:
+    """Whether a file has more than 8 bits, its least and its greatest value; or why not."""
     try:
-        # Any window will do, so that values without a full range are read too
-        stored = stored_values(source, Window(0, 1, eight_bit=False, given=False))
-    except DataError:  # told when it is decoded
-        return None
+        stored = stored_values(source, _ANY)
+    except DataError:
+        return _UNREAD
     if stored.own or not stored.values.size:
-        return None
+        return _OWN
     return stored.deep, float(stored.values.min()), float(stored.values.max())
 
 
@@ -158,6 +165,14 @@ def _broken(found: Sequence[tuple[str, Stored]]) -> dict[str, str]:
             "of their own (WindowCenter, WindowWidth or a table), though they store many values; "
             f"dataset.window={whole_range([each for each in stored if each.own])} shows these of "
             f"all files instead: {first([found[row][0] for row in hidden])}"
+        )
+    blank = [name for name, each in found if each.blank]
+    if blank:
+        told["blank"] = (
+            f"{len(blank)} {looked_at} have pixels without a number (NaN or infinite, up to "
+            f"{max(each.blank for each in stored):.0%} of a file): NaN becomes black and does not "
+            "count for the range, infinite ones become black or white; if black would be "
+            f"something that images show, write another value there: {first(blank)}"
         )
     swapped = [name for name, each in found if each.swapped]
     if len(swapped) >= max(2, _MIXED * len(stored)):

@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 RARE = 5
 """A name is rare beside another one that so many times as many images have."""
 _NO_LABEL = re.compile(
-    r"unknown|not (?:labell?ed|known|available|given|determined|done)|unlabell?ed|no data|tbd|"
-    r"to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|unbekannt|inconnue?|desconocid[oa]|\.|"
-    r"new folder(?: \(\d+\))?|bad quality"
+    r"unk(?:nown)?|ambiguous|undetermined|not (?:labell?ed|known|available|given|determined|done)|"
+    r"unlabell?ed|no data|tbd|to be (?:determined|done)|n[./] ?[adk]|k[./] ?a|"
+    r"unbekannt|inconnue?|desconocid[oa]|\.|new folder(?: \(\d+\))?|bad quality"
 )
 _ASIDE = frozenset(
     "review unsorted unused rejected discarded excluded ignored skipped deleted removed trash junk "
@@ -35,6 +35,7 @@ _DATE = re.compile(
 )
 _JOINTS = (";", ",", "/", "+", "&", " and ", "|")
 _LIST = re.compile(r"\[\s*\]|\[\s*(['\"]).*\1\s*\]")
+_OBJECT = re.compile(r'\{\s*".*\}')
 _ROMANS = {roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x".split(), 1)}
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
@@ -101,14 +102,28 @@ def _is_aside(name: str, names: Mapping[str, int]) -> bool:
     return len(rest) < len(words) and any(rest == words_in(other) for other in names)
 
 
-def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None:
+def warn_of_joined(
+    counts: Mapping[str, int], what: str, separator: str, *, used: bool = False
+) -> None:
     """Tell of names that seem to be several in a cell, or parts of one.
 
     Args:
         counts: Images by name.
         what: Labels or findings.
         separator: What stands between names in a cell; empty = a cell has one name only.
+        used: Whether it stands in some cells, so that another one cannot take its place.
     """
+    objects = [name for name in counts if _OBJECT.fullmatch(name)]
+    if objects:
+        log.warning(
+            "%s %s are JSON as text, as an annotation tool exports several choices: write their "
+            "names with '%s' between them (in pandas: column.map(lambda x: '%s'.join("
+            "json.loads(x)['choices']) if x.startswith('{') else x))",
+            what,
+            first([f"{name} ({many(counts[name])})" for name in objects]),
+            separator or "|",
+            separator or "|",
+        )
     lists = [name for name in counts if _LIST.fullmatch(name)]
     if lists:
         log.warning(
@@ -130,10 +145,13 @@ def warn_of_joined(counts: Mapping[str, int], what: str, separator: str) -> None
         if joint == separator:
             continue
         remedy = "write each in one way"
-        if separator:
+        if separator and used:
             remedy = (
-                f"set \"dataset.separator='{joint}'\", or, where both occur, write '{separator}'"
+                f"write '{separator}' in place of '{joint}' in the table, as other cells have it "
+                f"(in pandas: column.str.replace('{joint}', '{separator}', regex=False))"
             )
+        elif separator:
+            remedy = f"set \"dataset.separator='{joint}'\""
         for names, why in (
             (parts if separator else [], "to be several, each of which is one by itself"),
             ([name for name in again if name not in parts], "to be the same in another order"),

@@ -227,6 +227,8 @@ def tell_odd_labels(labels: Iterable[str], others: Sequence[str]) -> None:
     legends = [file for file in others if _LEGEND.fullmatch(file.rpartition("/")[2].lower())]
     if all(re.fullmatch(r"\d+_.*\D.*", name) for name in names):
         why = "begin with numbers, as trainers have them for repeats"
+    elif all(re.fullmatch(r"n\d{8}", name) for name in names):
+        why = "are WordNet's numbers, as ImageNet has them"
     elif legends and all(name.isdecimal() for name in names):
         why = f"are numbers, whose names seem to stand in {first(legends)}"
     else:

@@ -22,6 +22,8 @@ _MASKS_ALONE = re.compile(
 )
 """Names of a first folder that is no label beside others; ``mask`` may be one, of faces."""
 _MASK_OF = re.compile(rf"(.*[^ _.-])([ _.-]+{_BESIDE})(?:[ _.-]?\d+)?", re.IGNORECASE)
+_CHANNEL_MASK = re.compile("masks?|seg|segmentations?|annotations?|gt")
+"""Words for masks that are no views or parts of a body."""
 _GRID = re.compile(r"grid-\d+")
 
 
@@ -65,7 +67,7 @@ def refuse_masks(
             f"folders that seem to hold masks, annotations or the like, and no pictures of their "
             f"own: {first(marked)}. Images by folder: {first(told)}; {remedy.format(word(marked))}"
         )
-    masks |= _mask_labels(files, max(level, 1))
+    masks |= _mask_labels(files, max(level, 1)) | _mask_channels(files)
     if not masks:
         masks = _repeated(files)
     if masks:
@@ -94,6 +96,28 @@ def _mask_labels(files: Sequence[str], level: int) -> dict[str, str]:
     named = {top for top in tops if _MASKS_ALONE.fullmatch(top)}
     masks |= named if len(tops - named) > 1 else set()
     return {file: top for file, top in folders.items() if top in masks}
+
+
+def _mask_channels(files: Sequence[str]) -> dict[str, str]:
+    """What to leave out by file, where a word for masks stands in place of a channel's.
+
+    As in ``001_seg_60.png`` beside ``001_flair_60.png``.
+    """
+    beside: dict[tuple[str, ...], set[bool]] = {}
+    found: list[tuple[str, tuple[str, ...], str]] = []
+    for file in files:
+        above, _, name = file.rpartition("/")
+        parts = re.split(r"([ _.-]+)", PurePosixPath(name).stem)
+        for place in range(2, len(parts), 2):
+            key = (above, *parts[:place], "*", *parts[place + 1 :])
+            mask = _CHANNEL_MASK.fullmatch(parts[place].lower()) is not None
+            beside.setdefault(key, set()).add(mask)
+            if mask:
+                last = place + 1 == len(parts)
+                behind = ".*" if last else f"{parts[place + 1]}*"
+                found.append((file, key, f"*{parts[place - 1]}{parts[place].lower()}{behind}"))
+    masks = {file: pattern for file, key, pattern in found if len(beside[key]) == 2}
+    return masks if len(masks) > 1 else {}
 
 
 def _repeated(files: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from tgap.datasets.reading.alike import is_missing, meaning, number
 from tgap.datasets.reading.doubtful import words_in
 from tgap.datasets.reading.notes import first
-from tgap.datasets.reading.patients import FEWEST
+from tgap.datasets.reading.patients import FEWEST, SIDES
 
 log = logging.getLogger(__name__)
 MOST_VISITS = 5
@@ -22,7 +22,6 @@ _SITE = frozenset("site id name no nr number code study".split())
 LARGE, TIMES = 0.2, 10
 """A patient with more of the images, and so many times the median patient's, is told of."""
 _SIDE = re.compile(r"(.*\d|.+(?=[ _.-]))[ _.-]?(l|r|od|os|left|right)", re.IGNORECASE)
-_PAIRS = ({"l", "r"}, {"od", "os"}, {"left", "right"})
 _FULL_DATE = re.compile(r"(?:19|20)\d{6}", re.ASCII)
 _NOBODY = re.compile(r"(?:un|not )known|anon(?:ym(?:ous|i[sz]ed))?|no ?(?:name|id)|dummy|x{3,}")
 _NO_NUMBER = re.compile(r"0+|(\d)\1{2,}", re.ASCII)
@@ -69,7 +68,7 @@ def _sides(names: Iterable[str]) -> Iterator[list[str]]:
         if match := _SIDE.fullmatch(name):
             groups[match[1].casefold()][match[2].casefold()] = name
     for group in groups.values():
-        if any(pair <= group.keys() for pair in _PAIRS):
+        if any(pair <= group.keys() for pair in SIDES):
             yield list(group.values())
 
 

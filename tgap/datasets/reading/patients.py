@@ -26,17 +26,26 @@ _NAMES = [*(name for name in _NAMES if name != "pat"), "pid", "mrn"]
 _TAILS = (
     r"[ _-](?:left|right)",
     r"[ _-](?:l|r|od|os)",
+    r"(?<=\d)(?:l|r|od|os)",
     r"[ _-](?:ch|[wctz])\d{1,3}",
     r"[ _-](?:frame|slice|view|crop|patch|tile|aug)[ _-]?\d+",
     r"[ _-]rot(?:ated)?[ _-]?\d*",
-    r"[ _-](?:[hv][ _-]?)?(?:flip|flipped|mirror|mirrored)",
+    r"[ _-](?:[hv][ _-]?)?(?:flip|flipped|mirror|mirrored)(?:[ _-]?(?:lr|tb|ud))?",
+    r"[ _-](?:new[ _-]?)?\d+[ _-]?deg(?:rees)?(?:flip(?:lr|tb|ud))?",
     r"[_-]\d+x\d+",
     r" - Copy(?: \(\d+\))?",
     r"(?:_png|_jpe?g)?\.rf\.\w+",
     r"_x?\d+_y?\d+",
 )
 """What names of several images of one original, or of one patient, end with."""
+SIDES = ({"l", "r"}, {"od", "os"}, {"left", "right"})
+"""Names of two eyes, knees or breasts of one person."""
+_MEASURES = r"(?i)(?:^|[^a-z])(?:age|years?|height|weight|bmi|size|score)(?:[^a-z]|$)"
+"""Names of columns of numbers that measure something."""
+_STEM = r"([^/]+)\.[^/.]+$"
 _BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
+_SLIDE = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
+_SLIDE_PARTS = re.compile(r"(?:^|/)((?:[A-Za-z_-]*[_-])?)(\d+)[_-]([^/_-]*\d[^/_-]*)[_-][^/]*$")
 _WITHOUT_LABEL = r"(?:^|/)[A-Za-z_-]*?(\d+)[_-][^/]*$"
 _BARCODE = r"(TCGA-\w\w-\w{4})"
 _FIELD = r"([^/]*?\d+)(?:[_-][^/]*)?\.[^/.]+$"
@@ -100,7 +109,11 @@ def column_of_groups(columns: Mapping[str, Sequence[str]], labels: Sequence[Hash
     What images share (a patient, slide, video) mostly has one label. So do sub-classes, which are
     few, of many images each, and called by words.
     """
-    found = {name: n for name, cells in columns.items() if (n := _groups_in(cells, labels))}
+    found = {
+        name: n
+        for name, cells in columns.items()
+        if not re.search(_MEASURES, name) and (n := _groups_in(cells, labels))
+    }
     if not found:
         return ""
     name = min(found, key=lambda name: found[name])  # the coarsest keeps the others together too
@@ -258,7 +271,28 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
             if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
                 return Guess(_WITHOUT_LABEL, numbers)
             return Guess(pattern, groups)
-    return None
+    return _same_on_both_sides(files, labels)
+
+
+def are_sides(labels: Iterable[Hashable]) -> bool:
+    """Whether the labels are the two sides of a body.
+
+    >>> are_sides(["left", "right", "left"]), are_sides([("OD",), ("OS",)]), are_sides(["left"])
+    (True, True, False)
+    """
+    return set(_joined(list(dict.fromkeys(labels)))) in SIDES
+
+
+def _same_on_both_sides(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
+    """Patients by the files' names, if the labels are sides and most names are there on both."""
+    stems = _groups(files, _STEM)
+    if not are_sides(labels) or not all(stems):
+        return None
+    sides = defaultdict(set)
+    for stem, label in zip(stems, labels, strict=True):
+        sides[stem].add(label)
+    both = sum(len(its) == 2 for its in sides.values())
+    return Guess(_STEM, stems) if both >= FEWEST and 2 * both >= len(sides) else None
 
 
 def _begin_with_labels(
@@ -319,6 +353,7 @@ def tell_of_parts(files: Sequence[str]) -> None:
 
 
 def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
+    yield from [_SLIDE] if _have_slides(files) else []
     deepest = max((file.count("/") for file in files), default=0)
     for above in range(level, deepest):
         end = "/" if all(file.count("/") > above for file in files) else ""
@@ -332,6 +367,24 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     yield from _BEGINNINGS
     if any(re.match(r"IMG_E\d", name) for name in names) and len(set(names)) == len(names):
         yield _EDITED
+
+
+def _have_slides(files: Sequence[str]) -> bool:
+    """Whether names are a kind in letters, a number that is none of patients, and one that is.
+
+    As in ``SOB_B_F-14-9133-100-001.png``: the first (a year) is shared by kinds, the second is
+    found with hardly any other kind or year; what comes behind it (a magnification) counts anew.
+    """
+    matches = [_SLIDE_PARTS.search(file) for file in files]
+    parts = {match.groups() for match in matches if match}
+    years = {(kind, year) for kind, year, _ in parts}
+    slides = {(year, slide) for _, year, slide in parts}
+    return (
+        all(matches)
+        and 2 * len({year for _, year in years}) <= max(2, len(years))
+        and len(slides) >= 0.9 * len(parts)
+        and len(slides) >= max(FEWEST, 2 * len(years))
+    )
 
 
 def _seem_patients(files: Sequence[str], labels: Sequence[Hashable], groups: Sequence[str]) -> bool:

@@ -72,7 +72,7 @@ def stored_values(source: Path | bytes, window: Window | None = None) -> Stored:
             return stored_dicom(file, MAX_PIXELS, window)
         with _loaded(file, window) as (image, low):
             if image.mode in _DEEP:
-                return Stored(_values(image), _grey_levels(image, window), deep=True)
+                return _stored_grey(_values(image), _grey_levels(image, window))
             if low is not None:
                 values = without_alpha(image, colour_values(image, low))
                 levels = np.asarray(coloured(image, low, window))
@@ -214,19 +214,31 @@ def _soft(image: "Image") -> float:
 def _values(image: Any) -> NDArray[Any]:
     """Values of more than 8 bits, as they are stored."""
     values = np.asarray(image)
-    if values.dtype.kind == "f" and not np.isfinite(values).all():
-        raise DataError(f"{int((~np.isfinite(values)).sum())} of its values are not finite")
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise DataError("none of its values is a number (all are NaN or infinite)")
     unsigned = image.format == "TIFF" and image.tag_v2.get(339, (1,))[0] == 1
     if values.dtype == np.int32 and unsigned and values.min() < 0:
         raise DataError("unsigned 32-bit values above 2147483647 are not read")
     return values
 
 
+def _stored_grey(values: NDArray[Any], levels: Images) -> Stored:
+    """A file's numbers alone, if some of its values are none."""
+    numbers = np.isfinite(values)
+    if numbers.all():
+        return Stored(values, levels, deep=True)
+    return Stored(values[numbers], levels[numbers], deep=True, blank=float(1 - numbers.mean()))
+
+
 def _grey_levels(image: "Image", window: Window | None) -> Images:
-    """Values of more than 8 bits to 8 bits; without a window 65535 -> 255, ``257 v`` -> ``v``."""
+    """Values of more than 8 bits to 8 bits; without a window 65535 -> 255, ``257 v`` -> ``v``.
+
+    What is no number (NaN), as outside a field of view, becomes black.
+    """
     values = _values(image)
     if window is not None:
-        levels = window.levels(values)
+        levels = window.levels(np.nan_to_num(values, nan=window.low, posinf=None, neginf=None))
+        levels[np.isnan(values)] = 0
     elif values.min() < 0 or values.max() > 65535:
         raise DataError(
             f"values from {values.min()} to {values.max()} are beyond 16 bit (0 to 65535); "

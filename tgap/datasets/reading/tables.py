@@ -28,6 +28,16 @@ _SAVE = (
 )
 
 
+_TITLE = (
+    "its first line seems to be a title ({!r}), and line {} the header: remove the lines above the "
+    "header"
+)
+_TITLES = 10
+"""In so many rows a header is looked for that stands below a title."""
+FILE = "file"
+"""What a first column without a name is called if it holds names of images: pandas' index."""
+
+
 @dataclass(frozen=True)
 class Table:
     """Columns of text.
@@ -60,16 +70,18 @@ class Table:
         if name not in self.columns:
             raise DataError(
                 f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}; "
-                f"dataset.{setting} names it{self._cause()}"
+                f"dataset.{setting} names it{self._cause(name)}"
             )
 
-    def _cause(self) -> str:
+    def _cause(self, wanted: str) -> str:
         """Why the first line may be no header; empty if nothing speaks for it."""
         names = list(self.columns)
         if told := _commented(names):
             return told
         if len(names) == 1 and "|" in names[0]:
             return "; its cells are divided by '|': save it with commas, semicolons or tabs"
+        if told := _titled(self, wanted):
+            return told
         if any(name.lower().endswith(decoding.SUFFIXES) for name in names):
             return f"; its first line seems to be no header, but the first row: write {_HEAD} above"
         return ""
@@ -150,7 +162,8 @@ def read_csv(
     Args:
         path: UTF-8 or UTF-16, with commas, semicolons or tabs, and a header line; compressed by
             gzip if it ends with ``.gz``. Of columns without a name, empty ones and a first one of
-            whole numbers (pandas' index) are left out, and so are empty lines.
+            whole numbers (pandas' index) are left out, and so are empty lines; a first one of
+            names of images is called ``FILE``.
         names: The columns that are kept; all if empty.
         aliases: Names of columns by what they are called in other editions of the table.
 
@@ -177,7 +190,8 @@ def csv_table(
     """
     between, lines = _between(lines)
     reader = csv.reader(lines, strict=True, delimiter=between)
-    numbers, picked = [], []
+    numbers: list[int] = []
+    picked: list[tuple[str, ...]] = []
     try:
         rows = (row for row in reader if any(map(str.strip, row)))
         header = _header(next(rows, []), aliases or {})
@@ -186,10 +200,16 @@ def csv_table(
         pick = operator.itemgetter(*positions, positions[0])  # of one alone it is no tuple
         for row in rows:
             if len(row) != width and (len(row) < width or any(row[width:])):
+                title = "" if picked else _title_above(header, row, reader.line_num)
                 raise DataError(
                     f"table {path}, line {reader.line_num}: {len(row)} cells, but the header has "
-                    f"{width} columns; quote a cell that holds {between!r}, or, if the file is "
-                    f"cut off, copy it again{_commented(header)}"
+                    f"{width} columns"
+                    + (
+                        title
+                        if title and not _commented(header)
+                        else f"; quote a cell that holds {between!r}, or, if the file is cut off, "
+                        f"copy it again{_commented(header)}"
+                    )
                 )
             numbers.append(reader.line_num)
             picked.append(pick(row))
@@ -202,12 +222,20 @@ def csv_table(
         stripped = [*map(str.strip, cells)]
         if header[position]:
             columns[header[position]] = stripped
+        elif position == 0 and FILE not in header and _are_files(stripped):
+            columns[FILE] = stripped
         elif any(stripped) and not (position == 0 and all(map(str.isdecimal, stripped))):
             raise DataError(
-                f"table {path}: column {position + 1} has no name; write one into the header, or "
-                "remove the column (pandas: to_csv(..., index=False))"
+                f"table {path}: column {position + 1} has no name ({first(stripped, most=2)}); "
+                "write one into the header (pandas, if it is the index: "
+                f"to_csv(..., index_label='{FILE}')), or remove the column (index=False)"
             )
     return Table(path.name, columns, numbers)
+
+
+def _are_files(cells: Sequence[str]) -> bool:
+    """Whether all cells are names of images."""
+    return all(cell.lower().endswith(decoding.SUFFIXES) for cell in cells)
 
 
 def _between(lines: Iterable[str]) -> tuple[str, Iterator[str]]:
@@ -227,6 +255,24 @@ def _between(lines: Iterable[str]) -> tuple[str, Iterator[str]]:
         return told[1], itertools.chain([*blank, "\n"], lines)
     bare = re.sub('"[^"]*"', "", head)
     return max(BETWEEN, key=bare.count), itertools.chain([*blank, head], lines)
+
+
+def _titled(table: Table, wanted: str) -> str:
+    """The end of a sentence on a table whose header, as it seems, stands below other lines."""
+    for row, line in enumerate(table.lines[:_TITLES]):
+        cells = [cells[row] for cells in table.columns.values()]
+        parts = re.split("[,;\t]", cells[0]) if len(cells) == 1 else cells
+        if wanted.casefold() in (part.strip(' "').casefold() for part in parts):
+            return f"; {_TITLE.format(next(iter(table.columns)), line)}"
+    return ""
+
+
+def _title_above(header: Sequence[str], row: Sequence[str], line: int) -> str:
+    """The same of a header of one name, below which more cells stand."""
+    names = list(filter(None, header))
+    named = not any(cell.lower().endswith(decoding.SUFFIXES) for cell in row)
+    titled = len(names) == 1 and len(row) > 1 and all(map(str.strip, row)) and named
+    return f"; {_TITLE.format(names[0], line)}" if titled else ""
 
 
 def _commented(header: Sequence[str]) -> str:

@@ -48,6 +48,7 @@ class Stored:
         soft: Share of its pixels that are neither opaque nor transparent, nor as most of these.
         wrapped: Whether they look like greater ones, of which the lower 8 bits were kept.
         swapped: Whether they look like others whose two bytes are in the wrong order.
+        blank: Share of its pixels that hold no number (NaN, infinite), which are left out.
         own: Whether a window or table of its own makes the levels.
         shades: Its colours; ``None`` if it has one channel.
     """
@@ -58,6 +59,7 @@ class Stored:
     soft: float = 0.0
     wrapped: bool = False
     swapped: bool = False
+    blank: float = 0.0
     own: bool = False
     shades: Shades | None = None
 

@@ -108,8 +108,8 @@ def _leaks(pool: Pool | str) -> list[str]:
     alike = copies_elsewhere(data.images[used], tuned_on.images)
     if alike > SHARE * len(used):
         told.append(
-            f"{alike} {where} nearly equal a tuning image (--tuning), perhaps resized or "
-            "compressed anew: leave them out of --real, or TSTR may flatter"
+            f"{alike} {where} nearly equal a tuning image (--tuning), perhaps resized, "
+            "compressed anew, mirrored or turned: leave them out of --real, or TSTR may flatter"
         )
     return told
 

@@ -57,10 +57,19 @@ def _neighbours(near: Neighbours | None, *, known: bool) -> Iterator[Doubt]:
         what, one, source = "images", "any other of their label", "frames, bursts, slices"
         if known:
             what, one, source = "patients", "any other", "visits, slides, sides"
-        yield Doubt(
+        told = (
             f"{near.alike:,} of {near.looked_at:,} {what} resemble one next to them, by their "
             f"names, more than {one} (by chance {near.expected:,} would), as {source}, channels "
-            "or edited copies do",
+            "or edited copies do"
+        )
+        if near.clips:
+            told = (
+                f"{near.alike:,} of {near.looked_at:,} images are far more like the one before "
+                f"them, by their names, than like others of their label (in another order "
+                f"{near.expected:,} would be), as frames of clips, one clip after another, are"
+            )
+        yield Doubt(
+            told,
             "If they are, say what belongs together (dataset.patient_pattern or "
             "dataset.patient_column), or tests flatter.",
             first([f"{a} = {b}" for a, b in near.pairs], len(near.pairs), NAMED),
@@ -93,8 +102,12 @@ def _duplicates(same: Duplicates | None) -> Iterator[Doubt]:
             "If they are one patient's, say so (dataset.patient_column or "
             "dataset.patient_pattern): tests flatter, and the test images are fewer than they "
             "seem.",
-            first([f"{one} = {other}" for one, other in same.pairs], len(same.pairs), NAMED),
+            first([_pair(*pair) for pair in same.pairs], len(same.pairs), NAMED),
         )
+
+
+def _pair(one: str, other: str, pose: str) -> str:
+    return f"{one} = {other}{f' ({pose})' if pose else ''}"
 
 
 def _copies(counts: Description) -> Iterator[Doubt]:

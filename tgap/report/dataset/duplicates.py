@@ -1,27 +1,40 @@
-"""Images of different patients that are nearly the same: one film under two names, resized, coded.
+"""Images of different patients that are nearly the same: one film under two names, resized, coded,
+mirrored or turned.
 
 Told before a run too, so nothing but small pictures is compared.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Images, ImageSet, Indices
-from tgap.core.arrays import spread
 from tgap.core.digest import image_digests
 from tgap.report.dataset.neighbours import small_pictures
 from tgap.report.dataset.samples import called
 
 LOOKED_AT = 6_000
-"""Images that are compared, at most."""
+"""Images that are compared, at most; drawn at random, as copies may stand in any order."""
 ALIKE, NEARER = 0.9, 0.3
 """Correlation of nearly equal pictures, and its distance from 1 over that of the next ones'."""
 OTHERS = 8
 SHARE = 0.01
 """Of the images that are compared; as many handwritten digits are alike as a third of this."""
+TIMES = 2
+"""Copies in one pose are so many times those as they are: round things look alike in all poses."""
+POSES = (
+    "",
+    "turned by 90 degrees",
+    "turned by 180 degrees",
+    "turned by 270 degrees",
+    "mirrored",
+    "mirrored and turned by 90 degrees",
+    "mirrored top to bottom",
+    "mirrored and turned by 270 degrees",
+)
 NAMED = 3
 _BLOCK = 1024
 
@@ -33,20 +46,35 @@ class Duplicates:
     Args:
         looked_at: How many images were compared.
         alike: How many of them do.
+        posed: How many of these do once they are mirrored or turned by right angles.
         across: How many nearly equal one on another side of the split.
-        pairs: The most alike.
+        pairs: The most alike, and in what pose the first equals the second, in words.
     """
 
     looked_at: int
     alike: int
+    posed: int
     across: int
     pairs: list[list[str]]
 
     def __str__(self) -> str:
+        how = f" ({self.posed:,} of them mirrored or turned)" if self.posed else ""
         return (
-            f"{self.alike:,} of {self.looked_at:,} images nearly equal one of another patient, "
-            f"{self.across:,} of them one on another side of the split"
+            f"{self.alike:,} of {self.looked_at:,} images nearly equal one of another patient{how}"
+            f", {self.across:,} of them one on another side of the split"
         )
+
+
+class Near(NamedTuple):
+    """Pictures that are far more like one of another group than like any further one.
+
+    Args:
+        pairs: ``(P, 2)``, each such picture and what it is like, the most alike first.
+        poses: ``(P,)``, the first one's among ``POSES``.
+    """
+
+    pairs: Indices
+    poses: Indices
 
 
 def duplicates_of(data: ImageSet, sides: Sequence[Indices]) -> Duplicates | None:
@@ -59,63 +87,117 @@ def duplicates_of(data: ImageSet, sides: Sequence[Indices]) -> Duplicates | None
     Returns:
         ``None`` below 1 %.
     """
-    rows = _distinct(data.images, spread(len(data), LOOKED_AT))
+    rows = _distinct(data.images, _drawn(len(data), LOOKED_AT))
     side = np.full(len(data), -1)
     for number, of_side in enumerate(sides):
         side[of_side] = number
     pictures, kept = small_pictures(data.images, rows)
     rows = rows[kept]
-    pairs = rows[near_duplicates(pictures[kept], data.patients[rows])]
-    if len(pairs) <= SHARE * len(rows):
+    near = near_duplicates(pictures[kept], data.patients[rows])
+    if len(near.pairs) <= SHARE * len(rows):
         return None
+    pairs = rows[near.pairs]
     across = int((side[pairs[:, 0]] != side[pairs[:, 1]]).sum())
-    each = dict.fromkeys(tuple(sorted(pair)) for pair in pairs.tolist())
-    named = [[called(data, row) for row in pair] for pair in [*each][:NAMED]]
-    return Duplicates(len(rows), len(pairs), across, named)
+    each: dict[tuple[int, ...], list[str]] = {}
+    for pair, pose in zip(pairs.tolist(), near.poses.tolist(), strict=True):
+        names = [called(data, row) for row in pair] if len(each) < NAMED else []
+        each.setdefault(tuple(sorted(pair)), [*names, POSES[pose]])
+    posed = int((near.poses > 0).sum())
+    return Duplicates(len(rows), len(pairs), posed, across, list(each.values())[:NAMED])
 
 
 def copies_elsewhere(images: Images, others: Images) -> int:
-    """How many images nearly equal one of the others, of whatever size."""
-    rows = [_distinct(one, spread(len(one), LOOKED_AT // 2)) for one in (images, others)]
+    """How many images nearly equal one of the others, of whatever size and in whatever pose."""
+    rows = [_distinct(one, _drawn(len(one), LOOKED_AT // 2)) for one in (images, others)]
     parts = [
         small_pictures(one, of_one) for one, of_one in zip((images, others), rows, strict=True)
     ]
     pictures, kept = (np.concatenate(both) for both in zip(*parts, strict=True))
     ours = (np.arange(len(kept)) < len(rows[0]))[kept]
-    pairs = near_duplicates(pictures[kept], ours.astype(np.int64))
-    return int(ours[pairs[:, 0]].sum())
+    near = near_duplicates(pictures[kept], ours.astype(np.int64))
+    return int(ours[near.pairs[:, 0]].sum())
 
 
-def near_duplicates(pictures: NDArray[np.float32], groups: Indices) -> Indices:
-    """Pictures that are far more like one of another group than like any further one.
+def near_duplicates(pictures: NDArray[np.float32], groups: Indices) -> Near:
+    """Pictures that nearly equal one of another group, as they are, mirrored or turned.
 
-    In whitened principal components, since what all pictures have in common tells nothing.
+    In whitened principal components, since what all pictures have in common tells nothing. Poses
+    count if one of them has ``TIMES`` as many pairs as there are without: among things that look
+    alike in all poses, chance finds as many in each.
 
     Args:
-        pictures: ``(N, d)``, each of mean 0.
+        pictures: ``(N, h, w)``, each of mean 0; if ``h != w``, nothing is turned by 90 degrees.
         groups: ``(N,)``.
-
-    Returns:
-        ``(P, 2)``: each such picture and what it is like, the most alike first.
     """
     if len(pictures) < OTHERS + 1:
-        return np.zeros((0, 2), np.int64)
-    variances, axes = np.linalg.eigh(pictures.T @ pictures / len(pictures))
-    vectors = pictures @ (axes / np.sqrt(variances.clip(0) + 0.05 * variances.mean()))
+        return Near(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
+    plain = _search(_whitened(pictures, (0,)), groups, (0,))
+    square = pictures.shape[1] == pictures.shape[2]
+    poses = (1, 2, 3, 4, 5, 6, 7) if square else (2, 4, 6)
+    posed = _search(_whitened(pictures, (0, *poses)), groups, poses)
+    own = {row for _, row, _, _ in plain}
+    posed = [match for match in posed if match[1] not in own]
+    each = np.bincount([pose for *_, pose in posed], minlength=len(POSES))
+    enough = len(posed) > SHARE * len(pictures) and each.max() > TIMES * len(plain)
+    found = sorted([*plain, *(posed if enough else [])])
+    pairs = np.array([match[1:] for match in found], np.int64).reshape(-1, 3)
+    return Near(pairs[:, :2], pairs[:, 2])
+
+
+def _posed(pictures: NDArray[np.float32], pose: int) -> NDArray[np.float32]:
+    """``(N, h * w)``: pictures mirrored left to right (poses 4 to 7), then turned to the left."""
+    mirrored = pictures[:, :, ::-1] if pose >= 4 else pictures
+    turned = np.rot90(mirrored, pose % 4, (1, 2))
+    return np.ascontiguousarray(turned.reshape(len(pictures), -1))
+
+
+def _whitened(pictures: NDArray[np.float32], poses: Sequence[int]) -> NDArray[np.float32]:
+    """Unit vectors in the form of pictures, whitened over poses, which then can still be turned."""
+    flat = [_posed(pictures, pose) for pose in poses]
+    variances, axes = np.linalg.eigh(
+        sum(each.T @ each for each in flat) / (len(poses) * len(pictures))
+    )
+    scale = np.sqrt(variances.clip(0) + 0.05 * variances.mean())
+    vectors = flat[0] @ ((axes / scale) @ axes.T)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-6)
-    found = []
-    for begin in range(0, len(vectors), _BLOCK):
-        alike = vectors[begin : begin + _BLOCK] @ vectors.T
-        alike[groups[begin : begin + _BLOCK, None] == groups] = -1
-        top = np.argpartition(alike, -OTHERS, axis=1)[:, -OTHERS:]
-        values = np.take_along_axis(alike, top, axis=1)
-        first = values.argmax(axis=1)
-        largest = values.max(axis=1)
-        usual = np.median(np.sort(values, axis=1)[:, :-1], axis=1)
-        near = (largest >= ALIKE) & (1 - largest <= NEARER * (1 - usual))
-        for row in np.flatnonzero(near):
-            found.append((-largest[row], begin + row, top[row, first[row]]))
-    return np.array([pair for _, *pair in sorted(found)], np.int64).reshape(-1, 2)
+    return np.asarray(vectors, np.float32).reshape(pictures.shape)
+
+
+def _search(
+    vectors: NDArray[np.float32], groups: Indices, poses: Sequence[int]
+) -> list[tuple[float, int, int, int]]:
+    """Minus the likeness, position, that of what it is like, and pose of each that is found.
+
+    Of several poses the likeliest counts, and only if it is as much nearer to 1 as the next
+    pictures are than the same pair without it: else both are symmetric.
+    """
+    plain = _posed(vectors, 0)
+    found: dict[int, tuple[float, int, int, int]] = {}
+    for pose in poses:
+        turned = _posed(vectors, pose)
+        for begin in range(0, len(vectors), _BLOCK):
+            alike = turned[begin : begin + _BLOCK] @ plain.T
+            if not pose:
+                alike[groups[begin : begin + _BLOCK, None] == groups] = -1
+            for row in np.flatnonzero(alike.max(axis=1) >= ALIKE).tolist():
+                its = np.where(groups == groups[begin + row], -1, alike[row])
+                other = int(its.argmax())
+                usual = np.median(np.sort(np.partition(its, -OTHERS)[-OTHERS:])[:-1])
+                likeness, least = float(its[other]), 1 - NEARER * (1 - usual)
+                if pose:
+                    own = float(plain[begin + row] @ plain[other])
+                    least = max(least, 1 - NEARER * (1 - own))
+                match = (-likeness, begin + row, other, pose)
+                if likeness >= max(ALIKE, least):
+                    found[begin + row] = min(found.get(begin + row, match), match)
+    return list(found.values())
+
+
+def _drawn(count: int, most: int) -> Indices:
+    """Positions, rising: all, or as many as are looked at, always the same."""
+    if count <= most:
+        return np.arange(count, dtype=np.int64)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False)).astype(np.int64)
 
 
 def _distinct(images: Images, rows: Indices) -> Indices:

@@ -1,5 +1,6 @@
 """Images that resemble those next to them: frames, bursts, slices, channels, edited copies."""
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import bdtrc
 
 from tgap.core import Images, ImageSet, Indices
+from tgap.report.dataset.clips import clips_in
 from tgap.report.dataset.samples import called
 
 LOOKED_AT, RUN = 3_000, 100
@@ -31,19 +33,22 @@ class Neighbours:
         alike: How many of them do.
         expected: How many would by chance.
         pairs: Those that resemble each other most.
+        clips: Whether they are not most like these, but far more than like images far away.
     """
 
     looked_at: int
     alike: int
     expected: int
     pairs: list[list[str]]
+    clips: bool = False
 
 
 def neighbours_of(data: ImageSet) -> Neighbours | None:
     """Whether images that are next to each other are too much alike to be independent.
 
     In no order, the nearest is next to it for two images of a label, on average. Names are ordered
-    with numbers in them as numbers, or by the numbers alone (``IMG_7``, ``IMG_E7``).
+    with numbers in them as numbers, or by the numbers alone (``IMG_7``, ``IMG_E7``). Of a clip's
+    frames any may be the nearest: see ``clips_in``.
 
     Args:
         data: Images whose files are known.
@@ -55,9 +60,11 @@ def neighbours_of(data: ImageSet) -> Neighbours | None:
         return None
     which = np.unique(data.labels, axis=0, return_inverse=True)[1].ravel()
     names = data.metadata["file"].tolist()
-    rows = _sample(np.array(sorted(range(len(data)), key=lambda n: (which[n], _key(names[n])))))
-    small, kept = small_pictures(data.images, rows)
-    rows, small = rows[kept], small[kept]
+    ordered = np.array(sorted(range(len(data)), key=lambda n: (which[n], _key(names[n]))))
+    places = _sample(np.arange(len(data)))
+    small, kept = small_pictures(data.images, ordered[places])
+    places, small = places[kept], small[kept]
+    rows = ordered[places]
     nearest, likeness = _nearest(small, which[rows])
     orders = [
         np.arange(len(rows)),
@@ -72,8 +79,22 @@ def neighbours_of(data: ImageSet) -> Neighbours | None:
     looked_at, alike = int(known.sum()), int(next_to.sum())
     expected = 2 * len(np.unique(which[rows[known]]))
     if _by_chance(alike, looked_at, expected):
-        return None
+        return _clips(data, rows, small, places)
     return Neighbours(looked_at, alike, expected, _named(data, rows, next_to, nearest, likeness))
+
+
+def _clips(
+    data: ImageSet, rows: Indices, small: NDArray[np.float32], places: Indices
+) -> Neighbours | None:
+    """Images that go on those before them; ``rows`` and pictures in the order of ``places``."""
+    which = np.unique(data.labels, axis=0, return_inverse=True)[1].ravel()
+    found = clips_in(small, places, which[rows])
+    alike, looked_at = int(found.next_to.sum()), found.looked_at
+    if _by_chance(alike, looked_at, found.chance * looked_at):
+        return None
+    before = np.arange(len(rows)) - 1
+    pairs = _named(data, rows, found.next_to, before, found.likeness)
+    return Neighbours(looked_at, alike, round(found.chance * looked_at), pairs, clips=True)
 
 
 def neighbours_of_patients(data: ImageSet) -> Neighbours | None:
@@ -110,7 +131,7 @@ def neighbours_of_patients(data: ImageSet) -> Neighbours | None:
     return Neighbours(looked_at, alike, expected, _named(data, rows, next_to, nearest, likeness))
 
 
-def _by_chance(alike: int, looked_at: int, expected: int) -> bool:
+def _by_chance(alike: int, looked_at: int, expected: float) -> bool:
     few = alike <= SHARE * looked_at or expected >= looked_at
     return few or bool(bdtrc(alike - 1, looked_at, expected / looked_at) >= CHANCE)
 
@@ -147,13 +168,17 @@ def _sample(rows: Indices) -> Indices:
 
 
 def small_pictures(images: Images, rows: Indices) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Grey pictures of SIDE pixels, brightness and contrast aside, and which of them are any."""
+    """Grey pictures, brightness and contrast aside, and which of them are any.
+
+    Returns:
+        ``(N, h, w)``, h and w from SIDE to twice as many, of mean 0 and length 1; ``(N,)``.
+    """
     height, width = images.shape[1:3]
     step = max(1, min(height, width) // (4 * SIDE))
-    small = np.stack([_mean(images[row, ::step, ::step]).ravel() for row in rows])
-    deviation = small.std(axis=1, keepdims=True)
-    norm = np.maximum(deviation, FLAT) * np.sqrt(small.shape[1])
-    unit = (small - small.mean(axis=1, keepdims=True)) / norm
+    small = np.stack([_mean(images[row, ::step, ::step]) for row in rows])
+    deviation = small.std(axis=(1, 2), keepdims=True)
+    norm = np.maximum(deviation, FLAT) * np.sqrt(small[0].size)
+    unit = (small - small.mean(axis=(1, 2), keepdims=True)) / norm
     return unit.astype(np.float32), deviation.ravel() >= FLAT
 
 
@@ -173,6 +198,7 @@ def _nearest(
     With ``groups``, those of its own group are left out.
     """
     nearest, likeness = np.full(len(small), -1), np.zeros(len(small), np.float32)
+    small = small.reshape(len(small), math.prod(small.shape[1:]))
     for label in np.unique(which):
         rows = np.flatnonzero(which == label)
         if len(rows) >= FEWEST:
