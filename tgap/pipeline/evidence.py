@@ -157,8 +157,11 @@ class RunEvidence:
         others = pool[~np.isin(data.patients[pool], data.patients[tuning])]
         per_label = run.budget.train_per_label + run.budget.test_per_label
         rng = rng_for("generate", run.seed_of("generate"), "held_out")
-        enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng)
-        return Examples(data.take(tuning), data.take(enough), per_label)
+        # Of a rare label too, or it would draw from all labels but that one.
+        least = per_label if run.generator.draws_from == "held_out" else 0
+        enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng, least)
+        train = run.budget.train_per_label
+        return Examples(data.take(tuning), data.take(enough), per_label, train)
 
     def fitted(self, side: str) -> Weights:
         """The fitted classifier of a side, ``real`` or ``synthetic``."""
