@@ -108,6 +108,7 @@ def test_the_batches_that_stanford_publishes(tmp_path, both):
     rows, data = loaded(batches)
     assert rows == [1, 2, 4, 6, 9, 1, 2]
     assert data.patients.tolist() == [2, 2, 1, 4, 7, 64541, 64542]
+    assert data.patient_names.tolist()[:2] == ["patient00002", "patient00002"]
     assert data.official_test.tolist() == [False] * 5 + [True] * 2
     assert data.metadata["file"][0] == (
         "CheXpert-v1.0 batch 2 (train 1)/patient00002/study2/view1_frontal.jpg"

@@ -91,6 +91,7 @@ def test_binary_labels_of_frontal_views(root):
     found = [[PATHOLOGIES[i] for i in np.flatnonzero(row)] for row in data.findings]
     assert found == [[], ["Edema"], ["Pneumothorax"], []]
     assert data.patients.tolist() == [10000032, 10000032, 12000898, 19999987]
+    assert data.patient_names.tolist() == ["10000032", "10000032", "12000898", "19999987"]
     assert data.official_test.tolist() == [False, False, True, True]
     assert data.metadata["file"].tolist() == [FILES[i - 1] for i in rows]
     assert data.metadata["view"].tolist() == ["PA", "AP", "AP", "PA"]

@@ -387,6 +387,7 @@ def test_a_copy(nih):
     assert data.finding_names == tuple(sorted(FINDINGS))
     assert data.findings.sum(axis=1).tolist() == [1, 2, 0, 0, 1, 0]
     assert data.patients.tolist() == [1, 1, 2, 3, 3, 4]
+    assert data.patient_names.tolist() == ["1", "1", "2", "3", "3", "4"]
     assert set(data.metadata) == {"file", "view", "sex", "age", "follow_up"}
     assert data.metadata["file"].tolist() == FILES
     assert data.official_test is None

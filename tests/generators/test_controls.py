@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from tgap.core import ConfigError, DataError, Images, ImageSet
+from tgap.core import ConfigError, ContractError, DataError, Images, ImageSet
 from tgap.core.seeding import noise_seeds
 from tgap.core.settings import Splitting
 from tgap.datasets.digits import Digits
@@ -90,23 +90,45 @@ def test_held_out_real_shows_other_images_with_another_seed(digits):
     assert shared < 0.5 * PER_LABEL  # 300 of about 1,300: a quarter by chance
 
 
-def test_held_out_real_shows_patient_after_patient_in_the_same_order_for_all_labels():
-    rng = np.random.default_rng(0)
-    patients = rng.integers(10, 30, size=120)
-    labels = np.eye(2, dtype=int)[np.arange(120) % 2]
-    held_out = numbered(labels, patients, first=100)
-    tuning = numbered([[1, 0], [0, 1]], [1, 2], first=0)
-    orders = []
-    for images in drawn(HeldOutReal(), Examples(tuning, held_out, 50)):
-        shown = patients[images[:, 0, 0, 0].astype(int) - 100]
-        changes = 1 + int((np.diff(shown) != 0).sum())
-        assert changes == len(set(shown)), "a patient's images stand together"
-        orders.append(list(dict.fromkeys(shown.tolist())))
-    both = [
-        [patient for patient in order if patient in orders[1 - i]] for i, order in enumerate(orders)
+def shown_patients(labels, patients, per_label, train):
+    held_out = numbered(labels, patients, first=50)
+    tuning = numbered(np.eye(len(labels[0]), dtype=int), [-1, -2, -3][: len(labels[0])], first=0)
+    examples = Examples(tuning, held_out, per_label, train)
+    return [
+        patients[images[:, 0, 0, 0].astype(int) - 50] for images in drawn(HeldOutReal(), examples)
     ]
-    assert both[0] == both[1]
-    assert orders[0] != sorted(orders[0])
+
+
+def test_no_patient_of_held_out_real_trains_and_tests():
+    patients = np.random.default_rng(0).integers(10, 60, size=200)
+    sides = shown_patients(np.eye(2, dtype=int)[np.arange(200) % 2], patients, 45, 30)
+    train, test = (
+        np.concatenate([one[part] for one in sides]) for part in (np.s_[:30], np.s_[30:])
+    )
+    assert not set(train) & set(test)
+    assert len(set(train)) > 20, "of many patients, not of those that come first"
+
+
+def test_a_rare_label_of_held_out_real_has_its_own_border():
+    """Nine images of three patients, three each, and 150 of others."""
+    labels = np.array([[0, 1]] * 9 + [[1, 0]] * 150)
+    patients = np.concatenate([np.arange(9) // 3, 10 + np.arange(150)])
+    common, rare = shown_patients(labels, patients, 9, 6)
+    assert len(set(rare[:6])) == 2
+    assert len(set(rare[6:])) == 1
+    assert not set(rare[:6]) & set(rare[6:])
+    assert len(set(common)) == 9
+
+
+def test_a_patient_of_held_out_real_is_divided_where_there_is_one_only():
+    patients = np.concatenate([np.zeros(9, int), 10 + np.arange(90)])
+    _, rare = shown_patients(np.array([[0, 1]] * 9 + [[1, 0]] * 90), patients, 9, 6)
+    assert len(rare) == 9
+
+
+def test_how_many_train_is_checked(digits):
+    with pytest.raises(ContractError, match=r"between 0 and per_label \(300\), got 301"):
+        dataclasses.replace(digits, train_per_label=301)
 
 
 def test_held_out_real_says_that_there_are_too_few(digits):

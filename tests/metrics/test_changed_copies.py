@@ -1,12 +1,16 @@
 import numpy as np
 import pytest
+import torch
+from torch.nn.functional import normalize
 
 from experiments.changed_copies import CHANGES, changed
 from tests.metrics.test_copies import blobs
 from tgap.core import ContractError
 from tgap.datasets.digits import Digits
+from tgap.metrics import changed_copies as search
 from tgap.metrics.changed_copies import changed_resemblance, larger
 from tgap.metrics.copies import Resemblance, resemblance, threshold
+from tgap.metrics.overlaying import laid_over, reduced
 
 TUNING, HELD_OUT = 200, 400
 LEAST = {
@@ -58,6 +62,52 @@ def test_the_same_images_are_alike_to_the_bit(digits):
     tuning, _ = digits
     one, other = (changed_resemblance(tuning[:20, ::-1], tuning) for _ in range(2))
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
+
+
+def one_by_one(images, originals, poses, symmetries):
+    """Nearest originals and their changes, by every change of every pair in turn."""
+    posed = [search._coarse(search._even(search._posed(originals, pose))) for pose in poses]
+    moments = sum((one.T @ one).double() for one in posed) / (len(posed) * len(originals))
+    variances, axes = torch.linalg.eigh(moments)
+    whiten = (axes / (variances.clamp(min=0) + 0.05 * variances.mean()).sqrt()).float()
+    whiten = whiten[:, -search.DIMENSIONS :]
+    nearness, change = np.full((2, len(images), len(originals)), -1.0)
+    for row, image in enumerate(images):
+        for symmetry in range(symmetries):
+            turned = search._symmetric(image[None], symmetry)
+            vector = normalize(search._coarse(search._even(turned)) @ whiten)[0]
+            for number, pose in enumerate(posed):
+                for column, cosine in enumerate((normalize(pose @ whiten) @ vector).tolist()):
+                    if abs(cosine) > nearness[row, column]:
+                        nearness[row, column] = abs(cosine)
+                        code = 2 * (symmetry * len(poses) + number) + (cosine < 0)
+                        change[row, column] = code
+    return nearness, change
+
+
+@pytest.mark.parametrize("symmetries", [4, 8])
+def test_the_nearest_poses_are_those_of_every_pair_in_turn(digits, monkeypatch, symmetries):
+    monkeypatch.setattr(search, "_QUERIES", 5)
+    monkeypatch.setattr(search, "_PICTURES", 9)
+    images, originals = (
+        torch.from_numpy(reduced(digits[0][part])) for part in (np.s_[:8], np.s_[6:40])
+    )
+    poses = search._poses()[::5]
+    found = search._nearest_poses(images, originals, poses, symmetries)
+    nearness, change = one_by_one(images, originals, poses, symmetries)
+    for row in range(len(images)):
+        nearest = found.original[row].tolist()
+        assert set(nearest) == set(np.argsort(-nearness[row])[:8].tolist())
+        assert found.change[row].tolist() == change[row, nearest].tolist()
+
+
+def test_pairs_laid_over_together_are_those_laid_over_alone(digits):
+    images = reduced(digits[0])
+    alone = [
+        laid_over(images[n : n + 1], images[n + 1 : n + 2], changed=True)[0] for n in range(70)
+    ]
+    together = laid_over(images[:70], images[1:71], changed=True)
+    assert together == pytest.approx(np.array(alone), abs=1e-4)
 
 
 def test_without_mirror_images_only_turned_ones_count():

@@ -54,6 +54,17 @@ def test_no_more_patients_are_drawn_than_needed():
     assert len(chosen) == 8
 
 
+def test_patients_of_a_rare_label_are_drawn_as_far_as_must_be():
+    labels = np.ones((2000, 2), bool)
+    labels[:, 1] = np.arange(2000) % 200 == 0
+    every = (data(labels, np.arange(2000)), np.arange(2000), 4)
+    capped = patients_of(*every, np.random.default_rng(0))
+    chosen = patients_of(*every, np.random.default_rng(0), least=4)
+    assert len(capped) <= 4 * 4 * 2 + 1
+    assert labels[chosen, 1].sum() == 4
+    assert set(capped) <= set(chosen)
+
+
 def test_only_the_rows_given_are_drawn_from():
     labels = np.ones((10, 2), bool)
     rows = np.array([1, 4, 5])

@@ -126,7 +126,8 @@ class Chexpert(ObservedRadiographs):
         return Records(
             files=_in_batches([file for file, _ in located], listing),
             observations=np.concatenate([parse(table) for table in tables]),
-            patients=np.array([patient for _, patient in located], dtype=np.int64),
+            patients=np.array([number for _, number in located]).astype(np.int64),
+            patient_names=np.array([f"patient{number}" for _, number in located], dtype=np.str_),
             frontal=np.array(side) == "Frontal",
             metadata={
                 "view": np.array([v or s for v, s in zip(view, side, strict=True)], dtype=np.str_),
@@ -154,8 +155,8 @@ def _in_batches(files: Sequence[str], listing: Listing) -> list[str]:
     return [file if file in listing.files else found.get(file, file) for file in files]
 
 
-def _located(table: Table) -> list[tuple[str, int]]:
-    """Each image's path in the folder, and its patient."""
+def _located(table: Table) -> list[tuple[str, str]]:
+    """Each image's path in the folder, and its patient's number."""
     table.refuse(
         "Path",
         lambda cell: cell.startswith("/") or ".." in cell.split("/"),
@@ -167,4 +168,4 @@ def _located(table: Table) -> list[tuple[str, int]]:
         "must be like CheXpert-v1.0-small/train/patient00001/study1/view1_frontal.jpg",
     )
     matches = [_PATH.fullmatch(cell) for cell in table.columns["Path"]]
-    return [(match[1], int(match[2])) for match in matches if match]
+    return [(match[1], match[2]) for match in matches if match]

@@ -86,6 +86,7 @@ class MimicCxr(ObservedRadiographs):
             ],
             observations=parse(chexpert)[rows[labelled]],
             patients=subject.astype(np.int64),
+            patient_names=subject.astype(np.str_),
             frontal=np.isin(np.char.upper(view), _FRONTAL),
             metadata={"view": view, "study": study},
             official_test=(np.array(parts) == "test")[labelled],

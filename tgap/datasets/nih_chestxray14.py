@@ -40,6 +40,7 @@ class NihChestxray14(FolderDataset):
     folders), ``duplicate_rows`` and ``ages_above_120``, which become unknown.
     """
 
+    version: ClassVar[int] = 4
     _what: ClassVar[str] = "the folder of ChestX-ray14"
 
     path: str = option("", "folder of the table and the images", in_key=False)
@@ -115,6 +116,7 @@ class NihChestxray14(FolderDataset):
             findings=metadata.findings,
             finding_names=FINDINGS,
             patients=metadata.patients,
+            patient_names=metadata.patients.astype(np.str_),
             metadata=columns,
             official_test=nih_folder.official_test(metadata, lists) if lists else None,
             notes=counted(**metadata.notes, unlisted=unlisted),

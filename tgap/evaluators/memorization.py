@@ -6,16 +6,17 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from tgap.core import Bools, Doubles, Floats, Images, ImageSet, Indices, option
+from tgap.core import Doubles, Floats, Images, ImageSet, Indices, option
 from tgap.core.digest import image_digests
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
 from tgap.evaluators.parts.pairs import picture_of_pairs
 from tgap.metrics.changed_copies import changed_resemblance, larger
-from tgap.metrics.classification import auroc
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.gap import CHANCE
+from tgap.metrics.membership import UNKNOWN as UNATTACKED
+from tgap.metrics.membership import attack, comparable, one_of_each
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
     authenticity,
@@ -24,7 +25,6 @@ from tgap.metrics.memorization import (
     chance_band,
     closer_than_held_out,
     nearest,
-    tpr_at_fpr,
 )
 
 ROWS = 200
@@ -79,17 +79,23 @@ class Memorization(Evaluator):
     - ``memorization/c_t`` and ``memorization/c_t_cells``: data-copying z, negative if copying
     - ``memorization/authenticity`` and ``memorization/authenticity_floor``, of held-out images
 
-    *Membership inference* that sees the synthetic set only: members are tuning images,
-    non-members as many held-out images of each label; an image's score is minus its distance to
-    the nearest synthetic image.
+    *Membership inference* that sees the synthetic set only: members are tuning images, the others
+    all held-out images, one of each patient, compared with those that have the same labels
+    (``tgap.metrics.membership``). An image's score is minus its distance to the nearest synthetic
+    image.
 
-    - ``memorization/mia_auroc``, ``memorization/mia_tpr_at_1_fpr``; ``mia_calibrated_...``: the
-      same of the score plus the distance to the nearest other held-out image, so that images that
-      lie near everything are no longer taken for members (Watson et al. 2022, arXiv 2111.08440)
+    - ``memorization/mia_auroc``, ``memorization/mia_tpr_at_1_fpr``
+    - ``memorization/mia_calibrated_...``: the same of the score plus the distance to the nearest
+      other real image of either side, so that images that lie near everything are no longer taken
+      for members (after Watson et al. 2022, arXiv 2111.08440). Of this one also
+      ``mia_calibrated_p``, an exact permutation test, and ``/lo`` and ``/hi`` of an interval of
+      95 %. From 5 members on; below, the interval alone says what is excluded
     - ``memorization/mia_blind_auroc``, ``memorization/mia_blind_tpr_at_1_fpr``: of an attack that
       sees no synthetic image. ``memorization/mia_meaningful`` is 1 if its AUROC is no more than
-      three standard errors above chance; if it is 0, members differ from non-members in themselves
-      and the attack's success proves nothing
+      three standard errors above chance; if it is 0, members differ from others in themselves, as
+      those of a selector that clusters do, and the attack's success proves nothing
+    - ``memorization/mia_members`` and ``memorization/mia_others``: how many stand behind these; a
+      member counts if 19 others have its labels
 
     ``memorization/tuning_images`` (distinct), ``memorization/held_out_images`` and
     ``memorization/synthetic_images`` say how many; ``memorization/tuning_known`` is 0 if the images
@@ -108,7 +114,7 @@ class Memorization(Evaluator):
         changed: Whether turned, cropped, blurred, erased and inverted copies are looked for.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(
@@ -195,32 +201,37 @@ class Memorization(Evaluator):
 def _membership(
     tuning: ImageSet, held_out: ImageSet, vectors: _Vectors, rng: np.random.Generator
 ) -> dict[str, float]:
-    labels = tuning.labels, held_out.labels
+    """Attacks that see one image of each patient, members and others alike."""
+    ours, theirs = (one_of_each(one.patients, rng) for one in (tuning, held_out))
+    labels = tuning.labels[ours], held_out.labels[theirs]
     if tuning.label_names != held_out.label_names:  # those of the tuning images are not known
-        labels = np.ones((len(tuning), 1), bool), np.ones((len(held_out), 1), bool)
-    of_tuning, of_held_out = _matched(*labels, rng)
-    members = np.arange(len(of_tuning) + len(of_held_out)) < len(of_tuning)
+        labels = np.ones((len(ours), 1), bool), np.ones((len(theirs), 1), bool)
+    members = np.arange(len(ours) + len(theirs)) < len(ours)
+    rows, strata = comparable(members, np.concatenate(labels))
+    members = members[rows]
+    counts = int(members.sum()), int((~members).sum())
     scores: dict[str, Doubles | None] = dict.fromkeys(("mia", "mia_calibrated", "mia_blind"))
-    if len(of_held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
-        attacked = np.concatenate([vectors.tuning[of_tuning], vectors.held_out[of_held_out]])
-        patients = np.concatenate([tuning.patients[of_tuning], held_out.patients[of_held_out]])
-        # No held-out image is its own neighbour: it would pass for one that lies near everything.
-        usual = [
-            nearest(vectors.tuning[of_tuning], vectors.held_out)[0],
-            nearest(vectors.held_out, vectors.held_out, among_itself=True)[0][of_held_out],
-        ]
+    if counts[0] and len(held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
+        attacked = np.concatenate([vectors.tuning[ours], vectors.held_out[theirs]])[rows]
+        patients = np.arange(len(attacked))
         nearness = -nearest(attacked, vectors.synthetic)[0]
-        scores["mia"] = nearness
-        scores["mia_calibrated"] = nearness + np.concatenate(usual)
+        # Members and others have the same neighbours, or the neighbours would tell them apart.
+        usual = nearest(attacked, attacked, among_itself=True)[0]
+        scores["mia"], scores["mia_calibrated"] = nearness, nearness + usual
         scores["mia_blind"] = blind_scores(attacked, members, patients, rng)
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = {"mia_members": counts[0], "mia_others": counts[1]}
     for name, of_images in scores.items():
-        area, rate = UNKNOWN, UNKNOWN
-        if of_images is not None:
-            area, rate = auroc(of_images, members), tpr_at_fpr(of_images, members)
-        metrics |= {f"{name}_auroc": area, f"{name}_tpr_at_1_fpr": rate}
+        judged = UNATTACKED if of_images is None else attack(of_images, members, strata, rng)
+        metrics |= {f"{name}_auroc": judged.auroc, f"{name}_tpr_at_1_fpr": judged.tpr}
+        if name == "mia_calibrated":
+            metrics[f"{name}_p"] = judged.p
+            metrics |= {
+                f"{name}_{of}/{end}": getattr(judged, f"{field}_{end}")
+                for of, field in (("auroc", "auroc"), ("tpr_at_1_fpr", "tpr"))
+                for end in ("lo", "hi")
+            }
     blind = metrics["mia_blind_auroc"]
-    band = chance_band(len(of_tuning), len(of_held_out)) if len(members) else UNKNOWN
+    band = chance_band(*counts) if min(counts) else UNKNOWN
     metrics["mia_meaningful"] = UNKNOWN if np.isnan(blind) else float(blind <= CHANCE + band)
     return metrics
 
@@ -259,20 +270,6 @@ def _distances(vectors: _Vectors, rng: np.random.Generator) -> dict[str, float]:
     if among is not None:
         metrics["authenticity_floor"] = authenticity(usual, usual_whose, among)
     return metrics
-
-
-def _matched(members: Bools, others: Bools, rng: np.random.Generator) -> tuple[Indices, Indices]:
-    """Rows of ``(N, L)`` labels: random draws with as many images of each label on both sides.
-
-    An image that is drawn for two of its labels stands once.
-    """
-    drawn: tuple[list[Indices], list[Indices]] = ([], [])
-    for label in range(members.shape[1]):
-        rows = [rng.permutation(np.flatnonzero(one[:, label])) for one in (members, others)]
-        for side, of_side in zip(drawn, rows, strict=True):
-            side.append(of_side[: min(map(len, rows))])
-    of_members, of_others = (np.unique(np.concatenate(side)) for side in drawn)
-    return of_members, of_others
 
 
 def _table(

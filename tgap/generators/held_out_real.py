@@ -17,6 +17,7 @@ class HeldOutReal(Control):
     is the evaluation's own error.
     """
 
+    version: ClassVar[int] = 2
     expected: ClassVar[tuple[str, ...]] = ("as_useful_as_real",)
     draws_from: ClassVar[str] = "held_out"
 

@@ -23,6 +23,7 @@ class WrongLabels(Control):
         rate: Share of wrong images, rounded to whole ones.
     """
 
+    version: ClassVar[int] = 2
     expected: ClassVar[tuple[str, ...]] = ("wrong_labels",)
     draws_from: ClassVar[str] = "held_out"
 

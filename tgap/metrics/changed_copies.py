@@ -5,7 +5,7 @@ Nothing is trained: the originals are changed in all these ways and compared wit
 Pizzi et al. (2022, arXiv 2202.10261) learn a descriptor for this, of millions of photographs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -42,11 +42,7 @@ LEFT = 0.3
 """Of an original's details that must be left beside the erased square."""
 FINE = 1.0
 """Pixels; what a blur of this standard deviation leaves is not compared beside an erased square."""
-_QUERIES, _PAIRS = 256, 2048
-
-
-_Compare = Callable[["torch.Tensor", "torch.Tensor", "torch.Tensor"], None]
-"""Given a block of images, raises how near each original is, and says by which change."""
+_QUERIES, _PAIRS, _PICTURES = 256, 2048, 64
 
 
 class _Pose(NamedTuple):
@@ -189,45 +185,75 @@ def _nearest_poses(
     import torch
     from torch.nn.functional import normalize
 
-    posed = [_coarse(_even(_posed(originals, pose))) for pose in poses]
+    posed = [_vectors(originals, pose) for pose in poses]
     # Without a mean, so that the inverted picture is the negative vector.
     moments = sum((one.T @ one).double() for one in posed) / (len(posed) * len(originals))
     variances, axes = torch.linalg.eigh(moments)
     raised = variances.clamp(min=0) + 0.05 * variances.mean().clamp(min=TINY**2)
     whiten = (axes / raised.sqrt()).float()[:, -DIMENSIONS:]
-    references = [normalize(one @ whiten, dim=1, eps=TINY).T.contiguous() for one in posed]
-
-    def compare(block: "torch.Tensor", nearness: "torch.Tensor", change: "torch.Tensor") -> None:
-        for symmetry in range(symmetries):
-            vectors = normalize(
-                _coarse(_even(_symmetric(block, symmetry))) @ whiten, dim=1, eps=TINY
-            )
-            for number, reference in enumerate(references):
-                cosines = vectors @ reference
-                size = cosines.abs()
-                place = 2 * (symmetry * len(poses) + number)
-                found = (cosines < 0).short() + place
-                change.copy_(torch.where(size > nearness, found, change))
-                torch.maximum(nearness, size, out=nearness)
-
-    return _nearest(images, len(originals), compare)
+    references = [normalize(one @ whiten, dim=1, eps=TINY) for one in posed]
+    found = _no_pairs(len(images), len(originals))
+    for begin in range(0, len(images), _QUERIES):
+        block = images[begin : begin + _QUERIES]
+        vectors = [
+            normalize(_coarse(_even(_symmetric(block, number))) @ whiten, dim=1, eps=TINY)
+            for number in range(symmetries)
+        ]
+        rows = slice(begin, begin + len(block))
+        found.original[rows] = _nearest(vectors, references, found.original.shape[1])
+        found.change[rows] = _changes(vectors, references, found.original[rows])
+    return found
 
 
-def _nearest(images: "torch.Tensor", originals: int, compare: _Compare) -> _Near:
-    """The nearest few of every image, a block of images at a time."""
+def _vectors(originals: "torch.Tensor", pose: _Pose) -> "torch.Tensor":
+    """A few originals at a time, whose pictures stay in a processor's cache."""
+    import torch
+
+    return torch.cat([_coarse(_even(_posed(few, pose))) for few in originals.split(_PICTURES)])
+
+
+def _nearest(
+    vectors: "Sequence[torch.Tensor]", references: "Sequence[torch.Tensor]", count: int
+) -> "torch.Tensor":
+    """``(Q, count)`` originals with the largest cosine's size over all changes, in no order.
+
+    By which change is not kept here, since that would take as long as the cosines: it is found for
+    the few nearest alone.
+    """
+    import torch
+
+    nearness = np.full((len(vectors[0]), len(references[0])), -1, np.float32)
+    size = np.empty_like(nearness)
+    for reference in references:
+        for symmetric in vectors:
+            np.matmul(symmetric.numpy(), reference.numpy().T, out=size)
+            np.abs(size, out=size)
+            np.maximum(nearness, size, out=nearness)
+    return torch.from_numpy(nearness).topk(count, dim=1).indices
+
+
+def _changes(
+    vectors: "Sequence[torch.Tensor]",
+    references: "Sequence[torch.Tensor]",
+    originals: "torch.Tensor",
+) -> "torch.Tensor":
+    """``(Q, K)``: the change with the largest cosine of each image with each of its originals."""
+    import torch
+
+    symmetric = torch.stack(list(vectors), dim=1)
+    cosines = torch.stack([symmetric @ one[originals].mT for one in references], dim=2)
+    of_pairs = cosines.flatten(1, 2).mT
+    sizes = of_pairs.abs().numpy()
+    best = torch.from_numpy(sizes.argmax(axis=2))  # of equal ones the first
+    inverted = of_pairs.gather(2, best[:, :, None])[:, :, 0] < 0
+    return 2 * best + inverted
+
+
+def _no_pairs(images: int, originals: int) -> _Near:
     import torch
 
     count = min(CANDIDATES, originals)
-    found = _Near(*(torch.zeros(len(images), count, dtype=torch.int64) for _ in range(2)))
-    for begin in range(0, len(images), _QUERIES):
-        block = images[begin : begin + _QUERIES]
-        nearness = torch.full((len(block), originals), -2.0)
-        change = torch.zeros(nearness.shape, dtype=torch.int16)
-        compare(block, nearness, change)
-        top = nearness.topk(count, dim=1).indices
-        found.original[begin : begin + _QUERIES] = top
-        found.change[begin : begin + _QUERIES] = change.gather(1, top)
-    return found
+    return _Near(*(torch.zeros(images, count, dtype=torch.int64) for _ in range(2)))
 
 
 def _erased(images: "torch.Tensor", originals: "torch.Tensor", mirror: bool) -> Resemblance:
@@ -255,17 +281,23 @@ def _nearest_without(images: "torch.Tensor", originals: "torch.Tensor", mirror: 
 
     squares = _squares((1, 8, 15), 1)
     even = _even(originals)
-    references = [_coarse(even * square).T.contiguous() for square in squares]
-
-    def compare(block: "torch.Tensor", nearness: "torch.Tensor", change: "torch.Tensor") -> None:
+    references = [_coarse(even * square) for square in squares]
+    found = _no_pairs(len(images), len(originals))
+    for begin in range(0, len(images), _QUERIES):
+        block = images[begin : begin + _QUERIES]
+        nearness = torch.full((len(block), len(originals)), -2.0)
+        nearer = torch.zeros(nearness.shape, dtype=torch.bool)
         for mirrored in (False, True)[: 1 + mirror]:
             seen = _even(block.flip(-1) if mirrored else block)
+            before = nearness.clone()
             for square, reference in zip(squares, references, strict=True):
-                cosines = _coarse(seen * square) @ reference
-                change.masked_fill_(cosines > nearness, int(mirrored))
-                torch.maximum(nearness, cosines, out=nearness)
-
-    return _nearest(images, len(originals), compare)
+                torch.maximum(nearness, _coarse(seen * square) @ reference.T, out=nearness)
+            if mirrored:
+                nearer = nearness > before
+        rows = slice(begin, begin + len(block))
+        found.original[rows] = nearness.topk(found.original.shape[1], dim=1).indices
+        found.change[rows] = nearer.gather(1, found.original[rows]).long()
+    return found
 
 
 def _squares(places: Sequence[int], beside: int) -> "torch.Tensor":

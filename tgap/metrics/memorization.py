@@ -158,28 +158,6 @@ def authenticity(distances: Doubles, rows: Indices, among_tuning: Doubles) -> fl
     return float((distances > among_tuning[rows]).mean()) if len(distances) else float("nan")
 
 
-def tpr_at_fpr(scores: Doubles, members: Bools, fpr: float = 0.01) -> float:
-    """Largest share of members above a threshold that at most ``fpr`` of the others reach.
-
-    Carlini et al., Membership inference attacks from first principles, 2022, arXiv 2112.03570: an
-    attack is judged by whom it finds for sure, not by its mean. Guessing gives ``fpr``.
-
-    Args:
-        scores: ``(N,)`` real, larger for members.
-        members: ``(N,)`` bool.
-        fpr: False positive rate.
-
-    Returns:
-        A value in [0, 1]; NaN without members or below 100 others.
-    """
-    if (~members).sum() < LEAST_NEGATIVES or not members.any():
-        return float("nan")
-    from sklearn.metrics import roc_curve
-
-    false, true, _ = roc_curve(members, scores, drop_intermediate=False)
-    return float(true[false <= fpr].max())
-
-
 def blind_scores(
     vectors: Floats, members: Bools, patients: Indices, rng: np.random.Generator
 ) -> Doubles | None:

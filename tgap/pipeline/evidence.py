@@ -8,7 +8,7 @@ import numpy as np
 from tgap.classifiers.base import Classifier
 from tgap.core import Bools, DataError, Floats, Images, ImageSet, Indices, Scores, Weights, rng_for
 from tgap.core.digest import image_digests
-from tgap.generators.controls.base import Examples
+from tgap.generators.controls.base import Control, Examples
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result
@@ -157,8 +157,12 @@ class RunEvidence:
         others = pool[~np.isin(data.patients[pool], data.patients[tuning])]
         per_label = run.budget.train_per_label + run.budget.test_per_label
         rng = rng_for("generate", run.seed_of("generate"), "held_out")
-        enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng)
-        return Examples(data.take(tuning), data.take(enough), per_label)
+        # Of a rare label too, or it would draw from all labels but that one.
+        draws_them = isinstance(run.generator, Control) and run.generator.draws_from == "held_out"
+        least = per_label if draws_them else 0
+        enough = patients_of(data, others, HELD_OUT_FACTOR * per_label, rng, least)
+        train = run.budget.train_per_label
+        return Examples(data.take(tuning), data.take(enough), per_label, train)
 
     def fitted(self, side: str) -> Weights:
         """The fitted classifier of a side, ``real`` or ``synthetic``."""
@@ -181,10 +185,19 @@ class RunEvidence:
 
 
 def shared_patients(data: ImageSet, others: ImageSet) -> Bools:
-    """``(N,)``: which images are of a patient among the others, by name; none if that has none."""
+    """``(N,)``: which images are of a patient among the others, by name; none if that has none.
+
+    A number is one name with and without zeros before it: NIH's table has 1 where its files have
+    00000001.
+    """
     if data.patient_names is None or others.patient_names is None:
         return np.zeros(len(data), bool)
-    return np.isin(data.patient_names, others.patient_names)
+    theirs = set(map(_plain, others.patient_names.tolist()))
+    return np.array([_plain(name) in theirs for name in data.patient_names.tolist()], bool)
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
 
 
 def with_labels_of(theirs: ImageSet, ours: ImageSet) -> ImageSet:

@@ -170,7 +170,9 @@ def divisible(sources: Indices, labels: Bools) -> Indices:
     return numbers
 
 
-def patients_of(data: ImageSet, rows: Indices, per_label: int, rng: np.random.Generator) -> Indices:
+def patients_of(
+    data: ImageSet, rows: Indices, per_label: int, rng: np.random.Generator, least: int = 0
+) -> Indices:
     """Whole patients drawn at random until each label has so many images, or all there are, or
     there are four times as many images as that takes.
 
@@ -179,6 +181,8 @@ def patients_of(data: ImageSet, rows: Indices, per_label: int, rng: np.random.Ge
         rows: Positions in it, sorted.
         per_label: Images that each label shall have.
         rng: Of the draw.
+        least: Images that each label must have if there are so many, however many others that
+            brings.
     """
     if len(rows) == 0:
         return rows
@@ -186,9 +190,11 @@ def patients_of(data: ImageSet, rows: Indices, per_label: int, rng: np.random.Ge
     # Patients are shuffled, and all images of one keep their place beside each other.
     turn = rng.permutation(patient.max() + 1)[patient]
     order = np.argsort(turn, kind="stable")
-    lacking = (data.labels[rows[order]].cumsum(axis=0) < per_label).any(axis=1)
+    counts = data.labels[rows[order]].cumsum(axis=0)
+    lacking = (counts < per_label).any(axis=1)
     # A rare label must not bring all images of a large dataset into memory.
     lacking &= np.arange(len(rows)) < 4 * per_label * data.labels.shape[1]
+    lacking |= (counts < least).any(axis=1)
     last = turn[order[min(int(lacking.sum()), len(rows) - 1)]]
     chosen: Indices = rows[turn <= last]
     return chosen

@@ -32,6 +32,7 @@ def _floored(words: str, name: str) -> Line:
 COUNTS = {
     "Fidelity and diversity": ("fidelity/n", "images on each side"),
     "Memorisation": ("memorization/held_out_images", "held-out images"),
+    "Membership inference": ("memorization/mia_members", "tuning images"),
     "Baselines (AUROC on real_test)": ("images/real_test", "test images"),
 }
 """How many images stand behind a section's numbers."""
@@ -70,10 +71,17 @@ SECTIONS: dict[str, tuple[str, Sequence[Line]]] = {
     "Membership inference": (
         "without synthetic images",
         (
-            Line("AUROC", "memorization/mia_auroc", "memorization/mia_blind_auroc"),
+            Line(
+                "AUROC (.5 where nothing is given away)",
+                "memorization/mia_calibrated_auroc",
+                "memorization/mia_blind_auroc",
+            ),
+            Line("its interval of 95 %, from", "memorization/mia_calibrated_auroc/lo"),
+            Line("to", "memorization/mia_calibrated_auroc/hi"),
+            Line("p that it is chance", "memorization/mia_calibrated_p"),
             Line(
                 "true positives at 1 % false ones",
-                "memorization/mia_tpr_at_1_fpr",
+                "memorization/mia_calibrated_tpr_at_1_fpr",
                 "memorization/mia_blind_tpr_at_1_fpr",
                 percent=True,
             ),

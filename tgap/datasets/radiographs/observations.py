@@ -49,6 +49,7 @@ class Records:
         observations: ``(N, 14)`` int8 in the order of ``OBSERVATIONS``: 1 = positive, 0 = negative
             or not mentioned, -1 = uncertain.
         patients: ``(N,)`` int64.
+        patient_names: ``(N,)`` text, what the source calls them.
         frontal: ``(N,)`` bool.
         metadata: ``(N,)`` text or float64 by name.
         official_test: ``(N,)`` bool; ``None`` if the source names no test set.
@@ -58,6 +59,7 @@ class Records:
     files: Sequence[str]
     observations: NDArray[np.int8]
     patients: Indices
+    patient_names: NDArray[np.str_]
     frontal: Bools
     metadata: Mapping[str, NDArray[Any]]
     official_test: Bools | None
@@ -145,6 +147,7 @@ def label(observations: NDArray[np.int8], labels: str, uncertain: str) -> Labell
 class ObservedRadiographs(FolderDataset):
     """Base of datasets whose tables hold the 14 observations."""
 
+    version: ClassVar[int] = 4
     _what: ClassVar[str] = "a folder"
 
     path: str = option("", "folder of the tables and the images", in_key=False)
@@ -209,6 +212,7 @@ class ObservedRadiographs(FolderDataset):
             findings=labelling.findings,
             finding_names=PATHOLOGIES,
             patients=records.patients[rows],
+            patient_names=records.patient_names[rows],
             metadata={name: column[rows] for name, column in metadata.items()},
             official_test=None if official is None else official[rows],
             notes=notes,

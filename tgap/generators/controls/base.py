@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core import Bools, ContractError, DataError, Images, ImageSet, Indices
-from tgap.generators.base import Generator
+from tgap.generators.base import TRAIN_SHARE, Generator
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Examples:
         tuning: The tuning images in the order of picking, repeats kept.
         held_out: Real images of patients that are not in ``tuning``.
         per_label: How many images of each label will be asked for in all, at most.
+        train_per_label: How many of these, the first ones, train; ``None`` = two thirds.
 
     Raises:
         ContractError: If the parts do not fit together.
@@ -50,6 +51,14 @@ class Examples:
     tuning: ImageSet
     held_out: ImageSet
     per_label: int
+    train_per_label: int | None = None
+
+    @property
+    def training(self) -> int:
+        """How many of a label's images train."""
+        if self.train_per_label is None:
+            return round(self.per_label * TRAIN_SHARE)
+        return self.train_per_label
 
     def __post_init__(self) -> None:
         tuning, held_out = self.tuning, self.held_out
@@ -67,6 +76,11 @@ class Examples:
             raise ContractError("held-out images must be of patients that have no tuning image")
         if self.per_label < 1:
             raise ContractError(f"per_label must be at least 1, got {self.per_label}")
+        if not 0 <= self.training <= self.per_label:
+            raise ContractError(
+                f"train_per_label must be between 0 and per_label ({self.per_label}), got "
+                f"{self.training}"
+            )
 
 
 @dataclass(kw_only=True)
