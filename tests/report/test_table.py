@@ -10,7 +10,8 @@ from rich.console import Console
 from tgap.analysis.comparison import Asked, compare
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.metrics.legs import numbers_with_intervals
-from tgap.report.table import COLUMNS, markdown, plain, render
+from tgap.report.headings import COLUMNS
+from tgap.report.table import markdown, plain, render
 
 SETTINGS = {
     "generator.class": "tiny_ldm",

@@ -2,51 +2,25 @@
 
 import io
 import math
-import re
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from tgap.analysis.comparison import Comparison, SizeEffect, own_settings
-from tgap.analysis.contrasts import Contrast, apart
-from tgap.analysis.groups import NAMED, RunGroup, varied
+from tgap.analysis.comparison import Comparison
+from tgap.analysis.groups import RunGroup, varied
 from tgap.analysis.readings import COPIED, TUNING_KNOWN, unknown_copies
 from tgap.analysis.splits import listed, short
-from tgap.metrics.few_errors import ENOUGH_PATIENTS
-from tgap.metrics.intervals import LEAST_FREEDOM, Interval
-from tgap.metrics.legs import REAL, SCALES
-from tgap.metrics.significance import FEWEST_SEEDS, LEVEL, in_words, p_text
+from tgap.report.differences import differences
+from tgap.report.headings import COLUMNS, columns_of, decimal, joined, range_of, size_of
+from tgap.report.notes import notes_on
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 T = TypeVar("T")
-
-COLUMNS = {
-    "TSTR": "tstr/auroc",
-    "TRTS": "trts/auroc",
-    "TRTR": "trtr/auroc",
-    "FTER": "fter",
-    "T-Gap": "t_gap",
-}
-"""Metrics shown, by heading; others where a run has them (``columns_of``)."""
-OPTIONAL = {"Copied": COPIED, "Coverage": "fidelity/coverage"}
-TRAINED = "train_images/synthetic"
 WIDTH = 100
-AT_MOST = 4
-"""Settings, or pairs, that one sentence names."""
-NEVER_ACROSS = ("dataset.", "external.", "classifier.")
-"""Settings with other numbers altogether, across which no comparison is offered."""
-
-
-def columns_of(groups: Sequence[RunGroup], asked: Sequence[str] = ()) -> dict[str, str]:
-    """Metrics to show, by heading: ``COLUMNS``, test sets, ``OPTIONAL`` ones, and asked ones."""
-    names = sorted({name for group in groups for name in group.numbers})
-    matches = [re.fullmatch(r"external/(.+)/(tstr|trtr)/auroc", name) for name in names]
-    external = {f"{m[2].upper()} {m[1]}": m[0] for m in matches if m is not None}
-    shown = COLUMNS | external | {h: name for h, name in OPTIONAL.items() if name in names}
-    return shown | {name: name for name in asked if name not in shown.values()}
+Cell = tuple[str, ...]
+"""Its lines."""
 
 
 def plain(comparison: Comparison, width: int | None = None) -> str:
@@ -81,15 +55,11 @@ def markdown(comparison: Comparison) -> str:
     right = ["---" if is_text else "---:" for is_text in headings.values()]
     flat = [[" ".join(cell).replace("|", "\\|") for cell in row] for row in cells]
     table = ["| " + " | ".join(line) + " |" for line in (headings, right, *flat)]
-    blocks = [table, [f"{note}  " for note in _notes(comparison.groups)]]
-    for title, sentences in _findings(comparison).items():
+    blocks = [table, [f"{note}  " for note in notes_on(comparison.groups)]]
+    for title, sentences in differences(comparison).items():
         blocks += [[title], [f"- {sentence}" for sentence in sentences]]
     escaped = [[line.replace("*", "\\*") for line in block] for block in blocks]
     return "\n\n".join("\n".join(block) for block in escaped) + "\n"
-
-
-Cell = tuple[str, ...]
-"""Its lines."""
 
 
 def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
@@ -103,8 +73,8 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
         [
             (group.method,),
             *((group.settings.get(name, "-"),) for name in settings),
-            (_size(group),),
-            _of_all(list(group.seeds), group.missing, _listed)
+            (size_of(group),),
+            _of_all(list(group.seeds), group.missing, joined)
             + (("(one set)",) if group.one_set else ()),
             *(_of_all(group.splits, group.missing_splits, listed) for _ in folds),
             *(_cell(group, name) for name in columns.values()),
@@ -119,13 +89,6 @@ def _varied(groups: Sequence[RunGroup]) -> dict[str, str]:
     names = {name: short(name) for name in varied(groups)}
     every = [*names.values(), "method", "size", "seeds", "folds", *COLUMNS]
     return {name: s if every.count(s) == 1 else name for name, s in names.items()}
-
-
-def _size(group: RunGroup) -> str:
-    if group.size is None:
-        return "-"
-    in_total = group.settings.get("size_unit") == "total"
-    return f"{group.size} in total" if in_total else str(group.size)
 
 
 def _is_folded(group: RunGroup) -> bool:
@@ -149,264 +112,15 @@ def _cell(group: RunGroup, name: str) -> Cell:
         return ("n/a",)
     mark = "*" if name == "fter" and not group.fter_meaningful else ""
     if math.isnan(number.lo):
-        return (_decimal(number.estimate) + mark,)
-    return _decimal(number.estimate) + mark, _range(number)
-
-
-def _decimal(value: float, sign: str = "") -> str:
-    """``.948``, ``-.012``, ``1.002``; with ``sign="+"`` also ``+.012``."""
-    return re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}z.3f}")
-
-
-def _range(number: Interval, sign: str = "") -> str:
-    ends = [_decimal(end, sign) for end in (number.lo, number.hi)]
-    return (" to " if sign or number.lo < 0 else "-").join(ends)
-
-
-def _listed(values: Iterable[object]) -> str:
-    return ", ".join(map(str, values))
-
-
-def _notes(groups: Sequence[RunGroup]) -> list[str]:
-    named = []
-    for title, name in NAMED.items():
-        values = [g.settings.get(name, "not recorded") for g in groups if g.has_setting(name)]
-        if values or not groups:
-            named.append(f"{title} {_listed(dict.fromkeys(values or ['not recorded']))}")
-    notes = [
-        "; ".join(named),
-        "TSTR, TRTS, TRTR: macro AUROC. FTER = TSTR / TRTS, T-Gap = TRTS - TSTR.",
-    ]
-    notes += _means(groups)
-    shown = [group.numbers[name] for group in groups for name in COLUMNS.values()]
-    if any(math.isnan(number.lo) and not math.isnan(number.estimate) for number in shown):
-        notes.append(
-            "No interval where none is justified: fewer than two test images or patients of a "
-            "label (synthetic images that are the same count as one), equal scores, a seed not "
-            "resampled."
-        )
-    fewest = min((group.effective[REAL] for group in groups if group.seeds), default=math.inf)
-    if fewest < ENOUGH_PATIENTS:
-        notes.append(
-            f"Few test images: {math.floor(fewest)} independent ones of the rarer label; about "
-            f"{ENOUGH_PATIENTS:.0f} would tell an AUROC of .8 to within .1."
-        )
-    repeated = [f"{_listed(g.repeated)} of {_at(g, groups)}" for g in groups if g.repeated]
-    if repeated:
-        notes.append(f"Seeds with the scores of another seed count once: {'; '.join(repeated)}.")
-    if len({group.seeds for group in groups}) > 1:
-        notes.append("Rows differ in their seeds, so their means are no paired comparison.")
-    notes += [
-        f"Collapsed: {leg.upper()} of {_at(group, groups)}, {_collapsed(group, leg)}. Intervals of "
-        "few seeds do not hold what collapses do to a mean."
-        for group in groups
-        for leg in group.collapsed
-    ]
-    notes += _unequal_numbers(groups)
-    if not all(group.fter_meaningful for group in groups):
-        notes.append("* TSTR or TRTS is near or below chance (0.5): FTER means nothing there.")
-    return notes
-
-
-def _unequal_numbers(groups: Sequence[RunGroup]) -> list[str]:
-    """That rows are trained on different numbers of images, which sets made elsewhere may be."""
-    ready = [group for group in groups if "generator.class" not in group.settings]
-    known = [(g, g.numbers[TRAINED].estimate) for g in ready if TRAINED in g.numbers]
-    numbers = [number for _, number in known if not math.isnan(number)]
-    if not numbers or min(numbers) >= 0.9 * max(numbers):
-        return []
-    told = _listed(f"{_label(g, groups)} {number:,.0f}" for g, number in known)
-    return [f"Rows differ in how many synthetic images train: {told}."]
-
-
-def _means(groups: Sequence[RunGroup]) -> list[str]:
-    """What the numbers are means over, and what their intervals are of."""
-    counts = {len(group.seeds) for group in groups if not group.one_set}
-    folded, notes = any(len(group.splits) > 1 for group in groups), []
-    if max(counts, default=0) > 1:
-        drawn = [group for group in groups if not group.one_set]
-        seeds = _listed(sorted({seed for group in drawn for seed in group.seeds}))
-        of = "t over seeds, bootstrap of patients), given the split: another real_train or pool is "
-        of += "not in them."
-        if folded:
-            of = "t over seeds and folds), for other tuning and training images as far as folds "
-            of += "differ in these."
-        notes.append(
-            f"Means over seeds ({seeds}), a draw of the synthetic set each; 95 % intervals for new "
-            f"seeds and test images ({of}"
-        )
-    if averaged := [_label(group, groups) for group in groups if group.averaged]:
-        notes.append(
-            f"Seeds that train on one synthetic set are averaged and count once: "
-            f"{_listed(averaged)}."
-        )
-    if trained := [_label(group, groups) for group in groups if group.one_set]:
-        notes.append(
-            f"Seeds of {_listed(trained)} are trainings on one synthetic set: the 95 % interval is "
-            "for new trainings and test images; another set of the same generator may lie outside."
-        )
-    if 1 in counts:
-        of = "new test images (t over folds)" if folded else "the test images only"
-        notes.append(f"One seed: the 95 % interval is of {of}; another seed may lie outside.")
-    if folded:
-        notes.append("Numbers are of AUROCs averaged over folds (docs/few_images.md).")
-    few = [group for group in groups if 1 < len(group.splits) <= LEAST_FREEDOM]
-    if any(math.isnan(group.numbers[name].lo) for group in few for name in COLUMNS.values()):
-        notes.append(
-            f"Fewer than {LEAST_FREEDOM + 1} folds bear an interval of AUROCs near 1 only."
-        )
-    if any(group.missing_splits for group in groups):
-        notes.append("Where folds are missing, not all images were tested: no mean over the whole.")
-    return notes
-
-
-def _collapsed(group: RunGroup, leg: str) -> str:
-    """Seeds that learnt next to nothing, and what the others make of the mean."""
-    values = group.values(f"{leg}/auroc")
-    low = group.collapsed[leg]
-    seeds = ", ".join(f"{_decimal(value)} (seed {seed})" for seed, value in low.items())
-    middle, mean = statistics.median(values.values()), statistics.fmean(values.values())
-    return (
-        f"{seeds} beside {_decimal(max(values.values()))} at best; median {_decimal(middle)}, "
-        f"mean {_decimal(mean)}"
-    )
-
-
-def _findings(comparison: Comparison) -> dict[str, list[str]]:
-    """Sentences on what differs, by their title."""
-    groups, asked = comparison.groups, comparison.asked
-    of = _listed(_heading(name) for name in asked.of)
-    to = f" to {asked.reference}" if asked.reference else ""
-    how = "paired by seed (95 % interval of each alone; its p adjusted for all)"
-    across = f", across {_listed(asked.across)}" if asked.across else ""
-    titled = {
-        f"Difference of {of}{to}, {how}{across}:": [
-            _pair(pair, comparison) for pair in comparison.pairs
-        ],
-        "Not compared:": _not_compared(comparison),
-        f"{of} over sizes, {how}:": [_over_sizes(one, comparison) for one in comparison.over_sizes],
-        "FTER between sizes, paired by seed, on these test images (TOST, each alone):": [
-            _size_effect(effect, groups) for effect in comparison.size_effects
-        ],
-    }
-    return {title: sentences for title, sentences in titled.items() if sentences}
-
-
-def _heading(name: str) -> str:
-    return next((heading for heading, of in COLUMNS.items() if of == name), name)
-
-
-def _of(metric: str, asked: Sequence[str]) -> str:
-    """The metric that a sentence is of, where its title names several."""
-    return f"{_heading(metric)} of " if len(asked) > 1 else ""
-
-
-def _pair(pair: Contrast, comparison: Comparison) -> str:
-    first, second, groups = pair.first, pair.second, comparison.groups
-    sizes = dict.fromkeys(_size(group) for group in (first, second) if group.size is not None)
-    size = f" at {' and '.join(sizes)}" if sizes else ""
-    about = f"{_label(first, groups)} - {_label(second, groups)}{size}: "
-    one_set = [group for group in (first, second) if group.one_set]
-    if one_set:
-        return (
-            f"{about}not compared: the seeds of {' and '.join(_label(g, groups) for g in one_set)} "
-            "train on one synthetic set, so how far other draws of its generator differ is not "
-            "known; evaluate several of them (--synthetic A B C, or --draws)"
-        )
-    return _of(pair.metric, comparison.asked.of) + about + _found(pair, "differ", "difference")
-
-
-def _over_sizes(trend: Contrast, comparison: Comparison) -> str:
-    label = _of(trend.metric, comparison.asked.of) + _label(trend.first, comparison.groups)
-    sizes = [_size(group) for group in trend.groups]
-    if trend.weights == (1.0, -1.0):
-        return f"{label}, {' - '.join(sizes)}: {_found(trend, 'differ', 'difference')}"
-    verb = "rises" if trend.difference.estimate > 0 else "falls"
-    return f"{label} at {_listed(sizes)}, per doubling: {_found(trend, verb, 'trend')}"
-
-
-def _found(one: Contrast, verb: str, noun: str) -> str:
-    """The difference or slope with its interval, and what it shows."""
-    if not one.seeds:
-        shared = set.intersection(*(set(group.seeds) for group in one.groups))
-        return f"no {'fold' if shared else 'seed'} in common"
-    if math.isnan(one.difference.estimate):
-        return f"{_heading(one.metric)} is not defined for every seed"
-    difference = _decimal(one.difference.estimate, "+")
-    if not math.isnan(one.difference.lo):
-        difference += f" ({_range(one.difference, '+')})"
-    if one.collapsed:
-        difference += f", median {_decimal(one.median, '+')} (collapsed: seed "
-        difference += f"{_listed(one.collapsed)})"
-    where = "" if one.metric in SCALES else "on these test images"
-    words = in_words(one.p_value, len(one.seeds), one.comparisons, where, verb, noun)
-    folds = f"; not in both: {listed(one.missing_splits)}" if one.missing_splits else ""
-    of = "both" if len(one.groups) == 2 else "all"
-    return f"{difference}; {words}{_left_out(one.missing, of)}{folds}"
-
-
-def _not_compared(comparison: Comparison) -> list[str]:
-    """Groups without a partner, by what keeps them apart."""
-    groups, by_reason = comparison.groups, dict[tuple[str, ...], list[tuple[str, str]]]()
-    for a, b in comparison.not_compared:
-        names = apart(a, b, comparison.asked.across)
-        values = {n: [one.settings.get(n, "none") for one in (a, b)] for n in names if n != "size"}
-        reason = [f"{name} ({'; '.join(both)})" for name, both in values.items()]
-        reason = [*_first(reason, ", "), *(["size"] if "size" in names else [])]
-        few = len(names) <= AT_MOST and "size" not in names
-        few = few and not any(name.startswith(NEVER_ACROSS) for name in names)
-        remedy = f"; tgap compare --across {','.join(names)} does" if few else ""
-        by_reason.setdefault((", ".join(reason), remedy), []).append(
-            (_at(a, groups), _at(b, groups))
-        )
-    sentences = [
-        f"{_first([f'{a} and {b}' for a, b in pairs], '; ')[0]}: they differ in {reason}{remedy}"
-        for (reason, remedy), pairs in by_reason.items()
-    ]
-    more = len(sentences) - 2 * AT_MOST
-    return sentences if more <= 0 else [*sentences[: 2 * AT_MOST], f"and {more} more such reasons"]
-
-
-def _first(words: Sequence[str], between: str) -> list[str]:
-    """A few joined, and how many more there are; nothing of nothing."""
-    more = f" and {len(words) - AT_MOST} more" if len(words) > AT_MOST else ""
-    return [between.join(words[:AT_MOST]) + more] if words else []
-
-
-def _at(group: RunGroup, groups: Sequence[RunGroup]) -> str:
-    return _label(group, groups) + (f" at {_size(group)}" if group.size is not None else "")
-
-
-def _size_effect(effect: SizeEffect, groups: Sequence[RunGroup]) -> str:
-    first = effect.groups[0]
-    about = f"{_label(first, groups)} at {_listed([_size(group) for group in effect.groups])}: "
-    margin = f"within {_decimal(effect.margin)}"
-    if not all(group.fter_meaningful for group in effect.groups):
-        finding = "FTER means nothing at one of the sizes"
-    elif len(effect.seeds) < FEWEST_SEEDS:
-        finding = f"a test needs {FEWEST_SEEDS} seeds in common, got {len(effect.seeds)}"
-    elif math.isnan(effect.p_value):
-        finding = "no test: FTER is not defined for every seed, or its difference does not vary"
-    else:
-        shown = "equal" if effect.p_value <= LEVEL else "not shown to be equal"
-        finding = f"{shown} {margin}: {p_text(effect.p_value)} ({len(effect.seeds)} seeds)"
-    return about + finding + _left_out(effect.missing, "all")
-
-
-def _label(group: RunGroup, groups: Sequence[RunGroup]) -> str:
-    settings = _listed(own_settings(group, groups))
-    return f"{group.method} ({settings})" if settings else group.method
-
-
-def _left_out(missing: Sequence[int], of: str) -> str:
-    return f"; not in {of}: seed {_listed(missing)}" if missing else ""
+        return (decimal(number.estimate) + mark,)
+    return decimal(number.estimate) + mark, range_of(number)
 
 
 def _print(comparison: Comparison, console: "Console") -> None:
     headings, cells = _layout(comparison)
     console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
-    lines = _notes(comparison.groups)
-    for title, sentences in _findings(comparison).items():
+    lines = notes_on(comparison.groups)
+    for title, sentences in differences(comparison).items():
         lines += ["", title, *(f"  {sentence}" for sentence in sentences)]
     for line in lines:
         console.print(line, style="dim", markup=False, highlight=False, soft_wrap=False)
