@@ -1,9 +1,13 @@
 """``tgap compare``: one table of all runs so far."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import click
 
+from tgap.cli.overrides import PATH
 from tgap.core import ConfigError
-from tgap.core.files import home_folder
+from tgap.core.files import home_folder, write_whole
 
 
 def _words(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
@@ -30,6 +34,10 @@ def _words(context: click.Context, option: click.Parameter, text: str | None) ->
 )
 @click.option("--experiment", default="tgap", metavar="NAME", help="MLflow experiment")
 @click.option("--markdown", is_flag=True, help="print it in Markdown")
+@click.option("--csv", type=PATH, metavar="FILE", help="write it as CSV; - is standard output")
+@click.option("--latex", type=PATH, metavar="FILE", help="write it for LaTeX; the same")
+@click.option("--json", type=PATH, metavar="FILE", help="write all numbers as JSON; the same")
+@click.option("--plot", type=PATH, metavar="FILE", help="draw its figures: .svg, .png or .pdf")
 def compare(
     chosen: tuple[str, ...],
     reference: str | None,
@@ -38,26 +46,63 @@ def compare(
     metric: tuple[str, ...],
     experiment: str,
     markdown: bool,
+    plot: Path | None,
+    **texts: Path | None,
 ) -> int:
     """Print one table of all runs so far.
 
     It has those of all commands, chosen by their parameters in MLflow (size=100,500
     dataset=digits); what was begun and not finished is shown as missing.
     """
+    parameters = parameters_of(chosen)
+    asked_for = {flag: path for flag, path in texts.items() if path is not None}
+    printed = [flag for flag, path in asked_for.items() if str(path) == "-"]
+    if len(printed) + markdown > 1:
+        flags = [f"--{flag}" for flag in printed] + ["--markdown"] * markdown
+        raise ConfigError(f"{' and '.join(flags)} both print; give one of them a file")
+    from tgap.analysis.comparison import Asked
+    from tgap.analysis.comparison import compare as compared
+    from tgap.report import exports, table, tables
+    from tgap.report.runs.overview import check_plot, write_plot
+    from tgap.sweep.history import recorded
+
+    if plot is not None:
+        check_plot(plot)
+    asked = Asked(reference, of, across, metric)
+    found = compared(*recorded(home_folder(), experiment, parameters), asked)
+    for flag, path in asked_for.items():
+        if flag == "json":
+            text = exports.as_json(found)
+        else:
+            write = tables.as_csv if flag == "csv" else tables.as_latex
+            text = write(tables.leaderboard(found))
+        _put(text, path)
+    if plot is not None:
+        write_plot(found, plot)
+    if markdown:
+        print(table.markdown(found), end="")
+    elif not printed:
+        from rich.console import Console
+
+        table.render(found, Console(highlight=False, soft_wrap=True))
+    return 0
+
+
+def parameters_of(chosen: Sequence[str]) -> dict[str, str]:
+    """Runs that were chosen, as parameters and their values.
+
+    Raises:
+        ConfigError: If a word has no ``=``.
+    """
     wrong = [word for word in chosen if "=" not in word]
     if wrong:
         raise ConfigError(*(f"'{word}' must be name=value, e.g. size=500" for word in wrong))
-    from rich.console import Console
+    return dict(word.split("=", 1) for word in chosen)
 
-    from tgap.analysis import comparison
-    from tgap.report import table
-    from tgap.sweep.history import recorded
 
-    parameters = dict(word.split("=", 1) for word in chosen)
-    asked = comparison.Asked(reference, of, across, metric)
-    found = comparison.compare(*recorded(home_folder(), experiment, parameters), asked)
-    if markdown:
-        print(table.markdown(found), end="")
+def _put(text: str, path: Path) -> None:
+    """Print a text, or write it."""
+    if str(path) == "-":
+        print(text, end="")
     else:
-        table.render(found, Console(highlight=False, soft_wrap=True))
-    return 0
+        write_whole(path, text, "the table")

@@ -17,6 +17,7 @@ from tgap.cli.data import data
 from tgap.cli.evaluate import evaluate
 from tgap.cli.label import label
 from tgap.cli.phantom import phantom
+from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.terminal import guarded, show_anything, terminated
 from tgap.cli.ui import sync, ui
@@ -53,7 +54,7 @@ def tgap(context: click.Context) -> int:
     return 2  # a command's own code takes its place
 
 
-for _command in (run, evaluate, compare, data, label, phantom, ui, sync, completion):
+for _command in (run, evaluate, compare, report, data, label, phantom, ui, sync, completion):
     tgap.add_command(_command)
 
 

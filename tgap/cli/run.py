@@ -92,7 +92,8 @@ def run_overrides(overrides: Sequence[str], sweep: bool, config_dir: str | None)
     metrics = rows[0].metrics if len(outcomes) == len(rows) == 1 else None
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     pictures = [outcome.pictures for outcome in outcomes if outcome.pictures is not None]
-    show_results(launched.comparison, metrics, failures, pictures, home_folder())
+    page = launched.report
+    show_results(launched.comparison, metrics, failures, pictures, home_folder(), page)
     return 1 if failures else 0
 
 

@@ -32,7 +32,7 @@ def plain(comparison: Comparison, width: int | None = None) -> str:
 
     if width is None:
         wide = Console(width=1000)
-        table = _table(*_layout(comparison))
+        table = _table(*layout(comparison))
         width = max(WIDTH, wide.measure(table, options=wide.options).minimum)
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
@@ -51,7 +51,7 @@ def render(comparison: Comparison, console: "Console") -> None:
 
 def markdown(comparison: Comparison) -> str:
     """The table in Markdown."""
-    headings, cells = _layout(comparison)
+    headings, cells = layout(comparison)
     right = ["---" if is_text else "---:" for is_text in headings.values()]
     flat = [[" ".join(cell).replace("|", "\\|") for cell in row] for row in cells]
     table = ["| " + " | ".join(line) + " |" for line in (headings, right, *flat)]
@@ -62,7 +62,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n\n".join("\n".join(block) for block in escaped) + "\n"
 
 
-def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
+def layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
     """Headings (and whether they are over text), and cells."""
     groups = comparison.groups
     settings, columns = _varied(groups), columns_of(groups, comparison.asked.metrics)
@@ -77,7 +77,7 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
             _of_all(list(group.seeds), group.missing, joined)
             + (("(one set)",) if group.one_set else ()),
             *(_of_all(group.splits, group.missing_splits, listed) for _ in folds),
-            *(_cell(group, name) for name in columns.values()),
+            *(cell_of(group, name) for name in columns.values()),
         ]
         for group in groups
     ]
@@ -103,7 +103,8 @@ def _of_all(there: Sequence[T], missing: Sequence[T], words: Callable[[Sequence[
     return f"{len(there)} of {len(there) + len(missing)}", f"(missing {words(missing)})"
 
 
-def _cell(group: RunGroup, name: str) -> Cell:
+def cell_of(group: RunGroup, name: str) -> Cell:
+    """A mean, and its interval where there is one."""
     number = group.numbers[name]
     known = group.numbers.get(TUNING_KNOWN)
     if name == COPIED and known is not None and unknown_copies(number.estimate, known.estimate):
@@ -117,7 +118,7 @@ def _cell(group: RunGroup, name: str) -> Cell:
 
 
 def _print(comparison: Comparison, console: "Console") -> None:
-    headings, cells = _layout(comparison)
+    headings, cells = layout(comparison)
     console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
     lines = notes_on(comparison.groups)
     for title, sentences in differences(comparison).items():

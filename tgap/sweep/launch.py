@@ -6,10 +6,11 @@ Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99
 import contextlib
 import logging
 import os
+import shlex
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from tgap.pipeline.preflight.runs import check_components, check_domain, check_r
 from tgap.pipeline.preflight.work import check_work
 from tgap.sweep.identity import Planned, planned, sweep_key_of
 from tgap.sweep.recorder import Recorder
+from tgap.tracking.journal import SINGLE
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -39,19 +41,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How one run ended: its row for the table and its folder of pictures, or what went wrong."""
+    """How one run ended: its row for the table and its folder of pictures, or what went wrong.
+
+    ``made`` tells whether it made anything: nothing, if all was in the store.
+    """
 
     row: RunRow | None = None
     failure: str | None = None
     pictures: Path | None = None
+    made: bool = False
 
 
 @dataclass(frozen=True)
 class Launched:
-    """What a command line came to: how each run ended, in Hydra's order, and the comparison."""
+    """What a command line came to.
+
+    Args:
+        outcomes: How each run ended, in Hydra's order.
+        comparison: Of the runs.
+        report: The page about them, if one was written.
+    """
 
     outcomes: Sequence[Outcome]
     comparison: Comparison
+    report: Path | None = None
 
 
 def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None) -> Launched:
@@ -75,15 +88,38 @@ def launch(overrides: Sequence[str], *, sweep: bool, config_dir: str | None = No
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs):
             if sweep:
-                return _swept(hydra, overrides, jobs, planned_runs)
-            return _compared([_single(hydra, overrides)], planned_runs)
+                launched, folder = _swept(hydra, overrides, jobs, planned_runs)
+            else:
+                launched, folder = _single(hydra, overrides, planned_runs)
+        return _reported(launched, folder, planned_runs, overrides, sweep)
 
 
-def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
+def _single(
+    hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]
+) -> tuple[Launched, Path]:
+    """What a run came to, and its output folder."""
     with output_folder():
         job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
-    outcome: Outcome = job.return_value
-    return outcome
+    return _compared([job.return_value], plans), Path(str(job.working_dir))
+
+
+def _reported(
+    launched: Launched,
+    folder: Path,
+    plans: Sequence[Planned],
+    overrides: Sequence[str],
+    sweep: bool,
+) -> Launched:
+    """With a page about the runs, unless nobody wants one or nothing new was made."""
+    wanted = all(job.run.tracking.report for job in plans)
+    if not wanted or not any(outcome.made for outcome in launched.outcomes):
+        return launched
+    from tgap.sweep.reporting import try_report  # draws figures, which takes seconds to load
+
+    sweep_key = sweep_key_of(plans) if sweep else SINGLE
+    command = shlex.join(["tgap", "run", *overrides, *(["-m"] if sweep else [])])
+    keys = [job.key for job in plans]
+    return replace(launched, report=try_report(home_folder(), folder, sweep_key, keys, command))
 
 
 def _compared(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> Launched:
@@ -107,27 +143,31 @@ def output_folder() -> Iterator[None]:
 
 def _swept(
     hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]], plans: Sequence[Planned]
-) -> Launched:
-    """Launch a sweep inside its parent record."""
+) -> tuple[Launched, Path]:
+    """Launch a sweep inside its parent record: what it came to, and its output folder."""
     recorder = Recorder(home_folder(), sweep_key_of(plans))
     recorder.open_sweep(plans, overrides)
     launched = Launched([], Comparison())
     status = "KILLED"
     try:
         with environment(**{SWEEP_VARIABLE: str(recorder.sweep_key)}), output_folder():
-            ended = _launch(hydra, all_swept(overrides), jobs)
+            ended, folder = _launch(hydra, all_swept(overrides), jobs)
         launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
     finally:
         recorder.close_sweep(plans[0].run, launched.comparison, status)
-    return launched
+    return launched, folder
 
 
 def _launch(
     hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]]
-) -> "Sequence[JobReturn]":
-    """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked."""
+) -> "tuple[Sequence[JobReturn], Path]":
+    """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked.
+
+    Returns:
+        How they ended, and the output folder of all.
+    """
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext, RunMode
@@ -143,7 +183,7 @@ def _launch(
     OmegaConf.save(config, folder / "multirun.yaml")
     ended = launcher.launch(jobs, initial_job_idx=0)
     callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
-    return ended
+    return ended, folder
 
 
 def all_swept(overrides: Sequence[str]) -> list[str]:
@@ -254,7 +294,11 @@ def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
     recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
     result, row = recorder.execute(job, overrides)
     pictures = result.artifacts.pictures
-    return Outcome(row=row, pictures=None if pictures is None else pictures.folder)
+    return Outcome(
+        row=row,
+        pictures=None if pictures is None else pictures.folder,
+        made=not all(artifact.reused for artifact in result.artifacts),
+    )
 
 
 def task(config: "DictConfig") -> Outcome:
