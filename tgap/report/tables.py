@@ -176,10 +176,19 @@ def as_latex(table: Table) -> str:
 
 
 def _typeset_value(value: Value) -> str:
-    if len(value.numbers) < 3 or len(value.lines) < 2:
+    if not value.numbers:
         return _typeset(value.text)
-    mean, ends = (_typeset(line) for line in value.lines)
-    return f"{mean} {{\\scriptsize ({ends.replace('-', '--') if ' to ' not in ends else ends})}}"
+    mean, *ends = (_typeset(line) for line in value.lines)
+    shown = _minus(mean)
+    for line in ends:  # of an interval: 1 to 2, or 1-2
+        shown += (
+            f" {{\\scriptsize ({_minus(line) if ' to ' in line else line.replace('-', '--')})}}"
+        )
+    return shown
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "$-$")
 
 
 def _typeset(text: str) -> str:

@@ -145,21 +145,25 @@ def _order(row: RunRow) -> tuple[int, int]:
 
 
 class _Missing(list[str]):
-    """Collects what could not be read."""
+    """Collects what could not be read, without where the store lies: reports are sent on."""
+
+    def __init__(self, home: Path) -> None:
+        super().__init__()
+        self.home = str(home)
 
     def or_none(self, what: str, read: Callable[[], T]) -> T | None:
         """What ``read`` gives; where it cannot be read, the reason is kept."""
         try:
             return read()
         except (TgapError, OSError) as error:
-            self.append(f"{what}: {error}")
+            self.append(f"{what}: {error}".replace(self.home, "TGAP_HOME"))
             return None
 
 
 def _sample(found: Found, store: Store) -> Sample:
     """A run's images and scores, as far as they are there."""
     one, row = found
-    missing = _Missing()
+    missing = _Missing(store.root.parent)
     result = missing.or_none("artifacts", lambda: one.result(store))
     if result is None:
         return Sample(row, missing=missing)

@@ -141,7 +141,7 @@ def _useful(comparison: Comparison, found: Standing) -> Answer:
 
 def _copied(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
     question, said = "Are images copied?", dict[str, list[RunGroup]]()
-    found, unknown = False, False
+    found = unknown = looked = False
     for group in comparison.groups:
         those = [row for row in rows_of(rows, group) if COPIED in row.metrics]
         if not those:
@@ -151,10 +151,11 @@ def _copied(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
         text = f"{share}; copies told of in {told_in} of {_counted(len(those), 'run')}"
         said.setdefault(text, []).append(group)
         if not group.is_control:
-            found, unknown = found or told_in > 0, unknown or not known
+            found, unknown, looked = found or told_in > 0, unknown or not known, True
     if not said:
         return Answer(question, "Not looked at", ["No run has a tuning set that was audited."])
-    short = "Yes, in some runs" if found else "Not known for all" if unknown else "None were found"
+    short = "Not known for all" if unknown else "None were found"
+    short = "Yes, in some runs" if found else short if looked else "Only controls were looked at"
     names = {text: together(those, comparison.groups) for text, those in said.items()}
     return Answer(question, short, [f"{names[text]}: {text}." for text in said])
 
@@ -190,8 +191,8 @@ def _cost(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
     if not sentences:
         return Answer(question, "Not recorded", ["No run has recorded its seconds."])
     spent = [v for row in rows for name, v in row.metrics.items() if is_seconds(name)]
-    together_ = f"{duration(math.fsum(spent))} for {_counted(len(rows), 'run')}"
-    return Answer(question, together_, list(sentences.values()))
+    spent_in = f"{duration(math.fsum(spent))} for {_counted(len(rows), 'run')}"
+    return Answer(question, spent_in, list(sentences.values()))
 
 
 def _limits(comparison: Comparison, scope: str) -> Answer:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 OVER_SIZES = (PRIMARY, "trts/auroc", "fter")
+PAIRS = 24
+"""Differences that are drawn, at most."""
 POINTS = 80
 """Of a ROC curve, at most."""
 
@@ -35,10 +37,11 @@ def draw(name: str, size: tuple[float, float], alt: str, fill: "Callable[[Axes],
     return as_picture(figure, name, alt)
 
 
-def key_chart(name: str, looks: Sequence[Look]) -> Picture:
-    """The methods' marks."""
+def key_chart(name: str, looks: Sequence[Look], bars: bool = False) -> Picture:
+    """The methods' marks, or their bars."""
     alt = f"Key: {joined(look.label for look in looks)}"
-    return draw(name, (4.2, 0.22 * len(looks)), alt, lambda panel: panels.draw_key(panel, looks))
+    size = (4.2, 0.22 * len(looks))
+    return draw(name, size, alt, lambda panel: panels.draw_key(panel, looks, bars))
 
 
 def legs_chart(name: str, groups: Sequence[RunGroup], looks: Mapping[str, Look]) -> Picture:
@@ -86,9 +89,15 @@ def ceiling_of(groups: Sequence[RunGroup], metric: str) -> float:
     return math.fsum(known) / len(known) if known and metric == PRIMARY else math.nan
 
 
-def difference_chart(name: str, comparison: Comparison) -> Picture | None:
-    """The forest plot of all pairs that have a difference."""
+def drawn_pairs(comparison: Comparison) -> list[Contrast]:
+    """Pairs that have a difference, the largest sizes first; ``PAIRS`` at most."""
     pairs = [pair for pair in comparison.pairs if not math.isnan(pair.difference.estimate)]
+    return sorted(pairs, key=lambda pair: -max(one.size or 0 for one in pair.groups))[:PAIRS]
+
+
+def difference_chart(name: str, comparison: Comparison) -> Picture | None:
+    """The forest plot of ``drawn_pairs``."""
+    pairs = drawn_pairs(comparison)
     if not pairs:
         return None
     groups = comparison.groups

@@ -1,6 +1,5 @@
 """All figures of a comparison on one sheet, as a file."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +7,7 @@ from tgap.analysis.comparison import Comparison
 from tgap.core import DataError
 from tgap.report.headings import heading_of
 from tgap.report.runs import panels
-from tgap.report.runs.charts import OVER_SIZES, ceiling_of
+from tgap.report.runs.charts import OVER_SIZES, ceiling_of, drawn_pairs
 from tgap.report.runs.parts import parts_of
 from tgap.report.runs.styles import looks_of
 from tgap.report.runs.svg import STYLE
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
 
 KINDS = ("svg", "png", "pdf")
 """Of files, by their ending."""
+KEY_LINES = 16
+"""Lines that a panel's height has room for."""
 UNDATED: dict[str, dict[str, Any]] = {
     "svg": {"Date": None, "Creator": None},
     "png": {"Software": None},
@@ -76,13 +77,14 @@ def write_plot(comparison: Comparison, path: Path) -> None:
 def _draw(place: "SubFigure", comparison: Comparison) -> None:
     groups, looks = comparison.groups, looks_of(comparison.groups)
     sized = len({one.size for one in groups if one.size is not None}) > 1
-    pairs = [pair for pair in comparison.pairs if not math.isnan(pair.difference.estimate)]
+    pairs = drawn_pairs(comparison)
     names = ["key", "legs", *(OVER_SIZES if sized else ()), *(["pairs"] if pairs else [])]
     rows = [names[:3], names[3:]] if len(names) > 3 else [names]
     width = max(map(len, rows))
     mosaic = [[*row, *["."] * (width - len(row))] for row in rows]
     axes: dict[str, Axes] = place.subplot_mosaic(mosaic)
     panels.draw_key(axes["key"], list(looks.values()))
+    axes["key"].set_ylim(max(KEY_LINES, len(looks)) - 0.5, -0.5)
     panels.draw_legs(axes["legs"], groups, looks)
     if sized:
         for metric in OVER_SIZES:

@@ -18,16 +18,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 GUIDE: dict[str, Any] = {"color": CONTROL, "linewidth": 0.8, "zorder": 0}
-RATIOS = (0.6, 0.7, 0.8, 0.9, 1.0)
-"""FTERs that a line is drawn of."""
+STEPS = {0.15: 0.02, 0.35: 0.05, 1.0: 0.1}
+"""How far lines of equal FTER are apart, by how much of the axes is shown at most."""
+LINES = 5
+"""Of equal FTER."""
 
 
-def draw_key(panel: "Axes", looks: Sequence[Look]) -> None:
-    """The methods' names beside their marks."""
+def draw_key(panel: "Axes", looks: Sequence[Look], bars: bool = False) -> None:
+    """The methods' names beside their marks, or beside their bars."""
     panel.set_axis_off()
     panel.set(xlim=(0, 10), ylim=(len(looks) - 0.5, -0.5))
     for place, look in enumerate(looks):
-        panel.plot([0.1, 0.6, 1.1], [place] * 3, **look.line())
+        if bars:
+            panel.barh([place], [1.0], 0.7, left=0.1, **look.bar())
+        else:
+            panel.plot([0.1, 0.6, 1.1], [place] * 3, **look.line())
         panel.text(1.4, place, cut(look.label), va="center")
 
 
@@ -35,7 +40,7 @@ def draw_legs(panel: "Axes", groups: Sequence[RunGroup], looks: Mapping[str, Loo
     """TSTR against TRTS with their intervals, and lines of equal FTER."""
     there = [one for one in groups if _is_known(one, "tstr/auroc", "trts/auroc")]
     ends = [_ends(one.numbers[f"{leg}/auroc"]) for one in there for leg in ("tstr", "trts")]
-    low = max(0.0, min([0.5, *(lo for lo, _ in ends)]) - 0.04)
+    low = max(0.0, min((lo for lo, _ in ends), default=CHANCE) - 0.03)
     _draw_ratios(panel, low)
     for key, look in looks.items():
         of_method = [one for one in there if one.method_key == key]
@@ -49,20 +54,22 @@ def draw_legs(panel: "Axes", groups: Sequence[RunGroup], looks: Mapping[str, Loo
             panel.plot(*points.T, color=look.colour, linestyle=look.dashes, linewidth=0.8)
         for one in of_method:
             _draw_point(panel, one, look, named=len(of_method) > 1)
-    panel.set(xlim=(low, 1.02), ylim=(low, 1.02), aspect="equal")
+    high = 1 + 0.03 * (1 - low)
+    panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     panel.set(xlabel="TRTS: trained on real, tested on synthetic")
     panel.set(ylabel="TSTR: trained on synthetic, tested on real")
 
 
 def _draw_ratios(panel: "Axes", low: float) -> None:
-    for ratio in RATIOS:
-        end = min(1.0, 1.0 / ratio)
-        panel.plot([low, end], [ratio * low, ratio * end], linestyle=(0, (1, 2)), **GUIDE)
-        if ratio * end > low:
-            text = f"FTER {ratio:g}" if ratio == 1 else f"{ratio:g}"
+    step = next(step for shown, step in STEPS.items() if 1 - low <= shown)
+    for ratio in (1 - step * number for number in range(LINES)):
+        if ratio > low:
+            panel.plot([low, 1], [ratio * low, ratio], linestyle=(0, (1, 2)), **GUIDE)
+            text = f"{'FTER ' if ratio == 1 else ''}{ratio:g}"
             panel.text(1.0, ratio, text, color=CONTROL, fontsize=7, ha="right", va="bottom")
     for line in (panel.axhline, panel.axvline):
-        line(CHANCE, linestyle="-", **GUIDE)
+        if low < CHANCE:
+            line(CHANCE, linestyle="-", **GUIDE)
 
 
 def _draw_point(panel: "Axes", group: RunGroup, look: Look, named: bool) -> None:
@@ -154,7 +161,6 @@ def draw_bars(
         looks: Of the methods.
         reference: TRTR, one per name.
     """
-    hatches = ("", "///", "...", "\\\\\\", "xxx", "|||", "++", "oo")
     thick = 0.8 / max(1, len(values))
     for number, (key, of_method) in enumerate(values.items()):
         at = np.arange(len(names)) - 0.4 + thick * (number + 0.5)
@@ -165,10 +171,7 @@ def draw_bars(
             np.nan_to_num(means, nan=CHANCE) - CHANCE,
             thick * 0.9,
             left=CHANCE,
-            color=looks[key].colour,
-            hatch=hatches[number % len(hatches)],
-            edgecolor="white",
-            linewidth=0,
+            **looks[key].bar(),
             xerr=reach,
             error_kw={"elinewidth": 0.8, "capsize": 1.5, "ecolor": "black"},
         )

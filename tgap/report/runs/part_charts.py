@@ -80,7 +80,8 @@ def charts_of(
             Chart(
                 "Differences of TSTR, seed by seed, with 95 % intervals of each alone. Filled: "
                 "shown, after correction for all comparisons. Without that, an interval that "
-                "leaves 0 out is no finding.",
+                "leaves 0 out is no finding."
+                + (" The table has more." if len(comparison.pairs) > charts.PAIRS else ""),
                 [forest],
             ),
         )
@@ -114,7 +115,7 @@ def _bar_chart(
     )
     picture = charts.bar_chart(name, kind, names, values, looks, reference)
     shown = [look for key, look in looks.items() if key in values]
-    return Chart(caption, [picture], charts.key_chart(f"{name}-key", shown))
+    return Chart(caption, [picture], charts.key_chart(f"{name}-key", shown, bars=True))
 
 
 def _roc_charts(

@@ -22,11 +22,11 @@ FURTHER = {
     "equal to a tuning image": "memorization/equal_to_tuning",
     "membership inference (AUROC)": "memorization/mia_auroc",
     "coverage": "fidelity/coverage",
-    "of real images": "fidelity/coverage_floor",
+    "coverage, real images": "fidelity/coverage_floor",
     "precision": "fidelity/precision",
-    "of other real images": "fidelity/precision_floor",
+    "precision, real images": "fidelity/precision_floor",
     "Frechet distance": "fidelity/frechet",
-    "of other real": "fidelity/frechet_floor",
+    "Frechet distance, real images": "fidelity/frechet_floor",
 }
 COSTS = {
     "tuning steps": "cost/steps",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import cycle, islice
+from itertools import cycle
 from typing import Any
 
 from tgap.analysis.groups import RunGroup
@@ -11,6 +11,7 @@ from tgap.analysis.groups import RunGroup
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
+HATCHES = ("", "///", "\\\\\\", "xxx", "|||", "---", "+++")  # no dots: SVG makes 150 kB of them
 CONTROL = "#808080"
 LONGEST = 34
 """Letters of a name that a figure has room for; tables have the whole."""
@@ -25,12 +26,18 @@ class Look:
         colour: As matplotlib names it.
         marker: The same.
         dashes: The same.
+        hatch: The same, of bars.
     """
 
     label: str
     colour: str
     marker: str
     dashes: Any
+    hatch: str
+
+    def bar(self) -> dict[str, Any]:
+        """Arguments of matplotlib's ``barh``."""
+        return {"color": self.colour, "hatch": self.hatch, "edgecolor": "white", "linewidth": 0}
 
     def line(self) -> dict[str, Any]:
         """Arguments of matplotlib's ``plot`` and ``errorbar``."""
@@ -49,13 +56,11 @@ def looks_of(groups: Sequence[RunGroup]) -> dict[str, Look]:
     methods: dict[str, RunGroup] = {}
     for group in groups:
         methods.setdefault(group.method_key, group)
-    markers = islice(cycle(MARKERS), len(methods))
-    dashes, colours = cycle(DASHES), cycle(COLOURS)
+    marks = zip(cycle(MARKERS), cycle(DASHES), cycle(HATCHES), strict=False)
+    colours = cycle(COLOURS)
     return {
-        key: Look(
-            group.method, CONTROL if group.is_control else next(colours), marker, next(dashes)
-        )
-        for (key, group), marker in zip(methods.items(), markers, strict=True)
+        key: Look(group.method, CONTROL if group.is_control else next(colours), *mark)
+        for (key, group), mark in zip(methods.items(), marks, strict=False)
     }
 
 
