@@ -23,7 +23,7 @@ CHOICES = {"evaluator": "+evaluator@evaluators.sharpness"}
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=2 budget.steps=2 "
     "budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 size=12 "
-    "tracking.pictures=false"
+    "tracking.pictures=false tracking.report=false"
 ).split()
 
 

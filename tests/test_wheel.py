@@ -42,6 +42,7 @@ def test_presets_and_weights_are_there(site: Path, tmp_path: Path) -> None:
     assert "clip_spectral" in call(site, tmp_path, "-m", "tgap.run", "--help")
     assert "clip_spectral+dreambooth" in call(site, tmp_path, "-m", "tgap.run", *TINY)
     assert (tmp_path / ".tgap" / "store").is_dir()
+    assert "TSTR against TRTS" in (tmp_path / ".tgap" / "report.html").read_text("utf-8")
 
 
 def test_contract_tests_are_there(site: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def compare(
     """
     parameters = parameters_of(chosen)
     asked_for = {flag: path for flag, path in texts.items() if path is not None}
-    printed = [flag for flag, path in asked_for.items() if str(path) == "-"]
+    printed = sorted(flag for flag, path in asked_for.items() if str(path) == "-")
     if len(printed) + markdown > 1:
         flags = [f"--{flag}" for flag in printed] + ["--markdown"] * markdown
         raise ConfigError(f"{' and '.join(flags)} both print; give one of them a file")

@@ -33,7 +33,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Table:
+class ShownTable:
     """A table.
 
     Args:
@@ -75,7 +75,7 @@ def with_interval(value: Interval, sign: str = "") -> Value:
     return Value((shown,) if math.isnan(value.lo) else (shown, range_of(value, sign)), numbers)
 
 
-def leaderboard(comparison: Comparison, title: str = "All methods") -> Table:
+def leaderboard(comparison: Comparison, title: str = "All methods") -> ShownTable:
     """The table of ``tgap compare``, in its order."""
     headings, cells = layout(comparison)
     columns = columns_of(comparison.groups, comparison.asked.metrics)
@@ -86,13 +86,13 @@ def leaderboard(comparison: Comparison, title: str = "All methods") -> Table:
             one = group.numbers[name]
             values.append(Value(cell, (one.estimate, one.lo, one.hi)))
         rows.append(values)
-    return Table("leaderboard", title, headings, rows, notes_on(comparison.groups))
+    return ShownTable("leaderboard", title, headings, rows, notes_on(comparison.groups))
 
 
 # Markdown
 
 
-def as_markdown(table: Table) -> str:
+def as_markdown(table: ShownTable) -> str:
     """A table in Markdown, its notes below it."""
     marks = ["---" if is_text else "---:" for is_text in table.headings.values()]
     cells = [[value.text for value in row] for row in table.rows]
@@ -111,7 +111,7 @@ def _marked(text: str) -> str:
 # CSV
 
 
-def as_csv(table: Table) -> str:
+def as_csv(table: ShownTable) -> str:
     """A table for programs: numbers in full, ``{column} lo`` and ``{column} hi`` beside them.
 
     What is not known is empty.
@@ -157,7 +157,7 @@ ESCAPED = {
 }
 
 
-def as_latex(table: Table) -> str:
+def as_latex(table: ShownTable) -> str:
     """A table for the package booktabs, intervals in small type; its notes are comments."""
     columns = "".join("l" if is_text else "r" for is_text in table.headings.values())
     lines = [

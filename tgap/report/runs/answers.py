@@ -102,7 +102,11 @@ def _shown(comparison: Comparison, found: Standing) -> Answer:
             for pair in pairs
         ]
     if found.alike:
-        sentences.append("Not shown to differ is no proof that they are equal.")
+        sentences.append(
+            "Not shown to differ is no proof that they are equal. p-values are corrected for all "
+            f"{found.alike[0].comparisons} comparisons of this report (Holm); an interval is of "
+            "its difference alone."
+        )
     if found.untested:
         others = joined(other_than(best, pair, groups) for pair in found.untested)
         sentences.append(

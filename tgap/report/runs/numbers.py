@@ -60,7 +60,7 @@ def duration(seconds: float) -> str:
     >>> [duration(s) for s in (0.44, 26.3, 125, 3599.7, 12000)]
     ['0.4 s', '26 s', '2 min 5 s', '1 h', '3 h 20 min']
     """
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:

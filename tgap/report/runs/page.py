@@ -14,7 +14,7 @@ from tgap.report.runs.folder import MARK, PAGE
 from tgap.report.runs.galleries import Gallery, galleries_of, side_of
 from tgap.report.runs.numbers import rows_of
 from tgap.report.runs.part_charts import Chart, charts_of
-from tgap.report.runs.parts import Part, differing, parts_of
+from tgap.report.runs.parts import ReportPart, differing, parts_of
 from tgap.report.runs.run_tables import (
     KINDS,
     by_name,
@@ -26,7 +26,7 @@ from tgap.report.runs.run_tables import (
 )
 from tgap.report.runs.standing import beside_best, standing_of, tstr_of
 from tgap.report.runs.svg import page_style
-from tgap.report.tables import FORMATS, Table, leaderboard, words
+from tgap.report.tables import FORMATS, ShownTable, leaderboard, words
 
 DRAWN = 6
 """Parts of which figures are drawn, at most; others have their tables."""
@@ -53,9 +53,9 @@ class Section:
     anchor: str
     name: str
     answers: Sequence[Answer]
-    leaderboard: Table
+    leaderboard: ShownTable
     charts: Mapping[str, Chart]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, ShownTable]
     sentences: Mapping[str, Sequence[str]]
     findings: Mapping[str, Sequence[tuple[str, str]]]
     galleries: Sequence[Gallery]
@@ -100,7 +100,7 @@ def report_files(content: Content) -> dict[str, str]:
     return {PAGE: report_page(content)} | files
 
 
-def _tables(comparison: Comparison, rows: Sequence[RunRow]) -> dict[str, Table]:
+def _tables(comparison: Comparison, rows: Sequence[RunRow]) -> dict[str, ShownTable]:
     made = {
         "differences": difference_table(comparison),
         **{f"{kind}s": by_name(comparison, rows, kind) for kind in KINDS},
@@ -110,7 +110,7 @@ def _tables(comparison: Comparison, rows: Sequence[RunRow]) -> dict[str, Table]:
     return {name: table for name, table in made.items() if table is not None}
 
 
-def _section(content: Content, part: Part, anchor: str, side: int, drawn: bool) -> Section:
+def _section(content: Content, part: ReportPart, anchor: str, side: int, drawn: bool) -> Section:
     comparison = part.comparison
     rows = [
         run.row for run in content.runs if any(rows_of([run.row], g) for g in comparison.groups)
@@ -151,7 +151,7 @@ def _scope(comparison: Comparison) -> str:
     return ", ".join(told) or "the runs below"
 
 
-def _ranked(comparison: Comparison) -> Table:
+def _ranked(comparison: Comparison) -> ShownTable:
     """The leaderboard by falling TSTR, controls last, with how each row stands to the best."""
     groups, found = comparison.groups, standing_of(comparison)
     table = leaderboard(comparison, "Methods by mean TSTR, controls last")
@@ -160,7 +160,7 @@ def _ranked(comparison: Comparison) -> Table:
     )
     rows = [[*table.rows[place], words(beside_best(groups[place], found))] for place in order]
     headings = {**table.headings, "TSTR beside the best": True}
-    return Table(table.name, table.title, headings, rows, table.notes)
+    return ShownTable(table.name, table.title, headings, rows, table.notes)
 
 
 def _further(comparison: Comparison) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from tgap.analysis.splits import short
 
 
 @dataclass(frozen=True)
-class Part:
+class ReportPart:
     """Rows that agree in all that is neither method nor size.
 
     Args:
@@ -22,7 +22,7 @@ class Part:
     comparison: Comparison
 
 
-def parts_of(comparison: Comparison) -> list[Part]:
+def parts_of(comparison: Comparison) -> list[ReportPart]:
     """The parts, in the order of their first rows; a control may stand in several."""
     blocks: list[list[RunGroup]] = []
     # Those without a generator last: they go with each one.
@@ -35,7 +35,8 @@ def parts_of(comparison: Comparison) -> list[Part]:
     names = varied(comparison.groups)
     several = len(blocks) > 1
     return [
-        Part(_named(block, names) if several else "", only(comparison, block)) for block in blocks
+        ReportPart(_named(block, names) if several else "", only(comparison, block))
+        for block in blocks
     ]
 
 

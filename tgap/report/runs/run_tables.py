@@ -12,7 +12,7 @@ from tgap.metrics.significance import LEVEL, p_text
 from tgap.report.headings import joined, label_at_size, size_of
 from tgap.report.runs.content import RecordedRun
 from tgap.report.runs.numbers import duration, mean_of, rows_of, seconds_of
-from tgap.report.tables import NOTHING, Table, Value, number, with_interval, words
+from tgap.report.tables import NOTHING, ShownTable, Value, number, with_interval, words
 
 KINDS = {"label": r"tstr/auroc_([^/]+)", "finding": r"tstr/finding_auroc_([^/]+)"}
 """Of what there are bars, and how its metrics are called."""
@@ -73,7 +73,7 @@ def metric_of(kind: str, leg: str, name: str) -> str:
     return f"{leg}/{'auroc' if kind == 'label' else 'finding_auroc'}_{name}"
 
 
-def by_name(comparison: Comparison, rows: Sequence[RunRow], kind: str) -> Table | None:
+def by_name(comparison: Comparison, rows: Sequence[RunRow], kind: str) -> ShownTable | None:
     """TSTR of each label or finding, a row per row of the leaderboard."""
     names = names_of(rows, kind)
     groups = [group for group in comparison.groups if rows_of(rows, group)]
@@ -95,10 +95,10 @@ def by_name(comparison: Comparison, rows: Sequence[RunRow], kind: str) -> Table 
         f"TSTR by {kind}: mean over seeds, lowest and highest seed (one seed: its 95 % interval)"
     )
     headings = {"method": True, **dict.fromkeys(names, False)}
-    return Table(f"{kind}s", title, headings, lines)
+    return ShownTable(f"{kind}s", title, headings, lines)
 
 
-def difference_table(comparison: Comparison) -> Table | None:
+def difference_table(comparison: Comparison) -> ShownTable | None:
     """Every pair, and trends over sizes."""
     groups = comparison.groups
     lines = []
@@ -121,7 +121,7 @@ def difference_table(comparison: Comparison) -> Table | None:
     }
     notes = ["p-values are adjusted by Holm for all that is compared in this report."]
     title = "Paired differences: seed by seed, with 95 % intervals"
-    return Table("differences", title, headings, lines, notes)
+    return ShownTable("differences", title, headings, lines, notes)
 
 
 def _found(one: Contrast) -> list[Value]:
@@ -133,7 +133,7 @@ def _found(one: Contrast) -> list[Value]:
     return [with_interval(one.difference, "+"), seeds, p_value, words(shown)]
 
 
-def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> Table | None:
+def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | None:
     """Copies and likeness, beside what real images have."""
     known = {
         heading: metric
@@ -149,7 +149,7 @@ def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> Table | Non
         ]
         for group in comparison.groups
     ]
-    return Table(
+    return ShownTable(
         "likeness",
         "Copies and likeness to real images: means over seeds",
         {"method": True, **dict.fromkeys(known, False)},
@@ -158,7 +158,7 @@ def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> Table | Non
     )
 
 
-def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> Table | None:
+def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | None:
     """Seconds by stage and what tuning took, means over the runs that did the work."""
     lines, stages_there = [], set()
     costs = {h: m for h, m in COSTS.items() if any(m in row.metrics for row in rows)}
@@ -179,7 +179,7 @@ def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> Table | None:
         counts = [mean_of(those, metric) for metric in costs.values()]
         told = [number(value, f"{value:,.0f}") for value in counts]
         lines.append([words(label_at_size(group, comparison.groups)), *made, *told])
-    return Table(
+    return ShownTable(
         "cost",
         "Cost of a run: seconds by stage, and what fine-tuning took",
         {"method": True, **dict.fromkeys([*stages, *costs], False)},
@@ -191,7 +191,7 @@ def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> Table | None:
     )
 
 
-def run_table(runs: Sequence[RecordedRun]) -> Table:
+def run_table(runs: Sequence[RecordedRun]) -> ShownTable:
     """Every finished run."""
     metrics = {"TSTR": "tstr/auroc", "TRTS": "trts/auroc", "TRTR": "trtr/auroc", "FTER": "fter"}
     lines = []
@@ -209,7 +209,7 @@ def run_table(runs: Sequence[RecordedRun]) -> Table:
             ]
         )
     headings = {"method": True, "size": False, "seed": False, **dict.fromkeys(metrics, False)}
-    return Table("runs", "Every finished run", {**headings, "key": True, "words": True}, lines)
+    return ShownTable("runs", "Every finished run", {**headings, "key": True, "words": True}, lines)
 
 
 def count_table(rows: Sequence[RunRow]) -> list[tuple[str, str]]:

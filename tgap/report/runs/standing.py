@@ -114,7 +114,9 @@ def beside_best(group: RunGroup, found: Standing) -> str:
     ):
         if any(group is pair.first or group is pair.second for pair in pairs):
             return words
-    return "not compared"
+    best_size = None if found.best is None else found.best.size
+    sized = None not in (group.size, best_size)
+    return "other size" if sized and group.size != best_size else "not compared"
 
 
 def trends_told(comparison: Comparison, best: RunGroup) -> list[str]:

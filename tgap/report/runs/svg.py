@@ -87,6 +87,7 @@ def _rename(root: ET.Element, name: str) -> None:
             element.attrib["id"] = f"{name}-{own}"
         for key, value in element.attrib.items():
             value = re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", value)
+            value = re.sub(r"font-family: [^;]*; ?", "", value)  # the page has its own
             element.attrib[key] = value.replace("#000000", "currentColor")
 
 
