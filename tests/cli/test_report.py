@@ -53,6 +53,19 @@ def test_a_sweep_ends_with_a_page_about_its_runs(swept: tuple[Path, str], folder
     assert any("highest similarity" in alt for alt in images)
 
 
+def test_a_run_that_failed_is_missing_on_the_page(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TGAP_HOME", str(folder / ".tgap"))
+    words = [*TINY, "finetuner=none,dreambooth", "budget.steps=2", "budget.batch_size=4", "seed=7"]
+    words += ["finetuner.prior_weight=0", "budget.learning_rate=1e30", "-m"]
+    assert run_command(words) == 1
+    (page,) = tmp_path.glob("multirun/*/*/report.html")
+    read = check(page.read_text("utf-8"))
+    assert "1 finished run; 1 asked for and not finished, shown as missing" in read.text
+
+
 def test_where_all_was_there_no_page_is_written_and_the_latest_is_named(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

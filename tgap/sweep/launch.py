@@ -118,8 +118,7 @@ def _reported(
 
     sweep_key = sweep_key_of(plans) if sweep else SINGLE
     command = shlex.join(["tgap", "run", *overrides, *(["-m"] if sweep else [])])
-    keys = [job.key for job in plans]
-    return replace(launched, report=try_report(home_folder(), folder, sweep_key, keys, command))
+    return replace(launched, report=try_report(home_folder(), folder, sweep_key, plans, command))
 
 
 def _compared(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> Launched:

@@ -20,6 +20,7 @@ from tgap.pipeline.result import Result
 from tgap.report.runs.content import Content, RecordedRun, Sample
 from tgap.store import Store
 from tgap.sweep.history import by_end, chosen_records
+from tgap.sweep.identity import Planned
 from tgap.sweep.records import Record, records
 
 LATEST = "report.html"
@@ -59,24 +60,26 @@ def chosen_content(
     return _content(home, finished, missing, Asked(reference), title, command)
 
 
-def content_of(home: Path, sweep_key: str, keys: Sequence[str], command: str) -> Content | None:
+def content_of(home: Path, sweep_key: str, jobs: Sequence[Planned], command: str) -> Content | None:
     """The content of a report about the runs of one command; ``None`` if none was finished.
 
     Args:
         home: ``TGAP_HOME``.
         sweep_key: Under which they were recorded.
-        keys: Of the runs.
+        jobs: The runs; those that were not finished are missing.
         command: What was typed.
     """
+    keys = {job.key for job in jobs}
     those = [one for one in records(home) if one.key in keys and one.journal.sweep_key == sweep_key]
-    finished, begun = by_end(those)
+    finished, _ = by_end(those)
     if not finished:
         return None
-    return _content(home, finished, begun, Asked(), "What this command ran", command)
+    missing = [job.row for job in jobs]
+    return _content(home, finished, missing, Asked(), "What this command ran", command)
 
 
 def try_report(
-    home: Path, folder: Path, sweep_key: str, keys: Sequence[str], command: str
+    home: Path, folder: Path, sweep_key: str, jobs: Sequence[Planned], command: str
 ) -> Path | None:
     """Write the page about one command's runs, and again as ``<TGAP_HOME>/report.html``.
 
@@ -86,7 +89,7 @@ def try_report(
         home: ``TGAP_HOME``.
         folder: Where the page is to stand.
         sweep_key: Under which the runs were recorded.
-        keys: Of the runs.
+        jobs: The runs.
         command: What was typed.
 
     Returns:
@@ -95,7 +98,7 @@ def try_report(
     from tgap.report.runs.page import report_page
 
     try:
-        content = content_of(home, sweep_key, keys, command)
+        content = content_of(home, sweep_key, jobs, command)
         if content is None:
             return None
         page = report_page(content)

@@ -158,6 +158,20 @@ def test_missing_runs_and_images_are_shown_as_missing() -> None:
     assert any(line[0] == "c" and line[3] == "n/a" for line in board)
 
 
+def test_methods_without_images_are_named() -> None:
+    content = content_of(rows({"a": 0.0, "b": 0.05, "c": 0.1}))
+    read = check(report_page(replace(content, samples=content.samples[:1])))
+    assert "No room for images and ROC curves of: b, c." in read.text
+
+
+def test_a_stage_that_a_method_has_not_is_not_called_reused() -> None:
+    finished = [*rows({"a": 0.0}), *(without(one, "seconds/finetune") for one in rows({"b": 0.0}))]
+    read = check(report_page(content_of(finished)))
+    (cost,) = [table for table in read.tables if "denoiser passes" in table[0]]
+    column = cost[0].index("finetune")
+    assert [line[column] for line in cost[1:]] == ["11 s", "-"]
+
+
 def test_a_dataset_of_one_label_has_a_page_without_tstr() -> None:
     legs = ("tstr", "trts", "trtr", "tsts", "fter", "t_gap", "utility")
     finished = [without(row("a", seed=seed, resampled={}), *legs) for seed in range(2)]

@@ -9,7 +9,7 @@ from tgap.analysis.rows import RunRow
 from tgap.report.differences import differences
 from tgap.report.page import page_text
 from tgap.report.runs.answers import Answer, answers, findings_of
-from tgap.report.runs.content import Content
+from tgap.report.runs.content import Content, Sample
 from tgap.report.runs.folder import MARK, PAGE
 from tgap.report.runs.galleries import Gallery, galleries_of, side_of
 from tgap.report.runs.numbers import rows_of
@@ -48,6 +48,7 @@ class Section:
         galleries: Images.
         counts: How many images.
         settings: What all rows agree in.
+        unseen: Methods of which no images were read.
     """
 
     anchor: str
@@ -61,6 +62,7 @@ class Section:
     galleries: Sequence[Gallery]
     counts: Sequence[tuple[str, str]]
     settings: Sequence[tuple[str, str]]
+    unseen: Sequence[str]
 
 
 def report_page(content: Content) -> str:
@@ -132,7 +134,14 @@ def _section(content: Content, part: ReportPart, anchor: str, side: int, drawn: 
         list(galleries_of(samples, side)) if drawn else [],
         count_table(rows),
         _settings(comparison.groups),
+        _unseen(comparison, samples) if drawn else [],
     )
+
+
+def _unseen(comparison: Comparison, samples: Sequence[Sample]) -> list[str]:
+    read = {sample.run.method_key for sample in samples}
+    there = [group for group in comparison.groups if group.seeds and group.method_key not in read]
+    return list(dict.fromkeys(group.method for group in there))
 
 
 def _scope(comparison: Comparison) -> str:

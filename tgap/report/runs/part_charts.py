@@ -17,6 +17,19 @@ from tgap.report.runs.standing import tstr_of
 from tgap.report.runs.styles import Look, looks_of
 from tgap.report.runs.svg import Picture
 
+LEGS = (
+    "TSTR against TRTS: means with 95 % intervals; small numbers are sizes. Dotted lines join "
+    "points of equal FTER; below the line of 1 images teach less than they seem to. Grey lines "
+    "stand at chance (.5)."
+)
+SIZES = (
+    "TSTR, TRTS and FTER over the number of tuning images, with 95 % intervals. Level lines are of "
+    "methods without a tuning set; the black one is TRTR."
+)
+DIFFERENCES = (
+    "Differences of TSTR, seed by seed, with 95 % intervals of each alone. Filled: shown, after "
+    "correction for all comparisons. Without that, an interval that leaves 0 out is no finding."
+)
 BARS = 20
 """Labels or findings that have bars, at most; the table has all."""
 PANELS = 8
@@ -50,41 +63,16 @@ def charts_of(
         samples: Runs whose scores were read.
     """
     groups, looks = comparison.groups, looks_of(comparison.groups)
-    there = [group for group in groups if group.seeds]
-    if any(tstr_of(group) > -math.inf for group in there):
-        yield (
-            "legs",
-            Chart(
-                "TSTR against TRTS: means with 95 % intervals; small numbers are sizes. Dotted "
-                "lines join points of equal FTER; below the line of 1 images teach less than they "
-                "seem to. Grey lines stand at chance (.5).",
-                [charts.legs_chart(f"{anchor}-legs", groups, looks)],
-                charts.key_chart(f"{anchor}-legs-key", list(looks.values())),
-            ),
-        )
-        over = charts.size_charts(f"{anchor}-size", groups, looks)
-        if over:
-            yield (
-                "sizes",
-                Chart(
-                    "TSTR, TRTS and FTER over the number of tuning images, with 95 % intervals. "
-                    "Level lines are of methods without a tuning set; the black one is TRTR.",
-                    [picture for _, picture in over],
-                    charts.key_chart(f"{anchor}-size-key", list(looks.values())),
-                ),
-            )
+    if any(group.seeds and tstr_of(group) > -math.inf for group in groups):
+        key = charts.key_chart(f"{anchor}-legs-key", list(looks.values()))
+        yield "legs", Chart(LEGS, [charts.legs_chart(f"{anchor}-legs", groups, looks)], key)
+        if over := charts.size_charts(f"{anchor}-size", groups, looks):
+            key = charts.key_chart(f"{anchor}-size-key", list(looks.values()))
+            yield "sizes", Chart(SIZES, [picture for _, picture in over], key)
     forest = charts.difference_chart(f"{anchor}-pairs", comparison)
     if forest is not None:
-        yield (
-            "pairs",
-            Chart(
-                "Differences of TSTR, seed by seed, with 95 % intervals of each alone. Filled: "
-                "shown, after correction for all comparisons. Without that, an interval that "
-                "leaves 0 out is no finding."
-                + (" The table has more." if len(comparison.pairs) > charts.PAIRS else ""),
-                [forest],
-            ),
-        )
+        more = " The table has more." if len(comparison.pairs) > charts.PAIRS else ""
+        yield "pairs", Chart(DIFFERENCES + more, [forest])
     for kind in KINDS:
         if names_of(rows, kind):
             yield f"{kind}s", _bar_chart(f"{anchor}-{kind}", kind, comparison, rows, looks)

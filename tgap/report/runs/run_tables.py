@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tgap.analysis.comparison import Comparison
 from tgap.analysis.contrasts import Contrast
@@ -170,12 +170,7 @@ def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | N
     for group in comparison.groups:
         those = rows_of(rows, group)
         seconds = seconds_of(those)
-        made = [
-            number(seconds[stage], duration(seconds[stage]))
-            if stage in seconds
-            else words("reused" if those else "n/a")
-            for stage in stages
-        ]
+        made = [_spent(those, stage, seconds) for stage in stages]
         counts = [mean_of(those, metric) for metric in costs.values()]
         told = [number(value, f"{value:,.0f}") for value in counts]
         lines.append([words(label_at_size(group, comparison.groups)), *made, *told])
@@ -189,6 +184,13 @@ def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | N
             "A denoiser pass is one image once through the denoiser; training on it counts as 3."
         ],
     )
+
+
+def _spent(rows: Sequence[RunRow], stage: str, seconds: Mapping[str, float]) -> Value:
+    """A stage's seconds; whether all found it in the store, or it is none of theirs."""
+    if stage in seconds:
+        return number(seconds[stage], duration(seconds[stage]))
+    return words("reused" if any(f"seconds/{stage}" in row.metrics for row in rows) else "-")
 
 
 def run_table(runs: Sequence[RecordedRun]) -> ShownTable:
