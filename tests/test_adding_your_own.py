@@ -27,8 +27,8 @@ CHOICES = {"evaluator": "+evaluator@evaluators.sharpness"}
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=2 budget.steps=2 "
     "budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 size=12 "
-    "tracking.pictures=false evaluators.two_way.resamples=100 ~evaluators.baselines "
-    "~evaluators.fidelity ~evaluators.memorization ~evaluators.occlusion"
+    "tracking.pictures=false tracking.report=false evaluators.two_way.resamples=100 "
+    "~evaluators.baselines ~evaluators.fidelity ~evaluators.memorization ~evaluators.occlusion"
 ).split()
 
 

@@ -14,7 +14,7 @@ from tgap.cli.main import command, run_command
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=4 budget.steps=3 "
     "budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 "
-    "finetuner=none,dreambooth size=12,24 seed=0,1 -m"
+    "tracking.report=false finetuner=none,dreambooth size=12,24 seed=0,1 -m"
 ).split()
 
 

@@ -16,7 +16,7 @@ FILES = ("dataset=image_folder", "dataset.path=pets", "dataset.domain=pet")
 SHORT = (
     "sampler.steps=2 finetuner.prior_weight=0 budget.steps=2 budget.batch_size=2 "
     "budget.train_per_label=6 budget.test_per_label=4 tracking.pictures=false "
-    "evaluators.two_way.resamples=100 evaluators.baselines.shuffled=false"
+    "tracking.report=false evaluators.two_way.resamples=100 evaluators.baselines.shuffled=false"
 ).split()
 FEW = ("profile=few", *FILES, *SHORT)
 

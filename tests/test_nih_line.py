@@ -13,7 +13,7 @@ from tgap.datasets.phantoms.writing import write_nih
 
 TINY = (
     "dataset=nih_chestxray14 dataset.size=32 sampler.steps=2 budget.steps=2 budget.batch_size=4 "
-    "budget.train_per_label=24 budget.test_per_label=12 size=12"
+    "budget.train_per_label=24 budget.test_per_label=12 size=12 tracking.report=false"
 ).split()
 
 

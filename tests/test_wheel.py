@@ -49,4 +49,5 @@ def test_presets_weights_and_contract_tests_are_there(site: Path, tmp_path: Path
     told = call(site, tmp_path, "-c", code)  # one process, as imports take most of the time
     assert "clip_spectral+dreambooth" in told
     assert (tmp_path / ".tgap" / "store").is_dir()
+    assert "TSTR against TRTS" in (tmp_path / ".tgap" / "report.html").read_text("utf-8")
     assert " passed" in told

@@ -15,7 +15,8 @@ import tgap
 from tgap.analysis.comparison import Comparison
 from tgap.cli.main import command, run_command
 from tgap.core import ConfigError
-from tgap.sweeps.launch import Launched, Outcome
+from tgap.sweeps.launch import Launched
+from tgap.sweeps.task import Outcome
 
 
 def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:

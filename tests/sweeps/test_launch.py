@@ -44,6 +44,8 @@ def test_paths_and_parts_of_a_sweep_that_works_in_other_folders(
     chosen = sorted(file.read_text() for file in tmp_path.glob("multirun/*/*/*/.hydra/over*.yaml"))
     assert ["generator.device=cpu" in text for text in chosen] == [False, True]
     assert [path.name for path in tmp_path.iterdir() if path.name == "home"] == ["home"]
+    (report,) = tmp_path.glob("multirun/*/*/report.html")
+    assert report.read_bytes() == (tmp_path / "home" / "report.html").read_bytes()
 
 
 def test_another_run_than_was_checked_is_not_made() -> None:

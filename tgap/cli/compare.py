@@ -1,8 +1,12 @@
 """``tgap compare``: one table of all runs so far."""
 
+from pathlib import Path
+
 import click
 
-from tgap.core.files import home_folder
+from tgap.cli.overrides import PATH
+from tgap.core import ConfigError
+from tgap.core.files import home_folder, write_whole
 
 
 def _words(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
@@ -29,6 +33,10 @@ def _words(context: click.Context, option: click.Parameter, text: str | None) ->
 )
 @click.option("--experiment", default="tgap", metavar="NAME", help="MLflow experiment")
 @click.option("--markdown", is_flag=True, help="print it in Markdown")
+@click.option("--csv", type=PATH, metavar="FILE", help="write it as CSV; - is standard output")
+@click.option("--latex", type=PATH, metavar="FILE", help="write it for LaTeX; the same")
+@click.option("--json", type=PATH, metavar="FILE", help="write all numbers as JSON; the same")
+@click.option("--plot", type=PATH, metavar="FILE", help="draw its figures: .svg, .png or .pdf")
 def compare(
     chosen: tuple[str, ...],
     reference: str | None,
@@ -37,22 +45,50 @@ def compare(
     metric: tuple[str, ...],
     experiment: str,
     markdown: bool,
+    plot: Path | None,
+    **texts: Path | None,
 ) -> int:
     """Print one table of all runs so far.
 
     It has those of all commands, chosen by their parameters in MLflow (size=100,500
     dataset=digits); what was begun and not finished is shown as missing.
     """
-    from rich.console import Console
-
-    from tgap.analysis import comparison
-    from tgap.report import table
+    asked_for = {flag: path for flag, path in texts.items() if path is not None}
+    printed = sorted(flag for flag, path in asked_for.items() if str(path) == "-")
+    if len(printed) + markdown > 1:
+        flags = [f"--{flag}" for flag in printed] + ["--markdown"] * markdown
+        raise ConfigError(f"{' and '.join(flags)} both print; give one of them a file")
+    from tgap.analysis.comparison import Asked
+    from tgap.analysis.comparison import compare as compared
+    from tgap.report import exports, table, tables
+    from tgap.report.runs.overview import check_plot, write_plot
     from tgap.sweeps.history import parameters_of, recorded
 
-    asked = comparison.Asked(reference, of, across, metric)
-    found = comparison.compare(*recorded(home_folder(), experiment, parameters_of(chosen)), asked)
+    if plot is not None:
+        check_plot(plot)
+    asked = Asked(reference, of, across, metric)
+    found = compared(*recorded(home_folder(), experiment, parameters_of(chosen)), asked)
+    for flag, path in asked_for.items():
+        if flag == "json":
+            text = exports.as_json(found)
+        else:
+            write = tables.as_csv if flag == "csv" else tables.as_latex
+            text = write(tables.leaderboard(found))
+        _put(text, path)
+    if plot is not None:
+        write_plot(found, plot)
     if markdown:
         print(table.markdown(found), end="")
-    else:
+    elif not printed:
+        from rich.console import Console
+
         table.render(found, Console(highlight=False, soft_wrap=True))
     return 0
+
+
+def _put(text: str, path: Path) -> None:
+    """Print a text, or write it."""
+    if str(path) == "-":
+        print(text, end="")
+    else:
+        write_whole(path, text, "the table")

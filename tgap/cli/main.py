@@ -19,6 +19,7 @@ from tgap.cli.export import export
 from tgap.cli.label import label
 from tgap.cli.listing import everything, show_help
 from tgap.cli.phantom import phantom
+from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
 from tgap.cli.terminal import guarded, show_anything, terminated
@@ -63,6 +64,7 @@ for _command in (
     run,
     evaluate,
     compare,
+    report,
     runs,
     export,
     data,

@@ -102,7 +102,8 @@ def run_overrides(
     metrics = rows[0].metrics if len(outcomes) == len(rows) == 1 else None
     failures = [outcome.failure for outcome in outcomes if outcome.failure is not None]
     pictures = {one.name: one.pictures for one in outcomes if one.pictures is not None}
-    show_results(launched.comparison, metrics, failures, pictures, home_folder())
+    page = launched.report
+    show_results(launched.comparison, metrics, failures, pictures, home_folder(), page)
     return 1 if failures else 0
 
 

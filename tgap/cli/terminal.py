@@ -13,6 +13,8 @@ import click
 from tgap.core import TgapError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from tgap.analysis.comparison import Comparison
 
 SHOWN = 6
@@ -25,6 +27,7 @@ def show_results(
     failures: Sequence[str],
     pictures: Mapping[str, Path],
     home: Path,
+    report: Path | None,
 ) -> None:
     """Print a command's results to standard output.
 
@@ -34,6 +37,7 @@ def show_results(
         failures: What went wrong in runs that failed.
         pictures: Folders of pictures by the names of their runs.
         home: ``TGAP_HOME``, absolute.
+        report: The page about the runs, if one was written.
     """
     from rich.console import Console
 
@@ -56,9 +60,19 @@ def show_results(
         # Only another folder than the one that `tgap ui` looks at by itself has to be named.
         variable = "" if home == Path(".tgap").absolute() else f"TGAP_HOME={home} "
         console.print(f"open MLflow: {variable}tgap ui", markup=False)
+        _name_report(console, home / "report.html", report)
     errors = Console(stderr=True, highlight=False, soft_wrap=True)
     for failure in failures:
         errors.print(f"FAILED: {failure}", style="bold red", markup=False)
+
+
+def _name_report(console: "Console", latest: Path, report: Path | None) -> None:
+    """Say which page to open: this command's, or the latest one where nothing new was made."""
+    if report is not None:
+        also = f" (also {shown(latest)})"
+        console.print(f"report: {shown(report.absolute())}{also}", markup=False)
+    elif latest.exists():
+        console.print(f"latest report: {shown(latest)}", markup=False)
 
 
 LINES = str.maketrans("─━│┃", "--||")

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,28 @@ def whole_folder(out: Path, what: str) -> Iterator[Path]:
             f"cannot write {what} to {out}: {error.strerror or error}; free space there, or "
             "give another folder"
         ) from error
+
+
+def write_whole(path: Path, text: str, what: str) -> None:
+    """Write a text file beside its place and move it there, so that it is whole or as it was.
+
+    Args:
+        path: The file; one that is there is replaced.
+        text: Names of files in it may hold bytes that are no UTF-8: they become ``?``.
+        what: What errors call it.
+
+    Raises:
+        DataError: If it cannot be written.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, "utf-8", errors="replace")
+        beside.replace(path)
+    except OSError as error:
+        raise DataError(f"cannot write {what} {path}: {error.strerror or error}") from error
+    finally:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -104,3 +104,4 @@ class Tracking(Checked):
 
     experiment: str = option("tgap", "MLflow experiment", in_key=False)
     pictures: bool = option(True, "log sample grids and ROC curves", in_key=False)
+    report: bool = option(True, "write a page about the runs at the end", in_key=False)

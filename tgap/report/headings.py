@@ -1,5 +1,6 @@
 """What columns, rows and numbers of a sweep's table are called, and how they are written."""
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -68,6 +69,14 @@ def range_of(number: Interval, sign: str = "") -> str:
     """``.918-.947``; ``-.002 to .350`` with a sign."""
     ends = [decimal(end, sign) for end in (number.lo, number.hi)]
     return (" to " if sign or number.lo < 0 else "-").join(ends)
+
+
+def told(number: Interval, sign: str = "") -> str:
+    """``.948 (.918-.947)``, without an interval where there is none."""
+    if math.isnan(number.estimate):
+        return "not known"
+    ends = "" if math.isnan(number.lo) else f" ({range_of(number, sign)})"
+    return f"{decimal(number.estimate, sign)}{ends}"
 
 
 def joined(values: Iterable[object]) -> str:

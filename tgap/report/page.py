@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core import DataError, Images
+from tgap.core import Images
+from tgap.core.files import write_whole
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -36,6 +37,16 @@ def write_page(path: Path, template: str, **values: Any) -> None:
     Raises:
         DataError: If the file cannot be written.
     """
+    write_whole(path, page_text(template, **values), "the page")
+
+
+def page_text(template: str, **values: Any) -> str:
+    """A filled template, in which everything is escaped that a template does not mark as safe.
+
+    Args:
+        template: Its name in ``pages/``.
+        values: What it needs, by name.
+    """
     import jinja2
 
     templates = jinja2.Environment(
@@ -45,12 +56,7 @@ def write_page(path: Path, template: str, **values: Any) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text = templates.get_template(template).render(version=version("tgap"), **values)
-    try:
-        # Names of files may hold bytes that are no UTF-8.
-        path.write_text(text, "utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"cannot write the page {path}: {error.strerror or error}") from error
+    return templates.get_template(template).render(version=version("tgap"), **values)
 
 
 def picture(image: Images) -> str:
@@ -59,12 +65,13 @@ def picture(image: Images) -> str:
 
     shown = Image.fromarray(image[..., 0] if image.shape[2] == 1 else image)
     if max(shown.size) <= SIDE:
-        return _encoded(shown, "PNG")
+        return encoded(shown, "PNG")
     shown.thumbnail((SIDE, SIDE), Image.Resampling.BICUBIC)
-    return _encoded(shown, "JPEG")
+    return encoded(shown, "JPEG")
 
 
-def _encoded(shown: "Image", kind: str) -> str:
+def encoded(shown: "Image", kind: str) -> str:
+    """A picture as a data URI; ``kind`` is PNG or JPEG."""
     buffer = io.BytesIO()
     shown.save(buffer, kind, quality=85)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -32,7 +32,7 @@ def plain(comparison: Comparison, width: int | None = None) -> str:
     """
     from rich.console import Console
 
-    width = width or max(WIDTH, _least_width(*_layout(comparison)))
+    width = width or max(WIDTH, _least_width(*layout(comparison)))
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
     _print(comparison, console)
@@ -50,7 +50,7 @@ def render(comparison: Comparison, console: "Console") -> None:
 
 def markdown(comparison: Comparison) -> str:
     """The table in Markdown."""
-    headings, cells = _layout(comparison)
+    headings, cells = layout(comparison)
     right = ["---" if is_text else "---:" for is_text in headings.values()]
     flat = [[" ".join(cell).replace("|", "\\|") for cell in row] for row in cells]
     table = ["| " + " | ".join(line) + " |" for line in (headings, right, *flat)]
@@ -61,7 +61,7 @@ def markdown(comparison: Comparison) -> str:
     return "\n\n".join("\n".join(block) for block in escaped) + "\n"
 
 
-def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
+def layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
     """Headings (and whether they are over text), and cells."""
     groups = comparison.groups
     settings, columns = _varied(groups), columns_of(groups, comparison.asked.metrics)
@@ -81,7 +81,7 @@ def _layout(comparison: Comparison) -> tuple[dict[str, bool], list[list[Cell]]]:
                 else ("1" if group.seeds else "0",)
                 for kind in several
             ),
-            *(_cell(group, name) for name in columns.values()),
+            *(cell_of(group, name) for name in columns.values()),
         ]
         for group in groups
     ]
@@ -102,7 +102,8 @@ def _of_all(there: Sequence[T], missing: Sequence[T], words: Callable[[Sequence[
     return f"{len(there)} of {len(there) + len(missing)}", f"(missing {words(missing)})"
 
 
-def _cell(group: RunGroup, name: str) -> Cell:
+def cell_of(group: RunGroup, name: str) -> Cell:
+    """A mean, and its interval where there is one."""
     number = group.numbers[name]
     known = group.numbers.get(TUNING_KNOWN)
     if name == COPIED and known is not None and unknown_copies(number.estimate, known.estimate):
@@ -127,7 +128,7 @@ def _print(comparison: Comparison, console: "Console") -> None:
 
 def _fitting(comparison: Comparison, width: int) -> list[tuple[dict[str, bool], list[list[Cell]]]]:
     """The table, or where it is too wide several ones, each with the columns that name a row."""
-    headings, cells = _layout(comparison)
+    headings, cells = layout(comparison)
     metrics = len(columns_of(comparison.groups, comparison.asked.metrics))
     naming = list(range(len(headings) - metrics))
     parts = [naming]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, nearest
-from tgap.sweeps.records import journals, records
+from tgap.sweeps.records import Record, journals, records
 from tgap.tracking import SWEEP, Journal
 
 PLANNED = "planned.json"
@@ -42,6 +42,18 @@ def parameters_of(words: Iterable[str]) -> dict[str, str]:
 def recorded(
     home: Path, experiment: str, chosen: Mapping[str, str]
 ) -> tuple[list[RunRow], list[PlannedRun]]:
+    """All runs of an experiment as rows; see ``chosen_records``.
+
+    Returns:
+        Rows of runs that were finished, and runs that were planned or begun and not finished.
+    """
+    finished, missing = chosen_records(home, experiment, chosen)
+    return [row for _, row in finished], missing
+
+
+def chosen_records(
+    home: Path, experiment: str, chosen: Mapping[str, str]
+) -> tuple[list[tuple[Record, RunRow]], list[PlannedRun]]:
     """All runs of an experiment, in the order in which they were begun.
 
     Args:
@@ -51,7 +63,8 @@ def recorded(
             have one of each.
 
     Returns:
-        Rows of runs that were finished, and runs that were planned or begun and not finished.
+        Runs that were finished with their rows, and runs that were planned or begun and not
+        finished.
 
     Raises:
         ConfigError: If no run is left, or no run has a parameter of that name or such a value.
@@ -65,17 +78,23 @@ def recorded(
         for each in _planned(journal)
     ]
     check_choice(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)
-    rows, missing = [], [run for run, params in planned if is_chosen(params, chosen)]
-    for one in runs:
-        if not is_chosen(one.params, chosen):
-            continue
-        if isinstance(one.row, RunRow):
-            rows.append(one.row)
-        elif one.row is not None:
-            missing.append(one.row)
-    if not rows:
+    missing = [run for run, params in planned if is_chosen(params, chosen)]
+    finished, begun = by_end([one for one in runs if is_chosen(one.params, chosen)])
+    if not finished:
         raise ConfigError(f"no finished run of experiment '{experiment}' is left to compare")
-    return rows, missing
+    return finished, [*missing, *begun]
+
+
+def by_end(runs: Sequence[Record]) -> tuple[list[tuple[Record, RunRow]], list[PlannedRun]]:
+    """Runs that were finished with their rows, and the rows of those that were begun only."""
+    finished, begun = [], []
+    for one in runs:
+        row = one.row
+        if isinstance(row, RunRow):
+            finished.append((one, row))
+        elif row is not None:
+            begun.append(row)
+    return finished, begun
 
 
 def _planned(journal: Journal) -> list[tuple[PlannedRun, Mapping[str, str]]]:

@@ -3,64 +3,52 @@
 Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99999999``.
 """
 
-import contextlib
 import logging
 import os
-import shutil
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tgap.analysis.comparison import Comparison, compare
-from tgap.analysis.rows import RunRow
-from tgap.composition.compose import CONFIG_NAME, build_run, compose_run, hydra_ready, sound_parts
+from tgap.composition.compose import CONFIG_NAME, compose_run, hydra_ready, sound_parts
 from tgap.composition.config import Run, components_in
 from tgap.composition.sweeps import expand
 from tgap.composition.typed import readable
-from tgap.core import ConfigError, StoreError, TgapError
+from tgap.core import ConfigError, StoreError
 from tgap.core.files import home_folder
 from tgap.core.progress import progress
-from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
-from tgap.pipeline.result import Result
-from tgap.report.summary import in_a_line
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
 from tgap.sweeps.recorder import Recorder
+from tgap.sweeps.task import RUNS_VARIABLE, SWEEP_VARIABLE, Outcome, remembered, task, told
 from tgap.sweeps.varying import what_varies
+from tgap.tracking.journal import SINGLE
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
     from hydra.core.utils import JobReturn
-    from omegaconf import DictConfig
 
-SWEEP_VARIABLE = "TGAP_SWEEP"
-"""Tells the runs of a sweep, also those in other processes, which sweep they belong to."""
-RUNS_VARIABLE = "TGAP_RUNS"
-"""Tells them how many there are."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How one run ended: its row for the table and its folder of pictures, or what went wrong."""
-
-    name: str = ""
-    row: RunRow | None = None
-    failure: str | None = None
-    pictures: Path | None = None
-
-
-@dataclass(frozen=True)
 class Launched:
-    """What a command line came to: how each run ended, in Hydra's order, and the comparison."""
+    """What a command line came to.
+
+    Args:
+        outcomes: How each run ended, in Hydra's order.
+        comparison: Of the runs.
+        report: The page about them, if one was written.
+    """
 
     outcomes: Sequence[Outcome]
     comparison: Comparison
+    report: Path | None = None
 
 
 def launch(
@@ -91,19 +79,41 @@ def launch(
             if dry_run:
                 return Launched([], Comparison())
             if sweep:
-                return _swept(hydra, overrides, jobs, planned_runs, expected)
-            return _compared([_single(hydra, overrides)], planned_runs)
+                launched, folder = _swept(hydra, overrides, jobs, planned_runs, expected)
+            else:
+                launched, folder = _single(hydra, overrides, planned_runs)
+        return _reported(launched, folder, planned_runs, overrides, sweep)
 
 
 def _opening(plans: Sequence[Planned], jobs: Sequence[Sequence[str]], sweep: bool) -> str:
     return what_varies(jobs) if sweep else plans[0].name
 
 
-def _single(hydra: "Hydra", overrides: Sequence[str]) -> Outcome:
+def _single(
+    hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]
+) -> tuple[Launched, Path]:
+    """What a run came to, and its output folder."""
     with output_folder():
         job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
-    outcome: Outcome = job.return_value
-    return outcome
+    return _compared([job.return_value], plans), Path(str(job.working_dir))
+
+
+def _reported(
+    launched: Launched,
+    folder: Path,
+    plans: Sequence[Planned],
+    overrides: Sequence[str],
+    sweep: bool,
+) -> Launched:
+    """With a page about the runs, unless nobody wants one or nothing new was made."""
+    wanted = all(job.run.tracking.report for job in plans)
+    if not wanted or not any(outcome.made for outcome in launched.outcomes):
+        return launched
+    from tgap.sweeps.reporting import try_report  # draws figures, which takes seconds to load
+
+    sweep_key = sweep_key_of(plans) if sweep else SINGLE
+    command = shlex.join(["tgap", "run", *overrides, *(["-m"] if sweep else [])])
+    return replace(launched, report=try_report(home_folder(), folder, sweep_key, plans, command))
 
 
 def _compared(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> Launched:
@@ -131,8 +141,8 @@ def _swept(
     jobs: Sequence[list[str]],
     plans: Sequence[Planned],
     expected: Forecast,
-) -> Launched:
-    """Launch a sweep inside its parent record."""
+) -> tuple[Launched, Path]:
+    """Launch a sweep inside its parent record: what it came to, and its output folder."""
     recorder = Recorder(home_folder(), sweep_key_of(plans))
     recorder.open_sweep(plans, overrides)
     launched = Launched([], Comparison())
@@ -147,19 +157,23 @@ def _swept(
             progress(f"{len(jobs)} runs", sum(weights), counted=False) as advance,
             told(lambda done: advance(sum(weights[:done]))),
         ):
-            ended = _launch(hydra, all_swept(overrides), jobs)
+            ended, folder = _launch(hydra, all_swept(overrides), jobs)
         launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
     finally:
         recorder.close_sweep(plans[0].run, launched.comparison, status)
-    return launched
+    return launched, folder
 
 
 def _launch(
     hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]]
-) -> "Sequence[JobReturn]":
-    """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked."""
+) -> "tuple[Sequence[JobReturn], Path]":
+    """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked.
+
+    Returns:
+        How they ended, and the output folder of all.
+    """
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext, RunMode
@@ -175,7 +189,7 @@ def _launch(
     OmegaConf.save(config, folder / "multirun.yaml")
     ended = launcher.launch(jobs, initial_job_idx=0)
     callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
-    return ended
+    return ended, folder
 
 
 def all_swept(overrides: Sequence[str]) -> list[str]:
@@ -217,20 +231,6 @@ def environment(**variables: str) -> Iterator[None]:
                 os.environ[name] = value
 
 
-_planned: list[Planned] = []
-"""Runs of this process's command line, so that a run is not planned anew when its turn comes."""
-
-
-@contextmanager
-def remembered(jobs: Sequence[Planned]) -> Iterator[None]:
-    """Inside, ``task`` knows these runs, unless a launcher moved it to another process."""
-    _planned[:] = jobs
-    try:
-        yield
-    finally:
-        _planned.clear()
-
-
 def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Planned]:
     """Compose, build, check and plan every run, and tell all problems at once.
 
@@ -264,98 +264,3 @@ def check_sound_parts(parts: Mapping[str, Any]) -> list[str]:
     if {"generator", "budget", "sampler"} <= parts.keys():
         problems += check_work(parts["generator"], parts["budget"], parts["sampler"])
     return problems or check_sizes([parts])
-
-
-_listeners: list[Callable[[int], None]] = []
-"""Told how many runs of this process's sweep have ended."""
-
-
-@contextmanager
-def told(listener: Callable[[int], None]) -> Iterator[None]:
-    """Inside, a listener is told how many runs have ended, if they run in this process."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
-
-
-def _planned_before(run: Run) -> Planned | None:
-    """What was checked; ``None`` in a process that a launcher opened, which has checked nothing.
-
-    Raises:
-        TgapError: If another run was checked than the one that Hydra composed.
-    """
-    for job in _planned:
-        if job.run == run:
-            return job
-    if _planned:
-        raise TgapError("Hydra composed another run than was checked; please report it")
-    return None
-
-
-def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
-    run = build_run(config).fitted()
-    job = _planned_before(run) or planned(plan(run), overrides)
-    recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
-    which = _which()
-    log.info("%s%s", which, job.name)
-    result, row = recorder.execute(job, overrides)
-    seconds = {stage: record.seconds for stage, record in result.stages.items()}
-    reused = [stage for stage, record in result.stages.items() if record.reused]
-    log.info("%s%s", which, in_a_line(result.metrics, seconds, reused))
-    return Outcome(job.name, row=row, pictures=_kept_pictures(result))
-
-
-def _number() -> int | None:
-    """The run's number in its sweep, from 0."""
-    from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
-
-    job = HydraConfig.get().job
-    return None if OmegaConf.is_missing(job, "num") else int(job.num)
-
-
-def _which() -> str:
-    """E.g. ``run 4 of 12: ``; nothing if it is no run of a sweep."""
-    runs, number = os.environ.get(RUNS_VARIABLE), _number()
-    return "" if runs is None or number is None else f"run {number + 1} of {runs}: "
-
-
-def _kept_pictures(result: Result) -> Path | None:
-    """Copies of a run's pictures in its output folder, whose name people can read."""
-    from hydra.core.hydra_config import HydraConfig
-
-    if result.artifacts.pictures is None:
-        return None
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for picture in sorted(result.artifacts.pictures.folder.glob("*.png")):
-        shutil.copyfile(picture, folder / picture.name)
-    return folder
-
-
-def task(config: "DictConfig") -> Outcome:
-    """One run, in whatever process Hydra's launcher chose.
-
-    Failures are told and returned, so that one run does not sink a sweep; their traceback goes
-    to the run's log file, or to the terminal if ``HYDRA_FULL_ERROR=1``.
-    """
-    from hydra.core.hydra_config import HydraConfig
-
-    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    try:
-        # Paths are those of the command line, also where hydra.job.chdir=true.
-        with contextlib.chdir(HydraConfig.get().runtime.cwd):
-            return _finished(config, list(HydraConfig.get().overrides.task))
-    except TgapError as error:
-        log.log(logging.ERROR, "%s", error, exc_info=full_error)
-        return Outcome(failure=f"{_which()}{error}")
-    except Exception as error:
-        # A mistake of ours or of a library: the run fails, the sweep goes on, nothing is hidden.
-        log.exception("unexpected %s", type(error).__name__)
-        said = "".join(traceback.format_exception_only(error)).strip()
-        return Outcome(failure=f"{_which()}{said}")
-    finally:
-        number = _number()
-        for listener in _listeners:
-            listener(0 if number is None else number + 1)

@@ -1,0 +1,126 @@
+"""The answers in words, on runs whose truth is planted."""
+
+from tests.report.runs.planted import content_of, row, rows
+from tgap.report.runs.answers import answers, findings_of, together
+from tgap.report.runs.numbers import duration
+
+
+def answered(finished, missing=(), reference=None):
+    content = content_of(finished, missing, samples=False, reference=reference)
+    found = answers(content.comparison, [run.row for run in content.runs], "dataset digits")
+    return {one.question.split()[0] + " " + one.question.split()[-1]: one for one in found}
+
+
+def text(answer):
+    return " ".join(answer.sentences)
+
+
+def test_a_difference_that_is_shown_names_the_best() -> None:
+    found = answered(rows({"a": 0.0, "b": 0.08, "c": 0.01}, seeds=5))
+    assert found["Which best?"].short == "b at 100"
+    assert found["Is shown?"].short == "Yes, from all 2 others"
+    told = "b at 100 is better than a at 100: +.078 (+.073 to +.083), p < .001."
+    assert told in found["Is shown?"].sentences
+
+
+def test_a_difference_that_is_not_shown_leaves_it_open() -> None:
+    found = answered(rows({"a": 0.0, "b": 0.002}))
+    assert found["Which best?"].short.startswith("Open: ")
+    assert found["Is shown?"].short == "No"
+    assert "is not shown to differ from" in text(found["Is shown?"])
+    assert "no proof that they are equal" in text(found["Is shown?"])
+
+
+def test_some_differences_may_be_shown() -> None:
+    found = answered(rows({"a": 0.0, "b": 0.08, "c": 0.079}, seeds=5))
+    assert found["Is shown?"].short == "From 1 of 2 others"
+
+
+def test_two_seeds_are_no_test() -> None:
+    found = answered(rows({"a": 0.0, "b": 0.08}, seeds=2))
+    assert found["Is shown?"].short == "It cannot be tested"
+    assert "Not tested: b at 100 against a at 100. A test takes 3 seeds" in text(found["Is shown?"])
+    assert "Fewer than 3 seeds" in text(found["What concluded?"])
+
+
+def test_one_method_has_no_rival() -> None:
+    found = answered(rows({"a": 0.0}, sizes=(100, 400)))
+    assert found["Which best?"].short == "Only one was run: a"
+    assert found["Is shown?"].short == "Nothing to compare"
+    assert "Over its sizes 100, 400: no trend is shown" in text(found["Is shown?"])
+
+
+def test_only_the_reference_is_compared_with() -> None:
+    found = answered(rows({"a": 0.0, "b": 0.08, "c": 0.01}, seeds=5), reference="a")
+    assert found["Is shown?"].short == "Yes"
+    assert "better than a at 100" in text(found["Is shown?"])
+
+
+def test_what_is_lost_is_the_comparison_s_number() -> None:
+    found = answered(rows({"a": 0.0}))
+    assert "reaches .80" in text(found["What for?"])
+    assert ".950 (TRTR). The loss is .1" in text(found["What for?"])
+    assert "FTER .8" in text(found["What for?"])
+
+
+def test_fter_that_means_nothing_is_not_read() -> None:
+    finished = [row("a", seed=seed, tstr=0.5, trts=0.52) for seed in range(3)]
+    for one in finished:
+        one.metrics["fter/meaningful"] = 0.0
+    found = answered(finished)
+    assert "FTER means nothing here" in text(found["What for?"])
+    assert "FTER .9" not in text(found["What for?"])
+    assert "FTER must not be read" in text(found["What concluded?"])
+
+
+def test_copies_are_told_and_those_of_controls_are_not_the_methods() -> None:
+    clean, control = rows({"a": 0.0}), rows({"copies": 0.1}, is_control=True)
+    for one in control:
+        one.metrics["memorization/copied_fraction"] = 1.0
+    found = answered([*clean, *control])["Are copied?"]
+    assert found.short == "None were found"
+    assert "copies at 100: 100.0 % are taken for copies of a tuning image" in text(found)
+    assert "told of in 3 of 3 runs" in text(found)
+    clean[0].metrics["memorization/copied_fraction"] = 0.5
+    assert answered([*clean, *control])["Are copied?"].short == "Yes, in some runs"
+    assert answered(control)["Are copied?"].short == "Only controls were looked at"
+
+
+def test_copies_that_are_not_known_are_not_called_none() -> None:
+    finished = rows({"a": 0.0})
+    for one in finished:
+        one.metrics["memorization/copied_fraction"] = float("nan")
+    found = answered(finished)["Are copied?"]
+    assert found.short == "Not known for all"
+    assert "is not known" in text(found)
+
+
+def test_cost_is_of_runs_that_did_the_work() -> None:
+    finished = rows({"a": 0.0})
+    found = answered(finished)["What cost?"]
+    assert found.short == "33 s for 3 runs"  # 10 + 11 + 12
+    assert "a at 100: 11 s a run where nothing is reused, most of it finetune (11 s)." in text(
+        found
+    )
+    finished[2].metrics.update({"reused/finetune": 1.0, "seconds/finetune": 0.0})
+    assert "a at 100: 10 s a run" in text(answered(finished)["What cost?"])
+
+
+def test_durations() -> None:
+    told = [duration(s) for s in (0.04, 9.96, 59.7, 61, 3599.8, 86400)]
+    assert told == ["0.0 s", "10 s", "1 min", "1 min 1 s", "1 h", "24 h"]
+
+
+def test_rows_of_one_method_are_named_together() -> None:
+    groups = content_of(rows({"a": 0.0, "b": 0.0}, sizes=(100, 200)), samples=False).comparison
+    assert together(groups.groups, groups.groups) == "a at 100, 200; b at 100, 200"
+
+
+def test_what_runs_say_is_counted_over_a_method_s_runs() -> None:
+    finished = rows({"a": 0.0}, sizes=(100, 200))
+    content = content_of(finished, samples=False)
+    found = findings_of(content.comparison, finished)["a"]
+    often, sentence = found[0]
+    assert often == "6 of 6 runs"
+    assert sentence.startswith("The synthetic images teach")
+    assert sentence.endswith("(size 200, seed 0).")

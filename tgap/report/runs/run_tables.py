@@ -1,0 +1,225 @@
+"""Tables and bars of what no comparison is made of: labels, findings, copies, costs, runs."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from tgap.analysis.comparison import Comparison
+from tgap.analysis.contrasts import Contrast
+from tgap.analysis.rows import RunRow
+from tgap.metrics.intervals import Interval
+from tgap.metrics.significance import LEVEL, p_text
+from tgap.report.headings import joined, label_at_size, size_of
+from tgap.report.runs.content import RecordedRun
+from tgap.report.runs.numbers import duration, mean_of, rows_of, seconds_of
+from tgap.report.tables import NOTHING, ShownTable, Value, number, with_interval, words
+
+KINDS = {"label": r"tstr/auroc_([^/]+)", "finding": r"tstr/finding_auroc_([^/]+)"}
+"""Of what there are bars, and how its metrics are called."""
+FURTHER = {
+    "copied": "memorization/copied_fraction",
+    "real images taken for copies": "memorization/copied_false_alarms",
+    "equal to a tuning image": "memorization/equal_to_tuning",
+    "membership inference (AUROC)": "memorization/mia_auroc",
+    "coverage": "fidelity/coverage",
+    "coverage, real images": "fidelity/coverage_floor",
+    "precision": "fidelity/precision",
+    "precision, real images": "fidelity/precision_floor",
+    "Frechet distance": "fidelity/frechet",
+    "Frechet distance, real images": "fidelity/frechet_floor",
+}
+COSTS = {
+    "tuning steps": "cost/steps",
+    "images seen": "cost/images_seen",
+    "denoiser passes": "cost/work",
+}
+STAGES = ("prepare", "embed", "select", "finetune", "generate", "classify", "evaluate")
+COUNTS = {
+    "pool": "images/pool",
+    "real_train": "images/real_train",
+    "real_test": "images/real_test",
+    "train the real classifier": "train_images/real",
+    "train the synthetic classifier": "train_images/synthetic",
+    "independent test images of the rarer label": "images/effective_real_test",
+}
+
+
+def over_seeds(rows: Sequence[RunRow], metric: str) -> Interval:
+    """The mean of a metric, and its lowest and highest seed; of one run its own interval."""
+    values = [
+        row.metrics[metric] for row in rows if not math.isnan(row.metrics.get(metric, math.nan))
+    ]
+    if not values:
+        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+    lo, hi = min(values), max(values)
+    if len(values) == 1:
+        lo, hi = (mean_of(rows, f"{metric}/{end}") for end in ("lo", "hi"))
+    return Interval(math.fsum(values) / len(values), lo, hi, math.nan, math.nan, len(values))
+
+
+def names_of(rows: Sequence[RunRow], kind: str) -> list[str]:
+    """Labels or findings that a TSTR is known of, as metrics call them."""
+    found = dict.fromkeys(
+        match[1]
+        for row in rows
+        for name, value in row.metrics.items()
+        if (match := re.fullmatch(KINDS[kind], name)) and not math.isnan(value)
+    )
+    return list(found)
+
+
+def metric_of(kind: str, leg: str, name: str) -> str:
+    """``tstr/auroc_even``, ``trtr/finding_auroc_mass``."""
+    return f"{leg}/{'auroc' if kind == 'label' else 'finding_auroc'}_{name}"
+
+
+def by_name(comparison: Comparison, rows: Sequence[RunRow], kind: str) -> ShownTable | None:
+    """TSTR of each label or finding, a row per row of the leaderboard."""
+    names = names_of(rows, kind)
+    groups = [group for group in comparison.groups if rows_of(rows, group)]
+    if not names:
+        return None
+    lines = [
+        [
+            words(label_at_size(group, comparison.groups)),
+            *(
+                with_interval(over_seeds(rows_of(rows, group), metric_of(kind, "tstr", n)))
+                for n in names
+            ),
+        ]
+        for group in groups
+    ]
+    real = [with_interval(over_seeds(rows, metric_of(kind, "trtr", name))) for name in names]
+    lines.append([words("TRTR, of all runs"), *real])
+    title = (
+        f"TSTR by {kind}: mean over seeds, lowest and highest seed (one seed: its 95 % interval)"
+    )
+    headings = {"method": True, **dict.fromkeys(names, False)}
+    return ShownTable(f"{kind}s", title, headings, lines)
+
+
+def difference_table(comparison: Comparison) -> ShownTable | None:
+    """Every pair, and trends over sizes."""
+    groups = comparison.groups
+    lines = []
+    for one in comparison.pairs:
+        name = f"{label_at_size(one.first, groups)} - {label_at_size(one.second, groups)}"
+        lines.append([words(name), *_found(one)])
+    for one in comparison.over_sizes:
+        sizes = joined(size_of(group) for group in one.groups)
+        step = one.weights == (1.0, -1.0)
+        name = f"{one.first.method}, {'step' if step else 'per doubling'} {sizes}"
+        lines.append([words(name), *_found(one)])
+    if not lines:
+        return None
+    headings = {
+        "what": True,
+        "difference of TSTR": False,
+        "seeds": False,
+        "p": False,
+        "shown": True,
+    }
+    notes = ["p-values are adjusted by Holm for all that is compared in this report."]
+    title = "Paired differences: seed by seed, with 95 % intervals"
+    return ShownTable("differences", title, headings, lines, notes)
+
+
+def _found(one: Contrast) -> list[Value]:
+    seeds = Value((str(len(one.seeds)),), (len(one.seeds),))
+    untested = math.isnan(one.p_value)
+    shown = "no test" if untested else "yes" if one.p_value <= LEVEL else "no"
+    shown += f" (collapsed: seed {joined(one.collapsed)})" if one.collapsed else ""
+    p_value = NOTHING if untested else number(one.p_value, p_text(one.p_value).removeprefix("p = "))
+    return [with_interval(one.difference, "+"), seeds, p_value, words(shown)]
+
+
+def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | None:
+    """Copies and likeness, beside what real images have."""
+    known = {
+        heading: metric
+        for heading, metric in FURTHER.items()
+        if any(not math.isnan(row.metrics.get(metric, math.nan)) for row in rows)
+    }
+    if not known:
+        return None
+    lines = [
+        [
+            words(label_at_size(group, comparison.groups)),
+            *(number(mean_of(rows_of(rows, group), metric)) for metric in known.values()),
+        ]
+        for group in comparison.groups
+    ]
+    return ShownTable(
+        "likeness",
+        "Copies and likeness to real images: means over seeds",
+        {"method": True, **dict.fromkeys(known, False)},
+        lines,
+        ["n/a: not looked at, or too few images to know."],
+    )
+
+
+def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | None:
+    """Seconds by stage and what tuning took, means over the runs that did the work."""
+    lines, stages_there = [], set()
+    costs = {h: m for h, m in COSTS.items() if any(m in row.metrics for row in rows)}
+    for group in comparison.groups:
+        stages_there |= set(seconds_of(rows_of(rows, group)))
+    stages = [stage for stage in STAGES if stage in stages_there]
+    if not stages and not costs:
+        return None
+    for group in comparison.groups:
+        those = rows_of(rows, group)
+        seconds = seconds_of(those)
+        made = [_spent(those, stage, seconds) for stage in stages]
+        counts = [mean_of(those, metric) for metric in costs.values()]
+        told = [number(value, f"{value:,.0f}") for value in counts]
+        lines.append([words(label_at_size(group, comparison.groups)), *made, *told])
+    return ShownTable(
+        "cost",
+        "Cost of a run: seconds by stage, and what fine-tuning took",
+        {"method": True, **dict.fromkeys([*stages, *costs], False)},
+        lines,
+        [
+            "Means over the runs that did the work; reused: every run found it in the store. "
+            "A denoiser pass is one image once through the denoiser; training on it counts as 3."
+        ],
+    )
+
+
+def _spent(rows: Sequence[RunRow], stage: str, seconds: Mapping[str, float]) -> Value:
+    """A stage's seconds; whether all found it in the store, or it is none of theirs."""
+    if stage in seconds:
+        return number(seconds[stage], duration(seconds[stage]))
+    return words("reused" if any(f"seconds/{stage}" in row.metrics for row in rows) else "-")
+
+
+def run_table(runs: Sequence[RecordedRun]) -> ShownTable:
+    """Every finished run."""
+    metrics = {"TSTR": "tstr/auroc", "TRTS": "trts/auroc", "TRTR": "trtr/auroc", "FTER": "fter"}
+    lines = []
+    for run in runs:
+        row = run.row
+        split = "".join(f", {name} {value}" for name, value in row.split.items())
+        lines.append(
+            [
+                words(f"{row.method}{split}"),
+                words("-") if row.size is None else Value((str(row.size),), (row.size,)),
+                Value((str(row.seed),), (row.seed,)),
+                *(number(row.metrics.get(metric, math.nan)) for metric in metrics.values()),
+                words(run.key[:8]),
+                words(run.words),
+            ]
+        )
+    headings = {"method": True, "size": False, "seed": False, **dict.fromkeys(metrics, False)}
+    return ShownTable("runs", "Every finished run", {**headings, "key": True, "words": True}, lines)
+
+
+def count_table(rows: Sequence[RunRow]) -> list[tuple[str, str]]:
+    """How many images there are, as text."""
+    found = []
+    for name, metric in COUNTS.items():
+        values = sorted({row.metrics[metric] for row in rows if metric in row.metrics})
+        if values:
+            ends = [f"{value:,.0f}" for value in dict.fromkeys([values[0], values[-1]])]
+            found.append((name, " to ".join(ends)))
+    return found
