@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tgap.sweep import reporting
+from tgap.sweeps import reporting
 
 from tests.report.runs.reading import check
 from tgap.cli.main import command, run_command
