@@ -1,8 +1,10 @@
 """One sweep through everything, on a tiny budget, as a user types it."""
 
+import base64
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,9 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tgap.cli.main import command, run_command
+from tgap.sweeps.shown import AT_MOST
+from tgap.tracking import resolve_uri
+from tgap.tracking.pages import page_of
 
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=4 budget.steps=3 "
@@ -41,13 +46,22 @@ def runs_of(home: Path) -> list:
     return client.search_runs([experiment.experiment_id], max_results=100)
 
 
+def is_curve(run) -> bool:
+    return run.data.tags.get("tgap.kind") == "curve"
+
+
+def children_of(home: Path) -> list:
+    runs = runs_of(home)
+    return [r for r in runs if "mlflow.parentRunId" in r.data.tags and not is_curve(r)]
+
+
 def manifests(home: Path) -> list[Path]:
     return sorted((home / "store").glob("*/*/manifest.json"))
 
 
 def test_mlflow_has_a_parent_and_its_children(swept: Path) -> None:
     runs = runs_of(swept)
-    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    children = children_of(swept)
     (parent,) = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
     assert len(children) == 8
     for run in children:
@@ -63,24 +77,59 @@ def test_mlflow_has_a_parent_and_its_children(swept: Path) -> None:
         tuned = ("select", "finetune") if run.data.params["finetuner"] == "dreambooth" else ()
         for stage in ("prepare", *tuned, "generate", "classify", "evaluate"):
             assert run.data.metrics[f"seconds/{stage}"] >= 0
-            assert run.data.metrics[f"reused/{stage}"] in (0.0, 1.0)
+        assert len(run.data.metrics) <= AT_MOST
     sizes = sorted((r.data.params["size"], r.data.params["seed"]) for r in children)
     assert sizes == sorted(2 * [(s, k) for s in ("12", "24") for k in ("0", "1")])
 
 
-def test_a_sweep_has_each_group_s_interval_at_its_size(swept: Path) -> None:
+def test_a_sweep_has_a_curve_of_each_method_with_its_interval(swept: Path) -> None:
+    runs, client = runs_of(swept), client_of(swept)
+    curves = {r.data.params["method"]: r for r in runs if is_curve(r)}
+    assert set(curves) == {"none", "random+dreambooth"}
+    for run in curves.values():
+        for end in ("", "_lo", "_hi"):
+            history = client.get_metric_history(run.info.run_id, f"by_size/fter{end}")
+            assert sorted(metric.step for metric in history) == [12, 24]
+        assert run.data.metrics["by_size/seeds"] == 2
+    (parent,) = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
+    assert parent.info.run_name == "digits: finetuner=none,dreambooth size=12,24 seed=0,1"
+    assert parent.data.metrics == {}
+    assert "| random+dreambooth | 12 |" in parent.data.tags["mlflow.note.content"]
+    assert "tgap run" in parent.data.tags["mlflow.note.content"]
+
+
+def test_mlflow_has_a_view_of_the_sweep(swept: Path) -> None:
     (parent,) = [r for r in runs_of(swept) if "mlflow.parentRunId" not in r.data.tags]
-    client = client_of(swept)
-    for end in ("lo", "mean", "hi"):
-        history = client.get_metric_history(parent.info.run_id, f"fter/{end}/random-dreambooth")
-        assert sorted(metric.step for metric in history) == [12, 24]
-        (untuned,) = client.get_metric_history(parent.info.run_id, f"fter/{end}/none")
-        assert untuned.step == 0
-    assert parent.data.metrics["seeds/random-dreambooth"] == 2
+    experiment = client_of(swept).get_experiment(parent.info.experiment_id)
+    key = parent.data.tags["tgap.sweep_key"]
+    view = json.loads(experiment.tags[f"mlflow.sharedViewState.tgap-{key[:12]}"])
+    state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
+    assert state["searchFilter"] == f"tags.`tgap.sweep_key` = '{key}'"
+    assert "metrics.`fter`" in state["selectedColumns"]
+    assert page_of(swept, resolve_uri(swept)).endswith(f"viewStateShareKey=tgap-{key[:12]}")
+    found = client_of(swept).search_runs([experiment.experiment_id], state["searchFilter"])
+    assert len(found) == 8 + 2 + 1
+
+
+def test_samples_of_all_runs_have_the_same_key(swept: Path) -> None:
+    for run in children_of(swept):
+        folder = swept / "mlartifacts" / run.info.run_id / "artifacts" / "images"
+        assert [p.name.partition("+")[0] for p in folder.glob("*.png")] == ["samples"]
+
+
+def test_a_run_is_described_with_what_it_found(swept: Path) -> None:
+    for run in children_of(swept):
+        note = run.data.tags["mlflow.note.content"]
+        assert note.startswith("**TSTR ")
+        assert "tgap run" in note
+        table = swept / "mlartifacts" / run.info.run_id / "artifacts" / "tables" / "metrics.json"
+        content = json.loads(table.read_text())
+        assert content["columns"] == ["metric", "value"]
+        assert len(content["data"]) > 100
 
 
 def test_a_run_s_verdicts_numbers_and_suspected_copies_are_in_mlflow(swept: Path) -> None:
-    children = [r for r in runs_of(swept) if "mlflow.parentRunId" in r.data.tags]
+    children = children_of(swept)
     tuned = [r for r in children if r.data.params["finetuner"] == "dreambooth"]
     for run in tuned:
         assert "tgap.verdicts" in run.data.tags
@@ -97,7 +146,7 @@ def test_a_run_s_verdicts_numbers_and_suspected_copies_are_in_mlflow(swept: Path
             "fidelity/coverage",
             "diversity/vendi",
             "memorization/copied_fraction",
-            "baseline/metadata_auroc",
+            "memorization/mia_calibrated_auroc",
         ):
             assert name in run.data.metrics, name
         files = swept / "mlartifacts" / run.info.run_id / "artifacts"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tgap.analysis.comparison import Asked, Comparison, compare, metrics_of
+from tgap.analysis.comparison import Asked, compare
 from tgap.analysis.contrasts import apart
 from tgap.analysis.groups import group_runs
 from tgap.analysis.rows import PlannedRun, RunRow
@@ -404,47 +404,3 @@ def test_equivalence_needs_seeds_in_common_and_an_fter_that_means_something():
     chance = {**row().metrics, "fter/meaningful": 0.0}
     rows = [row(size=z, seed=s, metrics=chance) for z in (20, 50) for s in range(4)]
     assert math.isnan(compare(rows).size_effects[0].p_value)
-
-
-def test_metrics_for_mlflow_by_size():
-    rows = [
-        row("random+dreambooth", z, s, 0.7 + s / 100, 0.9 + s / 100)
-        for z in (100, 500)
-        for s in (0, 1)
-    ]
-    rows += [row("none", None, tstr=math.nan)]
-    comparison = compare(rows, [planned("random+dreambooth", 500, 2)])
-    found = metrics_of(comparison)
-    assert list(found) == [100, 500, 0]
-    number = comparison.groups[1].numbers["fter"]
-    assert found[500]["fter/mean/random-dreambooth"] == number.estimate
-    assert found[500]["fter/lo/random-dreambooth"] == number.lo
-    assert found[500]["fter/hi/random-dreambooth"] == number.hi
-    assert found[500]["seeds/random-dreambooth"] == 2
-    assert found[500]["seeds_missing/random-dreambooth"] == 1
-    assert found[100].keys() == found[500].keys()
-    assert "tstr/auroc/mean/none" not in found[0]  # not defined
-    assert "trts/auroc/mean/none" in found[0]
-
-
-def test_groups_that_would_share_a_metric_name_do_not():
-    other = SETTINGS | {"sampler.guidance": "1.0"}
-    rows = [row("a+b"), row("a-b", tstr=0.8), row("c"), row("c", settings=other)]
-    names = {name for name in metrics_of(compare(rows))[100] if name.startswith("fter/mean/")}
-    assert {name.rpartition("/")[2] for name in names} == {
-        "a-b",
-        "a-b-2",
-        "c-guidance-3.0",
-        "c-guidance-1.0",
-    }
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True))
-def test_mlflow_takes_every_name(methods):
-    from tgap.tracking.run_log import _check_names
-
-    groups = group_runs([row(method, size) for method in methods for size in (20, 50)])
-    for values in metrics_of(Comparison(groups)).values():
-        _check_names("metric", values)
-        assert sum(name.startswith("seeds/") for name in values) == len(methods)

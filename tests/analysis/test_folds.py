@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from tests.analysis.test_comparison import planned, row
-from tgap.analysis.comparison import compare, metrics_of
+from tgap.analysis.comparison import compare
 from tgap.analysis.splits import listed
 from tgap.metrics.legs import numbers_with_intervals
 from tgap.report.table import plain
@@ -129,12 +129,6 @@ def test_the_table_says_what_its_intervals_are_of():
     assert "(t over seeds and folds), for other tuning and training images as far as" in told(rows)
     assert "One seed: the 95 % interval is of new test images (t over folds)" in told(folded())
     assert "fold" not in told([row()])
-
-
-def test_mlflow_knows_how_many_folds_there_are_and_are_missing():
-    (found,) = metrics_of(compare(folded(folds=(0, 1, 3)))).values()
-    assert (found["folds/a"], found["folds_missing/a"]) == (3, 2)
-    assert not any(name.startswith("folds") for name in metrics_of(compare([row("a")]))[100])
 
 
 def test_splits_of_several_settings_are_listed_in_full():

@@ -9,7 +9,7 @@ from scipy import stats
 
 from experiments.statistics import splits as simulation
 from tests.analysis.test_comparison import RESAMPLES, SETTINGS, planned, row
-from tgap.analysis.comparison import compare, metrics_of
+from tgap.analysis.comparison import compare
 from tgap.metrics.legs import SIDE_SHARES, numbers_with_intervals
 from tgap.report.table import plain
 
@@ -216,8 +216,6 @@ def test_the_table_and_mlflow_say_how_many_splits_there_are():
     assert "fold" not in text
     one = told(swept())
     assert "One seed: the 95 % interval is of new splits and test images; another seed may" in one
-    (found,) = metrics_of(compare(rows)).values()
-    assert (found["splits/a"], found["splits_missing/a"]) == (3, 0)
 
 
 def test_few_test_images_are_those_of_one_split():

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -12,10 +13,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from tgap.core import ContractError, StoreError, TgapError
 from tgap.tracking import Journal, Tracker, resolve_uri, serve_ui, sync, ui_command
-from tgap.tracking.push import connect, on_network_disk
+from tgap.tracking.pages import page_of
+from tgap.tracking.push import connect, moved, on_network_disk
 from tgap.tracking.run_log import _check_names
 from tgap.tracking.server import without_password
 
@@ -79,7 +82,7 @@ def history(home, run_id, name):
 
 def log_everything(log, folder):
     picture = folder / "made.png"
-    picture.write_bytes(b"not really a picture")
+    Image.new("L", (4, 3), 7).save(picture)
     for step in range(300):
         log.metrics({"train/loss": 1 / (1 + step)}, step)
     log.metrics({"fter": math.nan, "ratio": math.inf, **{f"m/{i}": i for i in range(40)}})
@@ -102,7 +105,9 @@ def assert_everything(home, run):
     assert [math.isnan(value) for _, value in history(home, run_id, "fter")] == [True]
     assert [value > 1e308 for _, value in history(home, run_id, "ratio")] == [True]
     logged = home / "mlartifacts" / run_id / "artifacts"
-    assert (logged / "pictures" / "samples.png").read_bytes() == b"not really a picture"
+    with Image.open(logged / "pictures" / "samples.png") as picture:
+        assert picture.size == (4, 3)
+    assert [p.name.partition("+")[0] for p in (logged / "images").glob("*.png")] == ["samples"]
     assert "text: 'ä: {label}'" in (logged / "config.yaml").read_text("utf-8")
 
 
@@ -160,9 +165,9 @@ def test_without_mlflow_a_run_ends_well_and_sync_replays_it(home, caplog):
     assert runs(home) == []
     with pytest.raises(TgapError, match=r"cannot log run key to MLflow at .*tgap sync"):
         sync(home, CLOSED)
-    assert sync(home, resolve_uri(home)) == 1
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
     assert_everything(home, *runs(home))
-    assert sync(home, resolve_uri(home)) == 0
+    assert sum(sync(home, resolve_uri(home)).values()) == 0
     assert_everything(home, *runs(home))
 
 
@@ -171,7 +176,7 @@ def test_a_database_that_cannot_be_made_stops_no_run(home, caplog):
     with tracker(home, uri=f"sqlite:///{home}/file/mlflow.db").run("key", "name", {}, {}):
         pass
     assert "the run goes on" in caplog.text
-    assert sync(home, resolve_uri(home)) == 1
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
 
 
 def test_more_and_longer_values_than_mlflow_takes_at_once(home):
@@ -196,14 +201,14 @@ def test_a_push_that_was_cut_short_is_repeated_without_double_points(home, monke
         everything(home)  # metrics arrive before artifacts
     (run,) = runs(home)
     assert len(history(home, run.info.run_id, "train/loss")) == 300
-    assert sync(home, resolve_uri(home)) == 1
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
     assert_everything(home, *runs(home))
 
 
 def test_a_run_is_found_by_its_tags_when_its_id_is_lost(home):
     everything(home)
     (home / "journal" / "single" / "key" / "pushed.json").unlink()
-    assert sync(home, resolve_uri(home)) == 1
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
     assert_everything(home, *runs(home))
 
 
@@ -260,7 +265,7 @@ def test_a_sweep_is_a_parent_with_children_and_can_be_continued(home):
         for key in keys:
             with tracker(home, "s").run(key, key, {}, {}) as log:
                 log.metrics({"x": 1.0})
-        tracker(home, "s").close_sweep(status, {0: {"n_done": len(keys)}}, {"table.md": str(keys)})
+        tracker(home, "s").close_sweep(status, {"done": str(len(keys))}, {"table.md": str(keys)})
 
     def parent_and_children():
         parents = [r for r in runs(home) if "mlflow.parentRunId" not in r.data.tags]
@@ -278,7 +283,7 @@ def test_a_sweep_is_a_parent_with_children_and_can_be_continued(home):
         parent, children = parent_and_children()
         assert (parent.info.status, children) == ("FINISHED", ["a", "b"])
         assert parent.info.run_id == first.info.run_id
-        assert history(home, parent.info.run_id, "n_done") == [(0, 1.0), (0, 2.0)]
+        assert parent.data.tags["done"] == "2"
     table = home / "mlartifacts" / parent.info.run_id / "artifacts" / "table.md"
     assert table.read_text() == "['a', 'b']"
 
@@ -292,7 +297,7 @@ def test_a_sweep_without_mlflow_gets_its_parent_later(home):
     with tracker(home, "s").run("b", "b", {}, {}):
         pass
     away.close_sweep("FINISHED")
-    assert sync(home, resolve_uri(home)) == 2
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 1, "curves": 0}
     found = {run.info.run_name: run for run in runs(home)}
     assert set(found) == {"my sweep", "a", "b"}
     assert {run.info.status for run in found.values()} == {"FINISHED"}
@@ -310,8 +315,8 @@ def test_a_sweep_is_opened_before_it_is_closed(home):
 
 def test_sync_leaves_a_run_in_progress_alone(home):
     with tracker(home, uri=CLOSED).run("key", "name", {}, {}):
-        assert sync(home, resolve_uri(home)) == 0
-    assert sync(home, resolve_uri(home)) == 1
+        assert sum(sync(home, resolve_uri(home)).values()) == 0
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
 
 
 def test_a_deleted_experiment_is_told_and_does_not_stop_a_run(home, caplog):
@@ -415,3 +420,75 @@ def test_network_disks_are_told_from_the_list_of_mounts(tmp_path):
     assert not on_network_disk(tmp_path / "in" / "mlflow.db", mounts)
     assert not on_network_disk(Path("/mlflow.db"), mounts)
     assert not on_network_disk(tmp_path / "mlflow.db", tmp_path / "none")
+
+
+def test_files_are_found_after_the_folder_was_moved(home, tmp_path_factory):
+    with tracker(home, "s").run("key", "name", {}, {}) as log:
+        log.text("hello", "greeting.txt")
+    there = tmp_path_factory.mktemp("elsewhere") / "home"
+    shutil.copytree(home, there)
+    shutil.rmtree(home / "mlartifacts")
+    with tracker(there, "s").run("other", "other", {}, {}) as log:
+        log.text("hello", "greeting.txt")
+    for run in runs(there):
+        assert run.info.artifact_uri.startswith((there / "mlartifacts").as_uri())
+        listed = connect(resolve_uri(there)).list_artifacts(run.info.run_id)
+        assert [file.path for file in listed] == ["greeting.txt"]
+    moved.cache_clear()
+    assert moved(there, resolve_uri(there)) == moved(there, "http://server") == 0
+
+
+def test_addresses_that_are_not_ours_stay(home):
+    client = connect(resolve_uri(home))
+    client.create_experiment("theirs", artifact_location="s3://bucket/mlartifacts")
+    client.create_experiment("others", artifact_location="file:///data/mlartifacts_of_mine")
+    moved(home, resolve_uri(home))
+    others = client.get_experiment_by_name("others").artifact_location
+    assert others == "file:///data/mlartifacts_of_mine"
+    assert client.get_experiment_by_name("theirs").artifact_location == "s3://bucket/mlartifacts"
+
+
+def test_numbers_are_in_the_journal_alone(home):
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log.metrics({"shown": 1.0})
+        log.numbers({"kept": 2.0, "odd": math.nan})
+    (run,) = runs(home)
+    assert run.data.metrics == {"shown": 1.0}
+    (event,) = (
+        event
+        for event in Journal(home / "journal" / "single" / "key").events()
+        if event["event"] == "numbers"
+    )
+    assert event["numbers"]["kept"] == 2.0
+    assert math.isnan(event["numbers"]["odd"])
+
+
+def test_the_pages_open_at_the_newest_sweep_or_at_all_runs(home):
+    assert page_of(home, resolve_uri(home)) == ""
+    with tracker(home).run("key", "name", {}, {}):
+        pass
+    experiment = connect(resolve_uri(home)).get_experiment_by_name("tgap")
+    begin = f"#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=tgap-"
+    assert page_of(home, resolve_uri(home)) == f"{begin}single"
+    key = "0123456789abcdef"
+    tracker(home, key).open_sweep("my sweep", 1, {})
+    assert page_of(home, resolve_uri(home)) == f"{begin}0123456789ab"
+    assert page_of(home, "http://other") == ""
+    tags = connect(resolve_uri(home)).get_experiment(experiment.experiment_id).tags
+    for name, title in (("single", "all runs"), ("0123456789ab", "my sweep")):
+        assert json.loads(tags[f"mlflow.sharedViewState.tgap-{name}"])["name"] == title
+
+
+def test_pages_for_others_are_served_where_it_is_asked_and_said_to_be_open(home, monkeypatch):
+    tmp_path = home
+    called, said = [], []
+    monkeypatch.setattr("os.execve", lambda *words: called.append(words))
+    monkeypatch.setattr("os.chdir", lambda folder: None)
+    monkeypatch.setattr("signal.signal", lambda *words: None)
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve_ui(tmp_path, uri, port, "0.0.0.0", tell=said.append)
+    assert f"http://127.0.0.1:{port}/" in said[0]
+    assert "no password" in said[1]
+    assert called[0][1][called[0][1].index("--host") + 1] == "0.0.0.0"

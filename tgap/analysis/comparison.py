@@ -1,4 +1,4 @@
-"""What a sweep found: its groups of runs, which of them differ, and what MLflow shows of them."""
+"""What a sweep found: its groups of runs, and which of them differ."""
 
 import difflib
 import math
@@ -195,50 +195,6 @@ def _method(word: str | None, groups: Sequence[RunGroup]) -> RunGroup | None:
     close = difflib.get_close_matches(word, parts, 1, 0.5)
     hint = f"; did you mean '{close[0]}'?" if close else ""
     raise ConfigError(f"no method is called '{word}'{hint} (there are: {_some(list(labels))})")
-
-
-def metrics_of(comparison: Comparison) -> dict[int, dict[str, float]]:
-    """Metrics of the sweep's parent run in MLflow, by step: the size, 0 where nothing is tuned.
-
-    For each metric of ``SCALES`` and each group ``{metric}/mean/{group}``, ``.../lo/{group}`` and
-    ``.../hi/{group}``, e.g. ``fter/lo/random-dreambooth``, so that MLflow draws intervals over
-    sizes; ``fter/of_means/{group}``; ``seeds/{group}`` and ``seeds_missing/{group}``, and the same
-    of folds or splits if there are. A group is named by its method and the settings that vary
-    (``random-dreambooth-guidance-3.0``), other characters than letters, digits, ``_`` and ``.``
-    becoming ``-``. What is not defined is left out.
-    """
-    names = _names(comparison.groups)
-    by_size: dict[int, dict[str, float]] = {}
-    for group, name in zip(comparison.groups, names, strict=True):
-        values = {f"fter/of_means/{name}": group.fter_of_means}
-        for metric in SCALES:
-            number = group.numbers[metric]
-            ends = {"mean": number.estimate, "lo": number.lo, "hi": number.hi}
-            values |= {f"{metric}/{end}/{name}": value for end, value in ends.items()}
-        values |= {f"seeds/{name}": len(group.seeds), f"seeds_missing/{name}": len(group.missing)}
-        if len(group.splits) + len(group.missing_splits) > 1:
-            what = "splits" if group.shares else "folds"
-            values[f"{what}/{name}"] = len(group.splits)
-            values[f"{what}_missing/{name}"] = len(group.missing_splits)
-        defined = {key: float(value) for key, value in values.items() if not math.isnan(value)}
-        by_size.setdefault(group.size or 0, {}).update(defined)
-    return by_size
-
-
-def _names(groups: Sequence[RunGroup]) -> list[str]:
-    """A part of metric names for each group: the same for a method's sizes, different otherwise."""
-    owners: dict[str, tuple[str, ...]] = {}
-    names = []
-    for group in groups:
-        words = [group.method, *own_settings(group, groups)]
-        identity = (group.method_key, *words)
-        plain = re.sub(r"[^\w.]+", "-", " ".join(words)).strip("-.")[:150] or "method"
-        name, number = plain, 1
-        while owners.setdefault(name, identity) != identity:
-            number += 1
-            name = f"{plain}-{number}"
-        names.append(name)
-    return names
 
 
 def own_settings(group: RunGroup, groups: Sequence[RunGroup]) -> list[str]:

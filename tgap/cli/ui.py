@@ -7,14 +7,30 @@ from tgap.core.files import home_folder
 
 
 @click.command
-@click.option("--port", type=int, default=5000, help="of the pages, on this machine only")
-def ui(port: int) -> int:
-    """Open MLflow's pages on this machine."""
-    return tracking.serve_ui(home_folder(), tracking.resolve_uri(home_folder()), port)
+@click.option("--port", type=int, default=5000, help="of the pages")
+@click.option(
+    "--host",
+    default=tracking.HOST,
+    help="address to serve them at; another than this machine's lets others in, without a password",
+)
+@click.option("--browser/--no-browser", default=True, help="open them in a browser")
+def ui(port: int, host: str, browser: bool) -> int:
+    """Serve MLflow's pages, and open the newest sweep's: its runs, and charts of its methods."""
+    home = home_folder()
+    return tracking.serve_ui(home, tracking.resolve_uri(home), port, host, browser, click.echo)
 
 
 @click.command
 def sync() -> int:
     """Log to MLflow what could not be logged when it was computed."""
-    print(f"{tracking.sync(home_folder(), tracking.resolve_uri(home_folder()))} runs logged")
+    counts = tracking.sync(home_folder(), tracking.resolve_uri(home_folder()))
+    told = [
+        f"{count} {kind if count > 1 else kind.removesuffix('s')}"
+        for kind, count in counts.items()
+        if count
+    ]
+    if told:
+        print(f"brought up to date in MLflow: {', '.join(told)}")
+    else:
+        print("MLflow has everything already")
     return 0

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class Augmentation(Evaluator):
             out, and ``all`` is always there.
         synthetic: The same of synthetic images.
     """
+
+    shown: ClassVar[Sequence[str]] = ()
 
     real: list[int] = option([1, 3, 10, 30, 100, 300], "real images per label, beside all")
     synthetic: list[int] = option([10, 30, 100, 300], "synthetic images per label, beside all")

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,10 @@ class Evaluation:
 @dataclass(kw_only=True)
 class Evaluator(Component):
     """Looks at what a run made, and says in numbers how good it is."""
+
+    shown: ClassVar[Sequence[str] | None] = None
+    """Metrics to show in MLflow's pages, the important ones first, ``*`` standing for anything;
+    ``None`` = as many as there is room for. A table beside them has all."""
 
     def evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         """Compute metrics.

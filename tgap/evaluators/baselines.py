@@ -1,8 +1,9 @@
 """What stands beside every TSTR: how far one comes without the synthetic images' content."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,6 +39,8 @@ class Baselines(Evaluator):
         shuffled: Whether the classifier is trained on permuted labels, at the cost of one of the
             run's own classifiers.
     """
+
+    shown: ClassVar[Sequence[str]] = ("baseline/metadata_auroc",)
 
     columns: list[str] = option(["view", "sex", "age"], "metadata columns, where there are any")
     shuffled: bool = option(True, "train the classifier on permuted labels")

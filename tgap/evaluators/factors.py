@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Factors(Evaluator):
             than the packaged CLIP does.
         readable: Least R^2 for a factor to count.
     """
+
+    shown: ClassVar[Sequence[str]] = ("factors/distance",)
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     readable: float = option(0.3, "least R^2 for a factor to count", above=0, high=1)

@@ -62,6 +62,16 @@ class Fidelity(Evaluator):
         k: Which nearest neighbour a ball reaches to.
     """
 
+    shown: ClassVar[Sequence[str]] = (
+        "fidelity/frechet",
+        "fidelity/kid",
+        "fidelity/precision",
+        "fidelity/recall",
+        "fidelity/density",
+        "fidelity/coverage",
+        "diversity/vendi",
+    )
+
     version: ClassVar[int] = 3
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})

@@ -114,6 +114,12 @@ class Memorization(Evaluator):
         changed: Whether turned, cropped, blurred, erased and inverted copies are looked for.
     """
 
+    shown: ClassVar[Sequence[str]] = (
+        "memorization/copied_fraction",
+        "memorization/equal_to_tuning",
+        "memorization/mia_calibrated_auroc",
+    )
+
     version: ClassVar[int] = 4
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})

@@ -1,6 +1,8 @@
 """Where the synthetic classifier looks, on synthetic images and on real ones."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -36,6 +38,8 @@ class Occlusion(Evaluator):
         images: Synthetic and real test images that are looked at, each so many.
         grid: Patches on a side: a classifier scores each image once for each of them.
     """
+
+    shown: ClassVar[Sequence[str]] = ()
 
     images: int = option(24, "images of each side that are occluded", low=2)
     grid: int = option(7, "patches on a side", low=2)

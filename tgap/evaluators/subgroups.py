@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ class Subgroups(Evaluator):
             others are cut at their quartiles.
         resamples: Bootstrap resamples.
     """
+
+    shown: ClassVar[Sequence[str]] = ()
 
     columns: list[str] = option(["sex", "age", "view", "site"], "metadata columns, if there")
     bands: dict[str, list[float]] = field(

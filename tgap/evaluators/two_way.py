@@ -68,6 +68,22 @@ class TwoWay(Evaluator):
         resamples: Bootstrap resamples.
     """
 
+    shown: ClassVar[Sequence[str]] = (
+        "tstr/auroc",
+        "trts/auroc",
+        "trtr/auroc",
+        "tsts/auroc",
+        "fter",
+        "fter/lo",
+        "fter/hi",
+        "fter/meaningful",
+        "t_gap",
+        "t_gap/easier_than_reality",
+        "t_gap/utility_lost",
+        "tstr/accuracy",
+        "external/*/tstr/auroc",
+    )
+
     version: ClassVar[int] = 3
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)

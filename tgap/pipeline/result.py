@@ -254,10 +254,17 @@ class Result:
         """All evaluators' metrics; those of one with a name of its own stand below that name."""
         metrics: dict[str, float] = {}
         for name, made in self.artifacts.evaluations.items():
-            prefix = "" if name == self.run.evaluators[name].stem() else f"{name}/"
-            values = made.read_json("metrics.json")
-            metrics |= {f"{prefix}{key}": value for key, value in values.items()}
+            metrics |= zip(self._names(name), made.read_json("metrics.json").values(), strict=True)
         return metrics | {f"cost/{name}": value for name, value in self.tuning_cost().items()}
+
+    def metric_names(self) -> dict[str, list[str]]:
+        """Which of the metrics are each evaluator's."""
+        return {name: self._names(name) for name in self.artifacts.evaluations}
+
+    def _names(self, evaluator: str) -> list[str]:
+        own = self.artifacts.evaluations[evaluator].read_json("metrics.json")
+        prefix = "" if evaluator == self.run.evaluators[evaluator].stem() else f"{evaluator}/"
+        return [f"{prefix}{name}" for name in own]
 
     def tuning_cost(self) -> dict[str, float]:
         """What fine-tuning took, when it was made: its totals, ``steps`` and ``seconds``.

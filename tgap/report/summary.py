@@ -128,6 +128,16 @@ WORTH_TELLING = 0.5
 """Seconds of a stage; less is left out."""
 
 
+def headline(metrics: Mapping[str, float]) -> str:
+    """``TSTR .934, TRTS .996, FTER .938``, as far as they are defined."""
+    numbers = [
+        f"{name} {metrics[metric]:.3f}".replace(" 0.", " .")
+        for name, metric in HEADLINE.items()
+        if not math.isnan(metrics.get(metric, math.nan))
+    ]
+    return ", ".join(numbers) or "no TSTR, TRTS or FTER"
+
+
 def in_a_line(
     metrics: Mapping[str, float], seconds: Mapping[str, float], reused: Sequence[str]
 ) -> str:
@@ -138,12 +148,7 @@ def in_a_line(
         seconds: Spent now, by stage.
         reused: Stages of which all was in the store.
     """
-    numbers = [
-        f"{name} {metrics[metric]:.3f}".replace(" 0.", " .")
-        for name, metric in HEADLINE.items()
-        if not math.isnan(metrics.get(metric, math.nan))
-    ]
-    told = ", ".join(numbers) or "no TSTR, TRTS or FTER"
+    told = headline(metrics)
     if len(reused) == len(seconds):
         return f"{told}; all from the store"
     longest = [f"{stage} {s:.0f}" for stage, s in seconds.items() if s >= WORTH_TELLING]

@@ -24,6 +24,7 @@ class Planned:
 
     plan: Plan
     row: PlannedRun
+    words: Sequence[str]
 
     @property
     def run(self) -> Run:
@@ -70,7 +71,7 @@ def planned(plan: Plan, overrides: Sequence[str]) -> Planned:
         splits=[split_of(run, other) for other in run.protocol.averaged()],
         synthetic=plan.synthetic.key,
     )
-    return Planned(plan, row)
+    return Planned(plan, row, tuple(overrides))
 
 
 def sweep_key_of(jobs: Sequence[Planned]) -> str:

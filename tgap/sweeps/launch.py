@@ -162,7 +162,7 @@ def _swept(
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
     finally:
-        recorder.close_sweep(plans[0].run, launched.comparison, status)
+        recorder.close_sweep(plans[0].run, launched.comparison, status, overrides)
     return launched, folder
 
 

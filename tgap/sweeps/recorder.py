@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from tgap.analysis.comparison import Comparison, metrics_of
+from tgap.analysis.comparison import Comparison
+from tgap.analysis.curves import curves_of
 from tgap.analysis.rows import RunRow
-from tgap.analysis.verdicts import verdicts
 from tgap.composition.config import Run
 from tgap.composition.schema import data_of
+from tgap.core.digest import digest_of
 from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stages import execute
 from tgap.report.summary import summary
@@ -16,10 +17,13 @@ from tgap.report.table import markdown
 from tgap.store import Store
 from tgap.store.manifest import MANIFEST
 from tgap.store.store import content_digest
+from tgap.sweeps.describing import described, sweep_described
 from tgap.sweeps.forecast import costs_of
 from tgap.sweeps.history import PLANNED, as_json
 from tgap.sweeps.identity import Planned, dataset_metrics, params_of, row_of
 from tgap.sweeps.records import COSTS, record_planned
+from tgap.sweeps.shown import LOSSES, SIDES, TABLE, as_table, shown
+from tgap.sweeps.varying import sweep_name
 from tgap.tracking import RunLog, Tracker, resolve_uri
 
 
@@ -53,8 +57,11 @@ class Recorder:
             log.config(data_of(run))
             record_planned(log, job.row, plan)
             result = execute(plan, store, lambda stage, result: log_stage(log, stage, result))
-            log.metrics(result.metrics)
-            log.tags({"tgap.verdicts": ", ".join(v.code for v in verdicts(result.metrics))})
+            names = shown(result)
+            log.metrics({name: result.metrics[name] for name in names if name in result.metrics})
+            log.numbers({k: v for k, v in result.metrics.items() if k not in names})
+            log.text(as_table(result.metrics), TABLE)
+            log.tags(described(result.metrics, overrides))
             log.text(summary(result.metrics), "summary.txt")
             log.text(costs_of(result), COSTS)
             log_files(log, result)
@@ -65,14 +72,27 @@ class Recorder:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
         words = shlex.join(overrides)
         rows = as_json([(job.row, params_of(job)) for job in jobs])
+        name = sweep_name([job.words for job in jobs], jobs[0].run.dataset.title())
         self._tracker(jobs[0].run).open_sweep(
-            f"sweep {words}"[:200], len(jobs), {"overrides": words}, {PLANNED: rows}
+            name, len(jobs), {"overrides": words}, {PLANNED: rows}
         )
 
-    def close_sweep(self, run: Run, comparison: Comparison, status: str) -> None:
-        """Close the sweep's parent run with its table and the groups' numbers, by size."""
-        texts = {"table.md": markdown(comparison)} if comparison.groups else {}
-        self._tracker(run).close_sweep(status, metrics_of(comparison), texts)
+    def close_sweep(
+        self, run: Run, comparison: Comparison, status: str, overrides: Sequence[str]
+    ) -> None:
+        """Close the sweep's parent run with its table, after a curve of each method.
+
+        Curves are drawn of a sweep that is complete.
+        """
+        tracker = self._tracker(run)
+        if status == "FINISHED":
+            for curve in curves_of(comparison):
+                params = {"method": curve.method, "dataset": run.dataset.title()}
+                name = f"by size: {curve.method}"
+                tracker.curve(digest_of(curve.method)[:12], name, params, curve.points)
+        table = markdown(comparison) if comparison.groups else ""
+        texts = {"table.md": table} if table else {}
+        tracker.close_sweep(status, sweep_described(table, overrides), texts)
 
     def _tracker(self, run: Run) -> Tracker:
         return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
@@ -84,17 +104,21 @@ def log_stage(log: RunLog, stage: str, result: Result) -> None:
         return
     record = result.stages[stage]
     if stage == "prepare":
-        log.metrics(dataset_metrics(result))
-    log.metrics({f"seconds/{stage}": record.seconds, f"reused/{stage}": float(record.reused)})
+        counts = dataset_metrics(result)
+        log.metrics({name: counts[name] for name in SIDES if name in counts})
+        log.numbers({name: value for name, value in counts.items() if name not in SIDES})
+    log.metrics({f"seconds/{stage}": record.seconds})
+    log.numbers({f"reused/{stage}": float(record.reused)})
     if stage == "classify":
         for side in ("real", "synthetic"):
             counts = getattr(result.artifacts, f"{side}_classifier").read_json("images.json")
-            log.metrics({f"train_images/{side}": sum(counts.values())})
+            log.numbers({f"train_images/{side}": sum(counts.values())})
     generator = result.artifacts.generator
     if stage == "finetune" and generator is not None:
         for losses in generator.read_json("losses.json"):
             step = losses.pop("step")
-            log.metrics({f"finetune/{name}": value for name, value in losses.items()}, step)
+            values = {f"finetune/{name}": value for name, value in losses.items()}
+            log.metrics({name: values[name] for name in LOSSES if name in values}, step)
     log.flush()
 
 

@@ -20,8 +20,8 @@ from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
 from tgap.store import Store
-from tgap.tracking import SWEEP, Journal, RunLog
-from tgap.tracking.journal import Event, complete
+from tgap.tracking import CURVE, SWEEP, Journal, RunLog
+from tgap.tracking.journal import NUMBERS, Event, complete
 from tgap.tracking.run_log import CONFIG
 
 ROW = "row.json"
@@ -98,7 +98,12 @@ class Record:
     @cached_property
     def metrics(self) -> Mapping[str, float]:
         """Metrics, the last values."""
-        return {k: v for event in self.events for k, v in event.get("values", {}).items()}
+        return {
+            name: value
+            for event in self.events
+            for kind in NUMBERS
+            for name, value in event.get(kind, {}).items()
+        }
 
     @cached_property
     def row(self) -> PlannedRun | None:
@@ -169,7 +174,7 @@ def records(home: Path, experiment: str | None = None) -> list[Record]:
         home: Folder of the journal.
         experiment: Only runs of this one.
     """
-    runs = [journal for journal in journals(home) if journal.run_key != SWEEP]
+    runs = [one for one in journals(home) if not one.run_key.startswith((SWEEP, CURVE))]
     found = [Record(journal, events) for journal in runs if (events := journal.events())]
     chosen = [one for one in found if experiment in (None, one.experiment)]
     return sorted(chosen, key=lambda one: (one.started, one.key))

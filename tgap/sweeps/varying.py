@@ -39,6 +39,27 @@ def what_varies(jobs: Sequence[Sequence[str]]) -> str:
     return f"{runs} of {', '.join(parts)}"
 
 
+LONGEST = 100
+"""Letters of a sweep's name."""
+
+
+def sweep_name(jobs: Sequence[Sequence[str]], dataset: str) -> str:
+    """A sweep by its dataset and what varies, e.g. ``digits: selector=a,b size=10,20 seed=0,1``.
+
+    >>> sweep_name([["size=1", "seed=0"], ["size=2", "seed=0"]], "digits")
+    'digits: size=1,2'
+
+    Args:
+        jobs: Words of each run.
+        dataset: Title of the dataset.
+    """
+    varied = varying(jobs)
+    named = " ".join(f"{key}={','.join(values)}" for key, values in varied.items())
+    if len(named) > LONGEST - len(dataset):
+        named = ", ".join(f"{len(values)} {_plural(key)}" for key, values in varied.items())
+    return f"{dataset}: {named or what_varies(jobs)}"[:LONGEST]
+
+
 def _plural(key: str) -> str:
     if key in SAME:
         return key

@@ -21,8 +21,13 @@ from tgap.tracking.server import without_password
 
 SWEEP = "sweep"
 """Run key of a sweep's own journal: its parent run in MLflow."""
+CURVE = "curve-"
+"""What the run keys of a sweep's curves begin with, which are no runs of its own."""
 SINGLE = "single"
 """Sweep key of runs that belong to no sweep."""
+
+NUMBERS = ("values", "numbers")
+"""Parts of an event that hold numbers by name: of MLflow's pages, and of the journal alone."""
 
 Event = dict[str, Any]
 
@@ -67,8 +72,9 @@ class Journal:
         for number, line in enumerate(self._lines(), start=1):
             try:
                 event = json.loads(line)
-                if values := event.get("values"):
-                    event["values"] = {name: float(value) for name, value in values.items()}
+                for kind in NUMBERS:
+                    if values := event.get(kind):
+                        event[kind] = {name: float(value) for name, value in values.items()}
             except (ValueError, AttributeError) as error:
                 raise StoreError(
                     f"line {number} of {self._path} is damaged: {error}; delete the folder "
@@ -88,14 +94,15 @@ class Journal:
         """Write an event.
 
         Args:
-            kind: ``start``, ``resume``, ``metrics``, ``tags``, ``artifact`` or ``end``.
+            kind: ``start``, ``resume``, ``metrics``, ``numbers``, ``tags``, ``artifact``, ``end``.
             content: JSON types; in ``values``, NaN and infinities too.
 
         Raises:
             StoreError: If the disk is full or may not be written to.
         """
-        if values := content.get("values"):  # what is no number in JSON becomes text
-            content["values"] = {k: v if math.isfinite(v) else str(v) for k, v in values.items()}
+        for name in NUMBERS:
+            if values := content.get(name):  # what is no number in JSON becomes text
+                content[name] = {k: v if math.isfinite(v) else str(v) for k, v in values.items()}
         event = {"event": kind, "time": time.time_ns() // 1_000_000, **content}
         line = json.dumps(event, allow_nan=False) + "\n"
         with writing("the journal", self.folder), self._path.open("a", encoding="utf-8") as file:
@@ -137,13 +144,24 @@ class Journal:
         """What was written down of the last push; nothing if that is not there or is damaged."""
         try:
             pushed = json.loads((self.folder / "pushed.json").read_text("utf-8"))
-            return {name: pushed[name] for name in ("tracking_uri", "run_id", "events")}
+            return {
+                name: pushed[name] for name in ("tracking_uri", "run_id", "events", "experiment_id")
+            }
         except (OSError, ValueError, TypeError, KeyError):
             return {}
 
-    def set_pushed(self, uri: str, run_id: str, events: int) -> None:
+    def experiment_id(self) -> str | None:
+        """The id of its experiment there."""
+        return self._pushed().get("experiment_id")
+
+    def set_pushed(self, uri: str, run_id: str, events: int, experiment_id: str) -> None:
         """Remember what MLflow has, in one step."""
-        pushed = {"tracking_uri": without_password(uri), "run_id": run_id, "events": events}
+        pushed = {
+            "tracking_uri": without_password(uri),
+            "run_id": run_id,
+            "events": events,
+            "experiment_id": experiment_id,
+        }
         temporary = self.folder / "pushed.json.tmp"  # half a file would be no JSON
         with writing("pushed.json", self.folder):
             temporary.write_text(json.dumps(pushed), "utf-8")

@@ -17,9 +17,12 @@ from typing import Any
 import filelock
 
 from tgap.core import TgapError
-from tgap.tracking.journal import Event, Journal
+from tgap.tracking.journal import SINGLE, SWEEP, Event, Journal
 from tgap.tracking.server import quiet, sqlite_file
+from tgap.tracking.views import view_tag
 
+ARTIFACTS = "mlartifacts"
+"""Folder of logged files beside the database."""
 NETWORK_DISKS = ("nfs", "lustre", "gpfs", "cifs", "smb", "beegfs", "fuse")
 
 
@@ -37,10 +40,15 @@ def push(journal: Journal, home: Path, uri: str) -> None:
     events, (known_id, done) = journal.events(), journal.pushed(uri)
     journal.to_disk()
     client = connect(uri)
+    moved(home, uri)
     run_id = _run_id(client, journal, events[0], known_id, home, uri)
     # A run that had to be looked up or made anew gets everything.
     _log(client, run_id, journal, events[done if run_id == known_id else 0 :])
-    journal.set_pushed(uri, run_id, len(events))
+    experiment = str(client.get_run(run_id).info.experiment_id)
+    if run_id != known_id and (journal.run_key == SWEEP or journal.sweep_key == SINGLE):
+        key, value = view_tag(journal.sweep_key, events[0]["name"], events[0]["time"])
+        client.set_experiment_tag(experiment, key, value)  # for `tgap ui` to open
+    journal.set_pushed(uri, run_id, len(events), experiment)
 
 
 @functools.cache
@@ -82,6 +90,41 @@ def on_network_disk(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
         return False
     here = [(len(line[1]), line[2]) for line in lines if path.resolve().is_relative_to(line[1])]
     return max(here, default=(0, ""))[1].startswith(NETWORK_DISKS)
+
+
+@functools.cache
+def moved(home: Path, uri: str) -> int:
+    """See that files of runs are looked for where they are, after ``home`` was moved or copied.
+
+    MLflow writes down absolute addresses of artifacts. Those in a database that lies in ``home``,
+    and that are of a folder ``mlartifacts`` elsewhere, become those of the one beside it.
+
+    Args:
+        home: Folder of the database and of logged files.
+        uri: MLflow's tracking uri.
+
+    Returns:
+        How many addresses were changed.
+    """
+    database = sqlite_file(uri)
+    if database is None or database.parent != home or not database.exists():
+        return 0
+    here, changed = (home / ARTIFACTS).as_uri(), 0
+    with _lock(database), closing(sqlite3.connect(database)) as connection, connection:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            rows = connection.execute(
+                f"SELECT rowid, {column} FROM {table} WHERE {column} LIKE 'file:%/{ARTIFACTS}%' "
+                f"AND {column} NOT LIKE ?",
+                (f"{here}%",),
+            ).fetchall()
+            for rowid, address in rows:
+                rest = address.rpartition(f"/{ARTIFACTS}")[2]
+                if rest[:1] in ("", "/"):
+                    connection.execute(
+                        f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (here + rest, rowid)
+                    )
+                    changed += 1
+    return changed
 
 
 def _run_id(
@@ -132,7 +175,7 @@ def _experiment_id(client: Any, name: str, home: Path, uri: str) -> str:
             # A server knows best where its files go; without one they go to an absolute folder,
             # not to MLflow's default, which is below the current one.
             served = uri.startswith(("http://", "https://"))
-            folder = None if served else (home.absolute() / "mlartifacts").as_uri()
+            folder = None if served else (home.absolute() / ARTIFACTS).as_uri()
             return str(client.create_experiment(name, artifact_location=folder))
     if experiment.lifecycle_stage != "active":
         raise TgapError(
@@ -140,6 +183,21 @@ def _experiment_id(client: Any, name: str, home: Path, uri: str) -> str:
             f"-x {experiment.experiment_id}) or choose another name with tracking.experiment="
         )
     return str(experiment.experiment_id)
+
+
+SAMPLES = "pictures/samples.png"
+IMAGE_KEY = "samples"
+"""The same in every run, so that MLflow's pages lay their images side by side."""
+
+
+def _log_image(client: Any, run_id: str, path: Path) -> None:
+    """Log a picture for MLflow's grid of images, once."""
+    from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+    from PIL import Image
+
+    if MLFLOW_LOGGED_IMAGES not in client.get_run(run_id).data.tags:
+        with Image.open(path) as image:
+            client.log_image(run_id, image, key=IMAGE_KEY, step=0)
 
 
 def _log(client: Any, run_id: str, journal: Journal, events: Sequence[Event]) -> None:
@@ -168,5 +226,7 @@ def _log(client: Any, run_id: str, journal: Journal, events: Sequence[Event]) ->
     files = {event["name"]: event["path"] for event in events if event["event"] == "artifact"}
     for name, path in files.items():
         client.log_artifact(run_id, str(journal.folder / path), os.path.dirname(name))
+    if SAMPLES in files:
+        _log_image(client, run_id, journal.folder / files[SAMPLES])
     if ended is not None:
         client.set_terminated(run_id, ended["status"], ended["time"])

@@ -34,19 +34,24 @@ class RunLog:
         """Whether the run was recorded to its end before: whatever is logged is ignored."""
         self._logged = {(name, e["step"]) for e in events for name in e.get("values", {})}
 
-    def metrics(self, values: Mapping[str, float], step: int = 0, again: bool = False) -> None:
+    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
         """Log numbers, NaN and infinities included.
 
         Args:
             values: By name, e.g. ``tstr/auroc``.
             step: Optimizer step, epoch, ...
-            again: Whether values that an earlier attempt logged are logged anew.
         """
         _check_names("metric", values)
-        new = {k: float(v) for k, v in values.items() if again or (k, step) not in self._logged}
+        new = {k: float(v) for k, v in values.items() if (k, step) not in self._logged}
         if new:
             self._append("metrics", step=step, values=new)
             self._logged |= {(name, step) for name in new}
+
+    def numbers(self, values: Mapping[str, float], step: int = 0) -> None:
+        """Log numbers that MLflow's pages are spared: the journal alone has them."""
+        _check_names("metric", values)
+        if values:
+            self._append("numbers", step=step, numbers=values)
 
     def tags(self, values: Mapping[str, str]) -> None:
         """Set tags; a later value replaces an earlier one."""

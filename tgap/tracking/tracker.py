@@ -8,7 +8,7 @@ from pathlib import Path
 import filelock
 
 from tgap.core import ContractError, StoreError, TgapError
-from tgap.tracking.journal import SINGLE, SWEEP, Journal
+from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal
 from tgap.tracking.run_log import RunLog
 from tgap.tracking.server import sqlite_file, without_password
 
@@ -47,7 +47,7 @@ class Tracker:
             tags: Further tags.
         """
         with self._log(run_key) as run_log:
-            run_log.open(self.experiment, name, params, tags)
+            run_log.open(self.experiment, name, params, {"tgap.kind": "run", **tags})
             try:
                 yield run_log
             except BaseException as error:
@@ -61,33 +61,55 @@ class Tracker:
     ) -> None:
         """Open the sweep's parent run, unless it is there: the same sweep again, or continued."""
         with self._sweep_log() as sweep_log:
-            tags = {"tgap.n_runs": str(n_runs)}
+            tags = {"tgap.kind": "sweep", "tgap.n_runs": str(n_runs)}
             sweep_log.open(self.experiment, name, {"n_runs": n_runs, **params}, tags)
             for file, content in texts.items():
                 sweep_log.text(content, file)
 
+    def curve(
+        self,
+        run_key: str,
+        name: str,
+        params: Mapping[str, object],
+        points: Mapping[int, Mapping[str, float]],
+    ) -> None:
+        """Log a curve of the sweep as a run of its own, so that MLflow draws a line of it.
+
+        Args:
+            run_key: What identifies it in its sweep.
+            name: Shown in MLflow.
+            params: Flat.
+            points: Metrics by step.
+        """
+        with self.run(f"{CURVE}{run_key}", name, params, {"tgap.kind": "curve"}) as run_log:
+            for step, values in sorted(points.items()):
+                run_log.metrics(values, step)
+
     def close_sweep(
         self,
         status: str,
-        metrics: Mapping[int, Mapping[str, float]] = {},
+        tags: Mapping[str, str] = {},
         texts: Mapping[str, str] = {},
+        files: Mapping[str, Path] = {},
     ) -> None:
         """Close the sweep's parent run; nothing happens if it was FINISHED before.
 
         Args:
             status: ``FINISHED``, ``FAILED`` or ``KILLED``.
-            metrics: Of the whole sweep, by step; a continued sweep logs them again.
+            tags: Further tags.
             texts: Files by name, e.g. ``{"table.md": ...}``.
+            files: To be copied, by name.
         """
         with self._sweep_log() as sweep_log:
             if sweep_log.new:
                 raise ContractError(
                     f"sweep {self.sweep_key} was not opened; open it before it is closed"
                 )
-            for step, values in metrics.items():
-                sweep_log.metrics(values, step, again=True)
+            sweep_log.tags(tags)
             for file, content in texts.items():
                 sweep_log.text(content, file)
+            for file, path in files.items():
+                sweep_log.artifact(path, file)
             sweep_log.close(status)
 
     def push(self, journal: Journal) -> None:
@@ -122,7 +144,7 @@ class Tracker:
             yield sweep_log
 
 
-def sync(home: Path, uri: str) -> int:
+def sync(home: Path, uri: str) -> dict[str, int]:
     """Log whatever is in the journal and not in MLflow yet; runs in progress are left alone.
 
     Args:
@@ -130,7 +152,7 @@ def sync(home: Path, uri: str) -> int:
         uri: MLflow's tracking uri.
 
     Returns:
-        How many runs and sweeps had something to log.
+        How many ``runs``, ``sweeps`` and ``curves`` were brought up to date.
 
     Raises:
         TgapError: If MLflow cannot be reached; what was logged until then stays.
@@ -138,11 +160,11 @@ def sync(home: Path, uri: str) -> int:
     files = (home.absolute() / "journal").glob("*/*/journal.jsonl")
     # A sweep before its runs, which name it as their parent.
     folders = sorted((file.parent for file in files), key=lambda f: (f.parent, f.name != SWEEP))
-    count = 0
+    counts = {"runs": 0, "sweeps": 0, "curves": 0}
     for journal in map(Journal, folders):
         try:
             with journal.locked(wait=False):
-                count += _push(journal, home.absolute(), uri)
+                counts[_kind(journal)] += _push(journal, home.absolute(), uri)
         except filelock.Timeout:
             log.info("run %s is in progress; it logs itself", journal.run_key)
         except TgapError:
@@ -153,7 +175,13 @@ def sync(home: Path, uri: str) -> int:
                 f"{_reason(error)}; nothing is lost, run `tgap sync` again when MLflow is there "
                 "(MLFLOW_TRACKING_URI says where it is looked for)"
             ) from error
-    return count
+    return counts
+
+
+def _kind(journal: Journal) -> str:
+    if journal.run_key == SWEEP:
+        return "sweeps"
+    return "curves" if journal.run_key.startswith(CURVE) else "runs"
 
 
 def _push(journal: Journal, home: Path, uri: str) -> bool:
