@@ -86,7 +86,9 @@ def test_wrong_labels_lower_trts_as_arithmetic_says(results):
     rate = registry.component_class("generator", "wrong_labels")().rate
     right = results["held_out_real"]["trts/auroc"]
     expected = (1 - rate) * right + rate * (1 - right)
-    assert results["wrong_labels"]["trts/auroc"] == pytest.approx(expected, abs=0.03)
+    # 135 of a label's 450 images are wrong, of the 150 that test 45 with a standard deviation of
+    # 4.6, so TRTS has one of .022.
+    assert results["wrong_labels"]["trts/auroc"] == pytest.approx(expected, abs=3 * 0.022)
 
 
 def test_noise_teaches_nothing_and_looks_like_nothing(results):

@@ -281,7 +281,7 @@ def said(home, capsys, real, synthetic) -> tuple[str, dict]:
     words = "--size 16 classifier=logistic_regression evaluators.baselines.shuffled=false".split()
     words += [word for word in FAST if not word.startswith("classifier.")]
     assert command(["evaluate", "--real", str(real), "--synthetic", str(synthetic), *words]) == 0
-    return capsys.readouterr().out, recorded(home)
+    return "".join(capsys.readouterr()), recorded(home)
 
 
 def painted(folder: Path, source: Path, pixels: dict) -> Path:

@@ -8,7 +8,7 @@ import tgap
 from tests.corpus.making import put_folders
 from tgap.cli.main import run_command
 from tgap.pipeline.plan import plan
-from tgap.sweeps import launch
+from tgap.sweeps import launch, task
 from tgap.sweeps.identity import planned
 
 TINY = (
@@ -50,8 +50,8 @@ def test_paths_and_parts_of_a_sweep_that_works_in_other_folders(
 
 def test_another_run_than_was_checked_is_not_made() -> None:
     checked = planned(plan(tgap.compose("size=5")), [])
-    with launch.remembered([checked]):
-        assert launch._planned_before(tgap.compose("size=5")) is checked
+    with task.remembered([checked]):
+        assert task._planned_before(tgap.compose("size=5")) is checked
         with pytest.raises(tgap.core.errors.TgapError, match="another run than was checked"):
-            launch._planned_before(tgap.compose("size=6"))
-    assert launch._planned_before(tgap.compose("size=5")) is None
+            task._planned_before(tgap.compose("size=6"))
+    assert task._planned_before(tgap.compose("size=5")) is None
