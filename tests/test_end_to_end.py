@@ -12,6 +12,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from tgap.cli.main import command, run_command
+from tgap.sweeps.records import records
 from tgap.sweeps.shown import AT_MOST
 from tgap.tracking import resolve_uri
 from tgap.tracking.pages import page_of
@@ -94,6 +95,8 @@ def test_a_sweep_has_a_curve_of_each_method_with_its_interval(swept: Path) -> No
     (parent,) = [r for r in runs if "mlflow.parentRunId" not in r.data.tags]
     assert parent.info.run_name == "digits: finetuner=none,dreambooth size=12,24 seed=0,1"
     assert parent.data.metrics == {}
+    page = swept / "mlartifacts" / parent.info.run_id / "artifacts" / "report.html"
+    assert "TSTR against TRTS" in page.read_text("utf-8")
     assert "| random+dreambooth | 12 |" in parent.data.tags["mlflow.note.content"]
     assert "tgap run" in parent.data.tags["mlflow.note.content"]
 
@@ -104,11 +107,11 @@ def test_mlflow_has_a_view_of_the_sweep(swept: Path) -> None:
     key = parent.data.tags["tgap.sweep_key"]
     view = json.loads(experiment.tags[f"mlflow.sharedViewState.tgap-{key[:12]}"])
     state = json.loads(zlib.decompress(base64.b64decode(view["state"].removeprefix("deflate;"))))
-    assert state["searchFilter"] == f"tags.`tgap.sweep_key` = '{key}'"
+    assert f"tags.`tgap.sweep_key` = '{key}'" in state["searchFilter"]
     assert "metrics.`fter`" in state["selectedColumns"]
     assert page_of(swept, resolve_uri(swept)).endswith(f"viewStateShareKey=tgap-{key[:12]}")
     found = client_of(swept).search_runs([experiment.experiment_id], state["searchFilter"])
-    assert len(found) == 8 + 2 + 1
+    assert len(found) == 8 + 2
 
 
 def test_samples_of_all_runs_have_the_same_key(swept: Path) -> None:
@@ -279,9 +282,10 @@ def test_further_test_sets_are_reported_beside_the_main_ones(
     kind = np.arange(60) % 3
     assert (labels == np.stack([kind == 2, kind == 0], axis=1)).all()  # even, odd, as ours are
     expected = [roc_auc_score(labels[:, i], scores[:, i]) for i in (0, 1)]
+    (metrics,) = (r.metrics for r in records(swept) if "external.b" in r.params)
     assert run.data.metrics["external/b/tstr/auroc"] == pytest.approx(np.mean(expected))
     for i, name in enumerate(("even", "odd")):
-        assert run.data.metrics[f"external/b/tstr/auroc_{name}"] == pytest.approx(expected[i])
+        assert metrics[f"external/b/tstr/auroc_{name}"] == pytest.approx(expected[i])
 
 
 def test_the_dataset_itself_is_no_further_test_set(

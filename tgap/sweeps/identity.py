@@ -103,7 +103,9 @@ def method_label(run: Run, overrides: Sequence[str]) -> str:
 def params_of(job: Planned) -> dict[str, object]:
     """Flat MLflow parameters, the ones that people group and filter by."""
     run = job.run
-    params: dict[str, object] = {"method": job.row.method, "size": run.size, "seed": run.seed}
+    params: dict[str, object] = {"method": job.row.method, "seed": run.seed}
+    if not run.generator.ready_made():  # of a set made elsewhere no size is known
+        params["size"] = run.size
     params |= {group: getattr(run, group).title() for group in TITLES}
     for name, evaluator in run.evaluators.items():
         params |= _flat(f"evaluators.{name}", evaluator.identity() | {"class": evaluator.title()})

@@ -79,31 +79,27 @@ def launch(
             if dry_run:
                 return Launched([], Comparison())
             if sweep:
-                launched, folder = _swept(hydra, overrides, jobs, planned_runs, expected)
-            else:
-                launched, folder = _single(hydra, overrides, planned_runs)
-        return _reported(launched, folder, planned_runs, overrides, sweep)
+                return _swept(hydra, overrides, jobs, planned_runs, expected)
+            return _single(hydra, overrides, planned_runs)
 
 
 def _opening(plans: Sequence[Planned], jobs: Sequence[Sequence[str]], sweep: bool) -> str:
     return what_varies(jobs) if sweep else plans[0].name
 
 
-def _single(
-    hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]
-) -> tuple[Launched, Path]:
-    """What a run came to, and its output folder."""
+def _single(hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]) -> Launched:
     with output_folder():
         job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
-    return _compared([job.return_value], plans), Path(str(job.working_dir))
+    launched, folder = _compared([job.return_value], plans), Path(str(job.working_dir))
+    return _reported(launched, folder, plans, SINGLE, ["tgap", "run", *overrides])
 
 
 def _reported(
     launched: Launched,
     folder: Path,
     plans: Sequence[Planned],
-    overrides: Sequence[str],
-    sweep: bool,
+    sweep_key: str,
+    command: Sequence[str],
 ) -> Launched:
     """With a page about the runs, unless nobody wants one or nothing new was made."""
     wanted = all(job.run.tracking.report for job in plans)
@@ -111,9 +107,8 @@ def _reported(
         return launched
     from tgap.sweeps.reporting import try_report  # draws figures, which takes seconds to load
 
-    sweep_key = sweep_key_of(plans) if sweep else SINGLE
-    command = shlex.join(["tgap", "run", *overrides, *(["-m"] if sweep else [])])
-    return replace(launched, report=try_report(home_folder(), folder, sweep_key, plans, command))
+    words = shlex.join(command)
+    return replace(launched, report=try_report(home_folder(), folder, sweep_key, plans, words))
 
 
 def _compared(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> Launched:
@@ -141,14 +136,15 @@ def _swept(
     jobs: Sequence[list[str]],
     plans: Sequence[Planned],
     expected: Forecast,
-) -> tuple[Launched, Path]:
-    """Launch a sweep inside its parent record: what it came to, and its output folder."""
-    recorder = Recorder(home_folder(), sweep_key_of(plans))
+) -> Launched:
+    """Launch a sweep inside its parent record."""
+    sweep_key = sweep_key_of(plans)
+    recorder = Recorder(home_folder(), sweep_key)
     recorder.open_sweep(plans, overrides)
     launched = Launched([], Comparison())
     status = "KILLED"
     try:
-        variables = {SWEEP_VARIABLE: str(recorder.sweep_key), RUNS_VARIABLE: str(len(jobs))}
+        variables = {SWEEP_VARIABLE: sweep_key, RUNS_VARIABLE: str(len(jobs))}
         # A run that is in the store takes a moment too; where no time is known, all count alike.
         weights = [max(round(seconds), 1) for seconds in expected.seconds]
         with (
@@ -161,9 +157,11 @@ def _swept(
         launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
+        command = ["tgap", "run", *overrides, "-m"]
+        launched = _reported(launched, folder, plans, sweep_key, command)
     finally:
-        recorder.close_sweep(plans[0].run, launched.comparison, status, overrides)
-    return launched, folder
+        recorder.close_sweep(plans[0].run, launched.comparison, status, overrides, launched.report)
+    return launched
 
 
 def _launch(

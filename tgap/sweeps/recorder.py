@@ -78,9 +78,14 @@ class Recorder:
         )
 
     def close_sweep(
-        self, run: Run, comparison: Comparison, status: str, overrides: Sequence[str]
+        self,
+        run: Run,
+        comparison: Comparison,
+        status: str,
+        overrides: Sequence[str],
+        report: Path | None,
     ) -> None:
-        """Close the sweep's parent run with its table, after a curve of each method.
+        """Close the sweep's parent run with its table and page, after a curve of each method.
 
         Curves are drawn of a sweep that is complete.
         """
@@ -92,7 +97,8 @@ class Recorder:
                 tracker.curve(digest_of(curve.method)[:12], name, params, curve.points)
         table = markdown(comparison) if comparison.groups else ""
         texts = {"table.md": table} if table else {}
-        tracker.close_sweep(status, sweep_described(table, overrides), texts)
+        files = {} if report is None else {"report.html": report}
+        tracker.close_sweep(status, sweep_described(table, overrides), texts, files)
 
     def _tracker(self, run: Run) -> Tracker:
         return Tracker(self.home, resolve_uri(self.home), run.tracking.experiment, self.sweep_key)
