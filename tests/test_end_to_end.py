@@ -20,7 +20,7 @@ from tgap.tracking.pages import page_of
 TINY = (
     "pool_size=200 train_size=100 test_size=100 sampler.steps=4 budget.steps=3 "
     "budget.batch_size=4 budget.train_per_label=24 budget.test_per_label=12 "
-    "tracking.report=false finetuner=none,dreambooth size=12,24 seed=0,1 -m"
+    "finetuner=none,dreambooth size=12,24 seed=0,1 -m"
 ).split()
 
 
