@@ -1,9 +1,25 @@
 """Labels that are not what they seem: folders, names and columns that say another thing."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from tests.corpus.case import Case
 from tests.corpus.folders import put_each
+from tests.corpus.tables import put_named
+
+WORDS = ("dataset=image_folder", "dataset.domain=x", "dataset.table=labels.csv")
+SAME = "have the same values"
+
+
+def put_two(head: str, *wrong: int, cells: Sequence[str] = ("cat", "dog")) -> partial[None]:
+    """Two columns of labels of twenty images, which differ in some rows."""
+    return partial(
+        put_named,
+        label=lambda row, file: cells[file[0] == "d"],
+        head=f"file,{head}",
+        rest=[cells[(n >= 10) != (n in wrong)] for n in range(20)],
+    )
+
 
 FOLDERS = ("dataset=image_folder", "dataset.domain=x")
 
@@ -30,10 +46,49 @@ CASES = (
     Case(
         name="folders below labels that are called as no other label",
         make=partial(
-            put_each,
-            counts={"benign/benign": 20, "malignant": 20, "malignant/not benign": 4},
+            put_each, counts={"benign/benign": 20, "malignant": 20, "malignant/not benign": 4}
         ),
         words=FOLDERS,
         untold=("called as another label",),
+    ),
+    *(
+        Case(
+            name=f"two columns of the same labels, {head}{''.join(words)}",
+            make=put_two(head, 1, 2, 12, cells=cells),
+            words=(*WORDS, *words),
+            tells=(
+                rf"- Columns '{own}' and '{other}' have the same values \({told}\), but differ in "
+                rf"3 of 20 rows; labels are those of '{own}': if .*\"dataset.label_column='{other}'",
+            ),
+        )
+        for head, own, other, words, cells, told in (
+            (
+                "label,label_adjudicated",
+                "label",
+                "label_adjudicated",
+                (),
+                ("cat", "dog"),
+                "'cat'.*",
+            ),
+            ("label,truth", "label", "truth", (), ("0", "1"), "'0', '1'"),
+            ("label,animal", "label", "animal", (), ("tabby", "poodle"), "'poodle'.*"),
+            ("dx,dx2", "dx", "dx2", ("dataset.label_column=dx",), ("0", "1"), "'0', '1'"),
+        )
+    ),
+    *(
+        Case(
+            name=f"a column of other things with labels' values, {head}",
+            make=put_two(head, *wrong, cells=cells),
+            words=(*WORDS, *words),
+            untold=(SAME,),
+        )
+        for head, wrong, words, cells in (
+            ("label,smoker", (1, 2, 12), (), ("0", "1")),
+            ("label,hiv", (1, 12), (), ("negative", "positive")),
+            ("label,neighbour", (0, 2, 4, 6, 11, 13, 15, 17), (), ("tabby", "poodle")),
+            ("type 1,type 2", (0, 2, 4, 6, 11, 13, 15, 17), ("dataset.label_column=type 1",), "01"),
+            ("label,label_final", (), (), ("cat", "dog")),
+            ("animal,seen", (1, 2, 12), ("dataset.label_column=animal",), ("tabby", "poodle")),
+        )
     ),
 )

@@ -31,7 +31,7 @@ def tell_nested_labels(files: Sequence[str], labels: Sequence[str], level: int) 
     if nested:
         log.warning(
             "folders below a label's are called as another label is: %s; if they lie there by "
-            "mistake, move them, or leave them out by \"dataset.exclude=%s\"",
+            'mistake, move them, or leave them out by "dataset.exclude=%s"',
             _told(nested),
             word(sorted(f"{path}/*" for path, _, _ in nested)),
         )
