@@ -58,7 +58,7 @@ CASES = (
             words=(*WORDS, *words),
             tells=(
                 rf"- Columns '{own}' and '{other}' have the same values \({told}\), but differ in "
-                rf"3 of 20 rows; labels are those of '{own}': if .*\"dataset.label_column='{other}'",
+                rf"3 of 20 rows; labels are those of '{own}'.*\"dataset.label_column='{other}'",
             ),
         )
         for head, own, other, words, cells, told in (

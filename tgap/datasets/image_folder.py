@@ -48,6 +48,7 @@ from tgap.datasets.reading.patients import (
     wrong_pattern,
 )
 from tgap.datasets.reading.resized import ColouredDataset
+from tgap.datasets.reading.same_persons import tell_of_same_persons
 
 _MASKS = (
     'leave them out by "dataset.exclude={}", or, if they are pictures like the others, take them '
@@ -361,6 +362,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if rows.patients is not None:
             tell_of_ids(rows.patients)
             tell_of_two_persons(rows.patients, rows.metadata)
+            if column := self._patient_column():
+                tell_of_same_persons(rows.patients, rows.metadata, column)
         return rows
 
     def _tell_column(self, patients: Sequence[str]) -> None:
