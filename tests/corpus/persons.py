@@ -74,10 +74,10 @@ CASES = (
             make=partial(put_persons, head=f"patient,delivery,{head}", cells=cells),
             words=(*WORDS, "dataset.patient_column=patient"),
             tells=(
-                rf"- {count} of {count} patients have the same '{name}'.* \(by chance [01] would\), "
-                rf"so that they may be {count // 2} persons.*groupby\(\['{name}'.*\]\)\['patient'\]",
+                rf"- {count} of {count} patients have the same '{name}'.*by chance [01] would.*be "
+                rf"{count // 2} persons.*groupby\(\['{name}'.*\]\)\['patient'\]",
             ),
-            untold=(r"\.19\d\d", r"19\d\d-"),
+            untold=(rf"{BIRTHS}.*\.19\d\d",),
         )
         for head, how, name, count, cells in (
             (
