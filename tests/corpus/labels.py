@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from tests.corpus.case import Case
 from tests.corpus.folders import put_each
@@ -19,6 +20,11 @@ def put_two(head: str, *wrong: int, cells: Sequence[str] = ("cat", "dog")) -> pa
         head=f"file,{head}",
         rest=[cells[(n >= 10) != (n in wrong)] for n in range(20)],
     )
+
+
+def put_rows(root: Path, cells: Sequence[str]) -> None:
+    """A table whose labels are repeated."""
+    put_named(root, label=lambda row, file: cells[row % len(cells)])
 
 
 FOLDERS = ("dataset=image_folder", "dataset.domain=x")
@@ -90,5 +96,30 @@ CASES = (
             ("label,label_final", (), (), ("cat", "dog")),
             ("animal,seen", (1, 2, 12), ("dataset.label_column=animal",), ("tabby", "poodle")),
         )
+    ),
+    *(
+        Case(
+            name=f"labels that look alike, {how}",
+            make=partial(put_rows, cells=("COVID", cell, "normal")),
+            words=WORDS,
+            refused=True,
+            tells=(
+                r"seem to be the same: 'COVID' \(7 images\) and .* \(7 images\); their letters "
+                f"differ: .* with {letter}.*name all labels by dataset.labels",
+            ),
+        )
+        for how, cell, letter in (
+            ("with a Cyrillic letter", "\u0421OVID", r"U\+0421 CYRILLIC CAPITAL LETTER ES"),
+            ("with small Cyrillic letters", "c\u043ev\u0456d", r"U\+043E CYRILLIC.*, U\+0456 "),
+            ("with a Greek letter", "C\u039fVID", r"U\+039F GREEK CAPITAL LETTER OMICRON"),
+            ("of full width", "\uff23OVID", r"U\+FF23 FULLWIDTH LATIN CAPITAL LETTER C"),
+            ("with a letter of no width", "CO\u200bVID", r"U\+200B ZERO WIDTH SPACE"),
+        )
+    ),
+    Case(
+        name="labels of other alphabets",
+        make=partial(put_rows, cells=("\u0440\u043e\u0442", "\u043d\u043e\u0441", "TNF-\u03b1")),
+        words=(*WORDS, "dataset.size=32"),
+        untold=("the same", "nearly alike"),
     ),
 )
