@@ -122,4 +122,53 @@ CASES = (
         words=(*WORDS, "dataset.size=32"),
         untold=("the same", "nearly alike"),
     ),
+    *(
+        Case(
+            name=f"a rare third number, {code} beside {cells[0]} and {cells[1]}",
+            make=partial(put_rows, cells=(*cells, *cells, code)),
+            words=WORDS,
+            tells=(rf"- Label '{code}' of 4 images stands beside numbers only.*nobody knows",),
+        )
+        for code, cells in (("9", "01"), ("8", "12"), ("77", "01"), ("9.0", ("0.0", "1.0")))
+    ),
+    *(
+        Case(
+            name=f"numbers that are labels, {''.join(cells)}",
+            make=partial(put_rows, cells=cells),
+            words=WORDS,
+            untold=("nobody knows",),
+        )
+        for cells in ("019", "01239", "010103", "789", "479479479")
+    ),
+    *(
+        Case(
+            name=f"a label and its abbreviation {short}",
+            make=partial(put_rows, cells=(short, name, "normal")),
+            words=WORDS,
+            tells=(
+                rf"- Labels that are written nearly alike: '{short}' \(7 images\) and '{name}' ",
+            ),
+        )
+        for short, name in (
+            ("TB", "tuberculosis"),
+            ("PNA", "pneumonia"),
+            ("PTX", "Pneumothorax"),
+            ("LO", "Lung Opacity"),
+        )
+    ),
+    *(
+        Case(
+            name=f"capitals that abbreviate no other label, {cells[0]}",
+            make=partial(put_rows, cells=cells),
+            words=WORDS,
+            untold=("nearly alike",),
+        )
+        for cells in (
+            ("PE", "pneumonia", "edema"),
+            ("CNV", "DME", "DRUSEN", "NORMAL"),
+            ("COVID", "Viral Pneumonia", "Lung_Opacity"),
+            ("SCC", "BCC", "melanoma", "NV", "nevi"),
+            ("AD", "MCI", "CN"),
+        )
+    ),
 )
