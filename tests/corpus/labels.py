@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.corpus.case import Case
 from tests.corpus.folders import put_each
+from tests.corpus.making import grey, put, put_table
 from tests.corpus.tables import put_named
 
 WORDS = ("dataset=image_folder", "dataset.domain=x", "dataset.table=labels.csv")
@@ -25,6 +26,25 @@ def put_two(head: str, *wrong: int, cells: Sequence[str] = ("cat", "dog")) -> pa
 def put_rows(root: Path, cells: Sequence[str]) -> None:
     """A table whose labels are repeated."""
     put_named(root, label=lambda row, file: cells[row % len(cells)])
+
+
+def put_words(
+    root: Path, words: Sequence[str], name: str, folders: Sequence[str] = ("GE", "Philips")
+) -> None:
+    """Forty images whose names hold a word each, in folders that have nothing to do with it."""
+    for n in range(40):
+        file = name.format(n * 7919 + 10**5, words[n // 2 % len(words)])
+        put(root / folders[n % 2] / file, grey(n // 2 % 2, n))
+
+
+def put_codes(root: Path, head: str, cells: Sequence[Sequence[str]]) -> None:
+    """Forty images of each of two sites, with labels of their own."""
+    rows = [f"{n}.png,{cells[n % 2][n // 2 % len(cells[n % 2])]}" for n in range(80)]
+    for n in range(80):
+        put(root / f"{n}.png", grey(n // 2 % 2, n))
+    sites = [("Nord", "Sued")[n % 2] for n in range(80)]
+    lines = [f"{row},{site}" for row, site in zip(rows, sites, strict=True)]
+    put_table(root, [f"file,label,{head}", *lines])
 
 
 FOLDERS = ("dataset=image_folder", "dataset.domain=x")
@@ -169,6 +189,61 @@ CASES = (
             ("COVID", "Viral Pneumonia", "Lung_Opacity"),
             ("SCC", "BCC", "melanoma", "NV", "nevi"),
             ("AD", "MCI", "CN"),
+        )
+    ),
+    *(
+        Case(
+            name=f"labels at the {where} of names in folders of scanners",
+            make=partial(put_words, words=words, name=name),
+            words=FOLDERS,
+            tells=(
+                rf"- The labels are the folders GE, Philips, but in each of them names {where} "
+                r"with 'neg' \(20 images\) or 'tb' \(20 images\): if these words are the labels",
+            ),
+        )
+        for where, name, words in (
+            ("end", "{0}_{1}.png", ("neg", "tb")),
+            ("end", "IM-{0}-{1}-001.png", ("NEG", "TB")),
+            ("begin", "{1} {0} scan.png", ("neg", "tb")),
+        )
+    ),
+    *(
+        Case(
+            name=f"words in names in folders of labels, {words[0]}",
+            make=partial(put_words, words=words, name="{0}_{1}.png", folders=folders),
+            words=(*FOLDERS, "dataset.patient_column="),
+            untold=("words are the labels",),
+        )
+        for words, folders in (
+            (("left", "right"), ("neg", "tb")),
+            (("ap", "pa", "tb"), ("Normal", "Abnormal")),
+            (("normal", "tumor"), ("tumor", "normal")),
+        )
+    ),
+    *(
+        Case(
+            name=f"sites of other codings, {head}",
+            make=partial(put_codes, head=head, cells=cells),
+            words=WORDS,
+            tells=(rf"- Labels go with '{head}': Nord has {told}; Sued has .*; if the same",),
+        )
+        for head, cells, told in (
+            ("hospital", ("01", "12"), r"'0' \(20 images\), '1' \(20 images\)"),
+            ("site_id", ("ND", "01"), r"'D' \(20 images\), 'N' \(20 images\)"),
+        )
+    ),
+    *(
+        Case(
+            name=f"sites of the same codings, {head} {cells}",
+            make=partial(put_codes, head=head, cells=cells),
+            words=WORDS,
+            untold=("if the same label is another",),
+        )
+        for head, cells in (
+            ("hospital", ("01", "10")),
+            ("hospital", ("012", "01")),
+            ("view", ("01", "12")),
+            ("hospital", (("cat", "dog"), ("dog", "cow"))),
         )
     ),
 )

@@ -33,7 +33,7 @@ from tgap.datasets.reading.dicom_patients import (
 )
 from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
-from tgap.datasets.reading.label_columns import tell_of_editions
+from tgap.datasets.reading.label_columns import tell_of_codings, tell_of_editions
 from tgap.datasets.reading.layout import is_test, label_level, named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
@@ -448,6 +448,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
             }
             chosen = columns.label != ImageFolder.label_column
             tell_of_editions(others, columns.label, chosen=chosen)
+            tell_of_codings(rows.labels, rows.metadata)
         return rows
 
 
