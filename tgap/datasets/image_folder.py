@@ -33,6 +33,7 @@ from tgap.datasets.reading.dicom_patients import (
 )
 from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
+from tgap.datasets.reading.label_columns import tell_of_codings, tell_of_editions
 from tgap.datasets.reading.layout import is_test, label_level, named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
@@ -47,6 +48,7 @@ from tgap.datasets.reading.patients import (
     wrong_pattern,
 )
 from tgap.datasets.reading.resized import ColouredDataset
+from tgap.datasets.reading.same_persons import tell_of_same_persons
 
 _MASKS = (
     'leave them out by "dataset.exclude={}", or, if they are pictures like the others, take them '
@@ -360,6 +362,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if rows.patients is not None:
             tell_of_ids(rows.patients)
             tell_of_two_persons(rows.patients, rows.metadata)
+            if column := self._patient_column():
+                tell_of_same_persons(rows.patients, rows.metadata, column)
         return rows
 
     def _tell_column(self, patients: Sequence[str]) -> None:
@@ -435,7 +439,17 @@ class ImageFolder(ColouredDataset, FolderDataset):
             files = table.columns[self.file_column]
             gone = named(files, self.exclude)
             table = table.take([row for row, file in enumerate(files) if file not in gone])
-        return from_table(table, columns, self.separator, listing, self.labels)
+        rows = from_table(table, columns, self.separator, listing, self.labels)
+        if columns.label is not None:
+            others = {
+                name: cells
+                for name, cells in table.columns.items()
+                if name == columns.label or name not in columns.used()
+            }
+            chosen = columns.label != ImageFolder.label_column
+            tell_of_editions(others, columns.label, chosen=chosen)
+            tell_of_codings(rows.labels, rows.metadata)
+        return rows
 
 
 @functools.lru_cache

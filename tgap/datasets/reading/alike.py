@@ -31,6 +31,15 @@ _YES = (
 )
 _NO = "0 no n nein non nao não nee nej nei nie ne nem nu false falsch faux negative negativ neg"
 _TRUTH = dict.fromkeys(_YES.split(), "yes") | dict.fromkeys(_NO.split(), "no")
+_LOOKS = str.maketrans(
+    "\u0410\u0412\u0415\u0405\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0423"
+    "\u0425"
+    "\u0430\u0435\u0455\u0456\u0458\u043e\u0440\u0441\u0443\u0445\u0501\u04bb"
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
+    "\u03b9\u03ba\u03bd\u03bf\u03c1\u03c5\u03c7",
+    "ABESIJKMHOPCTYXaesijopcyxdhABEZHIKMNOPTYXikvopux",
+)
+"""Cyrillic and Greek letters that look like Latin ones (Unicode's list of confusables, UTS 39)."""
 _UNDECIDED = frozenset("unknown unclear uncertain maybe equivocal borderline".split())
 
 
@@ -78,21 +87,47 @@ def meaning(name: str) -> str:
     return number(text) or _BETWEEN.sub(" ", _BEHIND.sub("", text))
 
 
+def look(name: str) -> str:
+    """What a name seems to say where letters of other alphabets look like Latin ones.
+
+    >>> look("\u0421OVID"), look("\uff23OVID"), look("\u0434\u0430")
+    ('covid', 'covid', '\u0434a')
+    """
+    return meaning(unicodedata.normalize("NFKC", name).translate(_LOOKS))
+
+
 def alike(names: Iterable[str]) -> list[list[str]]:
-    """Groups of different names with the same meaning.
+    """Groups of different names with the same meaning, or that look alike in Latin letters.
 
     Where all say yes or no, so do their words in other languages, and 1 and 0.
 
     >>> alike(["Yes", "ja", "no", "0"]), alike(["yes", "ja", "Kiswahili"])
     ([['Yes', 'ja'], ['no', '0']], [])
+    >>> len(alike(["COVID", "\u0421OVID", "\u0421ov\u0456d"]))
+    1
     """
     meant = {name: meaning(name) for name in names}
     said = {text for name, text in meant.items() if not is_missing(name)} - _UNDECIDED
     truth = _TRUTH if said <= _TRUTH.keys() else {}
     groups: dict[str, list[str]] = {}
+    first_of: dict[str, str] = {}
     for name, text in meant.items():
-        groups.setdefault(truth.get(text, text), []).append(name)
+        seen = [key for key in (truth.get(text, text), look(name)) if key.isascii() or key == text]
+        root = next((first_of[key] for key in seen if key in first_of), seen[0])
+        first_of |= dict.fromkeys(seen, root)
+        groups.setdefault(root, []).append(name)
     return [group for group in groups.values() if len(group) > 1]
+
+
+def letters_beside(name: str, group: Sequence[str]) -> str:
+    """The letters beyond ASCII that not all names of a group have, by their code points.
+
+    >>> print(letters_beside("caf\u00e9", ["cafe", "caf\u00e9"]))
+    'caf\u00e9' with U+00E9 LATIN SMALL LETTER E WITH ACUTE
+    """
+    odd = [c for c in name if not c.isascii() and not all(c in other for other in group)]
+    told = [f"U+{ord(c):04X} {unicodedata.name(c, '')}".strip() for c in dict.fromkeys(odd)]
+    return f"{name!r} with {first(told, most=3)}" if told else ""
 
 
 def other_spellings(names: Iterable[str], known: Sequence[str]) -> str:
@@ -141,11 +176,13 @@ def refuse_names(counts: Mapping[str, int], what: str, remedy: str) -> None:
                 f"{what} that {sentence}: {first([told[name] for name in wrong])}; rename them, or "
                 f"leave their images out{remedy}"
             )
-    groups = [" and ".join(told[name] for name in group) for group in alike(counts)]
-    if groups:
+    if same := alike(counts):
+        groups = [" and ".join(told[name] for name in group) for group in same]
+        odd = [text for group in same for name in group if (text := letters_beside(name, group))]
         raise DataError(
             f"{what} that are written in several ways and seem to be the same: {first(groups)}; "
-            f"write each in one way{remedy}"
+            + (f"their letters differ: {first(odd)}; " if odd else "")
+            + f"write each in one way{remedy}"
         )
 
 

@@ -10,6 +10,7 @@ from tgap.core import DataError
 from tgap.datasets.reading.alike import FAILED, check_patients, is_missing, number
 from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
+from tgap.datasets.reading.label_paths import tell_nested_labels, tell_words_in_names
 from tgap.datasets.reading.layout import (
     is_part,
     is_test,
@@ -114,6 +115,8 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     if level is None:
         refuse_kinds(labels)
     tell_odd_labels(set(labels), listing.others)
+    tell_nested_labels(list(listing.files), labels, found)
+    tell_words_in_names(list(listing.files), labels)
     parts = [path[0] for path in folders] if found > 1 else []
     known = bool(parts) and all(map(is_part, parts))
     return Annotations(

@@ -105,7 +105,7 @@ def _by_names(
         wrong = [row for row, key in stated.items() if key not in keys[row]]
         said = Counter(stated.values())
         chance = sum(n * shares[key] for key, n in said.items()) / len(stated) / len(files)
-        alike = _kappa(right / len(stated), chance) >= AGREE
+        alike = kappa(right / len(stated), chance) >= AGREE
         words = 2 * sum(len(text) > 2 and _has_letters(text) for text in map("".join, said))
         if wrong and (alike or (rank == 0 and words > len(said))):
             return wrong
@@ -154,7 +154,7 @@ def exceptions(
     right = [there[a] == b for a, b in zip(one, other, strict=True)]
     firsts, seconds = Counter(one), Counter(other)
     chance = sum(n * seconds[there[a]] for a, n in firsts.items()) / len(one) ** 2
-    if _kappa(sum(right) / len(one), chance) < least:
+    if kappa(sum(right) / len(one), chance) < least:
         return []
     return [
         row
@@ -171,7 +171,8 @@ def _usual(one: Iterable[Hashable], other: Iterable[Hashable]) -> dict[Hashable,
     return {a: its.most_common(1)[0][0] for a, its in counts.items()}
 
 
-def _kappa(agree: float, chance: float) -> float:
+def kappa(agree: float, chance: float) -> float:
+    """Cohen's kappa, agreement above chance: (agree - chance) / (1 - chance), 0 if chance is 1."""
     return (agree - chance) / (1 - chance) if chance < 1 else 0.0
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations, groupby, takewhile
 
 import numpy as np
@@ -30,6 +30,8 @@ _BESIDE_ASIDE = frozenset("to do be not the and of images image files pictures f
 _DECIDED = frozenset("new young recent original accepted approved included used".split())
 """Labels that make a class of what else would mean that images are put aside."""
 _SENTINELS = ("-1", "-9", "-99", "99", "-999", "999", "9999", "-9999")
+_CODES = ("7", "8", "9", "77", "88", "97", "98")
+"""And these where they are rare beside two that follow each other, such as 0 and 1."""
 _DATE = re.compile(
     r"\d{1,2}[-. ](?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*(?:[-. ]\d+)?"
 )
@@ -40,6 +42,10 @@ _ROMANS = {roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _ROMAN = re.compile("[ivx]+")
+_CAPITALS = re.compile("[A-Z]{2,5}")
+_VOWELS = frozenset("aeiouy")
+_SPELT_OUT = 6
+"""A name of fewer letters has hardly an abbreviation."""
 _SIGNS = re.compile(r"[+#%<>=*±]|(?<!\w)-|-(?!\w)")
 _OPPOSED = re.compile("hyp(?:o|er)|int(?:ra|er)")
 _NOTHING = re.compile(
@@ -68,7 +74,10 @@ def warn_of_no_labels(counts: Mapping[str, int], *, folders: bool = False) -> No
     values = sorted(float(value) for value in numbers.values() if value is not None)
     for name, value in numbers.items():
         told = "%r of %s"
-        if value in _SENTINELS and None not in numbers.values() and _apart(float(value), values):
+        if None not in numbers.values() and (
+            (value in _SENTINELS and _apart(float(value), values))
+            or _is_code(name, numbers, counts)
+        ):
             told += " stands beside numbers only, where it often means that nobody knows"
         elif _NO_LABEL.fullmatch(meaning(name)) or _is_aside(name, counts):
             told += " often means that nobody knows, or that images are no good"
@@ -89,6 +98,15 @@ def _apart(value: float, values: Sequence[float]) -> bool:
     """Whether a number is negative, or far above the others."""
     others = [other for other in values if other != value]
     return value < 0 or not others or value > 2 * max(others) + 1
+
+
+def _is_code(name: str, numbers: Mapping[str, str | None], counts: Mapping[str, int]) -> bool:
+    """Whether a number stands for no answer beside 0 and 1, or 1 and 2: code books take 9, 8, 7."""
+    codes = (*_CODES, *_SENTINELS)
+    others = [other for other, value in numbers.items() if value not in codes]
+    two = sorted(numbers[other] or "" for other in others)
+    rare = 2 * counts[name] <= min((counts[other] for other in others), default=0)
+    return numbers[name] in _CODES and two in (["0", "1"], ["1", "2"]) and rare
 
 
 def _is_aside(name: str, names: Mapping[str, int]) -> bool:
@@ -197,7 +215,8 @@ def _near(counts: Mapping[str, int]) -> list[tuple[str, str]]:
             if len(each) > 2 and not _ROMAN.fullmatch(each):
                 rest = (signs, place, each[:3], *words[:place], "", *words[place + 1 :])
                 groups.setdefault(rest, []).append((name, each))
-    found: dict[tuple[str, str], None] = dict.fromkeys([*_letters(counts), *_numbers(counts)])
+    pairs = [*_letters(counts), *_numbers(counts), *_abbreviations(counts)]
+    found: dict[tuple[str, str], None] = dict.fromkeys(pairs)
     for group in groups.values():
         for pair in combinations(group, 2):
             (rare, mine), (common, its) = sorted(pair, key=lambda each: counts[each[0]])
@@ -218,6 +237,37 @@ def _letters(names: Iterable[str]) -> list[tuple[str, str]]:
     pairs = [(one, its) for its in long for one in short if meaning(its).startswith(meaning(one))]
     whole = len(pairs) == len(short) == len(dict(pairs)) == len({its for _, its in pairs})
     return pairs if whole and len(short) > 1 and len(long) <= len(short) + 1 else []
+
+
+def _abbreviations(names: Collection[str]) -> list[tuple[str, str]]:
+    """Pairs of a name of two to five capitals and the longer one that it abbreviates, if any.
+
+    Its letters are in order in the other name, from the first on: initials, a beginning, or
+    consonants and, of three or more, the last letter.
+
+    >>> _abbreviations(["TB", "tuberculosis", "PE", "pneumonia", "LO", "Lung Opacity"])
+    [('TB', 'tuberculosis'), ('LO', 'Lung Opacity')]
+    """
+    if len(names) > MOST_CATEGORIES:
+        return []
+    short = [name for name in names if _CAPITALS.fullmatch(name)]
+    return [
+        (one, its)
+        for its in names
+        for one in short
+        if len(its) >= max(_SPELT_OUT, 2 * len(one)) and _abbreviates(one.casefold(), words_in(its))
+    ]
+
+
+def _abbreviates(letters: str, words: Sequence[str]) -> bool:
+    text = "".join(words)
+    if letters == "".join(word[0] for word in words) or text.startswith(letters):
+        return True
+    rest = iter(text)
+    last = letters[-1] == text[-1] and len(letters) > 2
+    consonants = not _VOWELS.intersection(letters[1:-1] if last else letters[1:])
+    ordered = text[0] == letters[0] and all(letter in rest for letter in letters)
+    return consonants and ordered
 
 
 def _numbers(names: Iterable[str]) -> list[tuple[str, str]]:
