@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tgap.sweeps import reporting
 
 from tests.report.runs.reading import check
 from tgap.cli.main import command, run_command
+from tgap.sweeps import reporting
 
 TINY = (
     "size=12 pool_size=200 train_size=100 test_size=100 budget.train_per_label=24 "
