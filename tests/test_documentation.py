@@ -5,13 +5,16 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import tomllib
 from pathlib import Path
 
 import pytest
 
+import tgap
 from tgap.composition import registry
 
+PYTHON = re.DOTALL | re.MULTILINE
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 LOADED = re.compile(
@@ -54,14 +57,14 @@ def test_every_page_is_in_the_navigation() -> None:
     assert {page.name for page in DOCS.glob("*.md")} <= named | {"mlflow.md"}
 
 
-def test_every_component_and_every_function_of_metrics_has_its_place() -> None:
-    components = (DOCS / "api_components.md").read_text("utf-8")
+def test_every_component_and_every_module_of_metrics_has_its_place(site: Path) -> None:
+    components = (site / "api_components.html").read_text("utf-8")
     for group in registry.GROUPS:
         for cls in registry.own_components(group).values():
-            assert f"::: {cls.__module__}.{cls.__name__}\n" in components
-    metrics = (DOCS / "api_metrics.md").read_text("utf-8")
+            assert components.count(f'id="{cls.__module__}.{cls.__name__}"') == 1
+    metrics = (site / "api_metrics.html").read_text("utf-8")
     for file in (ROOT / "tgap" / "metrics").glob("[!_]*.py"):
-        assert f"::: tgap.metrics.{file.stem}\n" in metrics
+        assert f'id="tgap.metrics.{file.stem}"' in metrics
 
 
 def test_every_way_to_add_has_a_page_with_an_example() -> None:
@@ -81,6 +84,18 @@ def test_links_of_the_readme_lead_somewhere() -> None:
         assert (ROOT / target).exists(), target
     for page in re.findall(r"`(docs/[\w*]+\.md)`", text):
         assert list(ROOT.glob(page)), page
+
+
+def test_python_on_the_pages_is_python_and_names_what_tgap_has() -> None:
+    blocks = [
+        textwrap.dedent(block)
+        for page in [ROOT / "README.md", *DOCS.glob("*.md")]
+        for block in re.findall(r"^ *```python\n(.*?)^ *```$", page.read_text("utf-8"), PYTHON)
+    ]
+    assert len(blocks) >= 5
+    for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "tgap":
+            assert hasattr(tgap, node.attr), node.attr
 
 
 def said_by_tgap() -> str:
