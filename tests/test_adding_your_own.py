@@ -21,7 +21,18 @@ KINDS = {
     "classifier": "nearest_mean",
     "dataset": "shapes",
     "evaluator": "sharpness",
+    "prompts": "plain_words",
+    "protocol": "whole_patients",
+    "selector/embedder": "grey_levels",
+    "finetuner/oracle": "typical",
 }
+FOLDERS = {
+    "prompts": "prompts",
+    "selector/embedder": "embedders",
+    "selector/pick": "selectors/picks",
+    "finetuner/oracle": "finetuners/oracles",
+}
+"""Where a component goes in tgap's tree, where not into ``{group}s``."""
 CHOICES = {"evaluator": "+evaluator@evaluators.sharpness"}
 """How a component is chosen, where not by its group alone."""
 TINY = (
@@ -42,12 +53,10 @@ def call(*words: str, folder: Path, path: Path) -> str:
     return done.stdout
 
 
-ALL = (
-    *TINY,
-    *(f"{CHOICES.get(kind, kind)}={name}" for kind, name in KINDS.items()),
-    "selector/embedder=pixels",
-)
-"""All examples through one run, but the generator, which the finetuner cannot tune."""
+ALL = (*TINY, *(f"{CHOICES.get(kind, kind)}={name}" for kind, name in KINDS.items()))
+"""Examples through one run; the finetuner cannot tune the generator, herding has no pick."""
+PICK = ("selector=clip_kmeans", "selector.cluster.n_clusters=2", "selector/pick=outermost")
+OTHERS = {"generator": "gratings", "selector/pick": "outermost"}
 
 
 def require_all_ran(table: str, home: Path) -> None:
@@ -60,9 +69,11 @@ def test_inside_the_package(tmp_path: Path) -> None:
     for part in ("tgap", "conf"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, tmp_path / part, ignore=ignored)
-    for kind, name in {**KINDS, "generator": "gratings"}.items():
-        shutil.copy(EXAMPLES / "tgap_example" / f"{name}.py", tmp_path / "tgap" / f"{kind}s")
-    runs = ALL, (*TINY, "generator=gratings")
+    for kind, name in (KINDS | OTHERS).items():
+        folder = tmp_path / "tgap" / FOLDERS.get(kind, f"{kind}s")
+        shutil.copy(EXAMPLES / "tgap_example" / f"{name}.py", folder)
+    picked = (*TINY, "generator=copy_tuning_set", *PICK)
+    runs = ALL, (*TINY, "generator=gratings"), picked
     code = f"from tgap.cli.main import run_command as r; assert not any(map(r, {runs!r}))"
     table = call("-c", code, folder=tmp_path, path=tmp_path)
     require_all_ran(table, tmp_path / ".tgap")
@@ -124,7 +135,7 @@ def test_from_a_package_of_ones_own_by_entry_point(
 
 
 def test_contract_tests_find_them(installed: Path, tmp_path: Path) -> None:
-    only = " or ".join([*KINDS.values(), "gratings"])
+    only = " or ".join([*KINDS.values(), *OTHERS.values()])
     options = ["-o", "addopts=", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     contracts = str(ROOT / "tests" / "contracts")
     report = call("-m", "pytest", contracts, "-k", only, *options, folder=tmp_path, path=installed)

@@ -36,16 +36,84 @@ def test_the_command_alone_shows_its_use(capsys: pytest.CaptureFixture[str]) -> 
 def test_the_help_of_run_fits_a_screen_and_begins_with_what_matters(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "80")
     lines = shown("run --help", capsys).splitlines()
-    assert len(lines) <= 40
-    assert max(map(len, lines)) <= 100
-    settings = [line.split("=")[0].strip() for line in lines[3:]]
+    assert len(lines) <= 48
+    assert max(map(len, lines)) <= 80
+    assert len(overview.FIRST) == 10
+    settings = [line.split("=")[0].strip() for line in lines[3:] if "=" in line]
     assert settings[: len(overview.FIRST)] == list(overview.FIRST)
     text = "\n".join(lines)
+    assert text.index("  tgap run size=200") < text.index("\n  dataset ")  # examples, then groups
     for group in (*(name for name in registry.GROUPS if "/" not in name), "profile"):
         assert f"\n  {group} " in text
     assert shown("run size=3 --help", capsys).splitlines() == lines
+
+
+def test_help_of_a_component_has_its_source_settings_ranges_and_parts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = shown("run --help finetuner=dreambooth_lora", capsys)
+    assert max(map(len, text.splitlines())) <= 80
+    assert text.startswith("finetuner=dreambooth_lora\n\n  LoRA (Hu et al. 2021, arXiv 2106.09685)")
+    words = " ".join(text.split())
+    assert "finetuner.rank=16 rank of the learned changes [at least 1]" in words
+    assert "finetuner.prior_share=0.25 prior images per tuning image of a step [at most 1" in words
+    assert "finetuner.schedule=cosine how the learning rate falls (cosine, linear, const" in words
+    assert "finetuner/oracle=none boundary, inverse, none, quantile" in words
+    assert "finetuner.oracle.patience=2000" in words
+    assert "Args:" not in text
+
+
+def test_help_of_a_preset_has_what_it_sets_and_the_values_that_come_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    text = shown("run --help finetuner=active_dreambooth", capsys)
+    assert "  Source: Zhang 2024, section 4.8.\n" in text
+    assert "\n  finetuner/oracle/score=generated\n" in text
+    assert text.count("finetuner.oracle.patience=320") == 2  # what it sets; the settings of all
+    assert "It is finetuner=dreambooth with these settings" in text
+    profile = shown("run --help profile=few", capsys)
+    assert "\n  protocol=cross_fit\n" in profile
+    assert "\n  budget.steps=400\n" in profile
+    across = shown("run --help generator=stable_diffusion_35_medium", capsys)
+    assert "\n  sampler.scheduler=flow_euler\n" in across  # a preset that sets other groups too
+
+
+def test_every_option_has_help_that_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    groups = {base: group for group, base in reversed(registry.GROUPS.items())}
+    for group in [*groups.values(), "profile"]:
+        for name in registry.options(group):
+            text = shown(f"run --help {group}={name}", capsys)
+            assert f"={name}\n" in text
+            lines = [line for line in text.splitlines() if " " in line.strip()]
+            assert max(map(len, lines)) <= 80, text  # one long value is not broken
+
+
+def test_help_of_a_group_is_its_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert shown("run --help selector", capsys) == shown("list selector", capsys)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("selectr", "a group or group=option, got 'selectr'; did you mean 'selector'?"),
+        ("selectr=random", "got 'selectr=random'; did you mean 'selector'?"),
+        ("selector/clust=kmeans", "did you mean 'selector/cluster'?"),
+        ("selector=clip_spectrl", "no selector is named 'clip_spectrl'; did you mean 'clip_spec"),
+        ("profile=xrays", "no profile is named 'xrays'; did you mean 'xray'? (one of: few, tiny"),
+    ],
+)
+def test_help_refuses_what_there_is_not(
+    asked: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["run", "--help", asked]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_the_examples_of_the_help_are_right() -> None:

@@ -17,7 +17,7 @@ from tgap.core.words import word
 
 FIRST = (
     "size seed selector finetuner dataset generator budget.steps budget.train_per_label "
-    "budget.test_per_label sampler.guidance pool_size split_seed"
+    "budget.test_per_label sampler.guidance"
 ).split()
 """What people change first: settings, and groups of components."""
 EXAMPLES = (
@@ -25,8 +25,11 @@ EXAMPLES = (
     "tgap run -m size=100,500 seed=0,1,2 selector=random,clip_spectral",
     "tgap run profile=xray dataset.path=/data/nih",
 )
-MORE = "All commands: tgap list"
-"""The end of each command's help."""
+MORE = (
+    "All settings: tgap run --help all; one option: tgap run --help selector=clip_spectral; "
+    "all commands: tgap list"
+)
+"""The end of the help of ``tgap run``."""
 WIDEST = 46
 """Characters of ``key=default`` that its meaning still stands beside."""
 
@@ -38,16 +41,17 @@ def write_start(context: click.Context, text: click.HelpFormatter) -> None:
     for group in set(FIRST) & set(GROUPS):
         meaning = _summary(GROUPS[group]).partition(":")[0]
         rows[group] = (f"{group}={defaults[group][0]}", meaning[0].lower() + meaning[1:])
-    with text.section("What people change first (all: tgap run --help all; commands: tgap list)"):
+    with text.section("What people change first"):
         text.write_dl([rows[name] for name in FIRST])
+    with text.section("Examples"):
+        text.write("".join(f"  {example}\n" for example in EXAMPLES))
     names = {group: dict.fromkeys([*first, *options(group)]) for group, first in defaults.items()}
     with text.section("Components and presets (group=option), the default first"):
         text.write_dl([(group, ", ".join(allowed)) for group, allowed in names.items()])
-    with text.section("Examples"):
-        text.write("".join(f"  {example}\n" for example in EXAMPLES))
     flags = [p for p in context.command.params if isinstance(p, click.Option) and not p.hidden]
     text.write_paragraph()
     text.write_text(f"Flags: {', '.join(flag.opts[-1] for flag in flags)}")
+    text.write_text(MORE)
 
 
 def write_all(context: click.Context, text: click.HelpFormatter) -> None:
@@ -62,8 +66,8 @@ def write_all(context: click.Context, text: click.HelpFormatter) -> None:
         text.write_dl([*rows.values()], col_max=WIDEST)
     for base in dict.fromkeys(GROUPS.values()):
         first, *others = (group for group in GROUPS if GROUPS[group] is base)
-        with text.section(f"{_spelled(first)}="):
-            also = f"; also for {', '.join(map(_spelled, others))}" if others else ""
+        with text.section(f"{spelled(first)}="):
+            also = f"; also for {', '.join(map(spelled, others))}" if others else ""
             text.write_text(_summary(base) + also)
             _write_options(first, text)
     with text.section("profile="):
@@ -81,12 +85,12 @@ def write_components(text: click.HelpFormatter, chosen: str | None = None) -> No
     Raises:
         ConfigError: If there is no such group.
     """
-    groups = {_first_of(base): base for base in dict.fromkeys(GROUPS.values())}
+    groups = {first_of(base): base for base in dict.fromkeys(GROUPS.values())}
     if chosen is not None and chosen not in (*groups, "profile"):
         raise ConfigError(f"there is no group '{chosen}'{nearest(chosen, [*groups, 'profile'])}")
     for group, base in groups.items():
         if chosen in (None, group):
-            with text.section(f"{_spelled(group)}= ({_summary(base)})"):
+            with text.section(f"{spelled(group)}= ({_summary(base)})"):
                 _write_lines(group, text, whole=chosen is not None)
     if chosen in (None, "profile"):
         with text.section("profile= (Many settings at once)"):
@@ -105,7 +109,7 @@ def _write_lines(group: str, text: click.HelpFormatter, *, whole: bool) -> None:
     )
 
 
-def _first_of(base: type[Component]) -> str:
+def first_of(base: type[Component]) -> str:
     """The first group in which components of a base may stand."""
     return next(group for group, other in GROUPS.items() if other is base)
 
@@ -128,21 +132,21 @@ def _write_options(group: str, text: click.HelpFormatter) -> None:
         cls = component_class(group, name)
         text.write_dl([(name, _summary(cls))])
         with text.indentation():
-            rows = [*_settings(cls, _node(group, name) + ".").values(), *_parts(cls, group, name)]
+            rows = [*_settings(cls, node_of(group, name) + ".").values(), *_parts(cls, group, name)]
             if rows:
                 text.write_dl(rows, col_max=WIDEST)
 
 
-def _node(group: str, name: str) -> str:
+def node_of(group: str, name: str) -> str:
     """Where a component stands in a run: at its group, or of several by a name of its own."""
     if group.partition("/")[0] == "evaluator":
         return group.replace("evaluator", f"evaluators.{name}").replace("/", ".")
     return group.replace("/", ".")
 
 
-def _spelled(group: str, name: str = "NAME") -> str:
+def spelled(group: str, name: str = "NAME") -> str:
     """A group as a command line has it: ``selector``, ``evaluator@evaluators.NAME``."""
-    node = _node(group, name)
+    node = node_of(group, name)
     return group if node == group.replace("/", ".") else f"{group}@{node}"
 
 
@@ -155,11 +159,11 @@ def _settings(cls: type[Checked], prefix: str) -> dict[str, tuple[str, str]]:
         if part is not None and not issubclass(part, Component):
             rows |= _settings(part, f"{key}.")
         elif part is None and "choices" in field.metadata and field.name != "name":
-            rows[key] = (f"{key}={_default(field)}", _meaning(field))
+            rows[key] = (f"{key}={default_of(field)}", meaning_of(field))
     return rows
 
 
-def _default(field: "dataclasses.Field[Any]") -> str:
+def default_of(field: "dataclasses.Field[Any]") -> str:
     """A setting's default as it may be typed."""
     if shared := field.metadata["shared"]:
         return f"${{{shared}}}"
@@ -168,7 +172,7 @@ def _default(field: "dataclasses.Field[Any]") -> str:
     return "null" if field.default is None else word(field.default)
 
 
-def _meaning(field: "dataclasses.Field[Any]") -> str:
+def meaning_of(field: "dataclasses.Field[Any]") -> str:
     """A setting's help, with the values that it may take unless they stand there already."""
     meaning, choices = field.metadata["help"], field.metadata["choices"] or ()
     named = all(choice in meaning for choice in choices)
@@ -184,11 +188,12 @@ def _parts(cls: type[Component], group: str, name: str) -> list[tuple[str, str]]
             base = GROUPS[nested]
             first = next(other for other in GROUPS if GROUPS[other] is base)
             allowed = ", ".join(options(nested)) if first == nested else f"as {first}="
-            rows.append((f"{_spelled(nested, name)}={_default_part(field)}", allowed))
+            rows.append((f"{spelled(nested, name)}={default_part(field)}", allowed))
     return rows
 
 
-def _default_part(field: "dataclasses.Field[Any]") -> str:
+def default_part(field: "dataclasses.Field[Any]") -> str:
+    """The name of the component that stands in a field when nothing is said."""
     if field.default_factory is not dataclasses.MISSING:
         return str(field.default_factory().stem())
     return str(field.metadata.get("choice") or "null")

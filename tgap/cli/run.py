@@ -16,14 +16,15 @@ INFO = ("all", "config", "defaults", "defaults-tree", "plugins", "searchpath")
 
 def _help(context: click.Context, option: click.Parameter, extent: str | None) -> None:
     if extent is not None and not context.resilient_parsing:
-        from tgap.cli import overview
+        from tgap.cli import one_option, overview
 
         text = context.make_formatter()
-        if extent not in ("", "all"):
-            raise click.UsageError(f"--help takes 'all' or nothing, got '{extent}'", context)
-        write = overview.write_all if extent else overview.write_start
-        write(context, text)
-        click.echo(text.getvalue(), nl=False)
+        if extent in ("", "all"):
+            write = overview.write_all if extent else overview.write_start
+            write(context, text)
+        else:
+            one_option.write_asked(text, extent)
+        click.echo(text.getvalue().lstrip("\n"), nl=False)
         context.exit()
 
 
@@ -56,11 +57,11 @@ def _refused(context: click.Context, option: click.Parameter, value: str | None)
     "--help",
     is_flag=False,
     flag_value="",
-    metavar="[all]",
+    metavar="[all|GROUP[=OPTION]]",
     is_eager=True,
     expose_value=False,
     callback=_help,
-    help="print the settings that matter most, or all",
+    help="print the settings that matter most, all, or those of one option",
 )
 @click.version_option(package_name="hydra-core", message="Hydra %(version)s", hidden=True)
 @click.option("-r", "--run", is_flag=True, hidden=True)

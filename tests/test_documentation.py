@@ -1,0 +1,120 @@
+"""The site builds, is whole and loads nothing from elsewhere; what it quotes is what tgap says."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+import textwrap
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import tgap
+from tgap.composition import registry
+
+PYTHON = re.DOTALL | re.MULTILINE
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+LOADED = re.compile(
+    r"<(?:script|link|img|iframe|source)\b[^>]*?(?:src|href)=[\"']?(https?:)?//", re.I
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; a warning is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    words = ["-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)]
+    environment = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    assert len(pages) > 40
+    for page in pages:
+        assert not LOADED.search(page.read_text("utf-8")), page
+    for sheet in site.rglob("*.css"):
+        assert not re.search(r"url\([\"']?https?:|@import [\"']?https?:", sheet.read_text("utf-8"))
+
+
+def test_docstrings_are_on_the_pages(site: Path) -> None:
+    assert 'id="tgap.sweep"' in (site / "api.html").read_text("utf-8")
+    assert 'id="tgap.selectors.base.Selector"' in (site / "api_bases.html").read_text("utf-8")
+    text = (site / "api_metrics.html").read_text("utf-8")
+    assert '<span class="gp">&gt;&gt;&gt; </span>' in text  # examples are code, not quotations
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    text = (ROOT / "mkdocs.yml").read_text("utf-8")
+    named = set(re.findall(r"[\w]+\.md", text[text.index("\nnav:") :]))
+    assert {page.name for page in DOCS.glob("*.md")} <= named | {"mlflow.md"}
+
+
+def test_every_component_and_every_module_of_metrics_has_its_place(site: Path) -> None:
+    components = (site / "api_components.html").read_text("utf-8")
+    for group in registry.GROUPS:
+        for cls in registry.own_components(group).values():
+            assert components.count(f'id="{cls.__module__}.{cls.__name__}"') == 1
+    metrics = (site / "api_metrics.html").read_text("utf-8")
+    for file in (ROOT / "tgap" / "metrics").glob("[!_]*.py"):
+        assert f'id="tgap.metrics.{file.stem}"' in metrics
+
+
+def test_every_way_to_add_has_a_page_with_an_example() -> None:
+    project = tomllib.loads((DOCS / "examples" / "pyproject.toml").read_text("utf-8"))
+    examples = {name for group in project["project"]["entry-points"].values() for name in group}
+    pages = "".join(page.read_text("utf-8") for page in DOCS.glob("add_*.md"))
+    assert examples == {name for name in examples if f"examples/tgap_example/{name}.py" in pages}
+    linked = (DOCS / "add.md").read_text("utf-8")
+    for page in DOCS.glob("add_*.md"):
+        assert f"({page.name})" in linked
+
+
+def test_links_of_the_readme_lead_somewhere() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert len(text.splitlines()) <= 120
+    for target in re.findall(r"\]\(([^)#]+)", text):
+        assert (ROOT / target).exists(), target
+    for page in re.findall(r"`(docs/[\w*]+\.md)`", text):
+        assert list(ROOT.glob(page)), page
+
+
+def test_python_on_the_pages_is_python_and_names_what_tgap_has() -> None:
+    blocks = [
+        textwrap.dedent(block)
+        for page in [ROOT / "README.md", *DOCS.glob("*.md")]
+        for block in re.findall(r"^ *```python\n(.*?)^ *```$", page.read_text("utf-8"), PYTHON)
+    ]
+    assert len(blocks) >= 5
+    for node in (node for block in blocks for node in ast.walk(ast.parse(block))):
+        if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "tgap":
+            assert hasattr(tgap, node.attr), node.attr
+
+
+def said_by_tgap() -> str:
+    """All texts in tgap's source, what is filled in being a zero byte."""
+    texts = []
+    for file in (ROOT / "tgap").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.JoinedStr):
+                parts = (p.value if isinstance(p, ast.Constant) else "\0" for p in node.values)
+                texts.append("".join(map(str, parts)))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                texts.append(node.value)
+    return "\n".join(texts)
+
+
+def test_errors_in_the_questions_are_tgaps_own() -> None:
+    quotes = re.findall(r"```text\n(.*?)\n```", (DOCS / "faq.md").read_text("utf-8"), re.DOTALL)
+    assert len(quotes) >= 20
+    said = said_by_tgap()
+    for quote in quotes:
+        for part in filter(str.strip, quote.split("...")):
+            assert part.strip("'") in said, quote
