@@ -132,8 +132,8 @@ def tell_of_codings(labels: Sequence[Sequence[str]], columns: Mapping[str, Seque
         ]
         if unlike:
             log.warning(
-                "labels go with '%s': %s; if the same label is another number or code there, write it "
-                "in one way everywhere, or a classifier learns the %s",
+                "labels go with '%s': %s; if the same label is another number or code there, write "
+                "it in one way everywhere, or a classifier learns the %s",
                 column,
                 "; ".join(
                     f"{source} has {', '.join(_told(label, n) for label, n in sorted(its.items()))}"
