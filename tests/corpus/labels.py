@@ -84,7 +84,7 @@ CASES = (
             words=(*WORDS, *words),
             tells=(
                 rf"- Columns '{own}' and '{other}' have the same values \({told}\), but differ in "
-                rf"3 of 20 rows; labels are those of '{own}'.*\"dataset.label_column='{other}'",
+                rf"3 of the 20 rows with both; .* of '{own}'.*\"dataset.label_column='{other}'",
             ),
         )
         for head, own, other, words, cells, told in (
@@ -193,7 +193,7 @@ CASES = (
     ),
     *(
         Case(
-            name=f"labels at the {where} of names in folders of scanners",
+            name=f"labels at the {where} of names in folders of scanners, {name}",
             make=partial(put_words, words=words, name=name),
             words=FOLDERS,
             tells=(

@@ -94,9 +94,45 @@ def _bodies(*, negative: int = 0, mirrored: bool = False) -> Callable[[Path], No
     return make
 
 
+def _marked(root: Path, *, every: int, quality: int = 0) -> None:
+    """Cloudy pictures, of which those of dogs, or of each label some, have a lead marker."""
+    for label, folder in enumerate(("cat", "dog")):
+        for number in range(40):
+            rng = np.random.default_rng([label, number])
+            clouds = Image.fromarray(rng.integers(30, 220, (9, 9), dtype=np.uint8))
+            picture = np.array(clouds.resize((64, 64), Image.Resampling.BICUBIC))
+            if number % every == 0 and (label or every > 1):
+                picture[3:9, 50:60], picture[5:7, 52:58] = 250, 20
+            file = root / folder / f"{number}.{'jpg' if quality else 'png'}"
+            put(file, picture, **({"quality": quality} if quality else {}))
+
+
+MARKED = "are the same in rows"
 NEGATIVES = "as negatives are"
 WORDS = ("dataset=image_folder", "dataset.domain=pet")
 CASES = (
+    *(
+        Case(
+            name=f"a mark on one label's images, {how}",
+            make=partial(_marked, every=1, quality=quality),
+            words=(*WORDS, f"dataset.size={size}"),
+            tells=(
+                rf"- 40 of 40 images looked at of label 'dog' {MARKED} {place} of {size}, where h",
+            ),
+        )
+        for how, quality, size, place in (
+            ("as PNG", 0, 64, "3 to 8 and columns 50 to 59"),
+            ("as PNG, small", 0, 32, r"\d to \d and columns 2[456] to \d\d"),
+            ("as JPEG", 75, 64, r"\d to \d and columns [45]\d to [56]\d"),
+        )
+    ),
+    Case(
+        name="a mark on some images of each label",
+        make=partial(_marked, every=2),
+        words=WORDS,
+        untold=(MARKED,),
+    ),
+    Case(name="photographs without a mark", make=partial(_photographs, copies=0), untold=(MARKED,)),
     Case(
         name="negatives",
         make=_bodies(negative=4),

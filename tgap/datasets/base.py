@@ -51,6 +51,7 @@ NOTED = (
     "ranges",
     "negatives",
     "cut_off",
+    "mark",
     "dim",
     "one_picture",
     "flat",

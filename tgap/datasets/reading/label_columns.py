@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 from tgap.core.words import quoted
-from tgap.datasets.reading.alike import MOST_CATEGORIES, filled, meaning
+from tgap.datasets.reading.alike import MOST_CATEGORIES, filled, is_missing, meaning
 from tgap.datasets.reading.contradicting import AGREE, kappa
 from tgap.datasets.reading.doubtful import words_in
 from tgap.datasets.reading.notes import first, many
@@ -46,32 +46,41 @@ def tell_of_editions(columns: Mapping[str, Sequence[str]], label: str, *, chosen
         label: The label's column.
         chosen: Whether somebody has named it: then only names count.
     """
-    own = [meaning(cell) for cell in filled(columns[label])]
+    own = _meant(columns[label])
     values = set(own) - {""}
     if not 2 <= len(values) <= MOST_CATEGORIES:
         return
     for name, cells in columns.items():
-        other = [meaning(cell) for cell in filled(cells)] if name != label else []
+        other = _meant(cells) if name != label else []
         said = set(other) - {""}
         if len(said) < 2 or len(values & said) < SHARED * len(values | said):
             continue
-        differing = sum(a != b for a, b in zip(own, other, strict=True))
-        above = _kappa_of(own, other)
+        both = [(a, b) for a, b in zip(own, other, strict=True) if a and b]
+        differing, above = sum(a != b for a, b in both), _kappa_of(both)
         alike = above >= LEAST and _is_edition(name, label)
         words = not (chosen or all(_ANY.fullmatch(cell) for cell in values))
         if differing and (alike or (words and above >= AGREE)):
             log.warning(
-                "columns '%s' and '%s' have the same values (%s), but differ in %d of %d rows; "
-                "labels are those of '%s': if the other one is what readers agreed on in the end, "
-                'set "dataset.label_column=%s"; if not, leave it out of the table',
+                "columns '%s' and '%s' have the same values (%s), but differ in %d of the %d "
+                "rows with both; labels are those of '%s': if the other one is what readers agreed "
+                'on in the end, set "dataset.label_column=%s"; if not, leave it out of the table',
                 label,
                 name,
                 first([repr(cell) for cell in sorted(set(filled(columns[label])) - {""})], most=4),
                 differing,
-                len(own),
+                len(both),
                 label,
                 quoted(name),
             )
+
+
+def _meant(cells: Sequence[str]) -> list[str]:
+    """What each cell means; nothing where they are too different for labels."""
+    different = set(cells)
+    if len(different) > 2 * MOST_CATEGORIES:
+        return []
+    meant = {cell: "" if is_missing(cell) else meaning(cell) for cell in different}
+    return [meant[cell] for cell in cells]
 
 
 def _is_edition(name: str, label: str) -> bool:
@@ -87,10 +96,10 @@ def _is_edition(name: str, label: str) -> bool:
     return one == other or (one <= _LABEL and other <= _LABEL)
 
 
-def _kappa_of(own: Sequence[str], other: Sequence[str]) -> float:
-    firsts, seconds = Counter(own), Counter(other)
-    chance = sum(n * seconds[cell] for cell, n in firsts.items()) / len(own) ** 2
-    return kappa(sum(a == b for a, b in zip(own, other, strict=True)) / len(own), chance)
+def _kappa_of(pairs: Sequence[tuple[str, str]]) -> float:
+    firsts, seconds = Counter(one for one, _ in pairs), Counter(other for _, other in pairs)
+    chance = sum(n * seconds[cell] for cell, n in firsts.items()) / max(len(pairs), 1) ** 2
+    return kappa(sum(one == other for one, other in pairs) / max(len(pairs), 1), chance)
 
 
 def tell_of_codings(labels: Sequence[Sequence[str]], columns: Mapping[str, Sequence[str]]) -> None:
@@ -132,8 +141,8 @@ def tell_of_codings(labels: Sequence[Sequence[str]], columns: Mapping[str, Seque
         ]
         if unlike:
             log.warning(
-                "labels go with '%s': %s; if the same label is another number or code there, write it "
-                "in one way everywhere, or a classifier learns the %s",
+                "labels go with '%s': %s; if the same label is another number or code there, write "
+                "it in one way everywhere, or a classifier learns the %s",
                 column,
                 "; ".join(
                     f"{source} has {', '.join(_told(label, n) for label, n in sorted(its.items()))}"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tgap.core import Bools, DataError, Images, ImageSet
 from tgap.core.arrays import spread
 from tgap.datasets.reading.damage import MISSING, cut_off
+from tgap.datasets.reading.marks import marks
 from tgap.datasets.reading.negatives import negatives
 from tgap.datasets.reading.notes import first
 
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
-    """See whether images are all one picture, of one colour, black, flat, negatives or cut off.
+    """See whether images are all one picture, black, flat, negatives, cut off or marked by label.
 
     Up to 1,024 images, evenly spread, are looked at, for cut ones all; of fewer than ten nothing is
     said.
@@ -55,7 +56,7 @@ def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
         raise DataError(f"{what} are {look}: {levels}; {remedy}")
     labels = dict(zip(data.label_names, data.labels[rows].T, strict=True))
     warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels)
-    warned |= _negatives(data, rows) | _cut_off(data)
+    warned |= _negatives(data, rows) | _cut_off(data) | _marks(data, rows)
     if high - low < NARROW:
         warned["dim"] = f"{levels}; if they should be brighter, {remedy}"
     for text in warned.values():
@@ -110,6 +111,21 @@ def _negatives(data: ImageSet, rows: NDArray[np.int64]) -> dict[str, str]:
         f"{first(_named(data, found))}"
     )
     return {"negatives": told} if found else {}
+
+
+def _marks(data: ImageSet, rows: NDArray[np.int64]) -> dict[str, str]:
+    side, counts = data.images.shape[1], data.labels[rows].sum(axis=0)
+    told = [
+        f"{counts[mark.label]} of {counts[mark.label]} images looked at of label "
+        f"'{data.label_names[mark.label]}' are the same in rows {mark.top} to {mark.bottom} and "
+        f"columns {mark.left} to {mark.right} of {side}, where hardly any other image is so"
+        for mark in marks(data.images, rows, data.labels)
+    ]
+    remedy = (
+        "a mark, text or edge there tells a classifier the label: look at it, and cover it in all "
+        "images, or crop it away"
+    )
+    return {"mark": f"{'; '.join(told)}; {remedy}"} if told else {}
 
 
 def _named(data: ImageSet, rows: list[int]) -> list[str]:

@@ -195,11 +195,10 @@ def _births(patients: Sequence[str], columns: Mapping[str, Sequence[str]]) -> st
     """The column of days of birth, by its name, or as its days are; empty if there is none."""
     days: dict[str, list[datetime.date | None]] = {}
     for name, cells in columns.items():
-        read = {cell: day_of(cell) for cell in set(cells)}
-        if all(day is not None or is_missing(cell) for cell, day in read.items()) and any(
-            read.values()
-        ):
-            days[name] = [read[cell] for cell in cells]
+        different = {cell for cell in cells if not is_missing(cell)}
+        if different and all(map(day_of, different)):
+            read = {cell: day_of(cell) for cell in different}
+            days[name] = [read.get(cell) for cell in cells]
     named = [name for name in days if _BIRTH & set(words_in(name))]
     return next(iter([*named, *(name for name in days if _as_births(name, days, patients))]), "")
 
