@@ -39,7 +39,11 @@ SEEDS, SPLITS, IMAGES = (1, 3), (3, 5, 10), (40, 100, 400, 2000)
 SHARES = {"pool": 0.6, "real_train": 0.2, "real_test": 0.2}
 RULES = {
     "table": SHARES,
-    "n_test / n_train": dict.fromkeys(SHARES, 0.25),  # f / (1 - f) = .2 / .6
+    "n_test / n_train": {
+        "pool": 0.25,
+        "real_train": 0.25,
+        "real_test": 0.0,
+    },  # f / (1 - f) = .2 / .6
     "none": dict.fromkeys(SHARES, 0.0),
 }
 CASES = [

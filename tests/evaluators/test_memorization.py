@@ -198,6 +198,26 @@ def test_each_patient_counts_once_among_members():
     assert metrics["mia_members"] == 15
 
 
+class TenImagesEach(Made):
+    """Of each tuning patient, and one of each held-out one."""
+
+    def images_of(self, patients):
+        return np.where(np.isin(patients, self.tuning.patients), 10, 1)
+
+
+def test_members_are_compared_with_patients_of_as_many_images():
+    evidence = TenImagesEach(**vars(made(FRESH)))
+    _, metrics = evaluate(evidence)
+    assert metrics["mia_members"] == metrics["mia_others"] == 0
+
+
+def test_an_image_of_both_sides_is_a_member_only():
+    repeats = DIGITS.take(np.concatenate([ORDER[:50], ORDER[450:850], ORDER[450:550]]))
+    alone = dataclasses.replace(repeats, patients=np.arange(550, dtype=np.int64) + 9000)
+    _, metrics = evaluate(made(FRESH, held_out=alone))
+    assert (metrics["mia_members"], metrics["mia_others"]) == (150, 400)
+
+
 def test_nothing_tuned_no_metrics():
     found, metrics = evaluate(made(FRESH, tuning=None))
     assert not metrics

@@ -72,7 +72,9 @@ def test_the_group_that_synthetic_images_leave_out_is_named():
     assert found.tables["groups"][0]["group"] == "F"
     assert found.metrics["subgroups/most_lost"] == found.tables["groups"][0]["utility_lost"]
     (told,) = [v.sentence for v in verdicts(found.metrics) if v.code == "worse_for_a_group"]
+    assert told.startswith("Of these two trainings, the one on synthetic images loses 0.")
     assert "more for sex F than for the others" in told
+    assert "only if it repeats over seeds does the synthetic set lack them" in told
 
 
 def test_where_groups_are_alike_none_is_named_but_once_in_twenty():

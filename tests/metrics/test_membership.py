@@ -6,7 +6,15 @@ from scipy.stats import binomtest, mannwhitneyu
 from sklearn.metrics import roc_auc_score
 
 from tgap.core import ContractError
-from tgap.metrics.membership import LEAST_MEMBERS, attack, clopper_pearson, comparable, one_of_each
+from tgap.metrics.membership import (
+    LEAST_MEMBERS,
+    attack,
+    clopper_pearson,
+    comparable,
+    counted_once,
+    one_of_each,
+)
+from tgap.metrics.memorization import nearest
 
 
 def drawn(members, others, seed, given_away=0.0, labels=2):
@@ -108,9 +116,57 @@ def test_members_without_others_of_their_labels_are_left_out():
     labels = np.array([[1, 0]] * 25 + [[0, 1]] * 25 + [[1, 1]] * 3, bool)
     members = np.zeros(53, bool)
     members[[0, 1, 25, 26, 27, 28, 29, 30, 31, 50]] = True
-    rows, strata = comparable(members, labels)
+    rows, strata = comparable(members, labels, np.ones(53, np.int64))
     assert rows.tolist() == list(range(25))
     assert len(np.unique(strata)) == 1
+
+
+def test_patients_of_other_sizes_are_another_stratum():
+    images = np.repeat([1, 2, 3, 4, 6, 7, 11, 12, 90], 25)
+    members = np.arange(len(images)) % 25 == 0
+    _, strata = comparable(members, np.ones((len(images), 1), bool), images)
+    assert strata[::25].tolist() == [0, 1, 1, 2, 2, 3, 3, 4, 4]
+
+
+def test_patients_with_many_images_are_no_leak_where_images_are_picked():
+    """The more images a patient has, the nearer they lie to everything."""
+    found = []
+    for seed in range(150):
+        each = np.minimum(rng(seed).geometric(0.25, 500), 30)
+        patients = np.repeat(np.arange(500), each)
+        scores = rng(seed + 1000).normal(0.5 * np.log(each)[patients])
+        pool = np.flatnonzero(patients < 300)
+        tuning = rng(seed + 2000).choice(pool, 40, replace=False)
+        rows = np.concatenate([tuning, np.flatnonzero(patients >= 300)])
+        members, order = np.arange(len(rows)) < 40, np.arange(len(rows))
+        counts = each[patients[rows]]
+        once = counted_once(members, patients[rows], order, rng(seed))
+        for sizes in (counts, np.ones_like(counts)):
+            kept, strata = comparable(members[once], np.ones((len(once), 1), bool), sizes[once])
+            kept = once[kept]
+            found.append(attack(scores[rows[kept]], members[kept], strata, rng(seed), 199).p)
+    mended, before = (np.array(found) <= 0.05).reshape(-1, 2).mean(axis=0)
+    assert mended <= 0.1
+    assert before >= 0.2
+
+
+def test_equal_images_under_other_ids_are_no_leak():
+    """A third of the held-out images stands there twice; the tuning images are distinct."""
+    found = []
+    for seed in range(150):
+        draw = rng(seed)
+        real, synthetic = draw.normal(size=(240, 2)), draw.normal(size=(200, 2))
+        contents = np.concatenate([np.arange(240), np.arange(40, 110)])
+        members = np.arange(len(contents)) < 40
+        once = counted_once(members, np.arange(len(contents)), contents, draw)
+        for rows in (once, np.arange(len(contents))):
+            x = real[contents[rows]]
+            scores = nearest(x, x, among_itself=True)[0] - nearest(x, synthetic)[0]
+            judged = attack(scores, members[rows], np.zeros(len(rows), np.int64), draw, 199)
+            found.append(judged.p)
+    mended, before = (np.array(found) <= 0.05).reshape(-1, 2).mean(axis=0)
+    assert mended <= 0.1
+    assert before >= 0.2
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -44,3 +44,12 @@ def test_other_images_are_of_tuning_patients_and_not_tuned_on(store: Store) -> N
     assert len(others)
     assert set(others.patients.tolist()) <= set(tuned.patients.tolist())
     assert not set(others.metadata["file"].tolist()) & set(tuned.metadata["file"].tolist())
+
+
+def test_images_of_a_patient_are_counted_on_all_sides(store: Store) -> None:
+    result = selected(store, "protocol=thesis")
+    patients = result.dataset().patients
+    some = patients[[5, 0, 5, 300]]
+    expected = [int((patients == patient).sum()) for patient in some]
+    assert RunEvidence(result).images_of(some).tolist() == expected
+    assert max(expected) > 1

@@ -6,6 +6,7 @@ from typing import Literal
 from tgap.metrics.few_errors import ENOUGH_PATIENTS, FLOOR_PATIENTS
 from tgap.metrics.gap import CHANCE, fter_is_meaningful
 from tgap.metrics.legs import REAL, SYNTHETIC
+from tgap.metrics.membership import clopper_pearson
 from tgap.metrics.pictures import Pictures
 
 NEAR_CHANCE = 0.55
@@ -62,12 +63,21 @@ COPIED, EXACT = "memorization/copied_fraction", "memorization/equal_to_tuning"
 TUNING_KNOWN = "memorization/tuning_known"
 """0 where copies are looked for in images that may have been tuned on or not."""
 BETTER = 0.05
-"""AUROC that TSTR may be above TRTR without a word: other training images of the same number move
-it by .03 (digits, 600 images)."""
+"""AUROC that TSTR may be above TRTR or TRTS without a word: other training images of the same
+number move it by .03 (digits, 600 images), which no interval of one run shows."""
+
+LEAST_FOR_THRESHOLD = 50.0
+"""Independent test images of the rarer label that both sides need before a threshold is called
+lost: one that few images choose is anywhere."""
+
+MEMBERS_P = 0.01
+"""p of the membership test up to which tuning images are said to be told from others. Together with
+the interval, that is said in less than .01 of runs where nothing is given away."""
 
 LEFT_OUT = 0.05
-"""Share of real images of kinds that synthetic ones leave out, from which it is told: of images
-of the same distribution it is 0."""
+"""Share of real images of kinds that synthetic ones leave out, from which it is told. Of images of
+the same distribution it is 0 mostly; where they are those of few patients with many images each, it
+is told in one of ten sets."""
 
 ELSEWHERE = 0.5
 """Share of its floor below which a classifier looks at other places on real images: on digits .25
@@ -173,10 +183,9 @@ def practical_tie(m: Numbers) -> float:
 def beats_real(m: Numbers) -> bool:
     """Whether training on synthetic images is better than training on other real ones would be.
 
-    By its interval and more than nothing for practical purposes, or by ``BETTER`` without one.
+    By ``BETTER``, and by its interval where that is known.
     """
-    hi = m["t_gap/utility_lost/hi"]
-    return -utility_lost(m) > (BETTER if math.isnan(hi) else EQUAL) and not hi >= 0
+    return -utility_lost(m) > BETTER and not m["t_gap/utility_lost/hi"] >= 0
 
 
 def standing(m: Numbers) -> Literal["unknown", "luck", "below", "at", "hardly", "above"]:
@@ -207,9 +216,10 @@ def unreadable(m: Numbers) -> bool:
 
 
 def fter_above_one(m: Numbers) -> bool:
-    """Whether FTER is above 1 by more than test images or another seed explain."""
-    above = m.auroc("tstr") - m.auroc("trts") > EQUAL and not m["fter/lo"] <= 1
-    return above and m["fter"] > 1 and not m.undefined("fter/lo") and fter_means_something(m)
+    """Whether FTER is above 1 by more than test images or another training explain."""
+    sure = not m["fter/lo"] <= 1 and not m.undefined("fter/lo")
+    above = m["fter"] > 1 and m.auroc("tstr") - m.auroc("trts") > BETTER
+    return sure and above and fter_means_something(m)
 
 
 def fter_means_something(m: Numbers) -> bool:
@@ -221,11 +231,18 @@ def fter_means_something(m: Numbers) -> bool:
 
 
 def threshold_is_lost(m: Numbers) -> bool:
-    """Whether thresholds that tell synthetic images apart are of little use on real ones."""
+    """Whether thresholds that tell synthetic images apart are of little use on real ones.
+
+    With ``LEAST_FOR_THRESHOLD`` images at least, and where even the upper end of what they keep, by
+    Clopper & Pearson of so many images of either side, is less than half of what the best keeps.
+    """
     best = m["tstr/right_at_best_threshold"] - CHANCE
-    kept = m["tstr/right_at_synthetic_threshold"] - CHANCE
     learnt = m.skill("tsts") >= SCATTER and m.auroc("tstr") >= 0 and best >= NEAR_CHANCE - CHANCE
-    return learnt and kept < HALF * best
+    enough = all(m[side] >= LEAST_FOR_THRESHOLD for side in (REAL, SYNTHETIC))
+    right, images = m["tstr/right_at_synthetic_threshold"], 2 * m[REAL]
+    if not (learnt and enough and right >= 0):
+        return False
+    return clopper_pearson(right * images, images)[1] < CHANCE + HALF * best
 
 
 def is_shortcut(m: Numbers) -> bool:
@@ -273,6 +290,14 @@ def unknown_copies(share: float, tuning_known: float, least: float = FEWEST_COPI
         least: Share from which copies are told of all the same.
     """
     return tuning_known == 0 and not share >= least
+
+
+def tells_members(m: Numbers) -> bool:
+    """Whether tuning images are told from others by the synthetic images, and by these alone."""
+    auroc = "memorization/mia_calibrated_auroc"
+    sure = CHANCE < m[f"{auroc}/lo"] <= m[auroc] <= m[f"{auroc}/hi"]
+    means = m["memorization/mia_meaningful"] == 1
+    return sure and means and m["memorization/mia_calibrated_p"] <= MEMBERS_P
 
 
 def are_copies(m: Numbers) -> bool:

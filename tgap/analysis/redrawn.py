@@ -14,11 +14,16 @@ Nadeau & Bengio (Machine Learning 52:239-281, 2003) have this with n_test / n_tr
 f / (1 - f): their f is the test part, as if training images did not matter. Here three sides are
 drawn, and the pool (.6 of the images by default) is shared more than the test set is (.2).
 
-Departure: f is the largest share of the sides that a number is made of, which is never too small
-for the others: pool and real_test for TSTR, real_train and real_test for TRTR, real_train and pool
-for TRTS. It is the pool's share also where few of its images are tuned on: a selector that picks
-by rule picks the same of those that two pools share, and one that picks at random adds variance
-that is a seed's own. Sides that every split has (official ones) are no part of it.
+An image that does harm both where it trains and where it tests, a mislabelled one say, makes two
+splits alike up to the sum of the shares of both sides.
+
+Departure: f is the largest share of the sides that a number is made of: pool and real_test for
+TSTR, real_train and pool for TRTS. That assumes that what an image adds as one of the pool has
+nothing to do with what it adds as a test image. TRTR takes the sum of real_train and real_test,
+which is never too small. It is the pool's share also where few of its images are tuned on: a
+selector that picks by rule picks the same of those that two pools share, and one that picks at
+random adds variance that is a seed's own. Sides that every split has (official ones) are no part of
+it.
 
 How often such intervals hold: ``experiments/statistics/splits.py``.
 """
@@ -27,7 +32,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tgap.analysis.rows import PlannedRun, RunRow
-from tgap.metrics.legs import SIDE_SHARES, sides_of
+from tgap.metrics.legs import MADE_OF, SIDE_SHARES, sides_of
 
 SPLIT_SEED = "split_seed"
 LEAST_SPLITS = 3
@@ -118,8 +123,12 @@ def correction(name: str, shares: Mapping[str, float]) -> float:
     >>> round(correction("tstr/auroc", {"pool": 0.6, "real_train": 0.2, "real_test": 0.2}), 3)
     1.5
     """
-    partial = [shares[side] for side in sides_of(name) if shares.get(side, 1.0) < 1]
-    return max((share / (1 - share) for share in partial), default=0.0)
+    partial = {side: shares[side] for side in sides_of(name) if shares.get(side, 1.0) < 1}
+    share = max(partial.values(), default=0.0)
+    real = partial.get("real_train", 0.0) + partial.get("real_test", 0.0)
+    if "trtr" in MADE_OF[name] and real < 1:  # 1 or more: no image can stand on both sides
+        share = max(share, real)
+    return share / (1 - share)
 
 
 def shares_test(name: str, shares: Mapping[str, float]) -> bool:

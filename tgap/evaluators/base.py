@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.classifiers.base import Classifier
-from tgap.core import Component, ContractError, Floats, Images, ImageSet, Scores, Weights
+from tgap.core import Component, ContractError, Floats, Images, ImageSet, Indices, Scores, Weights
 from tgap.metrics.legs import LEGS
 
 
@@ -54,6 +54,12 @@ class Evidence(Protocol):
     def other_images(self) -> ImageSet:
         """Further real images of patients in ``tuned_on``, which the generator was not tuned on;
         patients are numbered alike in both.
+        """
+
+    def images_of(self, patients: Indices) -> Indices:
+        """How many images the dataset has of each of these patients of ``tuned_on`` or
+        ``held_out``; 1 of each where the tuning set was read for itself, since nobody knows how
+        many it was picked from.
         """
 
     def leaks(self) -> Mapping[str, float]:

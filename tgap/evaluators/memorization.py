@@ -16,7 +16,7 @@ from tgap.metrics.changed_copies import changed_resemblance, larger
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.membership import UNKNOWN as UNATTACKED
-from tgap.metrics.membership import attack, comparable, one_of_each
+from tgap.metrics.membership import attack, comparable, counted_once
 from tgap.metrics.memorization import (
     LEAST_NEGATIVES,
     authenticity,
@@ -80,22 +80,23 @@ class Memorization(Evaluator):
     - ``memorization/authenticity`` and ``memorization/authenticity_floor``, of held-out images
 
     *Membership inference* that sees the synthetic set only: members are tuning images, the others
-    all held-out images, one of each patient, compared with those that have the same labels
-    (``tgap.metrics.membership``). An image's score is minus its distance to the nearest synthetic
-    image.
+    all held-out images, of each patient one and each content once, compared with those that have
+    the same labels and whose patients have about as many images (``tgap.metrics.membership``). An
+    image's score is minus its distance to the nearest synthetic image.
 
     - ``memorization/mia_auroc``, ``memorization/mia_tpr_at_1_fpr``
     - ``memorization/mia_calibrated_...``: the same of the score plus the distance to the nearest
       other real image of either side, so that images that lie near everything are no longer taken
       for members (after Watson et al. 2022, arXiv 2111.08440). Of this one also
-      ``mia_calibrated_p``, an exact permutation test, and ``/lo`` and ``/hi`` of an interval of
+      ``mia_calibrated_p``, a permutation test (exact for images that are picked at random from
+      patients with equally many), and ``/lo`` and ``/hi`` of an interval of
       95 %. From 5 members on; below, the interval alone says what is excluded
     - ``memorization/mia_blind_auroc``, ``memorization/mia_blind_tpr_at_1_fpr``: of an attack that
       sees no synthetic image. ``memorization/mia_meaningful`` is 1 if its AUROC is no more than
       three standard errors above chance; if it is 0, members differ from others in themselves, as
       those of a selector that clusters do, and the attack's success proves nothing
     - ``memorization/mia_members`` and ``memorization/mia_others``: how many stand behind these; a
-      member counts if 19 others have its labels
+      member counts if its stratum has 19 others
 
     ``memorization/tuning_images`` (distinct), ``memorization/held_out_images`` and
     ``memorization/synthetic_images`` say how many; ``memorization/tuning_known`` is 0 if the images
@@ -120,7 +121,7 @@ class Memorization(Evaluator):
         "memorization/mia_calibrated_auroc",
     )
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(
@@ -151,7 +152,8 @@ class Memorization(Evaluator):
         )
         if evidence.tuning_is_known():  # else held-out images may be tuning images too
             metrics |= _distances(vectors, testing)
-            metrics |= _membership(tuning, held_out, vectors, matching)
+            images = evidence.images_of(np.concatenate([tuning.patients, held_out.patients]))
+            metrics |= _membership(tuning, held_out, vectors, images, matching)
         metrics |= {"tuning_images": len(tuning), "held_out_images": len(held_out)}
         return Evaluation(
             {f"memorization/{name}": float(value) for name, value in metrics.items()},
@@ -205,20 +207,36 @@ class Memorization(Evaluator):
 
 
 def _membership(
-    tuning: ImageSet, held_out: ImageSet, vectors: _Vectors, rng: np.random.Generator
+    tuning: ImageSet,
+    held_out: ImageSet,
+    vectors: _Vectors,
+    images: Indices,
+    rng: np.random.Generator,
 ) -> dict[str, float]:
-    """Attacks that see one image of each patient, members and others alike."""
-    ours, theirs = (one_of_each(one.patients, rng) for one in (tuning, held_out))
-    labels = tuning.labels[ours], held_out.labels[theirs]
-    if tuning.label_names != held_out.label_names:  # those of the tuning images are not known
-        labels = np.ones((len(ours), 1), bool), np.ones((len(theirs), 1), bool)
-    members = np.arange(len(ours) + len(theirs)) < len(ours)
-    rows, strata = comparable(members, np.concatenate(labels))
+    """Attacks that see one image of each patient and content, members and others alike.
+
+    Args:
+        tuning: Members, of distinct contents.
+        held_out: Others.
+        vectors: Of both, and of the synthetic images.
+        images: How many images the patient of each has, members first.
+        rng: The only source of randomness.
+    """
+    both = (tuning, held_out)
+    members = np.arange(len(tuning) + len(held_out)) < len(tuning)
+    digests = [digest for one in both for digest in image_digests(one.images)]
+    contents = np.unique(np.array(digests), return_inverse=True)[1]
+    once = counted_once(members, np.concatenate([one.patients for one in both]), contents, rng)
+    labels = np.ones((len(members), 1), np.bool_)  # those of the tuning images may not be known
+    if tuning.label_names == held_out.label_names:
+        labels = np.concatenate([one.labels for one in both])
+    rows, strata = comparable(members[once], labels[once], images[once])
+    rows = once[rows]
     members = members[rows]
     counts = int(members.sum()), int((~members).sum())
     scores: dict[str, Doubles | None] = dict.fromkeys(("mia", "mia_calibrated", "mia_blind"))
     if counts[0] and len(held_out) >= LEAST_NEGATIVES and len(vectors.synthetic):
-        attacked = np.concatenate([vectors.tuning[ours], vectors.held_out[theirs]])[rows]
+        attacked = np.concatenate([vectors.tuning, vectors.held_out])[rows]
         patients = np.arange(len(attacked))
         nearness = -nearest(attacked, vectors.synthetic)[0]
         # Members and others have the same neighbours, or the neighbours would tell them apart.

@@ -1,13 +1,15 @@
 """Whether a score tells those who were tuned on (members) from those who were not, and how surely.
 
 Members are few, often ten or twenty; of others there are hundreds. So nothing here needs as many
-others as members, and nothing is asymptotic. Images are compared within their stratum (the labels
-that they have), because a label may be drawn better than another one.
+others as members, and nothing is asymptotic. Images are compared within their stratum: the labels
+that they have, because a label may be drawn better than another one, and how many images their
+patient has, because who has more of them is picked more often.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.random import Generator
 
 from tgap.core import Bools, ContractError, Doubles, Indices
 
@@ -15,6 +17,9 @@ LEAST_MEMBERS = 5
 """A test of fewer finds nothing but a generator that gives nearly all of them away."""
 LEAST_OTHERS = 19
 """Others of its stratum that a member needs: by fewer, none can be told at 5 %."""
+PATIENTS = (2, 4, 7, 12)
+"""Images of a patient from which the next stratum begins: 1, 2 to 3, 4 to 6, 7 to 11, 12 and more.
+"""
 DRAWS = 9999
 LEVEL = 0.95
 _NUMBERS = 2**21
@@ -47,7 +52,7 @@ class Attack(NamedTuple):
 UNKNOWN = Attack(*[float("nan")] * len(Attack._fields))
 
 
-def one_of_each(patients: Indices, rng: np.random.Generator) -> Indices:
+def one_of_each(patients: Indices, rng: Generator) -> Indices:
     """``(P,)`` sorted positions: of each patient a random image, so that none counts twice.
 
     >>> one_of_each(np.array([7, 7, 7, 2]), np.random.default_rng(0)).tolist()
@@ -58,17 +63,43 @@ def one_of_each(patients: Indices, rng: np.random.Generator) -> Indices:
     return np.sort(order[first])
 
 
-def comparable(members: Bools, labels: Bools) -> tuple[Indices, Indices]:
+def counted_once(members: Bools, patients: Indices, contents: Indices, rng: Generator) -> Indices:
+    """``(M,)`` sorted positions: each content once, and of each patient a random one of these.
+
+    A content that stands on both sides counts as a member. Equal images are each other's nearest
+    neighbours, so that those of one side alone would look unlike all others.
+
+    Args:
+        members: ``(N,)`` bool.
+        patients: ``(N,)``; numbers of one side mean nothing on the other.
+        contents: ``(N,)``, equal where images are.
+        rng: Draws the images.
+
+    >>> members, patients = np.array([True, False, False]), np.array([1, 2, 3])
+    >>> counted_once(members, patients, np.array([5, 5, 6]), np.random.default_rng(0)).tolist()
+    [0, 2]
+    """
+    order = np.argsort(~members, kind="stable")
+    _, first = np.unique(contents[order], return_index=True)
+    rows = np.sort(order[first])
+    sides = [rows[members[rows]], rows[~members[rows]]]
+    return np.sort(np.concatenate([side[one_of_each(patients[side], rng)] for side in sides]))
+
+
+def comparable(members: Bools, labels: Bools, images: Indices) -> tuple[Indices, Indices]:
     """Images of the strata that have a member and 19 others at least.
 
     Args:
         members: ``(N,)`` bool.
-        labels: ``(N, L)`` bool; images with the same labels are a stratum.
+        labels: ``(N, L)`` bool; images with the same labels, of patients with about as many
+            images (``PATIENTS``), are a stratum.
+        images: ``(N,)`` how many images the patient of each has.
 
     Returns:
         ``(M,)`` rows, rising, and the stratum of each.
     """
-    _, strata = np.unique(labels, axis=0, return_inverse=True)
+    about = np.digitize(images, PATIENTS)
+    _, strata = np.unique(np.column_stack([labels, about]), axis=0, return_inverse=True)
     strata = strata.reshape(-1)
     inside, others = (
         np.bincount(strata[side], minlength=len(labels)) for side in (members, ~members)
@@ -78,13 +109,14 @@ def comparable(members: Bools, labels: Bools) -> tuple[Indices, Indices]:
 
 
 def attack(
-    scores: Doubles, members: Bools, strata: Indices, rng: np.random.Generator, draws: int = DRAWS
+    scores: Doubles, members: Bools, strata: Indices, rng: Generator, draws: int = DRAWS
 ) -> Attack:
     """Judge a score that is larger for members.
 
     - ``p``: a permutation test within strata, ``(1 + draws as large) / (1 + draws)`` (Phipson &
       Smyth 2010). Its level is exact at any number of members, if, but for the tuning, any image of
-      a stratum might as well have been a member.
+      a stratum might as well have been a member: where images are picked at random and patients
+      have equally many; nearly so where they have not.
     - AUROC's interval: Clopper & Pearson's, of ``auroc * n`` among n members; no scores have a
       larger variance than ``auroc (1 - auroc) / n`` where there are as many others as members
       (van Dantzig 1951), and n counts the others of a stratum where they are fewer. So it is wide:
@@ -144,9 +176,7 @@ def _placed(scores: Doubles, members: Bools) -> tuple[Doubles, Doubles]:
     return (left + right) / 2 / count, told.astype(np.float64)
 
 
-def _p(
-    scores: Doubles, members: Bools, groups: list[Bools], rng: np.random.Generator, draws: int
-) -> float:
+def _p(scores: Doubles, members: Bools, groups: list[Bools], rng: Generator, draws: int) -> float:
     from scipy.stats import rankdata
 
     observed, drawn = 0.0, np.zeros(draws)

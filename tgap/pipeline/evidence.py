@@ -123,6 +123,13 @@ class RunEvidence:
         rng = rng_for("evaluate", self.run.seed_of("evaluate"), "other_images")
         return self.shown(data, patients_of(data, others, OTHER_IMAGES, rng))
 
+    def images_of(self, patients: Indices) -> Indices:
+        """On all sides together: with ``protocol=thesis`` a patient stands on several."""
+        if "tuned_on" in self.result.artifacts.data.ready_made:
+            return np.ones(len(patients), np.int64)
+        known, counts = np.unique(self.result.dataset().patients, return_counts=True)
+        return counts[np.searchsorted(known, patients)].astype(np.int64)
+
     def leaks(self) -> Mapping[str, float]:
         """By patient; of tuning images that were read for themselves, by the patients' names."""
         data, split = self.result.dataset(), self.result.split()

@@ -10,6 +10,7 @@ from tgap.analysis.readings import (
     TUNING_KNOWN,
     Numbers,
     are_copies,
+    tells_members,
 )
 from tgap.analysis.rules.phrases import percent
 
@@ -89,10 +90,25 @@ def _closer_than_held_out(m: Numbers) -> str | None:
     )
 
 
+def _members_told(m: Numbers) -> str | None:
+    if not tells_members(m):
+        return None
+    auroc = "memorization/mia_calibrated_auroc"
+    counts = [m[f"memorization/mia_{side}"] for side in ("members", "others")]
+    of = f", of {counts[0]:.0f} and {counts[1]:.0f} images" if min(counts) > 0 else ""
+    return (
+        f"Whoever has the synthetic images can tell tuning images from other real ones (AUROC "
+        f"{m[auroc]:.3f} [{m[f'{auroc}/lo']:.3f}, {m[f'{auroc}/hi']:.3f}]{of}; "
+        f"p {m['memorization/mia_calibrated_p']:.4f}): giving them away gives away whom the "
+        "generator was tuned on"
+    )
+
+
 RULES: dict[str, Callable[[Numbers], str | None]] = {
     "tested_on_synthetic": _tested_on_synthetic,
     "patients_on_two_sides": _patients_on_two_sides,
     "copies": _copies,
     "exact_copies": _exact_copies,
+    "members_told": _members_told,
     "closer_than_held_out": _closer_than_held_out,
 }

@@ -30,10 +30,11 @@ def _worse_for_a_group(m: Numbers) -> str | None:
     column, _, group = worst.removeprefix("subgroups/").partition("/")
     further = f"; {len(lost) - 1} further groups too" if len(lost) > 1 else ""
     return (
-        f"Training on the synthetic images loses {lost[worst]:.3f} more for {column} {group} than "
-        f"for the others (TSTR {m[f'{worst}/tstr']:.3f}, TRTR {m[f'{worst}/trtr']:.3f}, of "
-        f"{m[f'{worst}/images']:.0f} images{further}): the synthetic set may lack them, or show "
-        "them otherwise"
+        f"Of these two trainings, the one on synthetic images loses {lost[worst]:.3f} more for "
+        f"{column} {group} than for the others (TSTR {m[f'{worst}/tstr']:.3f}, TRTR "
+        f"{m[f'{worst}/trtr']:.3f}, of {m[f'{worst}/images']:.0f} images{further}), as two "
+        "trainings on equal real sets often do: only if it repeats over seeds does the synthetic "
+        "set lack them, or show them otherwise"
     )
 
 
@@ -80,7 +81,7 @@ def _fter_above_one(m: Numbers) -> str | None:
         why = "synthetic images may be labelled wrongly, or the test is easy"
     beside = f", TRTR {trtr:.3f}" if known else ""
     legs = f"TSTR {tstr:.3f}, TRTS {trts:.3f}{beside}"
-    return f"FTER ({m['fter']:.3f}) above 1 is no praise ({legs}): {why}"
+    return f"FTER ({m['fter']:.3f}) above 1, of one training, is no praise ({legs}): {why}"
 
 
 def _fter_meaningless(m: Numbers) -> str | None:
