@@ -7,6 +7,8 @@ from typing import Any
 
 import griffe
 
+from tgap.cli.one_option import settings_of
+from tgap.cli.overview import node_of
 from tgap.composition.registry import GROUPS, own_components
 
 OUTSIDE = re.compile(r"\[([^\]]+)\]\((?:\.\./[^)]*|examples|examples/conf/[^)]*)\)")
@@ -23,12 +25,18 @@ def on_page_markdown(markdown: str, page: Any, **context: Any) -> str:
 
 
 def components() -> Iterator[str]:
-    """Every component that comes with tgap, by group; a base that stands in several, once."""
+    """Every component that comes with tgap, with its settings; those of several groups once."""
     first = {base: group for group, base in reversed(GROUPS.items())}.values()
     for group in (group for group in GROUPS if group in first):
         yield f"## {group}="
-        for cls in own_components(group).values():
-            yield f"::: {cls.__module__}.{cls.__name__}"
+        for name, cls in own_components(group).items():
+            yield (
+                f"::: {cls.__module__}.{cls.__name__}\n"
+                "    options: {show_signature: false, members: false}"
+            )
+            rows = [*settings_of(cls, node_of(group, name), {})]
+            lines = [f"| `{key}` | {meaning} |".replace("'|'", "'\\|'") for key, meaning in rows]
+            yield "\n".join(["| setting | meaning |", "|---|---|", *lines] if lines else [])
 
 
 def metrics() -> Iterator[str]:

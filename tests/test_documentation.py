@@ -62,6 +62,8 @@ def test_every_component_and_every_module_of_metrics_has_its_place(site: Path) -
     for group in registry.GROUPS:
         for cls in registry.own_components(group).values():
             assert components.count(f'id="{cls.__module__}.{cls.__name__}"') == 1
+    assert "<code>finetuner.rank=16</code>" in components
+    assert "[at least 1]" in components
     metrics = (site / "api_metrics.html").read_text("utf-8")
     for file in (ROOT / "tgap" / "metrics").glob("[!_]*.py"):
         assert f'id="tgap.metrics.{file.stem}"' in metrics

@@ -116,7 +116,7 @@ def _write_settings(
         with text.section("Parts, each with what may stand there"):
             text.write_dl(chosen, col_max=WIDEST)
     for place, (title, _) in zip(places, [("Settings", ""), *chosen], strict=True):
-        rows = [*_settings(place.cls, place.node, place.values)] if place.cls else []
+        rows = [*settings_of(place.cls, place.node, place.values)] if place.cls else []
         if rows:
             with text.section(title):
                 text.write_dl(rows, col_max=WIDEST)
@@ -158,13 +158,19 @@ def _allowed(group: str) -> str:
     return ", ".join(options(group)) if first == group else f"as {first}="
 
 
-def _settings(cls: type[Checked], node: str, values: Values) -> Iterator[tuple[str, str]]:
-    """Each setting as ``key=value``, and what it means with the values it may take."""
+def settings_of(cls: type[Checked], node: str, values: Values) -> Iterator[tuple[str, str]]:
+    """Each setting of a component as ``key=value``, and what it means with what it may be.
+
+    Args:
+        cls: The component's class.
+        node: Where it stands in a run, e.g. ``selector.cluster``.
+        values: Values that are set; the others are the class's defaults.
+    """
     held = parts_of(cls)
     for field in dataclasses.fields(cls):
         part, key = held.get(field.name), f"{node}.{field.name}"
         if part is not None and not issubclass(part, Component):
-            yield from _settings(part, key, values.get(field.name) or {})
+            yield from settings_of(part, key, values.get(field.name) or {})
         elif part is None and "choices" in field.metadata and field.name != "name":
             value = values.get(field.name, MISSING)
             shown = default_of(field) if value is MISSING else _shown(value)
