@@ -54,7 +54,7 @@ def test_docstrings_are_on_the_pages(site: Path) -> None:
 def test_every_page_is_in_the_navigation() -> None:
     text = (ROOT / "mkdocs.yml").read_text("utf-8")
     named = set(re.findall(r"[\w]+\.md", text[text.index("\nnav:") :]))
-    assert {page.name for page in DOCS.glob("*.md")} <= named | {"mlflow.md"}
+    assert {page.name for page in DOCS.glob("*.md")} <= named
 
 
 def test_every_component_and_every_module_of_metrics_has_its_place(site: Path) -> None:
