@@ -107,3 +107,20 @@ def test_compare_reads_the_same_records(ran: tuple[Path, Result], monkeypatch, c
     monkeypatch.setenv("TGAP_HOME", str(ran[0]))
     assert command(["compare"]) == 0
     assert "pixel_kmeans" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("harm", ["a damaged line", "lost files"])
+def test_a_damaged_record_is_named_and_left_out(
+    tmp_path: Path, ran: tuple[Path, Result], caplog: pytest.LogCaptureFixture, harm: str
+) -> None:
+    shutil.copytree(ran[0] / "journal", tmp_path / "journal")
+    (record,) = records(tmp_path)
+    folder = record.journal.folder
+    if harm == "lost files":
+        shutil.rmtree(folder / "files")
+    else:
+        with (folder / "journal.jsonl").open("a") as file:
+            file.write("no JSON\n")
+    assert records(tmp_path) == []
+    assert str(folder) in caplog.text
+    assert "delete the folder" in caplog.text or "delete that folder" in caplog.text

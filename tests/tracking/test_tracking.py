@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import shutil
 import socket
 import sqlite3
@@ -492,3 +493,36 @@ def test_pages_for_others_are_served_where_it_is_asked_and_said_to_be_open(home,
     assert f"http://127.0.0.1:{port}/" in said[0]
     assert "no password" in said[1]
     assert called[0][1][called[0][1].index("--host") + 1] == "0.0.0.0"
+
+
+def test_sync_says_truly_what_was_missing(home, tmp_path_factory):
+    nothing = {"runs": 0, "sweeps": 0, "curves": 0}
+    log = tracker(home, "s")
+    log.open_sweep("my sweep", 2, {})
+    for key in ("a", "b"):
+        with log.run(key, key, {}, {}):
+            pass
+    log.curve("c", "by size: c", {}, {1: {"by_size/fter": 0.5}, 2: {"by_size/fter": 0.6}})
+    log.close_sweep("FINISHED")
+    assert sync(home, resolve_uri(home)) == nothing
+    there = tmp_path_factory.mktemp("elsewhere") / "home"
+    shutil.copytree(home, there)
+    assert sync(there, resolve_uri(there)) == nothing
+    assert len(runs(there)) == 4
+    for file in home.glob("mlflow.db*"):
+        file.unlink()
+    with pytest.raises(TgapError, match=r"nothing is logged yet.*\(tgap sync\)"):
+        serve_ui(home, resolve_uri(home))
+    # In a process of its own: MLflow keeps a database open, though its file was removed.
+    words = "from tgap.cli.main import command; command(['sync']); command(['sync'])"
+    told = subprocess.run(
+        [sys.executable, "-c", words],
+        env={**os.environ, "TGAP_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert told == [
+        "brought up to date in MLflow: 2 runs, 1 sweep, 1 curve",
+        "MLflow has everything already",
+    ]

@@ -138,6 +138,9 @@ def guarded(action: Callable[[], int]) -> int:
             raise
         print(f"tgap: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `tgap runs | head`: who reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print("tgap: interrupted; what is finished is kept, run again to go on", file=sys.stderr)
         return 130

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, nearest
-from tgap.sweeps.records import Record, journals, records
+from tgap.sweeps.records import Record, events_of, journals, records
 from tgap.tracking import SWEEP, Journal
 
 PLANNED = "planned.json"
@@ -74,7 +74,7 @@ def chosen_records(
         each
         for journal in journals(home)
         if journal.run_key == SWEEP
-        if (events := journal.events()) and events[0].get("experiment") == experiment
+        if (events := events_of(journal)) and events[0].get("experiment") == experiment
         for each in _planned(journal)
     ]
     check_choice(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)

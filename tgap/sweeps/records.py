@@ -1,6 +1,7 @@
 """Runs as their journals have them, finished or not: what they were, what they gave, and left."""
 
 import json
+import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from tgap.store import Store
 from tgap.tracking import CURVE, SWEEP, Journal, RunLog
 from tgap.tracking.journal import NUMBERS, Event, complete
 from tgap.tracking.run_log import CONFIG
+
+log = logging.getLogger(__name__)
 
 ROW = "row.json"
 """File of a run's record that a table needs beside its metrics."""
@@ -175,9 +178,33 @@ def records(home: Path, experiment: str | None = None) -> list[Record]:
         experiment: Only runs of this one.
     """
     runs = [one for one in journals(home) if not one.run_key.startswith((SWEEP, CURVE))]
-    found = [Record(journal, events) for journal in runs if (events := journal.events())]
+    found = [record for journal in runs if (record := _record(journal)) is not None]
     chosen = [one for one in found if experiment in (None, one.experiment)]
     return sorted(chosen, key=lambda one: (one.started, one.key))
+
+
+def events_of(journal: Journal) -> list[Event]:
+    """What was written down; nothing if it is damaged, which is told."""
+    try:
+        return journal.events()
+    except StoreError as error:
+        log.warning("%s; until then it is left out", error)
+        return []
+
+
+def _record(journal: Journal) -> Record | None:
+    """A run's record; none of a run that never began, or whose record is damaged."""
+    events = events_of(journal)
+    record = Record(journal, events)
+    if events and record.finished and record.row is None:
+        log.warning(
+            "run %s is left out: its record %s has lost its files; delete that folder and start "
+            "the run again: what is in the store is reused",
+            record.key[:8],
+            journal.folder,
+        )
+        return None
+    return record if events else None
 
 
 def record_named(home: Path, word: str) -> Record:

@@ -17,7 +17,7 @@ from typing import Any
 
 from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
-from tgap.tracking.server import without_password
+from tgap.tracking.server import SQLITE, sqlite_file, without_password
 
 SWEEP = "sweep"
 """Run key of a sweep's own journal: its parent run in MLflow."""
@@ -133,8 +133,15 @@ class Journal:
         ``None`` and 0 if nothing is known; nothing is lost: it is then looked up in MLflow itself.
         """
         pushed = self._pushed()
-        known = pushed.get("tracking_uri") == without_password(uri)
+        known = pushed.get("tracking_uri") == self._place(uri)
         return (pushed["run_id"], pushed["events"]) if known else (None, 0)
+
+    def _place(self, uri: str) -> str:
+        """A uri that stays true when the folder of journal and database is moved or copied."""
+        database, home = sqlite_file(uri), self.folder.absolute().parents[2]
+        if database is not None and database.is_relative_to(home):
+            return f"{SQLITE}{database.relative_to(home).as_posix()}"
+        return without_password(uri)
 
     def mlflow_id(self) -> str | None:
         """The run's id in the MLflow that it was pushed to last, if it was."""
@@ -157,7 +164,7 @@ class Journal:
     def set_pushed(self, uri: str, run_id: str, events: int, experiment_id: str) -> None:
         """Remember what MLflow has, in one step."""
         pushed = {
-            "tracking_uri": without_password(uri),
+            "tracking_uri": self._place(uri),
             "run_id": run_id,
             "events": events,
             "experiment_id": experiment_id,

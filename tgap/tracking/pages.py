@@ -79,9 +79,13 @@ def serve_ui(
         raise TgapError(f"MLflow's pages are served already: open {without_password(uri)}")
     database = sqlite_file(uri)
     if database is not None and not database.exists():
+        begun = any((home / "journal").glob("*/*/journal.jsonl"))
+        remedy = "start a run first (tgap run)"
+        if begun:
+            remedy = "log again what the journal has (tgap sync)"
         raise TgapError(
-            f"nothing is logged yet: there is no {database}; start a run first (tgap run), "
-            "or set TGAP_HOME to the folder of earlier runs"
+            f"nothing is logged yet: there is no {database}; {remedy}, or set TGAP_HOME to the "
+            "folder of earlier runs"
         )
     _check_free(port, host)
     environment = dict(os.environ)

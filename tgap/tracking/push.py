@@ -92,6 +92,14 @@ def on_network_disk(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
     return max(here, default=(0, ""))[1].startswith(NETWORK_DISKS)
 
 
+def is_there(journal: Journal, home: Path, uri: str) -> bool:
+    """Whether MLflow has the run that a journal was pushed to."""
+    client = connect(uri)
+    moved(home, uri)
+    run_id = journal.pushed(uri)[0]
+    return run_id is not None and _is_active(client, run_id)
+
+
 @functools.cache
 def moved(home: Path, uri: str) -> int:
     """See that files of runs are looked for where they are, after ``home`` was moved or copied.

@@ -164,7 +164,7 @@ def sync(home: Path, uri: str) -> dict[str, int]:
     for journal in map(Journal, folders):
         try:
             with journal.locked(wait=False):
-                counts[_kind(journal)] += _push(journal, home.absolute(), uri)
+                counts[_kind(journal)] += _push(journal, home.absolute(), uri, certain=True)
         except filelock.Timeout:
             log.info("run %s is in progress; it logs itself", journal.run_key)
         except TgapError:
@@ -184,11 +184,21 @@ def _kind(journal: Journal) -> str:
     return "curves" if journal.run_key.startswith(CURVE) else "runs"
 
 
-def _push(journal: Journal, home: Path, uri: str) -> bool:
-    """Bring MLflow up to a journal; whether there was something to bring."""
-    if _is_pushed(journal, uri):
+def _push(journal: Journal, home: Path, uri: str, certain: bool = False) -> bool:
+    """Bring MLflow up to a journal; whether there was something to bring.
+
+    Args:
+        journal: Of a run, a sweep or a curve.
+        home: Folder of the journal.
+        uri: MLflow's tracking uri.
+        certain: Whether MLflow itself is asked if it has the run, which takes seconds to load.
+    """
+    if _is_pushed(journal, uri) and not certain:
         return False
-    from tgap.tracking.push import push
+    from tgap.tracking.push import is_there, push
+
+    if _is_pushed(journal, uri) and is_there(journal, home, uri):
+        return False
 
     push(journal, home, uri)
     return True
