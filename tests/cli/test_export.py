@@ -9,7 +9,9 @@ import pytest
 import tgap
 from tests.pipeline.conftest import CUT
 from tgap.cli.main import command
+from tgap.core import ConfigError
 from tgap.pipeline.result import Result
+from tgap.sweeps.finding import result_of
 from tgap.sweeps.records import Record, records
 
 WORDS = [*CUT, "pool_size=200", "train_size=100", "test_size=100", "selector=whole"]
@@ -43,9 +45,26 @@ def test_a_run_is_named_by_its_key_its_id_or_its_words(
         assert "tgap run sampler.steps=1" in (out / "synthetic" / "README.md").read_text("utf-8")
 
 
+def test_some_words_name_the_one_run_that_has_them(
+    ran: tuple[Path, Result], record: Record
+) -> None:
+    home, before = ran
+    for words in (["selector=whole"], ["seed=0", "pool_size=200"], list(reversed(WORDS))):
+        assert result_of(home, words).plan.result_key == before.plan.result_key
+    later = home / "journal" / "single" / "feedfeedfeedfeed"
+    shutil.copytree(record.journal.folder, later)
+    try:  # two have them: these are the words of a command, whose run is not there
+        with pytest.raises(ConfigError, match="2 of them fit these words, name one by its key, "):
+            result_of(home, ["selector=whole"])
+        assert result_of(home, WORDS).plan.result_key == before.plan.result_key
+    finally:
+        shutil.rmtree(later)
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["a02"], "a key needs at least 4 letters, got 'a02'"),
         (["zzzz"], "no run has the key or MLflow id 'zzzz'"),
         (["zzzz", "size=3"], "a run is named by its key alone, or by the words of its command"),
         (["size=3"], "nothing is computed here: do it first (tgap run size=3)"),

@@ -163,13 +163,13 @@ def test_artifacts_that_were_removed_are_shown_as_missing(
     monkeypatch.setenv("TGAP_HOME", str(home))
     assert command(["report", "--out", str(tmp_path / "out")]) == 0
     read = check((tmp_path / "out" / "index.html").read_text("utf-8"))
-    assert "Not shown: tuning images: the run's selection is not in the store" in read.text
+    assert "Not shown: tuning images: the run's tuning set is not in the store" in read.text
     assert "ROC curves" not in [text for _, text in read.headings]
     assert read.of("img")  # what is there is shown
     shutil.rmtree(home / "store")
     assert command(["report", "--out", str(tmp_path / "out")]) == 0
     read = check((tmp_path / "out" / "index.html").read_text("utf-8"))
-    assert "Not shown: synthetic images: the run's synthetic is not in the store" in read.text
+    assert "Not shown: synthetic images: the run's synthetic set is not in the store" in read.text
     assert str(tmp_path) not in read.text.replace(str(tmp_path / "out"), "")
     assert not read.of("img")
 

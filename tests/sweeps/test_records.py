@@ -50,7 +50,7 @@ def test_a_run_is_named_by_the_start_of_its_key_or_its_id(ran: tuple[Path, Resul
     assert record_named(home, record.journal.mlflow_id()).key == record.key
     with pytest.raises(ConfigError, match=r"no run has the key or MLflow id .zzzz.*tgap runs"):
         record_named(home, "zzzz")
-    with pytest.raises(ConfigError, match="no run has the key"):
+    with pytest.raises(ConfigError, match="a key needs at least 4 letters, got"):
         record_named(home, record.key[:3])
 
 
@@ -70,9 +70,11 @@ def test_what_was_removed_is_missed_by_those_alone_who_ask(
     (record,) = records(home)
     result = record.result(Store(tmp_path))
     assert result.legs().keys() == before.legs().keys()
-    with pytest.raises(StoreError, match="the run's synthetic is not in the store: it was removed"):
+    with pytest.raises(
+        StoreError, match="the run's synthetic set is not in the store: it was removed"
+    ):
         result.synthetic()
-    with pytest.raises(StoreError, match="the run's data is not in the store"):
+    with pytest.raises(StoreError, match="the run's dataset is not in the store"):
         result.dataset()
     with pytest.raises(AttributeError, match="leaves no artifact 'nothing'"):
         _ = result.artifacts.nothing

@@ -277,8 +277,29 @@ def _effective(side: str, rows: Sequence[RunRow], splits: Sequence[str], anew: b
     return (min(fewest) if anew else math.fsum(fewest)) if fewest else math.inf
 
 
+def distinct(rows: Sequence[RunRow]) -> list[RunRow]:
+    """The different results of a group's runs, which count once each.
+
+    Runs of one seed and split with the same evaluation key are one result, of which the last one
+    stays; one that several seeds share is the first seed's.
+
+    Args:
+        rows: Finished runs that differ in seed and split only, the later recorded ones last.
+
+    Returns:
+        Rows by seed.
+    """
+    ordered = sorted(rows, key=lambda row: row.seed)
+    return [
+        row for splits in _results(ordered).values() for same in splits.values() for row in same
+    ]
+
+
 def _results(rows: Sequence[RunRow]) -> dict[int, dict[str, list[RunRow]]]:
-    """Different results by seed and split; one that several seeds share is the first one's."""
+    """Different results by seed and split; one that several seeds share is the first one's.
+
+    Rows are sorted by seed.
+    """
     owners: dict[str, int] = {}
     results: dict[int, dict[str, dict[str, RunRow]]] = {}
     for row in rows:

@@ -57,6 +57,19 @@ class StageRecord:
     reused: bool
 
 
+ARTIFACT_WORDS = {
+    "data": "dataset",
+    "synthetic": "synthetic set",
+    "selection": "tuning set",
+    "generator": "tuned generator",
+    "untuned": "untuned generator",
+    "prior": "prior set",
+    "real_classifier": "classifier of real images",
+    "synthetic_classifier": "classifier of synthetic images",
+}
+"""What artifacts are called in messages, where their names in the plan are not the words."""
+
+
 @dataclass(repr=False, eq=False)  # some are not there yet
 class Artifacts:
     """What stages left, by the names of the plan; there when its stage has ended."""
@@ -83,8 +96,9 @@ class Artifacts:
         """Told of what every run has and that is not there; other names are nobody's."""
         if name not in {each.name for each in fields(self)}:
             raise AttributeError(f"a run leaves no artifact '{name}'")
+        words = ARTIFACT_WORDS.get(name, name.replace("_", " "))
         raise StoreError(
-            f"the run's {name.replace('_', ' ')} is not in the store: it was removed, or the run "
+            f"the run's {words} is not in the store: it was removed, or the run "
             "did not get that far; start the run again: what is there is reused"
         )
 

@@ -12,7 +12,10 @@ from tgap.pipeline.preflight.runs import check_components
 from tgap.pipeline.result import Result
 from tgap.pipeline.stored import stored
 from tgap.store import Store
-from tgap.sweeps.records import record_named
+from tgap.sweeps.records import Record, record_named, records
+
+MOST_NAMED = 6
+"""Runs that a message names."""
 
 
 def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -> Result:
@@ -21,7 +24,9 @@ def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -
     Args:
         home: Folder of store and journal.
         words: The start of its key or its MLflow id; or the words of its command, which may be
-            none: the default run's.
+            none: the default run's. Of recorded runs the newest that was begun by these words is
+            meant, or the one that has all of them among its words or parameters; else the run that
+            these words lead to now.
         config_dir: Folder of further configs, for the words of a command.
 
     Raises:
@@ -47,6 +52,9 @@ def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -
 
 
 def _result_by_words(home: Path, words: Sequence[str], config_dir: str | None) -> Result:
+    matching = [] if config_dir is not None else _recorded(home, words)
+    if len({one.key for one in matching}) == 1:
+        return matching[-1].result(Store(home / "store"))
     run = _composed(words, config_dir)
     result = stored(plan(run), Store(home / "store"))
     result.words = None if config_dir is not None else tuple(words)
@@ -56,9 +64,32 @@ def _result_by_words(home: Path, words: Sequence[str], config_dir: str | None) -
         raise ConfigError(
             "these words lead to a run that is not in the store, or not all of it, and nothing is "
             f"computed here: do it first (tgap run {shlex.join(words)}{where}); tgap runs shows "
-            "those that are there"
+            f"those that are there{_named(matching)}"
         )
     return result
+
+
+def _recorded(home: Path, words: Sequence[str]) -> list[Record]:
+    """Finished runs that words name, the newest last: the newest that was begun by just these; or
+    all that have each of them among their own words or parameters.
+    """
+    finished = [one for one in records(home) if one.finished]
+    exact = [one for one in finished if one.words is not None and set(one.words) == set(words)]
+    if exact or not words:
+        return exact[-1:]
+    return [one for one in finished if all(_has(one, word) for word in words)]
+
+
+def _has(record: Record, word: str) -> bool:
+    name, _, value = word.partition("=")
+    return word in (record.words or ()) or (value != "" and record.params.get(name) == value)
+
+
+def _named(matching: Sequence[Record]) -> str:
+    """Runs that words fit, by their keys; empty if there are none."""
+    keys = list(dict.fromkeys(one.key[:8] for one in reversed(matching)))
+    several = f", {', '.join(keys[:MOST_NAMED])}{', ...' if len(keys) > MOST_NAMED else ''}"
+    return f"; {len(keys)} of them fit these words, name one by its key{several}" if keys else ""
 
 
 def _composed(words: Sequence[str], config_dir: str | None) -> Run:

@@ -214,19 +214,24 @@ def record_named(home: Path, word: str) -> Record:
     or the last one.
 
     Raises:
-        ConfigError: If there is none, or the word begins several keys.
+        ConfigError: If there is none, the word is too short, or it begins several keys.
     """
+    every = records(home)
     found = [
         one
-        for one in records(home)
+        for one in every
         if word == one.journal.mlflow_id()
         or (len(word) >= LEAST_LETTERS and one.key.startswith(word))
     ]
     keys = list(dict.fromkeys(one.key for one in found))
     if not keys:
+        if len(word) < LEAST_LETTERS:
+            raise ConfigError(
+                f"a key needs at least {LEAST_LETTERS} letters, got '{word}'; tgap runs shows all"
+            )
         raise ConfigError(
             f"no run has the key or MLflow id '{word}'"
-            f"{nearest(word, [one.key[:8] for one in records(home)])}; tgap runs shows all"
+            f"{nearest(word, [one.key[:8] for one in every])}; tgap runs shows all"
         )
     if len(keys) > 1:
         raise ConfigError(f"'{word}' begins the keys of {len(keys)} runs: {', '.join(keys)}")

@@ -254,5 +254,5 @@ def _selection(result: Result) -> Selection | None:
     """The tuning set; ``None`` if nothing was tuned."""
     selection = result.selection()
     if selection is None and result.plan.selection is not None:
-        raise StoreError("the run's selection is not in the store: it was removed")
+        raise StoreError("the run's tuning set is not in the store: it was removed")
     return selection

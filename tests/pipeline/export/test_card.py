@@ -26,8 +26,12 @@ AUDITED = {
     "memorization/equal_to_tuning": 0.0,
     "memorization/copied_fraction": 0.01,
     "memorization/copied_false_alarms": 0.02,
-    "memorization/mia_auroc": 0.61,
-    "memorization/mia_tpr_at_1_fpr": 0.03,
+    "memorization/mia_auroc": 0.51,
+    "memorization/mia_calibrated_auroc": 0.61,
+    "memorization/mia_calibrated_auroc/lo": 0.48,
+    "memorization/mia_calibrated_auroc/hi": 0.72,
+    "memorization/mia_calibrated_p": 0.08,
+    "memorization/mia_calibrated_tpr_at_1_fpr": 0.03,
     "memorization/mia_blind_auroc": 0.5,
     "memorization/mia_meaningful": 1.0,
 }
@@ -93,10 +97,14 @@ def test_what_is_not_known_of_an_origin_is_said(
 @pytest.mark.parametrize(
     ("metrics", "copies", "membership"),
     [
-        ({}, "None found beyond what the search errs: 1.0 % of", "an AUROC of 0.610 (.5 = not"),
+        (
+            {},
+            "None found beyond what the search errs: 1.0 % of",
+            "an AUROC of 0.610 (95 % interval 0.480 to 0.720, p = .080; ",
+        ),
         ({"copied_fraction": float("nan")}, "Not known but for exact copies: 0.0 %", ""),
         ({"tuning_known": 0.0}, "Not known: it is not known which", "Not known: it is not known"),
-        ({"mia_auroc": float("nan")}, "", "Not known: too few held-out real images"),
+        ({"mia_calibrated_auroc": float("nan")}, "", "Not known: too few held-out real images"),
         ({"mia_meaningful": 0.0}, "", "Not known: an attack that sees no synthetic image tells"),
         ({"equal_to_tuning": 0.01}, "2 of the 200 synthetic images equal a tuning image", ""),
         ({"copied_fraction": 0.2}, "20 % of the synthetic images are copies of tuning", ""),
@@ -117,6 +125,35 @@ def test_an_audit_that_was_not_made_is_not_known(ran: Result) -> None:
     assert audit.copies == audit.membership
     assert audit.copies.startswith("Not known: no audit was made")
     assert audit.warnings == ()
+
+
+LEAKS = {
+    "memorization/mia_calibrated_auroc": 0.91,
+    "memorization/mia_calibrated_auroc/lo": 0.85,
+    "memorization/mia_calibrated_auroc/hi": 0.95,
+    "memorization/mia_calibrated_p": 0.0001,
+}
+
+
+def test_who_was_tuned_on_is_warned_of_on_top(ran: Result, tmp_path: Path) -> None:
+    leaking = changed(ran, metrics=LEGS | AUDITED | LEAKS)  # the plain AUROC stays near chance
+    folders = leaking.export(tmp_path / "out")  # no real image is among them: not refused
+    assert len(folders) == 3
+    for folder in folders:
+        text = (folder / "README.md").read_text("utf-8")
+        warning, title = text.index("> **Warning: it can be told who"), text.index("\n# ")
+        sentence = text.index("> Whoever has the synthetic images can tell tuning images")
+        assert warning < sentence < title
+        assert text.count("Whoever has the synthetic images can tell") == 1
+        assert "an AUROC of 0.910 (95 % interval 0.850 to 0.950, p \\< .001; .5 = not" in text
+        assert "real images may be given away" not in text
+
+
+def test_what_the_attack_may_owe_to_chance_is_no_warning(ran: Result) -> None:
+    for chance in ({"calibrated_p": 0.2}, {"calibrated_auroc/lo": 0.45}, {"meaningful": 0.0}):
+        changes = {f"memorization/mia_{name}": value for name, value in chance.items()}
+        assert audit_of(changed(ran, metrics=AUDITED | LEAKS | changes)).told == ()
+    assert audit_of(changed(ran, metrics=AUDITED | LEAKS)).told
 
 
 def test_copies_refuse_an_export_and_are_warned_of_with_it(ran: Result, tmp_path: Path) -> None:
@@ -189,7 +226,9 @@ def test_what_was_removed_from_the_store_is_named(ran: Result, tmp_path: Path) -
         source = ran.artifacts.synthetic.folder.parents[1] / stage
         shutil.copytree(source, tmp_path / "store" / stage)
     result = stored(ran.plan, Store(tmp_path / "store"))
-    with pytest.raises(StoreError, match="the run's synthetic is not in the store: it was removed"):
+    with pytest.raises(
+        StoreError, match="the run's synthetic set is not in the store: it was removed"
+    ):
         result.export(tmp_path / "out", ["synthetic"])
     shutil.rmtree(tmp_path / "store" / "evaluation")
     result = stored(ran.plan, Store(tmp_path / "store"))

@@ -75,7 +75,9 @@ def test_a_run_without_a_tuned_generator_says_so(made: Made, ran: Result, tmp_pa
     card = (tmp_path / "all" / "synthetic" / "README.md").read_text()
     assert "Nothing was tuned, so there are no tuning images" in card
     gone = dataclasses.replace(ran, artifacts=dataclasses.replace(ran.artifacts, generator=None))
-    with pytest.raises(StoreError, match="the run's generator is not in the store: it was removed"):
+    with pytest.raises(
+        StoreError, match="the run's tuned generator is not in the store: it was removed"
+    ):
         gone.export(tmp_path / "gone", ["generator"])
     assert not (tmp_path / "gone").exists()
 

@@ -1,8 +1,14 @@
 """The answers in words, on runs whose truth is planted."""
 
+from dataclasses import replace
+
+import pytest
+
 from tests.report.runs.planted import content_of, row, rows
+from tgap.metrics.legs import SIDE_SHARES
 from tgap.report.runs.answers import answers, findings_of, together
 from tgap.report.runs.numbers import duration
+from tgap.report.runs.run_tables import by_name, further_table
 
 
 def answered(finished, missing=(), reference=None):
@@ -124,3 +130,67 @@ def test_what_runs_say_is_counted_over_a_method_s_runs() -> None:
     assert often == "6 of 6 runs"
     assert sentence.startswith("The synthetic images teach")
     assert sentence.endswith("(size 200, seed 0).")
+
+
+def recorded_again(run, **metrics):
+    """The same result, recorded by a later run whose evaluation found something else."""
+    return replace(run, metrics=run.metrics | {"seconds/finetune": 0.0, **metrics})
+
+
+def test_a_run_that_was_recorded_twice_counts_once() -> None:
+    first = rows({"a": 0.0})
+    copied = {"memorization/copied_fraction": 0.5}
+    reused = {"reused/finetune": 1.0}
+    finished = [*first, *(recorded_again(one, **copied, **reused) for one in first[:2])]
+    found = answered(finished)
+    assert "told of in 2 of 3 runs" in text(found["Are copied?"])  # the later record, as the table
+    assert "33.7 % are taken for copies" in text(found["Are copied?"])
+    assert found["What cost?"].short == "33 s for 5 runs"  # what was spent, by whichever record
+    assert "a at 100: 11 s a run" in text(found["What cost?"])
+    content = content_of(finished, samples=False)
+    said = findings_of(content.comparison, finished)["a"]
+    assert {often for often, _ in said} == {"3 of 3 runs", "2 of 3 runs"}
+
+
+def test_one_result_of_several_seeds_counts_once() -> None:
+    finished = [replace(one, evaluation_key="one") for one in rows({"a": 0.0})]
+    assert "told of in 0 of 1 run" in text(answered(finished)["Are copied?"])
+
+
+def test_means_of_labels_and_likeness_are_those_of_the_table() -> None:
+    finished = rows({"a": 0.0})
+    for one, value in zip(finished, (0.6, 0.7, 0.8), strict=True):
+        one.metrics.update({"tstr/auroc_even": value, "trtr/auroc_even": value + 0.1})
+        one.metrics["fidelity/coverage"] = value
+        one.metrics["memorization/mia_auroc"] = 0.99
+        one.metrics["memorization/mia_calibrated_auroc"] = value
+        members = {"auroc/lo": value - 0.05, "auroc/hi": value + 0.05, "p": value / 1000}
+        one.metrics.update(
+            {f"memorization/mia_calibrated_{name}": end for name, end in members.items()}
+            | {"memorization/mia_meaningful": float(value > 0.65)}
+        )
+    finished += [recorded_again(finished[0]) for _ in range(9)]
+    comparison = content_of(finished, samples=False).comparison
+    labels = by_name(comparison, finished, "label").rows
+    assert [line[1].numbers[0] for line in labels] == pytest.approx([0.7, 0.8])
+    (likeness,) = further_table(comparison, finished).rows
+    headings = list(further_table(comparison, finished).headings)
+    told = {name: cell.numbers for name, cell in zip(headings, likeness, strict=True)}
+    assert told["coverage"][0] == pytest.approx(0.7)
+    assert told["membership inference (AUROC)"] == pytest.approx((0.7, 0.6, 0.8))
+    assert likeness[headings.index("runs that tell members")].text == "2 of 3"
+
+
+def test_runs_of_several_splits_are_of_their_row() -> None:
+    shares = dict.fromkeys(SIDE_SHARES.values(), 0.2)
+    finished = [
+        replace(
+            one,
+            settings=one.settings | {"split_seed": str(split)},
+            metrics=one.metrics | shares,
+            evaluation_key=f"{one.evaluation_key} {split}",
+        )
+        for split in range(3)
+        for one in rows({"a": 0.0})
+    ]
+    assert "told of in 0 of 9 runs" in text(answered(finished)["Are copied?"])

@@ -6,10 +6,26 @@ from dataclasses import dataclass
 
 from tgap.analysis.readings import COPIED, EXACT, TUNING_KNOWN
 from tgap.analysis.verdicts import verdicts
+from tgap.metrics.significance import p_text
 from tgap.pipeline.result import Result
 
 COPIES = ("copies", "exact_copies")
 """Codes of the verdicts that refuse an export."""
+MEMBERS_TOLD = "members_told"
+"""Code of the verdict that is warned of: no image is given away, but who was tuned on."""
+ATTACK = tuple(
+    f"mia_{name}"
+    for name in (
+        "calibrated_auroc",
+        "calibrated_auroc/lo",
+        "calibrated_auroc/hi",
+        "calibrated_p",
+        "calibrated_tpr_at_1_fpr",
+        "blind_auroc",
+        "meaningful",
+    )
+)
+"""What is told of membership inference, as metrics call it."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +33,15 @@ class Audit:
     """What is to be said to those who get the images.
 
     Args:
-        warnings: Why they had better not be given away; none if nothing speaks against it.
+        warnings: Why they had better not be given away, because real images are among them; none
+            if nothing speaks against it. They refuse an export.
+        told: The same, because they give away who was tuned on.
         copies: Whether tuning images are among them, or that it is not known.
         membership: Whether it can be told who was tuned on, or that it is not known.
     """
 
     warnings: tuple[str, ...]
+    told: tuple[str, ...]
     copies: str
     membership: str
 
@@ -40,7 +59,8 @@ def audit_of(result: Result) -> Audit:
             f"The images are those of the control '{result.run.generator.title()}', which is no "
             "model: they are real images, or may be made of real ones."
         )
-    return Audit(tuple(found), _copies(result), _membership(result))
+    told = tuple(f"{v.sentence}." for v in verdicts(metrics) if v.code == MEMBERS_TOLD)
+    return Audit(tuple(found), told, _copies(result), _membership(result))
 
 
 def _copies(result: Result) -> str:
@@ -76,8 +96,9 @@ def _membership(result: Result) -> str:
     if unknown := _not_made(result):
         return unknown
     metrics = result.metrics
-    names = ("mia_auroc", "mia_tpr_at_1_fpr", "mia_blind_auroc", "mia_meaningful")
-    auroc, rate, blind, means = (metrics.get(f"memorization/{n}", math.nan) for n in names)
+    auroc, low, high, p_value, rate, blind, means = (
+        metrics.get(f"memorization/{name}", math.nan) for name in ATTACK
+    )
     if metrics.get(TUNING_KNOWN) == 0:
         return "Not known: it is not known which images the generator was tuned on."
     if math.isnan(auroc):
@@ -88,11 +109,15 @@ def _membership(result: Result) -> str:
             f"too (AUROC {blind:.3f}), so that the one that sees them (AUROC {auroc:.3f}) proves "
             "nothing."
         )
+    ends = (
+        "no interval" if math.isnan(low + high) else f"95 % interval {low:.3f} to {high:.3f}"
+    ) + ("" if math.isnan(p_value) else f", {p_text(p_value)}")
     return (
         f"An attack that sees the synthetic images alone tells tuning images from other real ones "
-        f"with an AUROC of {auroc:.3f} (.5 = not at all; without synthetic images {blind:.3f}), "
-        f"and finds {_share(rate)} of them while it is wrong on 1 % of the others. Stronger "
-        "attacks, that know the generator, were not tried."
+        f"with an AUROC of {auroc:.3f} ({ends}; .5 = not at all; without synthetic images "
+        f"{blind:.3f}), allowing for images that lie near everything, and finds {_share(rate)} of "
+        "them while it is wrong on 1 % of the others. Stronger attacks, that know the generator, "
+        "were not tried."
     )
 
 

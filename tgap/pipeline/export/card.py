@@ -15,7 +15,7 @@ from tgap.analysis.verdicts import verdicts
 from tgap.core.files import write_json
 from tgap.core.origin import Origin
 from tgap.generators.base import Pretrained
-from tgap.pipeline.export.audit import COPIES, Audit
+from tgap.pipeline.export.audit import COPIES, MEMBERS_TOLD, Audit
 from tgap.pipeline.export.classifier import ExportedClassifier
 from tgap.pipeline.export.generator import ExportedGenerator
 from tgap.pipeline.export.image_folder import DescribedSet
@@ -155,6 +155,7 @@ class Cards:
         manifest = result.artifacts.synthetic.manifest
         return {
             "warnings": self.audit.warnings,
+            "told": self.audit.told,
             "domain": result.run.dataset.domain,
             "shape": result.artifacts.synthetic.read_array("images.npy", mmap=True).shape[1:],
             "counts": self._counts(),
@@ -168,7 +169,9 @@ class Cards:
             "created": manifest["created"],
             "numbers": numbers(metrics),
             "tested": len(result.split().real_test),
-            "sentences": [v.sentence for v in verdicts(metrics) if v.code not in COPIES],
+            "sentences": [
+                v.sentence for v in verdicts(metrics) if v.code not in (*COPIES, MEMBERS_TOLD)
+            ],
             "copies": self.audit.copies,
             "copied": summary.rows("Memorisation", metrics),
             "membership": self.audit.membership,

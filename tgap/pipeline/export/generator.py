@@ -62,8 +62,8 @@ def tuned_model(result: Result) -> Artifact:
     made = result.artifacts.generator
     if made is None:
         raise StoreError(
-            "the run's generator is not in the store: it was removed; start the run again to have "
-            "it made again, or leave 'generator' out of --what"
+            "the run's tuned generator is not in the store: it was removed; start the run again "
+            "to have it made again, or leave 'generator' out of --what"
         )
     return made
 

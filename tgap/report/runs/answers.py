@@ -12,7 +12,15 @@ from tgap.analysis.rows import RunRow
 from tgap.analysis.verdicts import verdicts
 from tgap.metrics.significance import FEWEST_SEEDS
 from tgap.report.headings import decimal, joined, label_at_size, label_of, size_of, told
-from tgap.report.runs.numbers import duration, is_seconds, mean_of, percent, rows_of, seconds_of
+from tgap.report.runs.numbers import (
+    duration,
+    is_seconds,
+    mean_of,
+    percent,
+    records_of,
+    rows_of,
+    seconds_of,
+)
 from tgap.report.runs.standing import (
     Standing,
     best_of,
@@ -104,8 +112,8 @@ def _shown(comparison: Comparison, found: Standing) -> Answer:
     if found.alike:
         sentences.append(
             "Not shown to differ is no proof that they are equal. p-values are corrected for all "
-            f"{found.alike[0].comparisons} comparisons of this report (Holm); an interval is of "
-            "its difference alone."
+            f"{found.alike[0].comparisons} tested pairs of this report (Holm; trends over sizes "
+            "by themselves); an interval is of its difference alone."
         )
     if found.untested:
         others = joined(other_than(best, pair, groups) for pair in found.untested)
@@ -184,7 +192,7 @@ def _share(rows: Sequence[RunRow]) -> tuple[str, bool]:
 def _cost(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
     question, sentences = "What did it cost?", {}
     for group in comparison.groups:  # sizes ascend: the largest stays
-        seconds = seconds_of(rows_of(rows, group))
+        seconds = seconds_of(records_of(rows, group))
         if seconds:
             most = max(seconds, key=lambda stage: seconds[stage])
             sentences[group.method_key] = (

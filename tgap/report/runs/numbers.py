@@ -3,22 +3,33 @@
 import math
 from collections.abc import Sequence
 
-from tgap.analysis.groups import RunGroup
+from tgap.analysis.groups import RunGroup, distinct
+from tgap.analysis.redrawn import SPLIT_SEED
 from tgap.analysis.rows import RunRow
 
 
 def is_of(row: RunRow, group: RunGroup) -> bool:
     """Whether a run is one of a row of the table."""
-    return (row.method_key, row.size, row.settings) == (
-        group.method_key,
-        group.size,
-        group.settings,
-    )
+    settings = dict(row.settings)
+    if group.shares:  # a row over several of them, which is none of its settings
+        settings.pop(SPLIT_SEED, None)
+    of_group = (group.method_key, group.size, group.settings)
+    return (row.method_key, row.size, settings) == of_group
 
 
 def rows_of(rows: Sequence[RunRow], group: RunGroup) -> list[RunRow]:
-    """The finished runs of a row of the table."""
+    """The different results of a row of the table, each once, as the row's own means count them."""
+    return distinct(records_of(rows, group))
+
+
+def records_of(rows: Sequence[RunRow], group: RunGroup) -> list[RunRow]:
+    """All finished runs of a row of the table, also those of one result: each has its own cost."""
     return [row for row in rows if is_of(row, group)]
+
+
+def rows_of_all(rows: Sequence[RunRow], groups: Sequence[RunGroup]) -> list[RunRow]:
+    """The different results of all rows of the table."""
+    return [row for group in groups for row in rows_of(rows, group)]
 
 
 def mean_of(rows: Sequence[RunRow], name: str) -> float:

@@ -12,7 +12,7 @@ from tgap.report.runs.answers import Answer, answers, findings_of
 from tgap.report.runs.content import Content, Sample
 from tgap.report.runs.folder import MARK, PAGE
 from tgap.report.runs.galleries import Gallery, galleries_of, side_of
-from tgap.report.runs.numbers import rows_of
+from tgap.report.runs.numbers import is_of
 from tgap.report.runs.part_charts import Chart, charts_of
 from tgap.report.runs.parts import ReportPart, differing, parts_of
 from tgap.report.runs.run_tables import (
@@ -114,13 +114,11 @@ def _tables(comparison: Comparison, rows: Sequence[RunRow]) -> dict[str, ShownTa
 
 def _section(content: Content, part: ReportPart, anchor: str, side: int, drawn: bool) -> Section:
     comparison = part.comparison
-    rows = [
-        run.row for run in content.runs if any(rows_of([run.row], g) for g in comparison.groups)
-    ]
+    rows = [run.row for run in content.runs if any(is_of(run.row, g) for g in comparison.groups)]
     samples = [
         sample
         for sample in content.samples
-        if any(rows_of([sample.run], group) for group in comparison.groups)
+        if any(is_of(sample.run, group) for group in comparison.groups)
     ]
     return Section(
         anchor,

@@ -11,7 +11,7 @@ from tgap.core import Scores
 from tgap.report.runs import charts
 from tgap.report.runs.content import Sample
 from tgap.report.runs.galleries import named
-from tgap.report.runs.numbers import rows_of
+from tgap.report.runs.numbers import rows_of, rows_of_all
 from tgap.report.runs.run_tables import KINDS, metric_of, names_of, over_seeds
 from tgap.report.runs.standing import tstr_of
 from tgap.report.runs.styles import Look, looks_of
@@ -28,7 +28,7 @@ SIZES = (
 )
 DIFFERENCES = (
     "Differences of TSTR, seed by seed, with 95 % intervals of each alone. Filled: shown, after "
-    "correction for all comparisons. Without that, an interval that leaves 0 out is no finding."
+    "correction for all pairs. Without that, an interval that leaves 0 out is no finding."
 )
 BARS = 20
 """Labels or findings that have bars, at most; the table has all."""
@@ -92,7 +92,8 @@ def _bar_chart(
         key: [over_seeds(rows_of(rows, group), metric_of(kind, "tstr", one)) for one in names]
         for key, group in largest.items()
     }
-    reference = [over_seeds(rows, metric_of(kind, "trtr", one)).estimate for one in names]
+    every = rows_of_all(rows, comparison.groups)
+    reference = [over_seeds(every, metric_of(kind, "trtr", one)).estimate for one in names]
     at = sorted({group.size for group in largest.values() if group.size is not None})
     of = f" at size {', '.join(map(str, at))}" if at else ""
     more = len(names_of(rows, kind)) - len(names)

@@ -7,20 +7,23 @@ from collections.abc import Mapping, Sequence
 from tgap.analysis.comparison import Comparison
 from tgap.analysis.contrasts import Contrast
 from tgap.analysis.rows import RunRow
+from tgap.analysis.verdicts import verdicts
 from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import LEVEL, p_text
 from tgap.report.headings import joined, label_at_size, size_of
 from tgap.report.runs.content import RecordedRun
-from tgap.report.runs.numbers import duration, mean_of, rows_of, seconds_of
+from tgap.report.runs.numbers import duration, mean_of, records_of, rows_of, rows_of_all, seconds_of
 from tgap.report.tables import NOTHING, ShownTable, Value, number, with_interval, words
 
 KINDS = {"label": r"tstr/auroc_([^/]+)", "finding": r"tstr/finding_auroc_([^/]+)"}
 """Of what there are bars, and how its metrics are called."""
+MEMBERS = "memorization/mia_calibrated_auroc"
+MEMBERS_TOLD = "runs that tell members"
 FURTHER = {
     "copied": "memorization/copied_fraction",
     "real images taken for copies": "memorization/copied_false_alarms",
     "equal to a tuning image": "memorization/equal_to_tuning",
-    "membership inference (AUROC)": "memorization/mia_auroc",
+    "membership inference (AUROC)": MEMBERS,
     "coverage": "fidelity/coverage",
     "coverage, real images": "fidelity/coverage_floor",
     "precision": "fidelity/precision",
@@ -89,7 +92,8 @@ def by_name(comparison: Comparison, rows: Sequence[RunRow], kind: str) -> ShownT
         ]
         for group in groups
     ]
-    real = [with_interval(over_seeds(rows, metric_of(kind, "trtr", name))) for name in names]
+    every = rows_of_all(rows, groups)
+    real = [with_interval(over_seeds(every, metric_of(kind, "trtr", name))) for name in names]
     lines.append([words("TRTR, of all runs"), *real])
     title = (
         f"TSTR by {kind}: mean over seeds, lowest and highest seed (one seed: its 95 % interval)"
@@ -119,7 +123,10 @@ def difference_table(comparison: Comparison) -> ShownTable | None:
         "p": False,
         "shown": True,
     }
-    notes = ["p-values are adjusted by Holm for all that is compared in this report."]
+    notes = [
+        "p-values are adjusted by Holm: over all pairs of this report, and over its trends and "
+        "steps from size to size by themselves."
+    ]
     title = "Paired differences: seed by seed, with 95 % intervals"
     return ShownTable("differences", title, headings, lines, notes)
 
@@ -145,17 +152,42 @@ def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable 
     lines = [
         [
             words(label_at_size(group, comparison.groups)),
-            *(number(mean_of(rows_of(rows, group), metric)) for metric in known.values()),
+            *(_likeness(rows_of(rows, group), metric) for metric in known.values()),
         ]
         for group in comparison.groups
     ]
+    headings, notes = dict.fromkeys(known, False), list[str]()
+    if MEMBERS in known.values():
+        headings[MEMBERS_TOLD] = False
+        for line, group in zip(lines, comparison.groups, strict=True):
+            line.append(_members_told(rows_of(rows, group)))
+        notes.append(
+            "Membership inference: calibrated; lowest and highest seed (one seed: its 95 % "
+            "interval). Runs that tell members: those of the verdict members_told."
+        )
     return ShownTable(
         "likeness",
         "Copies and likeness to real images: means over seeds",
-        {"method": True, **dict.fromkeys(known, False)},
+        {"method": True, **headings},
         lines,
-        ["n/a: not looked at, or too few images to know."],
+        ["n/a: not looked at, or too few images to know.", *notes],
     )
+
+
+def _likeness(rows: Sequence[RunRow], metric: str) -> Value:
+    """A mean; of membership inference with its range, which says whether it is above chance."""
+    if metric == MEMBERS:
+        return with_interval(over_seeds(rows, metric))
+    return number(mean_of(rows, metric))
+
+
+def _members_told(rows: Sequence[RunRow]) -> Value:
+    """In how many runs it can be told who was tuned on, of those that were looked at."""
+    those = [row.metrics for row in rows if not math.isnan(row.metrics.get(MEMBERS, math.nan))]
+    if not those:
+        return words("n/a")
+    told = sum(any(one.code == "members_told" for one in verdicts(found)) for found in those)
+    return words(f"{told} of {len(those)}")
 
 
 def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | None:
@@ -163,15 +195,15 @@ def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | N
     lines, stages_there = [], set()
     costs = {h: m for h, m in COSTS.items() if any(m in row.metrics for row in rows)}
     for group in comparison.groups:
-        stages_there |= set(seconds_of(rows_of(rows, group)))
+        stages_there |= set(seconds_of(records_of(rows, group)))
     stages = [stage for stage in STAGES if stage in stages_there]
     if not stages and not costs:
         return None
     for group in comparison.groups:
-        those = rows_of(rows, group)
+        those = records_of(rows, group)
         seconds = seconds_of(those)
         made = [_spent(those, stage, seconds) for stage in stages]
-        counts = [mean_of(those, metric) for metric in costs.values()]
+        counts = [mean_of(rows_of(rows, group), metric) for metric in costs.values()]
         told = [number(value, f"{value:,.0f}") for value in counts]
         lines.append([words(label_at_size(group, comparison.groups)), *made, *told])
     return ShownTable(
