@@ -63,7 +63,8 @@ def recorded(home: Path) -> dict:
     metrics = {}
     for line in journal.read_text().splitlines():
         event = json.loads(line)
-        metrics |= {name: float(value) for name, value in event.get("values", {}).items()}
+        for kind in ("values", "numbers"):
+            metrics |= {name: float(value) for name, value in event.get(kind, {}).items()}
     return metrics
 
 

@@ -15,7 +15,7 @@ from tgap.core.files import home_folder
 )
 @click.option("--browser/--no-browser", default=True, help="open them in a browser")
 def ui(port: int, host: str, browser: bool) -> int:
-    """Serve MLflow's pages, and open the newest sweep's: its runs, and charts of its methods."""
+    """Open the newest sweep in MLflow's pages."""
     home = home_folder()
     return tracking.serve_ui(home, tracking.resolve_uri(home), port, host, browser, click.echo)
 

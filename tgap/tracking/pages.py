@@ -79,13 +79,14 @@ def serve_ui(
         raise TgapError(f"MLflow's pages are served already: open {without_password(uri)}")
     database = sqlite_file(uri)
     if database is not None and not database.exists():
-        begun = any((home / "journal").glob("*/*/journal.jsonl"))
-        remedy = "start a run first (tgap run)"
-        if begun:
-            remedy = "log again what the journal has (tgap sync)"
+        if any((home / "journal").glob("*/*/journal.jsonl")):
+            raise TgapError(
+                f"nothing is logged yet: there is no {database}; log what the journal of the runs "
+                "has (tgap sync)"
+            )
         raise TgapError(
-            f"nothing is logged yet: there is no {database}; {remedy}, or set TGAP_HOME to the "
-            "folder of earlier runs"
+            f"nothing is logged yet: there is no {database}; start a run first (tgap run), "
+            "or set TGAP_HOME to the folder of earlier runs"
         )
     _check_free(port, host)
     environment = dict(os.environ)
