@@ -267,18 +267,18 @@ class Result:
     def read_metrics(self) -> dict[str, float]:
         """All evaluators' metrics; those of one with a name of its own stand below that name."""
         metrics: dict[str, float] = {}
-        for name, made in self.artifacts.evaluations.items():
-            metrics |= zip(self._names(name), made.read_json("metrics.json").values(), strict=True)
+        for name in self.artifacts.evaluations:
+            metrics |= self._metrics_of(name)
         return metrics | {f"cost/{name}": value for name, value in self.tuning_cost().items()}
 
     def metric_names(self) -> dict[str, list[str]]:
         """Which of the metrics are each evaluator's."""
-        return {name: self._names(name) for name in self.artifacts.evaluations}
+        return {name: list(self._metrics_of(name)) for name in self.artifacts.evaluations}
 
-    def _names(self, evaluator: str) -> list[str]:
+    def _metrics_of(self, evaluator: str) -> dict[str, float]:
         own = self.artifacts.evaluations[evaluator].read_json("metrics.json")
         prefix = "" if evaluator == self.run.evaluators[evaluator].stem() else f"{evaluator}/"
-        return [f"{prefix}{name}" for name in own]
+        return {f"{prefix}{name}": value for name, value in own.items()}
 
     def tuning_cost(self) -> dict[str, float]:
         """What fine-tuning took, when it was made: its totals, ``steps`` and ``seconds``.

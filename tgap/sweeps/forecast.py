@@ -22,13 +22,17 @@ NEWEST = 50
 RATES = 5
 """Of equal artifacts, the newest so many count; the median of their rates is taken."""
 REFERENCE: Mapping[str, float] = {
-    "generator tiny_ldm dreambooth": 0.0036,
-    "synthetic tiny_ldm": 0.0009,
+    "generator tiny_ldm dreambooth": 0.0016,
+    "synthetic tiny_ldm": 0.0012,
     "prior tiny_ldm": 0.0009,
-    "classifier small_cnn": 0.0055,
-    "evaluation": 3.0,
+    "classifier small_cnn": 0.001,
+    "evaluation two_way": 1.0,
+    "evaluation baselines": 0.6,
+    "evaluation fidelity": 0.7,
+    "evaluation memorization": 10.0,
+    "evaluation occlusion": 0.1,
 }
-"""Seconds for a unit of work, of the default profile on two cores (AMD EPYC)."""
+"""Seconds for a unit of work: of one default run on two cores (AMD EPYC), nothing beside it."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,8 @@ def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
             elif work.kind not in unknown and not work.kind.startswith(QUICK):
                 unknown.append(work.kind)
         seconds.append(total)
-    all_needs = shared_once([need for plan in plans for need in needs(plan, store)])
+    making = [plan for plan, new in zip(plans, missing, strict=True) if new]
+    all_needs = shared_once([need for plan in making for need in needs(plan, store)])
     return Forecast([not new for new in missing], seconds, total_of(all_needs), unknown, elsewhere)
 
 

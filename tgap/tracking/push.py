@@ -44,7 +44,9 @@ def push(journal: Journal, home: Path, uri: str) -> None:
     run_id = _run_id(client, journal, events[0], known_id, home, uri)
     # A run that had to be looked up or made anew gets everything.
     _log(client, run_id, journal, events[done if run_id == known_id else 0 :])
-    experiment = str(client.get_run(run_id).info.experiment_id)
+    experiment = journal.experiment_id()
+    if run_id != known_id or experiment is None:
+        experiment = str(client.get_run(run_id).info.experiment_id)
     if run_id != known_id and (journal.run_key == SWEEP or journal.sweep_key == SINGLE):
         key, value = view_tag(journal.sweep_key, events[0]["name"], events[0]["time"])
         client.set_experiment_tag(experiment, key, value)  # for `tgap ui` to open

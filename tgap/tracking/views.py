@@ -30,7 +30,6 @@ CURVES = {
     "TRTS over size": ("by_size/trts", "by_size/trts_lo", "by_size/trts_hi"),
 }
 SECTION = "tgap"
-MAX_CHARTED = "SHOW_ALL"
 
 Json = dict[str, Any]
 
@@ -78,7 +77,7 @@ def _state(sweep_key: str) -> Json:
         "runsPinned": [],
         "runsHidden": [],
         "runsVisibilityMap": {},
-        "runsHiddenMode": MAX_CHARTED,
+        "runsHiddenMode": "SHOW_ALL",
         "compareRunCharts": _charts(),
         "compareRunSections": [
             {"uuid": SECTION, "name": "Methods", "display": True, "isReordered": True}
