@@ -206,7 +206,7 @@ def test_a_label_that_all_images_share_is_refused(name):
 class Constant(Classifier):
     """Gives every image the same score, and has no features."""
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         return {"value": np.array([0.5], dtype=np.float32)}
 
     def _score(self, weights, images):
