@@ -20,7 +20,7 @@ from tgap.metrics.metadata import scores_from_columns
 class Dark(Classifier):
     """Logistic regression on the mean of an image's upper half."""
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         fitted = SklearnRegression(C=1e6).fit(upper(train.images), train.labels[:, 1])
         return {"coef": fitted.coef_[0], "intercept": fitted.intercept_}
 
@@ -184,7 +184,7 @@ class Memory(Classifier):
 
     validation: float = 0.01
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         return {"images": train.images, "labels": train.labels}
 
     def _score(self, weights, pixels):

@@ -28,24 +28,30 @@ _displays: list["Progress"] = []
 
 
 @contextmanager
-def progress(description: str, total: int, counted: bool = True) -> Iterator[Advance]:
+def progress(
+    description: str, total: int, counted: bool = True, before: int = 0
+) -> Iterator[Advance]:
     """Show how far something is, on standard error.
 
     Args:
         description: What is being done, e.g. ``fine-tuning``.
         total: How much there is to do.
         counted: Whether the numbers themselves mean something to people.
+        before: How much was done before an interruption; what is less is not told again.
 
     Yields:
         A function to call with the amount that is done so far.
     """
     if not _has_display():
-        yield _lines(description, total) if counted else (lambda done: None)
+        yield _lines(description, total, before) if counted else (lambda done: None)
         return
     with _display() as bars:
-        task = bars.add_task(description, total=total, count="")
+        count = f"{before}/{total}" if before and counted else ""
+        task = bars.add_task(description, total=total, completed=before, count=count)
 
         def advance(done: int) -> None:
+            if done <= before:
+                return
             bars.update(task, completed=done, count=f"{done}/{total}" if counted else "")
 
         try:
@@ -89,15 +95,15 @@ def _display() -> Iterator["Progress"]:
             _displays.clear()
 
 
-def _lines(description: str, total: int) -> Advance:
+def _lines(description: str, total: int, before: int) -> Advance:
     start = last = time.monotonic()
 
     def advance(done: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if done > 0 and now - last >= INTERVAL:
+        if done > before and now - last >= INTERVAL:
             last = now
-            left = (now - start) / done * (total - done)
+            left = (now - start) / (done - before) * (total - done)
             log.info("%s %d/%d, %.0f s, %.0f s left", description, done, total, now - start, left)
 
     return advance

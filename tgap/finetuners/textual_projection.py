@@ -43,6 +43,15 @@ class TextualProjection(DenoisingFinetuner):
             return []
         return [NO_READERS.format(denoiser="this generator's denoiser")]
 
+    def trained_numbers(self, networks: Networks, labels: int) -> int:
+        """Those of W; the denoiser's weights change by it alone."""
+        readers = [
+            shape
+            for name, shape in networks.denoiser.items()
+            if name.removesuffix(".weight").endswith(READERS) and len(shape) == 2
+        ]
+        return readers[0][1] ** 2 if readers else 0
+
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator
     ) -> LatentModel:

@@ -19,13 +19,14 @@ SMALL_BYTES = 64 * 2**20
 """Files up to this size are hashed before they are reused."""
 
 
-def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
+def seal(folder: Path, spec: Spec, seconds: float, times: Mapping[str, float]) -> dict[str, Any]:
     """Bring every file to disk, and then the manifest.
 
     Args:
         folder: What ``make`` has filled.
         spec: What it is.
         seconds: What making it took.
+        times: Of parts of it, by name.
 
     Returns:
         The manifest.
@@ -51,6 +52,7 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
         "spec": spec.content(),
         "files": files,
         "seconds": seconds,
+        "times": dict(times),
         # For people who wonder where a number came from; no part of the key.
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": dict(_versions()),

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,15 @@ MIN_FREE_MB = 500
 PARTIAL_DAYS = 14
 """What an interrupted process left half-made is kept so long for another to go on with."""
 
+BESIDE = ".checkpoint"
+"""Ending of the folder beside one that is being filled."""
+
+EARLIER = "earlier"
+"""Seconds that making an artifact took before it was interrupted."""
+
+Make = Callable[[Path], Mapping[str, float] | None]
+"""Fills a folder."""
+
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 log = logging.getLogger(__name__)
@@ -53,7 +62,7 @@ class Artifact:
         folder: Where its files are; not to be written to.
         manifest: Specification, files with size and SHA-256, seconds, versions, time of making.
         reused: Whether it was in the store already.
-        seconds: What making it took, when it was made.
+        seconds: What making it took, when it was made; before an interruption too.
     """
 
     key: str
@@ -62,6 +71,12 @@ class Artifact:
     manifest: Mapping[str, Any]
     reused: bool
     seconds: float
+
+    @property
+    def times(self) -> Mapping[str, float]:
+        """Seconds of parts of the making, by name, as far as they were told."""
+        times: Mapping[str, float] = self.manifest.get("times", {})
+        return times
 
     def path(self, name: str) -> Path:
         """Path of a file or sub-folder.
@@ -159,9 +174,7 @@ class Store:
         except _DamagedError:
             return None  # get_or_make mends it, under the lock
 
-    def get_or_make(
-        self, spec: Spec, make: Callable[[Path], None], *, resumable: bool = False
-    ) -> Artifact:
+    def get_or_make(self, spec: Spec, make: Make, *, resumable: bool = False) -> Artifact:
         """The artifact from the store, or made now.
 
         Two processes never make the same artifact at once: the second waits, then reuses. A
@@ -170,8 +183,10 @@ class Store:
         Args:
             spec: What it is.
             make: Writes its files into the empty folder it is given; plain files and folders only.
+                May return seconds by name, which differ from time to time and so are no content:
+                ``EARLIER`` is added to those that making took, the rest stands in the manifest.
             resumable: If the process was interrupted or killed while making it, ``make`` is given
-                the folder as it was left, and goes on.
+                the folder as it was left, and ``beside`` it what else it keeps, and goes on.
 
         Raises:
             StoreError: If the store cannot be written; nothing half-made is left at the key.
@@ -230,7 +245,7 @@ class Store:
             raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")
         return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
 
-    def _make(self, spec: Spec, make: Callable[[Path], None], resumable: bool) -> Artifact:
+    def _make(self, spec: Spec, make: Make, resumable: bool) -> Artifact:
         folder, temporary = self._folder(spec), self._temporary(spec, resumable)
         resumes = resumable and temporary.exists()
         if resumes:
@@ -244,11 +259,11 @@ class Store:
                     shutil.rmtree(temporary)
                 temporary.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
-            _call(make, temporary, spec)
-            seconds = time.perf_counter() - start
+            times = _call(make, temporary, spec)
+            seconds = time.perf_counter() - start + times.pop(EARLIER, 0.0)
             with writing(f"{spec}", folder):
                 # Content before names: after a power cut, a name must not stand for missing bytes.
-                manifest = seal(temporary, spec, seconds)
+                manifest = seal(temporary, spec, seconds, times)
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(temporary, folder)  # in one step, as both are on one disk
                 sync(folder.parent)
@@ -259,6 +274,7 @@ class Store:
         finally:
             if not keep:  # gone already if all went well
                 shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
+                shutil.rmtree(beside(temporary), ignore_errors=True)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
 
     def _temporary(self, spec: Spec, resumable: bool) -> Path:
@@ -286,22 +302,40 @@ class Store:
                 except filelock.Timeout:
                     continue  # being made right now
                 log.info("removed %s, left behind by a process that was killed", folder)
-            for folder in sorted((self.root / "partial").glob(f"*.{_host()}")):
-                # By age and not by its lock, which is free for as long as nobody goes on with it.
-                if time.time() - folder.stat().st_mtime > PARTIAL_DAYS * 86_400:
-                    shutil.rmtree(folder)
-                    log.info("removed %s, interrupted long ago", folder)
+            self._sweep_partial()
         except (OSError, StoreError) as error:  # no reason not to work
             log.warning("cannot remove left-overs in %s: %s", self.root, error)
+
+    def _sweep_partial(self) -> None:
+        partial = self.root / "partial"
+        for folder in sorted(partial.glob(f"*.{_host()}")):
+            # By age and not by its lock, which is free for as long as nobody goes on with it.
+            both = [path for path in (folder, beside(folder)) if path.exists()]
+            if time.time() - max(path.stat().st_mtime for path in both) > PARTIAL_DAYS * 86_400:
+                for path in both:
+                    shutil.rmtree(path)
+                log.info("removed %s, interrupted long ago", folder)
+        for folder in sorted(partial.glob(f"*.{_host()}{BESIDE}")):
+            name = folder.name.partition(".")[0]
+            # Its artifact stands, unless that is so just now.
+            with suppress(filelock.Timeout), locked(self._lock_path(name), name, wait=False):
+                if not folder.with_name(folder.name.removesuffix(BESIDE)).exists():
+                    shutil.rmtree(folder)
 
 
 class _DamagedError(StoreError):
     """What is at a key is not the whole artifact."""
 
 
-def _call(make: Callable[[Path], None], folder: Path, spec: Spec) -> None:
+def beside(folder: Path) -> Path:
+    """Where ``make`` keeps, beside the folder that it fills, what is gone when that stands."""
+    return folder.with_name(folder.name + BESIDE)
+
+
+def _call(make: Make, folder: Path, spec: Spec) -> dict[str, float]:
     try:
-        make(folder)
+        times = make(folder)
+        return dict(times) if isinstance(times, Mapping) else {}  # a lambda returns anything
     except (OSError, SafetensorError) as error:
         number = getattr(error, "errno", None)
         # A failed write of numpy or safetensors comes without a number; the latter's text tells of
