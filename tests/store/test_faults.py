@@ -19,7 +19,6 @@ import tgap.core.digest
 import tgap.store.store
 import tgap.store.vouched
 from tgap.core import StoreError
-from tgap.core.digest import FRESH_NS
 from tgap.core.files import write_array, write_arrays, write_json
 from tgap.store import Artifact, Spec, Store
 from tgap.store.damaged import KEPT, remove
@@ -27,6 +26,8 @@ from tgap.store.damaged import KEPT, remove
 Content = dict[str, bytes]
 LARGE = 4000
 """Files above this size are large ones here."""
+FRESH = 0.01
+"""Seconds after which a change of a file counts as an old one here."""
 
 
 def make_images(folder: Path) -> None:
@@ -238,13 +239,14 @@ def inject(root: Path, faults: int, seed: int) -> Counter[str]:
     for _ in range(faults):
         spec, make = rng.choice(MADE)
         held = store.get_or_make(spec, make)
-        if rng.random() < 0.2:  # large files are vouched for
-            time.sleep(FRESH_NS / 1e9)
+        if vouched := rng.random() < 0.5:  # large files are not read again unless they change
+            time.sleep(FRESH * 1.2)
             store.get_or_make(spec, make)
         kind = rng.choice([*IN_FILES, *OF_THE_SYSTEM])
         system = OF_THE_SYSTEM[kind] if isinstance(kind, str) else None
         injure = rng.choice((deleted, truncated)) if isinstance(kind, str) else kind
         injure(store, held.folder, rng)
+        time.sleep(FRESH * 1.2 * vouched)
         found["faults"] += 1
         found[f"wrong: {injure.__name__}, late"] += not same_or_refused(held, right[spec.key])
         if rng.random() < 0.5:
@@ -287,6 +289,7 @@ def same_or_refused(artifact: Artifact, right: Content) -> bool:
 def check(root: Path, faults: int, seed: int, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tgap.store.vouched, "SMALL_BYTES", LARGE)
+        patch.setattr(tgap.core.digest, "FRESH_NS", int(FRESH * 1e9))
         patch.setattr(os, "fsync", lambda descriptor: None)  # nobody cuts the power here
         with caplog.at_level(logging.WARNING):
             found = inject(root, faults, seed)

@@ -237,6 +237,32 @@ class Store:
                 f"delete the folder {artifact.folder} to have it made again"
             )
 
+    def discard(self, stage: str, key: str) -> None:
+        """Remove an artifact; who is killed meanwhile leaves a temporary folder, not half of it.
+
+        Raises:
+            StoreError: If it cannot be removed.
+            filelock.Timeout: If a process is making it.
+        """
+        folder, name = self.root / stage / key, f"{stage}-{key}"
+        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+            temporary = self.root / "tmp" / f"{name}.{_host()}.{os.getpid()}"
+            remove(temporary)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(folder, temporary)
+            remove(temporary)
+            Vouched(folder).path.unlink(missing_ok=True)
+
+    def set_aside(self, stage: str, key: str) -> Path:
+        """Move a damaged artifact out of the way, as ``get_or_make`` does; raises as ``discard``.
+
+        Returns:
+            Where it lies now.
+        """
+        folder, name = self.root / stage / key, f"{stage}-{key}"
+        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+            return set_aside(self.root, folder)
+
     def _folder(self, spec: Spec) -> Path:
         return self.root / spec.stage / spec.key
 
