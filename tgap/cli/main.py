@@ -22,6 +22,8 @@ from tgap.cli.phantom import phantom
 from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
+from tgap.cli.store import store
+from tgap.cli.store_remove import remove
 from tgap.cli.terminal import guarded, show_anything, terminated
 from tgap.cli.ui import sync, ui
 
@@ -68,6 +70,7 @@ for _command in (
     runs,
     export,
     data,
+    store,
     label,
     phantom,
     ui,
@@ -78,6 +81,7 @@ for _command in (
 ):
     _command.epilog = ALL_COMMANDS
     tgap.add_command(_command)
+store.add_command(remove)
 
 
 def main() -> None:

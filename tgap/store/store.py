@@ -28,10 +28,20 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from tgap.core import StoreError
-from tgap.core.digest import digest_of, file_digest
+from tgap.core.digest import digest_of
 from tgap.core.files import cannot_write, locked, remedy, sync, writing
-from tgap.store.manifest import MANIFEST, problem_of, seal
+from tgap.store.damaged import remove, set_aside
+from tgap.store.manifest import (
+    MALFORMED,
+    MANIFEST,
+    file_problem,
+    file_problems,
+    problem_of,
+    read_manifest,
+    seal,
+)
 from tgap.store.spec import Spec
+from tgap.store.vouched import Vouched
 
 MIN_FREE_MB = 500
 
@@ -84,13 +94,30 @@ class Artifact:
         Raises:
             StoreError: If there is none of that name.
         """
-        path = self.folder / name
-        if not path.exists():
+        files = self.manifest["files"]
+        asked = [each for each in files if each == name or each.startswith(f"{name}/")]
+        if not asked:
             raise StoreError(
                 f"artifact {self.stage} {self.key} has no '{name}'; "
-                f"it has {', '.join(sorted(self.manifest['files']))}"
+                f"it has {', '.join(sorted(files))}"
             )
-        return path
+        for each in asked:
+            self._check(each)
+        return self.folder / name
+
+    def _check(self, name: str) -> None:
+        """See that a file is still what it was when the artifact was found."""
+        try:
+            problem = file_problem(
+                self.folder / name, name, self.manifest["files"][name], Vouched(self.folder)
+            )
+        except OSError as error:
+            problem = f"{name} cannot be read ({error.strerror or error})"
+        if problem:
+            raise StoreError(
+                f"artifact {self.stage} {self.key} in {self.folder} is damaged: {problem}; start "
+                "again: it is then made anew"
+            )
 
     def read_json(self, name: str) -> Any:
         """The value of a JSON file."""
@@ -132,9 +159,10 @@ def content_digest(artifact: Artifact) -> str:
 class Store:
     """A folder of artifacts.
 
-    Sizes are checked whenever an artifact is found, and the SHA-256 of each file up to 64 MB, once
-    per process while it is unchanged: that catches damage in everything small at about 40 ms a
-    file of that size. Larger files (sets of images, full models) are hashed by ``verify`` only.
+    Whenever an artifact is found, its manifest, the names and sizes of its files and their SHA-256
+    are checked, and that of a file again when it is read: of files up to 64 MB once per process
+    (about 40 ms for one of that size), of larger ones (sets of images, full models) once after each
+    change; see ``Vouched``. ``verify`` reads every byte whatever was found before.
 
     Args:
         root: The store's folder, made when first needed. Left-overs there of processes of this
@@ -178,7 +206,7 @@ class Store:
         """The artifact from the store, or made now.
 
         Two processes never make the same artifact at once: the second waits, then reuses. A
-        damaged artifact is removed and made again, with a warning.
+        damaged artifact is moved to ``<root>/damaged`` and made again, with a warning.
 
         Args:
             spec: What it is.
@@ -199,31 +227,56 @@ class Store:
             try:
                 artifact = self._load(spec)  # again: another process may have made it meanwhile
             except _DamagedError as error:
-                # Under the lock, so that nobody removes what another has just mended.
-                log.warning("%s; it is made again", error)
+                # Under the lock, so that nobody moves away what another has just mended.
                 with writing(f"{spec}", self._folder(spec)):
-                    shutil.rmtree(self._folder(spec))
-            return artifact or self._make(spec, make, resumable)
+                    aside = set_aside(self.root, self._folder(spec))
+                log.warning("%s; it is made again, what was there lies in %s", error, aside)
+            if artifact is None:
+                artifact = self._make(spec, make, resumable)
+                Vouched(artifact.folder).vouch(artifact.manifest["files"])
+        return artifact
 
     def verify(self, artifact: Artifact) -> None:
         """Read every file of an artifact and compare its SHA-256 with the manifest's.
 
         Raises:
-            StoreError: Naming all files that are missing or differ.
+            StoreError: Naming all files that are missing, differ, or do not belong there.
         """
-        wrong = []
-        for name, recorded in artifact.manifest["files"].items():
-            try:
-                same = file_digest(artifact.folder / name) == recorded["sha256"]
-            except OSError:
-                same = False
-            if not same:
-                wrong.append(name)
+        try:
+            wrong = list(file_problems(artifact.folder, artifact.manifest))
+        except OSError as error:
+            wrong = [f"it cannot be read ({error})"]
         if wrong:
             raise StoreError(
-                f"artifact {artifact.stage} {artifact.key} is damaged: {', '.join(wrong)} missing "
-                f"or changed; delete the folder {artifact.folder} to have it made again"
+                f"artifact {artifact.stage} {artifact.key} is damaged: {', '.join(wrong)}; "
+                f"delete the folder {artifact.folder} to have it made again"
             )
+
+    def discard(self, stage: str, key: str) -> None:
+        """Remove an artifact; who is killed meanwhile leaves a temporary folder, not half of it.
+
+        Raises:
+            StoreError: If it cannot be removed.
+            filelock.Timeout: If a process is making it.
+        """
+        folder, name = self.root / stage / key, f"{stage}-{key}"
+        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+            temporary = self.root / "tmp" / f"{name}.{_host()}.{os.getpid()}"
+            remove(temporary)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(folder, temporary)
+            remove(temporary)
+            Vouched(folder).path.unlink(missing_ok=True)
+
+    def set_aside(self, stage: str, key: str) -> Path:
+        """Move a damaged artifact out of the way, as ``get_or_make`` does; raises as ``discard``.
+
+        Returns:
+            Where it lies now.
+        """
+        folder, name = self.root / stage / key, f"{stage}-{key}"
+        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+            return set_aside(self.root, folder)
 
     def _folder(self, spec: Spec) -> Path:
         return self.root / spec.stage / spec.key
@@ -231,15 +284,15 @@ class Store:
     def _load(self, spec: Spec) -> Artifact | None:
         folder = self._folder(spec)
         try:
-            manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-            problem = problem_of(folder, manifest, spec)
-        except (FileNotFoundError, NotADirectoryError):
-            if not folder.exists():
+            manifest = read_manifest(folder)
+            problem = problem_of(folder, manifest, spec, Vouched(folder))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if not os.path.lexists(folder):  # a link that leads nowhere is damage
                 return None
             problem = f"it has no {MANIFEST}"
         except OSError as error:  # perhaps passing: no reason to throw an artifact away
             raise StoreError(f"cannot read {folder}: {error}; {remedy(error.errno)}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             problem = f"its {MANIFEST} cannot be read ({error})"
         if problem:
             raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")
@@ -255,8 +308,8 @@ class Store:
         keep = False  # left behind by a process that is killed, all the same
         try:
             with writing(f"{spec}", temporary):
-                if temporary.exists() and not resumes:  # of a dead process of our number
-                    shutil.rmtree(temporary)
+                if not resumes:
+                    remove(temporary)  # of a dead process of our number
                 temporary.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
             times = _call(make, temporary, spec)
@@ -265,7 +318,8 @@ class Store:
                 # Content before names: after a power cut, a name must not stand for missing bytes.
                 manifest = seal(temporary, spec, seconds, times)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(temporary, folder)  # in one step, as both are on one disk
+                if theirs := self._put(temporary, folder, spec):
+                    return theirs
                 sync(folder.parent)
         except KeyboardInterrupt:
             # Goes on another time; after an error the same would fail again.
@@ -276,6 +330,20 @@ class Store:
                 shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
                 shutil.rmtree(beside(temporary), ignore_errors=True)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
+
+    def _put(self, temporary: Path, folder: Path, spec: Spec) -> Artifact | None:
+        """Put a whole artifact into its place, or give what another host has put there meanwhile.
+
+        That happens only to a process that was suspended, or cut off from the disk, for so long
+        that its lock was taken over.
+        """
+        try:
+            os.rename(temporary, folder)  # in one step, as both are on one disk
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            return self._load(spec)
+        return None
 
     def _temporary(self, spec: Spec, resumable: bool) -> Path:
         """Where an artifact is made; ours alone under its lock, which may not reach other hosts."""
@@ -298,7 +366,7 @@ class Store:
                 name = folder.name.partition(".")[0]  # no part of it has a dot
                 try:
                     with locked(self._lock_path(name), name, wait=False):
-                        shutil.rmtree(folder)
+                        remove(folder)
                 except filelock.Timeout:
                     continue  # being made right now
                 log.info("removed %s, left behind by a process that was killed", folder)

@@ -143,7 +143,7 @@ class Record:
 
     def result(self, store: Store) -> Result:
         """What it left in the store; see ``stored``."""
-        data = self._json(ARTIFACTS)
+        data = self.artifacts_as_json
         if data is None:
             raise StoreError(
                 f"the record {self.journal.folder} has no {ARTIFACTS}: the run never began, or was "
@@ -153,6 +153,12 @@ class Record:
         result = stored(plan_from_json(self.run(), data), store)
         result.words = self.words
         return result
+
+    @property
+    def artifacts_as_json(self) -> Mapping[str, Any] | None:
+        """What each of its artifacts is, as ``plan_as_json`` wrote it; ``None`` if it did not."""
+        found: Mapping[str, Any] | None = self._json(ARTIFACTS)
+        return found
 
     def _json(self, name: str) -> Any:
         try:
