@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,34 @@ Advance = Callable[[int], None]
 _displays: list["Progress"] = []
 """The display that is shown, if one is."""
 
+Relay = Callable[[str, int, bool], AbstractContextManager[Advance]]
+"""Shows progress elsewhere: what ``progress`` is given, to what it yields."""
+Watcher = Callable[[str, int, int], None]
+"""Told what is being done, how much of it so far, and how much there is to do."""
+
+_relays: list[Relay] = []
+_watchers: list[Watcher] = []
+
+
+@contextmanager
+def relayed(relay: Relay) -> Iterator[None]:
+    """Inside, progress is shown by ``relay`` and not by this process."""
+    _relays.append(relay)
+    try:
+        yield
+    finally:
+        _relays.remove(relay)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Inside, a watcher is told of counted progress too, however often; it must be quick."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
 
 @contextmanager
 def progress(description: str, total: int, counted: bool = True) -> Iterator[Advance]:
@@ -39,6 +67,18 @@ def progress(description: str, total: int, counted: bool = True) -> Iterator[Adv
     Yields:
         A function to call with the amount that is done so far.
     """
+    with (_relays[-1] if _relays else _shown)(description, total, counted) as show:
+
+        def advance(done: int) -> None:
+            show(done)
+            for watcher in _watchers if counted else ():
+                watcher(description, done, total)
+
+        yield advance
+
+
+@contextmanager
+def _shown(description: str, total: int, counted: bool) -> Iterator[Advance]:
     if not _has_display():
         yield _lines(description, total) if counted else (lambda done: None)
         return

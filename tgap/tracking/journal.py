@@ -10,8 +10,8 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -192,6 +192,41 @@ class Journal:
                 os.truncate(self._path, sum(len(line) + 1 for line in self._lines()))
 
 
-def complete(events: list[Event]) -> bool:
+TURNS = ("start", "resume", "end")
+"""Events that begin a run, go on with it, and end it."""
+
+
+def last_turn(events: Sequence[Event]) -> Event | None:
+    """How a run stands: the last event that began or ended it; tags may be set after its end."""
+    return next((event for event in reversed(events) if event["event"] in TURNS), None)
+
+
+def complete(events: Sequence[Event]) -> bool:
     """Whether a run ended well: nothing more is to be logged."""
-    return bool(events) and events[-1]["event"] == "end" and events[-1]["status"] == "FINISHED"
+    last = last_turn(events)
+    return last is not None and last["event"] == "end" and last["status"] == "FINISHED"
+
+
+def place_of(home: Path, run_key: str, sweep_key: str) -> Journal:
+    """Where a run is recorded: where it was before, by whichever command, else in its sweep.
+
+    So a run has one record, however many sweeps it belongs to, also if two of them begin it at the
+    same time.
+
+    Args:
+        home: Folder of the journals.
+        run_key: The run.
+        sweep_key: The sweep that it is begun by now.
+    """
+    folder = home / "journal"
+    with locked(folder / "lock", "the journals"), writing("the journal", folder):
+        own = folder / sweep_key / run_key
+        places = [own, *sorted(p for p in folder.glob(f"*/{run_key}") if p != own)]
+        there = [Journal(place) for place in places if place.is_dir()]
+        for journal in there:  # homes of earlier versions may have several
+            with suppress(StoreError):
+                if complete(journal.events()):
+                    return journal
+        if not there:
+            own.mkdir(parents=True)
+        return there[0] if there else Journal(own)

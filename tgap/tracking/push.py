@@ -53,24 +53,30 @@ def push(journal: Journal, home: Path, uri: str) -> None:
     journal.set_pushed(uri, run_id, len(events), experiment)
 
 
-@functools.cache
-def connect(uri: str) -> Any:
-    """A client whose database is there; it is made by one process, under a lock."""
+def loaded() -> Any:
+    """MLflow's client class, imported so that it says nothing by itself."""
     quiet(os.environ)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow import MlflowClient
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Values cut to MLflow's limits are no news: the journal has them whole.
-    logging.getLogger("mlflow.utils.validation").setLevel(logging.ERROR)
+    # What goes wrong is raised, and told in a line; values cut to MLflow's limits are no news:
+    # the journal has them whole.
+    for name in ("mlflow", "alembic", "sqlalchemy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return MlflowClient
+
+
+@functools.cache
+def connect(uri: str) -> Any:
+    """A client whose database is there; it is made by one process, under a lock."""
+    client_of = loaded()
     database = sqlite_file(uri)
     if database is None:
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        return client_of(tracking_uri=uri, registry_uri=uri)
     database.parent.mkdir(parents=True, exist_ok=True)
     with _lock(database):  # MLflow itself lets two processes make the same tables
         fresh = not database.exists()
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client = client_of(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)  # makes the tables, if that is still to be done
         if fresh and not on_network_disk(database):
             # Readers and a writer no longer block each other; needs memory shared by processes.

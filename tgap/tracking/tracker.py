@@ -1,14 +1,14 @@
 """What the pipeline logs to: a run is in the journal at once, in MLflow at stage ends."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
 
 from tgap.core import ContractError, StoreError, TgapError
-from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal
+from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal, place_of
 from tgap.tracking.run_log import RunLog
 from tgap.tracking.server import sqlite_file, without_password
 
@@ -37,8 +37,8 @@ class Tracker:
         """Record what happens inside.
 
         The run ends as FINISHED, KILLED (Ctrl-C, SIGTERM) or FAILED (any other exception). If it
-        was recorded before, ``done`` of its log is true and nothing new is written; if that was
-        interrupted, its record goes on.
+        was recorded before, by whichever command, ``done`` of its log is true and nothing new is
+        written but that it belongs to this sweep too; if that was interrupted, its record goes on.
 
         Args:
             run_key: What identifies the run.
@@ -46,8 +46,18 @@ class Tracker:
             params: Flat; MLflow cuts long values.
             tags: Further tags.
         """
-        with self._log(run_key) as run_log:
-            run_log.open(self.experiment, name, params, {"tgap.kind": "run", **tags})
+        kind = {"tgap.kind": "run"}
+        with self._recorded(self.journal(run_key), name, params, kind | dict(tags)) as run_log:
+            yield run_log
+
+    @contextmanager
+    def _recorded(
+        self, journal: Journal, name: str, params: Mapping[str, object], tags: Mapping[str, str]
+    ) -> Iterator[RunLog]:
+        with self._log(journal) as run_log:
+            run_log.open(self.experiment, name, params, tags)
+            if self.sweep_key is not None:
+                run_log.belongs_to(self.sweep_key)
             try:
                 yield run_log
             except BaseException as error:
@@ -81,7 +91,8 @@ class Tracker:
             params: Flat.
             points: Metrics by step.
         """
-        with self.run(f"{CURVE}{run_key}", name, params, {"tgap.kind": "curve"}) as run_log:
+        journal, tags = self._in_sweep(f"{CURVE}{run_key}"), {"tgap.kind": "curve"}
+        with self._recorded(journal, name, params, tags) as run_log:
             for step, values in sorted(points.items()):
                 run_log.metrics(values, step)
 
@@ -130,18 +141,56 @@ class Tracker:
                 journal.folder,
             )
 
+    def journal(self, run_key: str) -> Journal:
+        """Where a run is recorded; see ``place_of``."""
+        return place_of(self.home, run_key, self.sweep_key or SINGLE)
+
+    def end(self, run_key: str, status: str, reason: str) -> None:
+        """Write down how a run ended whose process cannot do that any more.
+
+        Args:
+            run_key: The run.
+            status: ``FAILED`` or ``KILLED``.
+            reason: Of what it died.
+        """
+        end_record(self.journal(run_key), status, reason, self.push)
+
     @contextmanager
-    def _log(self, run_key: str) -> Iterator[RunLog]:
-        journal = Journal(self.home / "journal" / (self.sweep_key or SINGLE) / run_key)
+    def _log(self, journal: Journal) -> Iterator[RunLog]:
         with journal.locked():
             yield RunLog(journal, self.push)
 
     @contextmanager
     def _sweep_log(self) -> Iterator[RunLog]:
+        with self._log(self._in_sweep(SWEEP)) as sweep_log:
+            yield sweep_log
+
+    def _in_sweep(self, key: str) -> Journal:
+        """What is of this sweep alone: its own record, and curves."""
         if self.sweep_key is None:
             raise ContractError("this tracker has no sweep_key; give it one to open a sweep")
-        with self._log(SWEEP) as sweep_log:
-            yield sweep_log
+        return Journal(self.home / "journal" / self.sweep_key / key)
+
+
+def end_record(
+    journal: Journal, status: str, reason: str, push: Callable[[Journal], None], wait: bool = True
+) -> None:
+    """Write down how a run ended, unless it is finished or was never begun.
+
+    Args:
+        journal: The run's.
+        status: ``FAILED`` or ``KILLED``.
+        reason: Why.
+        push: Brings MLflow up to it.
+        wait: For a process that still writes.
+
+    Raises:
+        filelock.Timeout: If one does and ``wait`` is false.
+    """
+    with journal.locked(wait=wait):
+        run_log = RunLog(journal, push)
+        if not run_log.new and not run_log.done:
+            run_log.close(status, reason)
 
 
 def sync(home: Path, uri: str) -> dict[str, int]:
