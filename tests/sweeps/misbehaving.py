@@ -37,6 +37,11 @@ def _sleep() -> None:
     time.sleep(600)
 
 
+def _once() -> None:
+    if not Path(os.environ["MISBEHAVING"]).exists():
+        _sleep()
+
+
 def _child() -> None:
     os.system("sleep 600 & echo $! > $MISBEHAVING")
     time.sleep(600)
@@ -54,6 +59,7 @@ WAYS = {
     "folder": lambda: os.chdir("/"),
     "torch": _torch,
     "sleep": _sleep,
+    "once": _once,
     "child": _child,
 }
 

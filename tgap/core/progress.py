@@ -154,3 +154,19 @@ class LogLines(logging.StreamHandler):  # type: ignore[type-arg]
         _displays[0].console.print(
             self.format(record), markup=False, highlight=False, soft_wrap=True
         )
+
+
+class LogFile(logging.FileHandler):
+    """Log lines in a file; where they cannot be written any more, that is told once, in a line."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Tell that a record could not be written; a mistake in it is shown as usual."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told and sys.stderr is not None:
+            self._told = True
+            where = self.baseFilename
+            sys.stderr.write(f"cannot write the log file {where}: {error.strerror}; it goes on\n")

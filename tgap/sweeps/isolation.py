@@ -76,7 +76,7 @@ class Worker:
         self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
         self._bars: dict[int, tuple[ExitStack, Advance]] = {}
-        self._closed = False
+        self._closed, self._grandparent = False, os.getppid()
         reads = ((self._read, stdout), (self._echo, stderr))
         self._readers = [threading.Thread(target=r, args=(s,), daemon=True) for r, s in reads]
         for reader in self._readers:
@@ -113,8 +113,8 @@ class Worker:
             KeyboardInterrupt: If this process is told to stop; the run has been stopped then.
         """
         minutes = errand.job.run.max_minutes
-        self.send(errand_as_message(errand))
         try:
+            self.send(errand_as_message(errand))
             ended = self._listen(None if minutes is None else 60 * minutes)
             if ended is None:
                 said = f"it ran longer than max_minutes={minutes:g} and was stopped"
@@ -148,6 +148,8 @@ class Worker:
         """Show what the worker tells until its run ends or it dies; ``None`` if time is up."""
         end = None if seconds is None else time.monotonic() + seconds
         while end is None or time.monotonic() < end:
+            if not _keepers and os.getppid() != self._grandparent:
+                raise KeyboardInterrupt  # who launched this process died
             try:
                 message = self._heard.get(timeout=LISTEN)
             except queue.Empty:

@@ -78,6 +78,7 @@ def launch(
             log.info("%s: %s", _opening(planned_runs, jobs, sweep), expected.in_words())
             if dry_run:
                 return Launched([], Comparison())
+            Recorder(home_folder()).close_ghosts(planned_runs[0].run)
             if sweep:
                 return _swept(hydra, overrides, jobs, planned_runs, expected)
             return _single(hydra, overrides, planned_runs)
@@ -149,6 +150,7 @@ def _swept(
         with (
             environment(**variables),
             output_folder(),
+            recorder.running(plans[0].run),
             progress(f"{len(jobs)} runs", sum(weights), counted=False) as advance,
             told(lambda done: advance(sum(weights[:done]))),
         ):

@@ -50,7 +50,7 @@ def recorded_row(errand: Errand) -> RunRow:
     return row_of(stored(errand.job.plan, Store(errand.home / "store")), errand.job)
 
 
-def write_down_end(errand: Errand, status: str, reason: str) -> None:
+def write_down_end(errand: Errand, status: str, reason: str = "") -> None:
     """Write down how a run ended whose process could not do it."""
     try:
         Recorder(errand.home, errand.sweep_key).end(errand.job, status, reason)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tgap.analysis.comparison import Comparison
@@ -78,9 +79,17 @@ class Recorder:
         Args:
             job: The run.
             status: ``FAILED`` or ``KILLED``.
-            reason: Of what it died.
+            reason: Of what it died; nothing = it was stopped.
         """
         self._tracker(job.run).end(job.key, status, reason)
+
+    def close_ghosts(self, run: Run) -> None:
+        """End the records of processes that died without a word."""
+        self._tracker(run).close_ghosts()
+
+    def running(self, run: Run) -> AbstractContextManager[None]:
+        """Inside, the sweep counts as running."""
+        return self._tracker(run).running_sweep()
 
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""

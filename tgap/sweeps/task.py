@@ -113,7 +113,13 @@ def _ended(errand: Errand) -> Ended:
             ", ".join(classes),
         )
         alone = True
-    return Ended(do(errand)) if alone else isolation.worker().run(errand)
+    if alone:
+        return Ended(do(errand))
+    try:
+        return isolation.worker().run(errand)
+    except KeyboardInterrupt:
+        write_down_end(errand, "KILLED")
+        raise
 
 
 def _outcome(errand: Errand) -> Outcome:
