@@ -180,7 +180,7 @@ def test_a_sweep_in_python_is_a_table(ran, monkeypatch) -> None:
     def fail(*args: object) -> None:
         raise TgapError("no light")
 
-    monkeypatch.setattr("tgap.sweeps.task._finished", fail)
+    monkeypatch.setattr("tgap.sweeps.task._ended", fail)
     with pytest.raises(TgapError, match="run 1 of 1: no light"):
         tgap.sweep(*WORDS)
 

@@ -346,7 +346,7 @@ def test_a_line_that_a_crash_cut_off_does_not_count(tmp_path):
     for line in path.read_text().splitlines():
         json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     path.write_bytes(b"rubbish\n" + whole)
-    with pytest.raises(StoreError, match=r"line 1 of .*is damaged.*delete the folder"):
+    with pytest.raises(StoreError, match=r"line 1 of .*is damaged.*start the run again"):
         journal.events()
 
 

@@ -4,7 +4,6 @@
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -22,9 +21,10 @@ from tgap.cli.phantom import phantom
 from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
+from tgap.cli.signals import stoppable
 from tgap.cli.store import store
 from tgap.cli.store_remove import remove
-from tgap.cli.terminal import guarded, show_anything, terminated
+from tgap.cli.terminal import guarded, show_anything
 from tgap.cli.ui import sync, ui
 
 ALL_COMMANDS = "All commands: tgap list"
@@ -102,8 +102,8 @@ def command(words: Sequence[str]) -> int:
         The exit code: 0 all well, 1 a run failed, 2 nothing was started, 130 interrupted.
     """
     show_anything()
-    signal.signal(signal.SIGTERM, terminated)
-    return guarded(lambda: _invoke(words))
+    with stoppable():
+        return guarded(lambda: _invoke(words))
 
 
 def run_command(words: Sequence[str]) -> int:

@@ -36,6 +36,7 @@ class Run(Splitting):
         prior_sampler: How prior images are drawn; apart from ``sampler``, so that a sweep over
             guidance draws from one and the same tuned model.
         seed: The run's seed, from which every scope but the split draws its own.
+        max_minutes: After which the run is stopped and counts as failed; what it has made is kept.
     """
 
     dataset: Dataset
@@ -63,6 +64,9 @@ class Run(Splitting):
         None, "what size counts: label or total, null = the protocol's", choices=("label", "total")
     )
     seed: int = option(0, "the run's seed", low=0)
+    max_minutes: float | None = option(
+        None, "a run that takes longer is stopped, null = no limit", above=0, in_key=False
+    )
 
     def problems(self) -> list[str]:
         """Combinations that cannot work."""

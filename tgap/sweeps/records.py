@@ -22,7 +22,7 @@ from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
 from tgap.store import Store
 from tgap.tracking import CURVE, SWEEP, Journal, RunLog
-from tgap.tracking.journal import NUMBERS, Event, complete
+from tgap.tracking.journal import NUMBERS, Event, complete, last_turn
 from tgap.tracking.run_log import CONFIG
 
 log = logging.getLogger(__name__)
@@ -85,13 +85,14 @@ class Record:
     @property
     def finished(self) -> bool:
         """Whether it ended well."""
-        return complete(list(self.events))
+        return complete(self.events)
 
     @property
     def status(self) -> str:
         """``finished``, ``failed``, ``killed``; ``not ended`` if it goes on or was cut off."""
-        last = self.events[-1]
-        return str(last["status"]).lower() if last["event"] == "end" else "not ended"
+        last = last_turn(self.events)
+        ended = last is not None and last["event"] == "end"
+        return str(last["status"]).lower() if last is not None and ended else "not ended"
 
     @cached_property
     def tags(self) -> Mapping[str, str]:
