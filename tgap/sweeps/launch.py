@@ -77,6 +77,8 @@ def launch(
             expected = forecast([job.plan for job in planned_runs], home_folder())
             log.info("%s: %s", _opening(planned_runs, jobs, sweep), expected.in_words())
             if dry_run:
+                for line in expected.by_stage():
+                    log.info("%s", line)
                 return Launched([], Comparison())
             Recorder(home_folder()).close_ghosts(planned_runs[0].run)
             if sweep:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml  # type: ignore[import-untyped]
 
-from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.analysis.rows import ArtifactCost, PlannedRun, RunRow
 from tgap.composition.building import build
 from tgap.composition.config import Run
 from tgap.core import ConfigError, StoreError, nearest
@@ -33,8 +33,25 @@ ARTIFACTS = "artifacts.json"
 """File of a run's record: what each of its artifacts is."""
 COSTS = "costs.json"
 """File of a run's record: what making its artifacts took."""
+STAGES: Mapping[str, str] = {
+    "dataset": "prepare",
+    "embedding": "embed",
+    "selection": "select",
+    "prior": "finetune",
+    "generator": "finetune",
+    "synthetic": "generate",
+    "classifier": "classify",
+    "scores": "classify",
+    "evaluation": "evaluate",
+}
+"""The stage of a kind of work, by the kind's first word."""
 LEAST_LETTERS = 4
 """Of a key, so that it names one run."""
+
+
+def stage_of(kind: str) -> str:
+    """The stage of a kind of work, e.g. ``finetune`` of ``generator tiny_ldm dreambooth``."""
+    return STAGES[kind.partition(" ")[0]]
 
 
 def record_planned(log: RunLog, planned: PlannedRun, plan: Plan) -> None:
@@ -122,7 +139,14 @@ class Record:
         if (file := self._file(RESAMPLED)).exists():
             replicates = np.load(file, allow_pickle=False)
             resampled = dict(zip(LEGS, replicates.T, strict=True))
-        return RunRow(**row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled)
+        # Two artifacts of a kind never took the same time to the last digit of a clock.
+        costs = [
+            ArtifactCost(stage_of(one["kind"]), f"{one['kind']} {one['seconds']}", one["seconds"])
+            for one in self.costs
+        ]
+        return RunRow(
+            **row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled, costs=costs
+        )
 
     @property
     def costs(self) -> Sequence[Mapping[str, Any]]:
