@@ -26,7 +26,7 @@ Advance = Callable[[int], None]
 _displays: list["Progress"] = []
 """The display that is shown, if one is."""
 
-Relay = Callable[[str, int, bool], AbstractContextManager[Advance]]
+Relay = Callable[[str, int, bool, int], AbstractContextManager[Advance]]
 """Shows progress elsewhere: what ``progress`` is given, to what it yields."""
 Watcher = Callable[[str, int, int], None]
 """Told what is being done, how much of it so far, and how much there is to do."""
@@ -70,7 +70,7 @@ def progress(
     Yields:
         A function to call with the amount that is done so far.
     """
-    with (_relays[-1] if _relays else _shown)(description, total, counted) as show:
+    with (_relays[-1] if _relays else _shown)(description, total, counted, before) as show:
 
         def advance(done: int) -> None:
             show(done)
@@ -81,7 +81,7 @@ def progress(
 
 
 @contextmanager
-def _shown(description: str, total: int, counted: bool) -> Iterator[Advance]:
+def _shown(description: str, total: int, counted: bool, before: int) -> Iterator[Advance]:
     if not _has_display():
         yield _lines(description, total, before) if counted else (lambda done: None)
         return

@@ -165,8 +165,7 @@ class Worker:
             tell(message)
         elif message["event"] == "bar":
             stack = ExitStack()
-            shown = progress(message["description"], message["total"], message["counted"])
-            self._bars[number] = stack, stack.enter_context(shown)
+            self._bars[number] = stack, stack.enter_context(progress(*message["of"]))
         elif message["event"] == "advance" and number in self._bars:
             self._bars[number][1](message["done"])
         elif message["event"] == "bar ended" and number in self._bars:

@@ -142,9 +142,10 @@ def _done(message: Message, turn: _Turn) -> Message:
 
 @contextmanager
 def _bar(
-    line: _Line, number: int, description: str, total: int, counted: bool
+    line: _Line, number: int, description: str, total: int, counted: bool, before: int
 ) -> Iterator[Advance]:
-    line.say(event="bar", number=number, description=description, total=total, counted=counted)
+    of = [description, total, counted, before]
+    line.say(event="bar", number=number, of=of)
     last = 0.0
 
     def advance(done: int) -> None:
