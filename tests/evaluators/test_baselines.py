@@ -90,7 +90,7 @@ def test_on_text_it_is_scikit_learns_regression_on_indicators():
         np.testing.assert_allclose(ours[:, label], oracle, atol=1e-2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99))
 def test_only_the_order_of_numbers_counts(seed):
     rng = np.random.default_rng(seed)
