@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tgap.cli.terminal import shown
 from tgap.core import ConfigError
 from tgap.core.files import home_folder
 
@@ -154,10 +155,11 @@ def verify(keys: tuple[str, ...], mend: bool) -> int:
         problems = problems_of(entry)
         damaged += bool(problems)
         for problem in problems:
-            print(f"damaged: {entry}: {problem}")
+            print(_wrapped(f"damaged: {entry}: {problem}"))
         if problems and mend:
             try:
-                print(f"  moved to {Store(home / 'store').set_aside(entry.stage, entry.key)}")
+                aside = Store(home / "store").set_aside(entry.stage, entry.key)
+                print(f"  moved to {shown(aside)}")
             except filelock.Timeout:
                 print("  left there: it is being made right now")
     size = size_in_words(room_of(found))
@@ -165,6 +167,30 @@ def verify(keys: tuple[str, ...], mend: bool) -> int:
     if damaged and not mend:
         print("the next run that needs them makes them again; --mend moves them aside now")
     return 1 if damaged else 0
+
+
+@store.command
+def push() -> int:
+    """Send what the second level (TGAP_STORE_REMOTE) does not have yet."""
+    from tgap.store.catalogue import problems_of
+    from tgap.store.manifest import read_manifest
+    from tgap.store.remote import VARIABLE, remote
+
+    level, found = remote(), found_in(home_folder())
+    if level is None:
+        raise ConfigError(
+            f"there is no second level: set {VARIABLE} to a URL, e.g. s3://bucket/folder or "
+            "file:///mnt/shared"
+        )
+    sent, damaged = 0, 0
+    for entry in found:
+        if problems := problems_of(entry):
+            damaged += 1
+            print(_wrapped(f"damaged, and not sent: {entry}: {problems[0]}"))
+        else:
+            sent += level.send(entry.folder, read_manifest(entry.folder))
+    print(f"sent {sent} of {counted(len(found), 'artifact')} to {level.name}")
+    return 1 if damaged or level.is_away else 0
 
 
 @store.command
@@ -187,8 +213,12 @@ def why(key: str, other: str) -> int:
         print(f"{contents[each]['stage']} {each[:SHORT]}")
     print("differ in (first | second):")
     for line in differences(contents, one, two):
-        print(fill(f"  {line}", WIDTH, subsequent_indent=" " * 6, break_long_words=False))
+        print(_wrapped(f"  {line}"))
     return 0
+
+
+def _wrapped(line: str) -> str:
+    return fill(line, WIDTH, subsequent_indent=" " * 6, break_on_hyphens=False)
 
 
 def counted(number: int, noun: str) -> str:

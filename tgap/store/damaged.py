@@ -24,7 +24,7 @@ def set_aside(root: Path, folder: Path) -> Path:
     Raises:
         OSError: If it cannot be moved.
     """
-    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{folder.parent.name}-{folder.name}"
+    name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{folder.parent.name}-{folder.name[:8]}"
     aside = root / DAMAGED / name
     aside.parent.mkdir(parents=True, exist_ok=True)
     os.rename(folder, aside)

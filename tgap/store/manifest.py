@@ -97,10 +97,16 @@ def problem_of(
         MALFORMED: If the manifest does not have the form of one.
         OSError: If a file cannot be read.
     """
+    problem = manifest_problem(manifest, spec)
+    return problem or next(file_problems(folder, manifest, vouched), None)
+
+
+def manifest_problem(manifest: Any, spec: Spec) -> str | None:
+    """What is wrong with the manifest of a specification, if anything; see ``problem_of``."""
     content = canonical_json(manifest["spec"])
     if content != canonical_json(spec.content()) or manifest["key"] != spec.key:
         return f"its {MANIFEST} belongs to another specification"
-    return form_problem(manifest) or next(file_problems(folder, manifest, vouched), None)
+    return form_problem(manifest)
 
 
 def form_problem(manifest: Mapping[str, Any]) -> str | None:

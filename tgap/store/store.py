@@ -40,6 +40,7 @@ from tgap.store.manifest import (
     read_manifest,
     seal,
 )
+from tgap.store.remote import remote
 from tgap.store.spec import Spec
 from tgap.store.vouched import Vouched
 
@@ -189,6 +190,10 @@ class Store:
                 f"the store {self.root} has {free_mb} MB of free space, it needs at least "
                 f"{MIN_FREE_MB} MB: {remedy(errno.ENOSPC)}"
             ]
+        try:
+            remote()
+        except StoreError as error:
+            return [str(error)]
         return []
 
     def find(self, spec: Spec) -> Artifact | None:
@@ -205,7 +210,8 @@ class Store:
     def get_or_make(self, spec: Spec, make: Make, *, resumable: bool = False) -> Artifact:
         """The artifact from the store, or made now.
 
-        Two processes never make the same artifact at once: the second waits, then reuses. A
+        Two processes never make the same artifact at once: the second waits, then reuses. What the
+        second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there. A
         damaged artifact is moved to ``<root>/damaged`` and made again, with a warning.
 
         Args:
@@ -231,9 +237,12 @@ class Store:
                 with writing(f"{spec}", self._folder(spec)):
                     aside = set_aside(self.root, self._folder(spec))
                 log.warning("%s; it is made again, what was there lies in %s", error, aside)
+            artifact = artifact or self._fetched(spec)
             if artifact is None:
                 artifact = self._make(spec, make, resumable)
                 Vouched(artifact.folder).vouch(artifact.manifest["files"])
+        if not artifact.reused and (level := remote()):
+            level.send(artifact.folder, artifact.manifest)  # without the lock: others go on
         return artifact
 
     def verify(self, artifact: Artifact) -> None:
@@ -296,6 +305,30 @@ class Store:
             problem = f"its {MANIFEST} cannot be read ({error})"
         if problem:
             raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")
+        return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
+
+    def _fetched(self, spec: Spec) -> Artifact | None:
+        """The artifact from the second level, put into its place, if it is there."""
+        if (level := remote()) is None:
+            return None
+        folder, temporary = self._folder(spec), self._temporary(spec, resumable=False)
+        with writing(f"{spec}", folder):
+            try:
+                remove(temporary)
+                temporary.mkdir(parents=True)
+                manifest = level.fetch(spec, temporary)
+                if manifest is None:
+                    return None
+                for path in [*temporary.rglob("*"), temporary]:
+                    sync(path)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                if theirs := self._put(temporary, folder, spec):
+                    return theirs
+                sync(folder.parent)
+            finally:
+                remove(temporary)
+        Vouched(folder).vouch(manifest["files"])
+        log.info("fetched %s from %s", spec, level.name)
         return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
 
     def _make(self, spec: Spec, make: Make, resumable: bool) -> Artifact:
