@@ -22,6 +22,7 @@ from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
 from tgap.cli.signals import stoppable
+from tgap.cli.status import status
 from tgap.cli.terminal import guarded, show_anything
 from tgap.cli.ui import sync, ui
 
@@ -66,6 +67,7 @@ for _command in (
     compare,
     report,
     runs,
+    status,
     export,
     data,
     label,
