@@ -68,22 +68,36 @@ LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("SIGINT", "SIGHU
 
 @pytest.mark.parametrize("name", ["SIGTERM", *LONG])
 def test_a_stopped_sweep_leaves_nothing_and_goes_on_as_the_same_runs(
-    name: str, words: list[str], tmp_path: Path
+    name: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    def status() -> str:
+        capsys.readouterr()
+        assert command(["status"]) == 0
+        out = capsys.readouterr().out
+        assert max(map(len, out.splitlines()[:-1])) <= 80
+        return " ".join(out.split())
+
     process, worker = started(words, tmp_path)
     begun = set(mlflow_runs(tmp_path / "home"))
     (run,) = [file.parent for file in tmp_path.glob("home/journal/*/*/progress.json")][:1]
     assert beat_of(run) is not None
+    told = status()
+    assert ", running 1 run: 1 running" in told
+    assert "running noise (selector=misbehaving, way=once) size=4 seed=0: for " in told
     os.kill(process.pid, getattr(signal, name))
     assert process.wait(timeout=10) == 130
     assert not alive(worker)
     assert set(mlflow_runs(tmp_path / "home").values()) == {"KILLED"}
     assert not list(tmp_path.glob("home/journal/*/*/progress.json"))
+    told = status()
+    assert ", not running 1 run: 1 stopped stopped noise" in told
+    assert "to go on (what is done is reused): tgap run selector=misbehaving" in told
     assert run_command(words) == 0
     statuses = mlflow_runs(tmp_path / "home")
     assert begun <= set(statuses)
     assert len(statuses) - len(begun) <= 1, "a curve of the sweep at most"
     assert set(statuses.values()) == {"FINISHED"}
+    assert "not running 1 run: 1 done" in status()
 
 
 def test_a_killed_command_takes_its_worker_along_and_sync_closes_what_it_left(

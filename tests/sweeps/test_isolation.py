@@ -7,11 +7,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tgap.cli.main import run_command
+from tgap.cli.main import command, run_command
 from tgap.sweeps.records import records
 
 FEW = ("kill", "home", "raise", "exit", "fine")
-ALL = ("fine", "base", "gone", "kill", "fault", "home", "torch", "folder", "exit", "raise", "fine")
+ALL = ("base", "gone", "kill", "fault", "home", "torch", "folder", "exit", "raise", "fine")
 FAILURES = {
     "raise": ("ValueError: no light", "ValueError: no light"),
     "base": ("Sunk: into the sea", "Sunk: into the sea"),
@@ -59,6 +59,12 @@ def test_the_others_finish_and_each_failure_is_told_and_recorded(
     assert "Traceback" not in err
     assert err.count("FAILED: run") == len([way for way in ways if way in FAILURES])
     assert not Path("/elsewhere").exists()
+    failures = [way for way in ways if way in FAILURES]
+    assert command(["status"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"{len(ways)} runs: {len(ways) - len(failures)} done, {len(failures)} failed" in out
+    for way in failures:
+        assert f"way={way}) size=4 seed=0: " in out
 
 
 def test_a_run_beyond_its_limit_is_stopped_with_all_that_it_started(

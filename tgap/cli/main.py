@@ -22,6 +22,7 @@ from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
 from tgap.cli.signals import stoppable
+from tgap.cli.status import status
 from tgap.cli.store import store
 from tgap.cli.store_remove import remove
 from tgap.cli.terminal import guarded, show_anything
@@ -68,6 +69,7 @@ for _command in (
     compare,
     report,
     runs,
+    status,
     export,
     data,
     store,

@@ -88,17 +88,24 @@ class Journal:
         """How many events there are, counted without looking into them."""
         return len(self._lines())
 
-    def ended(self) -> bool:
-        """Whether the last that began or ended it ended it; found out from the end of the file."""
+    def turn(self) -> Event | None:
+        """How it stands: the last event that began or ended it, from the end of the file.
+
+        ``None`` if there is none.
+        """
         if not self._path.exists():
-            return True
+            return None
         with writing("the journal", self.folder), self._path.open("rb") as file:
             file.seek(max(self._path.stat().st_size - TAIL, 0))
             for line in reversed(file.read().split(b"\n")[:-1]):
-                for kind in TURNS:
-                    if line.startswith(b'{"event": "%s"' % kind.encode()):
-                        return kind == "end"
-        last = last_turn(self.events())
+                if line.startswith(tuple(b'{"event": "%s"' % kind.encode() for kind in TURNS)):
+                    with suppress(*NO_EVENT):
+                        return _event(line)
+        return last_turn(self.events())
+
+    def ended(self) -> bool:
+        """Whether nothing goes on: it ended, or was never begun."""
+        last = self.turn()
         return last is None or last["event"] == "end"
 
     def events(self) -> list[Event]:
