@@ -4,18 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.pipeline.conftest import CUT
 from tests.pipeline.killing import STAGES
-from tgap.core import Sampler, checkpoint
-from tgap.core.checkpoint import Pieces
-from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.pipeline.generation import draw
 
 TINY = [
     *CUT,

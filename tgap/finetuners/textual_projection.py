@@ -33,7 +33,7 @@ class TextualProjection(DenoisingFinetuner):
     model's own, which the paper replaces by encoders of the domain's language.
     """
 
-    rate: float = option(30.0, "learning rate over budget.learning_rate", above=0)
+    rate: float = option(30.0, "learning rate over budget.learning_rate", above=0, high=1000)
     prior_weight: float = option(0.0, "weight of the prior loss, 0 = no prior images", low=0)
 
     def check_networks(self, networks: Networks) -> list[str]:

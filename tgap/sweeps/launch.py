@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tgap.analysis.comparison import Comparison, compare
 from tgap.composition.compose import CONFIG_NAME, compose_run, hydra_ready, sound_parts
 from tgap.composition.config import Run, components_in
+from tgap.composition.hydra_node import composed_safely
 from tgap.composition.sweeps import expand
 from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError
@@ -28,6 +29,7 @@ from tgap.sweeps.identity import Planned, planned, sweep_key_of
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.task import RUNS_VARIABLE, SWEEP_VARIABLE, Outcome, remembered, task, told
 from tgap.sweeps.varying import what_varies
+from tgap.tracking.server import resolve_uri
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -68,6 +70,7 @@ def launch(
     Raises:
         ConfigError: With every wrong value and combination of every run, before anything starts.
     """
+    resolve_uri(home_folder())  # a kind of tracking that MLflow has not is told now
     with hydra_ready(config_dir) as hydra:
         overrides = readable(overrides, several=sweep)
         jobs = expand(hydra, overrides) if sweep else [overrides]
@@ -180,7 +183,7 @@ def _launch(
     from hydra.types import HydraContext, RunMode
     from omegaconf import OmegaConf
 
-    config = hydra.compose_config(CONFIG_NAME, list(overrides), RunMode.MULTIRUN)
+    config = composed_safely(hydra, CONFIG_NAME, overrides, RunMode.MULTIRUN)
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)

@@ -74,7 +74,7 @@ class Network(Classifier):
 
     epochs: int = option(12, "passes over the training images", low=1)
     batch_size: int = option(64, "images per optimizer step", low=2)
-    learning_rate: float = option(3e-3, "peak learning rate", above=0)
+    learning_rate: float = option(3e-3, "peak learning rate", above=0, high=1.0)
     weight_decay: float = option(0.01, "weight decay", low=0)
     shift: int = option(2, "random shift in pixels", low=0)
 

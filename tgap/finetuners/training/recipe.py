@@ -41,7 +41,7 @@ class Recipe(Finetuner):
     oracle: Oracle = field(
         default_factory=NoOracle, metadata={"help": "which tuning images are worth a step"}
     )
-    rate: float = option(1.0, "learning rate over budget.learning_rate", above=0)
+    rate: float = option(1.0, "learning rate over budget.learning_rate", above=0, high=1000)
     prior_weight: float = option(0.3, "weight of the prior loss, 0 = no prior images", low=0)
     prior_count: int = option(200, "prior images the untuned model draws", low=1)
     prior_share: float = option(0.25, "prior images per tuning image of a step", above=0, high=1)
