@@ -24,6 +24,11 @@ def on_page_markdown(markdown: str, page: Any, **context: Any) -> str:
     return OUTSIDE.sub(r"\1", markdown)
 
 
+def on_post_page(output: str, **context: Any) -> str:
+    """A page whose search has a name."""
+    return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
+
+
 def components() -> Iterator[str]:
     """Every component that comes with tgap, with its settings; those of several groups once."""
     first = {base: group for group, base in reversed(GROUPS.items())}.values()

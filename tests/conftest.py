@@ -7,6 +7,13 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test depends on how fast or how busy a machine is, and a failure comes again.
+settings.register_profile(
+    "tgap", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("tgap")
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 for name in ("TGAP_HOME", "TGAP_TRUSTED", "MLFLOW_TRACKING_URI", "HYDRA_FULL_ERROR"):

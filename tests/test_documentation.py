@@ -1,13 +1,16 @@
 """The site builds, is whole and loads nothing from elsewhere; what it quotes is what tgap says."""
 
 import ast
+import html
 import os
 import re
 import subprocess
 import sys
 import textwrap
 import tomllib
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
@@ -42,6 +45,35 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
         assert not LOADED.search(page.read_text("utf-8")), page
     for sheet in site.rglob("*.css"):
         assert not re.search(r"url\([\"']?https?:|@import [\"']?https?:", sheet.read_text("utf-8"))
+
+
+def test_links_and_anchors_of_the_site_lead_somewhere(site: Path) -> None:
+    texts = {page: page.read_text("utf-8") for page in site.rglob("*.html")}
+    anchors = {page: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in texts.items()}
+    checked = 0
+    for page, text in texts.items():
+        for address in set(re.findall(r'(?:href|src)="([^"]+)"', text)):
+            path, _, anchor = unquote(html.unescape(address)).partition("#")
+            if ":" in path or page.name == "404.html":  # of the web, or from a server's root
+                continue
+            target = (page.parent / path).resolve() if path else page
+            assert target.exists(), f"{page.name}: {address}"
+            assert not anchor or anchor in anchors.get(target, {anchor}), f"{page.name}: {address}"
+            checked += 1
+    assert checked > 2000
+
+
+def test_pages_can_be_read_by_everyone(site: Path) -> None:
+    for page in site.glob("*.html"):
+        text = page.read_text("utf-8")
+        body = text[text.index("<article") :] if "<article" in text else ""
+        for image in re.findall(r"<img\b[^>]*>", body):
+            assert re.search(r'alt="[^"]{8,}"', image), f"{page.name}: {image}"
+        levels = [int(level) for level in re.findall(r"<h([1-6])\b", body)]
+        assert all(after <= before + 1 for before, after in pairwise(levels)), page.name
+        assert levels.count(1) <= 1, page.name
+        assert not re.search(r"<th[^>]*>\s*</th>", body), f"{page.name}: a column without a name"
+        assert 'role="dialog" aria-label="Search"' in text or page.name == "404.html"
 
 
 def test_docstrings_are_on_the_pages(site: Path) -> None:

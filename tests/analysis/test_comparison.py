@@ -73,7 +73,7 @@ def test_seeds_are_averaged_with_the_interval_of_their_replicates():
     assert group.numbers.keys() == SCALES.keys()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 1)), min_size=1, max_size=8))
 def test_runs_of_one_seed_are_averaged_first_and_a_shared_result_counts_once(runs):
     by_seed, seen = {}, set()

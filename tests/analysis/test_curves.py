@@ -43,7 +43,7 @@ def test_without_a_size_the_line_is_a_point():
     assert curves_of(compare([])) == []
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4, unique=True))
 def test_mlflow_takes_every_name(methods):
     groups = group_runs([row(method, size) for method in methods for size in (20, 50)])

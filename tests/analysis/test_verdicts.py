@@ -160,7 +160,7 @@ USEFULNESS = {
 
 
 @given(ANY_METRICS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_any_numbers_give_well_formed_sentences_without_nan(metrics):
     found = verdicts(metrics)
     assert [v.code for v in found] == [code for code in CODES if code in {v.code for v in found}]
@@ -172,7 +172,7 @@ def test_any_numbers_give_well_formed_sentences_without_nan(metrics):
 
 
 @given(ANY_METRICS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_contradictions_are_never_said_together(metrics):
     found = set(codes(metrics))
     for either in (
@@ -191,7 +191,7 @@ def test_contradictions_are_never_said_together(metrics):
 
 
 @given(ANY_METRICS, st.floats(0, 1), st.floats(0, 1))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_something_is_said_of_every_tstr_beside_a_trtr(metrics, tstr, trtr):
     found = set(codes(metrics | {"tstr/auroc": tstr, "trtr/auroc": trtr}))
     assert len(found & USEFULNESS) == 1
@@ -676,7 +676,7 @@ def test_fter_above_one_is_no_praise_and_says_why():
 
 
 @given(ANY_METRICS)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_fter_is_marked_wherever_tstr_is_no_better_than_chance(metrics):
     known = dict.fromkeys(("tstr/auroc", "trts/auroc", "fter"), 0.8)
     known |= {name: value for name, value in metrics.items() if not math.isnan(value)}

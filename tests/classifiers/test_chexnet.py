@@ -77,7 +77,7 @@ def test_weights_of_torchvision_make_torchvisions_network(kind, published, tmp_p
 
 @pytest.fixture
 def network(monkeypatch):
-    monkeypatch.setattr(chexnet, "answers", lambda url: True)
+    monkeypatch.setattr(chexnet, "why_not", lambda url: None)
 
 
 def test_imagenet_is_torchvisions_published_file(network, published, monkeypatch):

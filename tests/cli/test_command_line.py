@@ -136,7 +136,7 @@ def refused(words: str, capsys: pytest.CaptureFixture[str]) -> str:
         ("+size=5", "+size: it is there already; to set it, leave the + out: size=5"),
         ("+selector=random", "+selector: one is chosen already"),
         ("~sizze", "~sizze: there is nothing of that name to leave out"),
-        ("selector=null", "a group cannot be null"),
+        ("selector=null", "selector must be one option, got null (one of: clip_kmeans"),
         ("budget=5", "budget has settings of its own"),
         ("dataset.domain=[a]", "dataset.domain must be text, got ['a']"),
         ("size=null", "size must have a value, got null"),

@@ -95,6 +95,25 @@ def test_every_option_has_help_that_fits(
             assert max(map(len, lines)) <= 80, text  # one long value is not broken
 
 
+@pytest.mark.parametrize("asked", ["list", "help", "--help", "list selector", "run --help all"])
+def test_lists_fit_80_columns(
+    asked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = shown(asked, capsys).splitlines()
+    assert len(lines) >= 10
+    assert max(map(len, lines)) <= 80, max(lines, key=len)
+
+
+def test_every_command_has_help_that_fits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in commands.commands:
+        lines = shown(f"{name} --help", capsys).splitlines()
+        assert max(map(len, lines)) <= 80, (name, max(lines, key=len))
+
+
 def test_help_of_a_group_is_its_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown("run --help selector", capsys) == shown("list selector", capsys)
 

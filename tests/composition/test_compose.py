@@ -10,7 +10,7 @@ LINES = [
     "size=5 size=6",
     "size=5 ++size=6",
     "++size=6 size=5",
-    "size=5 ~size",
+    "prompts.wordings={odd:uneven} ~prompts.wordings.odd",
     "budget.steps=9 ++budget={steps:3}",
     "selector.name=y selector={name:x}",
     "evaluators.memorization.name=a ~evaluators.memorization",

@@ -38,7 +38,6 @@ def jobs(line: str) -> list[list[str]]:
             "generator=tiny_ldm,noise generator.device=cpu",
             ["generator=tiny_ldm generator.device=cpu", "generator=noise"],
         ),
-        ("size=1,1", ["size=1", "size=1"]),
     ],
 )
 def test_parts_go_to_the_options_that_have_them(line: str, expected: list[str]) -> None:
@@ -66,6 +65,7 @@ def test_what_no_option_has_is_an_error(line: str, problem: str) -> None:
         ("selector=glob(zzz*)", r"selector=glob\(zzz\*\) matches nothing \(one of: clip_kmeans, "),
         ("size=range(5,1)", r"size=range\(5,1\) matches nothing"),
         ("size=interval(1,5)", "a sweep is over single values"),
+        ("size=1,2,1", "size=1,2,1 has 1 more than once; leave it out where it repeats"),
     ],
 )
 def test_a_sweep_over_nothing_is_told(line: str, problem: str) -> None:

@@ -22,7 +22,7 @@ class Centroids(Classifier):
     adapts = True
     has_features = True
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         return {"means": mean_images(train)}
 
     def _adapt(self, weights, few, rng, log):

@@ -12,6 +12,8 @@ from tgap.classifiers.networks import network
 from tgap.composition import registry
 from tgap.core import ContractError, ImageSet, Weights
 
+from .interrupting import interrupted
+
 GROUP = "classifier"
 KNOWN = {"small_cnn", "chexnet", "timm", "logistic_regression"}
 SMALL = {"chexnet": {"weights": None}, "timm": {"model": "test_resnet"}}
@@ -206,7 +208,7 @@ def test_a_label_that_all_images_share_is_refused(name):
 class Constant(Classifier):
     """Gives every image the same score, and has no features."""
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         return {"value": np.array([0.5], dtype=np.float32)}
 
     def _score(self, weights, images):
@@ -233,3 +235,28 @@ def test_scores_that_are_no_numbers_are_refused(value):
     weights["value"][:] = value
     with pytest.raises(ContractError, match="constant returned scores that are not finite"):
         Constant().score(weights, noisy().images)
+
+
+@each_classifier
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(name):
+    """After an epoch and a batch of the next one."""
+    classifier = make(name)
+    if hasattr(classifier, "epochs"):
+        classifier = dataclasses.replace(classifier, epochs=2, batch_size=32)
+
+    def fit(checkpoint=None):
+        logged = []
+        weights = classifier.fit(
+            noisy(), np.random.default_rng(0), lambda *told: logged.append(told), checkpoint
+        )
+        kept = [
+            (epoch, {n: v for n, v in values.items() if not n.endswith("seconds")})
+            for epoch, values in logged
+        ]
+        return weights, kept
+
+    weights, logged = fit()
+    again, logged_again = interrupted(fit, 1, 3)
+    assert logged == logged_again
+    assert weights.keys() == again.keys()
+    assert all((weights[key] == again[key]).all() for key in weights)

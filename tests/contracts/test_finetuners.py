@@ -16,6 +16,8 @@ from tgap.finetuners.training.loop import Training
 from tgap.generators.latent.adapters.loading import is_adapter
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
 
+from .interrupting import interrupted
+
 GROUP = "finetuner"
 KNOWN = {"none", "dreambooth", "dreambooth_lora", "textual_inversion", "textual_projection"}
 BUDGET = Budget(steps=2, batch_size=4, learning_rate=1e-3)
@@ -37,10 +39,13 @@ def prompted(count: int, *prompts: str) -> PromptedImages:
 TUNING = prompted(5, "an image of odd digit", "an image of even digit")
 
 
-def tune(finetuner: Finetuner, seed: int = 0, log=lambda step, values: None):
+def tune(
+    finetuner: Finetuner, seed: int = 0, log=lambda step, values: None, checkpoint=None, steps=2
+):
     prior = prompted(3, "an image of digit") if finetuner.prior_images() else None
     model = StableDiffusion(device="cpu").load()
-    return finetuner.finetune(model, TUNING, prior, BUDGET, np.random.default_rng(seed), log)
+    budget, rng = dataclasses.replace(BUDGET, steps=steps), np.random.default_rng(seed)
+    return finetuner.finetune(model, TUNING, prior, budget, rng, log, checkpoint)
 
 
 def draw(model) -> np.ndarray:
@@ -167,3 +172,25 @@ def test_prior_images_come_exactly_when_wanted(name):
     model = StableDiffusion(device="cpu").load()
     with pytest.raises(ContractError, match="prior images"):
         finetuner.finetune(model, TUNING, unwanted, BUDGET, np.random.default_rng(0))
+
+
+@each_finetuner
+def test_an_interrupted_tuning_goes_on_as_if_it_had_not_been(name):
+    def work(checkpoint=None):
+        losses = []
+        tuned = tune(
+            make(name), log=lambda *told: losses.append(told), checkpoint=checkpoint, steps=3
+        )
+        parts = (tuned.denoiser, *tuned.text_encoders)
+        return [t.clone() for part in parts for t in part.state_dict().values()], losses
+
+    arrays, losses = work()
+    again, losses_again = interrupted(work, 1, 2)
+    assert all(torch.equal(one, other) for one, other in zip(arrays, again, strict=True))
+    assert [
+        (step, {n: v for n, v in values.items() if not n.endswith("seconds")})
+        for step, values in losses
+    ] == [
+        (step, {n: v for n, v in values.items() if not n.endswith("seconds")})
+        for step, values in losses_again
+    ]

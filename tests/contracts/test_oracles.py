@@ -15,6 +15,7 @@ from tgap.finetuners.oracles.base import Oracle, Tuning
 from tgap.finetuners.oracles.scores.base import Score
 from tgap.finetuners.training.gate import Gate
 
+from .interrupting import interrupted
 from .toy_models import ToyModel, toy_images, weights_of
 
 GROUP = "finetuner/oracle"
@@ -161,3 +162,27 @@ def test_a_model_is_tuned_with_it(name, score, unit, limit):
     assert last["images_kept"] >= 4 * steps
     if limit == "work" and steps < 6:
         assert last["work"] > 3 * 4 * 5, "stopped before the work was done"
+
+
+@each_arm
+def test_an_interrupted_tuning_goes_on_as_if_it_had_not_been(name, score, unit):
+    """What an oracle remembers lies in ``Tuning.new_memory``, and its draws are its stream's."""
+    finetuner = Dreambooth(oracle=oracle_of(name, score, unit), prior_weight=0.0)
+
+    def tune(checkpoint=None):
+        logged, rng = [], np.random.default_rng(0)
+        budget = Budget(steps=40, batch_size=4)
+        model = finetuner.finetune(
+            ToyModel(), IMAGES, None, budget, rng, lambda *told: logged.append(told), checkpoint
+        )
+        kept = [(step, without_seconds(values)) for step, values in logged]
+        return weights_of(model), kept
+
+    weights, logged = tune()
+    again, logged_again = interrupted(tune, 13, 29)
+    assert torch.equal(weights, again)
+    assert logged == logged_again
+
+
+def without_seconds(values):
+    return {name: value for name, value in values.items() if not name.endswith("seconds")}

@@ -89,7 +89,7 @@ def test_eight_bits_are_taken_as_they_are(syntax):
 
 
 @given(bits=st.integers(8, 16), seed=st.integers(0, 99))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_stored_bits_fix_black_and_white(bits, seed):
     pixels = np.random.default_rng(seed).integers(0, 2**bits, (12, 12)).astype(np.uint16)
     assert np.array_equal(shown(pixels, bits=bits), linear(pixels, 0, 2**bits - 1))
@@ -193,7 +193,7 @@ FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
 
 
 @given(center=st.integers(0, 4095), width=st.integers(2, 5000), function=st.sampled_from(FUNCTIONS))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_monochrome1_in_a_window_is_the_same_picture(center, width, function):
     shift = 4096 if function == "LINEAR" else 4095
     window = {"WindowWidth": width, "VOILUTFunction": function}
@@ -213,7 +213,7 @@ def test_monochrome1_in_a_window_is_the_same_picture(center, width, function):
     slope=st.sampled_from([None, 1, 0.5, 2.25]),
     signed=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_windows_are_those_of_pydicom(center, width, function, slope, signed):
     pixels = DEEP.astype(np.int16) - 2048 if signed else DEEP
     elements = {"WindowCenter": center, "WindowWidth": width, "VOILUTFunction": function}

@@ -14,7 +14,7 @@ def full() -> Factors:
     return draw_factors(112_120, 0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(0, 2**53))
 def test_a_larger_table_begins_with_the_smaller_one(first: int, second: int, seed: int) -> None:
     small, large = sorted((first, second))

@@ -130,10 +130,10 @@ TRAININGS = []
 class Noting(Centroids):
     """Notes down the marks of what it was trained on."""
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         marks = np.concatenate([train.images, validation.images])[:, 0, 0, 0]
         TRAININGS.append(("fit", np.sort(marks)))
-        return super()._fit(train, validation, rng, log)
+        return super()._fit(train, validation, rng, log, checkpoint)
 
     def _adapt(self, weights, few, rng, log):
         TRAININGS.append(("adapt", np.sort(few.images[:, 0, 0, 0])))

@@ -20,7 +20,7 @@ from tgap.metrics.metadata import scores_from_columns
 class Dark(Classifier):
     """Logistic regression on the mean of an image's upper half."""
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         fitted = SklearnRegression(C=1e6).fit(upper(train.images), train.labels[:, 1])
         return {"coef": fitted.coef_[0], "intercept": fitted.intercept_}
 
@@ -90,7 +90,7 @@ def test_on_text_it_is_scikit_learns_regression_on_indicators():
         np.testing.assert_allclose(ours[:, label], oracle, atol=1e-2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 99))
 def test_only_the_order_of_numbers_counts(seed):
     rng = np.random.default_rng(seed)
@@ -184,7 +184,7 @@ class Memory(Classifier):
 
     validation: float = 0.01
 
-    def _fit(self, train, validation, rng, log):
+    def _fit(self, train, validation, rng, log, checkpoint):
         return {"images": train.images, "labels": train.labels}
 
     def _score(self, weights, pixels):

@@ -284,7 +284,7 @@ def test_a_column_that_is_constant_where_it_is_tested_has_no_r2():
     assert math.isnan(probes["y"].r2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(0.01, 100), st.floats(-100, 100))
 def test_distances_of_numbers_know_no_unit_or_origin(seed, scale, shift):
     rng = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ from tests.contracts.toy_models import ToyModel, toy_images, weights_of
 from tgap.core import Budget, DataError, TgapError
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.finetuners.oracles.random_skip import RandomSkip
-from tgap.finetuners.training.batches import Batch, noised, shuffled_batches
+from tgap.finetuners.training.batches import Batch, ShuffledBatches, noised
 from tgap.generators.latent.noising import Diffusion
 
 TUNING = toy_images(12)
@@ -206,7 +206,7 @@ def test_dropped_prompts_are_the_empty_one():
 
 @given(count=st.integers(1, 12), batch_size=st.integers(1, 30), seed=st.integers(0, 99))
 def test_every_image_comes_once_per_epoch(count, batch_size, seed):
-    batches = shuffled_batches(count, batch_size, np.random.default_rng(seed))
+    batches = ShuffledBatches(count, batch_size, np.random.default_rng(seed))
     taken = [next(batches) for _ in range(math.ceil(3 * count / batch_size))]
     assert all(len(batch) == batch_size for batch in taken)
     flat = np.concatenate(taken)

@@ -127,7 +127,7 @@ class TestCheck:
             "import sys; from tgap.generators.stable_diffusion import StableDiffusion;"
             "import tgap.generators.stable_diffusion_xl, tgap.generators.stable_diffusion_3;"
             "import tgap.finetuners.textual_inversion, tgap.finetuners.dreambooth_lora;"
-            "g = StableDiffusion(); assert not g.check() and g.digest();"
+            "g = StableDiffusion(name='tiny_ldm'); assert not g.check() and g.digest();"
             "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
@@ -386,13 +386,15 @@ def test_the_packaged_model_stays_in_range(scheduler, guidance):
 
 
 def test_the_packaged_model_is_small_and_whole():
-    assert StableDiffusion().check() == []
+    assert StableDiffusion(name="tiny_ldm").check() == []
+    (problem,) = StableDiffusion().check()
+    assert "the miniature that is packaged with tgap is generator=tiny_ldm" in problem
     assert sum(path.stat().st_size for path in PACKAGED.rglob("*")) < 10e6
 
 
 class TestImageSize:
     def test_images_of_another_size_are_drawn_encoded_and_tuned_on(self):
-        generator = StableDiffusion(image_size=48, device="cpu")
+        generator = StableDiffusion(name="tiny_ldm", image_size=48, device="cpu")
         assert generator.check() + generator.check_weights() == []
         assert generator.image_shape() == (48, 48, 1)
         model = generator.load()
@@ -405,7 +407,7 @@ class TestImageSize:
         assert StableDiffusion(image_size=64).identity() != StableDiffusion().identity()
 
     def test_a_size_that_the_autoencoder_cannot_halve_is_told(self):
-        assert StableDiffusion(image_size=50).check() == [
+        assert StableDiffusion(name="tiny_ldm", image_size=50).check() == [
             "generator.image_size must be a multiple of 4, by which the model reduces "
             "images, got 50"
         ]

@@ -271,7 +271,6 @@ def test_ties_are_the_pairs_that_score_the_same(case):
         assert share == pytest.approx(pairs.mean()) if pairs.size else math.isnan(share)
 
 
-@settings(deadline=None)  # the first call imports torchmetrics
 @given(multi_label())
 def test_calibration_error_is_the_gap_of_each_bin(case):
     scores, labels = case
@@ -295,7 +294,7 @@ def test_calibration_of_no_images_and_of_what_is_no_probability():
 
 
 @given(exclusive())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_threshold_is_better_than_the_best(case):
     scores, labels, _ = case
     best = best_thresholds(scores, labels)

@@ -174,7 +174,7 @@ def test_prdc_is_that_of_its_authors_where_no_distances_are_equal(k, shift):
     assert prdc(x, y, k)._asdict() == pytest.approx(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     real=arrays(np.int8, (9, 2), elements=st.integers(-2, 2)),
     fake=arrays(np.int8, (7, 2), elements=st.integers(-2, 2)),
@@ -184,7 +184,7 @@ def test_prdc_is_what_the_papers_write_also_with_duplicates_and_ties(real, fake,
     assert prdc(real, fake, k) == pytest.approx(brute_force(real.tolist(), fake.tolist(), k))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     points=arrays(np.int8, (12, 2), elements=st.integers(-2, 2)),
     scale=st.sampled_from([1e-6, 1.0, 1e6]),
@@ -270,7 +270,7 @@ def test_vectors_of_length_zero_are_one_group_of_their_own():
     assert math.isnan(vendi(np.zeros((0, 2))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(arrays(np.float64, (6, 3), elements=st.floats(-10, 10, width=16)), st.integers(0, 5))
 def test_vendi_lies_between_one_and_n_and_knows_no_order_scale_or_rotation(x, roll):
     score = vendi(x)
@@ -358,7 +358,7 @@ def test_clipped_is_what_the_paper_writes(k, shift, n, m):
     assert clipped(real, fake, k) == pytest.approx(clipped_by_force(real, fake, k))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     real=arrays(np.int8, (9, 2), elements=st.integers(-2, 2)),
     fake=arrays(np.int8, (7, 2), elements=st.integers(-2, 2)),

@@ -106,7 +106,7 @@ def test_scales_are_symmetric_after_the_delta_method():
     st.floats(0.001, 0.2),
     st.sampled_from(["identity", "logit", "log"]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_estimate_is_inside_and_the_scale_is_kept(values, noise, scale):
     # Seeds that agree exactly, on images that share nothing, leave no variance and no interval.
     values = np.array(values)

@@ -21,7 +21,6 @@ def locked(values):
 differences = st.lists(st.floats(-0.1, 0.1).map(lambda x: round(x, 3)), min_size=3, max_size=8)
 
 
-@settings(deadline=None)
 @given(differences.filter(lambda d: len(set(d)) > 1))
 def test_the_p_value_of_an_interval_of_seeds_is_that_of_the_t_test(values):
     seeds = len(values)
@@ -29,7 +28,6 @@ def test_the_p_value_of_an_interval_of_seeds_is_that_of_the_t_test(values):
     assert found == pytest.approx(stats.ttest_1samp(values, 0).pvalue, abs=1e-9)
 
 
-@settings(deadline=None)
 @given(differences.filter(lambda d: len(set(d)) > 1), st.floats(0, 0.01))
 def test_the_p_value_of_an_interval_is_below_the_level_where_it_excludes_0(values, shared):
     seeds = len(values)
@@ -47,7 +45,7 @@ def test_without_an_interval_there_is_no_p_value_of_it():
 p_values = st.lists(st.one_of(st.floats(0, 1), st.just(math.nan)), max_size=6)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(p_values)
 def test_holm_by_its_definition(values):
     adjusted = holm(locked(values))
@@ -65,7 +63,6 @@ def test_holm_refuses_what_is_no_p_value():
         holm(locked([1.5]))
 
 
-@settings(deadline=None)
 @given(differences)
 def test_equivalence_is_the_worse_of_two_one_sided_t_tests(values):
     if len(set(values)) == 1:

@@ -59,7 +59,7 @@ def test_indices_are_sorted_int64() -> None:
         assert (np.diff(part) > 0).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_sizes_are_met_and_strata_kept_with_one_image_per_patient(data: st.DataObject) -> None:
     counts = data.draw(st.lists(st.integers(20, 60), min_size=2, max_size=5))
@@ -79,7 +79,7 @@ def test_sizes_are_met_and_strata_kept_with_one_image_per_patient(data: st.DataO
         assert (np.abs(images.labels[part].sum(axis=0) - ideal) < 3).all()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), largest=st.integers(1, 6), labels=st.integers(2, 3))
 def test_patients_stay_whole_and_shares_are_near(seed: int, largest: int, labels: int) -> None:
     rng = np.random.default_rng(seed)
@@ -330,7 +330,7 @@ def folds_of(data: ImageSet, folds: int = 5, **splitting: int) -> list[Split]:
     return [protocol.split(data, Splitting(**splitting)) for protocol in protocols]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     images=st.integers(12, 45),
     labels=st.integers(2, 3),
@@ -353,7 +353,7 @@ def test_every_image_tests_once_and_tunes_and_trains_equally_often(
         assert abs(len(one.real_test) - len(data) / folds) < 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), largest=st.integers(1, 4))
 def test_folds_hold_whole_patients_and_both_kinds_of_every_label(seed: int, largest: int) -> None:
     rng = np.random.default_rng(seed)

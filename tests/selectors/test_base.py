@@ -3,7 +3,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -78,7 +78,6 @@ def test_vectors_that_do_not_fit(vectors: np.ndarray) -> None:
 many_patients = st.lists(st.integers(0, 6), min_size=4, max_size=60)
 
 
-@settings(deadline=None)
 @given(patients=many_patients, cap=st.integers(1, 5), seed=st.integers(0, 99))
 def test_no_patient_has_more_different_images_than_the_cap(patients, cap, seed) -> None:
     data, selector = pool(patients), Whole(max_per_patient=cap)
@@ -95,7 +94,6 @@ def test_no_patient_has_more_different_images_than_the_cap(patients, cap, seed) 
         assert selector.candidate_counts(data.labels, data.patients)[label] == len(chosen)
 
 
-@settings(deadline=None)
 @given(patients=many_patients, cap=st.integers(1, 5), seed=st.integers(0, 99))
 def test_a_smaller_cap_keeps_a_part_of_what_a_larger_one_keeps(patients, cap, seed) -> None:
     few, more = (
@@ -105,7 +103,6 @@ def test_a_smaller_cap_keeps_a_part_of_what_a_larger_one_keeps(patients, cap, se
     assert few <= more
 
 
-@settings(deadline=None)
 @given(patients=many_patients, seed=st.integers(0, 99))
 def test_a_cap_that_drops_nothing_changes_nothing(patients, seed) -> None:
     bound, free = (

@@ -55,7 +55,7 @@ def pool_and_vectors(n: int = 60, d: int = 8) -> tuple[ImageSet, np.ndarray]:
 cluster_sizes = st.lists(st.integers(1, 12), min_size=1, max_size=6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(sizes=cluster_sizes, size=st.integers(1, 80), seed=st.integers(0, 99))
 def test_picks_against_a_count_by_hand(sizes: list[int], size: int, seed: int) -> None:
     group = in_clusters(sizes)
@@ -81,7 +81,7 @@ def test_picks_against_a_count_by_hand(sizes: list[int], size: int, seed: int) -
     }
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(sizes=cluster_sizes, one=st.integers(1, 60), two=st.integers(1, 60))
 def test_smaller_is_a_prefix_of_larger(sizes: list[int], one: int, two: int) -> None:
     small, large = sorted((one, two))

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.cluster import KMeans as TheirKMeans
@@ -136,7 +136,6 @@ def rarest(findings: np.ndarray) -> list[int]:
 many_findings = hnp.arrays(bool, st.tuples(st.integers(1, 60), st.integers(1, 5)))
 
 
-@settings(deadline=None)
 @given(findings=many_findings, seed=st.integers(0, 99))
 def test_findings_against_a_search_by_hand(findings: np.ndarray, seed: int) -> None:
     names = tuple("vwxyz"[: findings.shape[1]])

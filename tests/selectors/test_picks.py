@@ -2,7 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
@@ -32,7 +32,6 @@ def picked(pick, vectors: np.ndarray, quota: int) -> list[int]:
     return pick.pick(candidates(vectors), quota, np.random.default_rng(0)).tolist()
 
 
-@settings(deadline=None)
 @given(m=st.integers(1, 60), quota=st.integers(1, 150), seed=st.integers(0, 99))
 def test_random_is_a_permutation_over_and_over(m: int, quota: int, seed: int) -> None:
     picks = Random().pick(candidates(n=m), quota, np.random.default_rng(seed))
@@ -54,7 +53,6 @@ def test_random_is_uniform(draw) -> None:
     assert stats.chisquare(np.bincount(np.concatenate(draws))).pvalue > 0.001
 
 
-@settings(deadline=None)
 @given(m=many, seed=st.integers(0, 99))
 def test_closest_against_sorted_distances(m: int, seed: int) -> None:
     vectors = cloud(m, seed)
@@ -74,7 +72,6 @@ def test_ties_go_to_the_first(pick) -> None:
     assert picked(pick, np.ones((5, 3)), 7) == [0, 1, 2, 3, 4, 0, 1]
 
 
-@settings(deadline=None)
 @given(m=many, seed=st.integers(0, 99))
 def test_farthest_first_against_brute_force(m: int, seed: int) -> None:
     vectors = cloud(m, seed)

@@ -7,6 +7,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +16,13 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError
 
-import tgap.store.manifest
+import tgap.core.digest
+import tgap.store.damaged
 import tgap.store.store
+import tgap.store.vouched
 from tests.core.test_digest import rewrite
 from tgap.core import ContractError, StoreError
+from tgap.core.digest import FRESH_NS
 from tgap.core.files import write_array, write_arrays, write_json
 from tgap.store import Spec, Store
 
@@ -311,6 +316,19 @@ def _other_key(folder):
     (folder / "manifest.json").write_text(json.dumps(other))
 
 
+def _edit(folder, **changed):
+    """Change a manifest as who hides it well would, or leave its digest as it was."""
+    manifest = json.loads((folder / "manifest.json").read_text()) | changed
+    if "files" in changed:
+        del manifest["digest"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def _replace(path, by):
+    tgap.store.damaged.remove(path)
+    by(path)
+
+
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -323,6 +341,16 @@ def _other_key(folder):
         (lambda f: (f / "manifest.json").write_text("[]"), "manifest.json cannot be read"),
         (lambda f: (f / "manifest.json").write_text("{}"), "manifest.json cannot be read"),
         (_other_key, "belongs to another specification"),
+        (lambda f: _edit(f, files={}), "manifest.json lists no files"),
+        (lambda f: _edit(f, seconds=1.0), "manifest.json has changed since it was made"),
+        (lambda f: _edit(f, key="0" * 20), "belongs to another specification"),
+        (lambda f: (f / "extra.json").write_text("{}"), "extra.json is none of its files"),
+        (lambda f: _replace(f / "notes.json", Path.mkdir), "notes.json is missing"),
+        (lambda f: _replace(f / "notes.json", lambda p: p.symlink_to("/etc")), "but a link"),
+        (lambda f: _replace(f, lambda p: p.write_text("")), "it has no manifest.json"),
+        (lambda f: _replace(f, lambda p: p.symlink_to("/nowhere")), "it has no manifest.json"),
+        (lambda f: _replace(f / "manifest.json", Path.mkdir), "it has no manifest.json"),
+        (lambda f: (f / "manifest.json").write_text("[" * 100_000), "cannot be read"),
     ],
 )
 def test_a_damaged_artifact_is_never_read_and_made_again(store, caplog, damage, words):
@@ -336,25 +364,112 @@ def test_a_damaged_artifact_is_never_read_and_made_again(store, caplog, damage, 
     assert f"artifact {SPEC} in {folder} is damaged" in caplog.text
     assert words in caplog.text
     assert "it is made again" in caplog.text
+    (aside,) = (store.root / "damaged").iterdir()
+    assert str(aside) in caplog.text
     assert remade.read_json("notes.json") == {"a": 1}
     assert store.get_or_make(SPEC, must_not_run).reused
 
 
-def test_large_files_are_hashed_by_verify_only(store, monkeypatch):
-    monkeypatch.setattr(tgap.store.manifest, "SMALL_BYTES", 10)
+def aged(path):
+    """Let a file's change lie so far back that a further one would show."""
+    time.sleep(FRESH_NS / 1e9 * 1.2)
+    return path
+
+
+def in_a_new_process(monkeypatch):
+    monkeypatch.setattr(tgap.core.digest, "_remembered", {})
+
+
+def test_a_large_file_is_read_again_only_after_a_change(store, monkeypatch):
+    read, file_digest = [], tgap.core.digest.file_digest
+    monkeypatch.setattr(tgap.store.vouched, "SMALL_BYTES", 100)
+    monkeypatch.setattr(
+        tgap.core.digest, "file_digest", lambda p: read.append(p.name) or file_digest(p)
+    )
+    weights = aged(store.get_or_make(SPEC, make).path("model/weights.npy"))
+    store.get_or_make(SPEC, must_not_run)
+    for _ in range(3):
+        in_a_new_process(monkeypatch)
+        read.clear()
+        store.get_or_make(SPEC, must_not_run).path("model")
+        assert read == ["notes.json"]
+    times = weights.stat()
+    with weights.open("rb+") as file:
+        file.seek(130)
+        file.write(b"noise")
+    os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))  # as some copying programs do
+    assert store.find(SPEC) is None
+    assert not store.get_or_make(SPEC, make).reused
+
+
+def test_what_is_kept_of_large_files_may_be_lost_or_garbled(store, monkeypatch):
+    monkeypatch.setattr(tgap.store.vouched, "SMALL_BYTES", 100)
+    aged(store.get_or_make(SPEC, make))
+    assert store.find(SPEC)
+    (kept,) = (store.root / "vouched").iterdir()
+    for garbled in (b"", b"[]", b"\xff", b'{"model/weights.npy": 1}'):
+        in_a_new_process(monkeypatch)
+        kept.write_bytes(garbled)
+        assert store.find(SPEC)
+        assert "model/weights.npy" in json.loads(kept.read_text())
+
+
+def test_a_change_after_an_artifact_was_found_is_seen_when_it_is_read(store):
     artifact = store.get_or_make(SPEC, make)
-    rewrite(artifact.path("notes.json"), b'{\n "a": 2\n}\n')
-    found = store.find(SPEC)
-    assert found is not None
-    with pytest.raises(StoreError, match=r"damaged: notes\.json missing or changed; delete the"):
-        store.verify(found)
+    artifact.path("notes.json").write_text('{\n "a": 2\n}\n')
+    with pytest.raises(StoreError, match=r"notes\.json has changed since .*; start again: it is"):
+        artifact.read_json("notes.json")
+    with pytest.raises(StoreError, match=r"is damaged: notes\.json has changed .*; delete the"):
+        store.verify(artifact)
+    assert store.get_or_make(SPEC, make).read_json("notes.json") == {"a": 1}
+
+
+@pytest.mark.parametrize("litter", [".DS_Store", "Thumbs.db", "model/._weights.npy", ".x/y"])
+def test_what_systems_leave_in_folders_is_no_damage(store, litter):
+    path = store.get_or_make(SPEC, make).folder / litter
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+    store.verify(store.get_or_make(SPEC, must_not_run))
+
+
+def test_the_newest_damaged_artifacts_are_kept(store):
+    for number in range(14):
+        folder = store.get_or_make(SPEC, make).folder
+        (folder / "notes.json").write_text(str(number))
+    aside = sorted((store.root / "damaged").iterdir())
+    assert [(path / "notes.json").read_text() for path in aside] == [str(n) for n in range(3, 13)]
+
+
+def test_a_manifest_of_an_earlier_version_is_believed(store):
+    path = store.get_or_make(SPEC, make).folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["digest"]
+    path.write_text(json.dumps(manifest))
+    assert store.find(SPEC)
+    manifest["seconds_"] = manifest.pop("seconds")
+    path.write_text(json.dumps(manifest))
+    assert store.find(SPEC) is None
+
+
+def test_what_another_host_has_made_meanwhile_is_taken(store, monkeypatch):
+    def overtaken(folder):
+        with monkeypatch.context() as quick:
+            quick.setattr(tgap.store.store, "_host", lambda: "quick")
+            quick.setattr(tgap.store.store, "locked", lambda *args: nullcontext())
+            assert not store.get_or_make(SPEC, make).reused
+        make(folder)
+
+    assert store.get_or_make(SPEC, overtaken).reused
+    assert left_in_tmp(store) == []
 
 
 def test_verify_names_every_wrong_file(store):
     artifact = store.get_or_make(SPEC, make)
     artifact.path("notes.json").unlink()
     artifact.path("model/weights.npy").write_bytes(b"")
-    with pytest.raises(StoreError, match=r"model/weights\.npy, notes\.json missing or changed"):
+    with pytest.raises(
+        StoreError, match=r"model/weights\.npy has 0 bytes .*, notes\.json is missing"
+    ):
         store.verify(artifact)
 
 

@@ -149,6 +149,12 @@ def test_a_dry_run_tells_and_makes_nothing(ran, monkeypatch, caplog) -> None:
     words = [word for word in WORDS if word != "size=4"]
     assert run_command([*words, "size=4,6", "seed=0,1", "-m", "--dry-run"]) == 0
     assert "4 runs = 2 sizes x 2 seeds: 1 in the store; about " in caplog.text
+    lines = " ".join(caplog.messages)
+    assert "to make, in runs: select 3 of 4, finetune 3 of 4, generate 3 of 4," in lines
+    assert "in the store: prepare 4 of 4, select 1 of 4, finetune 1 of 4," in lines
+    stages = [line for line in caplog.messages if " of 4" in line]
+    assert len(stages) >= 2
+    assert all(len(line) <= 66 for line in stages)
     assert sorted(ran[0].rglob("*")) == before
 
 
@@ -180,7 +186,7 @@ def test_a_sweep_in_python_is_a_table(ran, monkeypatch) -> None:
     def fail(*args: object) -> None:
         raise TgapError("no light")
 
-    monkeypatch.setattr("tgap.sweeps.task._finished", fail)
+    monkeypatch.setattr("tgap.sweeps.task._ended", fail)
     with pytest.raises(TgapError, match="run 1 of 1: no light"):
         tgap.sweep(*WORDS)
 

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.tracking.logged import history, runs, start_process, tracker
 from tgap.core import ContractError, StoreError, TgapError
 from tgap.tracking import Journal, Tracker, resolve_uri, serve_ui, sync, ui_command
 from tgap.tracking.pages import page_of
@@ -24,61 +25,6 @@ from tgap.tracking.run_log import _check_names
 from tgap.tracking.server import without_password
 
 CLOSED = "http://127.0.0.1:9"
-LOG_A_RUN = """
-import sys
-from pathlib import Path
-from tgap.tracking import Tracker
-home, uri, key = sys.argv[1:]
-with Tracker(Path(home), uri, "race", None).run(key, key, {}, {}) as log:
-    if not log.done:
-        log.metrics({"x": 1.0})
-print("mlflow" in sys.modules)
-"""
-
-
-def start_process(home, uri, key):
-    command = [sys.executable, "-c", LOG_A_RUN, str(home), uri, key]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@pytest.fixture(scope="session")
-def raced(tmp_path_factory):
-    """A home that two processes began to log to at once, when there was no database."""
-    home = tmp_path_factory.mktemp("raced")
-    uri = f"sqlite:///{home}/mlflow.db"
-    processes = [start_process(home, uri, key) for key in ("a", "b")]
-    outputs = [process.communicate(timeout=300) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], outputs
-    return home, outputs
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-
-
-@pytest.fixture
-def home(raced, tmp_path):
-    """A home with a database: a copy, since making one takes seconds."""
-    with closing(sqlite3.connect(raced[0] / "mlflow.db")) as connection:
-        connection.execute("VACUUM INTO ?", [str(tmp_path / "mlflow.db")])
-    return tmp_path
-
-
-def tracker(home, sweep_key=None, uri=None):
-    return Tracker(home, uri or resolve_uri(home), "tgap", sweep_key)
-
-
-def runs(home):
-    client = connect(resolve_uri(home))
-    experiment = client.get_experiment_by_name("tgap")
-    return [] if experiment is None else client.search_runs([experiment.experiment_id])
-
-
-def history(home, run_id, name):
-    points = connect(resolve_uri(home)).get_metric_history(run_id, name)
-    return [(point.step, point.value) for point in points]
 
 
 def log_everything(log, folder):
@@ -346,7 +292,7 @@ def test_a_line_that_a_crash_cut_off_does_not_count(tmp_path):
     for line in path.read_text().splitlines():
         json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     path.write_bytes(b"rubbish\n" + whole)
-    with pytest.raises(StoreError, match=r"line 1 of .*is damaged.*delete the folder"):
+    with pytest.raises(StoreError, match=r"line 1 of .*is damaged.*start the run again"):
         journal.events()
 
 

@@ -38,6 +38,21 @@ class PlannedRun:
     synthetic: str = ""
 
 
+@dataclass(frozen=True)
+class ArtifactCost:
+    """What one artifact of a run cost when it was made, in this run or in an earlier one.
+
+    Args:
+        stage: Of the run, e.g. ``finetune``.
+        key: Names the artifact; runs that share it share its cost.
+        seconds: That making it took.
+    """
+
+    stage: str
+    key: str
+    seconds: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunRow(PlannedRun):
     """A run that was finished.
@@ -46,8 +61,10 @@ class RunRow(PlannedRun):
         evaluation_key: Key of the scores: runs that share it are one result.
         metrics: Numbers by MLflow name.
         resampled: ``(B,)`` macro AUROCs on resampled test images, by leg; empty if there are none.
+        costs: Of all its artifacts; empty where they were not written down.
     """
 
     evaluation_key: str
     metrics: Mapping[str, float]
     resampled: Mapping[str, Doubles] = field(default_factory=dict)
+    costs: Sequence[ArtifactCost] = ()

@@ -9,6 +9,7 @@ import numpy as np
 
 from tgap.core import (
     Bools,
+    Checkpoint,
     Component,
     ConfigError,
     ContractError,
@@ -104,7 +105,11 @@ class Classifier(Component):
         return 30_000_000  # a DenseNet-121's, as CheXNet is one
 
     def fit(
-        self, train: ImageSet, rng: np.random.Generator, log: Log = lambda epoch, values: None
+        self,
+        train: ImageSet,
+        rng: np.random.Generator,
+        log: Log = lambda epoch, values: None,
+        checkpoint: Checkpoint | None = None,
     ) -> Weights:
         """Train on one side, real or synthetic; nothing of the other side is seen.
 
@@ -112,7 +117,9 @@ class Classifier(Component):
             train: Labelled images; a part is held back for validation
                 (``held_back_for_validation``).
             rng: The only source of randomness.
-            log: Told losses and validation figures of each epoch.
+            log: Told losses and validation figures of each epoch; if it goes on from a checkpoint,
+                those of the epochs before it again.
+            checkpoint: Keeps how far it is, and says what to go on with.
 
         Returns:
             The fitted arrays by name, enough for ``score`` and ``features``; ``input_shape`` is
@@ -130,7 +137,8 @@ class Classifier(Component):
         held_back = held_back_for_validation(train, self.validation, rng)
         fit_part = np.flatnonzero(~held_back).astype(np.int64)
         validation_part = np.flatnonzero(held_back).astype(np.int64)
-        weights = self._fit(train.take(fit_part), train.take(validation_part), rng, log)
+        sides = train.take(fit_part), train.take(validation_part)
+        weights = self._fit(*sides, rng, log, checkpoint or Checkpoint())
         return {**weights, "input_shape": np.array(shape, dtype=np.int64)}
 
     def adapt(
@@ -218,7 +226,12 @@ class Classifier(Component):
 
     @abstractmethod
     def _fit(
-        self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        train: ImageSet,
+        validation: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights: ...
 
     @abstractmethod

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tgap.classifiers.networks.pretrained import PretrainedNetwork, rgb_scaling
 from tgap.classifiers.networks.schedules import Plateau, Schedule
 from tgap.core import DataError, Images, Weights, option
-from tgap.core.network import answers, no_answer
+from tgap.core.network import why_not
 from tgap.core.weights import State
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Chexnet(PretrainedNetwork):
 
     epochs: int = option(30, "passes over the training images at most", low=1)
     batch_size: int = option(16, "images per optimizer step", low=2)
-    learning_rate: float = option(1e-3, "initial learning rate", above=0)
+    learning_rate: float = option(1e-3, "initial learning rate", above=0, high=1.0)
     weight_decay: float = option(0.0, "weight decay", low=0)
     weights: str | None = option("imagenet", "imagenet, null = from scratch, or a file")
     patience: int = option(3, "epochs without improvement before it stops", low=1)
@@ -96,8 +96,8 @@ class Chexnet(PretrainedNetwork):
         published = DenseNet121_Weights.IMAGENET1K_V1
         cached = Path(get_dir()) / "checkpoints" / Path(published.url).name
         try:
-            if not cached.exists() and not answers(published.url):
-                raise OSError(no_answer(published.url))
+            if not cached.exists() and (reason := why_not(published.url)):
+                raise OSError(reason)
             state: State = published.get_state_dict(progress=False, check_hash=True)
         except (OSError, RuntimeError) as error:
             raise DataError(

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.core import Bools, Doubles, Floats, Images, ImageSet, Log, Weights, option
+from tgap.core import Bools, Checkpoint, Doubles, Floats, Images, ImageSet, Log, Weights, option
 from tgap.embedders.base import Embedder
 
 
@@ -58,7 +58,12 @@ class LogisticRegression(Classifier):
         return 4 * width * (labels + 2)
 
     def _fit(
-        self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        train: ImageSet,
+        validation: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights:
         vectors = self._vectors(train.images)
         std = vectors.std(axis=0, dtype=np.float64)

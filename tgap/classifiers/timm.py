@@ -32,7 +32,7 @@ class Timm(PretrainedNetwork):
     library_names: ClassVar[Mapping[str, str]] = {"features.backbone.": "backbone."}
 
     model: str = option("resnet18", "a model's name in timm")
-    learning_rate: float = option(1e-3, "peak learning rate", above=0)
+    learning_rate: float = option(1e-3, "peak learning rate", above=0, high=1.0)
     weights: str | None = option(None, "null = from scratch, hub, or a file")
 
     def check(self) -> list[str]:

@@ -220,6 +220,25 @@ def _budget(most: int, real_train: float, equal: bool) -> list[str]:
     return [f"budget.train_per_label={max(2, int(known if equal else max(known, share)))}"]
 
 
+def _require_different(real: Path | None, synthetic: Sequence[Path], tuning: Path | None) -> None:
+    """See that no set stands on two sides: a set is like itself, which would say nothing."""
+    sides = [("--synthetic", path) for path in synthetic]
+    sides += [("--real", real)] if real is not None else []
+    told: dict[Path, str] = {}
+    for flag, path in sides:
+        if before := told.get(path.resolve()):
+            raise ConfigError(
+                f"{flag} {path} is given as {before} already: a set says nothing about itself; "
+                "name another folder"
+            )
+        told[path.resolve()] = flag
+    if tuning is not None and told.get(tuning.resolve()) == "--synthetic":
+        raise ConfigError(
+            f"--tuning {tuning} is --synthetic too: every image would be a copy of itself; name "
+            "the real images that the generator was tuned on, or leave --tuning out"
+        )
+
+
 class _SeveralSets(click.Command):
     """Takes all words behind ``--synthetic`` that are neither flags nor overrides, as a shell's
     glob leaves them there.
@@ -255,7 +274,9 @@ class _SeveralSets(click.Command):
 @click.option(
     "--tuning", type=PATH, metavar="DIR", help="what its generator was tuned on, for the audit"
 )
-@click.option("--size", type=int, default=64, help="height and width of all images")
+@click.option(
+    "--size", type=click.IntRange(8, 4096), default=64, help="height and width of all images"
+)
 @click.option("--color", type=click.Choice(["grey", "rgb"]), default="grey")
 @multirun_flag
 def evaluate(
@@ -280,6 +301,7 @@ def evaluate(
         raise ConfigError("--draws divides one set; several --synthetic sets are draws already")
     if real is None and not any(word.startswith("dataset=") for word in overrides):
         raise ConfigError("--real must name a folder of real images, or dataset= a dataset")
+    _require_different(real, synthetic, settings["tuning"])
     log_to_terminal()
     words = evaluation_overrides(
         real,

@@ -6,11 +6,18 @@ import click
 
 from tgap.cli.overrides import PATH, takes_run
 from tgap.cli.terminal import log_to_terminal, shown
+from tgap.core import ConfigError, nearest
 from tgap.core.files import home_folder
 
 
 def _parts(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+    parts = tuple(word.strip() for word in (text or "").split(",") if word.strip())
+    if parts:
+        from tgap.pipeline.export.exporting import PARTS
+    for part in parts:
+        if part not in PARTS:
+            raise ConfigError(f"--what: no part is named '{part}'{nearest(part, PARTS)}")
+    return parts
 
 
 @click.command

@@ -4,7 +4,6 @@
 """
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +21,11 @@ from tgap.cli.phantom import phantom
 from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
-from tgap.cli.terminal import guarded, show_anything, terminated
+from tgap.cli.signals import stoppable
+from tgap.cli.status import status
+from tgap.cli.store import store
+from tgap.cli.store_remove import remove
+from tgap.cli.terminal import guarded, show_anything
 from tgap.cli.ui import sync, ui
 
 ALL_COMMANDS = "All commands: tgap list"
@@ -66,8 +69,10 @@ for _command in (
     compare,
     report,
     runs,
+    status,
     export,
     data,
+    store,
     label,
     phantom,
     ui,
@@ -78,6 +83,7 @@ for _command in (
 ):
     _command.epilog = ALL_COMMANDS
     tgap.add_command(_command)
+store.add_command(remove)
 
 
 def main() -> None:
@@ -98,8 +104,8 @@ def command(words: Sequence[str]) -> int:
         The exit code: 0 all well, 1 a run failed, 2 nothing was started, 130 interrupted.
     """
     show_anything()
-    signal.signal(signal.SIGTERM, terminated)
-    return guarded(lambda: _invoke(words))
+    with stoppable():
+        return guarded(lambda: _invoke(words))
 
 
 def run_command(words: Sequence[str]) -> int:

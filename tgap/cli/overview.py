@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from textwrap import shorten
+from textwrap import shorten, wrap
 from typing import Any
 
 import click
@@ -90,7 +90,8 @@ def write_components(text: click.HelpFormatter, chosen: str | None = None) -> No
         raise ConfigError(f"there is no group '{chosen}'{nearest(chosen, [*groups, 'profile'])}")
     for group, base in groups.items():
         if chosen in (None, group):
-            with text.section(f"{spelled(group)}= ({_summary(base)})"):
+            heading = f"{spelled(group)}= ({_summary(base)})"
+            with text.section("\n".join(wrap(heading, text.width - 1))):  # a colon comes behind it
                 _write_lines(group, text, whole=chosen is not None)
     if chosen in (None, "profile"):
         with text.section("profile= (Many settings at once)"):

@@ -10,7 +10,7 @@ from tgap.cli.terminal import log_to_terminal
 
 @click.command
 @click.option("--images", type=int, required=True, help="how many; NIH has 112,120")
-@click.option("--size", type=int, required=True, help="height and width in pixels, at most 4096")
+@click.option("--size", type=int, required=True, help="height and width in pixels, 16 to 4096")
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="folder to make")
 @click.option("--seed", type=int, default=0, help="draw of the phantoms")
 @click.option("--textbook", is_flag=True, help="typical figures without labels instead")

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import click
 
@@ -144,8 +144,3 @@ def guarded(action: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("tgap: interrupted; what is finished is kept, run again to go on", file=sys.stderr)
         return 130
-
-
-def terminated(number: int, frame: object) -> NoReturn:
-    """SIGTERM ends like Ctrl-C: locks are freed and the run is recorded as killed."""
-    raise KeyboardInterrupt

@@ -7,7 +7,7 @@ from tgap.core.files import home_folder
 
 
 @click.command
-@click.option("--port", type=int, default=5000, help="of the pages")
+@click.option("--port", type=click.IntRange(1, 65535), default=5000, help="of the pages")
 @click.option(
     "--host",
     default=tracking.HOST,

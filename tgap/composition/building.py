@@ -8,8 +8,9 @@ import typing
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from tgap.composition.config import Run
 from tgap.composition.fields import is_optional, named_parts_of, parts_of
-from tgap.composition.registry import GROUPS, installed_components, require_component
+from tgap.composition.registry import GROUPS, installed_components, options, require_component
 from tgap.core import Component, ConfigError, nearest
 from tgap.core.component import Checked, field_problems
 
@@ -58,7 +59,13 @@ def build(cls: type[C], data: Mapping[str, Any], where: str = "") -> C:
         ConfigError: With every problem of the node and all nodes below it.
     """
     if not isinstance(data, Mapping):
-        raise ConfigError(f"{where} must be chosen or left as it is, got {data!r}")
+        groups = [group for group, base in GROUPS.items() if base is cls]
+        there = options(groups[0]) if groups else []
+        below = where.partition(".")[0] in named_parts_of(Run)
+        word = f"{groups[0]}@{where}" if groups and below else where.replace(".", "/")
+        raise ConfigError(
+            f"{where} must be chosen, {word}=..., got {data!r}{nearest(str(data), there)}"
+        )
     if issubclass(cls, Component):
         target = data.get("_target_")
         if not isinstance(target, str):
@@ -89,7 +96,8 @@ def build_parts(cls: type[Checked], data: Mapping[str, Any]) -> dict[str, Any]:
             parts[name] = build(part, data[name], name)
     for name, base in named_parts_of(cls).items():
         parts[name] = {}
-        for own, part in data[name].items():
+        held = data[name] if isinstance(data[name], Mapping) else {}  # else told by build
+        for own, part in held.items():
             with contextlib.suppress(ConfigError):
                 parts[name][own] = build(base, part, f"{name}.{own}")
     return parts
@@ -117,6 +125,12 @@ def _values(
                 problems.append(f"unknown key '{path}'{nearest(key, sorted(names))}")
             elif key in parts and (value is not None or not is_optional(cls, key)):
                 values[key] = build(parts[key], value, path)
+            elif key in several and not isinstance(value, Mapping):
+                group = several[key].stem()
+                problems.append(
+                    f"{path} holds {group}s by name, got {value!r}; "
+                    f"+{group}@{path}.NAME=... adds one, ~{group}@{path}.NAME leaves one out"
+                )
             elif typing.get_origin(hints[key]) is dict and not isinstance(value, Mapping):
                 problems.append(
                     f"{path} must be pairs of a name and a value ({{a: b}}), got {value!r}"

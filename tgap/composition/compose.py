@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 from tgap.composition import building, schema
 from tgap.composition.config import Run
 from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of, unresolved
+from tgap.composition.hydra_node import composed_safely, secrets_in
 from tgap.composition.registry import conf_folder
-from tgap.composition.typed import readable, require_texts
+from tgap.composition.typed import readable, require_options, require_texts
 from tgap.core import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -128,6 +129,8 @@ def build_run(config: "DictConfig") -> Run:
     """Build a run from a composed configuration."""
     from omegaconf import OmegaConf
 
+    if problems := secrets_in(OmegaConf.to_container(config)):
+        raise ConfigError(*problems)
     data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return building.build(Run, {key: value for key, value in data.items() if key != "hydra"})
 
@@ -167,9 +170,10 @@ def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
 
-    bases = _bases.setdefault(hydra, {})
+    bases, choices = _bases.setdefault(hydra, {}), tuple(overrides)
     try:
         parsed = OverridesParser.create(hydra.config_loader).parse_overrides(overrides)
+        require_options(parsed)
         values = plain_values(hydra, parsed)
         choices = tuple(o for o, read in zip(overrides, parsed, strict=True) if read not in values)
         if choices not in bases:
@@ -181,6 +185,12 @@ def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
         raise explained(error) from error
     except yaml.YAMLError as error:
         raise ConfigError(f"a config file is no YAML: {' '.join(str(error).split())}") from error
+    except (OSError, RecursionError) as error:
+        why = "refers to itself" if isinstance(error, RecursionError) else str(error)
+        raise ConfigError(
+            f"a config file that {' '.join(choices) or 'the run'} leads to cannot be read ({why}); "
+            "it must hold lines 'name: value', and no reference to itself"
+        ) from error
     return config
 
 
@@ -193,37 +203,55 @@ def plain_values(hydra: "Hydra", overrides: Sequence["Override"]) -> list["Overr
     return [
         override
         for override in overrides
-        if not (override.is_hydra_override() or override.is_sweep_override() or override.package)
+        if not (_is_of_hydra(override) or override.is_sweep_override() or override.package)
         if isinstance(override.value(), dict)
         or not loader.repository.group_exists(override.key_or_group)
     ]
+
+
+def _is_of_hydra(override: "Override") -> bool:
+    return override.key_or_group == "hydra" or override.is_hydra_override()
 
 
 def _composed_by_hydra(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
     from hydra.types import RunMode
     from omegaconf import open_dict
 
-    config = hydra.compose_config(
-        config_name=CONFIG_NAME,
-        overrides=list(overrides),
-        run_mode=RunMode.RUN,
-        with_log_configuration=False,
-    )
+    config = composed_safely(hydra, CONFIG_NAME, overrides, RunMode.RUN)
     with open_dict(config):
         del config["hydra"]
     return config
 
 
 def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
-    """A sentence about a key that does not exist, with the nearest of its level."""
-    from omegaconf import OmegaConf
+    """A sentence about a key that does not exist, with the nearest where it leaves what is there.
 
-    head, _, last = key.rpartition(".")
+    Args:
+        hydra: Ready to compose.
+        key: With dots.
+        overrides: The other words.
+    """
+    from omegaconf import DictConfig
+
     try:
-        config = composed(hydra, overrides)
+        level: Any = _hydras(hydra) if key.startswith("hydra") else composed(hydra, overrides)
     except (ConfigError, UnknownKeyError, WrongValueError):
         return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
-    level = OmegaConf.select(config, head) if head else config
-    keys = [str(name) for name in level if name != "_target_"] if hasattr(level, "keys") else []
-    keys += [] if head else ["profile"]
-    return f"unknown key '{key}'{nearest(last, sorted(keys))}"
+    names, path = key.split("."), list[str]()
+    if key.startswith("hydra"):
+        level = {"hydra": level}
+    while len(names) > 1 and names[0] in level:
+        level, path = level[names[0]], [*path, names.pop(0)]
+        if not isinstance(level, DictConfig):
+            return f"unknown key '{key}': {'.'.join(path)} has no settings of its own"
+    there = [str(name) for name in level if name != "_target_"]
+    there += [] if path else ["profile"]
+    return f"unknown key '{key}'{nearest(names[0], sorted(there))}"
+
+
+def _hydras(hydra: "Hydra") -> "DictConfig":
+    """Hydra's own node, as it is when nothing is said."""
+    from hydra.types import RunMode
+
+    node: DictConfig = hydra.compose_config(CONFIG_NAME, [], RunMode.RUN).hydra
+    return node

@@ -9,7 +9,7 @@ from tgap.classifiers.base import Classifier
 from tgap.core import Bools, Budget, Component, Sampler, TgapError, option, rng_for
 from tgap.core.component import walk
 from tgap.core.seeding import seed_for
-from tgap.core.settings import ClipWeights, Seeds, Splitting, Storage, Tracking
+from tgap.core.settings import LARGEST_SEED, ClipWeights, Seeds, Splitting, Storage, Tracking
 from tgap.datasets.base import Dataset
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluator
@@ -36,6 +36,7 @@ class Run(Splitting):
         prior_sampler: How prior images are drawn; apart from ``sampler``, so that a sweep over
             guidance draws from one and the same tuned model.
         seed: The run's seed, from which every scope but the split draws its own.
+        max_minutes: After which the run is stopped and counts as failed; what it has made is kept.
     """
 
     dataset: Dataset
@@ -62,7 +63,10 @@ class Run(Splitting):
     size_unit: str | None = option(
         None, "what size counts: label or total, null = the protocol's", choices=("label", "total")
     )
-    seed: int = option(0, "the run's seed", low=0)
+    seed: int = option(0, "the run's seed", low=0, high=LARGEST_SEED)
+    max_minutes: float | None = option(
+        None, "a run that takes longer is stopped, null = no limit", above=0, in_key=False
+    )
 
     def problems(self) -> list[str]:
         """Combinations that cannot work."""

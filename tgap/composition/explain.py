@@ -63,11 +63,17 @@ _WITH_KEY: dict[str, Callable[[re.Match[str]], str]] = {
     r"Value '(.*?)' .*?could not be converted to (\w+)": lambda found: (
         f"must be {KINDS.get(found[2], found[2])}, got '{found[1]}'"
     ),
-    r"is not Optional": lambda _: "must have a value, got null",
+    r"Value '(.*?)' is not a valid bool": lambda found: f"must be true or false, got '{found[1]}'",
+    r"Invalid value '(.*?)', expected one of \[(.*?)\]": lambda found: (
+        f"must be one of {found[2]}, got '{found[1]}'"
+    ),
+    r"is not Optional|Incompatible value 'None' for field": lambda _: (
+        "must have a value, got null; leave the word out for the default"
+    ),
     r"Invalid value assigned: (\w+) is not a ListConfig": lambda found: (
         f"must be a list in brackets ([a,b]), got {found[1]}"
     ),
-    r"Cannot convert '\w+' to string: '(.*)'": lambda found: (
+    r"Cannot convert '\w+' to string: '([^\n]*)'": lambda found: (
         f"must be text, got {found[1]}; if brackets or braces belong to the text, quote it "
         "twice: '...=\"...\"'"
     ),
@@ -76,6 +82,9 @@ _WITH_KEY: dict[str, Callable[[re.Match[str]], str]] = {
     ),
     r"Invalid type assigned: (\w+) is not a subclass of (\w+)\. value: (\S+)": lambda found: (
         f"has settings of its own, to be set one by one, got {found[3]}"
+    ),
+    r"Cannot merge DictConfig with ListConfig": lambda _: (
+        "has settings of its own, to be set one by one, got a list"
     ),
 }
 """What is said of a key's value, by what Hydra and OmegaConf say."""
@@ -97,6 +106,9 @@ def _no_option(found: re.Match[str]) -> Exception | str:
 
 def _no_part(found: re.Match[str]) -> Exception:
     head, _, last = found[1].rpartition("/")
+    if not head:
+        named = f"no group is named '{last}'{nearest(last, [*registry.GROUPS])}"
+        return UnknownKeyError(last, named)
     problem = f"{found[1]}: the {head or 'run'} that is chosen has no part '{last}'"
     return UnknownKeyError(found[1].replace("/", "."), problem)
 
@@ -137,6 +149,12 @@ _RULES: dict[str, Callable[[re.Match[str]], Exception | str]] = {
     r"Could not override '(\w+)@profile\.\w+'": lambda found: (
         f"no group is named '{found[1]}'{nearest(found[1], [*registry.GROUPS])}"
     ),
+    r"Multiple values for (\S+)\. To override": lambda found: (
+        f"{found[1]}: one is chosen already; choose once, and without a + before it"
+    ),
+    r"Merge error: (\w+) is not a subclass of (\w+)\. value: (\S+)": lambda found: (
+        f"{found[2].lower()} has settings of its own, a line 'name: value' for each, got {found[3]}"
+    ),
     r"^(\S+) appears more than once in the final defaults list": lambda found: (
         f"+{found[1]}: one is chosen already; to choose another, leave the + out"
     ),
@@ -150,6 +168,10 @@ _RULES: dict[str, Callable[[re.Match[str]], Exception | str]] = {
         f"~{found[1]}: its value is {found[2]}, not {found[3]}"
     ),
     r"defaults must be a list": lambda _: "defaults must be a list: a line '- option' for each",
+    r"Override (\S+?)@(\S*?)=.* looks like a config group override, but": lambda found: (
+        f"{found[1]}@{found[2]}: '{found[1]}' is no group{nearest(found[1], [*registry.GROUPS])}; "
+        f"a setting is written {found[1]}=..."
+    ),
     r"'utf-8' codec can't decode": lambda _: "a config file is not UTF-8 text; save it as UTF-8",
 }
 """What is said instead of what Hydra says."""
@@ -160,7 +182,12 @@ def unresolved(error: Exception) -> str:
     text = str(error)
     key = re.search(r"full_key: (\S+)", text)
     name = re.search(r"Interpolation key '([^']+)' not found", text)
+    unset = re.search(r"Environment variable '([^']+)' not found", text)
+    wrong = re.search(r"Value '(.*?)' of type '\w+' could not be converted to (\w+)", text)
+    if key and wrong:
+        return f"{key[1]} must be {KINDS.get(wrong[2], wrong[2])}, got '{wrong[1]}'"
     what = f"there is no setting '{name[1]}'" if name else text.splitlines()[0]
+    what = f"the environment variable {unset[1]} is not set" if unset else what
     return (
         f"{key[1] if key else 'the configuration'}: a reference cannot be resolved: {what}; "
         + REFERENCES

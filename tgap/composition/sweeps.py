@@ -57,6 +57,13 @@ def _require_values(swept: Sequence["Override"], typed: Sequence[str]) -> None:
             group = override.key_or_group
             there = options(group) if override.value_type is ValueType.GLOB_CHOICE_SWEEP else []
             problems.append(f"{word} matches nothing" + nearest("", there))
+        elif override.is_sweep_override():
+            counts = Counter(override.sweep_string_iterator())
+            twice = [str(value) for value, count in counts.items() if count > 1]
+            if twice:
+                problems.append(
+                    f"{word} has {', '.join(twice)} more than once; leave it out where it repeats"
+                )
     if problems:
         raise ConfigError(*problems)
 

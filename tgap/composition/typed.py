@@ -4,6 +4,7 @@ That grammar takes few characters outside quotes, and a shell takes one pair of 
 that it cannot read is the text that was typed: it could mean nothing else.
 """
 
+import dataclasses
 import re
 import shlex
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tgap.composition import registry
+from tgap.composition.config import Run
 from tgap.composition.registry import options
 from tgap.core import ConfigError, nearest
 from tgap.core.files import expanded
@@ -25,6 +27,11 @@ NAMES = (
     "Hydra takes letters of English, digits, _, . and / in it; other names can be set in a YAML "
     "file of a --config-dir"
 )
+SETTINGS = [
+    f.name
+    for f in dataclasses.fields(Run)
+    if f.name not in (*registry.GROUPS, "evaluators", "external")
+]
 TWO_WORDS = re.compile(r"\s[+~]*[A-Za-z_][\w./@]*=")
 BRACKETS = {"(": ")", "[": "]", "{": "}"}
 
@@ -55,6 +62,35 @@ def readable(words: Sequence[str], *, several: bool = False) -> list[str]:
     if problems:
         raise ConfigError(*problems)
     return read
+
+
+def require_options(overrides: Sequence["Override"]) -> None:
+    """See that each word for a group chooses one option of it, and none leaves a setting out.
+
+    Hydra would name neither the group nor its options, and would take a setting's default.
+    """
+    from hydra.core.override_parser.types import QuotedString
+
+    problems = []
+    for override in overrides:
+        key, package = override.key_or_group, override.package
+        group = None if package else key
+        if group in (*registry.GROUPS, "profile") and not override.is_delete():
+            value = override.value()
+            if isinstance(value, str) and ("/" in value or value.startswith(".")):
+                problems.append(f"no {group} is named '{value}'{nearest(value, options(group))}")
+            elif not (isinstance(value, str | dict | QuotedString) or override.is_sweep_override()):
+                _, typed = _divided(str(override.input_line))
+                problems.append(
+                    f"{group} must be one option, got {typed}{nearest(typed, options(group))}"
+                )
+        elif override.is_delete() and group in SETTINGS:
+            problems.append(
+                f"~{key}: a setting cannot be left out; leave the word out for its default, or "
+                f"write {key}=..."
+            )
+    if problems:
+        raise ConfigError(*problems)
 
 
 def require_texts(overrides: Sequence["Override"], config: "DictConfig") -> None:
@@ -120,6 +156,8 @@ def _readable(typed: str) -> str:
     key, equals, value = typed.partition("=")
     if not equals and not typed.startswith("~"):
         raise ConfigError(_no_value(typed))
+    if key.lstrip("+~").startswith("."):
+        raise ConfigError(f"'{key}' cannot be a key on the command line: {NAMES}")
     if not key.strip("+~"):
         raise ConfigError(f"'{typed}' has no key before '=': a word is key=value or group=option")
     if _error(typed) is None:
@@ -214,8 +252,11 @@ def _no_value(typed: str) -> str:
     rule = f"'{typed}' is no key=value and no group=option"
     if Path(typed).exists() or typed.startswith(("/", "./", "../", "~")):
         return f"{rule}; to read images from a path, write {shlex.quote(f'dataset.path={typed}')}"
-    hint = nearest(typed, [*registry.GROUPS]).partition(" (")[0]
-    return rule + hint
+    keys = [f.name for f in dataclasses.fields(Run)]
+    if typed in keys:
+        return f"'{typed}' has no value: write {typed}=..., or leave it out for the default"
+    hint = nearest(typed, [*registry.GROUPS, *keys]).partition(" (")[0]
+    return f"{rule}{hint}; such words are size=100 and selector=random (tgap run --help has more)"
 
 
 def _several_values(typed: str) -> str:

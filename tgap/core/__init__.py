@@ -1,5 +1,6 @@
 """What every component may import; its authors import it from here."""
 
+from tgap.core.checkpoint import Checkpoint, Saved
 from tgap.core.component import Component, option
 from tgap.core.errors import ConfigError, ContractError, DataError, StoreError, TgapError, nearest
 from tgap.core.seeding import isolated, rng_for
@@ -22,6 +23,7 @@ from tgap.core.types import (
 __all__ = [
     "Bools",
     "Budget",
+    "Checkpoint",
     "Component",
     "ConfigError",
     "ContractError",
@@ -34,6 +36,7 @@ __all__ = [
     "Log",
     "NewImages",
     "Sampler",
+    "Saved",
     "Scores",
     "Selection",
     "Split",

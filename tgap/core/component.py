@@ -72,7 +72,8 @@ def field_problems(value: Any, metadata: Any, name: str) -> list[str]:
     for bound, holds, words in BOUNDS:
         limit = metadata.get(bound)
         if limit is not None and not holds(value, limit):
-            return [f"{name} must be {words} {limit:g}, got {value!r}"]
+            shown = limit if isinstance(limit, int) else f"{limit:g}"
+            return [f"{name} must be {words} {shown}, got {value!r}"]
     return []
 
 

@@ -1,9 +1,9 @@
 """Digests: of folders, files and images, which count by their content; of JSON values."""
 
-import functools
 import hashlib
 import json
 import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,13 @@ import numpy as np
 
 from tgap.core.errors import ContractError, DataError
 from tgap.core.types import Images
+
+FileState = tuple[int, int, int, int]
+FRESH_NS = 50_000_000
+"""Longer than a tick of any file system in use, shorter than hashing 100 MB."""
+
+_remembered: dict[tuple[int, ...], str] = {}
+"""SHA-256 by device and state of the file."""
 
 
 def folder_digest(folder: Path) -> str:
@@ -76,14 +83,35 @@ def file_digest(path: Path) -> str:
 
 
 def remembered_file_digest(path: Path) -> str:
-    """``file_digest``, read once per process as long as size and time of change stay the same."""
-    status = path.stat()
-    return _remembered(path, status.st_size, status.st_mtime_ns)
+    """``file_digest``, read once per process as long as the file's state stays the same.
+
+    Its hard links count as the same file.
+    """
+    state = file_state(path)
+    if state is None:
+        return file_digest(path)
+    place = (path.stat().st_dev, *state)
+    if place not in _remembered:
+        _remembered[place] = file_digest(path)
+    return _remembered[place]
 
 
-@functools.cache
-def _remembered(path: Path, size: int, mtime_ns: int) -> str:
-    return file_digest(path)
+def remember_digest(path: Path, state: FileState, digest: str) -> None:
+    """Let ``remembered_file_digest`` know what a file was found to be by an earlier process."""
+    _remembered.setdefault((path.stat().st_dev, *state), digest)
+
+
+def file_state(path: Path) -> FileState | None:
+    """What changes whenever a file does: size, times of change in nanoseconds, inode.
+
+    Returns:
+        ``None`` if it was changed just now: a further change might leave all of these as they are,
+        because file systems' clocks tick every few milliseconds.
+    """
+    status, now = path.stat(), time.time_ns()
+    if any(abs(now - changed) < FRESH_NS for changed in (status.st_mtime_ns, status.st_ctime_ns)):
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def digest_of(value: object) -> str:

@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,13 @@ from numpy.typing import NDArray
 
 from tgap.core.digest import plain_json
 from tgap.core.errors import ContractError, DataError, StoreError
+
+LEASE_SECONDS = 45.0
+"""A lock whose holder on another host was not heard of for so long is taken over."""
+RENEWED_SECONDS = 15.0
+"""How often a holder lets itself be heard of."""
+NO_FLOCK = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
+"""What file systems without the system's own lock answer."""
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +147,12 @@ def write_whole(path: Path, text: str, what: str) -> None:
 
 @contextmanager
 def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
-    """Let one process of this host at a time inside.
+    """Let one process at a time inside, on this host and on others that share the folder.
+
+    The system's own lock (``flock``) is exact but may not reach other hosts, as on many network
+    disks. So a lease lies beside it, ``<path>.held``: its holder renews it every
+    ``RENEWED_SECONDS``, and whoever sees it unchanged for ``LEASE_SECONDS`` takes it over. That of
+    a dead process of this host is taken over at once.
 
     Args:
         path: The lock's file. It is never removed: a process that waits holds on to this one.
@@ -153,21 +165,31 @@ def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
     """
     import filelock
 
-    lock = filelock.FileLock(path, poll_interval=0.1)  # free once its holder dies, however
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        if not wait:
-            raise
-        log.info("another process is at work on %s; waiting for it", what)
-        lock.acquire()
-    except OSError as error:
-        raise StoreError(cannot_write(f"the lock of {what}", path, error)) from error
-    try:
+    # Without a fallback of its own, which would never be taken over from another host.
+    flock = filelock.FileLock(path, poll_interval=0.1, fallback_to_soft=False)
+    lease = filelock.SoftFileLease(
+        path.with_name(f"{path.name}.held"),
+        lease_duration=LEASE_SECONDS,
+        heartbeat_interval=RENEWED_SECONDS,
+        poll_interval=0.1,
+        on_compromise=lambda lost: log.warning("the lock of %s was lost (%s)", what, lost.reason),
+    )
+    with ExitStack() as held:
+        for lock in (flock, lease):
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                if not wait:
+                    raise
+                log.info("another process is at work on %s; waiting for it", what)
+                lock.acquire()
+            except OSError as error:
+                if lock is flock and error.errno in NO_FLOCK:
+                    continue  # the lease alone holds
+                raise StoreError(cannot_write(f"the lock of {what}", path, error)) from error
+            held.callback(lock.release)
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager

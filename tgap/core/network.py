@@ -40,13 +40,20 @@ def no_answer(url: str) -> str:
     return f"{url} does not answer within {SECONDS:g} s"
 
 
-def why_no_hub() -> str | None:
-    """Why nothing is fetched from Hugging Face's hub; ``None`` if it can be."""
+def why_not(url: str) -> str | None:
+    """Why nothing is fetched from a server; ``None`` if it can be."""
     from huggingface_hub import constants
 
     if constants.HF_HUB_OFFLINE:
         return "HF_HUB_OFFLINE is set: nothing is fetched until it is unset"
-    return None if answers(constants.ENDPOINT) else no_answer(constants.ENDPOINT)
+    return None if answers(url) else no_answer(url)
+
+
+def why_no_hub() -> str | None:
+    """Why nothing is fetched from Hugging Face's hub; ``None`` if it can be."""
+    from huggingface_hub import constants
+
+    return why_not(constants.ENDPOINT)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,26 +26,72 @@ Advance = Callable[[int], None]
 _displays: list["Progress"] = []
 """The display that is shown, if one is."""
 
+Relay = Callable[[str, int, bool, int], AbstractContextManager[Advance]]
+"""Shows progress elsewhere: what ``progress`` is given, to what it yields."""
+Watcher = Callable[[str, int, int], None]
+"""Told what is being done, how much of it so far, and how much there is to do."""
+
+_relays: list[Relay] = []
+_watchers: list[Watcher] = []
+
 
 @contextmanager
-def progress(description: str, total: int, counted: bool = True) -> Iterator[Advance]:
+def relayed(relay: Relay) -> Iterator[None]:
+    """Inside, progress is shown by ``relay`` and not by this process."""
+    _relays.append(relay)
+    try:
+        yield
+    finally:
+        _relays.remove(relay)
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Inside, a watcher is told of counted progress too, however often; it must be quick."""
+    _watchers.append(watcher)
+    try:
+        yield
+    finally:
+        _watchers.remove(watcher)
+
+
+@contextmanager
+def progress(
+    description: str, total: int, counted: bool = True, before: int = 0
+) -> Iterator[Advance]:
     """Show how far something is, on standard error.
 
     Args:
         description: What is being done, e.g. ``fine-tuning``.
         total: How much there is to do.
         counted: Whether the numbers themselves mean something to people.
+        before: How much was done before an interruption; what is less is not told again.
 
     Yields:
         A function to call with the amount that is done so far.
     """
-    if not _has_display():
-        yield _lines(description, total) if counted else (lambda done: None)
-        return
-    with _display() as bars:
-        task = bars.add_task(description, total=total, count="")
+    with (_relays[-1] if _relays else _shown)(description, total, counted, before) as show:
 
         def advance(done: int) -> None:
+            show(done)
+            for watcher in _watchers if counted else ():
+                watcher(description, done, total)
+
+        yield advance
+
+
+@contextmanager
+def _shown(description: str, total: int, counted: bool, before: int) -> Iterator[Advance]:
+    if not _has_display():
+        yield _lines(description, total, before) if counted else (lambda done: None)
+        return
+    with _display() as bars:
+        count = f"{before}/{total}" if before and counted else ""
+        task = bars.add_task(description, total=total, completed=before, count=count)
+
+        def advance(done: int) -> None:
+            if done <= before:
+                return
             bars.update(task, completed=done, count=f"{done}/{total}" if counted else "")
 
         try:
@@ -89,15 +135,15 @@ def _display() -> Iterator["Progress"]:
             _displays.clear()
 
 
-def _lines(description: str, total: int) -> Advance:
+def _lines(description: str, total: int, before: int) -> Advance:
     start = last = time.monotonic()
 
     def advance(done: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if done > 0 and now - last >= INTERVAL:
+        if done > before and now - last >= INTERVAL:
             last = now
-            left = (now - start) / done * (total - done)
+            left = (now - start) / (done - before) * (total - done)
             log.info("%s %d/%d, %.0f s, %.0f s left", description, done, total, now - start, left)
 
     return advance
@@ -114,3 +160,19 @@ class LogLines(logging.StreamHandler):  # type: ignore[type-arg]
         _displays[0].console.print(
             self.format(record), markup=False, highlight=False, soft_wrap=True
         )
+
+
+class LogFile(logging.FileHandler):
+    """Log lines in a file; where they cannot be written any more, that is told once, in a line."""
+
+    _told = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Tell that a record could not be written; a mistake in it is shown as usual."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._told and sys.stderr is not None:
+            self._told = True
+            where = self.baseFilename
+            sys.stderr.write(f"cannot write the log file {where}: {error.strerror}; it goes on\n")

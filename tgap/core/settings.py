@@ -3,6 +3,7 @@
 They are not fields of components, so that a profile can set them whatever component is chosen.
 """
 
+import re
 from dataclasses import dataclass
 
 from tgap.core.component import Checked, option
@@ -10,6 +11,10 @@ from tgap.core.component import Checked, option
 SCHEDULERS_OF_DIFFUSION = ("ddim", "ddpm", "dpm_solver", "euler", "pndm")
 SCHEDULERS = (*SCHEDULERS_OF_DIFFUSION, "flow_euler")
 LIMITS = ("steps", "work")
+LARGEST_SEED = 2**53
+"""Larger whole numbers are not kept by every reader of JSON."""
+HIGHEST_RATE = 1.0
+"""Of learning rates: no network learns anything above."""
 
 
 @dataclass(kw_only=True)
@@ -25,10 +30,12 @@ class Budget(Checked):
             no more: else TSTR and TRTR would differ by what more images teach.
     """
 
-    steps: int = option(300, "optimizer steps of fine-tuning", low=1)
+    steps: int = option(300, "optimizer steps of fine-tuning", low=1, high=10**8)
     limit: str = option("steps", "what ends fine-tuning: steps, or their work", choices=LIMITS)
-    batch_size: int = option(32, "tuning images per optimizer step", low=1)
-    learning_rate: float = option(1e-3, "peak learning rate of fine-tuning", above=0)
+    batch_size: int = option(32, "tuning images per optimizer step", low=1, high=10**5)
+    learning_rate: float = option(
+        1e-3, "peak learning rate of fine-tuning", above=0, high=HIGHEST_RATE
+    )
     train_per_label: int = option(500, "images per label that train each classifier", low=2)
     test_per_label: int = option(250, "further synthetic images per label for testing", low=1)
     equal: bool = option(True, "both classifiers train on equal numbers of each label")
@@ -84,18 +91,25 @@ class Splitting(Checked):
     pool_size: int | None = option(None, "images in the pool, null = the protocol's share", low=1)
     train_size: int | None = option(None, "images in real_train, null = the protocol's", low=1)
     test_size: int | None = option(None, "images in real_test, null = the protocol's", low=1)
-    split_seed: int = option(0, "draw of the split, apart from the run's seed", low=0)
+    split_seed: int = option(
+        0, "draw of the split, apart from the run's seed", low=0, high=LARGEST_SEED
+    )
 
 
 @dataclass(kw_only=True)
 class Seeds(Checked):
     """Overrides of single seed scopes; ``null`` follows the run's seed."""
 
-    select: int | None = option(None, "tuning draw", low=0)
-    finetune: int | None = option(None, "fine-tuning", low=0)
-    generate: int | None = option(None, "noise of the synthetic images", low=0)
-    classify: int | None = option(None, "classifier initialisation and draws", low=0)
-    evaluate: int | None = option(None, "resampling and baselines", low=0)
+    select: int | None = option(None, "tuning draw", low=0, high=LARGEST_SEED)
+    finetune: int | None = option(None, "fine-tuning", low=0, high=LARGEST_SEED)
+    generate: int | None = option(None, "noise of the synthetic images", low=0, high=LARGEST_SEED)
+    classify: int | None = option(
+        None, "classifier initialisation and draws", low=0, high=LARGEST_SEED
+    )
+    evaluate: int | None = option(None, "resampling and baselines", low=0, high=LARGEST_SEED)
+
+
+EXPERIMENT = re.compile(r"[^\W_](?:[\w .:-]{0,198}[\w.:-])?")
 
 
 @dataclass(kw_only=True)
@@ -105,3 +119,12 @@ class Tracking(Checked):
     experiment: str = option("tgap", "MLflow experiment", in_key=False)
     pictures: bool = option(True, "log sample grids and ROC curves", in_key=False)
     report: bool = option(True, "write a page about the runs at the end", in_key=False)
+
+    def problems(self) -> list[str]:
+        """A name that MLflow, a file or a command could not hold."""
+        if EXPERIMENT.fullmatch(self.experiment):
+            return []
+        return [
+            "experiment must be a name of letters, digits, spaces and . _ : - that begins with a "
+            f"letter or digit and has 200 characters at most, got '{self.experiment}'"
+        ]

@@ -78,7 +78,9 @@ class Chexpert(ObservedRadiographs):
         """As Stanford publishes it."""
         return Origin(
             "CheXpert of Stanford (Irvin et al. 2019, arXiv 1901.07031)",
-            "Stanford's research use agreement: images must not be handed on",
+            # www.tensorflow.org/datasets/catalog/chexpert: after agreeing to it
+            "Stanford's research use agreement, which each user must accept; see the dataset's own "
+            "terms, https://stanfordmlgroup.github.io/competitions/chexpert/",
             "other",
         )
 

@@ -52,7 +52,9 @@ class MimicCxr(ObservedRadiographs):
         """As PhysioNet publishes it."""
         return Origin(
             "MIMIC-CXR of PhysioNet (Johnson et al. 2019, arXiv 1901.07042)",
-            "PhysioNet's credentialed licence and data use agreement: images must not be handed on",
+            # physionet.org/content/mimic-cxr-jpg: "credentialed access" after the agreement
+            "credentialed access by PhysioNet's data use agreement, which each user must sign; see "
+            "the dataset's own terms, https://physionet.org/content/mimic-cxr-jpg/",
             "other",
         )
 

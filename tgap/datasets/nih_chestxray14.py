@@ -61,7 +61,9 @@ class NihChestxray14(FolderDataset):
         """As the NIH publishes it."""
         return Origin(
             "ChestX-ray14 of the NIH Clinical Center (Wang et al. 2017, arXiv 1705.02315)",
-            "free to use if the NIH Clinical Center is named and the paper cited",
+            # cloud.google.com/healthcare-api/docs/resources/public-datasets/nih-chest
+            "no restrictions of use; the NIH Clinical Center must be named as the provider, its "
+            "download site linked (https://nihcc.app.box.com/v/ChestXray-NIHCC), the paper cited",
             "other",
         )
 

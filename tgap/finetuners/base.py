@@ -6,8 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Budget, Component, ContractError, Doubles, Images, Indices, Log
+from tgap.core import Budget, Checkpoint, Component, ContractError, Doubles, Images, Indices, Log
 from tgap.generators.base import Model, Networks
+
+FLOAT32 = 4
+"""Bytes of a number."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,24 @@ class Finetuner(Component):
         """
         return networks.denoiser_numbers()
 
+    def trained_numbers(self, networks: Networks, labels: int) -> int:
+        """How many numbers it trains, roughly; by them the size of a checkpoint is foreseen.
+
+        Args:
+            networks: Shapes of the untuned model's weights.
+            labels: How many labels there are.
+        """
+        return self.stored_numbers(networks, labels) if self.tunes else 0
+
+    def checkpoint_bytes(self, networks: Networks, labels: int) -> int:
+        """Bytes of what it keeps to go on after an interruption: weights and Adam's two moments.
+
+        Args:
+            networks: Shapes of the untuned model's weights.
+            labels: How many labels there are.
+        """
+        return 3 * FLOAT32 * self.trained_numbers(networks, labels)
+
     def finetune(
         self,
         model: Model,
@@ -87,6 +108,7 @@ class Finetuner(Component):
         budget: Budget,
         rng: np.random.Generator,
         log: Log = lambda step, values: None,
+        checkpoint: Checkpoint | None = None,
     ) -> Model:
         """Tune a copy of ``model``.
 
@@ -96,14 +118,17 @@ class Finetuner(Component):
             prior: Images that the untuned model drew for the class prompt, or ``None``.
             budget: Optimizer steps, batch size, learning rate.
             rng: The only source of randomness.
-            log: Told the losses of each step.
+            log: Told the losses of each step; if it goes on from a checkpoint, those of the steps
+                before it again.
+            checkpoint: Keeps how far it is, and says what to go on with.
 
         Returns:
             The tuned model.
         """
         if (prior is None) != (self.prior_images() == 0):
             raise ContractError(f"{self.stem()} wants {self.prior_images()} prior images")
-        return self._finetune(model, tuning_set, prior, budget, rng, log)
+        checkpoint = checkpoint or Checkpoint()
+        return self._finetune(model, tuning_set, prior, budget, rng, log, checkpoint)
 
     @abstractmethod
     def _finetune(
@@ -114,4 +139,5 @@ class Finetuner(Component):
         budget: Budget,
         rng: np.random.Generator,
         log: Log,
+        checkpoint: Checkpoint,
     ) -> Model: ...

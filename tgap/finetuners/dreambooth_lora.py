@@ -52,7 +52,7 @@ class DreamboothLora(DenoisingFinetuner):
     dora: bool = option(False, "learn lengths apart from directions (DoRA)")
     targets: list[str] = option(ATTENTION, "endings of the names of layers that get it")
     text_encoder: bool = option(False, "also in the text encoders' attention")
-    rate: float = option(5.0, "learning rate over budget.learning_rate", above=0)
+    rate: float = option(5.0, "learning rate over budget.learning_rate", above=0, high=1000)
     dropout: float = option(0.0, "share of inputs zeroed in training", low=0, high=0.9)
 
     def problems(self) -> list[str]:

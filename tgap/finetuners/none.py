@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Budget, Log
+from tgap.core import Budget, Checkpoint, Log
 from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.generators.base import Model
 
@@ -29,5 +29,6 @@ class NoFinetuner(Finetuner):
         budget: Budget,
         rng: np.random.Generator,
         log: Log,
+        checkpoint: Checkpoint,
     ) -> Model:
         return model

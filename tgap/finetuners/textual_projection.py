@@ -33,7 +33,7 @@ class TextualProjection(DenoisingFinetuner):
     model's own, which the paper replaces by encoders of the domain's language.
     """
 
-    rate: float = option(30.0, "learning rate over budget.learning_rate", above=0)
+    rate: float = option(30.0, "learning rate over budget.learning_rate", above=0, high=1000)
     prior_weight: float = option(0.0, "weight of the prior loss, 0 = no prior images", low=0)
 
     def check_networks(self, networks: Networks) -> list[str]:
@@ -42,6 +42,15 @@ class TextualProjection(DenoisingFinetuner):
         if not layers or any(name.endswith(READERS) for name in layers):
             return []
         return [NO_READERS.format(denoiser="this generator's denoiser")]
+
+    def trained_numbers(self, networks: Networks, labels: int) -> int:
+        """Those of W; the denoiser's weights change by it alone."""
+        readers = [
+            shape
+            for name, shape in networks.denoiser.items()
+            if name.removesuffix(".weight").endswith(READERS) and len(shape) == 2
+        ]
+        return readers[0][1] ** 2 if readers else 0
 
     def _trainable(
         self, model: LatentModel, tuning_set: PromptedImages, rng: np.random.Generator

@@ -31,8 +31,9 @@ class StableDiffusion(LatentGenerator):
     """Stable Diffusion (Rombach et al. 2022, arXiv 2112.10752), 1.x and 2.x, of any size.
 
     ``path`` is a diffusers folder, a hub id, or a ``.safetensors`` file in the layout of the
-    original release; ``null`` is the packaged miniature, which draws printed letters. The safety
-    checker is left out: it blacks out images that it misjudges.
+    original release; ``null`` is the packaged miniature, which draws printed letters, and which
+    commands choose by the preset ``tiny_ldm`` only. The safety checker is left out: it blacks out
+    images that it misjudges.
     """
 
     layout: ClassVar[Layout] = STABLE_DIFFUSION
@@ -43,6 +44,16 @@ class StableDiffusion(LatentGenerator):
             return super().origin()
         source = "the miniature of Stable Diffusion that is packaged with tgap, which draws letters"
         return Origin(source, "Apache-2.0", "apache-2.0")
+
+    def check(self) -> list[str]:
+        """No weights named, besides: the miniature is chosen by its own name, never by mistake."""
+        if self.path is None and not self.name:
+            return [
+                "generator.path must be set for generator 'stable_diffusion': a diffusers folder, "
+                "a .safetensors file or a hub id (owner/name); the miniature that is packaged with "
+                "tgap is generator=tiny_ldm"
+            ]
+        return super().check()
 
     def source(self) -> Source:
         """Where the files are."""

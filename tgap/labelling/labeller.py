@@ -16,7 +16,7 @@ import numpy as np
 
 from tgap.classifiers.base import held_back_patients
 from tgap.composition.config import Run
-from tgap.core import Bools, ConfigError, DataError, ImageSet, Indices, Split, rng_for
+from tgap.core import Bools, Checkpoint, ConfigError, DataError, ImageSet, Indices, Split, rng_for
 from tgap.core.files import require_empty, whole_folder, write_array, write_arrays, write_json
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading.decoding import SUFFIXES, Decoded, decode_all
@@ -32,11 +32,12 @@ from tgap.labelling.folder import (
     write_labelled,
 )
 from tgap.metrics.classification import accuracy, balanced_accuracy, macro_auroc, probabilities
+from tgap.pipeline.checkpoints import checkpoint_of
 from tgap.pipeline.plan import Identities, plan_data
 from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_bytes
 from tgap.pipeline.preflight.runs import check_components, check_sizes
 from tgap.pipeline.preparation import Data, check_listing, prepared
-from tgap.store import Artifact, Spec, Store
+from tgap.store import EARLIER, Artifact, Spec, Store
 from tgap.store.store import content_digest
 
 log = logging.getLogger(__name__)
@@ -146,9 +147,9 @@ def _trained(run: Run, data: ImageSet, rows: Indices, dataset: Artifact, store: 
     identity = {"classifier": run.classifier.identity(), "seed": run.seed, "measured": MEASURED}
     identity["scores"] = "logits"
     identity["rows"] = hashlib.sha256(rows.tobytes()).hexdigest()
+    spec = Spec("labeller", identity, {"dataset": dataset.key})
     return store.get_or_make(
-        Spec("labeller", identity, {"dataset": dataset.key}),
-        lambda folder: _train(run, data, rows, folder),
+        spec, lambda folder: _train(run, data, rows, folder, spec), resumable=True
     )
 
 
@@ -215,7 +216,7 @@ def _check_labels(data: ImageSet) -> None:
         )
 
 
-def _train(run: Run, data: ImageSet, rows: Indices, folder: Path) -> None:
+def _train(run: Run, data: ImageSet, rows: Indices, folder: Path, spec: Spec) -> dict[str, float]:
     """Fit the labeller, and score the patients that it has not seen."""
     rng = rng_for("label", run.seed, "patients")
     learnable_images = data.without_images().take(rows)
@@ -229,11 +230,14 @@ def _train(run: Run, data: ImageSet, rows: Indices, folder: Path) -> None:
                 "without every label: lower test_size, or choose another split_seed"
             )
     train, test = (data.take(rows[side]) for side in (~held_back, held_back))
-    weights = run.classifier.fit(train, rng_for("label", run.seed, "fit"))
+    checkpoint = checkpoint_of(Checkpoint, folder, spec, f"training {run.classifier.title()}")
+    rng = rng_for("label", run.seed, "fit")
+    weights = run.classifier.fit(train, rng, checkpoint=checkpoint)
     write_arrays(folder / "weights.safetensors", weights)
     write_array(folder / "logits.npy", run.classifier.score(weights, test.images))
     write_array(folder / "labels.npy", test.labels)
     write_json(folder / "images.json", {"trained_on": len(train), "measured_on": len(test)})
+    return {EARLIER: checkpoint.earlier}
 
 
 def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> dict[str, Any]:

@@ -112,6 +112,15 @@ def read_images(artifact: Artifact) -> ImageSet:
     )
 
 
+def apart(values: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Logged values that are the same each time, and those that are not: seconds.
+
+    An artifact holds the first only, so that it is the same however often it is made.
+    """
+    times = {name: value for name, value in values.items() if name.endswith("seconds")}
+    return {name: value for name, value in values.items() if name not in times}, times
+
+
 def write_synthetic(folder: Path, data: ImageSet, train: Bools) -> None:
     """Write a synthetic set, and which of it is trained on, into an artifact's folder."""
     write_images(folder, data)

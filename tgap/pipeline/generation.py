@@ -9,17 +9,19 @@ from pathlib import Path
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core import Images, ImageSet, Indices, Sampler, rng_for
+from tgap.core import Checkpoint, Images, ImageSet, Indices, Sampler, Saved, rng_for
+from tgap.core.checkpoint import Pieces
 from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
-from tgap.core.progress import Advance, progress
+from tgap.core.progress import progress
 from tgap.core.seeding import noise_seeds, seed_for
 from tgap.core.types import no_pixels
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
-from tgap.pipeline.artifacts import read_images, write_synthetic
+from tgap.pipeline.artifacts import apart, read_images, write_synthetic
+from tgap.pipeline.checkpoints import checkpoint_of
 from tgap.pipeline.evidence import RunEvidence, with_labels_of
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result, labels_asked_for
@@ -31,23 +33,26 @@ from tgap.pipeline.subsets import (
     source_patients,
     sources_of,
 )
+from tgap.store import EARLIER, Spec
 
 log = logging.getLogger(__name__)
 
-BATCHES_AT_ONCE = 4
-"""So many batches of synthetic images are held as they are drawn, before they are reduced."""
+Times = dict[str, float]
+"""Seconds by name."""
 
 
-def draw_prior(result: Result, folder: Path) -> None:
+def draw_prior(result: Result, folder: Path, spec: Spec) -> Times:
     """What the untuned generator makes of the class prompt, for prior preservation."""
     run = result.run
     count = run.finetuner.prior_images()
     prompt = run.prompts.text("prior", run.dataset.domain)
     # One set serves all seeds and sizes: the run's seed plays no part.
     seeds = noise_seeds(seed_for("prior", 0), 0, count)
+    checkpoint = checkpoint_of(Pieces, folder, spec, "drawing prior images")
     model = run.pretrained.load()
-    images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images")
+    images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images", checkpoint)
     write_array(folder / "images.npy", images)
+    return {EARLIER: checkpoint.earlier}
 
 
 def keep_untuned(result: Result, folder: Path) -> None:
@@ -55,15 +60,18 @@ def keep_untuned(result: Result, folder: Path) -> None:
     save_untuned(result.run.pretrained.load(), folder, result.run.storage.weights)
 
 
-def tune(result: Result, folder: Path) -> None:
+def tune(result: Result, folder: Path, spec: Spec) -> Times:
     """Fine-tune the generator on the tuning set, and save it beside its losses."""
-    run, untuned = result.run, result.run.pretrained.load()
-    tuning_set = result.tuning_set()
-    losses: list[dict[str, float]] = []
-    with progress("fine-tuning", run.budget.steps) as advance:
+    run = result.run
+    checkpoint = checkpoint_of(Checkpoint, folder, spec, "fine-tuning")
+    untuned, tuning_set = run.pretrained.load(), result.tuning_set()
+    losses, times = list[dict[str, float]](), dict[str, float]()
+    with progress("fine-tuning", run.budget.steps, before=checkpoint.done) as advance:
 
         def record(step: int, values: dict[str, float]) -> None:
-            losses.append({"step": step, **values})
+            kept, spent = apart(values)
+            losses.append({"step": step, **kept})
+            times.update(spent)
             advance(step)
 
         tuned = run.finetuner.finetune(
@@ -73,6 +81,7 @@ def tune(result: Result, folder: Path) -> None:
             run.budget,
             rng_for("finetune", run.seed_of("finetune")),
             record,
+            checkpoint,
         )
     # Below a folder of its own, so that losses do not lie among a diffusers folder's files.
     (folder / "model").mkdir()
@@ -83,10 +92,12 @@ def tune(result: Result, folder: Path) -> None:
     if result.artifacts.untuned is not None:
         share_files(folder / "model", result.artifacts.untuned.folder)
     write_json(folder / "losses.json", losses)
+    return {**times, EARLIER: checkpoint.earlier}
 
 
-def draw_synthetic(result: Result, folder: Path) -> None:
+def draw_synthetic(result: Result, folder: Path, spec: Spec) -> Times:
     """Images of each label, the first of them to train on and the rest to test on."""
+    checkpoint = checkpoint_of(Pieces, folder, spec, "drawing synthetic images")
     run, data, evidence = result.run, result.dataset(), RunEvidence(result)
     per_label = run.budget.train_per_label + run.budget.test_per_label
     kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
@@ -103,12 +114,13 @@ def draw_synthetic(result: Result, folder: Path) -> None:
     else:
         prompts, model = drawn_prompts(result, asked), result.generator().load()
         every = [seed for of_label in seeds for seed in of_label]
-        images = draw(model, prompts, every, run.sampler, "synthetic set", kept)
+        images = draw(model, prompts, every, run.sampler, "synthetic set", checkpoint, kept)
         patients = source_patients(images)
     made = dataclasses.replace(asked, images=images, patients=patients)
     _warn_of_defects(made)
     train = np.arange(len(made)) % per_label < run.budget.train_per_label
     write_synthetic(folder, made, train)
+    return {EARLIER: checkpoint.earlier}
 
 
 def drawn_seeds(run: Run, data: ImageSet) -> list[list[int]]:
@@ -200,9 +212,10 @@ def draw(
     seeds: Sequence[int],
     sampler: Sampler,
     what: str,
-    kept: Callable[[Images], Images] | None = None,
+    checkpoint: Pieces | None = None,
+    kept: Callable[[Images], Images] = lambda images: images,
 ) -> Images:
-    """Draw images with progress shown.
+    """Draw images batch by batch, with progress shown.
 
     Args:
         model: Draws.
@@ -210,25 +223,32 @@ def draw(
         seeds: One per image.
         sampler: How.
         what: What is drawn, in words.
-        kept: What is made of images as they come; all are drawn in one call otherwise.
+        checkpoint: Keeps the images that are drawn already.
+        kept: What is made of the images of a batch.
     """
-    with progress(f"drawing {what}", len(prompts)) as advance:
-        if kept is None:
-            return model.sample(prompts, seeds, sampler, advance)
-        images = np.empty((0, 1, 1, 1), np.uint8)
-        step = BATCHES_AT_ONCE * sampler.batch_size
-        for start in range(0, len(prompts), step):
-            part = slice(start, start + step)
-            further = functools.partial(_further, advance, start)
-            some = kept(model.sample(prompts[part], seeds[part], sampler, further))
-            if start == 0:  # all at once: put together at the end they would take twice the memory
-                images = np.empty((len(prompts), *some.shape[1:]), np.uint8)
-            images[part] = some
-        return images
+    total, checkpoint = len(prompts), checkpoint or Pieces()
+    images: Images = np.empty((0, 1, 1, 1), np.uint8)
+    done, stored = 0, checkpoint.done
 
+    def add(some: Images) -> None:
+        nonlocal images, done
+        if done == 0:  # all at once: put together at the end they would take twice the memory
+            images = np.empty((total, *some.shape[1:]), np.uint8)
+        images[done : done + len(some)] = some
+        done += len(some)
 
-def _further(advance: Advance, before: int, done: int) -> None:
-    advance(before + done)
+    def since() -> Saved:
+        return Saved(done, {"images": images[checkpoint.done : done]}, {})
+
+    with progress(f"drawing {what}", total, before=stored) as advance, checkpoint.steps():
+        for piece in checkpoint.pieces("image", total):
+            add(piece.arrays["images"])
+        while done < total:
+            part = slice(done, done + sampler.batch_size)
+            add(kept(model.sample(prompts[part], seeds[part], sampler)))
+            advance(done)
+            checkpoint.offer(done, since)
+    return images
 
 
 def asked_for(run: Run, data: ImageSet, pool: Indices) -> ImageSet:

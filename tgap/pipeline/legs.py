@@ -1,13 +1,16 @@
 """The two classifiers of a run, and what they say of each test set."""
 
 import logging
+from collections import Counter
 from pathlib import Path
 
-from tgap.core import ImageSet, rng_for
+from tgap.core import Checkpoint, ImageSet, rng_for
 from tgap.core.files import write_array, write_arrays, write_json
 from tgap.metrics.legs import LEGS
-from tgap.pipeline.artifacts import read_images
+from tgap.pipeline.artifacts import apart, read_images
+from tgap.pipeline.checkpoints import checkpoint_of
 from tgap.pipeline.evidence import RunEvidence, shared_labels
+from tgap.store import EARLIER, Spec
 
 log = logging.getLogger(__name__)
 
@@ -15,17 +18,23 @@ EXTERNAL = {"tstr": "synthetic", "trtr": "real"}
 """The legs on a further real test set, and the side that trained their classifier."""
 
 
-def fit(evidence: RunEvidence, train: ImageSet, folder: Path) -> None:
+def fit(evidence: RunEvidence, train: ImageSet, folder: Path, spec: Spec) -> dict[str, float]:
     """Fit the run's classifier on one side; both sides share its seed, so they start alike."""
-    run, epochs = evidence.run, list[dict[str, float]]()
+    run, epochs, times = evidence.run, list[dict[str, float]](), Counter[str]()
+    checkpoint = checkpoint_of(Checkpoint, folder, spec, f"training {run.classifier.title()}")
+
+    def record(epoch: int, values: dict[str, float]) -> None:
+        kept, spent = apart(values)
+        epochs.append({"epoch": epoch, **kept})
+        times.update(spent)
+
     weights = run.classifier.fit(
-        train,
-        rng_for("classify", run.seed_of("classify")),
-        lambda epoch, values: epochs.append({"epoch": epoch, **values}),
+        train, rng_for("classify", run.seed_of("classify")), record, checkpoint
     )
     write_arrays(folder / "weights.safetensors", weights)
     write_json(folder / "epochs.json", epochs)
     write_json(folder / "images.json", train.label_counts())
+    return {**times, EARLIER: checkpoint.earlier}
 
 
 def score(evidence: RunEvidence, folder: Path) -> None:

@@ -288,7 +288,7 @@ class Result:
         made = self.artifacts.generator
         if made is None:
             return {}
-        cost = {"seconds": made.seconds}
+        cost = {"seconds": made.seconds, **made.times}
         for last in made.read_json("losses.json")[-1:]:
             cost["steps"] = float(last["step"])
             cost |= {name: float(last[name]) for name in TOTALS if name in last}

@@ -9,7 +9,7 @@ and says how that is made; it sees earlier artifacts through the result and leav
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import prepared
 from tgap.pipeline.result import Result, StageRecord
-from tgap.store import Store
+from tgap.store import Artifact, Spec, Store
 
 log = logging.getLogger(__name__)
 
@@ -105,20 +105,26 @@ def finetune(result: Result, store: Store) -> None:
     """The generator, tuned on the tuning set."""
     plan, artifacts = result.plan, result.artifacts
     if plan.prior is not None:
-        artifacts.prior = store.get_or_make(plan.prior, partial(generation.draw_prior, result))
+        artifacts.prior = _resumed(store, plan.prior, partial(generation.draw_prior, result))
     if plan.untuned is not None:
         artifacts.untuned = store.get_or_make(
             plan.untuned, partial(generation.keep_untuned, result)
         )
     if plan.generator is not None:
-        artifacts.generator = store.get_or_make(plan.generator, partial(generation.tune, result))
+        artifacts.generator = _resumed(store, plan.generator, partial(generation.tune, result))
 
 
 def generate(result: Result, store: Store) -> None:
     """The synthetic set: drawn from the generator, or taken as it was made elsewhere."""
-    ready_made = result.plan.ready_made
-    make = generation.take_ready_made if ready_made else generation.draw_synthetic
-    result.artifacts.synthetic = store.get_or_make(result.plan.synthetic, partial(make, result))
+    spec = result.plan.synthetic
+    if result.plan.ready_made:
+        result.artifacts.synthetic = store.get_or_make(
+            spec, partial(generation.take_ready_made, result)
+        )
+    else:
+        result.artifacts.synthetic = _resumed(
+            store, spec, partial(generation.draw_synthetic, result)
+        )
 
 
 def classify(result: Result, store: Store) -> None:
@@ -132,9 +138,10 @@ def classify(result: Result, store: Store) -> None:
             *names,
         )
         return
-    artifacts.synthetic_classifier = store.get_or_make(
+    artifacts.synthetic_classifier = _resumed(
+        store,
         plan.synthetic_classifier,
-        lambda folder: legs.fit(evidence, evidence.synthetic()[0], folder),
+        lambda folder, spec: legs.fit(evidence, evidence.synthetic()[0], folder, spec),
     )
     _fit_real(result, store)
     artifacts.scores = store.get_or_make(plan.scores, partial(legs.score, evidence))
@@ -146,9 +153,10 @@ def classify(result: Result, store: Store) -> None:
 def _fit_real(result: Result, store: Store) -> None:
     """The real classifier, which an embedder may want long before its own turn."""
     evidence = RunEvidence(result)
-    result.artifacts.real_classifier = store.get_or_make(
+    result.artifacts.real_classifier = _resumed(
+        store,
         result.plan.real_classifier,
-        lambda folder: legs.fit(evidence, evidence.real_train(), folder),
+        lambda folder, spec: legs.fit(evidence, evidence.real_train(), folder, spec),
     )
 
 
@@ -180,6 +188,13 @@ def _picture(result: Result, folder: Path) -> None:
     image_grid(train.images, train.labels, train.label_names, folder / "samples.png")
     if scores := result.legs():
         roc_curves(scores, folder / "roc.png")
+
+
+def _resumed(
+    store: Store, spec: Spec, make: Callable[[Path, Spec], Mapping[str, float]]
+) -> Artifact:
+    """What takes long, and goes on from a checkpoint if it was interrupted."""
+    return store.get_or_make(spec, lambda folder: make(folder, spec), resumable=True)
 
 
 @contextmanager

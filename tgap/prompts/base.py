@@ -43,7 +43,8 @@ class Prompts(Component):
         text = self._text(use, domain, labels, findings)
         if not text.strip():
             raise ContractError(
-                f"{self.stem()} gave an empty {use} prompt for label '{', '.join(labels)}'"
+                f"{self.stem()} gave an empty {use} prompt for label '{', '.join(labels)}'; "
+                f"set prompts.{use} to the words of one"
             )
         return text
 

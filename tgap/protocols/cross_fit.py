@@ -51,12 +51,11 @@ class CrossFit(Protocol):
         problems = super().problems()
         if self.folds % 2 == 0:
             problems.append(
-                "protocol.folds must be odd, so that pool and real_train get equally many, "
-                f"got {self.folds}"
+                f"folds must be odd, so that pool and real_train get equally many, got {self.folds}"
             )
         if self.fold >= self.folds:
             problems.append(
-                f"protocol.fold must be at most {self.folds - 1}, since protocol.folds is "
+                f"fold must be at most {self.folds - 1}, since protocol.folds is "
                 f"{self.folds} and they are counted from 0, got {self.fold}"
             )
         return problems

@@ -1,6 +1,6 @@
 """Artifacts, kept by what they are."""
 
 from tgap.store.spec import Spec
-from tgap.store.store import Artifact, Store
+from tgap.store.store import EARLIER, Artifact, Store, beside
 
-__all__ = ["Artifact", "Spec", "Store"]
+__all__ = ["EARLIER", "Artifact", "Spec", "Store", "beside"]

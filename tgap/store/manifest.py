@@ -2,30 +2,39 @@
 
 import functools
 import importlib.metadata
+import json
+import os
 import platform
-from collections.abc import Mapping
+import re
+import stat
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from tgap.core import ContractError
-from tgap.core.digest import file_digest, remembered_file_digest
+from tgap.core.digest import canonical_json, file_digest, text_digest
 from tgap.core.files import sync, write_json
 from tgap.store.spec import Spec
+from tgap.store.vouched import Vouched
 
 MANIFEST = "manifest.json"
 
-SMALL_BYTES = 64 * 2**20
-"""Files up to this size are hashed before they are reused."""
+LITTER = ("Thumbs.db", "desktop.ini", "Icon\r")
+"""What systems leave in folders that people look at, besides hidden files."""
+
+UNSIGNED = {"key", "spec", "files", "seconds", "created", "versions"}
+"""What a manifest of a version before its digest has."""
 
 
-def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
+def seal(folder: Path, spec: Spec, seconds: float, times: Mapping[str, float]) -> dict[str, Any]:
     """Bring every file to disk, and then the manifest.
 
     Args:
         folder: What ``make`` has filled.
         spec: What it is.
         seconds: What making it took.
+        times: Of parts of it, by name.
 
     Returns:
         The manifest.
@@ -37,9 +46,10 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
         # A link's target may change or vanish without the store's knowledge.
-        if path.is_symlink() or name == MANIFEST:
+        if path.is_symlink() or name == MANIFEST or not _is_plain(name):
             raise ContractError(
-                f"{spec} may hold plain files and folders only, none named {MANIFEST}; got {name}"
+                f"{spec} may hold plain files and folders only, none named {MANIFEST} or with a "
+                f"backslash; got {name}"
             )
         if path.is_file():
             files[name] = {"size": path.stat().st_size, "sha256": file_digest(path)}
@@ -51,41 +61,145 @@ def seal(folder: Path, spec: Spec, seconds: float) -> dict[str, Any]:
         "spec": spec.content(),
         "files": files,
         "seconds": seconds,
+        "times": dict(times),
         # For people who wonder where a number came from; no part of the key.
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": dict(_versions()),
     }
+    manifest["digest"] = _digest(manifest)
     write_json(folder / MANIFEST, manifest)  # last: a folder without it is not whole
     sync(folder / MANIFEST)
     sync(folder)
     return manifest
 
 
-def problem_of(folder: Path, manifest: Any, spec: Spec) -> str | None:
-    """What is wrong with an artifact, if anything; files above ``SMALL_BYTES`` are not read.
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, ContractError)
+"""What ``read_manifest`` and ``problem_of`` raise of what has not the form of a manifest."""
+
+
+def read_manifest(folder: Path) -> Any:
+    """What an artifact's manifest holds, of whatever form."""
+    return json.loads((folder / MANIFEST).read_text("utf-8"))
+
+
+def problem_of(
+    folder: Path, manifest: Any, spec: Spec, vouched: Vouched | None = None
+) -> str | None:
+    """What is wrong with an artifact, if anything.
 
     Args:
         folder: The artifact's folder.
         manifest: What its manifest holds, of whatever form.
         spec: What the artifact should be.
+        vouched: Which large files need not be read. Without it every byte is.
 
     Raises:
-        KeyError, TypeError, AttributeError: If the manifest does not have the form of one.
+        MALFORMED: If the manifest does not have the form of one.
         OSError: If a file cannot be read.
     """
-    if manifest["spec"] != spec.content() or not isinstance(manifest["seconds"], float):
+    problem = manifest_problem(manifest, spec)
+    return problem or next(file_problems(folder, manifest, vouched), None)
+
+
+def manifest_problem(manifest: Any, spec: Spec) -> str | None:
+    """What is wrong with the manifest of a specification, if anything; see ``problem_of``."""
+    content = canonical_json(manifest["spec"])
+    if content != canonical_json(spec.content()) or manifest["key"] != spec.key:
         return f"its {MANIFEST} belongs to another specification"
+    return form_problem(manifest)
+
+
+def form_problem(manifest: Mapping[str, Any]) -> str | None:
+    """What is wrong with a manifest itself, whatever it is of; raises as ``problem_of`` does."""
+    signed = set(manifest) != UNSIGNED  # manifests of earlier versions have no digest
+    if signed and manifest.get("digest") != _digest(manifest):
+        return f"its {MANIFEST} has changed since it was made"
+    if not manifest["files"]:
+        return f"its {MANIFEST} lists no files"
     for name, recorded in manifest["files"].items():
-        path = folder / name
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            return f"{name} is missing"
-        if size != recorded["size"]:  # the cheap test first
-            return f"{name} has {size} bytes instead of {recorded['size']}"
-        if size <= SMALL_BYTES and remembered_file_digest(path) != recorded["sha256"]:
-            return f"{name} has changed since it was made"
+        if name == MANIFEST or not _is_plain(name):
+            return f"its {MANIFEST} lists {name!r}, which is no name of a file in a folder"
+        size, sha256 = recorded["size"], recorded["sha256"]
+        if type(size) is not int or not re.fullmatch("[0-9a-f]{64}", sha256):
+            return f"its {MANIFEST} lists {name} without size and SHA-256"
+    if not isinstance(manifest["seconds"], float):
+        return f"its {MANIFEST} has no seconds"
     return None
+
+
+def file_problems(
+    folder: Path, manifest: Mapping[str, Any], vouched: Vouched | None = None
+) -> Iterator[str]:
+    """What is wrong with the files of an artifact, a sentence each; see ``problem_of``.
+
+    A file that the manifest does not list is wrong as well: it was not there when the artifact was
+    made, and whoever reads the folder would read it. What systems leave in folders (hidden files,
+    ``Thumbs.db``, ``desktop.ini``) does not count.
+    """
+    there = {path.relative_to(folder).as_posix(): path for path in _below(folder)}
+    files = manifest["files"]
+    for name in sorted(there.keys() - files.keys()):
+        if not _is_litter(name):
+            yield f"{name} is none of its files"
+    for name, recorded in files.items():
+        if name not in there:
+            yield f"{name} is missing"
+        elif problem := file_problem(there[name], name, recorded, vouched):
+            yield problem
+
+
+def file_problem(
+    path: Path, name: str, recorded: Mapping[str, Any], vouched: Vouched | None = None
+) -> str | None:
+    """What is wrong with a file, if anything.
+
+    Args:
+        path: The file.
+        name: Its name in the manifest.
+        recorded: What the manifest says of it.
+        vouched: See ``problem_of``.
+    """
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
+        return f"{name} is no file any more, but a link, a folder or a device"
+    if status.st_size != recorded["size"]:  # the cheap test first
+        return f"{name} has {status.st_size} bytes instead of {recorded['size']}"
+    if vouched is None:
+        same = file_digest(path) == recorded["sha256"]
+    else:
+        same = vouched.is_same(name, status.st_size, recorded["sha256"])
+    return None if same else f"{name} has changed since it was made"
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All that lies in a folder and is no folder, the manifest left out; links are not followed."""
+    for parent, folders, files in os.walk(folder, onerror=_raise):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        yield from (Path(parent, name) for name in [*links, *files])
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _is_litter(name: str) -> bool:
+    return name in (MANIFEST, *LITTER) or any(
+        part.startswith(".") or part in LITTER for part in name.split("/")
+    )
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name leads to a file below a folder, on any system."""
+    return all(part not in ("", ".", "..") for part in name.split("/")) and not set(name) & {
+        "\\",
+        "\0",
+    }
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    """Of all that a manifest says."""
+    said = {name: value for name, value in manifest.items() if name != "digest"}
+    return text_digest(json.dumps(said, sort_keys=True))
 
 
 @functools.cache

@@ -17,7 +17,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,15 +28,35 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from tgap.core import StoreError
-from tgap.core.digest import digest_of, file_digest
+from tgap.core.digest import digest_of
 from tgap.core.files import cannot_write, locked, remedy, sync, writing
-from tgap.store.manifest import MANIFEST, problem_of, seal
+from tgap.store.damaged import remove, set_aside
+from tgap.store.manifest import (
+    MALFORMED,
+    MANIFEST,
+    file_problem,
+    file_problems,
+    problem_of,
+    read_manifest,
+    seal,
+)
+from tgap.store.remote import remote
 from tgap.store.spec import Spec
+from tgap.store.vouched import Vouched
 
 MIN_FREE_MB = 500
 
 PARTIAL_DAYS = 14
 """What an interrupted process left half-made is kept so long for another to go on with."""
+
+BESIDE = ".checkpoint"
+"""Ending of the folder beside one that is being filled."""
+
+EARLIER = "earlier"
+"""Seconds that making an artifact took before it was interrupted."""
+
+Make = Callable[[Path], Mapping[str, float] | None]
+"""Fills a folder."""
 
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -53,7 +73,7 @@ class Artifact:
         folder: Where its files are; not to be written to.
         manifest: Specification, files with size and SHA-256, seconds, versions, time of making.
         reused: Whether it was in the store already.
-        seconds: What making it took, when it was made.
+        seconds: What making it took, when it was made; before an interruption too.
     """
 
     key: str
@@ -63,19 +83,42 @@ class Artifact:
     reused: bool
     seconds: float
 
+    @property
+    def times(self) -> Mapping[str, float]:
+        """Seconds of parts of the making, by name, as far as they were told."""
+        times: Mapping[str, float] = self.manifest.get("times", {})
+        return times
+
     def path(self, name: str) -> Path:
         """Path of a file or sub-folder.
 
         Raises:
             StoreError: If there is none of that name.
         """
-        path = self.folder / name
-        if not path.exists():
+        files = self.manifest["files"]
+        asked = [each for each in files if each == name or each.startswith(f"{name}/")]
+        if not asked:
             raise StoreError(
                 f"artifact {self.stage} {self.key} has no '{name}'; "
-                f"it has {', '.join(sorted(self.manifest['files']))}"
+                f"it has {', '.join(sorted(files))}"
             )
-        return path
+        for each in asked:
+            self._check(each)
+        return self.folder / name
+
+    def _check(self, name: str) -> None:
+        """See that a file is still what it was when the artifact was found."""
+        try:
+            problem = file_problem(
+                self.folder / name, name, self.manifest["files"][name], Vouched(self.folder)
+            )
+        except OSError as error:
+            problem = f"{name} cannot be read ({error.strerror or error})"
+        if problem:
+            raise StoreError(
+                f"artifact {self.stage} {self.key} in {self.folder} is damaged: {problem}; start "
+                "again: it is then made anew"
+            )
 
     def read_json(self, name: str) -> Any:
         """The value of a JSON file."""
@@ -117,9 +160,10 @@ def content_digest(artifact: Artifact) -> str:
 class Store:
     """A folder of artifacts.
 
-    Sizes are checked whenever an artifact is found, and the SHA-256 of each file up to 64 MB, once
-    per process while it is unchanged: that catches damage in everything small at about 40 ms a
-    file of that size. Larger files (sets of images, full models) are hashed by ``verify`` only.
+    Whenever an artifact is found, its manifest, the names and sizes of its files and their SHA-256
+    are checked, and that of a file again when it is read: of files up to 64 MB once per process
+    (about 40 ms for one of that size), of larger ones (sets of images, full models) once after each
+    change; see ``Vouched``. ``verify`` reads every byte whatever was found before.
 
     Args:
         root: The store's folder, made when first needed. Left-overs there of processes of this
@@ -146,6 +190,10 @@ class Store:
                 f"the store {self.root} has {free_mb} MB of free space, it needs at least "
                 f"{MIN_FREE_MB} MB: {remedy(errno.ENOSPC)}"
             ]
+        try:
+            remote()
+        except StoreError as error:
+            return [str(error)]
         return []
 
     def find(self, spec: Spec) -> Artifact | None:
@@ -159,19 +207,20 @@ class Store:
         except _DamagedError:
             return None  # get_or_make mends it, under the lock
 
-    def get_or_make(
-        self, spec: Spec, make: Callable[[Path], None], *, resumable: bool = False
-    ) -> Artifact:
+    def get_or_make(self, spec: Spec, make: Make, *, resumable: bool = False) -> Artifact:
         """The artifact from the store, or made now.
 
-        Two processes never make the same artifact at once: the second waits, then reuses. A
-        damaged artifact is removed and made again, with a warning.
+        Two processes never make the same artifact at once: the second waits, then reuses. What the
+        second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there. A
+        damaged artifact is moved to ``<root>/damaged`` and made again, with a warning.
 
         Args:
             spec: What it is.
             make: Writes its files into the empty folder it is given; plain files and folders only.
+                May return seconds by name, which differ from time to time and so are no content:
+                ``EARLIER`` is added to those that making took, the rest stands in the manifest.
             resumable: If the process was interrupted or killed while making it, ``make`` is given
-                the folder as it was left, and goes on.
+                the folder as it was left, and ``beside`` it what else it keeps, and goes on.
 
         Raises:
             StoreError: If the store cannot be written; nothing half-made is left at the key.
@@ -184,31 +233,59 @@ class Store:
             try:
                 artifact = self._load(spec)  # again: another process may have made it meanwhile
             except _DamagedError as error:
-                # Under the lock, so that nobody removes what another has just mended.
-                log.warning("%s; it is made again", error)
+                # Under the lock, so that nobody moves away what another has just mended.
                 with writing(f"{spec}", self._folder(spec)):
-                    shutil.rmtree(self._folder(spec))
-            return artifact or self._make(spec, make, resumable)
+                    aside = set_aside(self.root, self._folder(spec))
+                log.warning("%s; it is made again, what was there lies in %s", error, aside)
+            artifact = artifact or self._fetched(spec)
+            if artifact is None:
+                artifact = self._make(spec, make, resumable)
+                Vouched(artifact.folder).vouch(artifact.manifest["files"])
+        if not artifact.reused and (level := remote()):
+            level.send(artifact.folder, artifact.manifest)  # without the lock: others go on
+        return artifact
 
     def verify(self, artifact: Artifact) -> None:
         """Read every file of an artifact and compare its SHA-256 with the manifest's.
 
         Raises:
-            StoreError: Naming all files that are missing or differ.
+            StoreError: Naming all files that are missing, differ, or do not belong there.
         """
-        wrong = []
-        for name, recorded in artifact.manifest["files"].items():
-            try:
-                same = file_digest(artifact.folder / name) == recorded["sha256"]
-            except OSError:
-                same = False
-            if not same:
-                wrong.append(name)
+        try:
+            wrong = list(file_problems(artifact.folder, artifact.manifest))
+        except OSError as error:
+            wrong = [f"it cannot be read ({error})"]
         if wrong:
             raise StoreError(
-                f"artifact {artifact.stage} {artifact.key} is damaged: {', '.join(wrong)} missing "
-                f"or changed; delete the folder {artifact.folder} to have it made again"
+                f"artifact {artifact.stage} {artifact.key} is damaged: {', '.join(wrong)}; "
+                f"delete the folder {artifact.folder} to have it made again"
             )
+
+    def discard(self, stage: str, key: str) -> None:
+        """Remove an artifact; who is killed meanwhile leaves a temporary folder, not half of it.
+
+        Raises:
+            StoreError: If it cannot be removed.
+            filelock.Timeout: If a process is making it.
+        """
+        folder, name = self.root / stage / key, f"{stage}-{key}"
+        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+            temporary = self.root / "tmp" / f"{name}.{_host()}.{os.getpid()}"
+            remove(temporary)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(folder, temporary)
+            remove(temporary)
+            Vouched(folder).path.unlink(missing_ok=True)
+
+    def set_aside(self, stage: str, key: str) -> Path:
+        """Move a damaged artifact out of the way, as ``get_or_make`` does; raises as ``discard``.
+
+        Returns:
+            Where it lies now.
+        """
+        folder, name = self.root / stage / key, f"{stage}-{key}"
+        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+            return set_aside(self.root, folder)
 
     def _folder(self, spec: Spec) -> Path:
         return self.root / spec.stage / spec.key
@@ -216,21 +293,45 @@ class Store:
     def _load(self, spec: Spec) -> Artifact | None:
         folder = self._folder(spec)
         try:
-            manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-            problem = problem_of(folder, manifest, spec)
-        except (FileNotFoundError, NotADirectoryError):
-            if not folder.exists():
+            manifest = read_manifest(folder)
+            problem = problem_of(folder, manifest, spec, Vouched(folder))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            if not os.path.lexists(folder):  # a link that leads nowhere is damage
                 return None
             problem = f"it has no {MANIFEST}"
         except OSError as error:  # perhaps passing: no reason to throw an artifact away
             raise StoreError(f"cannot read {folder}: {error}; {remedy(error.errno)}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             problem = f"its {MANIFEST} cannot be read ({error})"
         if problem:
             raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")
         return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
 
-    def _make(self, spec: Spec, make: Callable[[Path], None], resumable: bool) -> Artifact:
+    def _fetched(self, spec: Spec) -> Artifact | None:
+        """The artifact from the second level, put into its place, if it is there."""
+        if (level := remote()) is None:
+            return None
+        folder, temporary = self._folder(spec), self._temporary(spec, resumable=False)
+        with writing(f"{spec}", folder):
+            try:
+                remove(temporary)
+                temporary.mkdir(parents=True)
+                manifest = level.fetch(spec, temporary)
+                if manifest is None:
+                    return None
+                for path in [*temporary.rglob("*"), temporary]:
+                    sync(path)
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                if theirs := self._put(temporary, folder, spec):
+                    return theirs
+                sync(folder.parent)
+            finally:
+                remove(temporary)
+        Vouched(folder).vouch(manifest["files"])
+        log.info("fetched %s from %s", spec, level.name)
+        return Artifact(spec.key, spec.stage, folder, manifest, True, manifest["seconds"])
+
+    def _make(self, spec: Spec, make: Make, resumable: bool) -> Artifact:
         folder, temporary = self._folder(spec), self._temporary(spec, resumable)
         resumes = resumable and temporary.exists()
         if resumes:
@@ -240,17 +341,18 @@ class Store:
         keep = False  # left behind by a process that is killed, all the same
         try:
             with writing(f"{spec}", temporary):
-                if temporary.exists() and not resumes:  # of a dead process of our number
-                    shutil.rmtree(temporary)
+                if not resumes:
+                    remove(temporary)  # of a dead process of our number
                 temporary.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
-            _call(make, temporary, spec)
-            seconds = time.perf_counter() - start
+            times = _call(make, temporary, spec)
+            seconds = time.perf_counter() - start + times.pop(EARLIER, 0.0)
             with writing(f"{spec}", folder):
                 # Content before names: after a power cut, a name must not stand for missing bytes.
-                manifest = seal(temporary, spec, seconds)
+                manifest = seal(temporary, spec, seconds, times)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(temporary, folder)  # in one step, as both are on one disk
+                if theirs := self._put(temporary, folder, spec):
+                    return theirs
                 sync(folder.parent)
         except KeyboardInterrupt:
             # Goes on another time; after an error the same would fail again.
@@ -259,7 +361,22 @@ class Store:
         finally:
             if not keep:  # gone already if all went well
                 shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
+                shutil.rmtree(beside(temporary), ignore_errors=True)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
+
+    def _put(self, temporary: Path, folder: Path, spec: Spec) -> Artifact | None:
+        """Put a whole artifact into its place, or give what another host has put there meanwhile.
+
+        That happens only to a process that was suspended, or cut off from the disk, for so long
+        that its lock was taken over.
+        """
+        try:
+            os.rename(temporary, folder)  # in one step, as both are on one disk
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            return self._load(spec)
+        return None
 
     def _temporary(self, spec: Spec, resumable: bool) -> Path:
         """Where an artifact is made; ours alone under its lock, which may not reach other hosts."""
@@ -282,26 +399,44 @@ class Store:
                 name = folder.name.partition(".")[0]  # no part of it has a dot
                 try:
                     with locked(self._lock_path(name), name, wait=False):
-                        shutil.rmtree(folder)
+                        remove(folder)
                 except filelock.Timeout:
                     continue  # being made right now
                 log.info("removed %s, left behind by a process that was killed", folder)
-            for folder in sorted((self.root / "partial").glob(f"*.{_host()}")):
-                # By age and not by its lock, which is free for as long as nobody goes on with it.
-                if time.time() - folder.stat().st_mtime > PARTIAL_DAYS * 86_400:
-                    shutil.rmtree(folder)
-                    log.info("removed %s, interrupted long ago", folder)
+            self._sweep_partial()
         except (OSError, StoreError) as error:  # no reason not to work
             log.warning("cannot remove left-overs in %s: %s", self.root, error)
+
+    def _sweep_partial(self) -> None:
+        partial = self.root / "partial"
+        for folder in sorted(partial.glob(f"*.{_host()}")):
+            # By age and not by its lock, which is free for as long as nobody goes on with it.
+            both = [path for path in (folder, beside(folder)) if path.exists()]
+            if time.time() - max(path.stat().st_mtime for path in both) > PARTIAL_DAYS * 86_400:
+                for path in both:
+                    shutil.rmtree(path)
+                log.info("removed %s, interrupted long ago", folder)
+        for folder in sorted(partial.glob(f"*.{_host()}{BESIDE}")):
+            name = folder.name.partition(".")[0]
+            # Its artifact stands, unless that is so just now.
+            with suppress(filelock.Timeout), locked(self._lock_path(name), name, wait=False):
+                if not folder.with_name(folder.name.removesuffix(BESIDE)).exists():
+                    shutil.rmtree(folder)
 
 
 class _DamagedError(StoreError):
     """What is at a key is not the whole artifact."""
 
 
-def _call(make: Callable[[Path], None], folder: Path, spec: Spec) -> None:
+def beside(folder: Path) -> Path:
+    """Where ``make`` keeps, beside the folder that it fills, what is gone when that stands."""
+    return folder.with_name(folder.name + BESIDE)
+
+
+def _call(make: Make, folder: Path, spec: Spec) -> dict[str, float]:
     try:
-        make(folder)
+        times = make(folder)
+        return dict(times) if isinstance(times, Mapping) else {}  # a lambda returns anything
     except (OSError, SafetensorError) as error:
         number = getattr(error, "errno", None)
         # A failed write of numpy or safetensors comes without a number; the latter's text tells of

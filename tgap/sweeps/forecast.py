@@ -7,16 +7,20 @@ made for the first time goes by the rates below, if it is of the default profile
 
 import json
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import wrap
 
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.disk import GB, needs, shared_once, total_of
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
-from tgap.sweeps.records import records
+from tgap.sweeps.records import STAGES, records, stage_of
 
+WIDTH = 66
+"""Of a line behind the time, on a terminal of 80 columns."""
 NEWEST = 50
 """Records that are looked into."""
 RATES = 5
@@ -48,6 +52,11 @@ class Work:
     kind: str
     amount: float
     spec: Spec
+
+    @property
+    def stage(self) -> str:
+        """Of the run."""
+        return stage_of(self.kind)
 
 
 def works(plan: Plan) -> Iterator[Work]:
@@ -99,6 +108,7 @@ class Forecast:
         size: Bytes in the store.
         unknown: Kinds of work that take nobody knows how long.
         elsewhere: Whether some rates are those of another machine.
+        stages: Of each stage, in how many runs it has something to make, and how many runs have it.
     """
 
     stored: Sequence[bool]
@@ -106,6 +116,17 @@ class Forecast:
     size: float
     unknown: Sequence[str]
     elsewhere: bool
+    stages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+
+    def by_stage(self) -> list[str]:
+        """What is to be made and what is in the store, by stage, in lines for 80 columns."""
+        made = [f"{name} {new} of {of}" for name, (new, of) in self.stages.items() if new]
+        there = [
+            f"{name} {of - new} of {of}" for name, (new, of) in self.stages.items() if of > new
+        ]
+        lines = {"to make, in runs": made, "in the store": there}
+        told = [f"{what}: {', '.join(stages)}" for what, stages in lines.items() if stages]
+        return [line for text in told for line in wrap(text, WIDTH)]
 
     def in_words(self) -> str:
         """E.g. ``7 in the store; about 9 minutes, 0.3 GB``."""
@@ -130,7 +151,8 @@ def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
         home: Folder of the store and of earlier records.
     """
     store = Store(home / "store")
-    missing = [[work for work in works(plan) if store.find(work.spec) is None] for plan in plans]
+    wanted = [list(works(plan)) for plan in plans]
+    missing = [[work for work in of_run if store.find(work.spec) is None] for of_run in wanted]
     rates = measured_rates(home) if any(missing) else {}
     seen: set[str] = set()
     seconds, unknown = [], list[str]()
@@ -151,7 +173,21 @@ def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
         seconds.append(total)
     making = [plan for plan, new in zip(plans, missing, strict=True) if new]
     all_needs = shared_once([need for plan in making for need in needs(plan, store)])
-    return Forecast([not new for new in missing], seconds, total_of(all_needs), unknown, elsewhere)
+    size, stored = total_of(all_needs), [not new for new in missing]
+    return Forecast(stored, seconds, size, unknown, elsewhere, _by_stage(wanted, missing))
+
+
+def _by_stage(
+    wanted: Sequence[Sequence[Work]], missing: Sequence[Sequence[Work]]
+) -> dict[str, tuple[int, int]]:
+    """In how many runs a stage has something to make, and how many have it, in their order."""
+    having = Counter(stage for run in wanted for stage in {work.stage for work in run})
+    making = Counter(stage for run in missing for stage in {work.stage for work in run})
+    return {
+        stage: (making[stage], having[stage])
+        for stage in dict.fromkeys(STAGES.values())
+        if having[stage]
+    }
 
 
 QUICK = ("selection", "scores", "dataset")

@@ -14,12 +14,13 @@ PLANNED = "planned.json"
 """File of a sweep's record: its runs, also those that may never begin."""
 
 
-def as_json(planned: Iterable[tuple[PlannedRun, Mapping[str, object]]]) -> str:
-    """What a sweep writes down before its first run: its runs with their parameters."""
+def as_json(planned: Iterable[tuple[str, PlannedRun, Mapping[str, object]]]) -> str:
+    """What a sweep writes down before its first run: its runs with their keys and parameters."""
     return json.dumps(
         [
-            dataclasses.asdict(run) | {"params": {name: str(v) for name, v in params.items()}}
-            for run, params in planned
+            dataclasses.asdict(run)
+            | {"key": key, "params": {name: str(v) for name, v in params.items()}}
+            for key, run, params in planned
         ]
     )
 
@@ -71,11 +72,11 @@ def chosen_records(
     """
     runs = records(home, experiment)
     planned = [
-        each
+        (row, params)
         for journal in journals(home)
         if journal.run_key == SWEEP
         if (events := events_of(journal)) and events[0].get("experiment") == experiment
-        for each in _planned(journal)
+        for _, row, params in planned_of(journal)
     ]
     check_choice(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)
     missing = [run for run, params in planned if is_chosen(params, chosen)]
@@ -97,16 +98,18 @@ def by_end(runs: Sequence[Record]) -> tuple[list[tuple[Record, RunRow]], list[Pl
     return finished, begun
 
 
-def _planned(journal: Journal) -> list[tuple[PlannedRun, Mapping[str, str]]]:
-    """A sweep's planned runs with their parameters; which are finished is found out by their seeds.
+def planned_of(journal: Journal) -> list[tuple[str, PlannedRun, Mapping[str, str]]]:
+    """A sweep's planned runs with their keys and parameters.
 
-    Plans of earlier versions have no parameters, and are in no choice.
+    Which are finished a comparison finds out by their seeds. Plans of earlier versions have no keys
+    and perhaps no parameters, and are then in no choice.
     """
     file = journal.folder / "files" / PLANNED
     if not file.exists():
         return []
-    planned = [(run.pop("params", {}), run) for run in json.loads(file.read_text("utf-8"))]
-    return [(PlannedRun(**run), params) for params, run in planned]
+    several = json.loads(file.read_text("utf-8"))
+    extra = [(run.pop("key", ""), run.pop("params", {})) for run in several]
+    return [(key, PlannedRun(**run), p) for (key, p), run in zip(extra, several, strict=True)]
 
 
 def is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tgap.analysis.comparison import Comparison, compare
 from tgap.composition.compose import CONFIG_NAME, compose_run, hydra_ready, sound_parts
 from tgap.composition.config import Run, components_in
+from tgap.composition.hydra_node import composed_safely
 from tgap.composition.sweeps import expand
 from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError
@@ -22,12 +23,13 @@ from tgap.core.files import home_folder
 from tgap.core.progress import progress
 from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
+from tgap.sweeps import isolation
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.task import RUNS_VARIABLE, SWEEP_VARIABLE, Outcome, remembered, task, told
 from tgap.sweeps.varying import what_varies
-from tgap.tracking.journal import SINGLE
+from tgap.tracking.server import resolve_uri
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
@@ -68,16 +70,20 @@ def launch(
     Raises:
         ConfigError: With every wrong value and combination of every run, before anything starts.
     """
+    resolve_uri(home_folder())  # a kind of tracking that MLflow has not is told now
     with hydra_ready(config_dir) as hydra:
         overrides = readable(overrides, several=sweep)
         jobs = expand(hydra, overrides) if sweep else [overrides]
         planned_runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
-        with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs):
+        with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs), isolation.kept():
             expected = forecast([job.plan for job in planned_runs], home_folder())
             log.info("%s: %s", _opening(planned_runs, jobs, sweep), expected.in_words())
             if dry_run:
+                for line in expected.by_stage():
+                    log.info("%s", line)
                 return Launched([], Comparison())
+            Recorder(home_folder()).close_ghosts(planned_runs[0].run)
             if sweep:
                 return _swept(hydra, overrides, jobs, planned_runs, expected)
             return _single(hydra, overrides, planned_runs)
@@ -91,15 +97,11 @@ def _single(hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]) 
     with output_folder():
         job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
     launched, folder = _compared([job.return_value], plans), Path(str(job.working_dir))
-    return _reported(launched, folder, plans, SINGLE, ["tgap", "run", *overrides])
+    return _reported(launched, folder, plans, ["tgap", "run", *overrides])
 
 
 def _reported(
-    launched: Launched,
-    folder: Path,
-    plans: Sequence[Planned],
-    sweep_key: str,
-    command: Sequence[str],
+    launched: Launched, folder: Path, plans: Sequence[Planned], command: Sequence[str]
 ) -> Launched:
     """With a page about the runs, unless nobody wants one or nothing new was made."""
     wanted = all(job.run.tracking.report for job in plans)
@@ -108,7 +110,7 @@ def _reported(
     from tgap.sweeps.reporting import try_report  # draws figures, which takes seconds to load
 
     words = shlex.join(command)
-    return replace(launched, report=try_report(home_folder(), folder, sweep_key, plans, words))
+    return replace(launched, report=try_report(home_folder(), folder, plans, words))
 
 
 def _compared(outcomes: Sequence[Outcome], jobs: Sequence[Planned]) -> Launched:
@@ -140,6 +142,9 @@ def _swept(
     """Launch a sweep inside its parent record."""
     sweep_key = sweep_key_of(plans)
     recorder = Recorder(home_folder(), sweep_key)
+    launched_here = not any(word.startswith("hydra/launcher=") for word in overrides)
+    if launched_here and any(expected.seconds):
+        isolation.warm()
     recorder.open_sweep(plans, overrides)
     launched = Launched([], Comparison())
     status = "KILLED"
@@ -150,6 +155,7 @@ def _swept(
         with (
             environment(**variables),
             output_folder(),
+            recorder.running(plans[0].run),
             progress(f"{len(jobs)} runs", sum(weights), counted=False) as advance,
             told(lambda done: advance(sum(weights[:done]))),
         ):
@@ -158,7 +164,7 @@ def _swept(
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
         command = ["tgap", "run", *overrides, "-m"]
-        launched = _reported(launched, folder, plans, sweep_key, command)
+        launched = _reported(launched, folder, plans, command)
     finally:
         recorder.close_sweep(plans[0].run, launched.comparison, status, overrides, launched.report)
     return launched
@@ -177,7 +183,7 @@ def _launch(
     from hydra.types import HydraContext, RunMode
     from omegaconf import OmegaConf
 
-    config = hydra.compose_config(CONFIG_NAME, list(overrides), RunMode.MULTIRUN)
+    config = composed_safely(hydra, CONFIG_NAME, overrides, RunMode.MULTIRUN)
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from tgap.analysis.comparison import Comparison
@@ -24,7 +25,7 @@ from tgap.sweeps.identity import Planned, dataset_metrics, params_of, row_of
 from tgap.sweeps.records import COSTS, record_planned
 from tgap.sweeps.shown import LOSSES, SIDES, TABLE, as_table, shown
 from tgap.sweeps.varying import sweep_name
-from tgap.tracking import RunLog, Tracker, resolve_uri
+from tgap.tracking import Journal, RunLog, Tracker, resolve_uri
 
 
 class Recorder:
@@ -68,10 +69,32 @@ class Recorder:
         result.words = tuple(overrides)
         return result, row_of(result, job)
 
+    def journal(self, run_key: str) -> Journal:
+        """Where a run is recorded."""
+        return Tracker(self.home, "", "", self.sweep_key).journal(run_key)
+
+    def end(self, job: Planned, status: str, reason: str) -> None:
+        """Write down how a run ended whose process cannot do that any more.
+
+        Args:
+            job: The run.
+            status: ``FAILED`` or ``KILLED``.
+            reason: Of what it died; nothing = it was stopped.
+        """
+        self._tracker(job.run).end(job.key, status, reason)
+
+    def close_ghosts(self, run: Run) -> None:
+        """End the records of processes that died without a word."""
+        self._tracker(run).close_ghosts()
+
+    def running(self, run: Run) -> AbstractContextManager[None]:
+        """Inside, the sweep counts as running."""
+        return self._tracker(run).running_sweep()
+
     def open_sweep(self, jobs: Sequence[Planned], overrides: Sequence[str]) -> None:
         """Open the sweep's parent run with all that is planned, unless it is there already."""
         words = shlex.join(overrides)
-        rows = as_json([(job.row, params_of(job)) for job in jobs])
+        rows = as_json([(job.key, job.row, params_of(job)) for job in jobs])
         name = sweep_name([job.words for job in jobs], jobs[0].run.dataset.title())
         self._tracker(jobs[0].run).open_sweep(
             name, len(jobs), {"overrides": words}, {PLANNED: rows}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import yaml  # type: ignore[import-untyped]
 
-from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.analysis.rows import ArtifactCost, PlannedRun, RunRow
 from tgap.composition.building import build
 from tgap.composition.config import Run
 from tgap.core import ConfigError, StoreError, nearest
@@ -22,7 +22,7 @@ from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
 from tgap.store import Store
 from tgap.tracking import CURVE, SWEEP, Journal, RunLog
-from tgap.tracking.journal import NUMBERS, Event, complete
+from tgap.tracking.journal import NUMBERS, Event, complete, last_turn
 from tgap.tracking.run_log import CONFIG
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,25 @@ ARTIFACTS = "artifacts.json"
 """File of a run's record: what each of its artifacts is."""
 COSTS = "costs.json"
 """File of a run's record: what making its artifacts took."""
+STAGES: Mapping[str, str] = {
+    "dataset": "prepare",
+    "embedding": "embed",
+    "selection": "select",
+    "prior": "finetune",
+    "generator": "finetune",
+    "synthetic": "generate",
+    "classifier": "classify",
+    "scores": "classify",
+    "evaluation": "evaluate",
+}
+"""The stage of a kind of work, by the kind's first word."""
 LEAST_LETTERS = 4
 """Of a key, so that it names one run."""
+
+
+def stage_of(kind: str) -> str:
+    """The stage of a kind of work, e.g. ``finetune`` of ``generator tiny_ldm dreambooth``."""
+    return STAGES[kind.partition(" ")[0]]
 
 
 def record_planned(log: RunLog, planned: PlannedRun, plan: Plan) -> None:
@@ -85,13 +102,14 @@ class Record:
     @property
     def finished(self) -> bool:
         """Whether it ended well."""
-        return complete(list(self.events))
+        return complete(self.events)
 
     @property
     def status(self) -> str:
         """``finished``, ``failed``, ``killed``; ``not ended`` if it goes on or was cut off."""
-        last = self.events[-1]
-        return str(last["status"]).lower() if last["event"] == "end" else "not ended"
+        last = last_turn(self.events)
+        ended = last is not None and last["event"] == "end"
+        return str(last["status"]).lower() if last is not None and ended else "not ended"
 
     @cached_property
     def tags(self) -> Mapping[str, str]:
@@ -121,7 +139,14 @@ class Record:
         if (file := self._file(RESAMPLED)).exists():
             replicates = np.load(file, allow_pickle=False)
             resampled = dict(zip(LEGS, replicates.T, strict=True))
-        return RunRow(**row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled)
+        # Two artifacts of a kind never took the same time to the last digit of a clock.
+        costs = [
+            ArtifactCost(stage_of(one["kind"]), f"{one['kind']} {one['seconds']}", one["seconds"])
+            for one in self.costs
+        ]
+        return RunRow(
+            **row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled, costs=costs
+        )
 
     @property
     def costs(self) -> Sequence[Mapping[str, Any]]:
@@ -143,7 +168,7 @@ class Record:
 
     def result(self, store: Store) -> Result:
         """What it left in the store; see ``stored``."""
-        data = self._json(ARTIFACTS)
+        data = self.artifacts_as_json
         if data is None:
             raise StoreError(
                 f"the record {self.journal.folder} has no {ARTIFACTS}: the run never began, or was "
@@ -153,6 +178,12 @@ class Record:
         result = stored(plan_from_json(self.run(), data), store)
         result.words = self.words
         return result
+
+    @property
+    def artifacts_as_json(self) -> Mapping[str, Any] | None:
+        """What each of its artifacts is, as ``plan_as_json`` wrote it; ``None`` if it did not."""
+        found: Mapping[str, Any] | None = self._json(ARTIFACTS)
+        return found
 
     def _json(self, name: str) -> Any:
         try:

@@ -60,27 +60,25 @@ def chosen_content(
     return _content(home, finished, missing, Asked(reference), title, command)
 
 
-def content_of(home: Path, sweep_key: str, jobs: Sequence[Planned], command: str) -> Content | None:
+def content_of(home: Path, jobs: Sequence[Planned], command: str) -> Content | None:
     """The content of a report about the runs of one command; ``None`` if none was finished.
 
     Args:
         home: ``TGAP_HOME``.
-        sweep_key: Under which they were recorded.
         jobs: The runs; those that were not finished are missing.
         command: What was typed.
     """
     keys = {job.key for job in jobs}
-    those = [one for one in records(home) if one.key in keys and one.journal.sweep_key == sweep_key]
-    finished, _ = by_end(those)
+    # By key: homes of earlier versions have a record of a run in each of its sweeps.
+    those = {one.key: one for one in records(home) if one.key in keys and one.finished}
+    finished, _ = by_end(list(those.values()))
     if not finished:
         return None
     missing = [job.row for job in jobs]
     return _content(home, finished, missing, Asked(), "What this command ran", command)
 
 
-def try_report(
-    home: Path, folder: Path, sweep_key: str, jobs: Sequence[Planned], command: str
-) -> Path | None:
+def try_report(home: Path, folder: Path, jobs: Sequence[Planned], command: str) -> Path | None:
     """Write the page about one command's runs, and again as ``<TGAP_HOME>/report.html``.
 
     What goes wrong is a warning: the runs are finished, and no page is worth them.
@@ -88,7 +86,6 @@ def try_report(
     Args:
         home: ``TGAP_HOME``.
         folder: Where the page is to stand.
-        sweep_key: Under which the runs were recorded.
         jobs: The runs.
         command: What was typed.
 
@@ -98,7 +95,7 @@ def try_report(
     from tgap.report.runs.page import report_page
 
     try:
-        content = content_of(home, sweep_key, jobs, command)
+        content = content_of(home, jobs, command)
         if content is None:
             return None
         page = report_page(content)

@@ -1,10 +1,11 @@
-"""One run of a command line, in whatever process Hydra's launcher chose."""
+"""One run of a command line, in whatever process Hydra's launcher chose.
+
+A run of a sweep is handed to a worker, a process of its own; a single one is done at once.
+"""
 
 import contextlib
 import logging
 import os
-import shutil
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from tgap.composition.config import Run
 from tgap.core import TgapError
 from tgap.core.files import home_folder
 from tgap.pipeline.plan import plan
-from tgap.pipeline.result import Result
-from tgap.report.summary import in_a_line
+from tgap.sweeps import isolation
+from tgap.sweeps.doing import Errand, do
 from tgap.sweeps.identity import Planned, planned
-from tgap.sweeps.recorder import Recorder
+from tgap.sweeps.isolation import Ended
+from tgap.sweeps.outcomes import failure_of, recorded_row, write_down_end
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -88,22 +90,48 @@ def _planned_before(run: Run) -> Planned | None:
     return None
 
 
-def _finished(config: "DictConfig", overrides: Sequence[str]) -> Outcome:
+def _errand(config: "DictConfig") -> Errand:
+    """The run that Hydra composed."""
+    from hydra.core.hydra_config import HydraConfig
+
+    hydra = HydraConfig.get()
     run = build_run(config).fitted()
-    job = _planned_before(run) or planned(plan(run), overrides)
-    recorder = Recorder(home_folder(), os.environ.get(SWEEP_VARIABLE) or None)
-    which = _which()
-    log.info("%s%s", which, job.name)
-    result, row = recorder.execute(job, overrides)
-    seconds = {stage: record.seconds for stage, record in result.stages.items()}
-    reused = [stage for stage, record in result.stages.items() if record.reused]
-    log.info("%s%s", which, in_a_line(result.metrics, seconds, reused))
-    return Outcome(
-        job.name,
-        row=row,
-        pictures=_kept_pictures(result),
-        made=not all(artifact.reused for artifact in result.artifacts),
-    )
+    job = _planned_before(run) or planned(plan(run), list(hydra.overrides.task))
+    sweep_key = os.environ.get(SWEEP_VARIABLE) or None
+    return Errand(job, home_folder(), sweep_key, Path(hydra.runtime.output_dir), _which())
+
+
+def _ended(errand: Errand) -> Ended:
+    """Do a run: one of a sweep in a process of its own, where it cannot harm the others."""
+    log.info("%s%s", errand.which, errand.job.name)
+    alone = errand.sweep_key is None and errand.job.run.max_minutes is None
+    if not alone and (classes := isolation.not_elsewhere(errand)):
+        log.warning(
+            "%s was defined in this session, so the run is done in this process: what ends or "
+            "changes it is not kept from other runs, and max_minutes is not kept; put the class "
+            "into a module of its own",
+            ", ".join(classes),
+        )
+        alone = True
+    if alone:
+        return Ended(do(errand))
+    try:
+        return isolation.worker().run(errand)
+    except KeyboardInterrupt:
+        write_down_end(errand, "KILLED")
+        raise
+
+
+def _outcome(errand: Errand) -> Outcome:
+    """How a run ended, its row read from its record."""
+    ended = _ended(errand)
+    if ended.dead or ended.late:
+        status = "FAILED" if ended.dead and not ended.late else "KILLED"
+        write_down_end(errand, status, ended.failure or "")
+    if ended.did is None:
+        return Outcome(failure=f"{errand.which}{ended.failure}{_where()}")
+    row = recorded_row(errand)
+    return Outcome(errand.job.name, row, None, ended.did.pictures, ended.did.made)
 
 
 def _number() -> int | None:
@@ -121,16 +149,15 @@ def _which() -> str:
     return "" if runs is None or number is None else f"run {number + 1} of {runs}: "
 
 
-def _kept_pictures(result: Result) -> Path | None:
-    """Copies of a run's pictures in its output folder, whose name people can read."""
-    from hydra.core.hydra_config import HydraConfig
-
-    if result.artifacts.pictures is None:
-        return None
-    folder = Path(HydraConfig.get().runtime.output_dir)
-    for picture in sorted(result.artifacts.pictures.folder.glob("*.png")):
-        shutil.copyfile(picture, folder / picture.name)
-    return folder
+def _where() -> str:
+    """Where a run's traceback stands, if it has a log file."""
+    for handler in logging.root.handlers:
+        if isinstance(handler, logging.FileHandler):
+            file = Path(handler.baseFilename)
+            here = Path.cwd()
+            shown = file.relative_to(here) if file.is_relative_to(here) else file
+            return f" (its log: {shown})"
+    return ""
 
 
 def task(config: "DictConfig") -> Outcome:
@@ -141,19 +168,15 @@ def task(config: "DictConfig") -> Outcome:
     """
     from hydra.core.hydra_config import HydraConfig
 
-    full_error = os.environ.get("HYDRA_FULL_ERROR") == "1"
     try:
         # Paths are those of the command line, also where hydra.job.chdir=true.
         with contextlib.chdir(HydraConfig.get().runtime.cwd):
-            return _finished(config, list(HydraConfig.get().overrides.task))
-    except TgapError as error:
-        log.log(logging.ERROR, "%s", error, exc_info=full_error)
-        return Outcome(failure=f"{_which()}{error}")
-    except Exception as error:
-        # A mistake of ours or of a library: the run fails, the sweep goes on, nothing is hidden.
-        log.exception("unexpected %s", type(error).__name__)
-        said = "".join(traceback.format_exception_only(error)).strip()
-        return Outcome(failure=f"{_which()}{said}")
+            return _outcome(_errand(config))
+    except KeyboardInterrupt:  # of a person: the others are not to be done either
+        raise
+    except BaseException as error:
+        # Also sys.exit, where a run is done in this process: the others go on.
+        return Outcome(failure=f"{_which()}{failure_of(error)}{_where()}")
     finally:
         number = _number()
         for listener in _listeners:

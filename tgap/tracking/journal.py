@@ -6,12 +6,14 @@ has). A sweep is journalled like a run, under the run key ``sweep``.
 """
 
 import json
+import logging
 import math
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,30 @@ SINGLE = "single"
 NUMBERS = ("values", "numbers")
 """Parts of an event that hold numbers by name: of MLflow's pages, and of the journal alone."""
 
+log = logging.getLogger(__name__)
+
+TAIL = 2**14
+"""Bytes in which the end of a run is looked for first."""
+TURNS = ("start", "resume", "end")
+"""Events that begin a run, go on with it, and end it."""
+
 Event = dict[str, Any]
+NO_EVENT = (ValueError, AttributeError, TypeError, KeyError)
+
+
+@dataclass
+class _Held:
+    """What a process knows of a journal that it writes, so that nothing is lost with the files.
+
+    Args:
+        lines: Of the journal.
+        state: Size and time of the file after the last of them.
+        files: Contents of files, or where they were copied from.
+    """
+
+    lines: list[bytes]
+    state: tuple[int, int] | None
+    files: dict[str, Path | str] = field(default_factory=dict)
 
 
 class Journal:
@@ -42,6 +67,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._path = folder / "journal.jsonl"
+        self._held: _Held | None = None
 
     @property
     def run_key(self) -> str:
@@ -62,26 +88,92 @@ class Journal:
         """How many events there are, counted without looking into them."""
         return len(self._lines())
 
+    def turn(self) -> Event | None:
+        """How it stands: the last event that began or ended it, from the end of the file.
+
+        ``None`` if there is none.
+        """
+        if not self._path.exists():
+            return None
+        with writing("the journal", self.folder), self._path.open("rb") as file:
+            file.seek(max(self._path.stat().st_size - TAIL, 0))
+            for line in reversed(file.read().split(b"\n")[:-1]):
+                if line.startswith(tuple(b'{"event": "%s"' % kind.encode() for kind in TURNS)):
+                    with suppress(*NO_EVENT):
+                        return _event(line)
+        return last_turn(self.events())
+
+    def ended(self) -> bool:
+        """Whether nothing goes on: it ended, or was never begun."""
+        last = self.turn()
+        return last is None or last["event"] == "end"
+
     def events(self) -> list[Event]:
         """All events so far.
 
         Raises:
             StoreError: If a line is damaged.
         """
+        self._put_back()
         events = []
         for number, line in enumerate(self._lines(), start=1):
             try:
-                event = json.loads(line)
-                for kind in NUMBERS:
-                    if values := event.get(kind):
-                        event[kind] = {name: float(value) for name, value in values.items()}
-            except (ValueError, AttributeError) as error:
+                events.append(_event(line))
+            except NO_EVENT as error:
                 raise StoreError(
-                    f"line {number} of {self._path} is damaged: {error}; delete the folder "
-                    f"{self.folder} and start the run again: what is in the store is reused"
+                    f"line {number} of {self._path} is damaged: {error}; start the run again: its "
+                    "record is mended, and what is in the store is reused"
                 ) from error
-            events.append(event)
         return events
+
+    def mend(self) -> None:
+        """Set a damaged journal aside and go on with the lines that are sound.
+
+        It then counts as not ended, so that what is missing is logged again. Its lock is held.
+        """
+        lines = []
+        for line in self._lines():
+            with suppress(*NO_EVENT):
+                if _event(line)["event"] != "end":
+                    lines.append(line)
+        if not lines or _event(lines[0])["event"] != "start":
+            lines = []  # what it was is not known: it begins anew
+        aside = self.folder / f"journal.damaged-{time.time_ns()}.jsonl"
+        log.warning("%s is damaged: it is kept as %s, and mended", self._path, aside.name)
+        with writing("the journal", self.folder):
+            os.replace(self._path, aside)
+            self._write_lines(lines)
+        self._held = _Held(lines, self._state())
+
+    def _put_back(self) -> None:
+        """Write the journal again if something else than this process removed or changed it."""
+        held = self._held
+        if held is None or held.state == self._state():
+            return
+        log.warning(
+            "the record %s was removed or changed while its run went on: it is written again",
+            self.folder,
+        )
+        with writing("the journal", self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._write_lines(held.lines)
+        held.state = self._state()
+        for name, content in held.files.items():
+            lost = not (self.folder / "files" / name).exists()
+            if lost and (isinstance(content, str) or content.exists()):
+                self._copy(content, name)
+
+    def _write_lines(self, lines: Sequence[bytes]) -> None:
+        beside = self.folder / "journal.jsonl.tmp"
+        beside.write_bytes(b"".join(line + b"\n" for line in lines))
+        os.replace(beside, self._path)
+
+    def _state(self) -> tuple[int, int] | None:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return None
+        return found.st_size, found.st_mtime_ns
 
     def _lines(self) -> list[bytes]:
         """The lines that are whole: a crash may have cut off the last one."""
@@ -104,23 +196,32 @@ class Journal:
             if values := content.get(name):  # what is no number in JSON becomes text
                 content[name] = {k: v if math.isfinite(v) else str(v) for k, v in values.items()}
         event = {"event": kind, "time": time.time_ns() // 1_000_000, **content}
-        line = json.dumps(event, allow_nan=False) + "\n"
-        with writing("the journal", self.folder), self._path.open("a", encoding="utf-8") as file:
-            file.write(line)  # not synced: that would cost more than the event; see to_disk
+        line = json.dumps(event, allow_nan=False).encode()
+        self._put_back()
+        with writing("the journal", self.folder), self._path.open("ab") as file:
+            file.write(line + b"\n")  # not synced: that would cost more than the event: to_disk
+        if self._held is not None:
+            self._held.lines.append(line)
+            self._held.state = self._state()
 
     def keep(self, content: Path | str, name: str) -> None:
         """Copy a file, or write a text, into the journal, to be logged under ``name``.
 
         A second one of that name replaces the first.
         """
+        self._copy(content, name)
+        if self._held is not None:
+            self._held.files[name] = content
+        self.append("artifact", path=f"files/{name}", name=name)
+
+    def _copy(self, content: Path | str, name: str) -> None:
         kept = self.folder / "files" / name
         with writing(name, kept.parent):
             kept.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, Path):
-                shutil.copyfile(content, kept)
-            else:
+            if isinstance(content, str):
                 kept.write_text(content, "utf-8")
-        self.append("artifact", path=f"files/{name}", name=name)
+            else:
+                shutil.copyfile(content, kept)
 
     def to_disk(self) -> None:
         """Wait until the events are on disk, so that MLflow never has more than the journal."""
@@ -183,7 +284,11 @@ class Journal:
         """
         with locked(self.folder / "lock", f"the journal of run {self.run_key}", wait=wait):
             self._drop_torn_line()
-            yield
+            self._held = _Held(self._lines(), self._state())
+            try:
+                yield
+            finally:
+                self._held = None
 
     def _drop_torn_line(self) -> None:
         """Cut off what a crash left of a last line, so that the next event starts a line."""
@@ -192,6 +297,47 @@ class Journal:
                 os.truncate(self._path, sum(len(line) + 1 for line in self._lines()))
 
 
-def complete(events: list[Event]) -> bool:
+def _event(line: bytes) -> Event:
+    """What a line says."""
+    event: Event = json.loads(line)
+    event["event"].encode()  # there is one, and it is text
+    for kind in NUMBERS:
+        if values := event.get(kind):
+            event[kind] = {name: float(value) for name, value in values.items()}
+    return event
+
+
+def last_turn(events: Sequence[Event]) -> Event | None:
+    """How a run stands: the last event that began or ended it; tags may be set after its end."""
+    return next((event for event in reversed(events) if event["event"] in TURNS), None)
+
+
+def complete(events: Sequence[Event]) -> bool:
     """Whether a run ended well: nothing more is to be logged."""
-    return bool(events) and events[-1]["event"] == "end" and events[-1]["status"] == "FINISHED"
+    last = last_turn(events)
+    return last is not None and last["event"] == "end" and last["status"] == "FINISHED"
+
+
+def place_of(home: Path, run_key: str, sweep_key: str) -> Journal:
+    """Where a run is recorded: where it was before, by whichever command, else in its sweep.
+
+    So a run has one record, however many sweeps it belongs to, also if two of them begin it at the
+    same time.
+
+    Args:
+        home: Folder of the journals.
+        run_key: The run.
+        sweep_key: The sweep that it is begun by now.
+    """
+    folder = home / "journal"
+    with locked(folder / "lock", "the journals"), writing("the journal", folder):
+        own = folder / sweep_key / run_key
+        places = [own, *sorted(p for p in folder.glob(f"*/{run_key}") if p != own)]
+        there = [Journal(place) for place in places if place.is_dir()]
+        for journal in there:  # homes of earlier versions may have several
+            with suppress(StoreError):
+                if complete(journal.events()):
+                    return journal
+        if not there:
+            own.mkdir(parents=True)
+        return there[0] if there else Journal(own)

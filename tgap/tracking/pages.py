@@ -125,7 +125,8 @@ for _ in range(120):
 def _check_free(port: int, host: str) -> None:
     try:
         socket.create_server((host, port)).close()
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise TgapError(
-            f"cannot serve pages on port {port}: {error}; choose another one with --port"
+            f"cannot serve pages on port {port} of {host}: {error}; choose another one with "
+            "--port, or leave --host out"
         ) from error

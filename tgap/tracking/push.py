@@ -7,12 +7,15 @@ again, so a push that was cut short is repeated.
 import functools
 import logging
 import os
+import shutil
 import sqlite3
 import warnings
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
 
 import filelock
 
@@ -20,6 +23,8 @@ from tgap.core import TgapError
 from tgap.tracking.journal import SINGLE, SWEEP, Event, Journal
 from tgap.tracking.server import quiet, sqlite_file
 from tgap.tracking.views import view_tag
+
+log = logging.getLogger(__name__)
 
 ARTIFACTS = "mlartifacts"
 """Folder of logged files beside the database."""
@@ -53,24 +58,30 @@ def push(journal: Journal, home: Path, uri: str) -> None:
     journal.set_pushed(uri, run_id, len(events), experiment)
 
 
-@functools.cache
-def connect(uri: str) -> Any:
-    """A client whose database is there; it is made by one process, under a lock."""
+def loaded() -> Any:
+    """MLflow's client class, imported so that it says nothing by itself."""
     quiet(os.environ)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from mlflow import MlflowClient
-    for name in ("mlflow", "alembic"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    # Values cut to MLflow's limits are no news: the journal has them whole.
-    logging.getLogger("mlflow.utils.validation").setLevel(logging.ERROR)
+    # What goes wrong is raised, and told in a line; values cut to MLflow's limits are no news:
+    # the journal has them whole.
+    for name in ("mlflow", "alembic", "sqlalchemy"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    return MlflowClient
+
+
+@functools.cache
+def connect(uri: str) -> Any:
+    """A client whose database is there; it is made by one process, under a lock."""
+    client_of = loaded()
     database = sqlite_file(uri)
     if database is None:
-        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+        return client_of(tracking_uri=uri, registry_uri=uri)
     database.parent.mkdir(parents=True, exist_ok=True)
     with _lock(database):  # MLflow itself lets two processes make the same tables
         fresh = not database.exists()
-        client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        client = client_of(tracking_uri=uri, registry_uri=uri)
         client.search_experiments(max_results=1)  # makes the tables, if that is still to be done
         if fresh and not on_network_disk(database):
             # Readers and a writer no longer block each other; needs memory shared by processes.
@@ -82,6 +93,34 @@ def connect(uri: str) -> Any:
 def _lock(database: Path) -> filelock.BaseFileLock:
     # Its errors are the system's: they stop no run, as those of the journal's lock do.
     return filelock.FileLock(database.with_name(f"{database.name}.lock"))
+
+
+def put_back(journal: Journal, uri: str) -> bool:
+    """Copy logged files that were removed, from the journal to MLflow's folder or the other way.
+
+    A server's files are its own business.
+
+    Args:
+        journal: Of a run that MLflow has.
+        uri: MLflow's tracking uri.
+
+    Returns:
+        Whether there were some.
+    """
+    run_id = journal.pushed(uri)[0]
+    address = urlparse(connect(uri).get_run(run_id).info.artifact_uri)
+    if address.scheme not in ("", "file"):
+        return False
+    folder, copied = Path(url2pathname(address.path)), False
+    for event in journal.events():
+        if event["event"] == "artifact":
+            here, there = journal.folder / event["path"], folder / event["name"]
+            for source, gone in ((here, there), (there, here)):
+                if source.exists() and not gone.exists():
+                    gone.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(source, gone)
+                    copied = True
+    return copied
 
 
 def on_network_disk(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
@@ -234,8 +273,12 @@ def _log(client: Any, run_id: str, journal: Journal, events: Sequence[Event]) ->
         [RunTag(name, text) for name, text in tags.items()],
     )
     files = {event["name"]: event["path"] for event in events if event["event"] == "artifact"}
-    for name, path in files.items():
-        client.log_artifact(run_id, str(journal.folder / path), os.path.dirname(name))
+    for name, path in list(files.items()):
+        if (journal.folder / path).exists():
+            client.log_artifact(run_id, str(journal.folder / path), os.path.dirname(name))
+        else:
+            log.warning("%s of run %s was removed and is not logged", name, journal.run_key)
+            del files[name]
     if SAMPLES in files:
         _log_image(client, run_id, journal.folder / files[SAMPLES])
     if ended is not None:

@@ -8,8 +8,11 @@ from typing import Any
 
 from tgap.core import ContractError
 from tgap.tracking.journal import Journal, complete
+from tgap.tracking.views import SWEEPS, short_name
 
 NAME_LENGTH = 250
+MOST_SWEEPS = 300
+"""Sweeps of a run that its tag names, so that it stays below MLflow's limit of letters."""
 CONFIG = "config.yaml"
 """File of a run's record: its resolved configuration."""
 
@@ -27,7 +30,7 @@ class RunLog:
 
     def __init__(self, journal: Journal, push: Callable[[Journal], None]) -> None:
         self._journal, self._push = journal, push
-        events = journal.events()
+        self._events = events = journal.events()
         self.new = not events
         """Whether there is no record of it yet."""
         self.done = complete(events)
@@ -93,6 +96,16 @@ class RunLog:
         else:
             self._append("resume", tags={"tgap.error": ""})
         self.flush()
+
+    def belongs_to(self, sweep_key: str) -> None:
+        """Say that the run is one of a sweep's, also if it was recorded before that."""
+        known = [e["tags"][SWEEPS] for e in self._events if SWEEPS in e.get("tags", {})]
+        sweeps = known[-1].split() if known else []
+        name = short_name(sweep_key)
+        if name not in sweeps:
+            kept = [*sweeps, name][-MOST_SWEEPS:]
+            self._journal.append("tags", tags={SWEEPS: " ".join(kept)})
+            self.flush()
 
     def close(self, status: str, error: str = "") -> None:
         """End the record: ``FINISHED``, ``FAILED`` or ``KILLED``."""

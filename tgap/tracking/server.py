@@ -5,14 +5,26 @@ import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from tgap.core import ConfigError, nearest
 from tgap.core.files import expanded
 
 SQLITE = "sqlite:///"
+SCHEMES = "databricks file http https mssql mysql postgresql sqlite uc".split()
 
 
 def resolve_uri(home: Path) -> str:
-    """``MLFLOW_TRACKING_URI`` if set, else the SQLite database in ``home``; absolute."""
+    """``MLFLOW_TRACKING_URI`` if set, else the SQLite database in ``home``; absolute.
+
+    Raises:
+        ConfigError: If MLflow has no store of that kind.
+    """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{home / 'mlflow.db'}"
+    scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else "file"
+    if scheme not in SCHEMES:
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI={without_password(uri)}: MLflow has no store of the kind "
+            f"'{scheme}'{nearest(scheme, SCHEMES)}; unset it for the database in TGAP_HOME"
+        )
     database = sqlite_file(uri)
     return uri if database is None else f"{SQLITE}{database}"
 

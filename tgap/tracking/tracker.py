@@ -1,6 +1,7 @@
 """What the pipeline logs to: a run is in the journal at once, in MLflow at stage ends."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,11 +9,16 @@ from pathlib import Path
 import filelock
 
 from tgap.core import ContractError, StoreError, TgapError
-from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal
+from tgap.tracking.beat import beating
+from tgap.tracking.ghosts import close_ghosts, end_record, running
+from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal, place_of
 from tgap.tracking.run_log import RunLog
 from tgap.tracking.server import sqlite_file, without_password
 
 log = logging.getLogger(__name__)
+
+AGAIN = 600.0
+"""Seconds after which an MLflow that could not be reached is tried again."""
 
 
 class Tracker:
@@ -28,7 +34,7 @@ class Tracker:
     def __init__(self, home: Path, uri: str, experiment: str, sweep_key: str | None) -> None:
         self.home, self.uri, self.experiment = home.absolute(), uri, experiment
         self.sweep_key = sweep_key
-        self._away = False
+        self._away: float | None = None
 
     @contextmanager
     def run(
@@ -37,8 +43,8 @@ class Tracker:
         """Record what happens inside.
 
         The run ends as FINISHED, KILLED (Ctrl-C, SIGTERM) or FAILED (any other exception). If it
-        was recorded before, ``done`` of its log is true and nothing new is written; if that was
-        interrupted, its record goes on.
+        was recorded before, by whichever command, ``done`` of its log is true and nothing new is
+        written but that it belongs to this sweep too; if that was interrupted, its record goes on.
 
         Args:
             run_key: What identifies the run.
@@ -46,10 +52,21 @@ class Tracker:
             params: Flat; MLflow cuts long values.
             tags: Further tags.
         """
-        with self._log(run_key) as run_log:
-            run_log.open(self.experiment, name, params, {"tgap.kind": "run", **tags})
+        kind = {"tgap.kind": "run"}
+        with self._recorded(self.journal(run_key), name, params, kind | dict(tags)) as run_log:
+            yield run_log
+
+    @contextmanager
+    def _recorded(
+        self, journal: Journal, name: str, params: Mapping[str, object], tags: Mapping[str, str]
+    ) -> Iterator[RunLog]:
+        with self._log(journal) as run_log:
+            run_log.open(self.experiment, name, params, tags)
+            if self.sweep_key is not None:
+                run_log.belongs_to(self.sweep_key)
             try:
-                yield run_log
+                with beating(journal.folder):
+                    yield run_log
             except BaseException as error:
                 killed = isinstance(error, KeyboardInterrupt)
                 run_log.close("KILLED" if killed else "FAILED", f"{type(error).__name__}: {error}")
@@ -81,7 +98,8 @@ class Tracker:
             params: Flat.
             points: Metrics by step.
         """
-        with self.run(f"{CURVE}{run_key}", name, params, {"tgap.kind": "curve"}) as run_log:
+        journal, tags = self._in_sweep(f"{CURVE}{run_key}"), {"tgap.kind": "curve"}
+        with self._recorded(journal, name, params, tags) as run_log:
             for step, values in sorted(points.items()):
                 run_log.metrics(values, step)
 
@@ -113,35 +131,73 @@ class Tracker:
             sweep_log.close(status)
 
     def push(self, journal: Journal) -> None:
-        """Bring MLflow up to a journal; the first failure is told, and it is not tried again."""
-        if self._away:  # a server that is away costs a timeout each time
+        """Bring MLflow up to a journal; a failure is told once, and minutes later tried again."""
+        told, now = self._away is not None, time.monotonic()
+        if self._away is not None and now - self._away < AGAIN:  # each costs a timeout
             return
         try:
             _push(journal, self.home, self.uri)
         except StoreError:
             raise  # the journal itself: what is not written down is lost
         except Exception as error:
-            self._away = True
-            log.warning(
+            self._away = time.monotonic()
+            log.log(
+                logging.DEBUG if told else logging.WARNING,
                 "cannot log to MLflow at %s (%s); the run goes on, and what is to be logged is "
                 "kept in %s: log it later with `tgap sync`",
                 without_password(self.uri),
                 _reason(error),
                 journal.folder,
             )
+        else:
+            self._away = None
+
+    def journal(self, run_key: str) -> Journal:
+        """Where a run is recorded; see ``place_of``."""
+        return place_of(self.home, run_key, self.sweep_key or SINGLE)
+
+    def end(self, run_key: str, status: str, reason: str) -> None:
+        """Write down how a run ended whose process cannot do that any more.
+
+        Args:
+            run_key: The run.
+            status: ``FAILED`` or ``KILLED``.
+            reason: Of what it died; nothing = it was stopped, and could perhaps write that down.
+        """
+        journal, again = self.journal(run_key), bool(reason)
+        end_record(journal, status, reason or "it was stopped", self.push, again=again)
+
+    def close_ghosts(self) -> None:
+        """End the records of processes that died without a word."""
+        close_ghosts(self.home, self.push)
 
     @contextmanager
-    def _log(self, run_key: str) -> Iterator[RunLog]:
-        journal = Journal(self.home / "journal" / (self.sweep_key or SINGLE) / run_key)
+    def running_sweep(self) -> Iterator[None]:
+        """Inside, the sweep counts as running."""
+        folder = self._in_sweep(SWEEP).folder
+        with running(folder), beating(folder):
+            yield
+
+    @contextmanager
+    def _log(self, journal: Journal) -> Iterator[RunLog]:
         with journal.locked():
-            yield RunLog(journal, self.push)
+            try:
+                run_log = RunLog(journal, self.push)
+            except StoreError:
+                journal.mend()
+                run_log = RunLog(journal, self.push)
+            yield run_log
 
     @contextmanager
     def _sweep_log(self) -> Iterator[RunLog]:
+        with self._log(self._in_sweep(SWEEP)) as sweep_log:
+            yield sweep_log
+
+    def _in_sweep(self, key: str) -> Journal:
+        """What is of this sweep alone: its own record, and curves."""
         if self.sweep_key is None:
             raise ContractError("this tracker has no sweep_key; give it one to open a sweep")
-        with self._log(SWEEP) as sweep_log:
-            yield sweep_log
+        return Journal(self.home / "journal" / self.sweep_key / key)
 
 
 def sync(home: Path, uri: str) -> dict[str, int]:
@@ -158,15 +214,18 @@ def sync(home: Path, uri: str) -> dict[str, int]:
         TgapError: If MLflow cannot be reached; what was logged until then stays.
     """
     files = (home.absolute() / "journal").glob("*/*/journal.jsonl")
+    close_ghosts(home.absolute(), lambda journal: None)  # all are pushed below, or tell why not
     # A sweep before its runs, which name it as their parent.
     folders = sorted((file.parent for file in files), key=lambda f: (f.parent, f.name != SWEEP))
-    counts = {"runs": 0, "sweeps": 0, "curves": 0}
+    counts, damaged = {"runs": 0, "sweeps": 0, "curves": 0}, []
     for journal in map(Journal, folders):
         try:
             with journal.locked(wait=False):
                 counts[_kind(journal)] += _push(journal, home.absolute(), uri, certain=True)
         except filelock.Timeout:
             log.info("run %s is in progress; it logs itself", journal.run_key)
+        except StoreError as error:
+            damaged.append(str(error))
         except TgapError:
             raise
         except Exception as error:
@@ -175,6 +234,8 @@ def sync(home: Path, uri: str) -> dict[str, int]:
                 f"{_reason(error)}; nothing is lost, run `tgap sync` again when MLflow is there "
                 "(MLFLOW_TRACKING_URI says where it is looked for)"
             ) from error
+    if damaged:
+        raise StoreError("; ".join([*damaged, "all other records are in MLflow"]))
     return counts
 
 
@@ -195,10 +256,10 @@ def _push(journal: Journal, home: Path, uri: str, certain: bool = False) -> bool
     """
     if _is_pushed(journal, uri) and not certain:
         return False
-    from tgap.tracking.push import is_there, push
+    from tgap.tracking.push import is_there, push, put_back
 
     if _is_pushed(journal, uri) and is_there(journal, home, uri):
-        return False
+        return certain and put_back(journal, uri)
 
     push(journal, home, uri)
     return True

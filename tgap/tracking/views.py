@@ -34,9 +34,18 @@ SECTION = "tgap"
 Json = dict[str, Any]
 
 
+SWEEPS = "tgap.sweeps"
+"""The tag that names all sweeps which a run belongs to."""
+
+
+def short_name(sweep_key: str) -> str:
+    """A sweep's name in that tag."""
+    return sweep_key[:12]
+
+
 def view_name(sweep_key: str) -> str:
     """The name of a sweep's view."""
-    return f"tgap-{sweep_key[:12]}"
+    return f"tgap-{short_name(sweep_key)}"
 
 
 def view_tag(sweep_key: str, title: str, created: int) -> tuple[str, str]:
@@ -60,7 +69,7 @@ KIND = "tags.`tgap.kind`"
 
 def _state(sweep_key: str) -> Json:
     single = sweep_key == SINGLE
-    one = f" and tags.`tgap.sweep_key` = '{sweep_key}'"
+    one = f" and tags.`{SWEEPS}` LIKE '%{short_name(sweep_key)}%'"
     columns = [f"params.`{name}`" for name in PARAMS] + [f"metrics.`{name}`" for name in METRICS]
     return {
         "searchFilter": f"{KIND} != 'sweep'{'' if single else one}",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.core import Floats, Images, ImageSet, Log, Weights
+from tgap.core import Checkpoint, Floats, Images, ImageSet, Log, Weights
 
 
 @dataclass(kw_only=True)
@@ -19,7 +19,12 @@ class NearestMean(Classifier):
     """
 
     def _fit(
-        self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        train: ImageSet,
+        validation: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights:
         pixels = _flat(train.images)
         means = np.stack(

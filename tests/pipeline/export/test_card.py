@@ -74,7 +74,7 @@ def test_they_say_how_it_was_made_and_what_it_is_good_for(
         assert "| FTER | 0.938 (no interval, means nothing here) |" in text
         assert "| method | random+dreambooth |" in text
         assert "| tuning images | 8 different ones (size 4 per label) |" in text
-        assert "| their licence | MNIST's authors name none" in text
+        assert "| their licence | MNIST: CC BY-SA 3.0" in text
         assert "| licence of the base | Apache-2.0 |" in text
         assert "| seed | 0 (of the split 0) |" in text
         assert "diffusers 0." in text

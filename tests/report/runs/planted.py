@@ -8,7 +8,7 @@ from zlib import crc32
 import numpy as np
 
 from tgap.analysis.comparison import Asked, compare
-from tgap.analysis.rows import PlannedRun, RunRow
+from tgap.analysis.rows import ArtifactCost, PlannedRun, RunRow
 from tgap.core import Scores
 from tgap.metrics.legs import numbers_with_intervals
 from tgap.report.runs.content import Content, RecordedRun, Sample
@@ -64,6 +64,11 @@ def row(
         "settings": SETTINGS,
         "metrics": metrics,
         "resampled": {leg: value + noise[leg[3]] for leg, value in legs.items()},
+        "costs": [
+            ArtifactCost("prepare", "dataset", 1.0),  # of all runs
+            ArtifactCost("finetune", f"prior {method}", 2.0),
+            ArtifactCost("finetune", f"{method} {size} {seed}", 8.0 + seed),
+        ],
     }
     return RunRow(**(given | changes))
 

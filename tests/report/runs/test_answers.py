@@ -101,15 +101,24 @@ def test_copies_that_are_not_known_are_not_called_none() -> None:
     assert "is not known" in text(found)
 
 
-def test_cost_is_of_runs_that_did_the_work() -> None:
+def test_cost_is_what_things_took_when_they_were_made() -> None:
     finished = rows({"a": 0.0})
     found = answered(finished)["What cost?"]
-    assert found.short == "33 s for 3 runs"  # 10 + 11 + 12
-    assert "a at 100: 11 s a run where nothing is reused, most of it finetune (11 s)." in text(
-        found
-    )
-    finished[2].metrics.update({"reused/finetune": 1.0, "seconds/finetune": 0.0})
-    assert "a at 100: 10 s a run" in text(answered(finished)["What cost?"])
+    assert found.short == "30 s for 3 runs"  # 1 + 2 once, and 8 + 9 + 10
+    assert "a at 100: 12 s a run if nothing is reused, most of it finetune (11 s)." in text(found)
+    assert "The runs themselves took 33 s" in text(found)
+    assert "in the store already: prepare in 3 of 3 runs." in text(found)
+    for run in finished:
+        run.metrics.update({"reused/finetune": 1.0, "seconds/finetune": 0.0})
+    again = answered(finished)["What cost?"]
+    assert (again.short, again.sentences[0]) == (found.short, found.sentences[0])
+    assert "The runs themselves took 0.0 s" in text(again)
+    assert "prepare in 3 of 3 runs, finetune in 3 of 3 runs." in text(again)
+
+
+def test_cost_that_was_not_written_down_is_not_made_up() -> None:
+    finished = [replace(one, costs=()) for one in rows({"a": 0.0})]
+    assert answered(finished)["What cost?"].short == "Not recorded"
 
 
 def test_durations() -> None:
@@ -145,8 +154,8 @@ def test_a_run_that_was_recorded_twice_counts_once() -> None:
     found = answered(finished)
     assert "told of in 2 of 3 runs" in text(found["Are copied?"])  # the later record, as the table
     assert "33.7 % are taken for copies" in text(found["Are copied?"])
-    assert found["What cost?"].short == "33 s for 5 runs"  # what was spent, by whichever record
-    assert "a at 100: 11 s a run" in text(found["What cost?"])
+    assert found["What cost?"].short == "30 s for 5 runs"  # what they share counts once
+    assert "a at 100: 12 s a run" in text(found["What cost?"])
     content = content_of(finished, samples=False)
     said = findings_of(content.comparison, finished)["a"]
     assert {often for often, _ in said} == {"3 of 3 runs", "2 of 3 runs"}

@@ -1,9 +1,7 @@
 """What neural classifiers share: batches, augmentation, training and scoring."""
 
-import copy
 import dataclasses
 import math
-import time
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +10,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tgap.classifiers.base import Classifier
+from tgap.classifiers.networks.fitting import BestEpoch, Fitting, state_arrays, to_device
 from tgap.classifiers.networks.schedules import OneCycle, Schedule
 from tgap.core import (
+    Checkpoint,
     ContractError,
     Floats,
     Images,
@@ -74,7 +74,7 @@ class Network(Classifier):
 
     epochs: int = option(12, "passes over the training images", low=1)
     batch_size: int = option(64, "images per optimizer step", low=2)
-    learning_rate: float = option(3e-3, "peak learning rate", above=0)
+    learning_rate: float = option(3e-3, "peak learning rate", above=0, high=1.0)
     weight_decay: float = option(0.01, "weight decay", low=0)
     shift: int = option(2, "random shift in pixels", low=0)
 
@@ -134,7 +134,12 @@ class Network(Classifier):
         ]
 
     def _fit(
-        self, train: ImageSet, validation: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        train: ImageSet,
+        validation: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights:
         scaling = self._scaling(train.images)
         channels = len(scaling["input_mean"])
@@ -143,8 +148,8 @@ class Network(Classifier):
             self._load_pretrained(network)
             network.to(torch_device(self.device))
             self._try(network, train.images[:1], scaling)
-            self._train(network, train, validation, scaling, rng, log)
-        return {**arrays_of(network), **scaling}
+            self._train(network, train, validation, scaling, rng, log, checkpoint)
+        return {**state_arrays(network), **scaling}
 
     def _adapt(
         self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
@@ -159,12 +164,13 @@ class Network(Classifier):
         gentle = dataclasses.replace(self, learning_rate=self.learning_rate / 10)
         optimizer = gentle._optimizer(network)
         schedule = OneCycle(optimizer, gentle.learning_rate, epochs * batches)
+        fitting = self._fitting_of(network, optimizer, schedule, few, batches, weights, rng)
         with (
             isolated(int(rng.integers(2**63))),
             progress(f"adapting {self.title()}", epochs) as advance,
         ):
             for epoch in range(1, epochs + 1):
-                values = self._epoch(network, optimizer, schedule, few, batches, weights, rng)
+                values = fitting.one_pass()
                 if not math.isfinite(values["loss"]):
                     raise TgapError(
                         f"{self.stem()} diverged while it adapted: the loss of epoch {epoch} is "
@@ -173,7 +179,7 @@ class Network(Classifier):
                 log(epoch, values)
                 advance(epoch)
         scaling = {name: weights[name] for name in ("input_mean", "input_std")}
-        return {**arrays_of(network), **scaling}
+        return {**state_arrays(network), **scaling}
 
     def _adapting(self, count: int) -> tuple[int, int]:
         """Batches a pass, and passes, when ``count`` images are adapted to."""
@@ -197,6 +203,7 @@ class Network(Classifier):
         scaling: Weights,
         rng: np.random.Generator,
         log: Log,
+        checkpoint: Checkpoint,
     ) -> None:
         """Train ``network`` in place and leave it at its best epoch."""
         import torch
@@ -204,29 +211,27 @@ class Network(Classifier):
 
         # Batch norm needs two images in each batch.
         batches = min(math.ceil(len(train) / self.batch_size), len(train) // 2)
+        truth = torch.from_numpy(validation.labels.astype(np.float32))
+
+        def validate(epoch: int) -> float:
+            outputs = self._outputs(network, network, validation.images, scaling)
+            loss: float = cross_entropy(outputs, truth).item()
+            if not math.isfinite(loss):
+                raise TgapError(
+                    f"{self.stem()} diverged: the validation loss of epoch {epoch} is {loss}; "
+                    f"lower learning_rate (it is {self.learning_rate:g})"
+                )
+            return loss
+
         optimizer = self._optimizer(network)
         schedule = self._schedule(optimizer, self.epochs * batches)
-        truth = torch.from_numpy(validation.labels.astype(np.float32))
-        best, best_state = math.inf, copy.deepcopy(network.state_dict())
-        with progress(f"training {self.title()}", self.epochs) as advance:
-            for epoch in range(1, self.epochs + 1):
-                values = self._epoch(network, optimizer, schedule, train, batches, scaling, rng)
-                outputs = self._outputs(network, network, validation.images, scaling)
-                loss = cross_entropy(outputs, truth).item()
-                if not math.isfinite(loss):
-                    raise TgapError(
-                        f"{self.stem()} diverged: the validation loss of epoch {epoch} is {loss}; "
-                        f"lower learning_rate (it is {self.learning_rate:g})"
-                    )
-                log(epoch, {**values, "validation_loss": loss})
-                advance(epoch)
-                if loss < best:
-                    best, best_state = loss, copy.deepcopy(network.state_dict())
-                if not schedule.after_epoch(loss):
-                    break
-        network.load_state_dict(best_state)
+        fitting = self._fitting_of(network, optimizer, schedule, train, batches, scaling, rng)
+        training = BestEpoch(fitting, self.epochs, validate, log, checkpoint)
+        about = f"training {self.title()}"
+        with progress(about, self.epochs, before=fitting.epoch) as advance:
+            training.run(advance)
 
-    def _epoch(
+    def _fitting_of(
         self,
         network: "torch.nn.Module",
         optimizer: "torch.optim.Optimizer",
@@ -235,32 +240,12 @@ class Network(Classifier):
         batches: int,
         scaling: Weights,
         rng: np.random.Generator,
-    ) -> dict[str, float]:
-        """One pass over the training images; what is logged of it."""
-        import torch
-        from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
+    ) -> Fitting:
+        def forward(images: "torch.Tensor") -> "torch.Tensor":
+            outputs: torch.Tensor = network(self._input(self._augmented(images, rng), scaling))
+            return outputs
 
-        device = next(network.parameters()).device
-        network.train()
-        losses, data_seconds, start = [], 0.0, time.perf_counter()
-        for rows in np.array_split(rng.permutation(len(train)), batches):
-            gathering = time.perf_counter()
-            images = to_device(train.images[rows], device)
-            targets = to_device(train.labels[rows], device).to(torch.float32)
-            data_seconds += time.perf_counter() - gathering
-            outputs = network(self._input(self._augmented(images, rng), scaling))
-            loss = cross_entropy(outputs, targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.after_batch()
-            losses.append(loss.detach())
-        return {
-            "loss": torch.stack(losses).mean().item(),  # waits for the device
-            "learning_rate": optimizer.param_groups[0]["lr"],
-            "seconds": time.perf_counter() - start,
-            "data_seconds": data_seconds,
-        }
+        return Fitting(network, forward, optimizer, schedule, train, batches, rng)
 
     def _score(self, weights: Weights, images: Images) -> Floats:
         network = self._restored(weights)
@@ -306,21 +291,6 @@ class Network(Classifier):
                     )
                 ]
             )
-
-
-def arrays_of(network: "torch.nn.Module") -> Weights:
-    """A network's arrays by name, on the CPU."""
-    return {key: value.cpu().numpy() for key, value in network.state_dict().items()}
-
-
-def to_device(array: "np.ndarray", device: "torch.device") -> "torch.Tensor":
-    """An array on a device; from the CPU's pinned memory without waiting for it."""
-    import torch
-
-    tensor = torch.from_numpy(np.require(array, requirements=["C", "W"]))
-    if device.type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
 
 
 def shifted(images: "torch.Tensor", most: int, rng: np.random.Generator) -> "torch.Tensor":

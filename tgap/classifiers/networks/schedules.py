@@ -1,6 +1,7 @@
 """How the learning rate moves while a network trains, and when training stops."""
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ class Schedule(Protocol):
 
     def after_epoch(self, validation_loss: float) -> bool:
         """Told after each epoch; returns whether training should go on."""
+
+    def state(self) -> dict[str, float]:
+        """What decides how it goes on, besides what the optimizer knows."""
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Go on from such a state, with an optimizer that does too."""
 
 
 class OneCycle:
@@ -41,6 +48,15 @@ class OneCycle:
         """Go on: the cycle's length is fixed."""
         return True
 
+    def state(self) -> dict[str, float]:
+        """Steps that are done."""
+        return {"steps": self.scheduler.last_epoch}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Go on after so many steps."""
+        done = int(state["steps"])
+        self.scheduler.last_epoch, self.scheduler._step_count = done, done + 1
+
 
 class Plateau:
     """A tenth of the learning rate after each epoch that does not lower the validation loss.
@@ -66,3 +82,11 @@ class Plateau:
         for group in self.optimizer.param_groups:
             group["lr"] /= 10
         return self.waited < self.patience
+
+    def state(self) -> dict[str, float]:
+        """The best loss, and how long it is ago."""
+        return {"best": self.best, "waited": self.waited}
+
+    def restore(self, state: Mapping[str, float]) -> None:
+        """Go on from such a state."""
+        self.best, self.waited = state["best"], int(state["waited"])

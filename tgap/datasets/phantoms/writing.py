@@ -8,6 +8,7 @@ import numpy as np
 
 from tgap.core import ConfigError, DataError, Images
 from tgap.core.files import whole_folder
+from tgap.core.settings import LARGEST_SEED
 from tgap.datasets.phantoms.factors import FINDINGS, Factors, draw_factors, draw_typical
 from tgap.datasets.phantoms.picture import draw_all
 from tgap.datasets.radiographs.nih_table import COLUMNS
@@ -17,7 +18,7 @@ TABLE = "Data_Entry_2017_v2020.csv"
 HEADER = (*COLUMNS, "OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]")
 """NIH's own, whose commas inside of brackets make eleven columns."""
 LARGEST = 112_120
-SMALLEST_SIZE = 16
+SMALLEST_SIZE, LARGEST_SIZE = 16, 4096
 _FIRST_FOLDER, _NEXT_FOLDERS = 4_999, 10_000
 _FIELD = 360.0
 """Millimetres that a picture spans."""
@@ -47,7 +48,7 @@ def write_nih(
     Args:
         out: A folder that is empty or not there yet.
         images: 1 to 112,120; at full scale the twelve folders hold as many as NIH's.
-        size: Height and width, at least 16.
+        size: Height and width, 16 to 4096.
         seed: Which phantoms; a smaller set is the beginning of a larger one.
         workers: Threads; all cores by default.
 
@@ -69,7 +70,7 @@ def write_textbook(out: Path, images: int, size: int, seed: int = 0) -> None:
     Args:
         out: As for ``write_nih``.
         images: 1 to 112,120.
-        size: Height and width, at least 16.
+        size: Height and width, 16 to 4096.
         seed: Which phantoms.
 
     Raises:
@@ -123,10 +124,10 @@ def _check(images: int, size: int, seed: int) -> None:
     problems = []
     if not 1 <= images <= LARGEST:
         problems.append(f"images must be 1 to {LARGEST}, got {images}")
-    if size < SMALLEST_SIZE:
-        problems.append(f"size must be at least {SMALLEST_SIZE}, got {size}")
-    if seed < 0:
-        problems.append(f"seed must be at least 0, got {seed}")
+    if not SMALLEST_SIZE <= size <= LARGEST_SIZE:
+        problems.append(f"size must be {SMALLEST_SIZE} to {LARGEST_SIZE}, got {size}")
+    if not 0 <= seed <= LARGEST_SEED:
+        problems.append(f"seed must be 0 to {LARGEST_SEED}, got {seed}")
     if problems:
         raise ConfigError(*problems)
 

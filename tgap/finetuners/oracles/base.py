@@ -3,10 +3,11 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tgap.core import Bools, Component, Doubles, Images, Indices, Sampler, isolated, option
 from tgap.embedders.base import Embedder
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import torch
 
 UNITS = ("sample", "batch")
+
+Memory = dict[str, NDArray[Any]]
+"""Arrays by name."""
 
 
 @dataclass
@@ -34,6 +38,8 @@ class Tuning:
         autocast: Enters the training's mixed precision, in which ``predict`` is too; drawing has
             the generator's own.
         encode: What the text encoders make of prompts, if that is known already.
+        memories: What judges remember from batch to batch: all of it, so that an interrupted
+            tuning run goes on with it; see ``new_memory``.
     """
 
     model: LatentModel
@@ -45,6 +51,12 @@ class Tuning:
     passes: int = 0
     autocast: Callable[[], AbstractContextManager[Any]] = nullcontext
     encode: Callable[[Sequence[str]], Conditioning] | None = None
+    memories: list[Memory] = field(default_factory=list)
+
+    def new_memory(self) -> Memory:
+        """For a judge that begins, or a part of one: where it keeps what it remembers."""
+        self.memories.append({})
+        return self.memories[-1]
 
     def latents(self, rows: Indices) -> "torch.Tensor":
         """Means of tuning images' latents, ``(n, c, h, w)``."""
@@ -107,7 +119,8 @@ class Judgement:
 
 
 Judge = Callable[[Indices], Judgement]
-"""Judges tuning images by their positions in the tuning set; may remember what it saw."""
+"""Judges tuning images by their positions in the tuning set; what it remembers of those that it saw
+lies in a ``tuning.new_memory()``."""
 
 
 @dataclass(kw_only=True)
@@ -157,7 +170,7 @@ class Oracle(Component):
 
         Args:
             tuning: Its ``step`` and its model change while the judge is in use.
-            rng: The only source of randomness.
+            rng: The only source of randomness, itself and no stream spawned from it.
 
         Returns:
             Judges positions in the tuning set, a batch at a time. With ``unit=batch`` it keeps all

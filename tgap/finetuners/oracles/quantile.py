@@ -1,12 +1,12 @@
 """Keeps a share of the images: those that the model can make least."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from tgap.core import Bools, Doubles, Indices, option
+from tgap.finetuners.oracles.base import Memory
 from tgap.finetuners.oracles.parts.scoring import Rule, ScoringOracle
 
 
@@ -40,9 +40,7 @@ class Quantile(ScoringOracle):
     window: int = option(128, "last scores that are compared with", low=1)
     per_label: bool = option(True, "a window for each label")
 
-    def _rule(self) -> Rule:
-        windows: dict[int, Doubles] = defaultdict(lambda: np.empty(0))
-
+    def _rule(self, memory: Memory) -> Rule:
         def rule(scores: Doubles, labels: Indices) -> Bools:
             if not self.per_label:
                 labels = np.zeros_like(labels)
@@ -50,9 +48,9 @@ class Quantile(ScoringOracle):
             for label in np.unique(labels).tolist():
                 own = labels == label
                 new = self.sign * scores[own]
-                seen = np.concatenate([windows[label], new])
-                windows[label] = seen[-max(self.window, len(new)) :]
-                keep[own] = new <= np.quantile(windows[label], self.keep)
+                seen = np.concatenate([memory.get(f"scores of {label}", np.empty(0)), new])
+                window = memory[f"scores of {label}"] = seen[-max(self.window, len(new)) :]
+                keep[own] = new <= np.quantile(window, self.keep)
             return keep
 
         return rule

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tgap.core import Doubles, option
+from tgap.finetuners.oracles.base import Memory
 from tgap.finetuners.oracles.parts.scoring import Rule, ScoringOracle
 
 
@@ -40,5 +41,5 @@ class Similarity(ScoringOracle):
             )
         return f"{why}; use {', or '.join(ways)}"
 
-    def _rule(self) -> Rule:
+    def _rule(self, memory: Memory) -> Rule:
         return lambda scores, labels: scores <= self.threshold

@@ -1,6 +1,6 @@
 """Batches of tuning images, what the denoiser sees of them, and the loss."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -189,7 +189,7 @@ class ImageStream:
 
         self.moments, self.texts, self.batch_size = model.moments(images.images), texts, batch_size
         self.weights = torch.tensor(images.weights, dtype=torch.float32, device=self.moments.device)
-        self.order = shuffled_batches(len(images), batch_size, rng)
+        self.order = ShuffledBatches(len(images), batch_size, rng)
 
     def batch(self, rows: Indices) -> Batch:
         """The images at these positions."""
@@ -199,18 +199,30 @@ class ImageStream:
         return Batch(self.moments[at], self.texts[at], self.weights[at])
 
 
-def shuffled_batches(count: int, batch_size: int, rng: np.random.Generator) -> Iterator[Indices]:
+class ShuffledBatches:
     """Batches without end in which every image comes once per epoch, each epoch in a new order.
 
     A batch runs on into the next epoch, so it is always full.
 
-    >>> batches = shuffled_batches(3, 2, np.random.default_rng(0))
+    Args:
+        count: How many images there are.
+        batch_size: Images of a batch.
+        rng: Draws the orders.
+
+    >>> batches = ShuffledBatches(3, 2, np.random.default_rng(0))
     >>> sorted(i for _ in range(3) for i in next(batches).tolist())
     [0, 0, 1, 1, 2, 2]
     """
-    left: Indices = np.empty(0, dtype=np.int64)
-    while True:
-        while len(left) < batch_size:
-            left = np.concatenate([left, rng.permutation(count).astype(np.int64)])
-        yield left[:batch_size]
-        left = left[batch_size:]
+
+    def __init__(self, count: int, batch_size: int, rng: np.random.Generator) -> None:
+        self.count, self.batch_size, self.rng = count, batch_size, rng
+        self.left: Indices = np.empty(0, dtype=np.int64)
+        """What is left of the order."""
+
+    def __next__(self) -> Indices:
+        """Positions of the next batch's images."""
+        while len(self.left) < self.batch_size:
+            order = self.rng.permutation(self.count).astype(np.int64)
+            self.left = np.concatenate([self.left, order])
+        batch, self.left = self.left[: self.batch_size], self.left[self.batch_size :]
+        return batch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core import Budget, ContractError, Log
+from tgap.core import Budget, Checkpoint, ContractError, Log
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.training.loop import Training
 from tgap.finetuners.training.recipe import Recipe
@@ -46,6 +46,7 @@ class DenoisingFinetuner(Recipe):
         budget: Budget,
         rng: np.random.Generator,
         log: Log,
+        checkpoint: Checkpoint,
     ) -> Model:
         if not isinstance(model, LatentModel):
             raise ContractError(
@@ -57,7 +58,10 @@ class DenoisingFinetuner(Recipe):
         seed = int(rng.integers(2**63))
         start, judge = rng.spawn(2)
         trained = self._trainable(model, tuning_set, start)
-        Training(self, trained, tuning_set, prior, budget, orders, judge, log).run(seed)
+        training = Training(
+            self, trained, tuning_set, prior, budget, orders, judge, log, checkpoint
+        )
+        training.run(seed)
         return self._finished(trained)
 
     @abstractmethod

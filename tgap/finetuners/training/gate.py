@@ -1,8 +1,11 @@
 """Which images an oracle lets into a batch, and when it has to be overruled."""
 
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tgap.core import Bools, ContractError, Doubles, Indices, TgapError
 from tgap.finetuners.oracles.base import Judgement, Oracle, Tuning
@@ -13,6 +16,10 @@ ENOUGH = 16
 
 LEAST_KEPT = 0.01
 """An oracle that keeps a smaller share, over ``patience`` images per label, would never be done."""
+
+
+COUNTS = ("seen", "kept", "judged", "passed", "in_a_row")
+"""By label."""
 
 
 class Gate:
@@ -70,6 +77,20 @@ class Gate:
             names = ("score_low", "score", "score_high")
             totals |= dict(zip(names, quantiles.tolist(), strict=True))
         return totals
+
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """What it has seen so far, as arrays and numbers; what the judge remembers is not its."""
+        arrays = {name: getattr(self, name) for name in COUNTS}
+        if self.scores is not None:
+            arrays["scores"] = self.scores
+        return arrays, {"forced": self.forced, "seconds": self.seconds}
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], numbers: Mapping[str, Any]) -> None:
+        """Go on from a state of another gate of the same oracle and images."""
+        for name in COUNTS:
+            getattr(self, name)[:] = arrays[name]
+        self.scores = arrays.get("scores")
+        self.forced, self.seconds = numbers["forced"], numbers["seconds"]
 
     def _guarded(self, keep: Bools, labels: Indices) -> Bools:
         """What is kept after the guards, image by image in the order that they come."""

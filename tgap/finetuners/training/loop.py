@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core import Budget, Indices, Log, TgapError, isolated
+from tgap.core import Budget, Checkpoint, Indices, Log, Saved, TgapError, isolated, random_states
+from tgap.core.training_state import arrays_of, below, named_below, of_optimizer, put, set_optimizer
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.oracles.base import Tuning
 from tgap.finetuners.training.batches import ImageStream, Texts, denoising_losses, noised
@@ -35,6 +36,7 @@ class Training:
         orders: Random streams of the order of tuning and of prior images.
         judging: The oracle's random stream.
         log: Told the losses and counts of each step.
+        checkpoint: Keeps how far it is.
     """
 
     def __init__(
@@ -47,8 +49,11 @@ class Training:
         orders: Sequence[np.random.Generator],
         judging: np.random.Generator,
         log: Log,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self.recipe, self.model, self.budget = recipe, model, budget
+        self.checkpoint = checkpoint or Checkpoint()
+        self.judging = judging
         parts = (model.denoiser, *model.text_encoders)
         self.parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
         sets = [tuning_set] if prior is None else [tuning_set, prior]
@@ -82,14 +87,17 @@ class Training:
             TgapError: If the losses are no longer finite, or the oracle keeps nothing.
         """
         with isolated(seed), _in_training(self.model, self.recipe.gradient_checkpointing):
-            self._run()
+            self._begin()
+            self._resume()
+            with self.checkpoint.steps():
+                self._run()
 
-    def _run(self) -> None:
+    def _begin(self) -> None:
         import torch
         from diffusers.training_utils import EMAModel
 
         kind, recipe = self.model.device.type, self.recipe
-        optimizer = torch.optim.AdamW(
+        self.optimizer = torch.optim.AdamW(
             self.parameters,
             lr=self.budget.learning_rate,
             weight_decay=recipe.weight_decay,
@@ -97,8 +105,11 @@ class Training:
         )
         # Gradients of float16 passes underflow unless the loss is scaled up. Those of bfloat16 do
         # not, and a scaler that is off does nothing.
-        scaler = torch.amp.GradScaler(kind, enabled=recipe.precision == "float16")
-        average = EMAModel(self.parameters, decay=recipe.ema) if recipe.ema else None
+        self.scaler = torch.amp.GradScaler(kind, enabled=recipe.precision == "float16")
+        self.average = EMAModel(self.parameters, decay=recipe.ema) if recipe.ema else None
+
+    def _run(self) -> None:
+        recipe = self.recipe
         # The oracle stands before the step, so that what it skips costs no training pass.
         while (rows := self._next_rows()) is not None:
             # By progress, not by steps: with a limit on work an oracle's passes shorten the run,
@@ -106,22 +117,88 @@ class Training:
             # 29 / 100 * 100 is less than 29 in floating point.
             at = int(self.tuning.progress * self.budget.steps + 1e-6)
             rate = recipe.learning_rate(at, self.budget)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.zero_grad()
-            losses = self._losses(rows, scaler)
-            scaler.unscale_(optimizer)  # max_norm is about the true gradient
-            norm = torch.nn.utils.clip_grad_norm_(self.parameters, recipe.max_norm)
-            scaler.step(optimizer)
-            scaler.update()
-            if average is not None:
-                average.step(self.parameters)
+            losses, norm = self._step(rows, rate)
             self.tuning.step += 1
             total = sum(w * loss for w, loss in zip(self.loss_weights, losses, strict=False))
             self.record.add(self.tuning.step, [total, *losses, norm], rate, self._counts())
+            self.checkpoint.offer(self.tuning.step, self._state)
         self.record.flush()
-        if average is not None:
-            average.copy_to(self.parameters)
+        if self.average is not None:
+            self.average.copy_to(self.parameters)
+
+    def _step(
+        self, rows: Sequence[Indices], rate: float
+    ) -> tuple[list["torch.Tensor"], "torch.Tensor"]:
+        """One optimizer step; each stream's loss, and the gradient's norm."""
+        import torch
+
+        optimizer, scaler = self.optimizer, self.scaler
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        losses = self._losses(rows, scaler)
+        scaler.unscale_(optimizer)  # max_norm is about the true gradient
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.max_norm)
+        scaler.step(optimizer)
+        scaler.update()
+        if self.average is not None:
+            self.average.step(self.parameters)
+        return losses, norm
+
+    def _state(self) -> Saved:
+        """All that decides how it goes on, between two steps."""
+        self.record.flush()
+        adam, groups = of_optimizer(self.optimizer)
+        counts, gate = self.gate.state()
+        arrays = {
+            **below("parameters", arrays_of(self.parameters)),
+            **below("optimizer", adam),
+            **below("gate", counts),
+            **below("random", random_states.of_globals()),
+            "judging": random_states.of_generator(self.judging),
+            "waiting": self.waiting,
+        }
+        for number, memory in enumerate(self.tuning.memories):
+            arrays |= below(f"memory{number}", memory)
+        for number, stream in enumerate(self.streams):
+            arrays[f"order{number}"] = stream.order.left
+            arrays[f"order{number} random"] = random_states.of_generator(stream.order.rng)
+        numbers = {
+            "groups": groups,
+            "gate": gate,
+            "scaler": self.scaler.state_dict(),
+            "passes": self.tuning.passes,
+            "record": self.record.state(),
+        }
+        if self.average is not None:
+            arrays |= below("average", arrays_of(self.average.shadow_params))
+            numbers["averaged"] = self.average.optimization_step
+        return Saved(self.tuning.step, arrays, numbers)
+
+    def _resume(self) -> None:
+        """Put everything into the state of the checkpoint, if there is one."""
+        saved = self.checkpoint.load("step", self.budget.steps)
+        if saved is None:
+            return
+        arrays, numbers = saved.arrays, saved.numbers
+        put(named_below("parameters", arrays), self.parameters)
+        set_optimizer(self.optimizer, named_below("optimizer", arrays), numbers["groups"])
+        self.gate.restore(named_below("gate", arrays), numbers["gate"])
+        for number, memory in enumerate(self.tuning.memories):
+            memory |= named_below(f"memory{number}", arrays)
+        random_states.set_generator(self.judging, arrays["judging"])
+        self.waiting = arrays["waiting"]
+        for number, stream in enumerate(self.streams):
+            stream.order.left = arrays[f"order{number}"]
+            random_states.set_generator(stream.order.rng, arrays[f"order{number} random"])
+        if numbers["scaler"]:
+            self.scaler.load_state_dict(numbers["scaler"])
+        if self.average is not None:
+            put(named_below("average", arrays), self.average.shadow_params)
+            self.average.optimization_step = numbers["averaged"]
+        self.tuning.step, self.tuning.passes = saved.done, numbers["passes"]
+        self.record.restore(numbers["record"])
+        random_states.set_globals(named_below("random", arrays))  # last: nothing draws after it
 
     def _next_rows(self) -> list[Indices] | None:
         """Positions of each stream's images in the next step; ``None`` if the budget is spent.
@@ -235,6 +312,7 @@ class _Record:
         self.names = ["loss", "tuning_loss", *(["prior_loss"] if with_prior else []), "norm"]
         self.waiting: list[tuple[int, torch.Tensor, Mapping[str, float]]] = []
         self.left_out = 0  # steps in a row
+        self.told: list[tuple[int, dict[str, float]]] = []
 
     def add(
         self, step: int, values: Sequence["torch.Tensor"], rate: float, counts: Mapping[str, float]
@@ -267,5 +345,19 @@ class _Record:
                     f"are {row[0]:g} and {row[-1]:g}; lower budget.learning_rate (the learning "
                     f"rate was {numbers['learning_rate']:g})"
                 )
-            self.log(step, {**dict(zip(self.names, row, strict=True)), **numbers})
+            self._tell(step, {**dict(zip(self.names, row, strict=True)), **numbers})
         self.waiting.clear()
+
+    def state(self) -> dict[str, Any]:
+        """What was told so far, as JSON values; nothing may wait."""
+        return {"left_out": self.left_out, "told": self.told}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from such a state, and tell it again."""
+        self.left_out = state["left_out"]
+        for step, values in state["told"]:
+            self._tell(step, values)
+
+    def _tell(self, step: int, values: dict[str, float]) -> None:
+        self.told.append((step, values))
+        self.log(step, dict(values))

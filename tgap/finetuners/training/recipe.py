@@ -4,9 +4,10 @@ import math
 from dataclasses import dataclass, field
 
 from tgap.core import Budget, option
-from tgap.finetuners.base import Finetuner
+from tgap.finetuners.base import FLOAT32, Finetuner
 from tgap.finetuners.oracles.base import Oracle
 from tgap.finetuners.oracles.none import NoOracle
+from tgap.generators.base import Networks
 
 SCHEDULES = ("cosine", "linear", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
@@ -40,7 +41,7 @@ class Recipe(Finetuner):
     oracle: Oracle = field(
         default_factory=NoOracle, metadata={"help": "which tuning images are worth a step"}
     )
-    rate: float = option(1.0, "learning rate over budget.learning_rate", above=0)
+    rate: float = option(1.0, "learning rate over budget.learning_rate", above=0, high=1000)
     prior_weight: float = option(0.3, "weight of the prior loss, 0 = no prior images", low=0)
     prior_count: int = option(200, "prior images the untuned model draws", low=1)
     prior_share: float = option(0.25, "prior images per tuning image of a step", above=0, high=1)
@@ -69,6 +70,11 @@ class Recipe(Finetuner):
     def prior_images(self) -> int:
         """``prior_count``, or 0 if the prior loss has no weight."""
         return self.prior_count if self.prior_weight > 0 else 0
+
+    def checkpoint_bytes(self, networks: Networks, labels: int) -> int:
+        """With the moving average, if there is one."""
+        average = FLOAT32 * self.trained_numbers(networks, labels) if self.ema else 0
+        return super().checkpoint_bytes(networks, labels) + average
 
     def learning_rate(self, step: int, budget: Budget) -> float:
         """Learning rate of a step, counted from 0: a linear rise, then the way down.

@@ -14,12 +14,13 @@ from tgap.metrics.significance import FEWEST_SEEDS
 from tgap.report.headings import decimal, joined, label_at_size, label_of, size_of, told
 from tgap.report.runs.numbers import (
     duration,
-    is_seconds,
     mean_of,
     percent,
-    records_of,
+    reuse_told,
     rows_of,
+    seconds_in_all,
     seconds_of,
+    spent_by,
 )
 from tgap.report.runs.standing import (
     Standing,
@@ -192,19 +193,23 @@ def _share(rows: Sequence[RunRow]) -> tuple[str, bool]:
 def _cost(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
     question, sentences = "What did it cost?", {}
     for group in comparison.groups:  # sizes ascend: the largest stays
-        seconds = seconds_of(records_of(rows, group))
+        seconds = seconds_of(rows_of(rows, group))
         if seconds:
             most = max(seconds, key=lambda stage: seconds[stage])
             sentences[group.method_key] = (
                 f"{label_at_size(group, comparison.groups)}: "
-                f"{duration(math.fsum(seconds.values()))} a run where nothing is reused, most of "
+                f"{duration(math.fsum(seconds.values()))} a run if nothing is reused, most of "
                 f"it {most} ({duration(seconds[most])})."
             )
     if not sentences:
         return Answer(question, "Not recorded", ["No run has recorded its seconds."])
-    spent = [v for row in rows for name, v in row.metrics.items() if is_seconds(name)]
-    spent_in = f"{duration(math.fsum(spent))} for {_counted(len(rows), 'run')}"
-    return Answer(question, spent_in, list(sentences.values()))
+    counted = "Seconds are of when things were made; what several runs share counts once in all."
+    reused = reuse_told(rows)
+    now = f"The runs themselves took {duration(spent_by(rows))}" + (
+        f", because some things were in the store already: {reused}." if reused else "."
+    )
+    in_all = f"{duration(seconds_in_all(rows))} for {_counted(len(rows), 'run')}"
+    return Answer(question, in_all, [*sentences.values(), counted, now])
 
 
 def _limits(comparison: Comparison, scope: str) -> Answer:

@@ -66,7 +66,7 @@ def _draw_ratios(panel: "Axes", low: float) -> None:
         if ratio > low:
             panel.plot([low, 1], [ratio * low, ratio], linestyle=(0, (1, 2)), **GUIDE)
             text = f"{'FTER ' if ratio == 1 else ''}{ratio:g}"
-            panel.text(1.0, ratio, text, color=CONTROL, fontsize=7, ha="right", va="bottom")
+            panel.text(1.0, ratio, text, color="black", fontsize=7, ha="right", va="bottom")
     for line in (panel.axhline, panel.axvline):
         if low < CHANCE:
             line(CHANCE, linestyle="-", **GUIDE)

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from tgap.analysis.comparison import Comparison
 from tgap.analysis.contrasts import Contrast
@@ -12,7 +12,15 @@ from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import LEVEL, p_text
 from tgap.report.headings import joined, label_at_size, size_of
 from tgap.report.runs.content import RecordedRun
-from tgap.report.runs.numbers import duration, mean_of, records_of, rows_of, rows_of_all, seconds_of
+from tgap.report.runs.numbers import (
+    STAGES,
+    duration,
+    mean_of,
+    reuse_told,
+    rows_of,
+    rows_of_all,
+    seconds_of,
+)
 from tgap.report.tables import NOTHING, ShownTable, Value, number, with_interval, words
 
 KINDS = {"label": r"tstr/auroc_([^/]+)", "finding": r"tstr/finding_auroc_([^/]+)"}
@@ -36,7 +44,6 @@ COSTS = {
     "images seen": "cost/images_seen",
     "denoiser passes": "cost/work",
 }
-STAGES = ("prepare", "embed", "select", "finetune", "generate", "classify", "evaluate")
 COUNTS = {
     "pool": "images/pool",
     "real_train": "images/real_train",
@@ -191,38 +198,36 @@ def _members_told(rows: Sequence[RunRow]) -> Value:
 
 
 def cost_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable | None:
-    """Seconds by stage and what tuning took, means over the runs that did the work."""
+    """Seconds by stage and what tuning took, means over the runs."""
     lines, stages_there = [], set()
     costs = {h: m for h, m in COSTS.items() if any(m in row.metrics for row in rows)}
     for group in comparison.groups:
-        stages_there |= set(seconds_of(records_of(rows, group)))
+        stages_there |= set(seconds_of(rows_of(rows, group)))
     stages = [stage for stage in STAGES if stage in stages_there]
     if not stages and not costs:
         return None
     for group in comparison.groups:
-        those = records_of(rows, group)
+        those = rows_of(rows, group)
         seconds = seconds_of(those)
-        made = [_spent(those, stage, seconds) for stage in stages]
-        counts = [mean_of(rows_of(rows, group), metric) for metric in costs.values()]
+        made = [
+            number(seconds[stage], duration(seconds[stage])) if stage in seconds else words("-")
+            for stage in stages
+        ]
+        counts = [mean_of(those, metric) for metric in costs.values()]
         told = [number(value, f"{value:,.0f}") for value in counts]
         lines.append([words(label_at_size(group, comparison.groups)), *made, *told])
+    reused = reuse_told(rows)
     return ShownTable(
         "cost",
         "Cost of a run: seconds by stage, and what fine-tuning took",
         {"method": True, **dict.fromkeys([*stages, *costs], False)},
         lines,
         [
-            "Means over the runs that did the work; reused: every run found it in the store. "
-            "A denoiser pass is one image once through the denoiser; training on it counts as 3."
+            "Means over runs, of the seconds when things were made, by these runs or before them. "
+            "A denoiser pass is one image once through the denoiser; training on it counts as 3.",
+            *([f"In the store already: {reused}."] if reused else []),
         ],
     )
-
-
-def _spent(rows: Sequence[RunRow], stage: str, seconds: Mapping[str, float]) -> Value:
-    """A stage's seconds; whether all found it in the store, or it is none of theirs."""
-    if stage in seconds:
-        return number(seconds[stage], duration(seconds[stage]))
-    return words("reused" if any(f"seconds/{stage}" in row.metrics for row in rows) else "-")
 
 
 def run_table(runs: Sequence[RecordedRun]) -> ShownTable:

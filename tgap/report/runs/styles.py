@@ -65,6 +65,7 @@ def looks_of(groups: Sequence[RunGroup]) -> dict[str, Look]:
 
 
 def cut(name: str) -> str:
-    """A name as long as a figure has room for."""
+    """A name as long as a figure has room for: its start, and its end, which tells it apart."""
     flat = " ".join(name.split())
-    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1]}…"
+    end = LONGEST // 2
+    return flat if len(flat) <= LONGEST else f"{flat[: LONGEST - 1 - end]}…{flat[-end:]}"

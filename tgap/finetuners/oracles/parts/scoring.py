@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tgap.core import Bools, Doubles, Indices
-from tgap.finetuners.oracles.base import Judge, Judgement, Oracle, Tuning
+from tgap.finetuners.oracles.base import Judge, Judgement, Memory, Oracle, Tuning
 from tgap.finetuners.oracles.scores.base import Score
 from tgap.finetuners.oracles.scores.generated import Generated
 
 Rule = Callable[[Doubles, Indices], Bools]
-"""Which of so many scores, of images with these labels, are to be kept; may remember them."""
+"""Which of so many scores, of images with these labels, are to be kept."""
 
 
 @dataclass(kw_only=True)
@@ -33,7 +33,7 @@ class ScoringOracle(Oracle):
 
     def judge(self, tuning: Tuning, rng: np.random.Generator) -> Judge:
         """Scores, then rules."""
-        scorer, rule = self.score.scorer(tuning, rng), self._rule()
+        scorer, rule = self.score.scorer(tuning, rng), self._rule(tuning.new_memory())
         labels = tuning.images.labels
 
         def judge(rows: Indices) -> Judgement:
@@ -46,5 +46,9 @@ class ScoringOracle(Oracle):
         return judge
 
     @abstractmethod
-    def _rule(self) -> Rule:
-        """A fresh rule; with ``unit=batch`` it gets one score, the batch's mean, of label 0."""
+    def _rule(self, memory: Memory) -> Rule:
+        """A fresh rule; with ``unit=batch`` it gets one score, the batch's mean, of label 0.
+
+        Args:
+            memory: Whatever it remembers of scores lies here.
+        """

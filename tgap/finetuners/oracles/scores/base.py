@@ -26,7 +26,9 @@ class Score(Component):
         """Begin with a tuning run.
 
         Args:
-            tuning: Its ``step`` and its model change while the scorer is in use.
-            rng: The only source of randomness; torch's global state is left alone, so that the
-                training's noise is the same with every oracle.
+            tuning: Its ``step`` and its model change while the scorer is in use. What the scorer
+                remembers from batch to batch lies in its ``new_memory()``.
+            rng: The only source of randomness, itself and no stream spawned from it; torch's
+                global state is left alone, so that the training's noise is the same with every
+                oracle.
         """

@@ -77,7 +77,7 @@ class Generated(Score):
             ours, scores = space.of_rows(rows) - middle, np.empty(len(rows))
             for prompt in np.unique(prompts).tolist():
                 own = prompts == prompt
-                alike = cosines(ours[own], drawn.vectors[prompt])
+                alike = cosines(ours[own], drawn.vectors(prompt))
                 scores[own] = alike.mean(axis=1) if self.reduce == "mean" else alike.max(axis=1)
             return scores
 
@@ -129,14 +129,17 @@ class _Drawn:
         embed: Callable[[Images], Vectors],
     ) -> None:
         self.how, self.tuning, self.rng, self.embed = how, tuning, rng, embed
+        self.memory = tuning.new_memory()
         self.sampler = Sampler(
             scheduler=how.scheduler or tuning.model.usual_scheduler,
             steps=how.steps,
             guidance=how.guidance,
             batch_size=how.batch_size,
         )
-        self.vectors: dict[str, Vectors] = {}
-        self.drawn_at: dict[str, int] = {}
+
+    def vectors(self, prompt: str) -> Vectors:
+        """Of the images that were drawn last for a prompt."""
+        return self.memory[f"images of {prompt}"]
 
     def refresh(self, prompts: list[str]) -> None:
         """Draw anew for those of the prompts whose images are missing or too old."""
@@ -147,10 +150,12 @@ class _Drawn:
         seeds = self.rng.integers(2**63, size=len(wanted)).tolist()
         images = self.tuning.draw(wanted, seeds, self.sampler)
         vectors = self.embed(images).reshape(len(stale), self.how.samples, -1)
-        self.vectors |= dict(zip(stale, vectors, strict=True))
-        self.drawn_at |= dict.fromkeys(stale, self.tuning.step)
+        for prompt, drawn in zip(stale, vectors, strict=True):
+            self.memory[f"images of {prompt}"] = drawn
+            self.memory[f"step of {prompt}"] = np.array(self.tuning.step)
 
     def _stale(self, prompt: str) -> bool:
-        if self.how.every == 0 or prompt not in self.vectors:
+        drawn_at = self.memory.get(f"step of {prompt}")
+        if self.how.every == 0 or drawn_at is None:
             return True
-        return self.tuning.step - self.drawn_at[prompt] >= self.how.every
+        return self.tuning.step - int(drawn_at) >= self.how.every

@@ -1,0 +1,57 @@
+"""``tgap status`` without a sweep, and what it makes of signs of life."""
+
+import json
+import os
+import socket
+import time
+
+import pytest
+
+from tgap.cli.main import command
+from tgap.core import ConfigError
+from tgap.core.progress import progress
+from tgap.sweeps.standing import Standing, SweepStanding, sweeps
+from tgap.tracking import Journal
+from tgap.tracking.beat import Beat, beat_of, beating
+from tgap.tracking.ghosts import is_running
+
+
+def test_an_empty_home_is_told(capsys) -> None:
+    assert command(["status"]) == 0
+    assert "no sweep was begun and nothing is running" in " ".join(capsys.readouterr().out.split())
+
+
+def test_an_unknown_sweep_is_told(home) -> None:
+    with pytest.raises(ConfigError, match="no sweep has the key 'abcd'"):
+        sweeps(home, "abcd")
+
+
+def test_time_left_is_that_of_what_is_done_now_and_of_runs_like_those_before() -> None:
+    beat = Beat(time=200.0, host="h", pid=1, doing="drawing", done=20, total=60, since=100.0)
+    running = Standing("b", "b", "running", begun=1.0, seconds=30.0, beat=beat)
+    assert running.left == pytest.approx(200.0)
+    done = [Standing(k, k, "done", seconds=s) for k, s in (("c", 60.0), ("d", 80.0))]
+    sweep = SweepStanding("k", "n", "", 0.0, True, [*done, running, Standing("e", "e", "missing")])
+    assert sweep.left == pytest.approx(200.0 + 70.0)
+
+
+def test_progress_is_a_sign_of_life_that_goes_with_the_run(tmp_path) -> None:
+    with beating(tmp_path), progress("drawing", 10) as advance:
+        advance(4)
+        end = time.monotonic() + 5
+        while beat_of(tmp_path) is None and time.monotonic() < end:
+            time.sleep(0.01)
+        beat = beat_of(tmp_path)
+    assert (beat.pid, beat.host) == (os.getpid(), socket.gethostname())
+    assert beat_of(tmp_path) is None
+
+
+@pytest.mark.parametrize(("age", "runs"), [(30, True), (3000, False)])
+def test_a_run_of_another_machine_is_believed_by_its_sign_of_life(tmp_path, age, runs) -> None:
+    """A lock may not reach from there to here."""
+    journal = Journal(tmp_path / "journal" / "s" / "r")
+    with journal.locked():
+        journal.append("start", experiment="e", name="n", params={}, tags={})
+    beat = {"time": time.time() - age, "host": "elsewhere", "pid": 1}
+    (journal.folder / "progress.json").write_text(json.dumps(beat))
+    assert is_running(journal) == runs

@@ -1,0 +1,108 @@
+"""One bad run does not sink a sweep, whatever it does to its process."""
+
+import os
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tgap.cli.main import command, run_command
+from tgap.sweeps.records import records
+
+FEW = ("kill", "home", "raise", "exit", "fine")
+ALL = ("base", "gone", "kill", "fault", "home", "torch", "folder", "exit", "raise", "fine")
+FAILURES = {
+    "raise": ("ValueError: no light", "ValueError: no light"),
+    "base": ("Sunk: into the sea", "Sunk: into the sea"),
+    "exit": ("it called sys.exit(0)", "SystemExit: 0"),
+    "gone": ("it ended its process with exit code 0",) * 2,
+    "kill": ("was killed by signal 9 (SIGKILL); the machine may have run out of memory",) * 2,
+    "fault": ("it was killed by signal 11 (SIGSEGV)",) * 2,
+}
+"""What the terminal says of them, and what their record says."""
+TRACED = ("raise", "base", "exit")
+CHANGED = {
+    "home": "os.environ['TGAP_HOME']",
+    "torch": "torch's default dtype",
+    "folder": "the current folder",
+}
+
+
+def swept(ways, words, monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
+    """Do runs that behave so, each with a seed of its own; the exit code."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("TGAP_HOME", str(folder / "home"))
+    monkeypatch.setenv("MISBEHAVING", str(folder / "pid"))
+    monkeypatch.setenv("TGAP_TRUSTED", "tests")
+    return run_command([*words, f"selector.way={','.join(ways)}", "-m"])
+
+
+@pytest.mark.parametrize("ways", [FEW, pytest.param(ALL, marks=pytest.mark.long)])
+def test_the_others_finish_and_each_failure_is_told_and_recorded(
+    ways, misbehaving, tmp_path, monkeypatch, capsys
+) -> None:
+    assert swept(ways, misbehaving, monkeypatch, tmp_path) == 1
+    err = capsys.readouterr().err
+    found = records(tmp_path / "home")
+    by_way = {one.run().selector.way: one for one in found}
+    assert set(by_way) == set(ways)
+    logs = sorted(tmp_path.glob("multirun/*/*/*/tgap.log"), key=lambda file: int(file.parts[-2]))
+    for way, log in zip(ways, (file.read_text() for file in logs), strict=True):
+        told, recorded = FAILURES.get(way, ("", ""))
+        assert by_way[way].status == ("failed" if told else "finished"), way
+        assert recorded in by_way[way].tags.get("tgap.error", "")
+        assert told in err
+        assert ("Traceback" in log and "misbehaving.py" in log) == (way in TRACED), way
+        assert way not in CHANGED or f"left its process changed ({CHANGED[way]})" in log
+        assert way != "fault" or "Segmentation fault" in log
+    assert "Traceback" not in err
+    assert err.count("FAILED: run") == len([way for way in ways if way in FAILURES])
+    assert not Path("/elsewhere").exists()
+    failures = [way for way in ways if way in FAILURES]
+    assert command(["status"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"{len(ways)} runs: {len(ways) - len(failures)} done, {len(failures)} failed" in out
+    for way in failures:
+        assert f"way={way}) size=4 seed=0: " in out
+
+
+def test_a_run_beyond_its_limit_is_stopped_with_all_that_it_started(
+    misbehaving, tmp_path, monkeypatch, capsys
+) -> None:
+    limit = ["max_minutes=0.1", "size=4"]
+    words = [word for word in misbehaving if word != "size=4"]
+    start = time.monotonic()
+    assert swept(["child"], [*words, *limit], monkeypatch, tmp_path) == 1
+    assert time.monotonic() - start < 60
+    assert "it ran longer than max_minutes=0.1 and was stopped" in capsys.readouterr().err
+    (record,) = records(tmp_path / "home")
+    assert record.status == "killed"
+    assert "max_minutes" in record.tags["tgap.error"]
+    left = int((tmp_path / "pid").read_text())
+    assert not psutil.pid_exists(left) or psutil.Process(left).status() == "zombie"
+    assert "max_minutes" not in str(record.params), "a limit changes no result and enters no key"
+
+
+def test_a_class_of_this_session_is_done_in_this_process_and_told(
+    misbehaving, tmp_path, monkeypatch, capsys
+) -> None:
+    """As in a notebook, where a fresh process could not import it."""
+    from tests.sweeps.misbehaving import WAYS, Misbehaving
+
+    done_by = []
+    monkeypatch.setitem(WAYS, "exit", lambda: [done_by.append(os.getpid()), exit(3)])
+    monkeypatch.setattr(Misbehaving, "__module__", "__main__")
+    monkeypatch.setattr("__main__.Misbehaving", Misbehaving, raising=False)
+    folder = Path(misbehaving[-1]) / "selector" / "misbehaving.yaml"
+    (tmp_path / "selector").mkdir()
+    text = folder.read_text().replace("tests.sweeps.misbehaving.", "__main__.")
+    (tmp_path / "selector" / "misbehaving.yaml").write_text(text)
+    monkeypatch.setenv("TGAP_TRUSTED", "__main__")
+    monkeypatch.chdir(tmp_path)
+    words = [*misbehaving[:-1], str(tmp_path), "selector.way=exit", "-m"]
+    assert run_command(words) == 1
+    err = capsys.readouterr().err
+    assert "__main__.Misbehaving was defined in this session" in err
+    assert "FAILED: run 1 of 1: it called sys.exit(3)" in err
+    assert done_by == [os.getpid()]

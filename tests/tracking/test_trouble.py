@@ -1,0 +1,251 @@
+"""Journals, databases and files that go wrong in the middle of a run cost no result."""
+
+import logging
+import os
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.tracking.logged import history, runs, tracker
+from tgap.core import StoreError
+from tgap.core.progress import LogFile
+from tgap.tracking import Journal, resolve_uri, sync
+from tgap.tracking.push import connect
+
+SYNC = "import sys; from tgap.cli.main import command; sys.exit(command(['sync']))"
+
+
+def log_first(log) -> None:
+    log.text("one", "one.txt")
+    log.metrics({"loss": 3.0}, 0)
+    log.flush()
+
+
+def log_second(log) -> None:
+    log.metrics({"loss": 2.0}, 1)
+    log.text("two", "two.txt")
+
+
+def require_all(home, uri=None) -> None:
+    (run,) = runs(home)
+    assert run.info.status == "FINISHED"
+    assert history(home, run.info.run_id, "loss") == [(0, 3.0), (1, 2.0)]
+    files = home / "mlartifacts" / run.info.run_id / "artifacts"
+    assert [(files / name).read_text() for name in ("one.txt", "two.txt")] == ["one", "two"]
+
+
+@pytest.mark.parametrize("harm", ["removed", "garbled", "cut"])
+def test_a_journal_that_is_harmed_in_mid_run_is_written_again(home, caplog, harm) -> None:
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log_first(log)
+        path = home / "journal" / "single" / "key" / "journal.jsonl"
+        content = path.read_bytes()
+        if harm == "removed":
+            shutil.rmtree(path.parent)
+        elif harm == "garbled":
+            path.write_bytes(content[:40] + os.urandom(30) + content[70:])
+        else:
+            path.write_bytes(content[: len(content) // 2])
+        log_second(log)
+    (told,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert "was removed or changed while its run went on: it is written again" in told
+    require_all(home)
+    assert (path.parent / "files" / "one.txt").read_text() == "one"
+    assert [e["event"] for e in Journal(path.parent).events()][-1] == "end"
+
+
+def test_a_damaged_journal_is_mended_by_the_next_attempt(home, caplog) -> None:
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log_first(log)
+    path = home / "journal" / "single" / "key" / "journal.jsonl"
+    lines = path.read_bytes().splitlines()
+    path.write_bytes(b"\n".join([*lines, b"rubbish", b'{"event": 3}', b"[]", b""]))
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log_first(log)
+        log_second(log)
+    assert "is damaged: it is kept as journal.damaged-" in caplog.text
+    require_all(home)
+
+
+def test_sync_tells_of_a_damaged_journal_and_logs_the_others(home) -> None:
+    for key in ("a", "b"):
+        with tracker(home, uri="http://127.0.0.1:9").run(key, key, {}, {}) as log:
+            log.metrics({"x": 1.0})
+    path = home / "journal" / "single" / "a" / "journal.jsonl"
+    path.write_bytes(b"rubbish\n" + path.read_bytes())
+    with pytest.raises(StoreError, match=r"line 1 of .* is damaged.*all other records are in ML"):
+        sync(home, resolve_uri(home))
+    assert [run.info.run_name for run in runs(home)] == ["b"]
+
+
+def test_sync_puts_removed_files_back_on_either_side(home) -> None:
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log_first(log)
+        log_second(log)
+    (run,) = runs(home)
+    here = home / "journal" / "single" / "key" / "files" / "one.txt"
+    there = home / "mlartifacts" / run.info.run_id / "artifacts" / "two.txt"
+    here.unlink()
+    there.unlink()
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
+    assert (here.read_text(), there.read_text()) == ("one", "two")
+    assert sync(home, resolve_uri(home)) == {"runs": 0, "sweeps": 0, "curves": 0}
+
+
+def test_a_run_is_recorded_once_and_belongs_to_all_its_sweeps(home) -> None:
+    def sweep(key: str, keys: str) -> None:
+        tracker(home, key).open_sweep(key, len(keys), {})
+        for name in keys:
+            with tracker(home, key).run(name, name, {}, {}) as log:
+                log.metrics({"x": 1.0})
+        tracker(home, key).close_sweep("FINISHED")
+
+    def found(key: str) -> list[str]:
+        client = connect(resolve_uri(home))
+        ids = [one.experiment_id for one in client.search_experiments()]
+        text = f"tags.`tgap.sweeps` LIKE '%{key}%'"
+        return sorted(run.info.run_name for run in client.search_runs(ids, text))
+
+    with tracker(home).run("single", "single", {}, {}):
+        pass
+    sweep("small", "ab")
+    sweep("grown", "abc")
+    for _ in range(2):
+        assert sorted(run.info.run_name for run in runs(home)) == [
+            *"abc", "grown", "single", "small",
+        ]  # fmt: skip
+        (a,) = [run for run in runs(home) if run.info.run_name == "a"]
+        assert history(home, a.info.run_id, "x") == [(0, 1.0)]
+        assert (found("small"), found("grown")) == (["a", "b"], ["a", "b", "c"])
+        sweep("grown", "abc")
+    with tracker(home, "grown").run("single", "single", {}, {}) as log:
+        assert log.done
+    assert found("grown") == ["a", "b", "c", "single"]
+
+
+def test_a_log_file_that_cannot_be_written_is_told_once_in_a_line(tmp_path, capsys) -> None:
+    handler = LogFile("/dev/full")
+    for _ in range(2):
+        handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "text", (), None))
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "cannot write the log file /dev/full: No space left on device" in err
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("trouble", ["locked", "gone", "full"])
+def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
+    home, trouble, caplog, capfd, monkeypatch
+) -> None:
+    database, ended = home / "mlflow.db", threading.Event()
+
+    def hold() -> None:
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("BEGIN EXCLUSIVE")
+            ended.wait()
+
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log_first(log)
+        if trouble == "locked":
+            threading.Thread(target=hold).start()
+            time.sleep(0.5)
+        elif trouble == "gone":
+            for file in home.glob("mlflow.db*"):
+                file.unlink()
+        else:
+            with closing(sqlite3.connect(database)) as connection:
+                pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            monkeypatch.setattr(
+                "mlflow.MlflowClient.log_batch",
+                lambda *_, **__: (_ for _ in ()).throw(OSError(28, f"full after {pages} pages")),
+            )
+        log_second(log)
+        log.flush()
+        log.metrics({"y": 1.0})
+        log.flush()
+    ended.set()
+    monkeypatch.undo()
+    told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(told) == 1
+    assert "the run goes on" in told[0]
+    assert "\n" not in told[0]
+    assert "Traceback" not in capfd.readouterr().err
+    replay = os.environ | {"TGAP_HOME": str(home)}
+    subprocess.run([sys.executable, "-c", SYNC], check=True, env=replay)
+    connect.cache_clear()
+    with closing(sqlite3.connect(database)) as connection:
+        points = connection.execute("SELECT key, step, value FROM metrics ORDER BY 1, 2").fetchall()
+        statuses = connection.execute("SELECT status FROM runs").fetchall()
+    assert points == [("loss", 0, 3.0), ("loss", 1, 2.0), ("y", 0, 1.0)]
+    assert statuses == [("FINISHED",)]
+
+
+@pytest.fixture
+def postgres(tmp_path):
+    """The address of a PostgreSQL server of its own."""
+    pytest.importorskip("psycopg2", reason="pip install 'tgap[postgres]'")
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
+    control = str(found[-1]) if found else shutil.which("pg_ctl")
+    if control is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder, root = Path("/tmp") / f"tgap-postgres-{os.getpid()}", os.getuid() == 0
+    folder.mkdir()
+    if root:
+        shutil.chown(folder, "postgres")
+
+    def call(*words: str) -> None:
+        words = ("runuser", "-u", "postgres", "--", *words) if root else words
+        subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+
+    initdb, data = str(Path(control).with_name("initdb")), str(folder / "data")
+    call(initdb, "-D", data, "-U", "tgap", "-A", "trust", "--no-sync")
+    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+    call(control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    try:
+        yield (
+            f"postgresql://tgap@127.0.0.1:{port}/postgres",
+            lambda *w: call(control, "-D", data, *w),
+        )
+    finally:
+        subprocess.run(
+            [*(("runuser", "-u", "postgres", "--") if root else ()), control, "-D", data, "stop"],
+            check=False, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        shutil.rmtree(folder)
+
+
+@pytest.mark.long
+def test_postgresql_takes_runs_and_may_be_away_for_a_while(
+    postgres, tmp_path, caplog, capfd, monkeypatch
+) -> None:
+    uri, control = postgres
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr("tgap.tracking.tracker.AGAIN", 0.0)
+    with tracker(tmp_path, uri=uri).run("key", "name", {"size": 1}, {}) as log:
+        log_first(log)
+        control("-m", "immediate", "stop")
+        log.metrics({"loss": 2.0}, 1)
+        log.flush()
+        log.text("two", "two.txt")
+    assert "the run goes on" in caplog.text
+    assert "Traceback" not in capfd.readouterr().err
+    control("-w", "-l", "log", "start")
+    assert sync(tmp_path, uri) == {"runs": 1, "sweeps": 0, "curves": 0}
+    client = connect(uri)
+    experiment = client.get_experiment_by_name("tgap")
+    (run,) = client.search_runs([experiment.experiment_id])
+    points = client.get_metric_history(run.info.run_id, "loss")
+    assert [(p.step, p.value) for p in points] == [(0, 3.0), (1, 2.0)]
+    assert run.info.status == "FINISHED"
+    assert (tmp_path / "mlartifacts" / run.info.run_id / "artifacts" / "two.txt").exists()

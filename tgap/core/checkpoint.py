@@ -1,0 +1,215 @@
+"""How far a long piece of work is, kept on the disk so that an interrupted one goes on.
+
+A piece of work (fine-tuning, drawing, training a classifier) tells its ``Checkpoint`` at the end of
+each step how far it is; now and then all that it needs to go on is written down: arrays and JSON
+values, in a safetensors file with a digest. A file is written beside its place, brought to disk and
+renamed, so it is whole or not there.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core.errors import DataError
+from tgap.core.interrupts import Interrupts, held
+from tgap.core.sealed import PART, read_sealed, write_sealed
+
+LEAST_SECONDS = 10.0
+"""Between two savings."""
+USUAL_SECONDS = 60.0
+"""Between two savings at most, unless they would take more than ``MOST`` of the time."""
+CHEAP, MOST = 0.01, 0.05
+"""Share of the time that saving takes; it may be more than ``CHEAP`` only once a minute is lost."""
+QUICK_SECONDS = 5.0
+"""What is saved in less is saved when the work is interrupted, too."""
+BYTES_PER_SECOND = 2e8
+"""How fast saving is taken to be before it was measured."""
+
+STEM, ENDING = "checkpoint.", ".safetensors"
+NUMBERS = "__numbers__"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a piece of work needs to go on.
+
+    Args:
+        done: How many of its steps are done.
+        arrays: By name; of pieces, only what is new since the last time.
+        numbers: Everything else, as JSON values.
+    """
+
+    done: int
+    arrays: Mapping[str, NDArray[Any]]
+    numbers: Mapping[str, Any]
+
+
+class Checkpoint:
+    """Keeps the last state of a piece of work.
+
+    Args:
+        folder: Where; ``None`` keeps nothing. What is of no use there is removed.
+        owner: What the work is, as JSON values: the artifact's key, the code, versions. What was
+            kept by another owner is told and removed.
+        what: The work in words, e.g. ``fine-tuning``.
+    """
+
+    keeps_all = False
+    """Whether what was saved before is still needed."""
+
+    def __init__(
+        self, folder: Path | None = None, owner: Mapping[str, Any] | None = None, what: str = "work"
+    ) -> None:
+        self._folder, self._owner, self._what = folder, dict(owner or {}), what
+        self._begun = self._saved_at = time.monotonic()
+        self._took: float | None = None
+        self._interrupts = Interrupts()
+        self.earlier = 0.0
+        """Seconds that the work took before it was interrupted."""
+        self._found = self._read()
+        self.done = self._found[-1].done if self._found else 0
+        """How many steps were done when it was interrupted."""
+
+    def load(self, unit: str, total: int) -> Saved | None:
+        """What to go on with, if anything, which is told; asked once.
+
+        Args:
+            unit: What the steps are, e.g. ``step``.
+            total: How many there are.
+        """
+        if self._found:
+            log.info("going on with %s at %s %d of %d", self._what, unit, self.done, total)
+        found, self._found = self._found, []
+        return found[-1] if found else None
+
+    @contextmanager
+    def steps(self) -> Iterator[None]:
+        """Inside, Ctrl-C and SIGTERM wait for the end of a step (``offer``), if not for long."""
+        if self._folder is None:
+            yield
+            return
+        with held() as interrupts:
+            self._interrupts = interrupts
+            try:
+                yield
+            finally:
+                self._interrupts = Interrupts()
+
+    def offer(self, done: int, state: Callable[[], Saved]) -> None:
+        """Told at the end of a step, and saves if it is time to.
+
+        Args:
+            done: Steps that are done.
+            state: What is needed to go on; asked only if it is saved.
+
+        Raises:
+            KeyboardInterrupt: If the work was interrupted, after saving where that is quick.
+        """
+        interrupted = self._interrupts.waiting
+        if self._folder is not None and (interrupted or self._due()):
+            saved = state()
+            if not interrupted or self._quick(saved):
+                self._save(self._folder, saved)
+        self._interrupts.let_through()
+
+    def _due(self) -> bool:
+        took = self._took or 0.0
+        wait = max(LEAST_SECONDS, min(took / CHEAP, USUAL_SECONDS), took / MOST)
+        return time.monotonic() - self._saved_at >= wait
+
+    def _quick(self, saved: Saved) -> bool:
+        size = sum(array.nbytes for array in saved.arrays.values())
+        took = size / BYTES_PER_SECOND if self._took is None else self._took
+        return took <= QUICK_SECONDS
+
+    def _save(self, folder: Path, saved: Saved) -> None:
+        start = time.monotonic()
+        head = {
+            "owner": self._owner,
+            "done": saved.done,
+            "after": self.done if self.keeps_all else 0,
+            "seconds": self.earlier + start - self._begun,
+        }
+        # As an array: a file's head has a limit that the losses of a long training would reach.
+        numbers = np.frombuffer(json.dumps(saved.numbers).encode(), np.uint8)
+        path = folder / f"{STEM}{saved.done:010d}{ENDING}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_sealed(path, head, {**saved.arrays, NUMBERS: numbers})
+            for other in () if self.keeps_all else self._files():
+                if other != path:
+                    other.unlink()
+            self.done = saved.done
+        except OSError as error:
+            # The work itself can go on; whether its result can be written is told at its end.
+            log.warning("cannot save how far %s is in %s: %s", self._what, folder, error)
+        self._saved_at = time.monotonic()
+        self._took = self._saved_at - start
+
+    def _files(self) -> list[Path]:
+        """What was saved, oldest first."""
+        if self._folder is None or not self._folder.is_dir():
+            return []
+        return sorted(self._folder.glob(f"{STEM}*{ENDING}"))
+
+    def _read(self) -> list[Saved]:
+        """What can be gone on with; the rest is removed."""
+        found: list[Saved] = []
+        for path in self._files() if self.keeps_all else self._files()[::-1]:
+            if found and not self.keeps_all:
+                path.unlink()  # older
+                continue
+            try:
+                found.append(self._read_one(path, found[-1].done if found else 0))
+            except (DataError, OSError) as error:
+                log.warning(
+                    "%s cannot go on from what an interrupted process left in %s: %s; "
+                    "it is removed, and made again",
+                    self._what,
+                    path,
+                    error,
+                )
+                path.unlink()
+        for path in () if self._folder is None else self._folder.glob(f"*{PART}"):
+            path.unlink()  # killed while it was written
+        return found
+
+    def _read_one(self, path: Path, after: int) -> Saved:
+        head, arrays = read_sealed(path)
+        if head["owner"] != self._owner:
+            theirs = head["owner"]
+            other = [name for name, own in self._owner.items() if theirs.get(name) != own]
+            raise DataError(f"it is of another {', '.join(other)}")
+        if self.keeps_all and head["after"] != after:
+            raise DataError("what was made before it is not there")
+        self.earlier = head["seconds"]
+        numbers = json.loads(arrays.pop(NUMBERS).tobytes())
+        return Saved(head["done"], arrays, numbers)
+
+
+class Pieces(Checkpoint):
+    """Keeps the pieces of a result, each of them once, as they are made."""
+
+    keeps_all = True
+
+    def pieces(self, unit: str, total: int) -> Iterator[Saved]:
+        """Those that are there, in the order that they were made in; each is forgotten then.
+
+        Args:
+            unit: What is counted, e.g. ``image``.
+            total: How many there will be.
+        """
+        if self._found:
+            log.info("going on with %s at %s %d of %d", self._what, unit, self.done, total)
+        while self._found:
+            yield self._found.pop(0)

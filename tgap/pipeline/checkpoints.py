@@ -1,0 +1,56 @@
+"""Where a stage of a run keeps how far it is, and who may go on with it."""
+
+import functools
+import hashlib
+import importlib.metadata
+import shutil
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tgap.core.checkpoint import Checkpoint
+from tgap.store import Spec, beside
+
+C = TypeVar("C", bound=Checkpoint)
+
+LIBRARIES = ("torch", "numpy", "diffusers", "transformers", "peft", "timm", "torchvision")
+"""Whose versions decide what comes of the same steps."""
+
+
+def checkpoint_of(kind: type[C], folder: Path, spec: Spec, what: str) -> C:
+    """The checkpoint of an artifact that is being made, empty or as an interrupted process left it.
+
+    Args:
+        kind: ``Checkpoint`` or ``Pieces``.
+        folder: Where the artifact is made; what an interrupted process left there is removed,
+            because it is made from the checkpoint, all at once.
+        spec: What is made.
+        what: The work in words, e.g. ``fine-tuning``.
+    """
+    for path in folder.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    owner = {"artifact": str(spec), "code": _code(), **_surroundings()}
+    return kind(beside(folder), owner, what)
+
+
+@functools.cache
+def _code() -> str:
+    """A digest of all of tgap's code: what changes numbers cannot be told from what does not."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for path in sorted(root.rglob("*.py")):
+        digest.update(f"{path.relative_to(root).as_posix()}\n".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _surroundings() -> dict[str, Any]:
+    """Versions of libraries, and the devices that random streams belong to."""
+    import torch
+
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[f"version of {name}"] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[f"version of {name}"] = "none"
+    return {**versions, "number of CUDA devices": torch.cuda.device_count()}

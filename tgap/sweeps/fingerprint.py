@@ -1,0 +1,102 @@
+"""What of a process the next run would inherit: compared before and after a run."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "TOKENIZERS_", "MLFLOW_", "_MLFLOW_", "DO_NOT_TRACK")
+"""Beginnings of variables that libraries set for themselves when they are imported."""
+MEANT = ("TGAP_", "CUDA_")
+"""Beginnings of variables that count also where they were not set before."""
+SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCHLD")
+
+
+def fingerprint() -> dict[str, Any]:
+    """What a run could leave changed behind it, by the names that people know it by.
+
+    Of torch nothing where it was not imported: what it then sets is its own default.
+    """
+    state: dict[str, Any] = {
+        f"os.environ['{name}']": value
+        for name, value in os.environ.items()
+        if not name.startswith(OF_LIBRARIES)
+    }
+    state |= {"the current folder": _folder(), "umask": _umask(), "sys.path": list(sys.path)}
+    state |= {"sys.stdout": id(sys.stdout), "sys.stderr": id(sys.stderr)}
+    state["the recursion limit"] = sys.getrecursionlimit()
+    for name in SIGNALS:
+        if hasattr(signal, name):
+            state[f"the handler of {name}"] = signal.getsignal(getattr(signal, name))
+    return state | dict(_of_numpy()) | dict(_of_torch())
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Names of what differs.
+
+    Settings of a library that was imported in between are compared with its defaults; variables
+    that were not set before do not count, since the next run begins without them
+    (``set_environment``), but those that begin like ``MEANT``.
+    """
+    was: dict[str, Any] = {name: after.get(name) for name in UNKNOWN_BEFORE} | dict(before)
+    if "torch's default dtype" in after:
+        was = TORCH_DEFAULTS | was
+    new = [name for name in after if name not in was and _counts(name)]
+    return [name for name in was if was[name] != after.get(name)] + new
+
+
+def _counts(name: str) -> bool:
+    variable = name.partition("['")[2]
+    return not variable or variable.startswith(MEANT)
+
+
+def set_environment(variables: Mapping[str, str]) -> None:
+    """Let the environment be this, but for what libraries have set for themselves."""
+    kept = {n: v for n, v in os.environ.items() if n.startswith(OF_LIBRARIES)}
+    wanted = kept | dict(variables)
+    for name in os.environ.keys() - wanted.keys():
+        del os.environ[name]
+    os.environ.update(wanted)
+
+
+TORCH_DEFAULTS = {
+    "torch's default dtype": "torch.float32",
+    "torch's gradients": True,
+    "torch's inference mode": False,
+    "torch's deterministic algorithms": False,
+    "torch's precision of matrix products": "highest",
+    "torch's default device": "cpu",
+}
+UNKNOWN_BEFORE = ("torch's threads", "numpy's error state")
+"""What has no default that is the same everywhere; a library that is new leaves it unknown."""
+
+
+def _folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return None
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # there is no way to only look
+    os.umask(mask)
+    return mask
+
+
+def _of_numpy() -> Iterator[tuple[str, Any]]:
+    if (numpy := sys.modules.get("numpy")) is not None:
+        yield "numpy's error state", numpy.geterr()
+
+
+def _of_torch() -> Iterator[tuple[str, Any]]:
+    if (torch := sys.modules.get("torch")) is None or not hasattr(torch, "get_default_dtype"):
+        return
+    yield "torch's default dtype", str(torch.get_default_dtype())
+    yield "torch's threads", torch.get_num_threads()
+    yield "torch's gradients", torch.is_grad_enabled()
+    yield "torch's inference mode", torch.is_inference_mode_enabled()
+    yield "torch's deterministic algorithms", torch.are_deterministic_algorithms_enabled()
+    yield "torch's precision of matrix products", torch.get_float32_matmul_precision()
+    yield "torch's default device", str(torch.get_default_device())

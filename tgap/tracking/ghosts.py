@@ -1,0 +1,107 @@
+"""Records of processes that died without a word: found by their free locks, and closed."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import filelock
+
+from tgap.core import TgapError
+from tgap.core.files import locked
+from tgap.tracking.beat import beat_of
+from tgap.tracking.journal import SWEEP, Journal
+from tgap.tracking.run_log import RunLog
+
+log = logging.getLogger(__name__)
+
+RUNNING = "running"
+"""Lock that is held while a sweep is launched."""
+DIED = "its process died before it could write down how it ended"
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """Inside, a sweep counts as running; so it does while another process launches it too.
+
+    Args:
+        folder: Of its journal.
+    """
+    with ExitStack() as held:
+        with suppress(filelock.Timeout):
+            held.enter_context(locked(folder / RUNNING, "the sweep", wait=False))
+        yield
+
+
+def is_running(journal: Journal) -> bool:
+    """Whether a process is at work on a run or a sweep that has not ended."""
+    beat = beat_of(journal.folder)
+    if beat is not None and not beat.is_here():  # a lock may not reach from there to here
+        return beat.is_fresh()
+    try:
+        if journal.run_key == SWEEP:
+            with locked(journal.folder / RUNNING, "the sweep", wait=False):
+                return False
+        with journal.locked(wait=False):
+            return False
+    except filelock.Timeout:
+        return True
+
+
+def close_ghosts(home: Path, push: Callable[[Journal], None]) -> int:
+    """End the records of runs and sweeps whose processes died.
+
+    Args:
+        home: Folder of the journals.
+        push: Brings MLflow up to a journal.
+
+    Returns:
+        How many there were.
+    """
+    closed = 0
+    for file in (home / "journal").glob("*/*/journal.jsonl"):
+        journal = Journal(file.parent)
+        try:
+            if not journal.ended() and not is_running(journal):
+                closed += end_record(journal, "KILLED", DIED, push, wait=False)
+        except filelock.Timeout:  # it has been begun again just now
+            continue
+        except TgapError as error:
+            log.warning("%s", error)
+    if closed:
+        log.info("%d records of processes that had died were closed as killed", closed)
+    return closed
+
+
+def end_record(
+    journal: Journal,
+    status: str,
+    reason: str,
+    push: Callable[[Journal], None],
+    *,
+    wait: bool = True,
+    again: bool = False,
+) -> bool:
+    """Write down how a run ended, unless it is finished or was never begun.
+
+    Args:
+        journal: The run's.
+        status: ``FAILED`` or ``KILLED``.
+        reason: Why.
+        push: Brings MLflow up to it.
+        wait: For a process that still writes.
+        again: Whether to do so also if it wrote down itself that it failed or was killed.
+
+    Returns:
+        Whether it was written down.
+
+    Raises:
+        filelock.Timeout: If a process still writes and ``wait`` is false.
+    """
+    with journal.locked(wait=wait):
+        if not journal.count() or (journal.ended() and not again):
+            return False
+        run_log = RunLog(journal, push)
+        if not run_log.done:
+            run_log.close(status, reason)
+        return not run_log.done
