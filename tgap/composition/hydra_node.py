@@ -23,6 +23,7 @@ LOG_CLASSES = (
     "logging.FileHandler",
     "logging.NullHandler",
     "logging.StreamHandler",
+    "tgap.core.progress.LogFile",
     "tgap.core.progress.LogLines",
 )
 """Of handlers and formatters: the shipped ones and those of Hydra's own logging presets."""
