@@ -27,6 +27,12 @@ LOG_CLASSES = (
     "tgap.core.progress.LogLines",
 )
 """Of handlers and formatters: the shipped ones and those of Hydra's own logging presets."""
+EXTRAS = {
+    "hydra_joblib_launcher": "joblib",
+    "hydra_ray_launcher": "ray",
+    "hydra_submitit_launcher": "slurm",
+}
+"""Packages of launchers that have a preset here, and the extra that installs each."""
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
 LAUNCHER_SETTINGS = frozenset(
@@ -180,7 +186,16 @@ def _named_classes(node: Mapping[str, Any]) -> Iterator[str]:
             allowed = LOG_CLASSES
         elif in_logging and ("://" in text or "${" in text or ".." in path):
             allowed = [*STREAMS, LOG_FILE]
-        if allowed is not None and value not in allowed:
+        if allowed is None or value in allowed:
+            continue
+        package = text.split(".")[1] if text.startswith("hydra_plugins.") else ""
+        if path == "hydra.launcher._target_" and package in EXTRAS:
+            yield (
+                f"hydra/launcher: {package} is not installed; install it by "
+                f"pip install 'tgap[{EXTRAS[package]}]', or leave hydra/launcher out to do one "
+                "run after another"
+            )
+        else:
             there = f"known here: {', '.join(sorted(allowed))}" if allowed else "nothing may be"
             yield (
                 f"{path}: '{value}' is not loaded, because a configuration may not run code "

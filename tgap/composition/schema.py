@@ -5,6 +5,7 @@ import functools
 import inspect
 import logging
 import typing
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from tgap.composition.fields import named_parts_of, parts_of
@@ -88,6 +89,8 @@ def register(run_class: Any) -> None:
     """Tell Hydra about every component's schema and the run's own."""
     from hydra.core.config_store import ConfigStore
 
+    # conf/hydra/launcher has presets that a plugin's schema of the same name completes, as meant.
+    warnings.filterwarnings("ignore", message=r"\n'hydra/launcher/\w+' is validated against")
     repository = ConfigStore.instance().repo
     repository["run_schema.yaml"] = _config(run_class, "", "run_schema")
     for group in GROUPS:

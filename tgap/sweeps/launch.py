@@ -34,6 +34,7 @@ from tgap.tracking.server import resolve_uri
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
     from hydra.core.utils import JobReturn
+    from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ def launch(
     with hydra_ready(config_dir) as hydra:
         overrides = readable(overrides, several=sweep)
         jobs = expand(hydra, overrides) if sweep else [overrides]
+        config = _swept_config(hydra, overrides) if sweep else None
         planned_runs = check_jobs(hydra, jobs)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs), isolation.kept():
@@ -84,8 +86,8 @@ def launch(
                     log.info("%s", line)
                 return Launched([], Comparison())
             Recorder(home_folder()).close_ghosts(planned_runs[0].run)
-            if sweep:
-                return _swept(hydra, overrides, jobs, planned_runs, expected)
+            if config is not None:
+                return _swept(hydra, config, overrides, jobs, planned_runs, expected)
             return _single(hydra, overrides, planned_runs)
 
 
@@ -134,6 +136,7 @@ def output_folder() -> Iterator[None]:
 
 def _swept(
     hydra: "Hydra",
+    config: "DictConfig",
     overrides: Sequence[str],
     jobs: Sequence[list[str]],
     plans: Sequence[Planned],
@@ -159,7 +162,7 @@ def _swept(
             progress(f"{len(jobs)} runs", sum(weights), counted=False) as advance,
             told(lambda done: advance(sum(weights[:done]))),
         ):
-            ended, folder = _launch(hydra, all_swept(overrides), jobs)
+            ended, folder = _launch(hydra, config, jobs)
         launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
@@ -170,8 +173,15 @@ def _swept(
     return launched
 
 
+def _swept_config(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
+    """What Hydra composes of a whole sweep: where it writes, and what launches the runs."""
+    from hydra.types import RunMode
+
+    return composed_safely(hydra, CONFIG_NAME, all_swept(overrides), RunMode.MULTIRUN)
+
+
 def _launch(
-    hydra: "Hydra", overrides: Sequence[str], jobs: Sequence[list[str]]
+    hydra: "Hydra", config: "DictConfig", jobs: Sequence[list[str]]
 ) -> "tuple[Sequence[JobReturn], Path]":
     """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked.
 
@@ -180,10 +190,9 @@ def _launch(
     """
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
-    from hydra.types import HydraContext, RunMode
+    from hydra.types import HydraContext
     from omegaconf import OmegaConf
 
-    config = composed_safely(hydra, CONFIG_NAME, overrides, RunMode.MULTIRUN)
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)

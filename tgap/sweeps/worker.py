@@ -28,7 +28,8 @@ LAST_SECONDS = 8.0
 """That a run has to end itself when the sweep's process is gone."""
 INTERVAL = 0.1
 """Seconds between two messages of a bar."""
-STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+"""The last two are Slurm's, which tells all processes of a job that its time is nearly over."""
 
 
 class _Line(logging.Handler):

@@ -1,0 +1,85 @@
+"""Every launcher makes the same bytes, in any order; a job that is preempted goes on."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tgap.cli.main import run_command
+from tgap.store.manifest import MANIFEST
+from tgap.sweeps.records import records
+
+SHORT = (
+    "seed=0,1 size=4 sampler.steps=1 prior_sampler.steps=1 budget.steps=2 budget.batch_size=4 "
+    "budget.train_per_label=8 budget.test_per_label=6 pool_size=200 train_size=60 test_size=60 "
+    "classifier.epochs=1 evaluators.two_way.resamples=100 tracking.report=false "
+    "~evaluators.baselines ~evaluators.fidelity ~evaluators.memorization ~evaluators.occlusion"
+).split()
+LAUNCHERS = {
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "submitit_local": ["hydra/launcher=submitit_local"],
+    "ray": ["hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2"],
+}
+
+
+def swept(home: Path, words: list[str], monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """SHA-256 of every file that a sweep leaves in a store, and what each run found."""
+    monkeypatch.chdir(home.parent)
+    monkeypatch.setenv("TGAP_HOME", str(home))
+    assert run_command([*SHORT, *words, "-m"]) == 0
+    found = {
+        f"{manifest.parent.relative_to(home)}/{name}": recorded["sha256"]
+        for manifest in (home / "store").glob(f"*/*/{MANIFEST}")
+        for name, recorded in json.loads(manifest.read_text())["files"].items()
+    }
+    assert len(records(home)) == 2
+    return found | {
+        f"{one.name} {name}": repr(value)
+        for one in records(home)
+        for name, value in one.metrics.items()
+        if "seconds" not in name and not name.startswith("reused/")
+    }
+
+
+@pytest.fixture(scope="module")
+def one_after_another(tmp_path_factory) -> Iterator[dict[str, str]]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        yield swept(tmp_path_factory.mktemp("basic") / "home", [], monkeypatch)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_every_launcher_makes_the_same_bytes(
+    launcher, one_after_another, tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    found = swept(tmp_path / "home", LAUNCHERS[launcher], monkeypatch)
+    assert found.keys() == one_after_another.keys()
+    assert {name for name in found if found[name] != one_after_another[name]} == set()
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_the_order_of_runs_changes_nothing(one_after_another, tmp_path, monkeypatch) -> None:
+    assert swept(tmp_path / "home", ["seed=1,0"], monkeypatch) == one_after_another
+
+
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_slurm", "ray"])
+def test_a_launcher_that_is_not_installed_is_named_with_what_to_install(
+    launcher, tmp_path, monkeypatch, capsys
+) -> None:
+    from hydra.core.plugins import Plugins
+
+    known = Plugins.instance().class_name_to_class
+    monkeypatch.setattr(
+        Plugins.instance(),
+        "class_name_to_class",
+        {name: cls for name, cls in known.items() if "hydra_plugins." not in name},
+    )
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    extra = {"submitit_slurm": "slurm"}.get(launcher, launcher)
+    assert run_command([f"hydra/launcher={launcher}", "seed=0,1", "-m"]) == 2
+    assert f"pip install 'tgap[{extra}]'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
