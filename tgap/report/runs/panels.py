@@ -61,10 +61,11 @@ def draw_legs(
             panel.plot(*points.T, color=look.colour, linestyle=look.dashes, linewidth=0.8)
         for one in of_method:
             _draw_point(panel, one, look, named=len(of_method) > 1)
-    for point in thesis:
+    for place, point in enumerate(thesis):
         panel.plot([point.trts], [point.tstr], color="black", marker="x", markersize=5)
-        at = (point.trts, point.tstr)
-        panel.annotate(point.name, at, (-5, 3), textcoords="offset points", fontsize=6, ha="right")
+        off = (-5, 3 if place % 2 else -8)  # neighbours' names above and below
+        spot: dict[str, Any] = {"textcoords": "offset points", "fontsize": 6, "ha": "right"}
+        panel.annotate(point.name, (point.trts, point.tstr), off, **spot)
     high = 1 + 0.03 * (1 - low)
     panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     panel.set(xlabel="TRTS: trained on real, tested on synthetic")
