@@ -28,7 +28,7 @@ def begin(home, method, seed, sweep=None, finish=True, experiment="tgap", size=1
         method=method, method_key=method, size=size, seed=seed, settings={"protocol.class": "clean"}
     )
     key = f"{method}{size}{seed}"
-    params = {"method": method, "size": size, "seed": seed, **more}
+    params = {"method": method, "seed": seed, **more} | ({} if size is None else {"size": size})
     array = home / "resampled.npy"
     np.save(array, np.random.default_rng(seed).uniform(0.7, 0.9, (100, 4)))
     tracker = Tracker(home, URI, experiment, sweep)
@@ -82,6 +82,17 @@ def test_runs_are_chosen_by_their_parameters(tmp_path):
         recorded(tmp_path, "tgap", {"size": "200", "method": "unfinished"})
     with pytest.raises(ConfigError, match="no run of experiment 'nope' was recorded"):
         recorded(tmp_path, "nope", {})
+
+
+def test_a_run_without_a_tuning_set_goes_with_each_size(tmp_path):
+    begin(tmp_path, "none", 0, size=None)
+    begin(tmp_path, "a", 0, size=100, selector="random")
+    begin(tmp_path, "a", 0, size=200, selector="stratified")
+    for chosen, size in (({"size": "200"}, 200), ({"selector": "random"}, 100)):
+        rows, _ = recorded(tmp_path, "tgap", chosen)
+        assert [row.size for row in rows] == [None, size]
+    rows, _ = recorded(tmp_path, "tgap", {"method": "a", "size": "100"})
+    assert [row.size for row in rows] == [100]
 
 
 def test_the_command_prints_one_table(tmp_path, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """``tgap report``: a page about finished runs, to keep and to send."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -15,7 +16,10 @@ from tgap.core.files import home_folder
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="folder to write")
 @click.option("--reference", metavar="METHOD", help="compare each method with this one only")
 @click.option("--experiment", default="tgap", metavar="NAME", help="MLflow experiment")
-def report(chosen: tuple[str, ...], out: Path, reference: str | None, experiment: str) -> int:
+@click.option("--thesis", is_flag=True, help="draw the thesis's points beside TSTR against TRTS")
+def report(
+    chosen: tuple[str, ...], out: Path, reference: str | None, experiment: str, thesis: bool
+) -> int:
     """Write a page about finished runs, with figures, images and a verdict in words.
 
     DIR/index.html needs no network and no other file. Its tables lie beside it as Markdown, CSV
@@ -33,9 +37,10 @@ def report(chosen: tuple[str, ...], out: Path, reference: str | None, experiment
 
     flags = [] if experiment == "tgap" else ["--experiment", experiment]
     flags += [] if reference is None else ["--reference", reference]
+    flags += ["--thesis"] if thesis else []
     command = shlex.join(["tgap", "report", *chosen, *flags, "--out", str(out)])
     content = chosen_content(home_folder(), experiment, parameters, reference, command)
-    write_folder(out, report_files(content))
+    write_folder(out, report_files(replace(content, thesis=thesis)))
     print(f"report: {shown(out / PAGE)} ({len(content.runs)} finished runs)")
     if content.unfinished:
         print(f"{content.unfinished} that were asked for are not finished, and shown as missing")

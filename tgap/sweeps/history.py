@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, nearest
+from tgap.sweeps.identity import OF_TUNING
 from tgap.sweeps.records import Record, events_of, journals, records
 from tgap.tracking import SWEEP, Journal
 
@@ -113,8 +114,14 @@ def planned_of(journal: Journal) -> list[tuple[str, PlannedRun, Mapping[str, str
 
 
 def is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
-    """Whether a run's parameters have one of the values that were chosen of each."""
-    return all(params.get(name) in _values(text) for name, text in chosen.items())
+    """Whether a run's parameters have one of the values that were chosen of each.
+
+    A run without a tuning set, as of the untuned generator, goes with each size and selector.
+    """
+    return all(
+        params[name] in _values(text) if name in params else name in OF_TUNING
+        for name, text in chosen.items()
+    )
 
 
 def _values(text: str) -> list[str]:

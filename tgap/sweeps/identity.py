@@ -14,6 +14,8 @@ from tgap.protocols.base import Protocol
 METHOD_GROUPS = ("selector", "finetuner")
 SETTING_GROUPS = ("protocol", "prompts", "classifier")
 TITLES = (*METHOD_GROUPS, "generator", "dataset", *SETTING_GROUPS)
+OF_TUNING = ("size", "selector")
+"""Parameters that mean nothing where nothing is tuned."""
 NODES = ("sampler", "prior_sampler", "budget", "storage")
 """Settings of a run that are no components."""
 
@@ -101,12 +103,17 @@ def method_label(run: Run, overrides: Sequence[str]) -> str:
 
 
 def params_of(job: Planned) -> dict[str, object]:
-    """Flat MLflow parameters, the ones that people group and filter by."""
+    """Flat MLflow parameters, the ones that people group and filter by.
+
+    A run without a tuning set has none of ``OF_TUNING``: MLflow shows a dash.
+    """
     run = job.run
     params: dict[str, object] = {"method": job.row.method, "seed": run.seed}
-    if not run.generator.ready_made():  # of a set made elsewhere no size is known
+    if job.row.size is not None:
         params["size"] = run.size
     params |= {group: getattr(run, group).title() for group in TITLES}
+    if job.row.size is None:
+        del params["selector"]
     for name, evaluator in run.evaluators.items():
         params |= _flat(f"evaluators.{name}", evaluator.identity() | {"class": evaluator.title()})
     return params | dict(job.row.settings) | dict(job.row.split)

@@ -25,6 +25,7 @@ def test_a_difference_that_is_shown_names_the_best() -> None:
     found = answered(rows({"a": 0.0, "b": 0.08, "c": 0.01}, seeds=5))
     assert found["Which best?"].short == "b at 100"
     assert found["Is shown?"].short == "Yes, from all 2 others"
+    assert found["What concluded?"].short == "That it is so elsewhere"
     told = "b at 100 is better than a at 100: +.078 (+.073 to +.083), p < .001."
     assert told in found["Is shown?"].sentences
 
@@ -32,6 +33,7 @@ def test_a_difference_that_is_shown_names_the_best() -> None:
 def test_a_difference_that_is_not_shown_leaves_it_open() -> None:
     found = answered(rows({"a": 0.0, "b": 0.002}))
     assert found["Which best?"].short.startswith("Open: ")
+    assert found["What concluded?"].short == "That one method is better than all others"
     assert found["Is shown?"].short == "No"
     assert "is not shown to differ from" in text(found["Is shown?"])
     assert "no proof that they are equal" in text(found["Is shown?"])
@@ -107,7 +109,7 @@ def test_cost_is_what_things_took_when_they_were_made() -> None:
     assert found.short == "30 s for 3 runs"  # 1 + 2 once, and 8 + 9 + 10
     assert "a at 100: 12 s a run if nothing is reused, most of it finetune (11 s)." in text(found)
     assert "The runs themselves took 33 s" in text(found)
-    assert "in the store already: prepare in 3 of 3 runs." in text(found)
+    assert "In the store already: prepare in 3 of 3 runs." in text(found)
     for run in finished:
         run.metrics.update({"reused/finetune": 1.0, "seconds/finetune": 0.0})
     again = answered(finished)["What cost?"]

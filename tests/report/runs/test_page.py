@@ -158,6 +158,14 @@ def test_missing_runs_and_images_are_shown_as_missing() -> None:
     assert any(line[0] == "c" and line[3] == "n/a" for line in board)
 
 
+def test_the_thesis_s_points_are_drawn_where_they_are_asked_for() -> None:
+    content = content_of(rows({"a": 0.0}), samples=False)
+    text = report_page(replace(content, thesis=True))
+    assert "thesis, active 500: TSTR .637, TRTS .957" in text
+    assert "Crosses are the thesis" in check(text).text
+    assert "thesis" not in report_page(content)
+
+
 def test_methods_without_images_are_named() -> None:
     content = content_of(rows({"a": 0.0, "b": 0.05, "c": 0.1}))
     read = check(report_page(replace(content, samples=content.samples[:1])))

@@ -67,7 +67,7 @@ def answers(comparison: Comparison, rows: Sequence[RunRow], scope: str) -> list[
         _useful(comparison, found),
         _copied(comparison, rows),
         _cost(comparison, rows),
-        _limits(comparison, scope),
+        _limits(comparison, scope, found),
     ]
 
 
@@ -205,14 +205,14 @@ def _cost(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
         return Answer(question, "Not recorded", ["No run has recorded its seconds."])
     counted = "Seconds are of when things were made; what several runs share counts once in all."
     reused = reuse_told(rows)
-    now = f"The runs themselves took {duration(spent_by(rows))}" + (
-        f", because some things were in the store already: {reused}." if reused else "."
+    now = f"The runs themselves took {duration(spent_by(rows))}, with reading and writing." + (
+        f" In the store already: {reused}." if reused else ""
     )
     in_all = f"{duration(seconds_in_all(rows))} for {_counted(len(rows), 'run')}"
     return Answer(question, in_all, [*sentences.values(), counted, now])
 
 
-def _limits(comparison: Comparison, scope: str) -> Answer:
+def _limits(comparison: Comparison, scope: str, found: Standing) -> Answer:
     groups = comparison.groups
     rules: dict[str, Callable[[RunGroup], bool]] = {
         f"Fewer than {FEWEST_SEEDS} seeds, so that no difference is tested and a mean may be luck: "
@@ -235,7 +235,10 @@ def _limits(comparison: Comparison, scope: str) -> Answer:
     for text, holds in rules.items():
         if those := [one for one in groups if holds(one)]:
             sentences.append(text.format(together(those, groups)))
-    return Answer("What must not be concluded?", "See these limits", sentences)
+    short = "That it is so elsewhere" if found.sure else "That one method is better than all others"
+    if found.best is None or not found.pairs:
+        short = "That a method is better than another"
+    return Answer("What must not be concluded?", short, sentences)
 
 
 def together(those: Sequence[RunGroup], groups: Sequence[RunGroup]) -> str:

@@ -17,6 +17,7 @@ from tgap.report.headings import decimal, heading_of, joined, label_at_size, tol
 from tgap.report.runs import panels
 from tgap.report.runs.styles import Look
 from tgap.report.runs.svg import Picture, as_picture
+from tgap.report.runs.thesis import ThesisPoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,12 @@ def key_chart(name: str, looks: Sequence[Look], bars: bool = False) -> Picture:
     return draw(name, size, alt, lambda panel: panels.draw_key(panel, looks, bars))
 
 
-def legs_chart(name: str, groups: Sequence[RunGroup], looks: Mapping[str, Look]) -> Picture:
+def legs_chart(
+    name: str,
+    groups: Sequence[RunGroup],
+    looks: Mapping[str, Look],
+    thesis: Sequence[ThesisPoint] = (),
+) -> Picture:
     """TSTR against TRTS."""
     said = [
         f"{label_at_size(one, groups)}: TSTR {told(one.numbers[PRIMARY])}, "
@@ -52,8 +58,11 @@ def legs_chart(name: str, groups: Sequence[RunGroup], looks: Mapping[str, Look])
         for one in groups
         if one.seeds
     ]
+    said += [
+        f"thesis, {one.name}: TSTR {decimal(one.tstr)}, TRTS {decimal(one.trts)}" for one in thesis
+    ]
     alt = f"TSTR against TRTS. {'; '.join(said)}"
-    return draw(name, (4.4, 4.4), alt, lambda panel: panels.draw_legs(panel, groups, looks))
+    return draw(name, (4.4, 4.4), alt, lambda panel: panels.draw_legs(panel, groups, looks, thesis))
 
 
 def size_charts(

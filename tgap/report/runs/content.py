@@ -64,6 +64,7 @@ class Content:
         runs: The finished ones.
         samples: One for each method and kind of settings.
         unfinished: Runs that were begun or planned and are not there.
+        thesis: Whether the thesis's points are to be drawn too.
     """
 
     title: str
@@ -72,3 +73,4 @@ class Content:
     runs: Sequence[RecordedRun]
     samples: Sequence[Sample]
     unfinished: int = 0
+    thesis: bool = False

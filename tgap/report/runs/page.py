@@ -125,7 +125,7 @@ def _section(content: Content, part: ReportPart, anchor: str, side: int, drawn: 
         part.name,
         answers(comparison, rows, _scope(comparison)),
         _ranked(comparison),
-        dict(charts_of(anchor, comparison, rows, samples)) if drawn else {},
+        dict(charts_of(anchor, comparison, rows, samples, content.thesis)) if drawn else {},
         _tables(comparison, rows),
         _further(comparison),
         findings_of(comparison, rows),

@@ -13,6 +13,7 @@ from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import LEVEL
 from tgap.report.headings import label_at_size
 from tgap.report.runs.styles import CONTROL, Look, cut
+from tgap.report.runs.thesis import ThesisPoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,11 +37,17 @@ def draw_key(panel: "Axes", looks: Sequence[Look], bars: bool = False) -> None:
         panel.text(1.4, place, cut(look.label), va="center")
 
 
-def draw_legs(panel: "Axes", groups: Sequence[RunGroup], looks: Mapping[str, Look]) -> None:
+def draw_legs(
+    panel: "Axes",
+    groups: Sequence[RunGroup],
+    looks: Mapping[str, Look],
+    thesis: Sequence[ThesisPoint] = (),
+) -> None:
     """TSTR against TRTS with their intervals, and lines of equal FTER."""
     there = [one for one in groups if _is_known(one, "tstr/auroc", "trts/auroc")]
     ends = [_ends(one.numbers[f"{leg}/auroc"]) for one in there for leg in ("tstr", "trts")]
-    low = max(0.0, min((lo for lo, _ in ends), default=CHANCE) - 0.03)
+    lowest = [*(lo for lo, _ in ends), *(min(one.tstr, one.trts) for one in thesis)]
+    low = max(0.0, min(lowest, default=CHANCE) - 0.03)
     _draw_ratios(panel, low)
     for key, look in looks.items():
         of_method = [one for one in there if one.method_key == key]
@@ -54,6 +61,11 @@ def draw_legs(panel: "Axes", groups: Sequence[RunGroup], looks: Mapping[str, Loo
             panel.plot(*points.T, color=look.colour, linestyle=look.dashes, linewidth=0.8)
         for one in of_method:
             _draw_point(panel, one, look, named=len(of_method) > 1)
+    for place, point in enumerate(thesis):
+        panel.plot([point.trts], [point.tstr], color="black", marker="x", markersize=5)
+        off = (-5, 3 if place % 2 else -8)  # neighbours' names above and below
+        spot: dict[str, Any] = {"textcoords": "offset points", "fontsize": 6, "ha": "right"}
+        panel.annotate(point.name, (point.trts, point.tstr), off, **spot)
     high = 1 + 0.03 * (1 - low)
     panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     panel.set(xlabel="TRTS: trained on real, tested on synthetic")

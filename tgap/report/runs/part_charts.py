@@ -16,11 +16,16 @@ from tgap.report.runs.run_tables import KINDS, metric_of, names_of, over_seeds
 from tgap.report.runs.standing import tstr_of
 from tgap.report.runs.styles import Look, looks_of
 from tgap.report.runs.svg import Picture
+from tgap.report.runs.thesis import THESIS
 
 LEGS = (
     "TSTR against TRTS: means with 95 % intervals; small numbers are sizes. Dotted lines join "
     "points of equal FTER; below the line of 1 images teach less than they seem to. Grey lines "
     "stand at chance (.5)."
+)
+OF_THESIS = (
+    " Crosses are the thesis's (Zhang 2024): other data, few runs, no intervals; no number of this "
+    "report may be tested against them."
 )
 SIZES = (
     "TSTR, TRTS and FTER over the number of tuning images, with 95 % intervals. Level lines are of "
@@ -52,7 +57,11 @@ class Chart:
 
 
 def charts_of(
-    anchor: str, comparison: Comparison, rows: Sequence[RunRow], samples: Sequence[Sample]
+    anchor: str,
+    comparison: Comparison,
+    rows: Sequence[RunRow],
+    samples: Sequence[Sample],
+    thesis: bool = False,
 ) -> Iterator[tuple[str, Chart]]:
     """All figures of a part, by their place on the page.
 
@@ -61,11 +70,14 @@ def charts_of(
         comparison: Of its rows.
         rows: Its finished runs.
         samples: Runs whose scores were read.
+        thesis: Whether the thesis's points are drawn too.
     """
     groups, looks = comparison.groups, looks_of(comparison.groups)
     if any(group.seeds and tstr_of(group) > -math.inf for group in groups):
         key = charts.key_chart(f"{anchor}-legs-key", list(looks.values()))
-        yield "legs", Chart(LEGS, [charts.legs_chart(f"{anchor}-legs", groups, looks)], key)
+        points = THESIS if thesis else ()
+        plot = charts.legs_chart(f"{anchor}-legs", groups, looks, points)
+        yield "legs", Chart(LEGS + (OF_THESIS if thesis else ""), [plot], key)
         if over := charts.size_charts(f"{anchor}-size", groups, looks):
             key = charts.key_chart(f"{anchor}-size-key", list(looks.values()))
             yield "sizes", Chart(SIZES, [picture for _, picture in over], key)

@@ -1,0 +1,82 @@
+"""Commands of the README and ``docs/`` that take a moment are run, on a small run of our own.
+
+The others are composed only (``test_commands_in_docs.py``); ``NOT_RUN`` says why.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tgap
+from tests.pipeline.conftest import CUT
+from tests.test_commands_in_docs import COMMANDS, Command
+from tgap.cli.main import command
+from tgap.sweeps.records import records
+
+NOT_RUN = {
+    ("tgap", "run"): "trains for minutes; composed and built, and run by tests/test_end_to_end.py",
+    ("tgap", "evaluate"): "scores the reader's images; run by tests/cli/test_evaluate.py",
+    ("tgap", "data"): "looks at the reader's images; run by tests/cli/test_data.py",
+    ("tgap", "label"): "labels the reader's images; run by tests/labelling",
+    ("tgap", "phantom"): "draws thousands of images; run by tests/datasets",
+    ("tgap", "ui"): "starts a server that does not end; run by tests/tracking",
+    ("python", "-m"): "runs and experiments, minutes to hours; composed, or their module is found",
+    ("make", "demo"): "installs into a new environment, and runs for minutes",
+    ("make", "test"): "is what runs this",
+    ("make", "docs"): "run by tests/test_documentation.py",
+    ("make", "bench"): "takes minutes, and needs an idle machine",
+    ("make", "install"): "installs into a new environment",
+}
+"""Commands by their first two words, and why they are not run here."""
+OURS = {
+    "size=500": "size=4",
+    "size=100": "size=4",
+    "size=100,500": "size=4",
+    "dataset=image_folder": "dataset=digits",
+    "selector=random,clip_kmeans": "selector=random",
+}
+"""What pages choose runs by, and the small run's own."""
+KEYS = ("KEY", "RUN", "41ce")
+
+
+def is_run(one: Command) -> bool:
+    return not one.partial and one.call[:2] not in NOT_RUN
+
+
+RUN = list(dict.fromkeys(one.call[1:] for one in COMMANDS if is_run(one)))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One finished run, and the folder that it was started in."""
+    folder = tmp_path_factory.mktemp("reader")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("TGAP_HOME", str(folder / ".tgap"))
+        sides = ["pool_size=200", "train_size=100", "test_size=100"]
+        tgap.run(*CUT, *sides, "~evaluators.occlusion", "~evaluators.fidelity")
+        yield folder / ".tgap"
+
+
+def ours(words: tuple[str, ...], home: Path) -> list[str]:
+    """A page's command about the small run, into a folder of its own."""
+    (record,) = records(home)
+    row = record.row
+    assert row is not None
+    folder = f"out{RUN.index(words)}"
+    behind = {"--reference": row.method, "--out": folder}
+    found = [record.key[:8] if word in KEYS else OURS.get(word, word) for word in words]
+    return [behind.get(flag, word) for flag, word in zip(["", *found], found, strict=False)]
+
+
+@pytest.mark.parametrize("words", RUN, ids=" ".join)
+def test_it_runs(words: tuple[str, ...], home: Path) -> None:
+    assert command(ours(words, home)) == 0
+
+
+def test_many_are_run_and_each_other_has_a_reason() -> None:
+    assert len(RUN) >= 18
+    assert {words[0] for words in RUN} >= {"compare", "report", "export", "runs", "list"}
+    kinds = {one.call[:2] for one in COMMANDS}
+    assert kinds >= NOT_RUN.keys()  # no reason is left of a command that is gone
