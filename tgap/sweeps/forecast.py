@@ -12,7 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.disk import GB, needs, shared_once, total_of
+from tgap.pipeline.preflight.disk import (
+    GB,
+    WORTH_TELLING,
+    checkpoint_size,
+    needs,
+    shared_once,
+    total_of,
+)
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
 from tgap.sweeps.records import records
@@ -99,6 +106,7 @@ class Forecast:
         size: Bytes in the store.
         unknown: Kinds of work that take nobody knows how long.
         elsewhere: Whether some rates are those of another machine.
+        checkpoint: Bytes of what fine-tuning keeps for a while, to go on from.
     """
 
     stored: Sequence[bool]
@@ -106,6 +114,7 @@ class Forecast:
     size: float
     unknown: Sequence[str]
     elsewhere: bool
+    checkpoint: float = 0.0
 
     def in_words(self) -> str:
         """E.g. ``7 in the store; about 9 minutes, 0.3 GB``."""
@@ -119,7 +128,10 @@ class Forecast:
             known = f"{duration} and " if any(self.seconds) else ""
             unknown = ", ".join(self.unknown[:3]) + (", ..." if len(self.unknown) > 3 else "")
             duration = f"{known}what was not measured yet ({unknown})"
-        return "; ".join([*words, f"{duration}, {self.size / GB:.2g} GB"])
+        size = f"{self.size / GB:.2g} GB"
+        if self.checkpoint > WORTH_TELLING:
+            size += f", and checkpoints of {self.checkpoint / GB:.2g} GB while a model is tuned"
+        return "; ".join([*words, f"{duration}, {size}"])
 
 
 def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
@@ -151,7 +163,14 @@ def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
         seconds.append(total)
     making = [plan for plan, new in zip(plans, missing, strict=True) if new]
     all_needs = shared_once([need for plan in making for need in needs(plan, store)])
-    return Forecast([not new for new in missing], seconds, total_of(all_needs), unknown, elsewhere)
+    return Forecast(
+        stored=[not new for new in missing],
+        seconds=seconds,
+        size=total_of(all_needs),
+        unknown=unknown,
+        elsewhere=elsewhere,
+        checkpoint=checkpoint_size(making, store),
+    )
 
 
 QUICK = ("selection", "scores", "dataset")
