@@ -16,7 +16,7 @@ from tgap.finetuners.training.loop import Training
 from tgap.generators.latent.adapters.loading import is_adapter
 from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
 
-from .interrupting import interrupted
+from .interrupting import Stops, interrupted
 
 GROUP = "finetuner"
 KNOWN = {"none", "dreambooth", "dreambooth_lora", "textual_inversion", "textual_projection"}
@@ -172,6 +172,18 @@ def test_prior_images_come_exactly_when_wanted(name):
     model = StableDiffusion(device="cpu").load()
     with pytest.raises(ContractError, match="prior images"):
         finetuner.finetune(model, TUNING, unwanted, BUDGET, np.random.default_rng(0))
+
+
+@each_finetuner
+def test_a_checkpoint_is_as_large_as_it_says(name, tmp_path):
+    finetuner = make(name)
+    if not finetuner.tunes:
+        return
+    with pytest.raises(KeyboardInterrupt):
+        tune(finetuner, checkpoint=Stops(tmp_path, 1))
+    networks = StableDiffusion(device="cpu").networks()
+    foreseen = finetuner.checkpoint_bytes(networks, labels=2)
+    assert foreseen == pytest.approx(size_of(tmp_path), rel=0.05, abs=100_000)
 
 
 @each_finetuner

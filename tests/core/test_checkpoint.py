@@ -14,9 +14,8 @@ import torch
 
 from tgap.core import checkpoint as module
 from tgap.core import random_states
-from tgap.core.checkpoint import Checkpoint, Pieces, Saved
-from tgap.core.interrupts import held
-from tgap.core.sealed import read_sealed
+from tgap.core.checkpoint import Checkpoint, Pieces, Saved, held
+from tgap.core.files import read_sealed
 from tgap.core.training_state import of_optimizer, set_optimizer
 
 OWNER = {"artifact": "generator 1a2b", "code": "0"}
@@ -259,7 +258,7 @@ def test_a_second_interrupt_does_not_wait():
 
 
 def test_an_interrupt_does_not_wait_for_long(monkeypatch):
-    monkeypatch.setattr("tgap.core.interrupts.HOLD_SECONDS", 0.05)
+    monkeypatch.setattr("tgap.core.checkpoint.HOLD_SECONDS", 0.05)
     assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)])
 
 

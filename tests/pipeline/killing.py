@@ -8,6 +8,7 @@ run's.
 
 import importlib
 import json
+import logging
 import os
 import random
 import shutil
@@ -77,6 +78,7 @@ def differing(home: Path, expected: dict[str, str]) -> list[str]:
 
 def main(folder: Path, moments: int, seed: int, words: list[str]) -> None:
     checkpoint.LEAST_SECONDS, checkpoint.CHEAP, checkpoint.MOST = 0.0, float("inf"), float("inf")
+    logging.basicConfig(filename=folder / "log", level=logging.INFO)
     run = tgap.compose(*words)
     for module in SLOW:  # once, and not in each child; nothing is computed yet, or none could fork
         importlib.import_module(module)
@@ -106,7 +108,9 @@ def main(folder: Path, moments: int, seed: int, words: list[str]) -> None:
         if killed == moments:
             break
     files = len(expected)
-    print(json.dumps({"edges": edges, "moments": killed, "files": files, "differs": differs}))
+    went_on = (folder / "log").read_text().count("going on with fine-tuning at step")
+    counts = {"edges": edges, "moments": killed, "files": files, "went_on": went_on}
+    sys.stdout.write(json.dumps({**counts, "differs": differs}) + "\n")
 
 
 if __name__ == "__main__":

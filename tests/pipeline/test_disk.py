@@ -13,6 +13,8 @@ from tgap.datasets.base import Dataset
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.phantom_xray import PhantomXray
 from tgap.datasets.textbook import Textbook
+from tgap.finetuners.dreambooth import Dreambooth
+from tgap.generators.base import Networks
 from tgap.pipeline.plan import Identities, plan
 from tgap.pipeline.preflight import disk
 from tgap.pipeline.preflight.disk import Need, in_words, needs, shared_once
@@ -96,12 +98,35 @@ def test_too_little_space_is_refused_with_a_remedy(
 ) -> None:
     some = [plan(tgap.compose())]
     monkeypatch.setattr(disk, "needs", lambda plan, store: [Need("tuned models", "a", 1.9e9)])
+    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, store: 0)
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 2_100_000_000)
     assert disk.check_disk(some, Store(tmp_path), tmp_path) == []
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 2_000_000_000)
     (problem,) = disk.check_disk(some, Store(tmp_path), tmp_path)
     assert "tuned models 1.90 GB" in problem
     assert "set TGAP_HOME" in problem
+
+
+def test_checkpoints_take_room_for_a_while_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    some = [plan(tgap.compose())]
+    monkeypatch.setattr(disk, "needs", lambda plan, store: [Need("tuned models", "a", 2e9)])
+    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, store: 10.3e9)
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 25e9)
+    assert disk.check_disk(some, Store(tmp_path), tmp_path) == []
+    assert "20.6 GB more for checkpoints of 10.3 GB" in caplog.text
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 24e9)
+    (problem,) = disk.check_disk(some, Store(tmp_path), tmp_path)
+    assert "checkpoints of 10.3 GB" in problem
+
+
+def test_of_stable_diffusion_1_5_a_checkpoint_has_10_gigabytes() -> None:
+    unet = 859_520_964  # parameters
+    networks = Networks(denoiser={"all": (unet,)})
+    assert Dreambooth().checkpoint_bytes(networks, 2) == 12 * unet
+    assert Dreambooth(ema=0.99).checkpoint_bytes(networks, 2) == 16 * unet
 
 
 def test_a_run_that_cannot_fit_is_not_started(

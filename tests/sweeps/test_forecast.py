@@ -60,6 +60,9 @@ def test_a_forecast_in_words() -> None:
     assert told(stored=[True] * 4) == "all in the store"
     assert told(stored=[True]) == "in the store"
     assert told(elsewhere=True) == "about 9 minutes (rates of another machine), 0.3 GB"
+    assert told(checkpoint=1.03e10) == (
+        "about 9 minutes, 0.3 GB, and checkpoints of 10 GB while a model is tuned"
+    )
     assert told(unknown=["generator x y"], seconds=[0]) == (
         "what was not measured yet (generator x y), 0.3 GB"
     )

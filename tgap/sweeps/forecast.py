@@ -14,7 +14,14 @@ from pathlib import Path
 from textwrap import wrap
 
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.disk import GB, needs, shared_once, total_of
+from tgap.pipeline.preflight.disk import (
+    GB,
+    WORTH_TELLING,
+    checkpoint_size,
+    needs,
+    shared_once,
+    total_of,
+)
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
 from tgap.sweeps.records import STAGES, records, stage_of
@@ -109,6 +116,7 @@ class Forecast:
         unknown: Kinds of work that take nobody knows how long.
         elsewhere: Whether some rates are those of another machine.
         stages: Of each stage, in how many runs it has something to make, and how many runs have it.
+        checkpoint: Bytes of what fine-tuning keeps for a while, to go on from.
     """
 
     stored: Sequence[bool]
@@ -116,6 +124,7 @@ class Forecast:
     size: float
     unknown: Sequence[str]
     elsewhere: bool
+    checkpoint: float = 0.0
     stages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
     def by_stage(self) -> list[str]:
@@ -140,7 +149,10 @@ class Forecast:
             known = f"{duration} and " if any(self.seconds) else ""
             unknown = ", ".join(self.unknown[:3]) + (", ..." if len(self.unknown) > 3 else "")
             duration = f"{known}what was not measured yet ({unknown})"
-        return "; ".join([*words, f"{duration}, {self.size / GB:.2g} GB"])
+        size = f"{self.size / GB:.2g} GB"
+        if self.checkpoint > WORTH_TELLING:
+            size += f", and checkpoints of {self.checkpoint / GB:.2g} GB while a model is tuned"
+        return "; ".join([*words, f"{duration}, {size}"])
 
 
 def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
@@ -173,8 +185,15 @@ def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
         seconds.append(total)
     making = [plan for plan, new in zip(plans, missing, strict=True) if new]
     all_needs = shared_once([need for plan in making for need in needs(plan, store)])
-    size, stored = total_of(all_needs), [not new for new in missing]
-    return Forecast(stored, seconds, size, unknown, elsewhere, _by_stage(wanted, missing))
+    return Forecast(
+        stored=[not new for new in missing],
+        seconds=seconds,
+        size=total_of(all_needs),
+        unknown=unknown,
+        elsewhere=elsewhere,
+        checkpoint=checkpoint_size(making, store),
+        stages=_by_stage(wanted, missing),
+    )
 
 
 def _by_stage(

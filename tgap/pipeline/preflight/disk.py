@@ -100,6 +100,24 @@ def _passing(plan: Plan) -> float:
     return NUMBER_BYTES["float32"] * generator.networks().other_numbers()
 
 
+def checkpoint_size(plans: Sequence[Plan], store: Store) -> float:
+    """Bytes of the largest state that fine-tuning keeps while it is at work, to go on from.
+
+    Args:
+        plans: Of runs whose datasets are in the store.
+        store: What is tuned already keeps nothing.
+    """
+    sizes = [0.0]
+    for plan in plans:
+        generator = plan.run.generator
+        if plan.generator is None or not isinstance(generator, Pretrained):
+            continue
+        if store.find(plan.generator) is None:
+            labels = len(prepared(plan, store).images().label_names)
+            sizes.append(plan.run.finetuner.checkpoint_bytes(generator.networks(), labels))
+    return max(sizes)
+
+
 def _tuned(plan: Plan, images: ImageSet) -> float:
     """What was tuned; in float32 the rest of the model is saved with each tuned one too."""
     run = plan.run
@@ -165,9 +183,19 @@ def check_disk(plans: Sequence[Plan], store: Store, home: Path) -> list[str]:
     all_needs = shared_once([need for plan in plans for need in needs(plan, store)])
     # Parts that tuning leaves alone are saved in float32 before they are cast, one model at a time.
     passing = max((_passing(plan) for plan in plans), default=0)
+    checkpoint = checkpoint_size(plans, store)
+    # The last one stays until the next one is whole.
+    room = total_of(all_needs) + max(passing, 2 * checkpoint)
+    text = in_words(all_needs, home, free_bytes(home))
+    if checkpoint > WORTH_TELLING:
+        text += (
+            f"; while a model is tuned, {2 * checkpoint / GB:.1f} GB more for checkpoints of "
+            f"{checkpoint / GB:.1f} GB (weights and the optimizer's memory), by which it goes on "
+            "if it is interrupted"
+        )
     return _fitting(
-        total_of(all_needs) + passing,
-        in_words(all_needs, home, free_bytes(home)),
+        room,
+        text,
         home,
         "ask for less (budget.train_per_label, storage.image_size, storage.weights=float16, fewer "
         "sizes or seeds at once)",
