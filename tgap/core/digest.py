@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -82,36 +83,42 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def remembered_file_digest(path: Path) -> str:
+def remembered_file_digest(path: Path, status: os.stat_result | None = None) -> str:
     """``file_digest``, read once per process as long as the file's state stays the same.
 
     Its hard links count as the same file.
+
+    Args:
+        path: The file.
+        status: What ``stat`` says of it, where that is known.
     """
-    state = file_state(path)
+    status = path.stat() if status is None else status
+    state = file_state(status)
     if state is None:
         return file_digest(path)
-    place = (path.stat().st_dev, *state)
+    place = (status.st_dev, *state)
     if place not in _remembered:
         _remembered[place] = file_digest(path)
     return _remembered[place]
 
 
-def remember_digest(path: Path, state: FileState, digest: str) -> None:
+def remember_digest(status: os.stat_result, digest: str) -> None:
     """Let ``remembered_file_digest`` know what a file was found to be by an earlier process."""
-    _remembered.setdefault((path.stat().st_dev, *state), digest)
+    if state := file_state(status):
+        _remembered.setdefault((status.st_dev, *state), digest)
 
 
-def file_state(path: Path) -> FileState | None:
+def file_state(status: os.stat_result) -> FileState | None:
     """What changes whenever a file does: size, times of change in nanoseconds, inode.
 
     Returns:
         ``None`` if it was changed just now: a further change might leave all of these as they are,
         because file systems' clocks tick every few milliseconds.
     """
-    status, now = path.stat(), time.time_ns()
-    if any(abs(now - changed) < FRESH_NS for changed in (status.st_mtime_ns, status.st_ctime_ns)):
+    changes, now = (status.st_mtime_ns, status.st_ctime_ns), time.time_ns()
+    if any(abs(now - changed) < FRESH_NS for changed in changes):
         return None
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+    return status.st_size, *changes, status.st_ino
 
 
 def digest_of(value: object) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tgap.core import ConfigError, StoreError, nearest
-from tgap.core.digest import canonical_json, text_digest
 from tgap.core.files import remedy
 from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, form_problem, read_manifest
-from tgap.store.spec import RESERVED
+from tgap.store.spec import RESERVED, key_of
 
 LEAST_LETTERS = 4
 """Of a key, so that it names one artifact."""
@@ -82,7 +81,7 @@ def _entry(folder: Path) -> Entry:
     files = dict(_files(folder))
     try:
         content = read_manifest(folder)["spec"]
-        canonical_json(content)
+        key_of(content)
         dict(content["upstream"]), dict(content["identity"])
     except (OSError, *MALFORMED):
         content = {}
@@ -136,8 +135,7 @@ def problems_of(entry: Entry) -> Sequence[str]:
     try:
         manifest = read_manifest(folder)
         content = manifest["spec"]
-        key = text_digest(canonical_json(content))[: len(entry.key)]
-        if {key, manifest["key"]} != {entry.key} or content["stage"] != entry.stage:
+        if {key_of(content), manifest["key"]} != {entry.key} or content["stage"] != entry.stage:
             return [f"its {MANIFEST} belongs to another specification"]
         problem = form_problem(manifest)
         return [problem] if problem else list(file_problems(folder, manifest))

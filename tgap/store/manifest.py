@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from tgap.core import ContractError
-from tgap.core.digest import canonical_json, file_digest, text_digest
+from tgap.core.digest import file_digest, text_digest
 from tgap.core.files import sync, write_json
-from tgap.store.spec import Spec
+from tgap.store.spec import Spec, key_of
 from tgap.store.vouched import Vouched
 
 MANIFEST = "manifest.json"
@@ -74,7 +74,7 @@ def seal(folder: Path, spec: Spec, seconds: float, times: Mapping[str, float]) -
 
 
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, ContractError)
-"""What ``read_manifest`` and ``problem_of`` raise of what has not the form of a manifest."""
+"""What is raised of what has not the form of a manifest."""
 
 
 def read_manifest(folder: Path) -> Any:
@@ -82,35 +82,34 @@ def read_manifest(folder: Path) -> Any:
     return json.loads((folder / MANIFEST).read_text("utf-8"))
 
 
-def problem_of(
-    folder: Path, manifest: Any, spec: Spec, vouched: Vouched | None = None
-) -> str | None:
-    """What is wrong with an artifact, if anything.
+def understood(text: str, spec: Spec) -> tuple[Mapping[str, Any], str | None]:
+    """A manifest, and what is wrong with it, if anything; its files are not looked at.
 
     Args:
-        folder: The artifact's folder.
-        manifest: What its manifest holds, of whatever form.
+        text: Of the manifest.
         spec: What the artifact should be.
-        vouched: Which large files need not be read. Without it every byte is.
 
     Raises:
-        MALFORMED: If the manifest does not have the form of one.
-        OSError: If a file cannot be read.
+        MALFORMED: If the text does not have the form of a manifest.
     """
-    problem = manifest_problem(manifest, spec)
-    return problem or next(file_problems(folder, manifest, vouched), None)
+    manifest, key, problem = _understood(text)
+    if {key, manifest["key"]} != {spec.key}:
+        problem = f"its {MANIFEST} belongs to another specification"
+    return manifest, problem
 
 
-def manifest_problem(manifest: Any, spec: Spec) -> str | None:
-    """What is wrong with the manifest of a specification, if anything; see ``problem_of``."""
-    content = canonical_json(manifest["spec"])
-    if content != canonical_json(spec.content()) or manifest["key"] != spec.key:
-        return f"its {MANIFEST} belongs to another specification"
-    return form_problem(manifest)
+@functools.lru_cache(maxsize=4096)
+def _understood(text: str) -> tuple[Mapping[str, Any], str, str | None]:
+    """A manifest, the key of its specification, and what is wrong with it.
+
+    Remembered, because a command asks for an artifact about ten times for each run that it plans.
+    """
+    manifest = json.loads(text)
+    return manifest, key_of(manifest["spec"]), form_problem(manifest)
 
 
 def form_problem(manifest: Mapping[str, Any]) -> str | None:
-    """What is wrong with a manifest itself, whatever it is of; raises as ``problem_of`` does."""
+    """What is wrong with a manifest itself, whatever it is of; raises ``MALFORMED``."""
     signed = set(manifest) != UNSIGNED  # manifests of earlier versions have no digest
     if signed and manifest.get("digest") != _digest(manifest):
         return f"its {MANIFEST} has changed since it was made"
@@ -130,36 +129,47 @@ def form_problem(manifest: Mapping[str, Any]) -> str | None:
 def file_problems(
     folder: Path, manifest: Mapping[str, Any], vouched: Vouched | None = None
 ) -> Iterator[str]:
-    """What is wrong with the files of an artifact, a sentence each; see ``problem_of``.
+    """What is wrong with the files of an artifact, a sentence each.
 
     A file that the manifest does not list is wrong as well: it was not there when the artifact was
     made, and whoever reads the folder would read it. What systems leave in folders (hidden files,
     ``Thumbs.db``, ``desktop.ini``) does not count.
+
+    Args:
+        folder: The artifact's folder.
+        manifest: One in which ``form_problem`` finds nothing.
+        vouched: Which large files need not be read. Without it every byte is.
+
+    Raises:
+        OSError: If something cannot be read.
     """
-    there = {path.relative_to(folder).as_posix(): path for path in _below(folder)}
-    files = manifest["files"]
+    there, files = dict(_below(folder, "")), manifest["files"]
     for name in sorted(there.keys() - files.keys()):
         if not _is_litter(name):
             yield f"{name} is none of its files"
     for name, recorded in files.items():
         if name not in there:
             yield f"{name} is missing"
-        elif problem := file_problem(there[name], name, recorded, vouched):
+        elif problem := file_problem(folder / name, there[name], name, recorded, vouched):
             yield problem
 
 
 def file_problem(
-    path: Path, name: str, recorded: Mapping[str, Any], vouched: Vouched | None = None
+    path: Path,
+    status: os.stat_result,
+    name: str,
+    recorded: Mapping[str, Any],
+    vouched: Vouched | None = None,
 ) -> str | None:
     """What is wrong with a file, if anything.
 
     Args:
         path: The file.
+        status: What ``lstat`` says of it.
         name: Its name in the manifest.
         recorded: What the manifest says of it.
-        vouched: See ``problem_of``.
+        vouched: See ``file_problems``.
     """
-    status = path.lstat()
     if not stat.S_ISREG(status.st_mode):
         return f"{name} is no file any more, but a link, a folder or a device"
     if status.st_size != recorded["size"]:  # the cheap test first
@@ -167,19 +177,18 @@ def file_problem(
     if vouched is None:
         same = file_digest(path) == recorded["sha256"]
     else:
-        same = vouched.is_same(name, status.st_size, recorded["sha256"])
+        same = vouched.is_same(name, status, recorded["sha256"])
     return None if same else f"{name} has changed since it was made"
 
 
-def _below(folder: Path) -> Iterator[Path]:
-    """All that lies in a folder and is no folder, the manifest left out; links are not followed."""
-    for parent, folders, files in os.walk(folder, onerror=_raise):
-        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
-        yield from (Path(parent, name) for name in [*links, *files])
-
-
-def _raise(error: OSError) -> None:
-    raise error
+def _below(folder: Path | str, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    """Names of all that lies in a folder and is no folder, and what it is; no link is followed."""
+    with os.scandir(folder) as several:
+        for entry in several:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _below(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield f"{prefix}{entry.name}", entry.stat(follow_symlinks=False)
 
 
 def _is_litter(name: str) -> bool:

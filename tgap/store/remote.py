@@ -7,7 +7,6 @@ different folders, of which the manifest names one.
 """
 
 import functools
-import json
 import logging
 import os
 import re
@@ -17,7 +16,7 @@ from typing import Any
 
 from tgap.core import StoreError
 from tgap.core.digest import digest_of
-from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, manifest_problem
+from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, understood
 from tgap.store.spec import Spec
 
 VARIABLE = "TGAP_STORE_REMOTE"
@@ -58,7 +57,7 @@ class Remote:
         """Whether something failed."""
         self._damaged: set[str] = set()
 
-    def fetch(self, spec: Spec, folder: Path) -> dict[str, Any] | None:
+    def fetch(self, spec: Spec, folder: Path) -> Mapping[str, Any] | None:
         """Fetch an artifact.
 
         Args:
@@ -83,7 +82,7 @@ class Remote:
             return None
         return manifest
 
-    def _fetched(self, spec: Spec, folder: Path) -> tuple[dict[str, Any] | None, str | None]:
+    def _fetched(self, spec: Spec, folder: Path) -> tuple[Mapping[str, Any] | None, str | None]:
         place = self._place(spec.stage, spec.key)
         try:
             if self._files.info(f"{place}/{MANIFEST}")["size"] > LARGEST_MANIFEST:
@@ -92,8 +91,8 @@ class Remote:
         except FileNotFoundError:
             return None, None
         try:
-            manifest = json.loads(text)
-            problem = manifest_problem(manifest, spec)  # names of files too, before any is written
+            # Names of files too, before any is written.
+            manifest, problem = understood(text.decode("utf-8"), spec)
         except MALFORMED as error:
             problem = f"its {MANIFEST} cannot be read ({error})"
         if problem:

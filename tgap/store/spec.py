@@ -16,6 +16,11 @@ RESERVED = ("tmp", "locks", "partial", "damaged", "vouched")
 """Folders of the store that are no stage."""
 
 
+def key_of(content: Mapping[str, Any]) -> str:
+    """The key of a specification's content; see ``Spec.key``."""
+    return text_digest(canonical_json(content))[:20]
+
+
 @dataclass(frozen=True)
 class Spec:
     """What an artifact is; its key is a hash of this.
@@ -51,7 +56,7 @@ class Spec:
     @cached_property
     def key(self) -> str:
         """The first 20 hexadecimal digits of SHA-256 over the canonical JSON of the content."""
-        return text_digest(canonical_json(self.content()))[:20]
+        return key_of(self.content())
 
     def content(self) -> dict[str, Any]:
         """What is hashed, and recorded in the manifest."""

@@ -31,15 +31,7 @@ from tgap.core import StoreError
 from tgap.core.digest import digest_of
 from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.damaged import remove, set_aside
-from tgap.store.manifest import (
-    MALFORMED,
-    MANIFEST,
-    file_problem,
-    file_problems,
-    problem_of,
-    read_manifest,
-    seal,
-)
+from tgap.store.manifest import MALFORMED, MANIFEST, file_problem, file_problems, seal, understood
 from tgap.store.remote import remote
 from tgap.store.spec import Spec
 from tgap.store.vouched import Vouched
@@ -109,9 +101,8 @@ class Artifact:
     def _check(self, name: str) -> None:
         """See that a file is still what it was when the artifact was found."""
         try:
-            problem = file_problem(
-                self.folder / name, name, self.manifest["files"][name], Vouched(self.folder)
-            )
+            path, recorded = self.folder / name, self.manifest["files"][name]
+            problem = file_problem(path, path.lstat(), name, recorded, Vouched(self.folder))
         except OSError as error:
             problem = f"{name} cannot be read ({error.strerror or error})"
         if problem:
@@ -293,8 +284,8 @@ class Store:
     def _load(self, spec: Spec) -> Artifact | None:
         folder = self._folder(spec)
         try:
-            manifest = read_manifest(folder)
-            problem = problem_of(folder, manifest, spec, Vouched(folder))
+            manifest, problem = understood((folder / MANIFEST).read_text("utf-8"), spec)
+            problem = problem or next(file_problems(folder, manifest, Vouched(folder)), None)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             if not os.path.lexists(folder):  # a link that leads nowhere is damage
                 return None

@@ -40,21 +40,29 @@ class Vouched:
         """Keep what large files are that were hashed just now, as a manifest lists them."""
         kept: dict[str, object] = {}
         for name, recorded in files.items():
-            if recorded["size"] > SMALL_BYTES and (state := file_state(self.folder / name)):
+            if recorded["size"] > SMALL_BYTES and (
+                state := file_state((self.folder / name).stat())
+            ):
                 kept[name] = [recorded["sha256"], *state]
         if kept:
             self._keep(kept)
 
-    def is_same(self, name: str, size: int, digest: str) -> bool:
-        """Whether a file of this size has the SHA-256 that the manifest has of it."""
+    def is_same(self, name: str, status: os.stat_result, digest: str) -> bool:
+        """Whether a file has the SHA-256 that the manifest has of it.
+
+        Args:
+            name: The file's.
+            status: What ``stat`` says of it.
+            digest: As the manifest has it.
+        """
         path = self.folder / name
-        state = file_state(path) if size > SMALL_BYTES else None
+        state = file_state(status) if status.st_size > SMALL_BYTES else None
         if state is None:
-            return remembered_file_digest(path) == digest
+            return remembered_file_digest(path, status) == digest
         kept, vouched = self._kept(), [digest, *state]
         if kept.get(name) == vouched:
-            remember_digest(path, state, digest)
-        same = remembered_file_digest(path) == digest
+            remember_digest(status, digest)
+        same = remembered_file_digest(path, status) == digest
         if same and kept.get(name) != vouched:
             self._keep({**kept, name: vouched})
         return same

@@ -6,11 +6,8 @@ from typing import Any
 
 import filelock
 
-from tgap.core.digest import canonical_json, text_digest
+from tgap.store.spec import key_of
 from tgap.sweeps.records import Record, records
-
-KEY = 20
-"""Digits of an artifact's key."""
 
 
 class Uses:
@@ -46,7 +43,7 @@ def _specs(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Specifications in a plan that was written down, with their keys."""
     if isinstance(value, Mapping):
         if "spec" in value:
-            yield text_digest(canonical_json(value["spec"]))[:KEY], value["spec"]
+            yield key_of(value["spec"]), value["spec"]
         else:
             for part in value.values():
                 yield from _specs(part)
