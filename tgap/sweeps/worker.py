@@ -28,7 +28,8 @@ LAST_SECONDS = 8.0
 """That a run has to end itself when the sweep's process is gone."""
 INTERVAL = 0.1
 """Seconds between two messages of a bar."""
-STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+"""A cluster may tell all processes of a job by one of the last two that its time is up."""
 
 
 class _Line(logging.Handler):
