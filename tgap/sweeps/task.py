@@ -114,12 +114,21 @@ def _ended(errand: Errand) -> Ended:
         )
         alone = True
     if alone:
-        return Ended(do(errand))
+        return _done_here(errand)
     try:
         return isolation.worker().run(errand)
     except KeyboardInterrupt:
         write_down_end(errand, "KILLED")
         raise
+
+
+def _done_here(errand: Errand) -> Ended:
+    try:
+        return Ended(do(errand))
+    except KeyboardInterrupt:  # of a person: the others are not to be done either
+        raise
+    except BaseException as error:  # also sys.exit: the others go on
+        return Ended(None, failure_of(error))
 
 
 def _outcome(errand: Errand) -> Outcome:
@@ -172,10 +181,7 @@ def task(config: "DictConfig") -> Outcome:
         # Paths are those of the command line, also where hydra.job.chdir=true.
         with contextlib.chdir(HydraConfig.get().runtime.cwd):
             return _outcome(_errand(config))
-    except KeyboardInterrupt:  # of a person: the others are not to be done either
-        raise
-    except BaseException as error:
-        # Also sys.exit, where a run is done in this process: the others go on.
+    except Exception as error:  # a mistake of ours: nothing is hidden, and the sweep goes on
         return Outcome(failure=f"{_which()}{failure_of(error)}{_where()}")
     finally:
         number = _number()

@@ -29,7 +29,7 @@ LAST_SECONDS = 8.0
 INTERVAL = 0.1
 """Seconds between two messages of a bar."""
 STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-"""The last two are Slurm's, which tells all processes of a job that its time is nearly over."""
+"""A cluster may tell all processes of a job by one of the last two that its time is up."""
 
 
 class _Line(logging.Handler):

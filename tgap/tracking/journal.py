@@ -336,7 +336,8 @@ def place_of(home: Path, run_key: str, sweep_key: str) -> Journal:
         there = [Journal(place) for place in places if place.is_dir()]
         for journal in there:  # homes of earlier versions may have several
             with suppress(StoreError):
-                if complete(journal.events()):
+                turn = journal.turn()
+                if turn is not None and complete([turn]):
                     return journal
         if not there:
             own.mkdir(parents=True)

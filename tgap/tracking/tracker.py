@@ -14,6 +14,7 @@ from tgap.tracking.ghosts import close_ghosts, end_record, running
 from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal, place_of
 from tgap.tracking.run_log import RunLog
 from tgap.tracking.server import sqlite_file, without_password
+from tgap.tracking.views import SWEEPS, short_name
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +99,8 @@ class Tracker:
             params: Flat.
             points: Metrics by step.
         """
-        journal, tags = self._in_sweep(f"{CURVE}{run_key}"), {"tgap.kind": "curve"}
+        journal = self._in_sweep(f"{CURVE}{run_key}")
+        tags = {"tgap.kind": "curve", SWEEPS: short_name(journal.sweep_key)}
         with self._recorded(journal, name, params, tags) as run_log:
             for step, values in sorted(points.items()):
                 run_log.metrics(values, step)
