@@ -224,7 +224,7 @@ class Store:
             problem = f"it has no {MANIFEST}"
         except OSError as error:  # perhaps passing: no reason to throw an artifact away
             raise StoreError(f"cannot read {folder}: {error}; {remedy(error.errno)}") from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             problem = f"its {MANIFEST} cannot be read ({error})"
         if problem:
             raise _DamagedError(f"artifact {spec} in {folder} is damaged: {problem}")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tgap.analysis.rows import PlannedRun, RunRow
-from tgap.core import ConfigError, nearest
-from tgap.sweeps.records import Record, events_of, journals, records
+from tgap.core import ConfigError, StoreError, nearest
+from tgap.sweeps.records import DAMAGED, Record, events_of, journals, records
 from tgap.tracking import SWEEP, Journal
 
 PLANNED = "planned.json"
@@ -105,8 +105,11 @@ def _planned(journal: Journal) -> list[tuple[PlannedRun, Mapping[str, str]]]:
     file = journal.folder / "files" / PLANNED
     if not file.exists():
         return []
-    planned = [(run.pop("params", {}), run) for run in json.loads(file.read_text("utf-8"))]
-    return [(PlannedRun(**run), params) for params, run in planned]
+    try:
+        planned = [(run.pop("params", {}), run) for run in json.loads(file.read_text("utf-8"))]
+        return [(PlannedRun(**run), params) for params, run in planned]
+    except DAMAGED as error:
+        raise StoreError(f"{file} is damaged ({error}); delete {journal.folder}") from error
 
 
 def is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:

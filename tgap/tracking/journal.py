@@ -17,6 +17,7 @@ from typing import Any
 
 from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
+from tgap.tracking.event import NUMBERS, Event, read_event
 from tgap.tracking.server import SQLITE, sqlite_file, without_password
 
 SWEEP = "sweep"
@@ -25,11 +26,6 @@ CURVE = "curve-"
 """What the run keys of a sweep's curves begin with, which are no runs of its own."""
 SINGLE = "single"
 """Sweep key of runs that belong to no sweep."""
-
-NUMBERS = ("values", "numbers")
-"""Parts of an event that hold numbers by name: of MLflow's pages, and of the journal alone."""
-
-Event = dict[str, Any]
 
 
 class Journal:
@@ -71,11 +67,8 @@ class Journal:
         events = []
         for number, line in enumerate(self._lines(), start=1):
             try:
-                event = json.loads(line)
-                for kind in NUMBERS:
-                    if values := event.get(kind):
-                        event[kind] = {name: float(value) for name, value in values.items()}
-            except (ValueError, AttributeError) as error:
+                event = read_event(line)
+            except ValueError as error:
                 raise StoreError(
                     f"line {number} of {self._path} is damaged: {error}; delete the folder "
                     f"{self.folder} and start the run again: what is in the store is reused"
@@ -154,7 +147,7 @@ class Journal:
             return {
                 name: pushed[name] for name in ("tracking_uri", "run_id", "events", "experiment_id")
             }
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
 
     def experiment_id(self) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import filelock
 
-from tgap.core import TgapError
+from tgap.core import StoreError, TgapError
 from tgap.tracking.journal import SINGLE, SWEEP, Event, Journal
 from tgap.tracking.server import quiet, sqlite_file
 from tgap.tracking.views import view_tag
@@ -235,6 +235,8 @@ def _log(client: Any, run_id: str, journal: Journal, events: Sequence[Event]) ->
     )
     files = {event["name"]: event["path"] for event in events if event["event"] == "artifact"}
     for name, path in files.items():
+        if not (journal.folder / path).resolve().is_relative_to(journal.folder.resolve()):
+            raise StoreError(f"{journal.folder / path} leads out of the journal; delete it")
         client.log_artifact(run_id, str(journal.folder / path), os.path.dirname(name))
     if SAMPLES in files:
         _log_image(client, run_id, journal.folder / files[SAMPLES])
