@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tgap.analysis.rows import PlannedRun, RunRow
-from tgap.core import ConfigError, nearest
+from tgap.core import ConfigError, StoreError, nearest
 from tgap.sweeps.identity import OF_TUNING
-from tgap.sweeps.records import Record, events_of, journals, records
+from tgap.sweeps.records import DAMAGED, Record, events_of, journals, records
 from tgap.tracking import SWEEP, Journal
 
 PLANNED = "planned.json"
@@ -108,9 +108,12 @@ def planned_of(journal: Journal) -> list[tuple[str, PlannedRun, Mapping[str, str
     file = journal.folder / "files" / PLANNED
     if not file.exists():
         return []
-    several = json.loads(file.read_text("utf-8"))
-    extra = [(run.pop("key", ""), run.pop("params", {})) for run in several]
-    return [(key, PlannedRun(**run), p) for (key, p), run in zip(extra, several, strict=True)]
+    try:
+        several = json.loads(file.read_text("utf-8"))
+        extra = [(run.pop("key", ""), run.pop("params", {})) for run in several]
+        return [(key, PlannedRun(**run), p) for (key, p), run in zip(extra, several, strict=True)]
+    except DAMAGED as error:
+        raise StoreError(f"{file} is damaged ({error}); delete {journal.folder}") from error
 
 
 def is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:

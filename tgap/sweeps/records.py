@@ -3,7 +3,8 @@
 import json
 import logging
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +23,8 @@ from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
 from tgap.store import Store
 from tgap.tracking import CURVE, SWEEP, Journal, RunLog
-from tgap.tracking.journal import NUMBERS, Event, complete, last_turn
+from tgap.tracking.event import NUMBERS, Event
+from tgap.tracking.journal import complete, last_turn
 from tgap.tracking.run_log import CONFIG
 
 log = logging.getLogger(__name__)
@@ -45,6 +47,10 @@ STAGES: Mapping[str, str] = {
     "evaluation": "evaluate",
 }
 """The stage of a kind of work, by the kind's first word."""
+DAMAGED = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError
+)  # fmt: skip
+"""What reading a file of another form than ours may raise."""
 LEAST_LETTERS = 4
 """Of a key, so that it names one run."""
 
@@ -132,21 +138,30 @@ class Record:
         row = self._json(ROW)
         if row is None:
             return None
-        scores_key = row.pop("evaluation_key")
-        if not self.finished:
-            return PlannedRun(**row)
+        with self._reading(ROW):
+            scores_key = row.pop("evaluation_key")
+            if not self.finished:
+                return PlannedRun(**row)
         resampled = {}
         if (file := self._file(RESAMPLED)).exists():
-            replicates = np.load(file, allow_pickle=False)
-            resampled = dict(zip(LEGS, replicates.T, strict=True))
-        # Two artifacts of a kind never took the same time to the last digit of a clock.
-        costs = [
-            ArtifactCost(stage_of(one["kind"]), f"{one['kind']} {one['seconds']}", one["seconds"])
-            for one in self.costs
-        ]
-        return RunRow(
-            **row, evaluation_key=scores_key, metrics=self.metrics, resampled=resampled, costs=costs
-        )
+            with self._reading(RESAMPLED):
+                replicates = np.load(file, allow_pickle=False)
+                resampled = dict(zip(LEGS, replicates.T, strict=True))
+        with self._reading(ROW):
+            # Two artifacts of a kind never took the same time to the last digit of a clock.
+            costs = [
+                ArtifactCost(
+                    stage_of(one["kind"]), f"{one['kind']} {one['seconds']}", one["seconds"]
+                )
+                for one in self.costs
+            ]
+            return RunRow(
+                **row,
+                evaluation_key=scores_key,
+                metrics=self.metrics,
+                resampled=resampled,
+                costs=costs,
+            )
 
     @property
     def costs(self) -> Sequence[Mapping[str, Any]]:
@@ -164,7 +179,9 @@ class Record:
         """The run itself, built from what was written down; nothing that it names is executed."""
         if not (file := self._file(CONFIG)).exists():
             raise StoreError(f"the record {self.journal.folder} has no {CONFIG}: it never began")
-        return build(Run, yaml.safe_load(file.read_text("utf-8")))
+        with self._reading(CONFIG):
+            data = yaml.safe_load(file.read_text("utf-8"))
+        return build(Run, data)
 
     def result(self, store: Store) -> Result:
         """What it left in the store; see ``stored``."""
@@ -175,7 +192,10 @@ class Record:
                 "recorded by an earlier version; delete that folder and start the run again: what "
                 "is in the store is reused"
             )
-        result = stored(plan_from_json(self.run(), data), store)
+        run = self.run()
+        with self._reading(ARTIFACTS):
+            plan = plan_from_json(run, data)
+        result = stored(plan, store)
         result.words = self.words
         return result
 
@@ -186,11 +206,22 @@ class Record:
         return found
 
     def _json(self, name: str) -> Any:
-        try:
-            data: Any = json.loads(self._file(name).read_text("utf-8"))
-        except FileNotFoundError:
+        if not self._file(name).exists():
             return None
-        return data
+        with self._reading(name):
+            return json.loads(self._file(name).read_text("utf-8"))
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        """Say of a file that is damaged, or a stranger's, what to do about it."""
+        try:
+            yield
+        except DAMAGED as error:
+            raise StoreError(
+                f"{self._file(name)} is damaged ({type(error).__name__}: {error}); delete the "
+                f"folder {self.journal.folder} and start the run again: what is in the store is "
+                "reused"
+            ) from error
 
     def _file(self, name: str) -> Path:
         return self.journal.folder / "files" / name
@@ -227,7 +258,15 @@ def _record(journal: Journal) -> Record | None:
     """A run's record; none of a run that never began, or whose record is damaged."""
     events = events_of(journal)
     record = Record(journal, events)
-    if events and record.finished and record.row is None:
+    if events and events[0]["event"] != "start":
+        log.warning("%s is left out: its first line is no start of a run", journal.folder)
+        return None
+    try:
+        row = record.row if events else None
+    except StoreError as error:
+        log.warning("run %s is left out: %s", record.key[:8], error)
+        return None
+    if events and record.finished and row is None:
         log.warning(
             "run %s is left out: its record %s has lost its files; delete that folder and start "
             "the run again: what is in the store is reused",

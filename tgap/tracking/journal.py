@@ -19,6 +19,7 @@ from typing import Any
 
 from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
+from tgap.tracking.event import NUMBERS, Event, read_event
 from tgap.tracking.server import SQLITE, sqlite_file, without_password
 
 SWEEP = "sweep"
@@ -28,18 +29,12 @@ CURVE = "curve-"
 SINGLE = "single"
 """Sweep key of runs that belong to no sweep."""
 
-NUMBERS = ("values", "numbers")
-"""Parts of an event that hold numbers by name: of MLflow's pages, and of the journal alone."""
-
 log = logging.getLogger(__name__)
 
 TAIL = 2**14
 """Bytes in which the end of a run is looked for first."""
 TURNS = ("start", "resume", "end")
 """Events that begin a run, go on with it, and end it."""
-
-Event = dict[str, Any]
-NO_EVENT = (ValueError, AttributeError, TypeError, KeyError)
 
 
 @dataclass
@@ -99,8 +94,8 @@ class Journal:
             file.seek(max(self._path.stat().st_size - TAIL, 0))
             for line in reversed(file.read().split(b"\n")[:-1]):
                 if line.startswith(tuple(b'{"event": "%s"' % kind.encode() for kind in TURNS)):
-                    with suppress(*NO_EVENT):
-                        return _event(line)
+                    with suppress(ValueError):
+                        return read_event(line)
         return last_turn(self.events())
 
     def ended(self) -> bool:
@@ -118,8 +113,8 @@ class Journal:
         events = []
         for number, line in enumerate(self._lines(), start=1):
             try:
-                events.append(_event(line))
-            except NO_EVENT as error:
+                events.append(read_event(line))
+            except ValueError as error:
                 raise StoreError(
                     f"line {number} of {self._path} is damaged: {error}; start the run again: its "
                     "record is mended, and what is in the store is reused"
@@ -133,10 +128,10 @@ class Journal:
         """
         lines = []
         for line in self._lines():
-            with suppress(*NO_EVENT):
-                if _event(line)["event"] != "end":
+            with suppress(ValueError):
+                if read_event(line)["event"] != "end":
                     lines.append(line)
-        if not lines or _event(lines[0])["event"] != "start":
+        if not lines or read_event(lines[0])["event"] != "start":
             lines = []  # what it was is not known: it begins anew
         aside = self.folder / f"journal.damaged-{time.time_ns()}.jsonl"
         log.warning("%s is damaged: it is kept as %s, and mended", self._path, aside.name)
@@ -255,7 +250,7 @@ class Journal:
             return {
                 name: pushed[name] for name in ("tracking_uri", "run_id", "events", "experiment_id")
             }
-        except (OSError, ValueError, TypeError, KeyError):
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
             return {}
 
     def experiment_id(self) -> str | None:
@@ -295,16 +290,6 @@ class Journal:
         if self._path.exists():
             with writing("the journal", self.folder):
                 os.truncate(self._path, sum(len(line) + 1 for line in self._lines()))
-
-
-def _event(line: bytes) -> Event:
-    """What a line says."""
-    event: Event = json.loads(line)
-    event["event"].encode()  # there is one, and it is text
-    for kind in NUMBERS:
-        if values := event.get(kind):
-            event[kind] = {name: float(value) for name, value in values.items()}
-    return event
 
 
 def last_turn(events: Sequence[Event]) -> Event | None:

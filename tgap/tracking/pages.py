@@ -127,6 +127,6 @@ def _check_free(port: int, host: str) -> None:
         socket.create_server((host, port)).close()
     except (OSError, UnicodeError) as error:
         raise TgapError(
-            f"cannot serve pages on port {port} of {host}: {error}; choose another one with "
+            f"cannot serve pages of {host} on port {port}: {error}; choose another one with "
             "--port, or leave --host out"
         ) from error

@@ -19,8 +19,9 @@ from urllib.request import url2pathname
 
 import filelock
 
-from tgap.core import TgapError
-from tgap.tracking.journal import SINGLE, SWEEP, Event, Journal
+from tgap.core import StoreError, TgapError
+from tgap.tracking.event import Event
+from tgap.tracking.journal import SINGLE, SWEEP, Journal
 from tgap.tracking.server import quiet, sqlite_file
 from tgap.tracking.views import view_tag
 
@@ -274,8 +275,11 @@ def _log(client: Any, run_id: str, journal: Journal, events: Sequence[Event]) ->
     )
     files = {event["name"]: event["path"] for event in events if event["event"] == "artifact"}
     for name, path in list(files.items()):
-        if (journal.folder / path).exists():
-            client.log_artifact(run_id, str(journal.folder / path), os.path.dirname(name))
+        file = journal.folder / path
+        if not file.resolve().is_relative_to(journal.folder.resolve()):
+            raise StoreError(f"{file} leads out of the journal; delete it")
+        if file.exists():
+            client.log_artifact(run_id, str(file), os.path.dirname(name))
         else:
             log.warning("%s of run %s was removed and is not logged", name, journal.run_key)
             del files[name]

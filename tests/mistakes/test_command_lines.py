@@ -1,0 +1,109 @@
+"""Every mistaken command is refused before anything starts, with what is wrong and what to do.
+
+``command_lines.txt`` has a command behind ``$``, and below it pieces of what it must be told.
+"""
+
+import os
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mistakes import files
+from tgap.cli.main import command
+
+CORPUS = Path(__file__).with_name("command_lines.txt")
+EVERY = 9
+"""Of the corpus, one in so many is in the ordinary tests; ``make test-long`` has all."""
+STARTED = AssertionError("a run was started")
+
+
+def cases() -> dict[str, list[str]]:
+    """The pieces of each command's message."""
+    found: dict[str, list[str]] = {}
+    for line in CORPUS.read_text("utf-8").splitlines():
+        if line.startswith("$ "):
+            pieces = found.setdefault(line.removeprefix("$ "), [])
+        elif line.strip():
+            pieces.append(line.strip())
+    return found
+
+
+CASES = cases()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One folder and one home for all, so that the default dataset is read once."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    files.write(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setenv("TGAP_HOME", str(folder.parent / "home_of_mistakes"))
+        for name in ("_single", "_swept"):
+            patch.setattr(f"tgap.sweeps.launch.{name}", _started)
+        yield folder
+
+
+def _started(*arguments: object) -> None:
+    raise STARTED
+
+
+def paths(folder: Path) -> set[str]:
+    """Everything below a folder."""
+    return {
+        str(Path(root, name))
+        for root, folders, names in os.walk(folder)
+        for name in (*folders, *names)
+    }
+
+
+def check(words: str, world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A command is refused, tells what it must, and leaves nothing but data that it read."""
+    home = Path(os.environ["TGAP_HOME"])
+    before = paths(world), paths(home)
+    assert command(shlex.split(words)) == 2
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    for piece in CASES[words]:
+        assert piece in told
+    assert paths(world) == before[0]
+    made = {Path(path).relative_to(home).parts[0] for path in paths(home) - before[1]}
+    assert made <= {"store"}
+
+
+WORDS = list(CASES)
+
+
+@pytest.mark.parametrize("words", WORDS[::EVERY])
+def test_a_mistaken_command_is_refused(
+    words: str, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    check(words, world, capsys)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("words", [w for n, w in enumerate(WORDS) if n % EVERY])
+def test_so_is_every_other(words: str, world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(words, world, capsys)
+
+
+def test_the_corpus_is_large_and_says_something_of_each() -> None:
+    assert len(CASES) >= 220
+    assert all(CASES.values())
+    told = {words.split()[0] for words in CASES}
+    assert {"run", "data", "evaluate", "compare", "report", "export", "label", "phantom"} <= told
+
+
+@pytest.mark.parametrize("uri", ["ftp://ada:hunter2@x/y", "sqllite:///x.db", "mongodb://x"])
+def test_a_kind_of_tracking_that_mlflow_lacks(
+    uri: str, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for words in (["run", "size=5"], ["sync"], ["ui"]):
+        assert command(words) == 2
+        told = capsys.readouterr().err
+        assert "MLflow has no store of the kind" in told
+        assert "unset it for the database in TGAP_HOME" in told
+        assert "hunter2" not in told
