@@ -17,7 +17,8 @@ from typing import Any
 import filelock
 
 from tgap.core import StoreError, TgapError
-from tgap.tracking.journal import SINGLE, SWEEP, Event, Journal
+from tgap.tracking.event import Event
+from tgap.tracking.journal import SINGLE, SWEEP, Journal
 from tgap.tracking.server import quiet, sqlite_file
 from tgap.tracking.views import view_tag
 
