@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from tests.closed import closed
 from tgap.cli.main import command, run_command
 from tgap.sweeps.records import records
 from tgap.sweeps.shown import AT_MOST
@@ -30,7 +31,9 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        asked = closed(patch)
         assert run_command(TINY) == 0
+        assert asked == []
         assert "TGAP_HOME" not in os.environ
         yield folder / ".tgap"
 

@@ -9,6 +9,7 @@ In Python, as on the command line:
     table = tgap.sweep("selector=random,clip_spectral", "size=100,500")
 """
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from tgap.pipeline.result import Result
 
     __version__: str
+
+
+for _switch in ("DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "HF_HUB_DISABLE_TELEMETRY"):
+    os.environ.setdefault(_switch, "true")  # before the libraries are loaded, which read them then
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 
 def __getattr__(name: str) -> str:

@@ -14,7 +14,7 @@ from tests.mistakes import files
 from tgap.cli.main import command
 
 CORPUS = Path(__file__).with_name("command_lines.txt")
-EVERY = 9
+EVERY = 12
 """Of the corpus, one in so many is in the ordinary tests; ``make test-long`` has all."""
 STARTED = AssertionError("a run was started")
 

@@ -18,11 +18,11 @@ from PIL import Image
 
 from tests.tracking.logged import history, runs, start_process, tracker
 from tgap.core import ContractError, StoreError, TgapError
+from tgap.core.secrets import masked
 from tgap.tracking import Journal, Tracker, resolve_uri, serve_ui, sync, ui_command
 from tgap.tracking.pages import page_of
 from tgap.tracking.push import connect, moved, on_network_disk
 from tgap.tracking.run_log import _check_names
-from tgap.tracking.server import without_password
 
 CLOSED = "http://127.0.0.1:9"
 
@@ -339,7 +339,7 @@ def test_a_password_is_not_written_down(tmp_path, caplog):
         pass
     assert "cannot log" in caplog.text
     assert "secret" not in caplog.text
-    assert without_password("postgresql://a:b@c/d") == "postgresql://c/d"
+    assert masked("postgresql://a:b@c/d") == "postgresql://c/d"
 
 
 def test_pages_are_served_to_this_machine_only(tmp_path):

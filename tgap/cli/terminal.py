@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tgap.core import TgapError
+from tgap.core.secrets import masked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,13 +114,11 @@ def log_to_terminal(verbose: bool = False) -> None:
     import logging
 
     from tgap.core.progress import LogLines
+    from tgap.core.secrets import MaskedFormatter
 
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%H:%M:%S",
-        handlers=[LogLines()],
-    )
+    handler = LogLines()
+    handler.setFormatter(MaskedFormatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("tgap").setLevel(logging.DEBUG if verbose else logging.INFO)
 
 
@@ -136,7 +135,7 @@ def guarded(action: Callable[[], int]) -> int:
     except TgapError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        print(f"tgap: {error}", file=sys.stderr)
+        print(f"tgap: {masked(str(error))}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # `tgap runs | head`: who reads has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -11,6 +11,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, cast
 
 from tgap.core import ConfigError
+from tgap.core.secrets import SECRET_NAME
 
 if TYPE_CHECKING:
     from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -25,6 +26,7 @@ LOG_CLASSES = (
     "logging.StreamHandler",
     "tgap.core.progress.LogFile",
     "tgap.core.progress.LogLines",
+    "tgap.core.secrets.MaskedFormatter",
 )
 """Of handlers and formatters: the shipped ones and those of Hydra's own logging presets."""
 EXTRAS = {
@@ -44,8 +46,6 @@ LAUNCHER_SETTINGS = frozenset(
 """Settings of launchers that say how much and where, and hold no command."""
 PLAIN_VALUE = re.compile(r"[\w .,:=/@+%*-]*")
 """Of a launcher's setting: one line, which ends no line of a Slurm script."""
-SECRET = re.compile(r"token|secret|passw|credential|api_?key|access_?key|private|auth", re.I)
-"""In names of environment variables."""
 FROM_ENVIRONMENT = re.compile(r"\$\{\s*oc\.env\s*:\s*(\w*)\s*([^\w\s,}])?")
 
 
@@ -83,7 +83,7 @@ def secrets_in(data: Any) -> list[str]:
     problems = []
     for path, value in _leaves(data, ""):
         for name, computed in FROM_ENVIRONMENT.findall(value) if isinstance(value, str) else ():
-            if computed or not name or SECRET.search(name):
+            if computed or not name or SECRET_NAME.search(name):
                 shown = name or "a computed name"
                 problems.append(
                     f"{path}: the environment variable {shown} may be a secret, and a "
@@ -218,5 +218,8 @@ def _odd_folders(node: Mapping[str, Any]) -> Iterator[str]:
             "hydra.output_subdir must be one folder's name, such as .hydra, or null, got "
             f"'{subdir}'"
         )
+    for name in (*node["job"]["env_set"], *node["job"]["env_copy"]):
+        if SECRET_NAME.search(name) or name == "TGAP_TRUSTED":
+            yield f"hydra.job.env_set: {name} is kept in no file; export it in the shell instead"
     if node["mode"] is not None and str(node["mode"]).rpartition(".")[2] != "RUN":
         yield "hydra.mode is chosen by a flag: leave it out, and add -m for a sweep"

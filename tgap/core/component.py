@@ -152,6 +152,10 @@ class Component(Checked, ABC):
         """
         return []
 
+    def may_fetch(self) -> bool:
+        """Whether ``fetch`` may ask the network; if none may, nobody asks whether it is there."""
+        return type(self).fetch is not Component.fetch
+
     def fetch(self) -> list[str]:
         """Download what it needs; what cannot be had, as sentences.
 

@@ -78,6 +78,10 @@ class Clip(Embedder):
         """A device that is not there."""
         return device_problems(self.device)
 
+    def may_fetch(self) -> bool:
+        """All weights but the packaged ones."""
+        return self.model != "tiny"
+
     def fetch(self) -> list[str]:
         """A model or weights that cannot be had."""
         try:

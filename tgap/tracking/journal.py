@@ -19,8 +19,9 @@ from typing import Any
 
 from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
+from tgap.core.secrets import masked
 from tgap.tracking.event import NUMBERS, Event, read_event
-from tgap.tracking.server import SQLITE, sqlite_file, without_password
+from tgap.tracking.server import SQLITE, sqlite_file
 
 SWEEP = "sweep"
 """Run key of a sweep's own journal: its parent run in MLflow."""
@@ -191,7 +192,7 @@ class Journal:
             if values := content.get(name):  # what is no number in JSON becomes text
                 content[name] = {k: v if math.isfinite(v) else str(v) for k, v in values.items()}
         event = {"event": kind, "time": time.time_ns() // 1_000_000, **content}
-        line = json.dumps(event, allow_nan=False).encode()
+        line = masked(json.dumps(event, allow_nan=False)).encode()
         self._put_back()
         with writing("the journal", self.folder), self._path.open("ab") as file:
             file.write(line + b"\n")  # not synced: that would cost more than the event: to_disk
@@ -214,7 +215,7 @@ class Journal:
         with writing(name, kept.parent):
             kept.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(content, str):
-                kept.write_text(content, "utf-8")
+                kept.write_text(masked(content), "utf-8")
             else:
                 shutil.copyfile(content, kept)
 
@@ -237,7 +238,7 @@ class Journal:
         database, home = sqlite_file(uri), self.folder.absolute().parents[2]
         if database is not None and database.is_relative_to(home):
             return f"{SQLITE}{database.relative_to(home).as_posix()}"
-        return without_password(uri)
+        return masked(uri)
 
     def mlflow_id(self) -> str | None:
         """The run's id in the MLflow that it was pushed to last, if it was."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from tgap.core import TgapError
+from tgap.core.secrets import masked
 from tgap.tracking.journal import Journal
 from tgap.tracking.push import moved
-from tgap.tracking.server import quiet, sqlite_file, without_password
+from tgap.tracking.server import quiet, sqlite_file
 from tgap.tracking.views import view_name
 
 HOST = "127.0.0.1"
@@ -76,7 +77,7 @@ def serve_ui(
         TgapError: If there is nothing to show, a server shows it already, or the port is taken.
     """
     if uri.startswith(("http://", "https://")):
-        raise TgapError(f"MLflow's pages are served already: open {without_password(uri)}")
+        raise TgapError(f"MLflow's pages are served already: open {masked(uri)}")
     database = sqlite_file(uri)
     if database is not None and not database.exists():
         if any((home / "journal").glob("*/*/journal.jsonl")):

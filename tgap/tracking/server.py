@@ -1,12 +1,12 @@
 """Where MLflow is, and how it is asked to behave."""
 
 import os
-import re
 from collections.abc import MutableMapping
 from pathlib import Path
 
 from tgap.core import ConfigError, nearest
 from tgap.core.files import expanded
+from tgap.core.secrets import masked
 
 SQLITE = "sqlite:///"
 SCHEMES = "databricks file http https mssql mysql postgresql sqlite uc".split()
@@ -22,7 +22,7 @@ def resolve_uri(home: Path) -> str:
     scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else "file"
     if scheme not in SCHEMES:
         raise ConfigError(
-            f"MLFLOW_TRACKING_URI={without_password(uri)}: MLflow has no store of the kind "
+            f"MLFLOW_TRACKING_URI={masked(uri)}: MLflow has no store of the kind "
             f"'{scheme}'{nearest(scheme, SCHEMES)}; unset it for the database in TGAP_HOME"
         )
     database = sqlite_file(uri)
@@ -36,15 +36,6 @@ def sqlite_file(uri: str) -> Path | None:
     '/data/mlflow.db'
     """
     return expanded(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
-
-
-def without_password(text: str) -> str:
-    """A uri that may be written down, or a text with uris in it.
-
-    >>> without_password("https://ada:secret@mlflow.example.org/x")
-    'https://mlflow.example.org/x'
-    """
-    return re.sub(r"//[^/\s]+@", "//", text)
 
 
 def quiet(environment: MutableMapping[str, str]) -> None:

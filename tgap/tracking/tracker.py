@@ -9,11 +9,12 @@ from pathlib import Path
 import filelock
 
 from tgap.core import ContractError, StoreError, TgapError
+from tgap.core.secrets import masked
 from tgap.tracking.beat import beating
 from tgap.tracking.ghosts import close_ghosts, end_record, running
 from tgap.tracking.journal import CURVE, SINGLE, SWEEP, Journal, place_of
 from tgap.tracking.run_log import RunLog
-from tgap.tracking.server import sqlite_file, without_password
+from tgap.tracking.server import sqlite_file
 from tgap.tracking.views import SWEEPS, short_name
 
 log = logging.getLogger(__name__)
@@ -147,7 +148,7 @@ class Tracker:
                 logging.DEBUG if told else logging.WARNING,
                 "cannot log to MLflow at %s (%s); the run goes on, and what is to be logged is "
                 "kept in %s: log it later with `tgap sync`",
-                without_password(self.uri),
+                masked(self.uri),
                 _reason(error),
                 journal.folder,
             )
@@ -232,7 +233,7 @@ def sync(home: Path, uri: str) -> dict[str, int]:
             raise
         except Exception as error:
             raise TgapError(
-                f"cannot log run {journal.run_key} to MLflow at {without_password(uri)}: "
+                f"cannot log run {journal.run_key} to MLflow at {masked(uri)}: "
                 f"{_reason(error)}; nothing is lost, run `tgap sync` again when MLflow is there "
                 "(MLFLOW_TRACKING_URI says where it is looked for)"
             ) from error
@@ -278,4 +279,4 @@ def _is_pushed(journal: Journal, uri: str) -> bool:
 def _reason(error: Exception) -> str:
     """The first line of an error, without a password that may be part of it."""
     line = str(error).strip().partition("\n")[0][:300]
-    return without_password(line) or type(error).__name__
+    return masked(line) or type(error).__name__

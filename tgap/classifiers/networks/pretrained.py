@@ -91,6 +91,10 @@ class PretrainedNetwork(Network):
                 problems.append(str(error))
         return problems
 
+    def may_fetch(self) -> bool:
+        """Published weights, if they are not there."""
+        return self.weights == self.published
+
     def fetch(self) -> list[str]:
         """Published weights that cannot be had."""
         if self.weights == self.published:

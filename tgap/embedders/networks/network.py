@@ -94,6 +94,10 @@ class NetworkEmbedder(Embedder):
                 problems.append(str(error))
         return problems
 
+    def may_fetch(self) -> bool:
+        """Published weights, if they are not there."""
+        return not self._is_file
+
     def fetch(self) -> list[str]:
         """Published weights that cannot be had."""
         if not self._is_file:

@@ -144,6 +144,10 @@ class LatentGenerator(Pretrained):
         deferred = self.download and any(map(is_hub_id, places))
         return [*super().check(), *([] if deferred else self._problems())]
 
+    def may_fetch(self) -> bool:
+        """Only what it was told to."""
+        return self.path is not None and self.download
+
     def fetch(self) -> list[str]:
         """Fetch what is not in the hub's cache, if ``download`` is set; what is then wrong."""
         if self.path is None or not self.download:

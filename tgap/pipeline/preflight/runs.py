@@ -83,9 +83,10 @@ def check_components(several: Iterable[Mapping[str, Component]]) -> list[str]:
         if all(component != other for _, other in asked):
             asked.append((path, component))
     problems = [_at(path, text) for path, component in asked for text in component.check()]
+    fetching = [(path, component) for path, component in asked if component.may_fetch()]
     # Whoever has a wrong path shall not wait for gigabytes to learn of it.
-    if not problems or why_no_hub() is not None:
-        problems += [_at(path, text) for path, component in asked for text in component.fetch()]
+    if fetching and (not problems or why_no_hub() is not None):
+        problems += [_at(path, text) for path, component in fetching for text in component.fetch()]
     return problems
 
 
