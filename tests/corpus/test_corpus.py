@@ -5,12 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.corpus import folders, labels, looks, models, persons, pixels, scans, tables, words
+from tests.corpus import (
+    folders,
+    labels,
+    levels,
+    looks,
+    models,
+    namesakes,
+    persons,
+    pixels,
+    scans,
+    tables,
+    words,
+)
 from tests.corpus.case import Case
 from tgap.cli.main import command
 from tgap.composition.compose import compose_run, hydra_ready
 
-PARTS = (folders, labels, looks, models, persons, pixels, scans, tables, words)
+PARTS = (folders, labels, levels, looks, models, namesakes, persons, pixels, scans, tables, words)
 CASES = tuple(case for part in PARTS for case in part.CASES)
 SHORT = (
     "size=3 sampler.steps=2 budget.steps=2 budget.batch_size=2 budget.train_per_label=6 "

@@ -11,8 +11,9 @@ from tests.datasets.test_dicom import content
 from tgap.composition.compose import compose_run, hydra_ready
 from tgap.core import ConfigError, DataError
 from tgap.datasets.image_folder import ImageFolder
+from tgap.datasets.reading.guessing import guessed
 from tgap.datasets.reading.patient_ids import tell_of_ids
-from tgap.datasets.reading.patients import column_of_groups, guessed
+from tgap.datasets.reading.patients import column_of_groups
 
 ROWS = [f"{label}/{n}.png,{label},{label}{n // 4}" for label in ("cat", "dog") for n in range(12)]
 

@@ -52,6 +52,7 @@ NOTED = (
     "negatives",
     "cut_off",
     "mark",
+    "bars",
     "dim",
     "one_picture",
     "flat",

@@ -33,8 +33,9 @@ from tgap.datasets.reading.dicom_patients import (
 )
 from tgap.datasets.reading.doubtful import warn_of_contradictions
 from tgap.datasets.reading.folder import Described, FolderDataset
+from tgap.datasets.reading.guessing import guessed, tell_of_pattern
 from tgap.datasets.reading.label_columns import tell_of_codings, tell_of_editions
-from tgap.datasets.reading.layout import is_test, label_level, named, without
+from tgap.datasets.reading.layout import named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
 from tgap.datasets.reading.metadata_table import settings_beside
@@ -43,12 +44,12 @@ from tgap.datasets.reading.patients import (
     by_pattern,
     column_by_name,
     column_of_groups,
-    guessed,
     tell_of_parts,
     wrong_pattern,
 )
 from tgap.datasets.reading.resized import ColouredDataset
 from tgap.datasets.reading.same_persons import tell_of_same_persons
+from tgap.datasets.reading.split_names import is_test
 
 _MASKS = (
     'leave them out by "dataset.exclude={}", or, if they are pictures like the others, take them '
@@ -304,14 +305,16 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _official_test(self, rows: Annotations) -> Bools | None:
         """The images of the test folder, if they are to stay the test set."""
-        counts = ", ".join(f"{part} {n}" for part, n in Counter(rows.parts or ()).items())
+        parts = Counter(rows.parts or ())
+        counts = ", ".join(f"{part} {n}" for part, n in parts.items())
         if not self.official_split:
             if counts:
                 log.warning(
                     "the first folders are parts of a split (%s): labels are the folders below, "
-                    "and all images are divided anew; dataset.official_split=true keeps test/ as "
+                    "and all images are divided anew; dataset.official_split=true keeps %s/ as "
                     "the test set",
                     counts,
+                    next(filter(is_test, parts), "test"),
                 )
             return None
         official = np.array([is_test(part) for part in rows.parts or ()], dtype=bool)
@@ -350,7 +353,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def _with_patients(self, rows: Annotations, listing: Listing) -> Annotations:
         """Patients by the settings or the files' headers; what they tell is warned of."""
         if self.patient_pattern is not None:
-            rows = replace(rows, patients=by_pattern(rows.files, self.patient_pattern))
+            patients = by_pattern(rows.files, self.patient_pattern)
+            tell_of_pattern(rows.files, rows.labels, self._level(rows), patients)
+            rows = replace(rows, patients=patients)
         elif self._asks_headers():
             rows = self._with_guesses(rows, listing)
         elif rows.patients is not None:
@@ -404,13 +409,16 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 rows = replace(rows, patients=patients)
                 if len(set(patients or ())) < len(rows.files):
                     return rows
-        level = label_level(rows.files, self.label_level) if by_folder else 0
-        guess = guessed(rows.files, rows.labels, level)
+        guess = guessed(rows.files, rows.labels, self._level(rows))
         if guess is not None:
             log.warning("%s", guess)
         if told := column_of_groups(rows.metadata, rows.labels):
             log.warning("%s", told)
         return rows
+
+    def _level(self, rows: Annotations) -> int:
+        """So many folders of a path are understood; a table's are not."""
+        return rows.level if self.labelled and self.table is None else 0
 
     def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:

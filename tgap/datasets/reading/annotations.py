@@ -12,16 +12,16 @@ from tgap.datasets.reading.cells import split_cell
 from tgap.datasets.reading.decoding import SUFFIXES
 from tgap.datasets.reading.label_paths import tell_nested_labels, tell_words_in_names
 from tgap.datasets.reading.layout import (
-    is_part,
-    is_test,
     label_level,
     refuse_label_files,
+    refuse_persons,
     tell_odd_labels,
 )
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.masks import refuse_kinds
 from tgap.datasets.reading.matching import rule_in_words, same_files, shared_names
 from tgap.datasets.reading.notes import first, mostly
+from tgap.datasets.reading.split_names import is_part, is_test
 from tgap.datasets.reading.tables import Table
 from tgap.datasets.reading.unused import tell_unused
 
@@ -102,7 +102,7 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     if level is None:
         refuse_label_files(listing)
     _refuse_loose(listing.files, 1)
-    found = label_level(listing.files, level)
+    found = label_level(listing.files, level, listing.others)
     _refuse_loose(listing.files, found)
     folders = [name.split("/") for name in listing.files]
     empty = sorted(set(listing.folders) - {path[0] for path in folders})
@@ -114,6 +114,7 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     labels = [path[found - 1] for path in folders]
     if level is None:
         refuse_kinds(labels)
+        refuse_persons(labels)
     tell_odd_labels(set(labels), listing.others)
     tell_nested_labels(list(listing.files), labels, found)
     tell_words_in_names(list(listing.files), labels)

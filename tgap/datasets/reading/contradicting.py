@@ -10,8 +10,9 @@ from posixpath import splitext
 from tgap.datasets.reading.alike import filled, meaning, number
 from tgap.datasets.reading.dicom import Person
 from tgap.datasets.reading.doubtful import words_in
+from tgap.datasets.reading.guessing import are_sides
 from tgap.datasets.reading.notes import first
-from tgap.datasets.reading.patients import FEWEST, are_sides
+from tgap.datasets.reading.patients import FEWEST
 
 log = logging.getLogger(__name__)
 AGREE, LABELS, PATIENTS = 0.5, 0.7, 0.85

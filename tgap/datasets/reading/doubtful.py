@@ -188,7 +188,8 @@ def warn_of_near(counts: Mapping[str, int], what: str, remedy: str = "") -> None
         remedy: What else can be done than to mend them, with its verb; may be empty.
     """
     pairs = [
-        " and ".join(f"{name!r} ({many(counts[name])})" for name in pair) for pair in _near(counts)
+        " and ".join(f"{name!r} ({many(counts[name])})" for name in pair)
+        for pair in near_pairs(counts)
     ]
     if pairs:
         log.warning(
@@ -199,7 +200,7 @@ def warn_of_near(counts: Mapping[str, int], what: str, remedy: str = "") -> None
         )
 
 
-def _near(counts: Mapping[str, int]) -> list[tuple[str, str]]:
+def near_pairs(counts: Mapping[str, int]) -> list[tuple[str, str]]:
     """Pairs of names that differ in no more than one word, and there in little.
 
     A rare one may be another one shortened, unless there are so many that bee and beetle are both;

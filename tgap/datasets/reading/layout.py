@@ -9,44 +9,28 @@ from itertools import takewhile
 from pathlib import PurePosixPath
 
 from tgap.core import DataError
+from tgap.core.words import quoted
+from tgap.datasets.reading.guessing import ABOVE
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first, many
-from tgap.datasets.reading.patients import repeated, without_last_word
+from tgap.datasets.reading.patients import FEWEST
+from tgap.datasets.reading.recurring import are_persons, named_in_two_ways, recurring
+from tgap.datasets.reading.split_names import SPLITS, is_part, is_test
+from tgap.datasets.reading.tables import SUFFIXES
 
 log = logging.getLogger(__name__)
-_WHAT = r"([ _.-]?(set|data|images?|imgs?|split))?"
-_SPLITS = (
-    "train|training|val|valid|validate|validation|dev|test|testing|holdout|hold[ _-]out|eval"
-    "|evaluation|unseen"
-)
-_PART = re.compile(rf"({_SPLITS}){_WHAT}")
-_TEST = re.compile(rf"(test|testing){_WHAT}")
-
-_MARKED = re.compile(rf"(?i:(?P<part>{_SPLITS}))(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
-_MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:(?P<part>{_SPLITS}))")
+_MARKED = re.compile(rf"(?i:(?P<part>{SPLITS}))(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
+_MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:(?P<part>{SPLITS}))")
 _LEGEND = re.compile(r"(classes|labels|names|class_names|data|dataset)\.(txt|names|ya?ml|json)")
 
 
-def is_part(folder: str) -> bool:
-    """Whether a folder is named as a part of a split.
-
-    >>> [name for name in ("train", "Test_set", "val", "trainer", "testis") if is_part(name)]
-    ['train', 'Test_set', 'val']
-    """
-    return _PART.fullmatch(folder.lower()) is not None
-
-
-def is_test(folder: str) -> bool:
-    """Whether a folder is named as the test part of a split."""
-    return _TEST.fullmatch(folder.lower()) is not None
-
-
-def label_level(files: Iterable[str], asked: int | None) -> int:
+def label_level(files: Iterable[str], asked: int | None, others: Sequence[str] = ()) -> int:
     """Which folder of a path is the label, 1 being the first.
 
     Args:
         files: Paths of the images.
         asked: The level, if somebody has said it: then nothing is looked at.
+        others: Paths of the files that are no images, tables among them.
 
     Returns:
         It, or 1, or 2 if the first folders are parts of a split.
@@ -65,14 +49,16 @@ def label_level(files: Iterable[str], asked: int | None) -> int:
     parts = [top for top in tops if is_part(top)]
     _refuse_marked(tops)
     if parts:
-        return _level_of_parts(tops, parts)
+        return _level_of_parts(tops, parts, others)
     if tops:
         _refuse_nested(tops)
         _refuse_ambiguous(tops)
     return 1
 
 
-def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> int:
+def _level_of_parts(
+    tops: Mapping[str, Counter[str]], parts: Sequence[str], beside: Sequence[str]
+) -> int:
     """The level if some folders are named as parts of a split."""
     others = [top for top in tops if top not in parts]
     flat = [part for part in parts if tops[part][""]]
@@ -93,10 +79,22 @@ def _level_of_parts(tops: Mapping[str, Counter[str]], parts: Sequence[str]) -> i
     direct = ", ".join(f"{part} ({many(tops[part][''])})" for part in flat)
     remedy = f"leave {'it' if len(flat) == 1 else 'them'} out by dataset.exclude=[{','.join(flat)}]"
     if len(flat) == len(parts):
-        remedy = "name a table of labels by dataset.table, or set dataset.labelled=false"
+        remedy = f"{_table_of(beside)}, or set dataset.labelled=false"
     raise DataError(
         f"folders that are named as parts of a split hold images in no label's folder: {direct}; "
         f"{remedy}; {_AS_LABELS}"
+    )
+
+
+def _table_of(files: Sequence[str]) -> str:
+    """How labels are taken from a table, those that lie there by name."""
+    tables = [file for file in files if file.lower().endswith(SUFFIXES)]
+    if not tables:
+        return "name a table of labels by dataset.table"
+    one = next((file for file in tables if not is_test(file.partition("/")[0])), tables[0])
+    return (
+        f"tables lie there ({first(tables)}): if they have the labels, let dataset.path end with "
+        f"/{one}, or join them to one"
     )
 
 
@@ -130,6 +128,16 @@ def _refuse_unlike(parts: Mapping[str, Counter[str]]) -> None:
             f"the parts of a split have no label in common ({told}); rename folders so that a "
             "label is called the same in each, or leave a part out by dataset.exclude=[...]; if "
             "they do differ: dataset.label_level=2"
+        )
+    if pairs := named_in_two_ways(parts):
+        told = " and ".join(
+            f"{name} ({', '.join(part for part in parts if name in parts[part])})"
+            for name in pairs[0]
+        )
+        raise DataError(
+            f"parts of a split call a label in two ways, as it seems: {told}; rename folders so "
+            "that it is called the same in each; if they are different labels: "
+            "dataset.label_level=2"
         )
 
 
@@ -172,14 +180,11 @@ def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
             f"the only folder is {top}, and the folders in it are {_names(names[0])}; if these are "
             f"the labels, let dataset.path end with /{top}"
         )
-    all_names, shared, rename = set.union(*names), repeated(names), ""
+    all_names = set.union(*names)
+    if "" in all_names or are_persons(all_names):
+        return
+    shared, renamed = recurring(tops)
     if not shared:
-        shared = repeated([set(without_last_word(below)) for below in names])
-        rename = (
-            " (then rename them so that a label is called the same in each, or let dataset.path "
-            "end with one of the first folders)"
-        )
-    if not shared or "" in all_names:
         return
     if all(map(is_part, all_names)):
         raise DataError(
@@ -187,12 +192,43 @@ def _refuse_ambiguous(tops: Mapping[str, Counter[str]]) -> None:
             "labels are below these: let dataset.path end with one of the first folders, if they "
             "hold the same images in other parts (folds), or else set dataset.label_level=3"
         )
+    rename = (
+        " (then rename them so that a label is called the same in each, or let dataset.path end "
+        "with one of the first folders)"
+    )
+    persons = f' and "dataset.patient_pattern={quoted(ABOVE)}"'
+    if are_persons(tops):
+        raise DataError(
+            f"the folders {_names(tops)} are persons by their names, and hold folders that may be "
+            f"the labels ({_names(all_names)}); if so: dataset.label_level=2{persons}; {_AS_LABELS}"
+        )
     raise DataError(
         f"the folders {_names(tops)} hold folders of the same names ({_names(shared)}), so either "
         f"may be the labels; for {_names(tops)}: dataset.label_level=1; for {_names(all_names)}: "
-        f"dataset.label_level=2{rename}; if some of these are no pictures of their own (masks, "
-        "overlays): dataset.exclude=[...] names the folders that are left out"
+        f"dataset.label_level=2{rename if renamed else ''}"
+        + (
+            f" (if the folders above are patients or the like, with{persons[4:]})"
+            if len(tops) > max(FEWEST, len(all_names))
+            else ""
+        )
+        + "; if some of these are no pictures of their own (masks, overlays): "
+        "dataset.exclude=[...] names the folders that are left out"
     )
+
+
+def refuse_persons(labels: Iterable[str]) -> None:
+    """Refuse folders of labels that are named as persons are.
+
+    Raises:
+        DataError: If all are, and there are three or more.
+    """
+    names = set(labels)
+    if are_persons(names):
+        raise DataError(
+            f"the folders {_names(names)} are persons by their names, and no labels; name a table "
+            "of labels by dataset.table, say which folder is the label by dataset.label_level, or "
+            "set dataset.labelled=false; if these are labels: dataset.label_level=1"
+        )
 
 
 def _names(names: Iterable[str]) -> str:

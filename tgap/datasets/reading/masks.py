@@ -7,9 +7,9 @@ from pathlib import PurePosixPath
 
 from tgap.core import DataError
 from tgap.core.words import word
-from tgap.datasets.reading.layout import is_part
 from tgap.datasets.reading.notes import first, many
 from tgap.datasets.reading.patients import is_variant
+from tgap.datasets.reading.split_names import is_part
 
 _IMAGES = re.compile(r"images?|imgs?|pictures?|photos?|pngs?|jpe?gs?|dicoms?")
 _BESIDE = "mask|annotation|annot|segmentation|seg|label|ground[ _-]?truth|gt|contour|overlay"
@@ -123,7 +123,7 @@ def _mask_channels(files: Sequence[str]) -> dict[str, str]:
 def _repeated(files: Sequence[str]) -> dict[str, str]:
     """What to leave out by file, where most names occur again with one word before or behind.
 
-    Words for another view or copy of one original are ``patients.guessed``'s.
+    Words for another view or copy of one original are ``guessing.guessed``'s.
     """
 
     def place(file: str) -> str:

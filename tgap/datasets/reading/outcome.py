@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, Images, ImageSet
 from tgap.core.arrays import spread
+from tgap.datasets.reading.bars import Bars, bars
 from tgap.datasets.reading.damage import MISSING, cut_off
 from tgap.datasets.reading.marks import marks
 from tgap.datasets.reading.negatives import negatives
@@ -57,6 +58,7 @@ def look_at(data: ImageSet, title: str, remedy: str) -> dict[str, str]:
     labels = dict(zip(data.label_names, data.labels[rows].T, strict=True))
     warned = _flat(ends[:, 1] - ends[:, 0], labels) | _alike(pictures, labels)
     warned |= _negatives(data, rows) | _cut_off(data) | _marks(data, rows)
+    warned |= _bars(data, rows)
     if high - low < NARROW:
         warned["dim"] = f"{levels}; if they should be brighter, {remedy}"
     for text in warned.values():
@@ -126,6 +128,32 @@ def _marks(data: ImageSet, rows: NDArray[np.int64]) -> dict[str, str]:
         "images, or crop it away"
     )
     return {"mark": f"{'; '.join(told)}; {remedy}"} if told else {}
+
+
+def _bars(data: ImageSet, rows: NDArray[np.int64]) -> dict[str, str]:
+    told: dict[int, list[str]] = {}
+    for found in bars(data.images, rows, data.labels):
+        told.setdefault(found.label, []).append(_told_bar(found))
+    remedy = (
+        "a classifier needs nothing else to tell the label: crop all images in the same way, so "
+        "that none has a bar"
+    )
+    texts = [
+        f"images of label '{data.label_names[label]}' have bars of one level along an edge: "
+        f"{', '.join(its)}"
+        for label, its in told.items()
+    ]
+    return {"bars": f"{'; '.join(texts)}; {remedy}"} if texts else {}
+
+
+def _told_bar(found: Bars) -> str:
+    others = f"{found.others} of {found.of_others} others"
+    if found.others:
+        others += f" ({found.other_width:g} pixels)"
+    return (
+        f"{found.edge} in {found.having} of {found.of} looked at (median {found.width:g} pixels), "
+        f"against {others}"
+    )
 
 
 def _named(data: ImageSet, rows: list[int]) -> list[str]:

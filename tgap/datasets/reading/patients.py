@@ -4,8 +4,7 @@ import logging
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 
 import numpy as np
 
@@ -23,7 +22,9 @@ FEWEST = 3
 _PERSONS = ("patient", "pat", "subject", "participant", "case")
 _NAMES = [f"{who}{what}" for who in _PERSONS for what in ("id", "", "nr", "no", "number")]
 _NAMES = [*(name for name in _NAMES if name != "pat"), "pid", "mrn"]
-_TAILS = (
+_BLOCK = r"(?:(?:[ _-]|(?<=\d))[a-z]\d{1,2})?"
+"""Of tiles' names: which block of a case the slide is of (``S21-1034 A3``)."""
+TAILS = (
     r"[ _-](?:left|right)",
     r"[ _-](?:l|r|od|os)",
     r"(?<=\d)(?:l|r|od|os)",
@@ -35,27 +36,19 @@ _TAILS = (
     r"[_-]\d+x\d+",
     r" - Copy(?: \(\d+\))?",
     r"(?:_png|_jpe?g)?\.rf\.\w+",
-    r"_x?\d+_y?\d+",
+    rf"{_BLOCK}_x?\d+_y?\d+",
+    rf"{_BLOCK}[ _-]*\[[^\[\]/]*\d[^\[\]/]*\]",
 )
 """What names of several images of one original, or of one patient, end with."""
 SIDES = ({"l", "r"}, {"od", "os"}, {"left", "right"})
 """Names of two eyes, knees or breasts of one person."""
 _MEASURES = r"(?i)(?:^|[^a-z])(?:age|years?|height|weight|bmi|size|score)(?:[^a-z]|$)"
 """Names of columns of numbers that measure something."""
-_STEM = r"([^/]+)\.[^/.]+$"
-_BEGINNINGS = (r"(?:^|/)([A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$)", r"([^/]*\d[^/]*?)[_-]\d+\.[^/.]+$")
-_SLIDE = r"(?:^|/)(?:[A-Za-z_-]*[_-])?(\d+[_-][^/_-]*\d[^/_-]*)[_-][^/]*$"
-_SLIDE_PARTS = re.compile(r"(?:^|/)((?:[A-Za-z_-]*[_-])?)(\d+)[_-]([^/_-]*\d[^/_-]*)[_-][^/]*$")
-_WITHOUT_LABEL = r"(?:^|/)[A-Za-z_-]*?(\d+)[_-][^/]*$"
-_BARCODE = r"(TCGA-\w\w-\w{4})"
-_FIELD = r"([^/]*?\d+)(?:[_-][^/]*)?\.[^/.]+$"
-_EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
-_DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
 
 
 def is_variant(ending: str) -> bool:
     """Whether the end of a name says that an image is another one of the same original."""
-    return any(re.fullmatch(tail, ending, re.IGNORECASE) for tail in (*_TAILS, r"[ _()-]*\d*\)?"))
+    return any(re.fullmatch(tail, ending, re.IGNORECASE) for tail in (*TAILS, r"[ _()-]*\d*\)?"))
 
 
 def column_by_name(table: Table, used: Sequence[str]) -> str | None:
@@ -184,7 +177,7 @@ def by_pattern(files: Sequence[str], pattern: str) -> list[str]:
     Raises:
         DataError: If it is not found in some path.
     """
-    found = _groups(files, pattern)
+    found = groups_of(files, pattern)
     lacking = [file for file, patient in zip(files, found, strict=True) if not patient]
     if lacking:
         raise DataError(
@@ -195,34 +188,11 @@ def by_pattern(files: Sequence[str], pattern: str) -> list[str]:
     return found
 
 
-def _groups(files: Sequence[str], pattern: str) -> list[str]:
+def groups_of(files: Sequence[str], pattern: str) -> list[str]:
+    """What the first group of a pattern finds in each path; empty if nothing."""
     rule = re.compile(pattern)
     matches = map(rule.search, files)
     return [(match[1] or "") if match else "" for match in matches]
-
-
-@dataclass(frozen=True)
-class Guess:
-    """Images that seem to be of one patient or original each.
-
-    Args:
-        pattern: Of ``dataset.patient_pattern``.
-        patients: The patient of each image.
-    """
-
-    pattern: str
-    patients: Sequence[str]
-
-    def __str__(self) -> str:
-        counts = Counter(self.patients)
-        name = max(counts, key=lambda patient: counts[patient])
-        return (
-            f"{len(self.patients)} images seem to be of {len(counts)} patients or originals, by "
-            f"their paths ({name!r} has {counts[name]}), but each counts as its own patient, so "
-            "that those of one may be both trained and tested on, and tests flatter: if so, set "
-            f'"dataset.patient_pattern={quoted(self.pattern)}"; if not, set '
-            "dataset.patient_column= (empty)"
-        )
 
 
 def repeated(names: Sequence[Set[str]]) -> set[str]:
@@ -243,80 +213,6 @@ def without_last_word(names: Iterable[str]) -> list[str]:
     if len(found) < 2 or len(words) > 1 or "" in words:
         return list(names)
     return [match[1] for match in found if match]
-
-
-def _are_labels(groups: Sequence[str], labels: Sequence[Hashable]) -> bool:
-    """Whether folders of many images repeat below all labels, so that they are labels too."""
-    of_label: dict[Hashable, set[str]] = defaultdict(set)
-    for group, label in zip(groups, labels, strict=True):
-        of_label[label].add(group)
-    names = [set(without_last_word(its)) for its in of_label.values()]
-    return len(groups) > SMALL * len(set(groups)) and bool(repeated(names))
-
-
-def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Guess | None:
-    """Whether images seem to be of fewer patients, by their folders or names.
-
-    Args:
-        files: Their paths.
-        labels: What each shows: where half of a label would be one patient, names are just names.
-        level: So many folders of a path are understood already.
-    """
-    for pattern in _patterns(files, level):
-        groups = _groups(files, pattern)
-        if pattern.startswith("[^/]+/") and _are_labels(groups, labels):
-            continue
-        if all(groups) and _seem_patients(files, labels, groups):
-            numbers = _groups(files, _WITHOUT_LABEL)
-            if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
-                return Guess(_WITHOUT_LABEL, numbers)
-            return Guess(pattern, groups)
-    return _same_on_both_sides(files, labels)
-
-
-def are_sides(labels: Iterable[Hashable]) -> bool:
-    """Whether the labels are the two sides of a body.
-
-    >>> are_sides(["left", "right", "left"]), are_sides([("OD",), ("OS",)]), are_sides(["left"])
-    (True, True, False)
-    """
-    return set(_joined(list(dict.fromkeys(labels)))) in SIDES
-
-
-def _same_on_both_sides(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
-    """Patients by the files' names, if the labels are sides and most names are there on both."""
-    stems = _groups(files, _STEM)
-    if not are_sides(labels) or not all(stems):
-        return None
-    sides = defaultdict(set)
-    for stem, label in zip(stems, labels, strict=True):
-        sides[stem].add(label)
-    both = sum(len(its) == 2 for its in sides.values())
-    return Guess(_STEM, stems) if both >= FEWEST and 2 * both >= len(sides) else None
-
-
-def _begin_with_labels(
-    groups: Sequence[str], labels: Sequence[Hashable], numbers: Sequence[str]
-) -> bool:
-    """Whether each label stands before its patients' numbers, which it is no part of.
-
-    Where nearly all numbers from the first to the last one occur, each label may begin anew.
-    """
-    plain = (re.sub(r"[^a-z0-9]", "", group.casefold()) for group in groups)
-    if not all(numbers) or not all(
-        group == text + number
-        for group, text, number in zip(plain, _joined(labels), numbers, strict=True)
-    ):
-        return False
-    counted = sorted({int(number) for number in numbers})
-    return 2 * len(counted) < counted[-1] - counted[0] + 1
-
-
-def _joined(labels: Sequence[Hashable]) -> Iterator[str]:
-    """Labels as they may stand in names."""
-    for label in labels:
-        text = "".join(label) if isinstance(label, tuple) else str(label)
-        yield re.sub(r"[^a-z0-9]", "", text.casefold())
 
 
 def parts_of(files: Sequence[str]) -> dict[str, str]:
@@ -350,56 +246,3 @@ def tell_of_parts(files: Sequence[str]) -> None:
             whole,
             word(sorted({part.split("/")[-2] for part in found})),
         )
-
-
-def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
-    yield from [_SLIDE] if _have_slides(files) else []
-    deepest = max((file.count("/") for file in files), default=0)
-    for above in range(level, deepest):
-        end = "/" if all(file.count("/") > above for file in files) else ""
-        yield "[^/]+/" * above + "([^/]+)" + end
-    yield _BARCODE
-    yield from [_FIELD] if parts_of(files) else []
-    tails = [tail for tail in _TAILS if any(map(re.compile(f"(?i){tail}\\.[^/.]+$").search, files))]
-    names = [file.rpartition("/")[2] for file in files]
-    base = "[^/]+" if len(set(names)) == len(names) else ".+"  # numbers begin anew in each folder
-    yield rf"(?i)({base}?)(?:{'|'.join(tails)})*\.[^/.]+$" if tails else rf"({base})\.[^/.]+$"
-    yield from _BEGINNINGS
-    if any(re.match(r"IMG_E\d", name) for name in names) and len(set(names)) == len(names):
-        yield _EDITED
-
-
-def _have_slides(files: Sequence[str]) -> bool:
-    """Whether names are a kind in letters, a number that is none of patients, and one that is.
-
-    As in ``SOB_B_F-14-9133-100-001.png``: the first (a year) is shared by kinds, the second is
-    found with hardly any other kind or year; what comes behind it (a magnification) counts anew.
-    """
-    matches = [_SLIDE_PARTS.search(file) for file in files]
-    parts = {match.groups() for match in matches if match}
-    years = {(kind, year) for kind, year, _ in parts}
-    slides = {(year, slide) for _, year, slide in parts}
-    return (
-        all(matches)
-        and 2 * len({year for _, year in years}) <= max(2, len(years))
-        and len(slides) >= 0.9 * len(parts)
-        and len(slides) >= max(FEWEST, 2 * len(years))
-    )
-
-
-def _seem_patients(files: Sequence[str], labels: Sequence[Hashable], groups: Sequence[str]) -> bool:
-    counts = Counter(zip(labels, groups, strict=True))
-    stems = defaultdict(set)
-    for file, group in zip(files, groups, strict=True):
-        stems[group].add(file.rpartition("/")[2].rpartition(".")[0])
-    anew = {group for group, names in stems.items() if len(names) == 1 and min(names).isdecimal()}
-    several = [  # a number alone is another image in each folder
-        group
-        for label, group in zip(labels, groups, strict=True)
-        if (counts[label, group] > 1 and group not in anew) or len(stems[group]) > 1
-    ]
-    sizes = Counter(labels)
-    large = any(2 * n >= sizes[label] for (label, _), n in counts.items() if n > 1)
-    days = sum(_DAY.fullmatch(group) is not None for group in groups)
-    enough = len(set(several)) >= FEWEST and 5 * len(several) >= len(files)
-    return enough and not large and 2 * days < len(groups)

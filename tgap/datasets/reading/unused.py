@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from tgap.datasets.reading.alike import MOST_CATEGORIES, filled, number
 from tgap.datasets.reading.doubtful import words_in
-from tgap.datasets.reading.layout import is_part
 from tgap.datasets.reading.notes import first, many
+from tgap.datasets.reading.split_names import is_part
 
 log = logging.getLogger(__name__)
 _CHOOSE = frozenset(
