@@ -9,7 +9,14 @@ from weakref import WeakKeyDictionary
 import pytest
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-for name in ("TGAP_HOME", "TGAP_TRUSTED", "MLFLOW_TRACKING_URI", "HYDRA_FULL_ERROR"):
+SETTINGS = (
+    "TGAP_HOME",
+    "TGAP_TRUSTED",
+    "TGAP_STORE_REMOTE",
+    "MLFLOW_TRACKING_URI",
+    "HYDRA_FULL_ERROR",
+)
+for name in SETTINGS:
     os.environ.pop(name, None)
 
 
