@@ -16,7 +16,14 @@ settings.register_profile(
 settings.load_profile("tgap")
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
-for name in ("TGAP_HOME", "TGAP_TRUSTED", "MLFLOW_TRACKING_URI", "HYDRA_FULL_ERROR"):
+SETTINGS = (
+    "TGAP_HOME",
+    "TGAP_TRUSTED",
+    "TGAP_STORE_REMOTE",
+    "MLFLOW_TRACKING_URI",
+    "HYDRA_FULL_ERROR",
+)
+for name in SETTINGS:
     os.environ.pop(name, None)
 
 
