@@ -106,7 +106,7 @@ def lists_no_files(store: Store, folder: Path, rng: random.Random) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["files"] = {}
     if rng.random() < 0.5:
-        del manifest["digest"]
+        del manifest["digest"], manifest["times"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 

@@ -125,4 +125,4 @@ def test_a_damaged_record_is_named_and_left_out(
             file.write("no JSON\n")
     assert records(tmp_path) == []
     assert str(folder) in caplog.text
-    assert "delete the folder" in caplog.text or "delete that folder" in caplog.text
+    assert "start the run again" in caplog.text or "delete that folder" in caplog.text
