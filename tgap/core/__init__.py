@@ -2,6 +2,7 @@
 
 from tgap.core.component import Component, option
 from tgap.core.errors import ConfigError, ContractError, DataError, StoreError, TgapError, nearest
+from tgap.core.secrets import masked
 from tgap.core.seeding import isolated, rng_for
 from tgap.core.settings import Budget, Sampler
 from tgap.core.types import (
@@ -41,6 +42,7 @@ __all__ = [
     "TgapError",
     "Weights",
     "isolated",
+    "masked",
     "nearest",
     "option",
     "rng_for",
