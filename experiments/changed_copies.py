@@ -6,6 +6,7 @@ Prints the Markdown table of ``docs/memorization.md``: the share found at the th
 held-out images exceed, of both searches together and of ``copies.resemblance`` alone.
 """
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from PIL import Image, ImageFilter
 
 from experiments.memorization import DOMAINS, FALSE_ALARMS, LIGHT, jitter
 from tgap.core import Images
-from tgap.metrics.changed_copies import changed_resemblance, larger
+from tgap.metrics.changed_copies import Originals, larger
 from tgap.metrics.copies import resemblance, threshold
 
 COPIES = 200
@@ -104,9 +105,14 @@ class World:
         }
         return {name: f"{both:.3f} ({light:.3f})" for name, (both, light) in shares.items()}
 
+    @functools.cached_property
+    def originals(self) -> Originals:
+        """The tuning images, made ready once."""
+        return Originals(self.tuning)
+
     def _similar(self, images: Images) -> list[np.ndarray]:
         near = resemblance(images, self.tuning)
-        return [larger(near, changed_resemblance(images, self.tuning)).similarity, near.similarity]
+        return [larger(near, self.originals.resemblance(images)).similarity, near.similarity]
 
 
 def world(name: str, side: int) -> World:

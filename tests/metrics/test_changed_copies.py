@@ -8,7 +8,7 @@ from tests.metrics.test_copies import blobs
 from tgap.core import ContractError
 from tgap.datasets.digits import Digits
 from tgap.metrics import changed_copies as search
-from tgap.metrics.changed_copies import changed_resemblance, larger
+from tgap.metrics.changed_copies import Originals, larger
 from tgap.metrics.copies import Resemblance, resemblance, threshold
 from tgap.metrics.overlaying import laid_over, reduced
 
@@ -28,7 +28,7 @@ LEAST = {
 
 
 def both(images, originals):
-    return larger(resemblance(images, originals), changed_resemblance(images, originals))
+    return larger(resemblance(images, originals), Originals(originals).resemblance(images))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_changes_that_people_make_are_found_with_their_originals(digits):
 
 def test_the_same_images_are_alike_to_the_bit(digits):
     tuning, _ = digits
-    one, other = (changed_resemblance(tuning[:20, ::-1], tuning) for _ in range(2))
+    one, other = (Originals(tuning).resemblance(tuning[:20, ::-1]) for _ in range(2))
     assert all((a == b).all() for a, b in zip(one, other, strict=True))
 
 
@@ -93,7 +93,8 @@ def test_the_nearest_poses_are_those_of_every_pair_in_turn(digits, monkeypatch, 
         torch.from_numpy(reduced(digits[0][part])) for part in (np.s_[:8], np.s_[6:40])
     )
     poses = search._poses()[::5]
-    found = search._nearest_poses(images, originals, poses, symmetries)
+    monkeypatch.setattr(search, "_poses", lambda: poses)
+    found = Originals(digits[0][6:40], mirror=symmetries == 8)._nearest_poses(images)
     nearness, change = one_by_one(images, originals, poses, symmetries)
     for row in range(len(images)):
         nearest = found.original[row].tolist()
@@ -113,21 +114,21 @@ def test_pairs_laid_over_together_are_those_laid_over_alone(digits):
 def test_without_mirror_images_only_turned_ones_count():
     pictures = blobs(40)
     turned = np.rot90(pictures[:10], 2, (1, 2))
-    found = changed_resemblance(turned, pictures, mirror=False)
+    found = Originals(pictures, mirror=False).resemblance(turned)
     assert found.similarity.min() > 0.95
     assert not found.mirrored.any()
-    assert changed_resemblance(pictures[:10, ::-1], pictures, mirror=False).similarity.max() < 0.8
-    assert changed_resemblance(pictures[:10, ::-1], pictures).mirrored.all()
+    assert Originals(pictures, mirror=False).resemblance(pictures[:10, ::-1]).similarity.max() < 0.8
+    assert Originals(pictures).resemblance(pictures[:10, ::-1]).mirrored.all()
 
 
 def test_few_and_blank_images():
     blank = np.zeros((2, 8, 8, 1), np.uint8)
-    assert np.isfinite(changed_resemblance(blank, blobs(3)).similarity).all()
-    assert np.isfinite(changed_resemblance(blobs(3), blank[:1]).similarity).all()
-    assert changed_resemblance(blobs(1), blobs(1)).similarity[0] == pytest.approx(1, abs=1e-3)
-    assert len(changed_resemblance(blobs(0), blobs(3)).similarity) == 0
+    assert np.isfinite(Originals(blobs(3)).resemblance(blank).similarity).all()
+    assert np.isfinite(Originals(blank[:1]).resemblance(blobs(3)).similarity).all()
+    assert Originals(blobs(1)).resemblance(blobs(1)).similarity[0] == pytest.approx(1, abs=1e-3)
+    assert len(Originals(blobs(3)).resemblance(blobs(0)).similarity) == 0
     with pytest.raises(ContractError, match="originals must be at least one image, got none"):
-        changed_resemblance(blobs(1), blobs(0))
+        Originals(blobs(0)).resemblance(blobs(1))
 
 
 def test_the_larger_resemblance():

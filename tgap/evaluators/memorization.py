@@ -1,6 +1,6 @@
 """Whether the synthetic set contains, nearly, the images that the generator was tuned on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -12,7 +12,7 @@ from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.evaluators.parts.matching import embedded
 from tgap.evaluators.parts.pairs import picture_of_pairs
-from tgap.metrics.changed_copies import changed_resemblance, larger
+from tgap.metrics.changed_copies import Originals, larger
 from tgap.metrics.copies import Resemblance, distinct, resemblance, threshold
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.membership import UNKNOWN as UNATTACKED
@@ -138,9 +138,16 @@ class Memorization(Evaluator):
         tuning = tuned_on if len(positions) == len(tuned_on) else tuned_on.take(positions)
         synthetic, held_out = evidence.synthetic(), evidence.held_out()
         halving, matching, testing = rng.spawn(3)
-        resembled = self._resembled(synthetic, tuning)
-        metrics = self._copies(resembled, tuning, held_out, halving)
-        metrics |= self._recognised(tuning, evidence.other_images(), metrics["copied_threshold"])
+        search = self._search(tuning.images)
+        resembled = Resemblance(
+            *map(np.concatenate, zip(*(search(part.images) for part in synthetic), strict=True))
+        )
+        usual = search(held_out.images).similarity
+        metrics = self._copies(resembled, usual, tuning, held_out, halving)
+        others = evidence.other_images()
+        if len(others):
+            found = search(others.images)
+            metrics |= _recognised(found, tuning, others, metrics["copied_threshold"])
         metrics["equal_to_tuning"] = _share_equal(synthetic, tuning)
         metrics["in_real_test"] = _share_equal(synthetic, evidence.real_test())
         metrics["tuning_known"] = evidence.tuning_is_known()
@@ -166,33 +173,24 @@ class Memorization(Evaluator):
         vectors = [embedded(self.embedder, evidence, part.images) for part in parts if len(part)]
         return np.concatenate(vectors) if vectors else np.zeros((0, 0), np.float32)
 
-    def _resembled(self, parts: Sequence[ImageSet], tuning: ImageSet) -> Resemblance:
-        """What each image of all parts resembles."""
-        of_parts = [self._resemblance(part.images, tuning.images) for part in parts]
-        return Resemblance(*map(np.concatenate, zip(*of_parts, strict=True)))
+    def _search(self, tuning: Images) -> Callable[[Images], Resemblance]:
+        """What tells which tuning images others resemble; the tuning images are made ready once."""
+        originals = Originals(tuning, self.mirror) if self.changed else None
 
-    def _resemblance(self, images: Images, tuning: Images) -> Resemblance:
-        light = resemblance(images, tuning, self.mirror)
-        if not self.changed:
-            return light
-        return larger(light, changed_resemblance(images, tuning, self.mirror))
+        def search(images: Images) -> Resemblance:
+            light = resemblance(images, tuning, self.mirror)
+            return larger(light, originals.resemblance(images)) if originals else light
 
-    def _recognised(self, tuning: ImageSet, others: ImageSet, limit: float) -> dict[str, float]:
-        """How far the search knows persons, by real images that were not tuned on."""
-        if not len(others):
-            return {}
-        found = self._resembled([others], tuning)
-        own = others.patients[:, None] == tuning.patients
-        return {
-            "patient_recognised": float(own[np.arange(len(own)), found.original].mean()),
-            "patient_recognised_chance": float(own.mean()),
-            "other_images_taken": _share_above(limit, found.similarity),
-        }
+        return search
 
     def _copies(
-        self, resembled: Resemblance, tuning: ImageSet, held_out: ImageSet, rng: np.random.Generator
+        self,
+        resembled: Resemblance,
+        usual: Floats,
+        tuning: ImageSet,
+        held_out: ImageSet,
+        rng: np.random.Generator,
     ) -> dict[str, float]:
-        usual = self._resembled([held_out], tuning).similarity
         patients = rng.permutation(np.unique(held_out.patients))
         calibrates = np.isin(held_out.patients, patients[::2])
         limit = threshold(usual[calibrates], self.false_alarms)
@@ -204,6 +202,18 @@ class Memorization(Evaluator):
             "copied_false_alarms": _share_above(limit, usual[~calibrates]),
             "tuning_copied_fraction": UNKNOWN if np.isnan(limit) else copies_of,
         }
+
+
+def _recognised(
+    found: Resemblance, tuning: ImageSet, others: ImageSet, limit: float
+) -> dict[str, float]:
+    """How far the search knows persons, by real images that were not tuned on."""
+    own = others.patients[:, None] == tuning.patients
+    return {
+        "patient_recognised": float(own[np.arange(len(own)), found.original].mean()),
+        "patient_recognised_chance": float(own.mean()),
+        "other_images_taken": _share_above(limit, found.similarity),
+    }
 
 
 def _membership(

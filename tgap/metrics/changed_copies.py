@@ -59,8 +59,8 @@ class _Near(NamedTuple):
     change: "torch.Tensor"
 
 
-def changed_resemblance(images: Images, originals: Images, mirror: bool = True) -> Resemblance:
-    """How much each image resembles a changed original, as ``copies.resemblance`` tells it.
+class Originals:
+    """Images whose changed copies are looked for, made ready once for any number of searches.
 
     1. *Turned and cropped.* Originals are turned by up to some 10 degrees, shifted, and cropped to
        85 and 75 % at places all over; images are turned by right angles, mirrored and inverted.
@@ -71,26 +71,123 @@ def changed_resemblance(images: Images, originals: Images, mirror: bool = True) 
        square of a quarter of the area, at the best of which they are judged.
 
     The larger of the two similarities counts. 488 comparisons with every original: 1,000 images
-    and 1,000 originals take some 8 s on a core.
+    and 1,000 originals take some 5 s on a core, of which making the originals ready takes one; the
+    memory is 32 kB an original and blocks of 256 x M.
 
     Args:
-        images: ``(N, H, W, C)`` uint8.
         originals: ``(M, H, W, C)`` uint8, M >= 1, no two equal.
         mirror: Whether mirror images count.
 
-    Returns:
-        At most 1; whose copy it may be; whether its mirror image is (upside down is mirrored, too).
-
     Raises:
-        ContractError: If there are no originals, or arrays are not images.
+        ContractError: If there are no originals, or they are not images.
     """
-    import torch
 
-    check_images(images, "images")
-    check_images(originals, "originals", least=1)
-    small, references = (torch.from_numpy(reduced(one)) for one in (images, originals))
-    turned = _turned(small, references, mirror)
-    return larger(turned, _erased(small, references, mirror))
+    def __init__(self, originals: Images, mirror: bool = True) -> None:
+        import torch
+
+        check_images(originals, "originals", least=1)
+        self._small, self._mirror = torch.from_numpy(reduced(originals)), mirror
+        self._poses = _poses()
+        self._whiten, self._posed = _whitened(self._small, self._poses)
+        self._squares = _squares((1, 8, 15), 1)
+        even = _even(self._small)
+        self._without = [_coarse(even * square) for square in self._squares]
+
+    def resemblance(self, images: Images) -> Resemblance:
+        """How much each image resembles a changed original, as ``copies.resemblance`` tells it.
+
+        Args:
+            images: ``(N, H, W, C)`` uint8.
+
+        Returns:
+            At most 1; whose copy it may be; whether its mirror image is (upside down is mirrored,
+            too).
+
+        Raises:
+            ContractError: If they are not images.
+        """
+        import torch
+
+        check_images(images, "images")
+        small = torch.from_numpy(reduced(images))
+        return larger(self._turned(small), self._erased(small))
+
+    def _turned(self, images: "torch.Tensor") -> Resemblance:
+        near = self._nearest_poses(images)
+        count = near.original.shape[1]
+        change = near.change.reshape(-1)
+        symmetry, pose = change // 2 // len(self._poses), change // 2 % len(self._poses)
+        rows = np.repeat(np.arange(len(images)), count)
+        correlations = np.empty(len(rows), np.float32)
+        for begin in range(0, len(rows), _PAIRS):
+            block = slice(begin, begin + _PAIRS)
+            moving, fixed = images[rows[block]], self._small[near.original.reshape(-1)[block]]
+            for number in symmetry[block].unique().tolist():
+                of_pair = symmetry[block] == number
+                moving[of_pair] = _symmetric(moving[of_pair], number)
+            for number in pose[block].unique().tolist():
+                of_pair = pose[block] == number
+                fixed[of_pair] = _posed(fixed[of_pair], self._poses[number])
+            inverted = change[block] % 2 == 1
+            moving[inverted] = -moving[inverted]
+            correlations[block] = laid_over(moving.numpy(), fixed.numpy(), changed=True)
+        mirrored = (symmetry >= 4).reshape(-1, count).numpy()
+        return _best(correlations.reshape(-1, count), near, mirrored)
+
+    def _nearest_poses(self, images: "torch.Tensor") -> _Near:
+        """A change is ``2 (symmetry * poses + pose) + inverted``."""
+        from torch.nn.functional import normalize
+
+        found = _no_pairs(len(images), len(self._small))
+        for begin in range(0, len(images), _QUERIES):
+            block = images[begin : begin + _QUERIES]
+            vectors = [
+                normalize(_coarse(_even(_symmetric(block, number))) @ self._whiten, dim=1, eps=TINY)
+                for number in range(8 if self._mirror else 4)
+            ]
+            rows = slice(begin, begin + len(block))
+            found.original[rows] = _nearest(vectors, self._posed, found.original.shape[1])
+            found.change[rows] = _changes(vectors, self._posed, found.original[rows])
+        return found
+
+    def _erased(self, images: "torch.Tensor") -> Resemblance:
+        import torch
+
+        near = self._nearest_without(images)
+        count = near.original.shape[1]
+        rows = torch.arange(len(images)).repeat_interleave(count)
+        mirrored = near.change == 1
+        squares = _squares(range(0, SIDE - ERASED + 1, STEP), BESIDE)
+        kept = squares[:, MARGIN:-MARGIN, MARGIN:-MARGIN].flatten(1).T.contiguous()
+        correlations = np.empty(len(rows), np.float32)
+        for begin in range(0, len(rows), _PAIRS):
+            block = slice(begin, begin + _PAIRS)
+            moving, fixed = images[rows[block]], self._small[near.original.reshape(-1)[block]]
+            flipped = mirrored.reshape(-1)[block]
+            moving[flipped] = moving[flipped].flip(-1)
+            correlations[block] = _alike_without(_fine(moving), _fine(fixed), kept).numpy()
+        return _best(correlations.reshape(-1, count), near, mirrored.numpy())
+
+    def _nearest_without(self, images: "torch.Tensor") -> _Near:
+        """A change is whether it is mirrored."""
+        import torch
+
+        found = _no_pairs(len(images), len(self._small))
+        for begin in range(0, len(images), _QUERIES):
+            block = images[begin : begin + _QUERIES]
+            nearness = torch.full((len(block), len(self._small)), -2.0)
+            nearer = torch.zeros(nearness.shape, dtype=torch.bool)
+            for mirrored in (False, True)[: 1 + self._mirror]:
+                seen = _even(block.flip(-1) if mirrored else block)
+                before = nearness.clone()
+                for square, reference in zip(self._squares, self._without, strict=True):
+                    torch.maximum(nearness, _coarse(seen * square) @ reference.T, out=nearness)
+                if mirrored:
+                    nearer = nearness > before
+            rows = slice(begin, begin + len(block))
+            found.original[rows] = nearness.topk(found.original.shape[1], dim=1).indices
+            found.change[rows] = nearer.gather(1, found.original[rows]).long()
+        return found
 
 
 def larger(one: Resemblance, other: Resemblance) -> Resemblance:
@@ -101,30 +198,6 @@ def larger(one: Resemblance, other: Resemblance) -> Resemblance:
         np.where(second, other.original, one.original),
         np.where(second, other.mirrored, one.mirrored),
     )
-
-
-def _turned(images: "torch.Tensor", originals: "torch.Tensor", mirror: bool) -> Resemblance:
-    poses = _poses()
-    near = _nearest_poses(images, originals, poses, 8 if mirror else 4)
-    count = near.original.shape[1]
-    change = near.change.reshape(-1)
-    symmetry, pose = change // 2 // len(poses), change // 2 % len(poses)
-    rows = np.repeat(np.arange(len(images)), count)
-    correlations = np.empty(len(rows), np.float32)
-    for begin in range(0, len(rows), _PAIRS):
-        block = slice(begin, begin + _PAIRS)
-        moving, fixed = images[rows[block]], originals[near.original.reshape(-1)[block]]
-        for number in symmetry[block].unique().tolist():
-            of_pair = symmetry[block] == number
-            moving[of_pair] = _symmetric(moving[of_pair], number)
-        for number in pose[block].unique().tolist():
-            of_pair = pose[block] == number
-            fixed[of_pair] = _posed(fixed[of_pair], poses[number])
-        inverted = change[block] % 2 == 1
-        moving[inverted] = -moving[inverted]
-        correlations[block] = laid_over(moving.numpy(), fixed.numpy(), changed=True)
-    mirrored = (symmetry >= 4).reshape(-1, count).numpy()
-    return _best(correlations.reshape(-1, count), near, mirrored)
 
 
 def _best(correlations: Floats, near: _Near, mirrored: Bools) -> Resemblance:
@@ -178,10 +251,10 @@ def _coarse(images: "torch.Tensor") -> "torch.Tensor":
     return normalize(avg_pool2d(images[:, None], 2).flatten(1), dim=1, eps=TINY)
 
 
-def _nearest_poses(
-    images: "torch.Tensor", originals: "torch.Tensor", poses: list[_Pose], symmetries: int
-) -> _Near:
-    """A change is ``2 (symmetry * poses + pose) + inverted``."""
+def _whitened(
+    originals: "torch.Tensor", poses: Sequence[_Pose]
+) -> "tuple[torch.Tensor, list[torch.Tensor]]":
+    """What whitens vectors, and those of all originals in each pose, ``(M, 160)`` of length 1."""
     import torch
     from torch.nn.functional import normalize
 
@@ -191,18 +264,7 @@ def _nearest_poses(
     variances, axes = torch.linalg.eigh(moments)
     raised = variances.clamp(min=0) + 0.05 * variances.mean().clamp(min=TINY**2)
     whiten = (axes / raised.sqrt()).float()[:, -DIMENSIONS:]
-    references = [normalize(one @ whiten, dim=1, eps=TINY) for one in posed]
-    found = _no_pairs(len(images), len(originals))
-    for begin in range(0, len(images), _QUERIES):
-        block = images[begin : begin + _QUERIES]
-        vectors = [
-            normalize(_coarse(_even(_symmetric(block, number))) @ whiten, dim=1, eps=TINY)
-            for number in range(symmetries)
-        ]
-        rows = slice(begin, begin + len(block))
-        found.original[rows] = _nearest(vectors, references, found.original.shape[1])
-        found.change[rows] = _changes(vectors, references, found.original[rows])
-    return found
+    return whiten, [normalize(one @ whiten, dim=1, eps=TINY) for one in posed]
 
 
 def _vectors(originals: "torch.Tensor", pose: _Pose) -> "torch.Tensor":
@@ -254,50 +316,6 @@ def _no_pairs(images: int, originals: int) -> _Near:
 
     count = min(CANDIDATES, originals)
     return _Near(*(torch.zeros(images, count, dtype=torch.int64) for _ in range(2)))
-
-
-def _erased(images: "torch.Tensor", originals: "torch.Tensor", mirror: bool) -> Resemblance:
-    import torch
-
-    near = _nearest_without(images, originals, mirror)
-    count = near.original.shape[1]
-    rows = torch.arange(len(images)).repeat_interleave(count)
-    mirrored = near.change == 1
-    squares = _squares(range(0, SIDE - ERASED + 1, STEP), BESIDE)[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
-    kept = squares.flatten(1).T.contiguous()
-    correlations = np.empty(len(rows), np.float32)
-    for begin in range(0, len(rows), _PAIRS):
-        block = slice(begin, begin + _PAIRS)
-        moving, fixed = images[rows[block]], originals[near.original.reshape(-1)[block]]
-        flipped = mirrored.reshape(-1)[block]
-        moving[flipped] = moving[flipped].flip(-1)
-        correlations[block] = _alike_without(_fine(moving), _fine(fixed), kept).numpy()
-    return _best(correlations.reshape(-1, count), near, mirrored.numpy())
-
-
-def _nearest_without(images: "torch.Tensor", originals: "torch.Tensor", mirror: bool) -> _Near:
-    """A change is whether it is mirrored."""
-    import torch
-
-    squares = _squares((1, 8, 15), 1)
-    even = _even(originals)
-    references = [_coarse(even * square) for square in squares]
-    found = _no_pairs(len(images), len(originals))
-    for begin in range(0, len(images), _QUERIES):
-        block = images[begin : begin + _QUERIES]
-        nearness = torch.full((len(block), len(originals)), -2.0)
-        nearer = torch.zeros(nearness.shape, dtype=torch.bool)
-        for mirrored in (False, True)[: 1 + mirror]:
-            seen = _even(block.flip(-1) if mirrored else block)
-            before = nearness.clone()
-            for square, reference in zip(squares, references, strict=True):
-                torch.maximum(nearness, _coarse(seen * square) @ reference.T, out=nearness)
-            if mirrored:
-                nearer = nearness > before
-        rows = slice(begin, begin + len(block))
-        found.original[rows] = nearness.topk(found.original.shape[1], dim=1).indices
-        found.change[rows] = nearer.gather(1, found.original[rows]).long()
-    return found
 
 
 def _squares(places: Sequence[int], beside: int) -> "torch.Tensor":

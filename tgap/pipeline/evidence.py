@@ -1,5 +1,6 @@
 """What evaluators, classifiers and controls are shown of a run."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -194,8 +195,9 @@ class RunEvidence:
 def shared_patients(data: ImageSet, others: ImageSet) -> Bools:
     """``(N,)``: which images are of a patient among the others, by name; none if that has none.
 
-    A number is one name with and without zeros before it: NIH's table has 1 where its files have
-    00000001.
+    A number is one name with and without zeros before it (NIH's table has 1 where its files have
+    00000001), and a long one also with a word for a patient (MIMIC's table has 10000032 where its
+    folders have p10000032). A short one is not: patient12 and 12 are of two datasets.
     """
     if data.patient_names is None or others.patient_names is None:
         return np.zeros(len(data), bool)
@@ -203,7 +205,14 @@ def shared_patients(data: ImageSet, others: ImageSet) -> Bools:
     return np.array([_plain(name) in theirs for name in data.patient_names.tolist()], bool)
 
 
+_LONG_NUMBER = re.compile(
+    r"(?:p|pt|pat|patient|sub|subj|subject)[-_ ]?0*([1-9]\d{5,})", re.ASCII | re.I
+)
+
+
 def _plain(name: str) -> str:
+    if numbered := _LONG_NUMBER.fullmatch(name):
+        return numbered[1]
     return name.lstrip("0") or "0" if name.isascii() and name.isdigit() else name
 
 
