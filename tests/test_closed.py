@@ -95,7 +95,7 @@ def test_they_are_in_no_log(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    "word", ["+hydra.job.env_set.HF_TOKEN=x", "hydra.job.env_copy=[PATH,A_KEY]"]
+    "word", ["+hydra.job.env_set.HF_TOKEN=x", "hydra.job.env_copy=[PATH,MY_API_KEY]"]
 )
 def test_hydra_keeps_none_in_its_files(
     word: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -103,3 +103,8 @@ def test_hydra_keeps_none_in_its_files(
     monkeypatch.setenv("MY_API_KEY", "x")
     assert command(["run", word, "size=0"]) == 2
     assert "is kept in no file; export it in the shell" in capsys.readouterr().err
+
+
+def test_a_variable_that_is_not_set_is_not_copied(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(["run", "hydra.job.env_copy=[NOPE]", "size=0"]) == 2
+    assert "the environment variable 'NOPE' is not set" in capsys.readouterr().err

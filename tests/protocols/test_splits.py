@@ -381,7 +381,7 @@ def test_all_folds_are_of_one_dealing_and_another_seed_deals_anew() -> None:
 
 
 def test_folds_are_odd_and_counted_from_0() -> None:
-    with pytest.raises(ConfigError, match=r"protocol.folds must be odd, .* got 4"):
+    with pytest.raises(ConfigError, match=r"folds must be odd, .* got 4"):
         CrossFit(folds=4)
     with pytest.raises(ConfigError, match=r"fold must be at most 4, since protocol.folds is 5 .*5"):
         CrossFit(fold=5)

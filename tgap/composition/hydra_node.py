@@ -66,7 +66,12 @@ def composed_safely(
     from omegaconf import OmegaConf
 
     _require_none(_set_by_files(hydra, config_name, overrides, run_mode))
-    config = hydra.compose_config(config_name, list(overrides), run_mode)
+    try:
+        config = hydra.compose_config(config_name, list(overrides), run_mode)
+    except KeyError as error:  # as Hydra copies from the environment
+        raise ConfigError(
+            f"hydra.job.env_copy: the environment variable {error} is not set; leave it out"
+        ) from error
     node: dict[str, Any] = OmegaConf.to_container(config.hydra)  # type: ignore[assignment]
     _require_none(_named_classes(node))
     _require_none([*_odd_folders(node), *secrets_in(OmegaConf.to_container(config))])

@@ -3,6 +3,7 @@
 from tgap.core.checkpoint import Checkpoint, Saved
 from tgap.core.component import Component, option
 from tgap.core.errors import ConfigError, ContractError, DataError, StoreError, TgapError, nearest
+from tgap.core.secrets import masked
 from tgap.core.seeding import isolated, rng_for
 from tgap.core.settings import Budget, Sampler
 from tgap.core.types import (
@@ -44,6 +45,7 @@ __all__ = [
     "TgapError",
     "Weights",
     "isolated",
+    "masked",
     "nearest",
     "option",
     "rng_for",
