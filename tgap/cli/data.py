@@ -42,7 +42,7 @@ def data(overrides: tuple[str, ...], config_dir: str | None, html: Path | None) 
     from tgap.report.dataset.prompts import prompt_doubts, prompts_told, read_prompts
     from tgap.report.dataset.showing import show_description, show_lines
     from tgap.store import Store
-    from tgap.store.store import content_digest
+    from tgap.store.artifact import content_digest
 
     log_to_terminal()
     if html is not None:

@@ -38,7 +38,7 @@ from tgap.pipeline.preflight.disk import GB, MARGIN, check_room_for_data, free_b
 from tgap.pipeline.preflight.runs import check_components, check_sizes
 from tgap.pipeline.preparation import Data, check_listing, prepared
 from tgap.store import EARLIER, Artifact, Spec, Store
-from tgap.store.store import content_digest
+from tgap.store.artifact import content_digest
 
 log = logging.getLogger(__name__)
 MEASURED = 0.1

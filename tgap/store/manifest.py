@@ -23,8 +23,8 @@ MANIFEST = "manifest.json"
 LITTER = ("Thumbs.db", "desktop.ini", "Icon\r")
 """What systems leave in folders that people look at, besides hidden files."""
 
-UNSIGNED = {"key", "spec", "files", "seconds", "created", "versions"}
-"""What a manifest of a version before its digest has."""
+UNSIGNED = {"key", "spec", "files", "seconds", "times", "created", "versions"}
+"""What a manifest of a version before its digest may have."""
 
 
 def seal(folder: Path, spec: Spec, seconds: float, times: Mapping[str, float]) -> dict[str, Any]:
@@ -110,7 +110,7 @@ def _understood(text: str) -> tuple[Mapping[str, Any], str, str | None]:
 
 def form_problem(manifest: Mapping[str, Any]) -> str | None:
     """What is wrong with a manifest itself, whatever it is of; raises ``MALFORMED``."""
-    signed = set(manifest) != UNSIGNED  # manifests of earlier versions have no digest
+    signed = not set(manifest) <= UNSIGNED  # manifests of earlier versions have no digest
     if signed and manifest.get("digest") != _digest(manifest):
         return f"its {MANIFEST} has changed since it was made"
     if not manifest["files"]:

@@ -16,8 +16,8 @@ from tgap.pipeline.stages import execute
 from tgap.report.summary import summary
 from tgap.report.table import markdown
 from tgap.store import Store
+from tgap.store.artifact import content_digest
 from tgap.store.manifest import MANIFEST
-from tgap.store.store import content_digest
 from tgap.sweeps.describing import described, sweep_described
 from tgap.sweeps.forecast import costs_of
 from tgap.sweeps.history import PLANNED, as_json
