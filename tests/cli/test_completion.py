@@ -151,7 +151,7 @@ def test_bash_replaces_what_follows_its_last_word_break(folder: Path) -> None:
         }
         offer 'tgap run sel'
         offer 'tgap run selector=random,clip_s'
-        offer 'tgap sync --port' 6                # the line up to the cursor
+        offer 'tgap sync --port' 7                # the line up to the cursor
         offer 'tgap run dataset.path=./x'         # nothing: bash offers files
         COMP_WORDBREAKS=' '                       # no break at "="
         offer 'tgap run selector=clip_s'
