@@ -25,7 +25,7 @@ def offered(line: str) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("tgap s", ["store", "sync"]),
+        ("tgap s", ["status", "store", "sync"]),
         ("tgap ui --p", ["--port"]),
         ("tgap completion ", ["bash", "zsh", "fish"]),
         ("tgap completion bash ", []),

@@ -26,6 +26,11 @@ def _base() -> None:
     raise Sunk("into the sea")
 
 
+def _spoil() -> None:
+    os.environ["TGAP_HOME"] = "/elsewhere"
+    raise ValueError("no home")
+
+
 def _torch() -> None:
     import torch
 
@@ -56,6 +61,7 @@ WAYS = {
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
     "fault": lambda: os.kill(os.getpid(), signal.SIGSEGV),
     "home": lambda: os.environ.update(TGAP_HOME="/elsewhere"),
+    "spoil": _spoil,
     "folder": lambda: os.chdir("/"),
     "torch": _torch,
     "sleep": _sleep,

@@ -10,10 +10,11 @@ import pytest
 from tgap.cli.main import command, run_command
 from tgap.sweeps.records import records
 
-FEW = ("kill", "home", "raise", "exit", "fine")
+FEW = ("kill", "exit", "spoil", "fine")
 ALL = ("base", "gone", "kill", "fault", "home", "torch", "folder", "exit", "raise", "fine")
 FAILURES = {
     "raise": ("ValueError: no light", "ValueError: no light"),
+    "spoil": ("ValueError: no home", "ValueError: no home"),
     "base": ("Sunk: into the sea", "Sunk: into the sea"),
     "exit": ("it called sys.exit(0)", "SystemExit: 0"),
     "gone": ("it ended its process with exit code 0",) * 2,
@@ -21,16 +22,17 @@ FAILURES = {
     "fault": ("it was killed by signal 11 (SIGSEGV)",) * 2,
 }
 """What the terminal says of them, and what their record says."""
-TRACED = ("raise", "base", "exit")
+TRACED = ("raise", "base", "exit", "spoil")
 CHANGED = {
     "home": "os.environ['TGAP_HOME']",
+    "spoil": "os.environ['TGAP_HOME']",
     "torch": "torch's default dtype",
     "folder": "the current folder",
 }
 
 
 def swept(ways, words, monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
-    """Do runs that behave so, each with a seed of its own; the exit code."""
+    """Do runs that behave so; the exit code."""
     monkeypatch.chdir(folder)
     monkeypatch.setenv("TGAP_HOME", str(folder / "home"))
     monkeypatch.setenv("MISBEHAVING", str(folder / "pid"))
@@ -67,6 +69,7 @@ def test_the_others_finish_and_each_failure_is_told_and_recorded(
         assert f"way={way}) size=4 seed=0: " in out
 
 
+@pytest.mark.long
 def test_a_run_beyond_its_limit_is_stopped_with_all_that_it_started(
     misbehaving, tmp_path, monkeypatch, capsys
 ) -> None:

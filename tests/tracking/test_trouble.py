@@ -3,6 +3,7 @@
 import logging
 import os
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -132,13 +133,44 @@ def test_a_run_is_recorded_once_and_belongs_to_all_its_sweeps(home) -> None:
 
 
 def test_a_log_file_that_cannot_be_written_is_told_once_in_a_line(tmp_path, capsys) -> None:
-    handler = LogFile("/dev/full", delay=True)
+    handler = LogFile("/dev/full")
     for _ in range(2):
         handler.emit(logging.LogRecord("x", logging.INFO, "", 0, "text", (), None))
-    handler.stream = None  # closing it would try to write again
     err = capsys.readouterr().err
+    os.dup2(os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT), handler.stream.fileno())
+    handler.close()
     assert err.count("\n") == 1
     assert "cannot write the log file /dev/full: No space left on device" in err
+
+
+DIE = """
+import os, signal, sys
+from pathlib import Path
+from tgap.tracking import Tracker, resolve_uri
+home = Path(sys.argv[1])
+with Tracker(home, resolve_uri(home), "tgap", None).run("key", "name", {}, {}) as log:
+    log.metrics({"loss": 3.0}, 0)
+    log.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_running_is_closed_and_goes_on_as_the_same_run(home) -> None:
+    command = [sys.executable, "-c", DIE, str(home)]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    (ghost,) = runs(home)
+    assert ghost.info.status == "RUNNING"
+    tracker(home).close_ghosts()
+    (run,) = runs(home)
+    assert run.info.status == "KILLED"
+    assert run.data.tags["tgap.error"] == "its process died before it could write down how it ended"
+    with tracker(home).run("key", "name", {}, {}) as log:
+        tracker(home).close_ghosts()  # this one is no ghost
+        assert runs(home)[0].info.status == "RUNNING"
+        log_first(log)
+        log_second(log)
+    assert runs(home)[0].info.run_id == ghost.info.run_id
+    require_all(home)
 
 
 @pytest.mark.long
