@@ -342,7 +342,7 @@ def test_headers_name_patients(tmp_path, caplog):
     ("patient", "told"),
     [
         (lambda n: "anonymous", "name 1 only: anonymous"),
-        (lambda n: "", "name none"),
+        (lambda n: "", "name none, so that each"),
         (lambda n: f"P{n}", "name 12 patients of 12 images; dataset.patient_column= makes"),
     ],
 )
