@@ -75,8 +75,11 @@ def _by_series(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str],
 
     for file, each in zip(files, said, strict=True):
         for uid in filter(None, (each.study, each.series, each.frame)):
-            first_of[root(uid)] = root(f"/{file}")
-    patients = [root(f"/{file}") for file in files]
+            first_of[root(f"/{file}")] = root(uid)
+    names: dict[str, str] = {}  # the first UID of each, as files have no part in who it is
+    for key in sorted(first_of, key=lambda key: (key[0] == "/", key)):
+        names.setdefault(root(key), key)
+    patients = [names.get(root(f"/{file}"), f"/{file}") for file in files]
     counts = Counter(patients)
     if len(counts) < FEWEST or len(counts) == len(files):
         return None
