@@ -84,6 +84,12 @@ CASES = (
         tells=(r"54 images seem to be of 9 patients.*patient_pattern='\^\(\[\^/\]\+\)/'",),
     ),
     Case(
+        name="a folder for each site above those of labels, level said",
+        make=partial(put_each, counts={f"{s}/{x}": 16 for s in "ABC" for x in ("cat", "dog")}),
+        words=(*WORDS, "dataset.label_level=2"),
+        untold=("seem to be of",),
+    ),
+    Case(
         name="a folder for each person and no labels",
         make=partial(put_folders, folders=[f"subject {n}" for n in range(4)], count=5),
         words=WORDS,

@@ -1,5 +1,6 @@
 """Files that are read as they should be, of which a person would want to know something first."""
 
+import datetime
 import hashlib
 from collections.abc import Callable
 from functools import partial
@@ -29,6 +30,28 @@ def _small_and_wide(root: Path) -> None:
 def _empty(root: Path) -> None:
     put_folders(root)
     put(root / "dog" / "empty.png", np.full((32, 32), 200, np.uint8))
+
+
+def _all_beside(root: Path) -> None:
+    """All images in one folder, and again in one for each label."""
+    for number in range(24):
+        picture = grey(number % 2, number)
+        for folder in ("All", ("cat", "dog")[number % 2]):
+            put(root / folder / f"{number:02}.png", picture)
+
+
+def _dated(root: Path, *, seconds: int, apart: int) -> None:
+    """Three photographs of each of eight moments, under names that say nothing."""
+    start = datetime.datetime(2024, 5, 1, 8)
+    for moment in range(8):
+        for shot in range(3):
+            when = start + datetime.timedelta(seconds=moment * apart + shot * seconds)
+            exif = Image.Exif()
+            exif[0x0110] = "HP2X"
+            exif.get_ifd(0x8769)[0x9003] = when.strftime("%Y:%m:%d %H:%M:%S")
+            name = hashlib.sha256(f"{moment} {shot}".encode()).hexdigest()[:12]
+            file = root / ("cat", "dog")[moment % 2] / f"{name}.jpg"
+            put(file, grey(moment % 2, moment * 3 + shot), quality=95, exif=exif)
 
 
 def _hostile(root: Path) -> None:
@@ -111,6 +134,35 @@ MARKED = "are the same in rows"
 NEGATIVES = "as negatives are"
 WORDS = ("dataset=image_folder", "dataset.domain=pet")
 CASES = (
+    Case(
+        name="a label that is all the others",
+        make=_all_beside,
+        words=WORDS,
+        tells=(
+            "- The 24 images of label 'All' are .nearly. all those of the other labels.*"
+            r'leave its folder out by "dataset.exclude=\[All\]"',
+        ),
+        untold=("remove both images", "exact copies"),
+    ),
+    Case(
+        name="bursts by the time in the files",
+        make=partial(_dated, seconds=1, apart=7200),
+        words=WORDS,
+        tells=("- 24 of 24 photographs were taken within 2 seconds.*they are of 8 moments",),
+    ),
+    *(
+        Case(
+            name=f"photographs {how}",
+            make=partial(_dated, seconds=seconds, apart=apart),
+            words=WORDS,
+            untold=("photographs were taken within",),
+        )
+        for how, seconds, apart in (
+            ("minutes apart", 240, 7200),
+            ("of one series, second by second", 1, 3),
+            ("without a clock", 0, 0),
+        )
+    ),
     *(
         Case(
             name=f"a mark on one label's images, {how}",

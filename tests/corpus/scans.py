@@ -131,9 +131,39 @@ def _persons(number: int) -> dict[str, Any]:
 
 
 TABLE = (*WORDS, "dataset.table=labels.csv")
+
+
+def _series(root: Path, **elements: str) -> None:
+    """Four slices of each of ten series, of patients who are not named."""
+    for series in range(10):
+        for number in range(4):
+            picture = grey(series % 2, series * 4 + number).astype(np.uint16) * 16
+            uids = {name: f"1.2.{series}" for name in elements if elements[name] == "shared"}
+            name = f"{(series * 4 + number) * 7919 % 9973:x}.dcm"
+            put_scan(root / "ab"[series % 2] / name, picture, PatientID="", **HU, **WINDOW, **uids)
+
+
 CONTRADICT = "the table and the files' headers"
 
 CASES = (
+    *(
+        Case(
+            name=f"patients who are not named, and their files' {element}",
+            make=partial(_series, **{element: "shared"}),
+            words=WORDS,
+            tells=(
+                r"headers name no patients \(PatientID\), but 40 files are of 10 studies or series",
+                "40 images of 32 x 32, grey, 10 patients",
+            ),
+        )
+        for element in ("SeriesInstanceUID", "FrameOfReferenceUID", "StudyInstanceUID")
+    ),
+    Case(
+        name="patients of whom nothing is said",
+        make=_series,
+        words=WORDS,
+        tells=(r"patients are not known: the files' headers \(PatientID\) name none, so that",),
+    ),
     Case(
         name="a table as the headers say",
         make=partial(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.corpus import (
+    bars,
     folders,
     labels,
     levels,
@@ -16,13 +17,28 @@ from tests.corpus import (
     pixels,
     scans,
     tables,
+    unlisted,
     words,
 )
 from tests.corpus.case import Case
 from tgap.cli.main import command
 from tgap.composition.compose import compose_run, hydra_ready
 
-PARTS = (folders, labels, levels, looks, models, namesakes, persons, pixels, scans, tables, words)
+PARTS = (
+    bars,
+    folders,
+    labels,
+    levels,
+    looks,
+    models,
+    namesakes,
+    persons,
+    pixels,
+    scans,
+    tables,
+    unlisted,
+    words,
+)
 CASES = tuple(case for part in PARTS for case in part.CASES)
 SHORT = (
     "size=3 sampler.steps=2 budget.steps=2 budget.batch_size=2 budget.train_per_label=6 "

@@ -342,7 +342,7 @@ def test_headers_name_patients(tmp_path, caplog):
     ("patient", "told"),
     [
         (lambda n: "anonymous", "name 1 only: anonymous"),
-        (lambda n: "", "name none"),
+        (lambda n: "", "name none, so that each"),
         (lambda n: f"P{n}", "name 12 patients of 12 images; dataset.patient_column= makes"),
     ],
 )
@@ -353,8 +353,8 @@ def test_headers_that_name_each_image_its_own_patient_or_none(patient, told, tmp
 
 
 def test_folders_of_patients_are_no_labels(tmp_path):
-    dataset = headers(tmp_path, lambda n: f"P{n % 3}", lambda n: f"PAT{n % 3}")
-    with pytest.raises(DataError, match="folders PAT0, PAT1, PAT2 are patients and no labels"):
+    dataset = headers(tmp_path, lambda n: f"P{n % 3}", lambda n: f"K{n % 3}")
+    with pytest.raises(DataError, match="folders K0, K1, K2 are patients and no labels"):
         dataset.listed()
     dataset.label_level = 1
     assert len(np.unique(dataset.listed().patients)) == 3

@@ -50,6 +50,7 @@ from tgap.datasets.reading.patients import (
 from tgap.datasets.reading.resized import ColouredDataset
 from tgap.datasets.reading.same_persons import tell_of_same_persons
 from tgap.datasets.reading.split_names import is_test
+from tgap.datasets.reading.unlisted import tell_of_columns, tell_of_tables
 
 _MASKS = (
     'leave them out by "dataset.exclude={}", or, if they are pictures like the others, take them '
@@ -246,7 +247,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         own = self.patient_column == ""  # other warnings are kept with the images
         identity["patient_column"] = "" if own else self._patient_column()
         if self._asks_headers() and all_dicom(self._listing().files):
-            identity["patients"] = "headers"
+            identity["patients"] = "headers, or series"
         if self.table is not None:
             file = self._root / self.table
             try:
@@ -448,6 +449,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
             gone = named(files, self.exclude)
             table = table.take([row for row, file in enumerate(files) if file not in gone])
         rows = from_table(table, columns, self.separator, listing, self.labels)
+        if isinstance(unlisted := rows.left_out["unlisted"], Sequence):
+            tell_of_columns(table, self.file_column, unlisted)
+            tell_of_tables(self._root, name, self.file_column, unlisted, listing.others)
         if columns.label is not None:
             others = {
                 name: cells

@@ -297,9 +297,14 @@ class Person(NamedTuple):
     sex: str = ""
     age: str = ""
     study: str = ""
+    series: str = ""
+    frame: str = ""
 
 
-_PERSON = "PatientID PatientName PatientBirthDate PatientSex PatientAge StudyInstanceUID".split()
+_PERSON = (
+    "PatientID PatientName PatientBirthDate PatientSex PatientAge StudyInstanceUID "
+    "SeriesInstanceUID FrameOfReferenceUID"
+).split()
 
 
 def person(file: BinaryIO) -> Person:

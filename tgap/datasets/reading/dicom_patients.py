@@ -54,11 +54,42 @@ def by_headers(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str] 
             f"the files' headers (PatientID) name {len(counts)} patients of {len(ids)} images"
             f"{together}{own}; dataset.patient_column= makes each image its own"
         )
+    if len(counts) < 2 and (by_series := _by_series(files, said)):
+        return by_series
     what = f"name {len(counts)} only: {first(sorted(counts))}" if counts else "name none"
     return None, (
-        f"each image counts as its own patient, for of patients the files' headers (PatientID) "
-        f"{what}; if several images are one patient's, name patients by dataset.patient_pattern or "
-        "a table"
+        f"patients are not known: the files' headers (PatientID) {what}, so that each image counts "
+        "as its own patient; if several images are one patient's, name patients by "
+        "dataset.patient_pattern or a table"
+    )
+
+
+def _by_series(files: Sequence[str], said: Sequence[Person]) -> tuple[list[str], str] | None:
+    """Where no patients are named, by what files of one study, series or position share."""
+    first_of: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while first_of.setdefault(key, key) != key:
+            key = first_of[key]
+        return key
+
+    for file, each in zip(files, said, strict=True):
+        for uid in filter(None, (each.study, each.series, each.frame)):
+            first_of[root(f"/{file}")] = root(uid)
+    names: dict[str, str] = {}  # the first UID of each, as files have no part in who it is
+    for key in sorted(first_of, key=lambda key: (key[0] == "/", key)):
+        names.setdefault(root(key), key)
+    patients = [names.get(root(f"/{file}"), f"/{file}") for file in files]
+    counts = Counter(patients)
+    if len(counts) < FEWEST or len(counts) == len(files):
+        return None
+    several = sum(count > 1 for count in counts.values())
+    return patients, (
+        f"the files' headers name no patients (PatientID), but {len(files)} files are of "
+        f"{len(counts)} studies or series ({several} of several files), by StudyInstanceUID, "
+        "SeriesInstanceUID and FrameOfReferenceUID: images of one are kept together, but several "
+        "studies of one person are not; if you have a list of who is who, name it by "
+        "dataset.table; dataset.patient_column= makes each image its own"
     )
 
 

@@ -22,6 +22,8 @@ from tgap.datasets.reading.patients import (
 from tgap.datasets.reading.split_names import is_part
 
 log = logging.getLogger(__name__)
+MOST_IMAGES = 30
+"""Folders above the labels' with more images, on average, are no persons', but sites'."""
 ALONE, HARDLY_ANY = 0.5, 0.1
 """A pattern that leaves more images alone is a poor one; one that leaves fewer is a good one."""
 
@@ -197,7 +199,8 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     yield from [_SLIDE] if _have_slides(files) else []
     deepest = max((file.count("/") for file in files), default=0)
     first_folders = {file.partition("/")[0] for file in files}
-    if level == 2 and not all(map(is_part, first_folders)):
+    persons = len(files) <= MOST_IMAGES * len(first_folders)
+    if level == 2 and persons and not all(map(is_part, first_folders)):
         yield ABOVE
     for above in range(level, deepest):
         end = "/" if all(file.count("/") > above for file in files) else ""

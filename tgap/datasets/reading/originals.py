@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _BITS = {"1": 1, "I;16": 16, "I;16B": 16, "I": 32, "F": 32}
 """Of Pillow's modes that have not 8."""
-_ORIENTATION = 0x0112
+_ORIENTATION, _MODEL, _DETAILS, _TAKEN, _SERIAL = 0x0112, 0x0110, 0x8769, 0x9003, 0xA431
 _ON_THEIR_SIDE = (5, 6, 7, 8)
 """EXIF orientations that exchange width and height."""
 
@@ -29,11 +29,15 @@ class Header:
         width: In pixels, upright.
         height: In pixels, upright.
         kind: Format, bits and colour, e.g. ``PNG, 8 bit, grey``.
+        taken: When, by EXIF, e.g. ``2024:05:01 12:30:10``; empty if it does not say.
+        camera: Which took it, its model and number; empty if it does not say.
     """
 
     width: int
     height: int
     kind: str
+    taken: str = ""
+    camera: str = ""
 
 
 def read_headers(files: Sequence[Path]) -> list[Header | None]:
@@ -57,10 +61,16 @@ def _header(path: Path) -> Header | None:
 
 def _of_picture(image: "Image") -> Header:
     width, height = image.size
+    taken = camera = ""
     # Of a PNG without this chunk, Pillow would look behind the pixels.
-    oriented = image.format != "PNG" or "exif" in image.info
-    if oriented and image.getexif().get(_ORIENTATION) in _ON_THEIR_SIDE:
-        width, height = height, width
+    if image.format != "PNG" or "exif" in image.info:
+        exif = image.getexif()
+        if exif.get(_ORIENTATION) in _ON_THEIR_SIDE:
+            width, height = height, width
+        if _DETAILS in exif:
+            details = exif.get_ifd(_DETAILS)
+            taken = str(details.get(_TAKEN, ""))
+            camera = f"{exif.get(_MODEL, '')} {details.get(_SERIAL, '')}".strip()
     colour = "grey" if image.mode[0] in "1LIF" else "colour"
     bits = 16 if sixteen_bit_colour(image) else _BITS.get(image.mode, 8)
-    return Header(width, height, f"{image.format}, {bits} bit, {colour}")
+    return Header(width, height, f"{image.format}, {bits} bit, {colour}", taken, camera)

@@ -42,12 +42,12 @@ def recurring(tops: Mapping[str, Iterable[str]]) -> tuple[set[str], bool]:
     below = {top: set(names) for top, names in tops.items()}
     if found := repeated(list(below.values())):
         return found, False
+    if found := repeated([set(without_last_word(names)) for names in below.values()]):
+        return found, True
     one = _one_spelling(below)
     merged = {top: {one[name] for name in names} for top, names in below.items()}
-    if found := repeated(list(merged.values())) or _half(merged) or _few(merged):
-        return {name for names in below.values() for name in names if one[name] in found}, False
-    bare = [set(without_last_word(names)) for names in below.values()]
-    return repeated(bare), True
+    found = repeated(list(merged.values())) or _half(merged) or _few(merged)
+    return {name for names in below.values() for name in names if one[name] in found}, False
 
 
 def _one_spelling(below: Mapping[str, Set[str]]) -> dict[str, str]:

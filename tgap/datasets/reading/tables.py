@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from tgap.core import DataError, nearest
+from tgap.core.words import quoted
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import check_link
 from tgap.datasets.reading.notes import first
@@ -70,8 +71,23 @@ class Table:
         if name not in self.columns:
             raise DataError(
                 f"table {self.name} has no column '{name}'{nearest(name, list(self.columns))}; "
-                f"dataset.{setting} names it{self._cause(name)}"
+                f"dataset.{setting} names it"
+                f"{self._files() if setting == 'file_column' else ''}{self._cause(name)}"
             )
+
+    def _files(self) -> str:
+        """Which columns name image files; empty if none does."""
+        named = [name for name, cells in self.columns.items() if _are_files([*filter(None, cells)])]
+        if not named:
+            return ""
+        several = (
+            "; where a row names several, let each name one (pandas: table.melt(id_vars=[...], "
+            f"value_vars={named}, value_name='{FILE}'))"
+        )
+        return (
+            f"; image files stand in {first(list(map(repr, named)))}: set "
+            f'"dataset.file_column={quoted(named[0])}"{several if len(named) > 1 else ""}'
+        )
 
     def _cause(self, wanted: str) -> str:
         """Why the first line may be no header; empty if nothing speaks for it."""
@@ -235,7 +251,7 @@ def csv_table(
 
 def _are_files(cells: Sequence[str]) -> bool:
     """Whether all cells are names of images."""
-    return all(cell.lower().endswith(decoding.SUFFIXES) for cell in cells)
+    return bool(cells) and all(cell.lower().endswith(decoding.SUFFIXES) for cell in cells)
 
 
 def _between(lines: Iterable[str]) -> tuple[str, Iterator[str]]:

@@ -86,7 +86,7 @@ class Description:
             "duplicates": None if same is None else Duplicates(**same),
             "neighbours": None if near is None else Neighbours(**near),
             "levels": Levels(**value["levels"]),
-            "files": None if files is None else Files(**files),
+            "files": None if files is None else Files.from_json(files),
         }
         return cls(**{**value, **parts})
 

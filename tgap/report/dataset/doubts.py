@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tgap.core.words import word
 from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import own_patients
 from tgap.report.dataset.describing import SIDES, Description
 from tgap.report.dataset.duplicates import Duplicates
 from tgap.report.dataset.files import CUT, ENLARGED, Files
+from tgap.report.dataset.moments import SECONDS
 from tgap.report.dataset.neighbours import Neighbours
 from tgap.report.dataset.pixels import Levels
 
@@ -39,8 +41,10 @@ class Doubt(NamedTuple):
 def doubts(counts: Description) -> list[Doubt]:
     """All that looks wrong, the worst first."""
     return [
+        *_whole(counts),
         *([Doubt(own_patients(counts.images))] if OWN_PATIENTS in counts.notes else []),
         *(Doubt(text[0].upper() + text[1:]) for text in counts.notes.get(WARNED, [])),
+        *_moments(counts),
         *_neighbours(counts.neighbours, known=OWN_PATIENTS not in counts.notes),
         *_overlaps(counts),
         *_duplicates(counts.duplicates),
@@ -49,6 +53,20 @@ def doubts(counts: Description) -> list[Doubt]:
         *_levels(counts.levels, counts.notes),
         *(_files(counts.files, counts) if counts.files else []),
     ]
+
+
+def _moments(counts: Description) -> Iterator[Doubt]:
+    """Of photographs of one moment, where no patients are known."""
+    moments = counts.files.moments if counts.files else None
+    if moments is not None and counts.patients == counts.images:
+        yield Doubt(
+            f"{moments.together:,} of {moments.dated:,} photographs were taken within "
+            f"{SECONDS} seconds of another one, by EXIF (DateTimeOriginal), and others at other "
+            f"times: they are of {moments.moments:,} moments",
+            "Images of one moment show one thing: write a table with a column that says which "
+            "moment each is of (dataset.table, dataset.patient_column), or tests flatter.",
+            "; ".join(" = ".join(names) for names in moments.named),
+        )
 
 
 def _neighbours(near: Neighbours | None, *, known: bool) -> Iterator[Doubt]:
@@ -112,20 +130,35 @@ def _pair(one: str, other: str, pose: str) -> str:
 
 def _copies(counts: Description) -> Iterator[Doubt]:
     copies = counts.copies
-    if copies.disputed:
+    if copies.disputed and not copies.whole:
         pairs = [f"{a} ({of_a}) = {b} ({of_b})" for a, of_a, b, of_b in copies.disputed_pairs]
         yield Doubt(
             f"{copies.disputed:,} images equal another one that has other labels",
             "One of the labels is wrong, or both hold: correct them, or remove both images.",
             first(pairs, copies.disputed, NAMED),
         )
-    if copies.copies > copies.disputed:
+    if copies.copies > copies.disputed and not copies.whole:
         pairs = [f"{a} = {b}" for a, b in copies.pairs]
         yield Doubt(
             f"{copies.copies:,} images are exact copies of another",
             "They count more than once: remove them.",
             first(pairs, copies.copies, NAMED),
         )
+
+
+def _whole(counts: Description) -> Iterator[Doubt]:
+    """Of a label that has the images of all others."""
+    label = counts.copies.whole
+    if not label:
+        return
+    remedy = "leave its rows out of the table"
+    if all(label in file.split("/")[:-1] for file in counts.examples.get(label, [""])):
+        remedy = f'leave its folder out by "dataset.exclude={word([label])}"'
+    yield Doubt(
+        f"The {counts.labels[label]['all']:,} images of label '{label}' are (nearly) all those of "
+        f"the other labels, copied ({counts.copies.disputed:,} equal one of another label)",
+        f"It is no label, as it seems, but the whole: {remedy}.",
+    )
 
 
 def _small_labels(counts: Description) -> Iterator[Doubt]:

@@ -1,8 +1,9 @@
 """The files that a dataset was read from: sizes, aspect ratios, kinds."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from tgap.core import ImageSet
 from tgap.core.arrays import spread
 from tgap.datasets.base import Dataset
 from tgap.datasets.reading.originals import Header, read_headers
+from tgap.report.dataset.moments import Moments, moments_of
 from tgap.report.dataset.pixels import LOOKED_AT, NAMED
 from tgap.report.dataset.samples import called
 
@@ -42,6 +44,7 @@ class Files:
         misfits: How many lose much to the crop, or are stretched much.
         misfits_named: The first of them.
         cropped: Whether it is the crop, and not stretching.
+        moments: Photographs of one moment; ``None`` if there are few.
     """
 
     looked_at: int
@@ -59,6 +62,13 @@ class Files:
     misfits: int
     misfits_named: list[str]
     cropped: bool
+    moments: Moments | None
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """What ``dataclasses.asdict`` gave."""
+        moments = value["moments"]
+        return cls(**{**value, "moments": None if moments is None else Moments(**moments)})
 
 
 def files_of(dataset: Dataset, data: ImageSet) -> Files | None:
@@ -113,6 +123,7 @@ def _summary(
         misfits=len(misfits),
         misfits_named=[called(data, row) for row in misfits[:NAMED]],
         cropped=bool((fits[misfits] == "crop").any()),
+        moments=moments_of(headers, [called(data, row) for row in range(len(data))]),
     )
 
 

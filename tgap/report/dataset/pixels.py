@@ -13,6 +13,8 @@ LOOKED_AT = 20_000
 """Images whose levels are counted, and files whose headers are read, at most."""
 NAMED = 10
 """Images and pairs that are named, at most."""
+WHOLE = 0.95
+"""A label holds so many of all images of the others again, and is no label but the whole."""
 EMPTY = 2.0
 """An image is near-empty if its levels have a smaller standard deviation."""
 
@@ -45,12 +47,14 @@ class Copies:
         pairs: The first of these and what they equal.
         disputed: Images that equal an earlier one with other labels.
         disputed_pairs: The first of these: image, its labels, the earlier one, its labels.
+        whole: The label whose images are those of all others, copied; empty if none is.
     """
 
     copies: int
     pairs: list[list[str]]
     disputed: int
     disputed_pairs: list[list[str]]
+    whole: str
 
 
 def levels_of(data: ImageSet) -> Levels:
@@ -102,4 +106,19 @@ def copies_of(data: ImageSet, pixels: NDArray[np.bytes_]) -> Copies:
             ]
             for one in disputed[:NAMED]
         ],
+        whole=_whole(data, which) if len(disputed) else "",
     )
+
+
+def _whole(data: ImageSet, which: Indices) -> str:
+    """The one label that holds nearly all images of the others; ``which`` picture each row is."""
+    if (data.labels.sum(axis=1) != 1).any():
+        return ""
+    held = np.zeros((int(which.max()) + 1, len(data.label_names)), bool)
+    held[which, data.labels.argmax(axis=1)] = True
+    found = [
+        name
+        for number, name in enumerate(data.label_names)
+        if held[np.delete(held, number, axis=1).any(axis=1), number].mean() >= WHOLE
+    ]
+    return found[0] if len(found) == 1 else ""
