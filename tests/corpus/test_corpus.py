@@ -7,6 +7,7 @@ import pytest
 
 from tests.corpus import (
     bars,
+    codes,
     folders,
     labels,
     levels,
@@ -26,6 +27,7 @@ from tgap.composition.compose import compose_run, hydra_ready
 
 PARTS = (
     bars,
+    codes,
     folders,
     labels,
     levels,

@@ -39,6 +39,7 @@ from tgap.datasets.reading.layout import named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
 from tgap.datasets.reading.metadata_table import settings_beside
+from tgap.datasets.reading.odd_labels import tell_odd_labels
 from tgap.datasets.reading.patient_ids import tell_of_ids, tell_of_two_persons
 from tgap.datasets.reading.patients import (
     by_pattern,
@@ -461,6 +462,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
             chosen = columns.label != ImageFolder.label_column
             tell_of_editions(others, columns.label, chosen=chosen)
             tell_of_codings(rows.labels, rows.metadata)
+            if not self.labels:
+                tell_odd_labels((name for its in rows.labels for name in its), listing.others, name)
         return rows
 
 

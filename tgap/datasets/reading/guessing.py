@@ -19,7 +19,7 @@ from tgap.datasets.reading.patients import (
     repeated,
     without_last_word,
 )
-from tgap.datasets.reading.split_names import is_part
+from tgap.datasets.reading.split_names import parts_among
 
 log = logging.getLogger(__name__)
 MOST_IMAGES = 30
@@ -200,7 +200,7 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     deepest = max((file.count("/") for file in files), default=0)
     first_folders = {file.partition("/")[0] for file in files}
     persons = len(files) <= MOST_IMAGES * len(first_folders)
-    if level == 2 and persons and not all(map(is_part, first_folders)):
+    if level == 2 and persons and set(parts_among(first_folders)) != first_folders:
         yield ABOVE
     for above in range(level, deepest):
         end = "/" if all(file.count("/") > above for file in files) else ""
