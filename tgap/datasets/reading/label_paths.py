@@ -67,7 +67,8 @@ def labels_in_names(files: Sequence[str]) -> str:
     told = " or ".join(f"'{word}' ({many(count)})" for word, count in sorted(counts.items()))
     return (
         f"; names in {files[0].rpartition('/')[0]} begin with {told}: if these are the "
-        "labels, move the files into a folder for each word, or write them into a table of two columns, file and label (a line: "
+        "labels, move the files into a folder for each word, or write them into a table of two "
+        "columns, file and label (a line: "
         f"{files[0]},{words[0]}), and let dataset.path be this table"
     )
 
