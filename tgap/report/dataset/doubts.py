@@ -126,7 +126,7 @@ def _duplicates(same: Duplicates | None) -> Iterator[Doubt]:
         )
         if same.disputed:
             yield Doubt(
-                f"{same.disputed:,} images nearly equal one that has other labels",
+                f"{same.disputed:,} pairs of images that are nearly equal have different labels",
                 "If they show the same, one of the labels is wrong, or both hold: correct them, or "
                 "remove both images.",
                 first([f"{one} = {two}" for one, two in same.disputed_pairs], 0, NAMED),
