@@ -462,7 +462,9 @@ CASES = (
         name="WordNet's numbers",
         make=partial(put_folders, folders=("n01440764", "n02102040"), count=10),
         words=(*WORDS, "prompts.wordings.n01440764=tench"),
-        tells=("labels n01440764, n02102040 are WordNet's numbers, .*wordings.n01440764=...",),
+        tells=(
+            "labels n01440764, n02102040 are WordNet's numbers, .*wordings={n01440764: other words",
+        ),
     ),
     Case(
         name="slides behind a type and a year, as said",
@@ -721,7 +723,7 @@ CASES = (
         name="numbers whose names stand beside them",
         make=_numbers_and_names,
         words=(*WORDS, "prompts.wordings.0=melanoma"),
-        tells=("labels 0, 1 are numbers, .* in classes.txt.* prompts.wordings.0=other words",),
+        tells=("labels 0, 1 are numbers, .* in classes.txt.*prompts.wordings.0=other words",),
         read=counts(**{"0": 10, "1": 10}),
     ),
     Case(

@@ -334,7 +334,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if only := sorted(set(labels[official].tolist()) - set(labels[~official].tolist())):
             raise DataError(
                 "official_split keeps the test folder as the test set, but "
-                f"{notes.first(only)} have images there only, so that nothing is left to learn them from; leave "
+                f"{notes.first(only)} have images there only, so that nothing is left to learn "
+                "them from; leave "
                 "dataset.official_split out: then all images are divided anew"
             )
         return official

@@ -27,6 +27,8 @@ def tell_odd_labels(labels: Iterable[str], others: Sequence[str], table: str = "
         table: The table that labels stand in; empty = they are folders.
     """
     names = sorted(set(labels))
+    if not names:  # of images that are all missing, which is told elsewhere
+        return
     legends = [
         file
         for file in others
