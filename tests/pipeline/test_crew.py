@@ -53,9 +53,9 @@ def test_images_come_in_their_order_whoever_draws_them(members):
 
 
 def test_a_member_that_is_killed_is_told_and_none_is_left(members):
-    with members("draw", then=2) as pair, closing(pair.drawn(BATCHES * 9)) as drawn:
-        with pytest.raises(TgapError, match=r"^working: process 2 of 2 is gone: it was killed by "):
-            list(drawn)
+    told = pytest.raises(TgapError, match=r"^working: process 2 of 2 is gone: it was killed by ")
+    with members("draw", then=2) as pair, closing(pair.drawn(BATCHES * 9)) as drawn, told:
+        list(drawn)
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_member_that_is_killed_is_told_and_none_is_left(members):
     [(False, "^working: process 2 of 2 failed: ValueError: of"), (True, "^ValueError: of")],
 )
 def test_the_reason_is_told_and_not_that_another_one_is_gone(members, caplog, told, message):
-    with caplog.at_level(logging.DEBUG), members("fail", told=told) as pair:
-        with pytest.raises(TgapError, match=message):
-            pair.finished()
+    caplog.set_level(logging.DEBUG)
+    with members("fail", told=told) as pair, pytest.raises(TgapError, match=message):
+        pair.finished()
     assert "process 2 of 2 failed:\nTraceback: here" in caplog.text
 
 
@@ -83,9 +83,9 @@ def test_at_an_interruption_the_first_one_saves(members, tmp_path):
 
     threading.Thread(target=interrupt, daemon=True).start()
     start = time.monotonic()
-    with watched(lambda *told: seen.set()), members("work", saves=str(saves)) as pair:
-        with pytest.raises(KeyboardInterrupt):
-            pair.finished()
+    noticed = watched(lambda *told: seen.set())
+    with noticed, members("work", saves=str(saves)) as pair, pytest.raises(KeyboardInterrupt):
+        pair.finished()
     assert saves.read_text() == "0"
     assert time.monotonic() - start < 30
 
@@ -99,7 +99,8 @@ def test_members_end_with_the_process_that_started_them(tmp_path):
         "from tgap.store import Store\n"
         f"crew.PROGRAM, crew._surroundings = {PROGRAM!r}, lambda *_: {{}}\n"
         "planned = plan(tgap.compose('generator.device=cpu'))\n"
-        f"with crew.Crew(planned, Store(Path({str(tmp_path)!r})), 'none', 'w', 2, way='draw') as pair:\n"
+        f"store = Store(Path({str(tmp_path)!r}))\n"
+        "with crew.Crew(planned, store, 'none', 'working', 2, way='draw') as pair:\n"
         "    print(*[each.process.pid for each in pair._members], flush=True)\n"
         "    sys.stdin.read()\n"
     )

@@ -97,8 +97,7 @@ class Together(Team):
             "NCCL_SOCKET_IFNAME": "lo",
         }
         place = {"init_method": f"file://{meeting}", "rank": rank, "world_size": size}
-        with _lost_if_broken():
-            self._state = PartialState(cpu=cpu, timeout=PATIENCE, **place)
+        self._state = PartialState(cpu=cpu, timeout=PATIENCE, **place)
 
     def add_up(self, tensors: Sequence["torch.Tensor"]) -> None:
         """Put the sum over all processes into each tensor, which has one shape in all of them."""
@@ -131,9 +130,13 @@ class Together(Team):
 
 @contextmanager
 def _lost_if_broken() -> Iterator[None]:
+    import torch
+
     try:
         yield
-    except RuntimeError as error:
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:  # whatever torch's back ends raise then
         raise PeerLostError(f"another process of this training is gone: {error}") from error
 
 

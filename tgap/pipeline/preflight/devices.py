@@ -1,6 +1,7 @@
 """Whether there are the devices that a run is to be shared among."""
 
 from tgap.composition.config import Run
+from tgap.core.device import too_few_devices
 from tgap.generators.base import Pretrained
 from tgap.pipeline.sharing.processes import not_elsewhere
 
@@ -19,15 +20,4 @@ def check_devices(run: Run) -> list[str]:
             f"{', '.join(classes)}, defined in this session: put the class into a module of its "
             "own, or set devices=1"
         )
-    if run.generator.device in ("auto", "cuda"):
-        import torch
-
-        there = torch.cuda.device_count()
-        if there < run.devices:
-            problems.append(
-                f"devices={run.devices} needs as many CUDA devices, and torch sees {there} on this "
-                f"machine; set devices={max(there, 1)}, start it where there are {run.devices}, or "
-                "set generator.device=cpu to share the work among processes on the CPU (no "
-                "faster: to try it out)"
-            )
-    return problems
+    return problems + too_few_devices(run.generator.device, run.devices)

@@ -24,7 +24,8 @@ from typing import IO, Any, Self, cast
 
 import numpy as np
 
-from tgap.core import Images, TgapError
+from tgap.core import ConfigError, Images, TgapError
+from tgap.core.device import too_few_devices
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.sharing.processes import START, death, plan_as_message
 from tgap.pipeline.sharing.talking import Message, Shown, heard, levels, line_of
@@ -119,6 +120,9 @@ class Crew:
         what: The same in words, e.g. ``fine-tuning``.
         size: How many there are.
         task: What else they are told, as JSON values.
+
+    Raises:
+        ConfigError: When it is entered, if this machine has not as many devices.
     """
 
     def __init__(
@@ -133,19 +137,23 @@ class Crew:
             "levels": levels(),
             **task,
         }
-        self._cpu = getattr(plan.run.generator, "device", "auto") == "cpu"
+        self._device = plan.run.pretrained.device
         self._inbox: queue.SimpleQueue[_Said] = queue.SimpleQueue()
         self._members: list[_Member] = []
         self._meeting = tempfile.TemporaryDirectory(prefix="tgap")
 
     def __enter__(self) -> Self:
+        # Here too: a launcher may have moved the run to another machine than the one that checked.
+        if problems := too_few_devices(self._device, self._size):
+            raise ConfigError(*problems)
+        cpu = self._device == "cpu"
         log.info("%s is shared by %d processes", self._what, self._size)
         try:
             for number in range(self._size):
-                self._members.append(_Member(number, self._cpu, self._inbox))
+                self._members.append(_Member(number, cpu, self._inbox))
             meeting = str(Path(self._meeting.name) / "meeting")
             for member in self._members:
-                member.send(**self._task, rank=member.number, cpu=self._cpu, meeting=meeting)
+                member.send(**self._task, rank=member.number, cpu=cpu, meeting=meeting)
         except BaseException:
             self.close()
             raise
