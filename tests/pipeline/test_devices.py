@@ -7,8 +7,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ import tgap
 from tests.pipeline.conftest import CUT
 from tgap.composition.config import Run
 from tgap.core import ConfigError, TgapError
+from tgap.core.progress import watched
 from tgap.pipeline import stages
 from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.devices import check_devices
@@ -155,7 +154,10 @@ def test_two_processes_draw_the_same_images_and_tune_the_same_up_to_rounding(tmp
 
 @pytest.mark.long
 @pytest.mark.parametrize("devices", [2, 3])
-def test_the_untuned_models_images_are_the_same_from_any_number(tmp_path, devices):
+def test_the_untuned_models_images_are_the_same_from_any_number(tmp_path, monkeypatch, devices):
+    monkeypatch.setattr(
+        f"{__name__}.WORDS", [word for word in WORDS if not word.startswith("finetuner.")]
+    )
     one = done(tmp_path / "one", "finetuner=none")
     more = done(tmp_path / "more", "finetuner=none", f"devices={devices}")
     files = [each.artifacts.synthetic.manifest["files"] for each in (one, more)]
@@ -165,32 +167,33 @@ def test_the_untuned_models_images_are_the_same_from_any_number(tmp_path, device
 
 
 @pytest.mark.long
-def test_a_process_that_is_killed_while_it_tunes_is_told_and_none_is_left(tmp_path, caplog):
-    def kill() -> None:
-        while len(found := members()) < 2 or "fine-tuning is shared" not in caplog.text:
-            time.sleep(0.1)
-        while not any("unet" in each.path for each in found[1].open_files()) and time.sleep(0.1):
-            pass
-        time.sleep(1)
-        os.kill(found[1].pid, signal.SIGKILL)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_process_that_is_killed_while_it_tunes_is_told_and_none_is_left(tmp_path, number):
+    killed: list[int] = []
 
-    done(tmp_path, "devices=2", "finetuner.prior_weight=0", until="select")
-    caplog.set_level(logging.INFO)
-    threading.Thread(target=kill, daemon=True).start()
-    with pytest.raises(TgapError, match=r"^fine-tuning: process \d of 2 is gone: it was killed by"):
+    def kill(what: str, step: int, steps: int) -> None:
+        if what == "fine-tuning" and step >= 3 and not killed:
+            killed.append(members()[number].pid)
+            os.kill(killed[0], signal.SIGKILL)
+
+    told = (
+        rf"^fine-tuning: process {number + 1} of 2 is gone: it was killed by signal 9 \(SIGKILL\)"
+    )
+    with watched(kill), pytest.raises(TgapError, match=told):
         done(tmp_path, "devices=2", "finetuner.prior_weight=0", "budget.steps=100000")
+    assert killed
     assert members() == []
 
 
 @pytest.mark.long
-def test_an_interrupted_run_goes_on(tmp_path):
-    words = ["devices=2", "finetuner.prior_weight=0", "budget.steps=60"]
+def test_an_interrupted_run_goes_on(tmp_path, caplog):
+    words = ["devices=2", "finetuner.prior_weight=0", "budget.steps=30"]
     expected = tuned_weights(done(tmp_path / "whole", *words, until="finetune"))
     code = (
         "import sys; from pathlib import Path; from tests.pipeline.test_devices import done\n"
         "from tgap.core.progress import watched\n"
         "def told(what, done, total):\n"
-        "    if what == 'fine-tuning' and done >= 10: print(done, flush=True)\n"
+        "    if what == 'fine-tuning' and done >= 5: print(done, flush=True)\n"
         "with watched(told): done(Path(sys.argv[1]), *sys.argv[2:], until='finetune')\n"
     )
     process = subprocess.Popen(
@@ -200,7 +203,7 @@ def test_an_interrupted_run_goes_on(tmp_path):
         text=True,
     )
     with process:
-        assert int(process.stdout.readline()) >= 10
+        assert int(process.stdout.readline()) >= 5
         below = psutil.Process(process.pid).children(recursive=True)
         assert len(below) == 2
         process.send_signal(signal.SIGINT)
@@ -208,6 +211,8 @@ def test_an_interrupted_run_goes_on(tmp_path):
     assert not any(psutil.pid_exists(each.pid) for each in below)
     saved = [*(tmp_path / "cut" / "store" / "partial").glob("*.checkpoint/checkpoint.*")]
     assert len(saved) == 1
+    caplog.set_level(logging.INFO)
     got = tuned_weights(done(tmp_path / "cut", *words, until="finetune"))
     for name, array in expected.items():
         assert (got[name] == array).all(), name
+    assert "going on with fine-tuning at step" in caplog.text
