@@ -105,13 +105,15 @@ def finetune(result: Result, store: Store) -> None:
     """The generator, tuned on the tuning set."""
     plan, artifacts = result.plan, result.artifacts
     if plan.prior is not None:
-        artifacts.prior = _resumed(store, plan.prior, partial(generation.draw_prior, result))
+        artifacts.prior = _resumed(store, plan.prior, partial(generation.draw_prior, result, store))
     if plan.untuned is not None:
         artifacts.untuned = store.get_or_make(
             plan.untuned, partial(generation.keep_untuned, result)
         )
     if plan.generator is not None:
-        artifacts.generator = _resumed(store, plan.generator, partial(generation.tune, result))
+        artifacts.generator = _resumed(
+            store, plan.generator, partial(generation.tune_shared, result, store)
+        )
 
 
 def generate(result: Result, store: Store) -> None:
@@ -123,7 +125,7 @@ def generate(result: Result, store: Store) -> None:
         )
     else:
         result.artifacts.synthetic = _resumed(
-            store, spec, partial(generation.draw_synthetic, result)
+            store, spec, partial(generation.draw_synthetic, result, store)
         )
 
 
