@@ -11,7 +11,8 @@ from tgap.cli.main import run_command
 from tgap.core import ConfigError, TgapError
 from tgap.pipeline.plan import plan
 from tgap.store import Spec
-from tgap.sweeps.forecast import REFERENCE, Forecast, forecast, measured_rates, works
+from tgap.sweeps.forecast import Forecast, Making, Work, forecast, works
+from tgap.sweeps.rates import COUNTED, MEASURED, PACKAGED, REFERENCE, Time, measured_rates
 from tgap.sweeps.records import COSTS, records
 from tgap.sweeps.varying import what_varies
 
@@ -43,32 +44,35 @@ def test_what_varies(jobs: list[list[str]], words: str) -> None:
     assert what_varies(jobs) == words
 
 
-def told(**changes: object) -> str:
-    given = {
-        "stored": [False] * 4,
-        "seconds": [60.0, 0, 240, 240],
-        "size": 3e8,
-        "unknown": [],
-        "elsewhere": False,
-    }
-    return Forecast(**(given | changes)).in_words()
+def making(kind: str, seconds: float | None, source: str = MEASURED) -> Making:
+    time = None if seconds is None else Time(seconds, source)
+    return Making(Work(kind, 1, Spec("generator", {"is": kind})), time)
+
+
+def told(*runs: list[Making], size: float = 3e8, checkpoint: float = 0.0) -> str:
+    return Forecast(runs, sizes={"a": size} if any(runs) else {}, checkpoint=checkpoint).in_words()
 
 
 def test_a_forecast_in_words() -> None:
-    assert told() == "about 9 minutes, 0.3 GB"
-    assert told(stored=[True, False, False, False]) == "1 in the store; about 9 minutes, 0.3 GB"
-    assert told(stored=[True] * 4) == "all in the store"
-    assert told(stored=[True]) == "in the store"
-    assert told(elsewhere=True) == "about 9 minutes (rates of another machine), 0.3 GB"
-    assert told(checkpoint=1.03e10) == (
+    a, b, c = (making(f"generator {n}", s) for n, s in (("a", 60), ("b", 240), ("c", 240)))
+    assert told([a], [a], [b], [c]) == "about 9 minutes, 0.3 GB"
+    assert told([], [a], [b, a], [c]) == "1 in the store; about 9 minutes, 0.3 GB"
+    assert told([], []) == "all in the store"
+    assert told([]) == "in the store"
+    elsewhere = making("generator d", 540, PACKAGED)
+    assert told([elsewhere]) == "about 9 minutes (rates of another machine), 0.3 GB"
+    counted = making("generator d", 540, COUNTED)
+    assert told([counted]) == "about 9 minutes (by counted operations), 0.3 GB"
+    assert told([b], [c, a], checkpoint=1.03e10) == (
         "about 9 minutes, 0.3 GB, and checkpoints of 10 GB while a model is tuned"
     )
-    assert told(unknown=["generator x y"], seconds=[0]) == (
-        "what was not measured yet (generator x y), 0.3 GB"
+    unknown = [making(f"generator {name}", None) for name in "vwxy"]
+    assert told([unknown[0], making("selection z", None)]) == (
+        "what was not measured yet (generator v), 0.3 GB"
     )
-    assert "about 60 s and what was not measured yet (a, b, c, ...)" in told(
-        unknown=list("abcd"), seconds=[60.0]
-    )
+    assert (
+        "about 60 s and what was not measured yet (generator v, generator w, generator x, ...)"
+    ) in told([a], unknown)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +102,7 @@ def test_as_much_work_takes_as_long_and_shared_work_is_done_once(ran) -> None:
     rest = made.synthetic.seconds + both / 2
     rest += sum(one.seconds for one in made.evaluations.values()) + made.scores.seconds
     assert twice.seconds == [pytest.approx(2 * made.generator.seconds + rest, rel=0.01)]
-    assert not twice.elsewhere
+    assert twice.sources == {MEASURED}
     assert twice.unknown == []
     both = [*planned("budget.steps=4"), *planned("budget.steps=4", "classifier.epochs=2")]
     first, second = forecast(both, folder / ".tgap").seconds
@@ -111,7 +115,7 @@ def test_before_the_first_run_rates_are_anothers_or_not_known(ran, tmp_path: Pat
     for stage in ("dataset", "split"):
         (tmp_path / "store" / stage).symlink_to(ran[0] / ".tgap" / "store" / stage)
     expected = forecast(planned(), tmp_path)
-    assert expected.elsewhere
+    assert expected.sources == {PACKAGED}
     assert expected.seconds[0] > 0
     assert expected.unknown == []
     expected = forecast(planned("selector=clip_kmeans"), tmp_path)
