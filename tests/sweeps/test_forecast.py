@@ -7,12 +7,13 @@ import pytest
 
 import tgap
 from tests.pipeline.conftest import CUT
-from tgap.cli.main import run_command
+from tgap.cli.main import command, run_command
 from tgap.core import ConfigError, TgapError
 from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight import operations
 from tgap.store import Spec
 from tgap.sweeps.forecast import Forecast, Making, Work, forecast, works
-from tgap.sweeps.rates import COUNTED, MEASURED, PACKAGED, REFERENCE, Time, measured_rates
+from tgap.sweeps.rates import COUNTED, MEASURED, PACKAGED, REFERENCE, Rates, Time, measured_rates
 from tgap.sweeps.records import COSTS, records
 from tgap.sweeps.varying import what_varies
 
@@ -163,6 +164,68 @@ def test_a_dry_run_tells_and_makes_nothing(ran, monkeypatch, caplog) -> None:
     assert len(stages) >= 2
     assert all(len(line) <= 66 for line in stages)
     assert sorted(ran[0].rglob("*")) == before
+
+
+def test_a_plan_is_a_table_of_what_is_made_and_reused(ran, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(ran[0])
+    before = sorted(ran[0].rglob("*"))
+    words = [word for word in WORDS if word != "size=4"]
+    sweep = [*words, "size=4,6", "seed=0,1", "-m"]
+    assert command(["plan", *sweep, "--workers", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("4 runs = 2 sizes x 2 seeds: 1 in the store; about ")
+    assert all(len(line) <= 80 for line in lines[2:])
+    rows = {line.split()[0]: line.split() for line in lines[3:] if line and line[0] != " "}
+    # Of seed 0 the selection of 6 is new, and of seed 1 both are; each seed has a real classifier.
+    assert rows["selection"][1:4] == ["3", "-", "1"]
+    assert rows["prior"][1:4] == ["-", "-", "4"]
+    assert rows["classifier"][1:4] == ["4", "1", "3"]
+    assert rows["generator"][-2:] == ["measured", "here"]
+    assert "2 runs at a time: " in "\n".join(lines)
+    assert sorted(ran[0].rglob("*")) == before
+    # The packaged generator is too small to be counted: this machine's times are told as such.
+    assert command(["plan", *sweep, "--gpus", "3", "--json", "--on", "h200"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    sources = {source for row in told["artifacts"] for source in row["sources"]}
+    assert sources == {"measured here"}
+    assert (told["runs"], told["stored_runs"], told["workers"]) == (4, 1, 3)
+    assert told["unknown"] == []
+    assert told["seconds"] == pytest.approx(sum(row["seconds"] for row in told["artifacts"]))
+    assert told["bytes"] == pytest.approx(sum(row["size"] or 0 for row in told["artifacts"]))
+    assert told["seconds"] / 3 <= told["wall_seconds"] <= told["seconds"]
+    idle = 1 - told["seconds"] / 3 / told["wall_seconds"]
+    assert told["idle_share"] == pytest.approx(idle)
+
+
+def test_nothing_is_counted_for_an_unknown_machine(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--on: nothing is published of 'h20'; did you mean 'h2"):
+        Rates(tmp_path, "h20")
+
+
+def test_operations_of_large_networks_are_counted(monkeypatch) -> None:
+    monkeypatch.setattr(operations, "_denoiser", lambda run: (859_520_964, 512 * 512))
+    words = ["profile=xray", "dataset=digits", "prompts=template"]
+    run = tgap.compose(*words, "selector=clip_spectral")
+    h200 = operations.SPEEDS["h200"]
+
+    def seconds(kind: str) -> float | None:
+        return operations.seconds_of(run, kind, h200, 112_120, 2)
+
+    # 24,000 images, each 50 passes of 803.3 GFLOP and a decoding of 2,514.5.
+    drawn = 24_000 * (50 * 803.3e9 + 2514.5e9) / 286e12
+    assert seconds("synthetic") == pytest.approx(drawn)
+    assert seconds("prior") == pytest.approx(drawn * 200 / 24_000)
+    # 1,000 steps of 16 tuning and 4 prior images, 2,406.8 GFLOP each.
+    assert seconds("generator") == pytest.approx(1000 * 20 * 2406.8e9 / 309e12)
+    assert seconds("embedding") == pytest.approx(112_120 * 8.8e9 / h200.seeing)
+    epochs = run.classifier.epochs
+    assert seconds("classifier") == pytest.approx(epochs * 20_000 * 16.8e9 / h200.seeing)
+    assert seconds("evaluation") is None
+    lora = tgap.compose(*words, "finetuner=dreambooth_lora")
+    adapted = operations.seconds_of(lora, "generator", h200, 112_120, 2)
+    assert adapted == pytest.approx(1000 * 20 * 1714e9 / 309e12)
+    monkeypatch.setattr(operations, "_denoiser", lambda run: (10**6, 32 * 32))
+    assert seconds("synthetic") is None
 
 
 def test_verbose_tells_of_artifacts_and_the_log_file_always_does(ran, monkeypatch, capsys) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tgap.sweeps.forecast import QUICK, Forecast, Making
+from tgap.sweeps.records import STAGES
 from tgap.sweeps.schedule import SweepSchedule, least_waiting
 
 UNKNOWN = "not known"
@@ -72,7 +73,7 @@ class SweepPlan:
 
 def sweep_plan(expected: Forecast, workers: int) -> SweepPlan:
     """What is forecast, in rows, and done by so many workers at a time."""
-    rows = [_row(stage, expected) for stage in expected.asked]
+    rows = [_row(stage, expected) for stage in STAGES if expected.asked.get(stage)]
     return SweepPlan(expected, rows, least_waiting(expected.steps(), workers))
 
 
