@@ -256,10 +256,12 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
 
     Hydra first composes a sweep's configuration without what is swept. Settings of a swept group
     (``selector=a,b selector/pick=closest``) would be refused there, because the group's default
-    may not have them.
+    may not have them. No value is read there, and Hydra has no choice among nothing or ``null``.
 
     >>> all_swept(["size=1,2", "selector/pick=closest", "dataset.path=", "hydra.verbose=true"])
     ['size=1,2', 'selector/pick=choice(closest)', "dataset.path=choice('')", 'hydra.verbose=true']
+    >>> all_swept(["pool_size=null"])
+    ["pool_size=choice('null')"]
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -270,7 +272,7 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
         key, equals, value = text.partition("=")
         single = bool(equals) and not override.is_sweep_override()
         hydras = key.lstrip("+~").startswith("hydra")
-        one = value if value.strip() else "''"
+        one = f"'{value.strip()}'" if value.strip() in ("", "null") else value
         words.append(f"{key}=choice({one})" if single and not hydras else text)
     return words
 
