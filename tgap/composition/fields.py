@@ -9,7 +9,6 @@ from typing import Any
 from tgap.core import Component
 from tgap.core.component import Checked
 
-
 _hints: dict[type, Mapping[str, Any]] = {}
 """By class: a sweep of a thousand runs asks for them tens of thousands of times."""
 
