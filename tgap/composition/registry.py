@@ -13,7 +13,7 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import EntryPoint, EntryPoints, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def installed_components(group: str) -> dict[str, EntryPoint]:
 
 
 @cache
-def _declared(path: tuple[str, ...]) -> EntryPoints:
+def _declared(path: tuple[str, ...]) -> Any:
     """All packages' entry points: to read them takes as long for all groups as for one."""
     return entry_points()
 
