@@ -1,11 +1,15 @@
 """Where tensors live."""
 
+import logging
+import platform
 from typing import TYPE_CHECKING
 
 from tgap.core.errors import ConfigError
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -55,3 +59,25 @@ def too_few_devices(name: str, wanted: int) -> list[str]:
         f"devices={max(there, 1)}, start it where there are {wanted}, or set generator.device=cpu "
         "to share the work among processes on the CPU (no faster: to try it out)"
     ]
+
+
+def warn_of_slow_bfloat16(device: "torch.device", precision: "torch.dtype", setting: str) -> None:
+    """Say that bfloat16 is computed in float32 piece by piece, where an x86 processor lacks it.
+
+    Args:
+        device: Where the passes are made.
+        precision: Of the passes.
+        setting: What asked for it.
+    """
+    import torch
+
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    if device.type != "cpu" or precision != torch.bfloat16 or not x86:
+        return
+    if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):
+        log.warning(
+            "this processor has neither AVX512-BF16 nor AMX, so %s=bfloat16 rounds without being "
+            "faster; use %s=float32",
+            setting,
+            setting,
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tgap.core import Budget, Checkpoint, Indices, Log, Saved, isolated, random_states
+from tgap.core.device import warn_of_slow_bfloat16
 from tgap.core.seeding import seed_for
 from tgap.core.team import current
 from tgap.core.training_state import arrays_of, below, named_below, of_optimizer, put, set_optimizer
@@ -104,6 +105,7 @@ class Training:
         from diffusers.training_utils import EMAModel
 
         kind, recipe = self.model.device.type, self.recipe
+        warn_of_slow_bfloat16(self.model.device, self._precision(), "finetuner.precision")
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             lr=self.budget.learning_rate,
