@@ -34,7 +34,7 @@ def made(tmp_path_factory):
             cwd=root,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
             check=True,
-            timeout=120,
+            timeout=600,
         )
 
     def read(case: str, size: int, rank: int = 0) -> dict[str, np.ndarray]:
