@@ -31,14 +31,23 @@ MOST = 200
 
 
 def started(home: Path, run: Run, dies_after: str = "") -> int:
-    """The number of a child that goes on with a run; it may kill itself at the end of a stage."""
+    """The number of a child that goes on with a run and has read the data.
+
+    It may kill itself at the end of a stage.
+    """
+    reads, writes = os.pipe()
     if child := os.fork():
+        os.close(writes)
+        os.read(reads, 1)  # or nothing, if it ends before
+        os.close(reads)
         return child
     status = 1
     try:
         os.environ["TGAP_HOME"] = str(home)
 
         def on_stage(stage: str, result: object) -> None:
+            if stage == "prepare":
+                os.write(writes, b"!")
             if stage == dies_after:
                 os.kill(os.getpid(), signal.SIGKILL)
 
@@ -83,8 +92,8 @@ def main(folder: Path, moments: int, seed: int, words: list[str]) -> None:
     for module in SLOW:  # once, and not in each child; nothing is computed yet, or none could fork
         importlib.import_module(module)
     run.pretrained.load()
-    start = time.monotonic()
-    was_killed(started(folder / "whole", run))
+    child, start = started(folder / "whole", run), time.monotonic()
+    was_killed(child)
     took, expected = time.monotonic() - start, made(folder / "whole")
 
     edges = sum(was_killed(started(folder / "edges", run, stage)) for stage in STAGES)
@@ -98,7 +107,7 @@ def main(folder: Path, moments: int, seed: int, words: list[str]) -> None:
                 shutil.copytree(folder / "whole" / "store" / stage, home / "store" / stage)
         child = started(home, run)
         if killed < moments:
-            time.sleep(rng.uniform(0, took / 4))
+            time.sleep(rng.uniform(0, took / 3))
             os.kill(child, signal.SIGKILL)
         if was_killed(child):
             killed += 1

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from tgap.composition.config import Run
-from tgap.composition.fields import is_optional, named_parts_of, parts_of
+from tgap.composition.fields import hints_of, is_optional, named_parts_of, parts_of
 from tgap.composition.registry import GROUPS, installed_components, options, require_component
 from tgap.core import Component, ConfigError, nearest
 from tgap.core.component import Checked, field_problems
@@ -113,7 +113,7 @@ def _values(
 ) -> tuple[dict[str, Any], list[str]]:
     """A dataclass's field values, the components in them built, and what is wrong with the rest."""
     names = {f.name for f in dataclasses.fields(cls)}
-    parts, several, hints = parts_of(cls), named_parts_of(cls), typing.get_type_hints(cls)
+    parts, several, hints = parts_of(cls), named_parts_of(cls), hints_of(cls)
     values: dict[str, Any] = {}
     problems: list[str] = []
     for key, value in data.items():

@@ -129,8 +129,6 @@ def build_run(config: "DictConfig") -> Run:
     """Build a run from a composed configuration."""
     from omegaconf import OmegaConf
 
-    if problems := secrets_in(OmegaConf.to_container(config)):
-        raise ConfigError(*problems)
     data: dict[str, Any] = OmegaConf.to_container(config, resolve=True)  # type: ignore[assignment]
     return building.build(Run, {key: value for key, value in data.items() if key != "hydra"})
 
@@ -181,6 +179,8 @@ def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
         config: DictConfig = copy.deepcopy(bases[choices])
         require_texts(values, config)
         ConfigLoaderImpl._apply_overrides_to_config(values, config)
+        if problems := secrets_in({o.key_or_group: o.get_value_element_as_str() for o in values}):
+            raise ConfigError(*problems)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explained(error) from error
     except yaml.YAMLError as error:

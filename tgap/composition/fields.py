@@ -3,14 +3,26 @@
 import dataclasses
 import inspect
 import typing
+from collections.abc import Mapping
+from typing import Any
 
 from tgap.core import Component
 from tgap.core.component import Checked
 
+_hints: dict[type, Mapping[str, Any]] = {}
+"""By class: a sweep of a thousand runs asks for them tens of thousands of times."""
+
+
+def hints_of(cls: type) -> Mapping[str, Any]:
+    """Types of a class's fields, by name."""
+    if cls not in _hints:
+        _hints[cls] = typing.get_type_hints(cls)
+    return _hints[cls]
+
 
 def parts_of(cls: type[Checked]) -> dict[str, type[Checked]]:
     """Fields of a dataclass that hold components or other checked dataclasses, by name."""
-    hints = typing.get_type_hints(cls)
+    hints = hints_of(cls)
     parts = {}
     for f in dataclasses.fields(cls):
         if typing.get_origin(hints[f.name]) is dict:
@@ -24,7 +36,7 @@ def parts_of(cls: type[Checked]) -> dict[str, type[Checked]]:
 def named_parts_of(cls: type[Checked]) -> dict[str, type[Component]]:
     """Fields that hold any number of components by name: ``dict[str, <base>]``."""
     parts = {}
-    for name, hint in typing.get_type_hints(cls).items():
+    for name, hint in hints_of(cls).items():
         if typing.get_origin(hint) is dict:
             element = typing.get_args(hint)[1]
             if inspect.isclass(element) and issubclass(element, Component):
@@ -34,7 +46,7 @@ def named_parts_of(cls: type[Checked]) -> dict[str, type[Component]]:
 
 def is_optional(cls: type[Checked], name: str) -> bool:
     """Whether a field may be ``None``."""
-    return type(None) in typing.get_args(typing.get_type_hints(cls)[name])
+    return type(None) in typing.get_args(hints_of(cls)[name])
 
 
 def bases_of(cls: type[Checked]) -> list[type[Component]]:

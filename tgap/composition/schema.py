@@ -8,7 +8,7 @@ import typing
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from tgap.composition.fields import named_parts_of, parts_of
+from tgap.composition.fields import hints_of, named_parts_of, parts_of
 from tgap.composition.registry import (
     GROUPS,
     component_class,
@@ -33,7 +33,7 @@ def schema(cls: type[Checked], group: str = "") -> type[Any]:
     default is the class's default, or the ``choice`` that its metadata names; one that holds plain
     settings is nested as it is.
     """
-    hints, parts = typing.get_type_hints(cls), parts_of(cls)
+    hints, parts = hints_of(cls), parts_of(cls)
     fields: list[tuple[str, Any, Any]] = []
     defaults: list[Any] = []
     if issubclass(cls, Component):

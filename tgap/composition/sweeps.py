@@ -76,7 +76,9 @@ def _fitted(hydra: "Hydra", jobs: Sequence[list[str]]) -> list[list[str]]:
     choices = [tuple(job[place] for place in choosing) for job in jobs]
     if len(set(choices)) == 1:
         return list(jobs)
-    absent = {choice: _absent(hydra, job) for choice, job in zip(choices, jobs, strict=True)}
+    # All jobs have the same keys, so those with the same choices lack the same.
+    first = dict(zip(reversed(choices), reversed(jobs), strict=True))
+    absent = {choice: _absent(hydra, job) for choice, job in first.items()}
     everywhere = set.intersection(*absent.values())  # a mistake, which is told when it is composed
     fitted: dict[tuple[str, ...], list[str]] = {}
     dropped: Counter[str] = Counter()

@@ -250,6 +250,8 @@ def _generator(run: Run, base: Identity, selection: Spec, prior: Spec | None) ->
     }
     if run.storage.weights != "float32":
         identity["weights"] = run.storage.weights
+    if run.tuning_devices > 1:  # sums of parts are rounded in another way than the sum of all
+        identity["devices"] = run.tuning_devices
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 

@@ -116,7 +116,7 @@ def finetune(result: Result, store: Store) -> None:
         )
     if plan.generator is not None:
         artifacts.generator = _resumed(
-            result, store, plan.generator, partial(generation.tune, result)
+            result, store, plan.generator, partial(generation.tune_shared, result, store)
         )
 
 
@@ -124,7 +124,7 @@ def _draw_prior(result: Result, store: Store) -> None:
     """Images of the untuned generator, which runs of other methods, sizes and seeds share."""
     if result.plan.prior is not None:
         result.artifacts.prior = _resumed(
-            result, store, result.plan.prior, partial(generation.draw_prior, result)
+            result, store, result.plan.prior, partial(generation.draw_prior, result, store)
         )
 
 
@@ -137,7 +137,7 @@ def generate(result: Result, store: Store) -> None:
         )
     else:
         result.artifacts.synthetic = _resumed(
-            result, store, spec, partial(generation.draw_synthetic, result)
+            result, store, spec, partial(generation.draw_synthetic, result, store)
         )
 
 

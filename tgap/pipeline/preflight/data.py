@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,7 +17,13 @@ from tgap.datasets.reading.patients import own_patients
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels, shared_patients
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.prompts import check_embeddings, check_prompts, prompt_advice
+from tgap.pipeline.preflight.asked import Asked
+from tgap.pipeline.preflight.prompts import (
+    check_embeddings,
+    check_prompts,
+    prompt_advice,
+    prompted_by,
+)
 from tgap.pipeline.preflight.training import check_training, few_to_train
 from tgap.pipeline.preparation import Data, prepared
 from tgap.report.dataset.duplicates import SHARE, copies_elsewhere, duplicates_of
@@ -49,6 +56,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     problems: list[str] = []
     few: dict[tuple[str, int], list[str]] = {}
     seen: list[tuple[Classifier, tuple[int, ...]]] = []
+    asked = Asked()
     for plan in plans:
         sources = (plan.split, *plan.external.values(), *plan.ready_made.values())
         key = "+".join(spec.key for spec in sources)
@@ -61,14 +69,18 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             continue
         advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
         parts = (plan.run, pool.dataset, pool.data.sides(), _made(pool))
-        found = check_pool(plan, pool) or check_training(*parts)
+        prompted = (key, *prompted_by(plan.run))
+        found = asked.once(("read", *prompted), partial(check_prompts, plan.run, pool.images))
+        found = [*found, *check_pool(plan, pool)] or check_training(*parts)
         # folds and seeds of a sweep differ by an image or so, and are told of once
-        asked = (plan.dataset.key, plan.run.budget.train_per_label)
-        if not found and not few.get(asked):
-            few[asked] = few_to_train(*parts)
+        training = (plan.dataset.key, plan.run.budget.train_per_label)
+        if not found and not few.get(training):
+            few[training] = few_to_train(*parts)
         if not found and store.find(plan.synthetic) is None:
-            found = check_embeddings(plan.run, pool.images)
-            advice += prompt_advice(plan.run, pool.images)
+            found, told = asked.once(
+                ("told apart", *prompted), partial(_told_apart, plan.run, pool)
+            )
+            advice += told
         problems += found
         side = plan.run.storage.image_size
         shape = pool.shape if side is None else (side, side, pool.shape[2])
@@ -80,6 +92,11 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         if isinstance(pool, Pool) and OWN_PATIENTS in pool.dataset.notes:
             log.warning("%s", own_patients(len(pool.dataset)))
     return problems + check_shapes(seen)
+
+
+def _told_apart(run: Run, pool: Pool) -> tuple[list[str], list[str]]:
+    """What its text encoder makes of the labels' prompts: what is wrong, and what may go wrong."""
+    return check_embeddings(run, pool.images), prompt_advice(run, pool.images)
 
 
 def _leaks(pool: Pool | str) -> list[str]:
@@ -161,10 +178,9 @@ def pool_of(plan: Plan, store: Store) -> Pool | str:
 
 
 def check_pool(plan: Plan, pool: Pool) -> list[str]:
-    """What a run asks of its data and cannot have."""
+    """What a run asks of its data and cannot have, besides prompts."""
     run = plan.run
     problems = check_size(run, pool.images)
-    problems += check_prompts(run, pool.images)
     problems += check_shape(run, pool.shape)
     problems += check_external(plan, pool)
     return problems + check_ready_made(pool)

@@ -1,6 +1,7 @@
 """Whether generators can tell labels apart by their prompts, and read these whole."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,6 +29,11 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
     texts = [text for use in _uses(run) for text in all_texts(run, pool, use)]
     prior = [run.prompts.text("prior", run.dataset.domain)] if run.finetuner.prior_images() else []
     return problems + run.generator.check_prompts(texts + prior) + _prior_problems(run, pool, prior)
+
+
+def prompted_by(run: Run) -> tuple[Any, ...]:
+    """What of a run, besides its pool, decides how prompts are read."""
+    return run.dataset, run.prompts, run.generator, run.finetuner
 
 
 def check_embeddings(run: Run, pool: ImageSet) -> list[str]:

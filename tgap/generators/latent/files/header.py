@@ -1,5 +1,6 @@
 """Shapes of the tensors in a safetensors file, read without torch and without the weights."""
 
+import functools
 from pathlib import Path
 
 from tgap.core import DataError
@@ -28,12 +29,11 @@ def shapes_in(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:
     Raises:
         DataError: If it is truncated, of another format or not to be read.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     try:
-        with safe_open(path, framework="numpy") as file:
-            names = file.keys()  # which alone are iterable
-            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+        stat = path.stat()
+        return dict(_shapes_in(path, (stat.st_size, stat.st_mtime_ns, stat.st_ino)))
     except SafetensorError as error:
         why = str(error).removeprefix("Error while deserializing header: ")
         size = path.stat().st_size
@@ -42,3 +42,13 @@ def shapes_in(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:
         ) from error
     except OSError as error:
         raise DataError(f"'{path}' cannot be read ({error}); check its permissions") from error
+
+
+@functools.lru_cache(maxsize=64)  # all runs of a sweep ask for the same files
+def _shapes_in(path: Path, stamp: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """The same, asked anew when a file has changed."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        names = file.keys()  # which alone are iterable
+        return {name: tuple(file.get_slice(name).get_shape()) for name in names}
