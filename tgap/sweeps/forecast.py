@@ -191,8 +191,9 @@ class Forecast:
             return "all in the store" if runs > 1 else "in the store"
         words = [f"{stored} in the store"] if stored else []
         duration = f"about {duration_in_words(sum(self.seconds))}"
-        duration += " (rates of another machine)" if PACKAGED in self.sources else ""
-        duration += " (by counted operations)" if COUNTED in self.sources else ""
+        meanings = {PACKAGED: "rates of another machine", COUNTED: "counted operations"}
+        if told := [text for source, text in meanings.items() if source in self.sources]:
+            duration += f" ({', '.join(told)})"
         if self.unknown:
             known = f"{duration} and " if any(self.seconds) else ""
             unknown = ", ".join(self.unknown[:3]) + (", ..." if len(self.unknown) > 3 else "")
