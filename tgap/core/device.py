@@ -42,6 +42,25 @@ def device_problems(name: str) -> list[str]:
     return []
 
 
+def too_few_devices(name: str, wanted: int) -> list[str]:
+    """A sentence if work cannot be shared by that many devices of that name on this machine.
+
+    Of one device nothing is asked; on the CPU any number of processes share the work.
+    """
+    if wanted == 1 or name not in ("auto", "cuda"):
+        return []
+    import torch
+
+    there = torch.cuda.device_count()
+    if there >= wanted:
+        return []
+    return [
+        f"devices={wanted} needs as many CUDA devices, and torch sees {there} on this machine; set "
+        f"devices={max(there, 1)}, start it where there are {wanted}, or set generator.device=cpu "
+        "to share the work among processes on the CPU (no faster: to try it out)"
+    ]
+
+
 def warn_of_slow_bfloat16(device: "torch.device", precision: "torch.dtype", setting: str) -> None:
     """Say that bfloat16 is computed in float32 piece by piece, where an x86 processor lacks it.
 
