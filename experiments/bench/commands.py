@@ -14,7 +14,8 @@ from experiments.bench.measure import Row, Scale
 
 SMALL = (
     "budget.steps=2 budget.train_per_label=20 budget.test_per_label=10 size=10 "
-    "finetuner.prior_count=4 sampler.steps=2 prior_sampler.steps=2"
+    "finetuner.prior_count=4 sampler.steps=2 prior_sampler.steps=2 classifier.epochs=1 "
+    "evaluators.baselines.shuffled=false"
 )
 """A run of a few seconds, which does all that a large one does."""
 
