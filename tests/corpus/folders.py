@@ -721,7 +721,7 @@ CASES = (
         name="numbers whose names stand beside them",
         make=_numbers_and_names,
         words=(*WORDS, "prompts.wordings.0=melanoma"),
-        tells=("labels 0, 1 are numbers, .* in classes.txt.* prompts.wordings.0=...",),
+        tells=("labels 0, 1 are numbers, .* in classes.txt.* prompts.wordings.0=other words",),
         read=counts(**{"0": 10, "1": 10}),
     ),
     Case(

@@ -7,6 +7,7 @@ import pytest
 
 from tests.corpus import (
     bars,
+    codes,
     folders,
     labels,
     levels,
@@ -15,6 +16,7 @@ from tests.corpus import (
     namesakes,
     persons,
     pixels,
+    records,
     scans,
     tables,
     unlisted,
@@ -26,6 +28,7 @@ from tgap.composition.compose import compose_run, hydra_ready
 
 PARTS = (
     bars,
+    codes,
     folders,
     labels,
     levels,
@@ -34,6 +37,7 @@ PARTS = (
     namesakes,
     persons,
     pixels,
+    records,
     scans,
     tables,
     unlisted,

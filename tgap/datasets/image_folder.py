@@ -15,6 +15,7 @@ from tgap.core.digest import file_digest
 from tgap.core.types import no_pixels
 from tgap.datasets.base import OWN_PATIENTS
 from tgap.datasets.reading import decoding, notes, tables
+from tgap.datasets.reading.anew import tell_of_new_numbers
 from tgap.datasets.reading.annotations import (
     Annotations,
     Columns,
@@ -39,6 +40,7 @@ from tgap.datasets.reading.layout import named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
 from tgap.datasets.reading.metadata_table import settings_beside
+from tgap.datasets.reading.odd_labels import tell_odd_labels
 from tgap.datasets.reading.patient_ids import tell_of_ids, tell_of_two_persons
 from tgap.datasets.reading.patients import (
     by_pattern,
@@ -47,6 +49,7 @@ from tgap.datasets.reading.patients import (
     tell_of_parts,
     wrong_pattern,
 )
+from tgap.datasets.reading.record_columns import column_of_records
 from tgap.datasets.reading.resized import ColouredDataset
 from tgap.datasets.reading.same_persons import tell_of_same_persons
 from tgap.datasets.reading.split_names import is_test
@@ -368,6 +371,10 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if rows.patients is not None:
             tell_of_ids(rows.patients)
             tell_of_two_persons(rows.patients, rows.metadata)
+            if self.labelled:
+                label = self.label_column if self.table else ""
+                names = label, self._patient_column() or ""
+                tell_of_new_numbers(rows.patients, rows.labels, rows.metadata, names)
             if column := self._patient_column():
                 tell_of_same_persons(rows.patients, rows.metadata, column)
         return rows
@@ -413,7 +420,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         guess = guessed(rows.files, rows.labels, self._level(rows))
         if guess is not None:
             log.warning("%s", guess)
-        if told := column_of_groups(rows.metadata, rows.labels):
+        if told := column_of_groups(rows.metadata, rows.labels) or column_of_records(rows.metadata):
             log.warning("%s", told)
         return rows
 
@@ -461,6 +468,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
             chosen = columns.label != ImageFolder.label_column
             tell_of_editions(others, columns.label, chosen=chosen)
             tell_of_codings(rows.labels, rows.metadata)
+            if not self.labels:
+                tell_odd_labels((name for its in rows.labels for name in its), listing.others, name)
         return rows
 
 

@@ -9,19 +9,16 @@ from pathlib import PurePosixPath, PureWindowsPath
 from tgap.core import DataError
 from tgap.datasets.reading.alike import FAILED, check_patients, is_missing, number
 from tgap.datasets.reading.cells import split_cell
+from tgap.datasets.reading.day_folders import below_one, refuse_days
 from tgap.datasets.reading.decoding import SUFFIXES
 from tgap.datasets.reading.label_paths import tell_nested_labels, tell_words_in_names
-from tgap.datasets.reading.layout import (
-    label_level,
-    refuse_label_files,
-    refuse_persons,
-    tell_odd_labels,
-)
+from tgap.datasets.reading.layout import label_level, refuse_label_files, refuse_persons
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.masks import refuse_kinds
 from tgap.datasets.reading.matching import rule_in_words, same_files, shared_names
 from tgap.datasets.reading.notes import first, mostly
-from tgap.datasets.reading.split_names import is_part, is_test
+from tgap.datasets.reading.odd_labels import tell_odd_labels
+from tgap.datasets.reading.split_names import is_test, parts_among
 from tgap.datasets.reading.tables import Table
 from tgap.datasets.reading.unused import tell_unused
 
@@ -101,6 +98,7 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     """
     if level is None:
         refuse_label_files(listing)
+        refuse_days(below_one(list(listing.files)), 2)
     _refuse_loose(listing.files, 1)
     found = label_level(listing.files, level, listing.others)
     _refuse_loose(listing.files, found)
@@ -115,11 +113,12 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     if level is None:
         refuse_kinds(labels)
         refuse_persons(labels)
+        refuse_days(labels, found)
     tell_odd_labels(set(labels), listing.others)
     tell_nested_labels(list(listing.files), labels, found)
     tell_words_in_names(list(listing.files), labels)
     parts = [path[0] for path in folders] if found > 1 else []
-    known = bool(parts) and all(map(is_part, parts))
+    known = bool(parts) and set(parts_among(dict.fromkeys(parts))) == set(parts)
     return Annotations(
         list(listing.files),
         [(label,) for label in labels],

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tgap.core import Bools, DataError, nearest
 from tgap.datasets.reading import alike, doubtful
+from tgap.datasets.reading.mojibake import refuse_mojibake
 from tgap.datasets.reading.notes import first, many
 
 
@@ -66,6 +67,7 @@ def label_names(
     if not allowed:
         remedy = "that is what they are called, name all labels by dataset.labels=[...]"
         alike.refuse_names(counts, "labels", f", or, if {remedy}")
+        refuse_mojibake(counts, "labels", f", or, if {remedy}")
         doubtful.warn_of_no_labels(counts, folders=folders)
         used = any(len(row) > 1 for row in rows)
         doubtful.warn_of_joined(counts, "labels", separator, used=used)
@@ -82,6 +84,7 @@ def finding_names(rows: Sequence[Sequence[str]], separator: str = "") -> tuple[s
     names = found_names(rows)
     counts = Counter(name for row in rows for name in set(row))
     alike.refuse_names(counts, "findings", "")
+    refuse_mojibake(counts, "findings", "")
     used = any(len(row) > 1 for row in rows)
     doubtful.warn_of_joined(counts, "findings", separator, used=used)
     doubtful.warn_of_near(counts, "findings")

@@ -19,7 +19,7 @@ from tgap.datasets.reading.patients import (
     repeated,
     without_last_word,
 )
-from tgap.datasets.reading.split_names import is_part
+from tgap.datasets.reading.split_names import parts_among
 
 log = logging.getLogger(__name__)
 MOST_IMAGES = 30
@@ -36,6 +36,9 @@ _SLIDE_PARTS = re.compile(r"(?:^|/)((?:[A-Za-z_-]*[_-])?)(\d+)[_-]([^/_-]*\d[^/_
 _WITHOUT_LABEL = r"(?:^|/)[A-Za-z_-]*?(\d+)[_-][^/]*$"
 _BARCODE = r"(TCGA-\w\w-\w{4})"
 _FIELD = r"([^/]*?\d+)(?:[_-][^/]*)?\.[^/.]+$"
+_UID = re.compile(r"(?:^|/)\d+(?:\.\d+){6,}\.[^\d./][^./]*$", re.ASCII)
+_UID_PARTS = 4
+"""The last parts of a UID, which a device counts up: series, images, times."""
 _FRAME = r"([^/]+)[_-]\d+\.[^/.]+$"
 _EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
 _DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
@@ -200,12 +203,13 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     deepest = max((file.count("/") for file in files), default=0)
     first_folders = {file.partition("/")[0] for file in files}
     persons = len(files) <= MOST_IMAGES * len(first_folders)
-    if level == 2 and persons and not all(map(is_part, first_folders)):
+    if level == 2 and persons and set(parts_among(first_folders)) != first_folders:
         yield ABOVE
     for above in range(level, deepest):
         end = "/" if all(file.count("/") > above for file in files) else ""
         yield "[^/]+/" * above + "([^/]+)" + end
     yield _BARCODE
+    yield from _uids(files)
     yield from [_FIELD] if parts_of(files) else []
     tails = [tail for tail in TAILS if any(map(re.compile(f"(?i){tail}\\.[^/.]+$").search, files))]
     names = [file.rpartition("/")[2] for file in files]
@@ -214,6 +218,17 @@ def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
     yield from _BEGINNINGS
     if any(re.match(r"IMG_E\d", name) for name in names) and len(set(names)) == len(names):
         yield _EDITED
+
+
+def _uids(files: Sequence[str]) -> Iterator[str]:
+    """Names that are DICOM's UIDs without their last parts, the coarsest first that groups few."""
+    if not all(map(_UID.search, files)):
+        return
+    for parts in range(_UID_PARTS, 0, -1):
+        pattern = rf"(?:^|/)(\d[\d.]*)(?:\.\d+){{{parts}}}\.[^\d./][^./]*$"
+        groups = set(groups_of(files, pattern))
+        if len(files) <= MOST_IMAGES * len(groups) and len(groups) >= FEWEST:
+            yield pattern
 
 
 def _have_slides(files: Sequence[str]) -> bool:

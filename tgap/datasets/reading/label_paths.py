@@ -58,6 +58,21 @@ def tell_words_in_names(files: Sequence[str], labels: Sequence[str]) -> None:
             return
 
 
+def labels_in_names(files: Sequence[str]) -> str:
+    """The end of a sentence on files whose names begin with few words; empty if they do not."""
+    words = [its[0] if (its := _words(file)) else "" for file in files]
+    counts = Counter(words)
+    if not 2 <= len(counts) <= MOST_WORDS or "" in counts or min(counts.values()) < FEWEST:
+        return ""
+    told = " or ".join(f"'{word}' ({many(count)})" for word, count in sorted(counts.items()))
+    return (
+        f"; names in {files[0].rpartition('/')[0]} begin with {told}: if these are the "
+        "labels, move the files into a folder for each word, or write them into a table of two "
+        "columns, file and label (a line: "
+        f"{files[0]},{words[0]}), and let dataset.path be this table"
+    )
+
+
 def _words(file: str) -> list[str]:
     """The words of a file's name, without numbers."""
     stem = file.rpartition("/")[2].rpartition(".")[0]

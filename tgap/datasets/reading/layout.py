@@ -1,7 +1,6 @@
 """What the folders between the given one and its images are: labels, or parts of a split."""
 
 import fnmatch
-import logging
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,17 +10,16 @@ from pathlib import PurePosixPath
 from tgap.core import DataError
 from tgap.core.words import quoted
 from tgap.datasets.reading.guessing import ABOVE
+from tgap.datasets.reading.label_paths import labels_in_names
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first, many
 from tgap.datasets.reading.patients import FEWEST
 from tgap.datasets.reading.recurring import are_persons, named_in_two_ways, recurring
-from tgap.datasets.reading.split_names import SPLITS, is_part, is_test
+from tgap.datasets.reading.split_names import SPLITS, is_part, is_test, parts_among
 from tgap.datasets.reading.tables import SUFFIXES
 
-log = logging.getLogger(__name__)
 _MARKED = re.compile(rf"(?i:(?P<part>{SPLITS}))(?P<label>[A-Z0-9]|[ _.-].+|\d+)")
 _MARKED_LAST = re.compile(rf"(?P<label>.+[ _.-])(?i:(?P<part>{SPLITS}))")
-_LEGEND = re.compile(r"(classes|labels|names|class_names|data|dataset)\.(txt|names|ya?ml|json)")
 
 
 def label_level(files: Iterable[str], asked: int | None, others: Sequence[str] = ()) -> int:
@@ -46,10 +44,10 @@ def label_level(files: Iterable[str], asked: int | None, others: Sequence[str] =
     for file in files:
         top, _, rest = file.partition("/")
         tops.setdefault(top, Counter())[rest.partition("/")[0] if "/" in rest else ""] += 1
-    parts = [top for top in tops if is_part(top)]
+    parts = parts_among(tops)
     _refuse_marked(tops)
     if parts:
-        return _level_of_parts(tops, parts, others)
+        return _level_of_parts(tops, parts, files, others)
     if tops:
         _refuse_nested(tops)
         _refuse_ambiguous(tops)
@@ -57,7 +55,10 @@ def label_level(files: Iterable[str], asked: int | None, others: Sequence[str] =
 
 
 def _level_of_parts(
-    tops: Mapping[str, Counter[str]], parts: Sequence[str], beside: Sequence[str]
+    tops: Mapping[str, Counter[str]],
+    parts: Sequence[str],
+    files: Sequence[str],
+    beside: Sequence[str],
 ) -> int:
     """The level if some folders are named as parts of a split."""
     others = [top for top in tops if top not in parts]
@@ -80,6 +81,11 @@ def _level_of_parts(
     remedy = f"leave {'it' if len(flat) == 1 else 'them'} out by dataset.exclude=[{','.join(flat)}]"
     if len(flat) == len(parts):
         remedy = f"{_table_of(beside)}, or set dataset.labelled=false"
+        told = (
+            labels_in_names([file for file in files if file.startswith(f"{part}/")])
+            for part in flat
+        )
+        remedy += next(filter(None, told), "")
     raise DataError(
         f"folders that are named as parts of a split hold images in no label's folder: {direct}; "
         f"{remedy}; {_AS_LABELS}"
@@ -250,34 +256,6 @@ def refuse_label_files(listing: Listing) -> None:
             "in their folders; write a table of files and labels and name it by dataset.table "
             "(columns file, label), or set dataset.labelled=false"
         )
-
-
-def tell_odd_labels(labels: Iterable[str], others: Sequence[str]) -> None:
-    """Tell of folders whose names no prompt should say.
-
-    Args:
-        labels: Their names.
-        others: Paths of the files that are no images.
-    """
-    names = sorted(labels)
-    legends = [file for file in others if _LEGEND.fullmatch(file.rpartition("/")[2].lower())]
-    if all(re.fullmatch(r"\d+_.*\D.*", name) for name in names):
-        why = "begin with numbers, as trainers have them for repeats"
-    elif all(re.fullmatch(r"n\d{8}", name) for name in names):
-        why = "are WordNet's numbers, as ImageNet has them"
-    elif legends and all(name.isdecimal() for name in names):
-        why = f"are numbers, whose names seem to stand in {first(legends)}"
-    else:
-        return
-    words = ""
-    if re.fullmatch(r"\w+", names[0], re.ASCII):  # others cannot be typed
-        words = f", or give each its words by prompts.wordings.{names[0]}=..."
-    log.warning(
-        "the labels %s %s, and prompts would say them: rename the folders%s",
-        first(names),
-        why,
-        words,
-    )
 
 
 def named(paths: Iterable[str], patterns: Sequence[str]) -> set[str]:

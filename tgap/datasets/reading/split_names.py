@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 _TEST_WORDS = (
     "test|testing|essais?|pruebas?|prova|testes?|pruf(?:ung)?|pruef(?:ung)?|verifica"  # en fr es it
@@ -22,7 +23,11 @@ _OF = (
     r")[ _-](?:d[aeio]?[ _'-]?)?)?"
 )
 _PART = re.compile(f"{_OF}(?:{SPLITS}){_WHAT}")
-_TEST = re.compile(f"{_OF}(?:{_TEST_WORDS}){_WHAT}")
+_NUMBER = r"(?:[ _-]?\d{1,4})?"
+_NUMBERED = re.compile(f"{_OF}({SPLITS}){_WHAT}{_NUMBER}")
+_TEST = re.compile(f"{_OF}(?:{_TEST_WORDS}){_WHAT}{_NUMBER}")
+_ASIDE = re.compile(f"(?:un|not[ _-])label+ed{_WHAT}{_NUMBER}|extra{_WHAT}{_NUMBER}")
+"""What lies beside a training part, of images whose labels are not known, or more of them."""
 
 
 def is_part(folder: str) -> bool:
@@ -36,8 +41,28 @@ def is_part(folder: str) -> bool:
     return _PART.fullmatch(_plain(folder)) is not None
 
 
+def parts_among(folders: Iterable[str]) -> list[str]:
+    """The folders that are parts of a split, as those beside them show.
+
+    A number behind the name (``test1``) may be one of several labels, unless another part is there.
+
+    >>> parts_among(["train", "test1", "unlabeled"]), parts_among(["test1", "test2", "extra"])
+    (['train', 'test1', 'unlabeled'], [])
+    """
+    names = {folder: _plain(folder) for folder in folders}
+    found = {folder: _NUMBERED.fullmatch(name) for folder, name in names.items()}
+    several = len({match[1] for match in found.values() if match}) > 1
+    if not several and not any(map(is_part, names)):
+        return []
+    return [
+        folder
+        for folder, match in found.items()
+        if match or is_part(folder) or _ASIDE.fullmatch(names[folder])
+    ]
+
+
 def is_test(folder: str) -> bool:
-    """Whether a folder is named as the test part of a split."""
+    """Whether a folder is named as the test part of a split, or one of several."""
     return _TEST.fullmatch(_plain(folder)) is not None
 
 
