@@ -62,7 +62,7 @@ def test_a_forecast_in_words() -> None:
     assert told([]) == "in the store"
     elsewhere = making("generator d", 540, PACKAGED)
     assert told([elsewhere]) == "about 9 minutes (rates of another machine), 0.3 GB"
-    counted = making("generator d", 540, COUNTED)
+    counted = making("generator e", 540, COUNTED)
     assert "(rates of another machine, counted operations)" in told([counted], [elsewhere])
     assert told([counted]) == "about 9 minutes (counted operations), 0.3 GB"
     assert told([b], [c, a], checkpoint=1.03e10) == (
