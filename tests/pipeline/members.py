@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from tgap.pipeline.sharing.talking import Line, connected, heard
+from tgap.pipeline.sharing.talking import Wire, connected, heard
 
 
 @contextmanager
@@ -38,7 +38,7 @@ def main() -> None:
     os._exit(0)
 
 
-def draw(task, inbox, line: Line) -> None:
+def draw(task, inbox, line: Wire) -> None:
     """The first one is slow; the second one may end early."""
     for number in range(task.get("draws", 10**6)):
         asked = inbox.get()
@@ -52,7 +52,7 @@ def draw(task, inbox, line: Line) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fail(task, inbox, line: Line) -> None:
+def fail(task, inbox, line: Wire) -> None:
     """The second one fails; the first one notices, and speaks first."""
     if task["rank"] == 0:
         line.say(event="failed", failure="gone", told=True, lost=True, traceback="")
@@ -62,7 +62,7 @@ def fail(task, inbox, line: Line) -> None:
     line.say(event="failed", failure="ValueError: of the second", **told)
 
 
-def work(task, inbox, line: Line) -> None:
+def work(task, inbox, line: Wire) -> None:
     """Until it is told to stop; then the first one saves."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if task["rank"] == 0:
@@ -76,7 +76,7 @@ def work(task, inbox, line: Line) -> None:
         line.say(event="failed", failure="KeyboardInterrupt", told=False, lost=False, traceback="")
 
 
-def end(task, inbox, line: Line) -> None:
+def end(task, inbox, line: Wire) -> None:
     line.say(event="done", came_to={"rank": task["rank"]})
 
 

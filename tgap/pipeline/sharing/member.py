@@ -18,7 +18,7 @@ from tgap.core.progress import Advance, relayed
 from tgap.core.team import PeerLostError, Together, joined
 from tgap.pipeline import generation
 from tgap.pipeline.sharing.processes import plan_of
-from tgap.pipeline.sharing.talking import Line, Message, connected, heard, set_levels
+from tgap.pipeline.sharing.talking import Message, Wire, connected, heard, set_levels
 from tgap.pipeline.stored import stored
 from tgap.store import Spec, Store
 
@@ -62,7 +62,7 @@ def _read(incoming: BinaryIO, inbox: Inbox) -> None:
     os._exit(1)
 
 
-def _tune(task: Message, inbox: Inbox, line: Line) -> Mapping[str, float]:
+def _tune(task: Message, inbox: Inbox, line: Wire) -> Mapping[str, float]:
     """A part of each step of fine-tuning; the first process writes."""
     plan, store = plan_of(task), Store(Path(task["store"]))
     result = stored(plan, store)
@@ -71,7 +71,7 @@ def _tune(task: Message, inbox: Inbox, line: Line) -> Mapping[str, float]:
         return generation.tune(result, Path(task["folder"]), cast("Spec", plan.generator))
 
 
-def _draw(task: Message, inbox: Inbox, line: Line) -> Mapping[str, float]:
+def _draw(task: Message, inbox: Inbox, line: Wire) -> Mapping[str, float]:
     """Batches of images, as long as somebody asks for them."""
     plan, store = plan_of(task), Store(Path(task["store"]))
     model, sampler = generation.drawing(stored(plan, store), task["stage"])
@@ -82,7 +82,7 @@ def _draw(task: Message, inbox: Inbox, line: Line) -> Mapping[str, float]:
         line.say(data, event="images", number=asked["number"], shape=list(images.shape))
 
 
-WORKS: Mapping[str, Callable[[Message, Inbox, Line], Mapping[str, float]]] = {
+WORKS: Mapping[str, Callable[[Message, Inbox, Wire], Mapping[str, float]]] = {
     "tune": _tune,
     "draw": _draw,
 }

@@ -39,16 +39,16 @@ def heard(stream: IO[bytes]) -> Iterator[tuple[Message, bytes]]:
         yield message, data
 
 
-def connected() -> tuple[BinaryIO, "Line"]:
+def connected() -> tuple[BinaryIO, "Wire"]:
     """Standard input and output as a connection, out of reach of libraries that read or print."""
     incoming, outgoing = os.dup(0), os.dup(1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     faulthandler.enable()
-    return os.fdopen(incoming, "rb"), Line(os.fdopen(outgoing, "wb"))
+    return os.fdopen(incoming, "rb"), Wire(os.fdopen(outgoing, "wb"))
 
 
-class Line(logging.Handler):
+class Wire(logging.Handler):
     """Says things to the process at the other end, log lines among them."""
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -97,7 +97,7 @@ class Shown:
         self._bars: dict[int, tuple[ExitStack, Advance]] = {}
 
     def show(self, message: Message) -> None:
-        """Show a message of ``Line``, if it is a log line or of a bar."""
+        """Show a message of ``Wire``, if it is a log line or of a bar."""
         number = message.get("number", 0)
         if message["event"] == "log":
             tell(message)
