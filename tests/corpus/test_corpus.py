@@ -7,6 +7,7 @@ import pytest
 
 from tests.corpus import (
     bars,
+    beside,
     codes,
     folders,
     labels,
@@ -28,6 +29,7 @@ from tgap.composition.compose import compose_run, hydra_ready
 
 PARTS = (
     bars,
+    beside,
     codes,
     folders,
     labels,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tgap.store import Store
 
 log = logging.getLogger(__name__)
-DESCRIPTION = 6
+DESCRIPTION = 7
 """To be raised when more is described."""
 
 

@@ -23,6 +23,8 @@ from tgap.datasets.reading.annotations import (
     from_table,
     without_labels,
 )
+from tgap.datasets.reading.archives import tell_of_archives
+from tgap.datasets.reading.augmented import apart_from_originals, tell_of_augmented
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
 from tgap.datasets.reading.contradicting import tell_of_headers, tell_of_paths
 from tgap.datasets.reading.dicom_patients import (
@@ -33,6 +35,7 @@ from tgap.datasets.reading.dicom_patients import (
     tell_of_persons,
 )
 from tgap.datasets.reading.doubtful import warn_of_contradictions
+from tgap.datasets.reading.embedded_patients import tell_of_embedded
 from tgap.datasets.reading.folder import Described, FolderDataset
 from tgap.datasets.reading.guessing import guessed, tell_of_pattern
 from tgap.datasets.reading.label_columns import tell_of_codings, tell_of_editions
@@ -327,6 +330,13 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 f"official_split needs folders test/ and train/ above the labels' (got: "
                 f"{counts or 'no parts of a split'}); set dataset.official_split=false"
             )
+        labels = np.array(["|".join(its) for its in rows.labels], np.str_)
+        if only := sorted(set(labels[official].tolist()) - set(labels[~official].tolist())):
+            raise DataError(
+                "official_split keeps the test folder as the test set, but "
+                f"{notes.first(only)} have images there only, so that nothing is left to learn them from; leave "
+                "dataset.official_split out: then all images are divided anew"
+            )
         return official
 
     def _tell_missing(self, rows: Annotations) -> None:
@@ -368,6 +378,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
         if self.labelled:
             tell_of_paths(rows.files, rows.labels, "label", rows.level)
         tell_of_parts(rows.files)
+        tell_of_archives(listing.others, labels=bool(rows.level))
+        tell_of_augmented(rows.files, rows.labels)
         if rows.patients is not None:
             tell_of_ids(rows.patients)
             tell_of_two_persons(rows.patients, rows.metadata)
@@ -418,8 +430,10 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 if len(set(patients or ())) < len(rows.files):
                     return rows
         guess = guessed(rows.files, rows.labels, self._level(rows))
-        if guess is not None:
+        if guess is not None and not apart_from_originals(rows.files, guess.patients):
             log.warning("%s", guess)
+        elif guess is None and not all_dicom(listing.files):
+            tell_of_embedded(self._root, rows.files)
         if told := column_of_groups(rows.metadata, rows.labels) or column_of_records(rows.metadata):
             log.warning("%s", told)
         return rows

@@ -17,6 +17,8 @@ from tgap.report.dataset.pixels import Levels
 FEW_IMAGES = 20
 """A label with fewer images on a side is told of."""
 FEW_LEVELS = 32
+UNLIKE_SHAPES = 1.15
+"""Labels are told of whose medians of width by height differ by this factor."""
 """Images of fewer different levels are told of."""
 UNLIKE_FILES, UNLIKE_LABELS = 4.0, 1.5
 """Sizes are told of that differ by this factor, among files and between labels' medians."""
@@ -122,6 +124,13 @@ def _duplicates(same: Duplicates | None) -> Iterator[Doubt]:
             "seem.",
             first([_pair(*pair) for pair in same.pairs], len(same.pairs), NAMED),
         )
+        if same.disputed:
+            yield Doubt(
+                f"{same.disputed:,} pairs of images that are nearly equal have different labels",
+                "If they show the same, one of the labels is wrong, or both hold: correct them, or "
+                "remove both images.",
+                first([f"{one} = {two}" for one, two in same.disputed_pairs], 0, NAMED),
+            )
 
 
 def _pair(one: str, other: str, pose: str) -> str:
@@ -218,6 +227,7 @@ def _files(files: Files, counts: Description) -> Iterator[Doubt]:
             first(files.misfits_named, files.misfits, NAMED),
         )
     yield from _unlike(files)
+    yield from _unlike_shapes(files)
     yield from _unlike_kinds(files)
 
 
@@ -235,6 +245,18 @@ def _unlike(files: Files) -> Iterator[Doubt]:
             f"The files' shorter sides go from {files.shortest[0]:g} to {files.shortest[1]:g} "
             "pixels",
             "Some images are sharper than others; leave out the smallest ones if that matters.",
+        )
+
+
+def _unlike_shapes(files: Files) -> Iterator[Doubt]:
+    """Proportions that differ by label: what is cut, or how things are stretched, would tell it."""
+    narrow, wide = min(files.shapes.items(), key=_side), max(files.shapes.items(), key=_side)
+    if wide[1] > UNLIKE_SHAPES * narrow[1]:
+        yield Doubt(
+            f"Files of label {narrow[0]} are {narrow[1]:.3g} as wide as high, those of label "
+            f"{wide[0]} {wide[1]:.3g} (medians)",
+            "How they are cut, stretched or padded to a square may tell a classifier the label: "
+            "take files of the same source for all, or cut all to the same proportions.",
         )
 
 

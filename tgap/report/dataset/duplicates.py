@@ -49,6 +49,8 @@ class Duplicates:
         posed: How many of these do once they are mirrored or turned by right angles.
         across: How many nearly equal one on another side of the split.
         pairs: The most alike, and in what pose the first equals the second, in words.
+        disputed: How many pairs have different labels.
+        disputed_pairs: The most alike of these, each image with its labels.
     """
 
     looked_at: int
@@ -56,6 +58,8 @@ class Duplicates:
     posed: int
     across: int
     pairs: list[list[str]]
+    disputed: int
+    disputed_pairs: list[list[str]]
 
     def __str__(self) -> str:
         how = f" ({self.posed:,} of them mirrored or turned)" if self.posed else ""
@@ -98,12 +102,27 @@ def duplicates_of(data: ImageSet, sides: Sequence[Indices]) -> Duplicates | None
         return None
     pairs = rows[near.pairs]
     across = int((side[pairs[:, 0]] != side[pairs[:, 1]]).sum())
-    each: dict[tuple[int, ...], list[str]] = {}
+    each: dict[tuple[int, int], list[str]] = {}
     for pair, pose in zip(pairs.tolist(), near.poses.tolist(), strict=True):
         names = [called(data, row) for row in pair] if len(each) < NAMED else []
-        each.setdefault(tuple(sorted(pair)), [*names, POSES[pose]])
+        each.setdefault((min(pair), max(pair)), [*names, POSES[pose]])
     posed = int((near.poses > 0).sum())
-    return Duplicates(len(rows), len(pairs), posed, across, list(each.values())[:NAMED])
+    unlike = [pair for pair in each if (data.labels[pair[0]] != data.labels[pair[1]]).any()]
+    return Duplicates(
+        len(rows),
+        len(pairs),
+        posed,
+        across,
+        list(each.values())[:NAMED],
+        len(unlike),
+        [[_labelled(data, row) for row in pair] for pair in unlike[:NAMED]],
+    )
+
+
+def _labelled(data: ImageSet, row: int) -> str:
+    """An image's name and labels."""
+    labels = [data.label_names[n] for n in np.flatnonzero(data.labels[row]).tolist()]
+    return f"{called(data, row)} ({', '.join(labels) or 'none'})"
 
 
 def copies_elsewhere(images: Images, others: Images) -> int:

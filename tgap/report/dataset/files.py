@@ -39,6 +39,7 @@ class Files:
         sizes: Width, height and how many files have them, rising; evenly spaced ones if many.
         shortest: Least and greatest of the shorter sides, in pixels.
         sides: Median of the shorter side by label.
+        shapes: Median of width by height by label.
         enlarged: How many files have fewer pixels than the images, by ``ENLARGED``.
         enlarged_named: The first of them.
         misfits: How many lose much to the crop, or are stretched much.
@@ -57,6 +58,7 @@ class Files:
     sizes: list[list[int]]
     shortest: list[float]
     sides: dict[str, float]
+    shapes: dict[str, float]
     enlarged: int
     enlarged_named: list[str]
     misfits: int
@@ -113,11 +115,8 @@ def _summary(
         ratios=_range(sizes[:, 0] / sizes[:, 1]),
         sizes=_distinct(sizes),
         shortest=[float(short.min()), float(short.max())],
-        sides={
-            name: float(np.median(short[data.labels[:, number]]))
-            for number, name in enumerate(data.label_names)
-            if data.labels[:, number].any()
-        },
+        sides=_medians(short, data),
+        shapes=_medians(sizes[:, 0] / sizes[:, 1], data),
         enlarged=len(enlarged),
         enlarged_named=[called(data, row) for row in enlarged[:NAMED]],
         misfits=len(misfits),
@@ -125,6 +124,15 @@ def _summary(
         cropped=bool((fits[misfits] == "crop").any()),
         moments=moments_of(headers, [called(data, row) for row in range(len(data))]),
     )
+
+
+def _medians(values: NDArray[np.float64], data: ImageSet) -> dict[str, float]:
+    """Of each label that has images."""
+    return {
+        name: float(np.median(values[held]))
+        for name, held in zip(data.label_names, data.labels.T, strict=True)
+        if held.any()
+    }
 
 
 def _kinds(headers: Iterable[Header]) -> dict[str, int]:
