@@ -30,7 +30,6 @@ check: $(INSTALLED)
 
 bench: $(INSTALLED)
 	$(BIN)/python -m experiments.bench
-	$(BIN)/python -m experiments.bench_parts
 
 docs: $(INSTALLED)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict

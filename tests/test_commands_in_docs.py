@@ -39,7 +39,7 @@ ABSENT = re.compile(
 )
 """What is said of the reader's folders and files."""
 SHELL = ("", "bash", "console")
-OVERRIDDEN = ("run", "evaluate", "data", "label", "export")
+OVERRIDDEN = ("run", "plan", "evaluate", "data", "label", "export")
 """Commands whose words compose a run."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from tgap.cli.main import command
 from tgap.core import ConfigError
 from tgap.core.progress import progress
-from tgap.sweeps.standing import Standing, SweepStanding, sweeps
+from tgap.sweeps.standing import RunStanding, SweepStanding, sweeps
 from tgap.tracking import Journal
 from tgap.tracking.beat import Beat, beat_of, beating
 from tgap.tracking.ghosts import is_running
@@ -28,10 +28,12 @@ def test_an_unknown_sweep_is_told(home) -> None:
 
 def test_time_left_is_that_of_what_is_done_now_and_of_runs_like_those_before() -> None:
     beat = Beat(time=200.0, host="h", pid=1, doing="drawing", done=20, total=60, since=100.0)
-    running = Standing("b", "b", "running", begun=1.0, seconds=30.0, beat=beat)
+    running = RunStanding("b", "b", "running", begun=1.0, seconds=30.0, beat=beat)
     assert running.left == pytest.approx(200.0)
-    done = [Standing(k, k, "done", seconds=s) for k, s in (("c", 60.0), ("d", 80.0))]
-    sweep = SweepStanding("k", "n", "", 0.0, True, [*done, running, Standing("e", "e", "missing")])
+    done = [RunStanding(k, k, "done", seconds=s) for k, s in (("c", 60.0), ("d", 80.0))]
+    sweep = SweepStanding(
+        "k", "n", "", 0.0, True, [*done, running, RunStanding("e", "e", "missing")]
+    )
     assert sweep.left == pytest.approx(200.0 + 70.0)
 
 

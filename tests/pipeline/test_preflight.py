@@ -11,10 +11,11 @@ import tgap
 from tests.pipeline.conftest import CUT
 from tgap.classifiers.small_cnn import SmallCnn
 from tgap.composition.config import Run
-from tgap.core import Component, ConfigError, DataError
+from tgap.core import Component, ConfigError, DataError, ImageSet
 from tgap.datasets.image_folder import ImageFolder
 from tgap.generators.ready_made import ReadyMade
-from tgap.pipeline.plan import plan_data
+from tgap.pipeline.plan import plan, plan_data
+from tgap.pipeline.preflight import data as data_checks
 from tgap.pipeline.preflight import runs as preflight
 from tgap.pipeline.preflight.runs import check_components, check_runs
 from tgap.pipeline.preparation import _read, prepared
@@ -93,6 +94,34 @@ def test_controls_beside_generators_need_a_size(folder: Path, store: Store) -> N
     runs = [composed(folder), composed(folder, "generator=copy_tuning_set")]
     with pytest.raises(ConfigError, match=r"dataset\.size must be set.* draw images of 32 to 64"):
         check_runs(runs, store.root.parent)
+
+
+def test_prompts_are_read_until_their_images_are_drawn(
+    folder: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes libraries that load for longer than all else of a run that is in the store."""
+    asked: list[Run] = []
+    read = data_checks.check_prompts
+
+    def noted(run: Run, pool: ImageSet) -> list[str]:
+        asked.append(run)
+        return read(run, pool)
+
+    monkeypatch.setattr(data_checks, "check_prompts", noted)
+    monkeypatch.setattr(data_checks, "_told_apart", lambda *_: ([], []))  # it takes torch
+    words = "pool_size=6 train_size=4 test_size=4 size=2 budget.equal=false".split()
+    run = composed(folder, *words, "finetuner=none")
+    for drawn in (False, True):
+        if drawn:
+            store.get_or_make(
+                plan(run.fitted()).synthetic, lambda to: (to / "images").write_text("drawn")
+            )
+        asked.clear()
+        check_runs([run], store.root.parent)
+        assert len(asked) == (not drawn)
+    other = composed(folder, *words, "finetuner=none", "prompts.generation=a {label}")
+    check_runs([run, other], store.root.parent)
+    assert [each.prompts for each in asked] == [other.prompts]
 
 
 SIDES = "pool_size=6 train_size=4 test_size=4 dataset.size=32 size=2".split()

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -23,7 +24,7 @@ import tgap.store.vouched
 from tests.core.test_digest import rewrite
 from tgap.core import ContractError, StoreError
 from tgap.core.digest import FRESH_NS
-from tgap.core.files import write_array, write_arrays, write_json
+from tgap.core.files import locked, write_array, write_arrays, write_json
 from tgap.store import Spec, Store
 
 SPEC = Spec("selection", {"size": 500, "rate": 0.1}, {"split": "0a1b"})
@@ -307,6 +308,37 @@ def test_two_processes_make_an_artifact_once(store):
     assert said == ["making\nreused False\n", "reused True\n"]
 
 
+def test_a_process_does_other_things_before_it_waits(store):
+    spec, held, idle = Spec("a", {}), threading.Event(), threading.Event()
+    lock = store.root / "locks" / f"a-{spec.key}.lock"
+    chores = ["one", "two"]
+
+    def hold():
+        with locked(lock, "a"):
+            held.set()
+            idle.wait(10)
+            time.sleep(0.1)
+
+    def chore():
+        assert store.waited == 0
+        assert store.is_being_made(spec)
+        if not chores:
+            idle.set()
+        return bool(chores) and bool(chores.pop())
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    assert not store.get_or_make(spec, make, meanwhile=chore).reused
+    holder.join()
+    assert chores == []
+    assert 0 < store.waited < 10
+    assert not store.is_being_made(spec)
+    waited = store.waited
+    store.get_or_make(Spec("b", {}), make, meanwhile=must_not_run)
+    assert store.waited == waited
+
+
 # Damage
 
 
@@ -455,7 +487,7 @@ def test_what_another_host_has_made_meanwhile_is_taken(store, monkeypatch):
     def overtaken(folder):
         with monkeypatch.context() as quick:
             quick.setattr(tgap.store.store, "_host", lambda: "quick")
-            quick.setattr(tgap.store.store, "locked", lambda *args: nullcontext())
+            quick.setattr(tgap.store.store, "locked", lambda *args, **how: nullcontext())
             assert not store.get_or_make(SPEC, make).reused
         make(folder)
 

@@ -7,11 +7,13 @@ import pytest
 
 import tgap
 from tests.pipeline.conftest import CUT
-from tgap.cli.main import run_command
+from tgap.cli.main import command, run_command
 from tgap.core import ConfigError, TgapError
 from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight import operations
 from tgap.store import Spec
-from tgap.sweeps.forecast import REFERENCE, Forecast, forecast, measured_rates, works
+from tgap.sweeps.forecast import Forecast, Making, Work, forecast, works
+from tgap.sweeps.rates import COUNTED, MEASURED, PACKAGED, REFERENCE, Rates, Time, measured_rates
 from tgap.sweeps.records import COSTS, records
 from tgap.sweeps.varying import what_varies
 
@@ -43,32 +45,36 @@ def test_what_varies(jobs: list[list[str]], words: str) -> None:
     assert what_varies(jobs) == words
 
 
-def told(**changes: object) -> str:
-    given = {
-        "stored": [False] * 4,
-        "seconds": [60.0, 0, 240, 240],
-        "size": 3e8,
-        "unknown": [],
-        "elsewhere": False,
-    }
-    return Forecast(**(given | changes)).in_words()
+def making(kind: str, seconds: float | None, source: str = MEASURED) -> Making:
+    time = None if seconds is None else Time(seconds, source)
+    return Making(Work(kind, 1, Spec("generator", {"is": kind})), time)
+
+
+def told(*runs: list[Making], size: float = 3e8, checkpoint: float = 0.0) -> str:
+    return Forecast(runs, sizes={"a": size} if any(runs) else {}, checkpoint=checkpoint).in_words()
 
 
 def test_a_forecast_in_words() -> None:
-    assert told() == "about 9 minutes, 0.3 GB"
-    assert told(stored=[True, False, False, False]) == "1 in the store; about 9 minutes, 0.3 GB"
-    assert told(stored=[True] * 4) == "all in the store"
-    assert told(stored=[True]) == "in the store"
-    assert told(elsewhere=True) == "about 9 minutes (rates of another machine), 0.3 GB"
-    assert told(checkpoint=1.03e10) == (
+    a, b, c = (making(f"generator {n}", s) for n, s in (("a", 60), ("b", 240), ("c", 240)))
+    assert told([a], [a], [b], [c]) == "about 9 minutes, 0.3 GB"
+    assert told([], [a], [b, a], [c]) == "1 in the store; about 9 minutes, 0.3 GB"
+    assert told([], []) == "all in the store"
+    assert told([]) == "in the store"
+    elsewhere = making("generator d", 540, PACKAGED)
+    assert told([elsewhere]) == "about 9 minutes (rates of another machine), 0.3 GB"
+    counted = making("generator e", 540, COUNTED)
+    assert "(rates of another machine, counted operations)" in told([counted], [elsewhere])
+    assert told([counted]) == "about 9 minutes (counted operations), 0.3 GB"
+    assert told([b], [c, a], checkpoint=1.03e10) == (
         "about 9 minutes, 0.3 GB, and checkpoints of 10 GB while a model is tuned"
     )
-    assert told(unknown=["generator x y"], seconds=[0]) == (
-        "what was not measured yet (generator x y), 0.3 GB"
+    unknown = [making(f"generator {name}", None) for name in "vwxy"]
+    assert told([unknown[0], making("selection z", None)]) == (
+        "what was not measured yet (generator v), 0.3 GB"
     )
-    assert "about 60 s and what was not measured yet (a, b, c, ...)" in told(
-        unknown=list("abcd"), seconds=[60.0]
-    )
+    assert (
+        "about 60 s and what was not measured yet (generator v, generator w, generator x, ...)"
+    ) in told([a], unknown)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +104,7 @@ def test_as_much_work_takes_as_long_and_shared_work_is_done_once(ran) -> None:
     rest = made.synthetic.seconds + both / 2
     rest += sum(one.seconds for one in made.evaluations.values()) + made.scores.seconds
     assert twice.seconds == [pytest.approx(2 * made.generator.seconds + rest, rel=0.01)]
-    assert not twice.elsewhere
+    assert twice.sources == {MEASURED}
     assert twice.unknown == []
     both = [*planned("budget.steps=4"), *planned("budget.steps=4", "classifier.epochs=2")]
     first, second = forecast(both, folder / ".tgap").seconds
@@ -111,7 +117,7 @@ def test_before_the_first_run_rates_are_anothers_or_not_known(ran, tmp_path: Pat
     for stage in ("dataset", "split"):
         (tmp_path / "store" / stage).symlink_to(ran[0] / ".tgap" / "store" / stage)
     expected = forecast(planned(), tmp_path)
-    assert expected.elsewhere
+    assert expected.sources == {PACKAGED}
     assert expected.seconds[0] > 0
     assert expected.unknown == []
     expected = forecast(planned("selector=clip_kmeans"), tmp_path)
@@ -159,6 +165,68 @@ def test_a_dry_run_tells_and_makes_nothing(ran, monkeypatch, caplog) -> None:
     assert len(stages) >= 2
     assert all(len(line) <= 66 for line in stages)
     assert sorted(ran[0].rglob("*")) == before
+
+
+def test_a_plan_is_a_table_of_what_is_made_and_reused(ran, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(ran[0])
+    before = sorted(ran[0].rglob("*"))
+    words = [word for word in WORDS if word != "size=4"]
+    sweep = [*words, "size=4,6", "seed=0,1", "-m"]
+    assert command(["plan", *sweep, "--workers", "2"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("4 runs = 2 sizes x 2 seeds: 1 in the store; about ")
+    assert all(len(line) <= 80 for line in lines[2:])
+    rows = {line.split()[0]: line.split() for line in lines[3:] if line and line[0] != " "}
+    # Of seed 0 the selection of 6 is new, and of seed 1 both are; each seed has a real classifier.
+    assert rows["selection"][1:4] == ["3", "-", "1"]
+    assert rows["prior"][1:4] == ["-", "-", "4"]
+    assert rows["classifier"][1:4] == ["4", "1", "3"]
+    assert rows["generator"][-2:] == ["measured", "here"]
+    assert "2 runs at a time: " in "\n".join(lines)
+    assert sorted(ran[0].rglob("*")) == before
+    # The packaged generator is too small to be counted: this machine's times are told as such.
+    assert command(["plan", *sweep, "--gpus", "3", "--json", "--on", "h200"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    sources = {source for row in told["artifacts"] for source in row["sources"]}
+    assert sources == {"measured here"}
+    assert (told["runs"], told["stored_runs"], told["workers"]) == (4, 1, 3)
+    assert told["unknown"] == []
+    assert told["seconds"] == pytest.approx(sum(row["seconds"] for row in told["artifacts"]))
+    assert told["bytes"] == pytest.approx(sum(row["size"] or 0 for row in told["artifacts"]))
+    assert told["seconds"] / 3 <= told["wall_seconds"] <= told["seconds"]
+    idle = 1 - told["seconds"] / 3 / told["wall_seconds"]
+    assert told["idle_share"] == pytest.approx(idle)
+
+
+def test_nothing_is_counted_for_an_unknown_machine(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--on: nothing is published of 'h20'; did you mean 'h2"):
+        Rates(tmp_path, "h20")
+
+
+def test_operations_of_large_networks_are_counted(monkeypatch) -> None:
+    monkeypatch.setattr(operations, "_denoiser", lambda run: (859_520_964, 512 * 512))
+    words = ["profile=xray", "dataset=digits", "prompts=template"]
+    run = tgap.compose(*words, "selector=clip_spectral")
+    h200 = operations.SPEEDS["h200"]
+
+    def seconds(kind: str) -> float | None:
+        return operations.seconds_of(run, kind, h200, 112_120, 2)
+
+    # 24,000 images, each 50 passes of 803.3 GFLOP and a decoding of 2,514.5.
+    drawn = 24_000 * (50 * 803.3e9 + 2514.5e9) / 286e12
+    assert seconds("synthetic") == pytest.approx(drawn)
+    assert seconds("prior") == pytest.approx(drawn * 200 / 24_000)
+    # 1,000 steps of 16 tuning and 4 prior images, 2,406.8 GFLOP each.
+    assert seconds("generator") == pytest.approx(1000 * 20 * 2406.8e9 / 309e12)
+    assert seconds("embedding") == pytest.approx(112_120 * 8.8e9 / h200.seeing)
+    epochs = run.classifier.epochs
+    assert seconds("classifier") == pytest.approx(epochs * 20_000 * 16.8e9 / h200.seeing)
+    assert seconds("evaluation") is None
+    lora = tgap.compose(*words, "finetuner=dreambooth_lora")
+    adapted = operations.seconds_of(lora, "generator", h200, 112_120, 2)
+    assert adapted == pytest.approx(1000 * 20 * 1714e9 / 309e12)
+    monkeypatch.setattr(operations, "_denoiser", lambda run: (10**6, 32 * 32))
+    assert seconds("synthetic") is None
 
 
 def test_verbose_tells_of_artifacts_and_the_log_file_always_does(ran, monkeypatch, capsys) -> None:

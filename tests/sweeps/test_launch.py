@@ -1,6 +1,7 @@
 """Runs that were checked are the runs that are made, in this process or another."""
 
 import contextlib
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +9,9 @@ import tgap
 from tests.corpus.making import put_folders
 from tgap.cli.main import run_command
 from tgap.pipeline.plan import plan
+from tgap.store import Spec
 from tgap.sweeps import launch, task
+from tgap.sweeps.forecast import Forecast, Making, Work
 from tgap.sweeps.identity import planned
 
 TINY = (
@@ -55,3 +58,32 @@ def test_another_run_than_was_checked_is_not_made() -> None:
         with pytest.raises(tgap.core.errors.TgapError, match="another run than was checked"):
             task._planned_before(tgap.compose("size=6"))
     assert task._planned_before(tgap.compose("size=5")) is None
+
+
+def test_runs_begin_so_that_few_wait_and_are_told_as_they_were_typed(
+    tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from hydra.core.plugins import Plugins
+    from omegaconf import OmegaConf
+
+    begun: list[str] = []
+
+    def launched(jobs: list[list[str]], initial_job_idx: int) -> list[str]:
+        begun.extend(word for (word,) in jobs)
+        return [f"ended {word}" for (word,) in jobs]
+
+    launcher = SimpleNamespace(launch=launched)
+    monkeypatch.setattr(Plugins.instance(), "instantiate_launcher", lambda *_: launcher)
+    shared = [Making(Work("prior", 1, Spec("prior", {"of": name})), None) for name in "ab"]
+    those = SimpleNamespace(
+        hydra=SimpleNamespace(config_loader=None),
+        jobs=[["first"], ["second"], ["third"], ["fourth"]],
+        expected=Forecast([[shared[0]], [shared[0]], [shared[1]], [shared[1]]]),
+        workers=2,
+    )
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}, "callbacks": {}}})
+    ended, folder = launch._launch(those, config)
+    # What takes nobody knows how long is shared all the same.
+    assert begun == ["first", "third", "second", "fourth"]
+    assert ended == ["ended first", "ended second", "ended third", "ended fourth"]
+    assert folder == tmp_path

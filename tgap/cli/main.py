@@ -18,6 +18,7 @@ from tgap.cli.export import export
 from tgap.cli.label import label
 from tgap.cli.listing import everything, show_help
 from tgap.cli.phantom import phantom
+from tgap.cli.plan import plan
 from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
@@ -65,6 +66,7 @@ def tgap(context: click.Context) -> int:
 
 for _command in (
     run,
+    plan,
     evaluate,
     compare,
     report,

@@ -11,7 +11,7 @@ import click
 from tgap.core.files import home_folder
 
 if TYPE_CHECKING:
-    from tgap.sweeps.standing import Standing, SweepStanding
+    from tgap.sweeps.standing import RunStanding, SweepStanding
 
 WIDTH = 80
 NAMED = 12
@@ -62,7 +62,7 @@ def _print_sweep(sweep: "SweepStanding", every: bool) -> None:
         print(f"  tgap run {sweep.words} -m")
 
 
-def _print_runs(state: str, runs: Sequence["Standing"], every: bool) -> None:
+def _print_runs(state: str, runs: Sequence["RunStanding"], every: bool) -> None:
     shown = runs if every else runs[:NAMED]
     for run in shown:
         _line(f"{state:8}{run.name}{_detail(run)}", indent=8)
@@ -70,7 +70,7 @@ def _print_runs(state: str, runs: Sequence["Standing"], every: bool) -> None:
         _line(f"{state:8}and {len(runs) - len(shown)} more: --all names them")
 
 
-def _detail(run: "Standing") -> str:
+def _detail(run: "RunStanding") -> str:
     """What there is to say of a run beside its name."""
     from tgap.sweeps.forecast import duration_in_words
 

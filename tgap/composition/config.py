@@ -20,6 +20,9 @@ from tgap.prompts.base import Prompts
 from tgap.protocols.base import Protocol, sizes_per_label
 from tgap.selectors.base import Selector
 
+MOST_DEVICES = 64
+"""No machine has more."""
+
 
 @dataclass(kw_only=True)
 class Run(Splitting):
@@ -37,6 +40,9 @@ class Run(Splitting):
             guidance draws from one and the same tuned model.
         seed: The run's seed, from which every scope but the split draws its own.
         max_minutes: After which the run is stopped and counts as failed; what it has made is kept.
+        devices: GPUs of one machine (with ``generator.device=cpu``, processes) that share each step
+            of fine-tuning, and the images to draw. Drawn images are the same whatever their number;
+            tuned models differ by rounding, so it is part of their key.
     """
 
     dataset: Dataset
@@ -67,6 +73,9 @@ class Run(Splitting):
     max_minutes: float | None = option(
         None, "a run that takes longer is stopped, null = no limit", above=0, in_key=False
     )
+    devices: int = option(
+        1, "GPUs that share fine-tuning and drawing", low=1, high=MOST_DEVICES, in_key=False
+    )
 
     def problems(self) -> list[str]:
         """Combinations that cannot work."""
@@ -77,7 +86,32 @@ class Run(Splitting):
                 f"'{self.generator.title()}'; choose finetuner=none or another generator"
             )
         problems += self._scheduler_problems() + self._prompt_problems() + self._embedder_problems()
+        return problems + self._device_problems()
+
+    def _device_problems(self) -> list[str]:
+        """Devices that could not share what this run does."""
+        problems = []
+        if self.devices > 1 and getattr(self.generator, "device", "") == "mps":
+            problems.append(
+                f"devices must be 1 with generator.device=mps, of which a machine has one, got "
+                f"{self.devices}"
+            )
+        if self.devices > 1 and self.finetuner.tunes and not self.finetuner.shares_steps:
+            problems.append(
+                f"devices must be 1 with finetuner '{self.finetuner.title()}', whose steps several "
+                f"devices cannot share, got {self.devices}"
+            )
+        if self.tuning_devices > self.budget.batch_size:
+            problems.append(
+                f"devices must be at most budget.batch_size={self.budget.batch_size}, because each "
+                f"of them takes a part of every batch, got {self.devices}"
+            )
         return problems
+
+    @property
+    def tuning_devices(self) -> int:
+        """Devices that share each step of fine-tuning; 1 if nothing is tuned."""
+        return self.devices if self.finetuner.tunes else 1
 
     def _scheduler_problems(self) -> list[str]:
         """Samplers that the generator cannot be drawn from with."""

@@ -54,6 +54,9 @@ class Finetuner(Component):
     saves_adapter: ClassVar[bool] = False
     """True if its models are saved as what they learned beside the base model, not as a whole."""
 
+    shares_steps: ClassVar[bool] = False
+    """True if several processes can share each of its steps (``tgap.core.team``)."""
+
     def schedulers(self) -> dict[str, str]:
         """Schedulers that it draws with while it tunes, by the names of the settings."""
         return {}

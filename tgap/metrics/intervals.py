@@ -302,9 +302,9 @@ def _components(values: Doubles, covariance: Doubles) -> tuple[float, float]:
 
 def t_quantile(level: float, freedom: float) -> float:
     """How many standard errors an interval of Student's t reaches to either side."""
-    from scipy.stats import t
+    from scipy.special import stdtrit  # the same numbers as scipy.stats', read in no time
 
-    return float(t.ppf((1 + level) / 2, freedom))
+    return float(stdtrit(freedom, (1 + level) / 2))
 
 
 def _ends(estimate: float, half: float, scale: Scale) -> tuple[float, float]:

@@ -198,11 +198,11 @@ def clopper_pearson(successes: float, trials: float) -> tuple[float, float]:
     >>> [round(end, 3) for end in clopper_pearson(5, 5)]
     [0.478, 1.0]
     """
-    from scipy.stats import beta
+    from scipy.special import betaincinv  # the same numbers as scipy.stats', read in no time
 
     if not trials > 0:
         return float("nan"), float("nan")
     tail, failures = (1 - LEVEL) / 2, trials - successes
-    lo = float(beta.ppf(tail, successes, failures + 1)) if successes > 0 else 0.0
-    hi = float(beta.ppf(1 - tail, successes + 1, failures)) if failures > 0 else 1.0
+    lo = float(betaincinv(successes, failures + 1, tail)) if successes > 0 else 0.0
+    hi = float(betaincinv(successes + 1, failures, 1 - tail)) if failures > 0 else 1.0
     return lo, hi

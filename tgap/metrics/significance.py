@@ -34,11 +34,11 @@ def p_of_interval(difference: Interval) -> float:
     """
     if np.isnan(difference.lo):
         return float("nan")
-    from scipy.stats import t
+    from scipy.special import stdtr  # the same numbers as scipy.stats', read in no time
 
     error = np.sqrt(difference.standard_error**2 + difference.unseen)
     statistic = abs(difference.estimate) / error
-    return float(2 * t.sf(statistic, difference.degrees_of_freedom))
+    return float(2 * stdtr(difference.degrees_of_freedom, -statistic))
 
 
 def holm(p_values: Doubles) -> Doubles:
@@ -97,10 +97,10 @@ def equivalence(differences: Doubles, margin: float) -> float:
         raise ContractError(f"the margin must be above 0, got {margin}")
     if len(d) < FEWEST_SEEDS or not np.isfinite(d).all() or np.ptp(d) <= ROUNDING:
         return float("nan")
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     nearer = (margin - abs(float(d.mean()))) / (d.std(ddof=1) / np.sqrt(len(d)))
-    return float(t.sf(nearer, len(d) - 1))
+    return float(stdtr(len(d) - 1, -nearer))
 
 
 def in_words(

@@ -4,10 +4,13 @@ import functools
 import hashlib
 import importlib.metadata
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tgap.core.checkpoint import Checkpoint
+from tgap.core.checkpoint import Checkpoint, Saved
+from tgap.core.team import Team
 from tgap.store import Spec, beside
 
 C = TypeVar("C", bound=Checkpoint)
@@ -28,8 +31,37 @@ def checkpoint_of(kind: type[C], folder: Path, spec: Spec, what: str) -> C:
     """
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    owner = {"artifact": str(spec), "code": _code(), **_surroundings()}
-    return kind(beside(folder), owner, what)
+    return kind(beside(folder), _owner(spec), what)
+
+
+class FollowersCheckpoint(Checkpoint):
+    """Of what the first process of a team saves, which another one goes on with."""
+
+    @contextmanager
+    def steps(self) -> Iterator[None]:
+        """Who started this process says when it ends."""
+        yield
+
+    def offer(self, done: int, state: Callable[[], Saved]) -> None:
+        """Nothing: it has been saved."""
+
+
+def shared_checkpoint(team: Team, folder: Path, spec: Spec, what: str) -> Checkpoint:
+    """The checkpoint of work that all processes of a team do at once; arguments as of the above.
+
+    Only the first process saves. It cannot before all have read what was there, because a step
+    takes all of them.
+    """
+    if team.leads:
+        checkpoint = checkpoint_of(Checkpoint, folder, spec, what)  # removes what is of no use
+        team.wait()
+        return checkpoint
+    team.wait()
+    return FollowersCheckpoint(beside(folder), _owner(spec), what)
+
+
+def _owner(spec: Spec) -> dict[str, Any]:
+    return {"artifact": str(spec), "code": _code(), **_surroundings()}
 
 
 @functools.cache

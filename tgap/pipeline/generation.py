@@ -3,28 +3,31 @@
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core import Checkpoint, Images, ImageSet, Indices, Sampler, Saved, rng_for
+from tgap.core import Images, ImageSet, Indices, Sampler, Saved, rng_for
 from tgap.core.checkpoint import Pieces
 from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
 from tgap.core.progress import progress
 from tgap.core.seeding import noise_seeds, seed_for
+from tgap.core.team import current
 from tgap.core.types import no_pixels
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
 from tgap.pipeline.artifacts import apart, read_images, write_synthetic
-from tgap.pipeline.checkpoints import checkpoint_of
+from tgap.pipeline.checkpoints import checkpoint_of, shared_checkpoint
 from tgap.pipeline.evidence import RunEvidence, with_labels_of
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result, labels_asked_for
+from tgap.pipeline.sharing.crew import Batch, Crew
 from tgap.pipeline.subsets import (
     deal_per_label,
     divisible,
@@ -33,7 +36,7 @@ from tgap.pipeline.subsets import (
     source_patients,
     sources_of,
 )
-from tgap.store import EARLIER, Spec
+from tgap.store import EARLIER, Spec, Store
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ Times = dict[str, float]
 """Seconds by name."""
 
 
-def draw_prior(result: Result, folder: Path, spec: Spec) -> Times:
+def draw_prior(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     """What the untuned generator makes of the class prompt, for prior preservation."""
     run = result.run
     count = run.finetuner.prior_images()
@@ -49,8 +52,9 @@ def draw_prior(result: Result, folder: Path, spec: Spec) -> Times:
     # One set serves all seeds and sizes: the run's seed plays no part.
     seeds = noise_seeds(seed_for("prior", 0), 0, count)
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing prior images")
-    model = run.pretrained.load()
-    images = draw(model, [prompt] * count, seeds, run.prior_sampler, "prior images", checkpoint)
+    size = run.prior_sampler.batch_size
+    sample = functools.partial(sampled, result, store, "prior")
+    images = draw(sample, [prompt] * count, seeds, size, "prior images", checkpoint)
     write_array(folder / "images.npy", images)
     return {EARLIER: checkpoint.earlier}
 
@@ -61,9 +65,12 @@ def keep_untuned(result: Result, folder: Path) -> None:
 
 
 def tune(result: Result, folder: Path, spec: Spec) -> Times:
-    """Fine-tune the generator on the tuning set, and save it beside its losses."""
-    run = result.run
-    checkpoint = checkpoint_of(Checkpoint, folder, spec, "fine-tuning")
+    """Fine-tune the generator on the tuning set, and save it beside its losses.
+
+    In a team of processes all do this, and the first one saves.
+    """
+    run, team = result.run, current()
+    checkpoint = shared_checkpoint(team, folder, spec, "fine-tuning")
     untuned, tuning_set = run.pretrained.load(), result.tuning_set()
     losses, times = list[dict[str, float]](), dict[str, float]()
     with progress("fine-tuning", run.budget.steps, before=checkpoint.done) as advance:
@@ -83,6 +90,8 @@ def tune(result: Result, folder: Path, spec: Spec) -> Times:
             record,
             checkpoint,
         )
+    if not team.leads:
+        return {}
     # Below a folder of its own, so that losses do not lie among a diffusers folder's files.
     (folder / "model").mkdir()
     if run.storage.weights == "float32":
@@ -95,7 +104,16 @@ def tune(result: Result, folder: Path, spec: Spec) -> Times:
     return {**times, EARLIER: checkpoint.earlier}
 
 
-def draw_synthetic(result: Result, folder: Path, spec: Spec) -> Times:
+def tune_shared(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
+    """The same by as many processes as the run has devices for it."""
+    devices = result.run.tuning_devices
+    if devices == 1:
+        return tune(result, folder, spec)
+    with Crew(result.plan, store, "tune", "fine-tuning", devices, folder=str(folder)) as crew:
+        return dict(crew.finished())
+
+
+def draw_synthetic(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     """Images of each label, the first of them to train on and the rest to test on."""
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing synthetic images")
     run, data, evidence = result.run, result.dataset(), RunEvidence(result)
@@ -112,9 +130,10 @@ def draw_synthetic(result: Result, folder: Path, spec: Spec) -> Times:
         if drawn.labels is not None and run.prompts.co_occurrence:
             asked = dataclasses.replace(asked, labels=drawn.labels)
     else:
-        prompts, model = drawn_prompts(result, asked), result.generator().load()
+        prompts, size = drawn_prompts(result, asked), run.sampler.batch_size
         every = [seed for of_label in seeds for seed in of_label]
-        images = draw(model, prompts, every, run.sampler, "synthetic set", checkpoint, kept)
+        sample = functools.partial(sampled, result, store, "synthetic")
+        images = draw(sample, prompts, every, size, "synthetic set", checkpoint, kept)
         patients = source_patients(images)
     made = dataclasses.replace(asked, images=images, patients=patients)
     _warn_of_defects(made)
@@ -206,11 +225,42 @@ def _own_draw(run: Run, made: ImageSet, rng: np.random.Generator) -> Indices:
     return np.flatnonzero(deal_per_label(made.labels, parts, sources, rng) == part)
 
 
+Sample = Callable[[Sequence[Batch]], Generator[Images]]
+"""Draws the images of batches, in their order."""
+
+
+def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
+    """What a stage's images are drawn from, loaded, and how.
+
+    Args:
+        result: As far as the stage.
+        stage: ``prior`` or ``synthetic``.
+    """
+    run = result.run
+    if stage == "prior":
+        return run.pretrained.load(), run.prior_sampler
+    return result.generator().load(), run.sampler
+
+
+def sampled(
+    result: Result, store: Store, stage: str, batches: Sequence[Batch]
+) -> Generator[Images]:
+    """Draw a stage's batches, in their order, by as many processes as the run has devices."""
+    devices = min(result.run.devices, len(batches))
+    if devices > 1:
+        with Crew(result.plan, store, "draw", "drawing", devices, stage=stage) as crew:
+            yield from crew.drawn(batches)
+    elif batches:
+        model, sampler = drawing(result, stage)
+        for prompts, seeds in batches:
+            yield model.sample(prompts, seeds, sampler)
+
+
 def draw(
-    model: Model,
+    sample: Sample,
     prompts: Sequence[str],
     seeds: Sequence[int],
-    sampler: Sampler,
+    batch_size: int,
     what: str,
     checkpoint: Pieces | None = None,
     kept: Callable[[Images], Images] = lambda images: images,
@@ -218,10 +268,10 @@ def draw(
     """Draw images batch by batch, with progress shown.
 
     Args:
-        model: Draws.
+        sample: Draws.
         prompts: One per image.
         seeds: One per image.
-        sampler: How.
+        batch_size: Images that are drawn at once.
         what: What is drawn, in words.
         checkpoint: Keeps the images that are drawn already.
         kept: What is made of the images of a batch.
@@ -243,11 +293,12 @@ def draw(
     with progress(f"drawing {what}", total, before=stored) as advance, checkpoint.steps():
         for piece in checkpoint.pieces("image", total):
             add(piece.arrays["images"])
-        while done < total:
-            part = slice(done, done + sampler.batch_size)
-            add(kept(model.sample(prompts[part], seeds[part], sampler)))
-            advance(done)
-            checkpoint.offer(done, since)
+        parts = [slice(start, start + batch_size) for start in range(done, total, batch_size)]
+        with closing(sample([(prompts[part], seeds[part]) for part in parts])) as batches:
+            for some in batches:
+                add(kept(some))
+                advance(done)
+                checkpoint.offer(done, since)
     return images
 
 

@@ -58,6 +58,16 @@ class Plan(DataPlan):
         parts = [spec.key for _, spec in sorted(self.evaluations.items())]
         return Spec("result", {"parts": [self.scores.key, *parts]}).key
 
+    @property
+    def early(self) -> dict[str, Spec]:
+        """What needs nothing but data and the untuned generator, by name.
+
+        A run makes it before its turn while another one makes what it needs next.
+        """
+        # As many real images as a set made elsewhere has: that is known when the set is read.
+        real = {} if self.ready_made else {"real_classifier": self.real_classifier}
+        return real if self.prior is None else {"prior": self.prior, **real}
+
 
 def once(ask: Callable[[C], Identity]) -> Callable[[C], Identity]:
     """The same, but equal components are asked only once: one may list 100,000 files for it."""
@@ -240,6 +250,8 @@ def _generator(run: Run, base: Identity, selection: Spec, prior: Spec | None) ->
     }
     if run.storage.weights != "float32":
         identity["weights"] = run.storage.weights
+    if run.tuning_devices > 1:  # sums of parts are rounded in another way than the sum of all
+        identity["devices"] = run.tuning_devices
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 

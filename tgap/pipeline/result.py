@@ -46,7 +46,7 @@ TOTALS = (
 
 @dataclass(frozen=True)
 class StageRecord:
-    """What a stage cost in this run.
+    """What a stage cost in this run, the part of it that was done before its turn included.
 
     Args:
         seconds: Time spent now; near 0 when reused.
@@ -134,6 +134,8 @@ class Result:
     stages: dict[str, StageRecord] = field(default_factory=dict)
     artifacts: Artifacts = field(default_factory=Artifacts)
     words: tuple[str, ...] | None = None
+    counted: set[Path] = field(default_factory=set)
+    """Artifacts whose cost some stage has been charged with."""
 
     @property
     def run(self) -> Run:

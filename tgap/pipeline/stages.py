@@ -48,10 +48,13 @@ def execute(plan: Plan, store: Store, on_stage: Listener = lambda stage, result:
         TgapError: If a stage cannot do its work; artifacts made so far stay in the store.
     """
     result = Result(plan)
-    for stage in (prepare, embed, select, finetune, generate, classify, evaluate):
+    stages = (prepare, embed, select, finetune, generate, classify, evaluate)
+    for stage in stages:
         with _timed(result, stage.__name__):
             stage(result, store)
         on_stage(stage.__name__, result)
+    names = [stage.__name__ for stage in stages]
+    result.stages = {name: result.stages[name] for name in names if name in result.stages}
     return result
 
 
@@ -74,7 +77,9 @@ def embed(result: Result, store: Store) -> None:
         vectors = embedder.embed(result.dataset().images, features)
         write_array(folder / "vectors.npy", vectors)
 
-    result.artifacts.embedding = store.get_or_make(result.plan.embedding, make)
+    result.artifacts.embedding = store.get_or_make(
+        result.plan.embedding, make, meanwhile=partial(_early, result, store)
+    )
 
 
 def select(result: Result, store: Store) -> None:
@@ -104,14 +109,23 @@ def _select(result: Result, folder: Path) -> None:
 def finetune(result: Result, store: Store) -> None:
     """The generator, tuned on the tuning set."""
     plan, artifacts = result.plan, result.artifacts
-    if plan.prior is not None:
-        artifacts.prior = _resumed(store, plan.prior, partial(generation.draw_prior, result))
+    _draw_prior(result, store)
     if plan.untuned is not None:
         artifacts.untuned = store.get_or_make(
             plan.untuned, partial(generation.keep_untuned, result)
         )
     if plan.generator is not None:
-        artifacts.generator = _resumed(store, plan.generator, partial(generation.tune, result))
+        artifacts.generator = _resumed(
+            result, store, plan.generator, partial(generation.tune_shared, result, store)
+        )
+
+
+def _draw_prior(result: Result, store: Store) -> None:
+    """Images of the untuned generator, which runs of other methods, sizes and seeds share."""
+    if result.plan.prior is not None:
+        result.artifacts.prior = _resumed(
+            result, store, result.plan.prior, partial(generation.draw_prior, result, store)
+        )
 
 
 def generate(result: Result, store: Store) -> None:
@@ -123,22 +137,22 @@ def generate(result: Result, store: Store) -> None:
         )
     else:
         result.artifacts.synthetic = _resumed(
-            store, spec, partial(generation.draw_synthetic, result)
+            result, store, spec, partial(generation.draw_synthetic, result, store)
         )
 
 
 def classify(result: Result, store: Store) -> None:
     """A classifier of each side, and what both say of each test set."""
     plan, artifacts, evidence = result.plan, result.artifacts, RunEvidence(result)
-    names = result.dataset().label_names
-    if len(names) < 2:
+    if not _told_apart(result):
         log.warning(
             "there is one label only (%s), so there is nothing to tell apart: no classifier "
             "is trained, and TSTR, TRTS and what follows from them are not computed",
-            *names,
+            *result.dataset().label_names,
         )
         return
     artifacts.synthetic_classifier = _resumed(
+        result,
         store,
         plan.synthetic_classifier,
         lambda folder, spec: legs.fit(evidence, evidence.synthetic()[0], folder, spec),
@@ -154,6 +168,7 @@ def _fit_real(result: Result, store: Store) -> None:
     """The real classifier, which an embedder may want long before its own turn."""
     evidence = RunEvidence(result)
     result.artifacts.real_classifier = _resumed(
+        result,
         store,
         result.plan.real_classifier,
         lambda folder, spec: legs.fit(evidence, evidence.real_train(), folder, spec),
@@ -191,20 +206,59 @@ def _picture(result: Result, folder: Path) -> None:
 
 
 def _resumed(
-    store: Store, spec: Spec, make: Callable[[Path, Spec], Mapping[str, float]]
+    result: Result, store: Store, spec: Spec, make: Callable[[Path, Spec], Mapping[str, float]]
 ) -> Artifact:
     """What takes long, and goes on from a checkpoint if it was interrupted."""
-    return store.get_or_make(spec, lambda folder: make(folder, spec), resumable=True)
+    return store.get_or_make(
+        spec,
+        lambda folder: make(folder, spec),
+        resumable=True,
+        meanwhile=partial(_early, result, store),
+    )
+
+
+def _early(result: Result, store: Store) -> bool:
+    """Do something before its turn, because another process makes what is next.
+
+    Returns:
+        Whether there was something to do that nobody else is at work on.
+    """
+    makers = {"prior": (finetune, _draw_prior), "real_classifier": (classify, _fit_real)}
+    for name, spec in result.plan.early.items():
+        stage, make = makers[name]
+        there = vars(result.artifacts).get(name) is not None
+        if there or (stage is classify and not _told_apart(result)) or store.is_being_made(spec):
+            continue
+        with _timed(result, stage.__name__):
+            make(result, store)
+        return True
+    return False
+
+
+def _told_apart(result: Result) -> bool:
+    """Whether there is more than one label."""
+    return len(result.dataset().label_names) > 1
 
 
 @contextmanager
 def _timed(result: Result, stage: str) -> Iterator[None]:
-    """Record a stage's seconds, and whether all that it left was there already."""
-    # By folder: a classifier that an embedder needed is asked for again when its turn comes.
-    before = {artifact.folder for artifact in result.artifacts}
-    start = time.perf_counter()
+    """Record a stage's seconds, and whether all that it left was there already.
+
+    What is made before its turn counts to its own stage.
+    """
+    start, others = time.perf_counter(), _seconds(result)
     yield
-    new = [artifact for artifact in result.artifacts if artifact.folder not in before]
-    if new:
-        seconds = time.perf_counter() - start
-        result.stages[stage] = StageRecord(seconds, all(artifact.reused for artifact in new))
+    # By folder: a classifier that an embedder needed is asked for again when its turn comes.
+    new = [artifact for artifact in result.artifacts if artifact.folder not in result.counted]
+    if not new:
+        return
+    result.counted.update(artifact.folder for artifact in new)
+    seconds = time.perf_counter() - start - (_seconds(result) - others)
+    reused = all(artifact.reused for artifact in new)
+    if (early := result.stages.get(stage)) is not None:
+        seconds, reused = early.seconds + seconds, early.reused and reused
+    result.stages[stage] = StageRecord(seconds, reused)
+
+
+def _seconds(result: Result) -> float:
+    return sum(record.seconds for record in result.stages.values())

@@ -15,8 +15,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import filelock
@@ -65,6 +65,8 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
+        self.waited = 0.0
+        """Seconds spent so far for artifacts that other processes were making."""
         self._sweep()
 
     def check_writable(self) -> list[str]:
@@ -100,7 +102,22 @@ class Store:
         except _DamagedError:
             return None  # get_or_make mends it, under the lock
 
-    def get_or_make(self, spec: Spec, make: Make, *, resumable: bool = False) -> Artifact:
+    def is_being_made(self, spec: Spec) -> bool:
+        """Whether another process is at work on it; it may have ended when this is read."""
+        try:
+            with locked(self._lock_path(_lock_name(spec)), f"{spec}", wait=False):
+                return False
+        except filelock.Timeout:
+            return True
+
+    def get_or_make(
+        self,
+        spec: Spec,
+        make: Make,
+        *,
+        resumable: bool = False,
+        meanwhile: Callable[[], bool] = lambda: False,
+    ) -> Artifact:
         """The artifact from the store, or made now.
 
         Two processes never make the same artifact at once: the second waits, then reuses. What the
@@ -114,6 +131,8 @@ class Store:
                 ``EARLIER`` is added to those that making took, the rest stands in the manifest.
             resumable: If the process was interrupted or killed while making it, ``make`` is given
                 the folder as it was left, and ``beside`` it what else it keeps, and goes on.
+            meanwhile: Called while another process makes it, again and again until it says that
+                there was nothing to do; only then this process waits.
 
         Raises:
             StoreError: If the store cannot be written; nothing half-made is left at the key.
@@ -122,7 +141,7 @@ class Store:
         artifact = self.find(spec)  # without the lock: reading a store needs no right to write
         if artifact is not None:
             return artifact
-        with locked(self._lock_path(_lock_name(spec)), f"{spec}"):
+        with self._alone(spec, meanwhile):
             try:
                 artifact = self._load(spec)  # again: another process may have made it meanwhile
             except _DamagedError as error:
@@ -137,6 +156,23 @@ class Store:
         if not artifact.reused and (level := remote()):
             level.send(artifact.folder, artifact.manifest)  # without the lock: others go on
         return artifact
+
+    @contextmanager
+    def _alone(self, spec: Spec, meanwhile: Callable[[], bool]) -> Iterator[None]:
+        """Inside, no other process makes the artifact."""
+        path, busy = self._lock_path(_lock_name(spec)), True
+        with ExitStack() as held:
+            while busy:
+                try:
+                    held.enter_context(locked(path, f"{spec}", wait=False))
+                    break
+                except filelock.Timeout:
+                    busy = meanwhile()
+            else:
+                start = time.perf_counter()
+                held.enter_context(locked(path, f"{spec}"))
+                self.waited += time.perf_counter() - start
+            yield
 
     def verify(self, artifact: Artifact) -> None:
         """Read every file of an artifact and compare its SHA-256 with the manifest's.

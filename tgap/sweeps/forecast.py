@@ -2,48 +2,27 @@
 
 Seconds are those of earlier runs in the same folder: each run writes down what making each of its
 artifacts took, and an artifact that is like one of those takes as long for as much work. What is
-made for the first time goes by the rates below, if it is of the default profile.
+made for the first time goes by what ``rates`` knows besides.
 """
 
 import json
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
 
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.disk import (
-    GB,
-    WORTH_TELLING,
-    checkpoint_size,
-    needs,
-    shared_once,
-    total_of,
-)
+from tgap.pipeline.preflight.disk import GB, WORTH_TELLING, checkpoint_size, needs, shared_once
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
-from tgap.sweeps.records import STAGES, records, stage_of
+from tgap.sweeps.rates import COUNTED, PACKAGED, Rates, Time
+from tgap.sweeps.records import STAGES, stage_of
+from tgap.sweeps.schedule import Step
 
 WIDTH = 66
 """Of a line behind the time, on a terminal of 80 columns."""
-NEWEST = 50
-"""Records that are looked into."""
-RATES = 5
-"""Of equal artifacts, the newest so many count; the median of their rates is taken."""
-REFERENCE: Mapping[str, float] = {
-    "generator tiny_ldm dreambooth": 0.0016,
-    "synthetic tiny_ldm": 0.0012,
-    "prior tiny_ldm": 0.0009,
-    "classifier small_cnn": 0.001,
-    "evaluation two_way": 1.0,
-    "evaluation baselines": 0.6,
-    "evaluation fidelity": 0.7,
-    "evaluation memorization": 10.0,
-    "evaluation occlusion": 0.1,
-}
-"""Seconds for a unit of work: of one default run on two cores (AMD EPYC), nothing beside it."""
 
 
 @dataclass(frozen=True)
@@ -106,26 +85,94 @@ def costs_of(result: Result) -> str:
 
 
 @dataclass(frozen=True)
+class Making:
+    """An artifact that is not in the store yet.
+
+    Args:
+        work: What is done for it.
+        time: That it takes; ``None`` if nobody knows.
+        early: Whether a run may make it before its turn.
+    """
+
+    work: Work
+    time: Time | None
+    early: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """0 if nobody knows."""
+        return 0.0 if self.time is None else self.time.seconds
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What runs will take.
 
     Args:
-        stored: Which of them have everything in the store already.
-        seconds: Of each run, what others of them make before it left out; of unknown kinds 0.
-        size: Bytes in the store.
-        unknown: Kinds of work that take nobody knows how long.
-        elsewhere: Whether some rates are those of another machine.
+        missing: Of each run, what is not in the store, in its order; the same object in each run
+            that needs it, of which the first one makes it.
+        asked: How many artifacts of each kind all runs need together.
+        sizes: Bytes of artifacts that are not in the store, by key.
         stages: Of each stage, in how many runs it has something to make, and how many runs have it.
         checkpoint: Bytes of what fine-tuning keeps for a while, to go on from.
     """
 
-    stored: Sequence[bool]
-    seconds: Sequence[float]
-    size: float
-    unknown: Sequence[str]
-    elsewhere: bool
-    checkpoint: float = 0.0
+    missing: Sequence[Sequence[Making]]
+    asked: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    checkpoint: float = 0.0
+
+    @property
+    def stored(self) -> list[bool]:
+        """Which runs have everything in the store already."""
+        return [not of_run for of_run in self.missing]
+
+    @cached_property
+    def making(self) -> list[Making]:
+        """What is to be made, each artifact once."""
+        return list({one.work.spec.key: one for run in self.missing for one in run}.values())
+
+    @cached_property
+    def seconds(self) -> list[float]:
+        """Of each run, what others make before it left out; of unknown kinds 0."""
+        seen: set[str] = set()
+        seconds = []
+        for run in self.missing:
+            new = [one for one in run if one.work.spec.key not in seen]
+            seen.update(one.work.spec.key for one in new)
+            seconds.append(sum(one.seconds for one in new))
+        return seconds
+
+    @property
+    def size(self) -> float:
+        """Bytes in the store."""
+        return sum(self.sizes.values())
+
+    @property
+    def unknown(self) -> list[str]:
+        """Kinds of work that take nobody knows how long."""
+        kinds = [one.work.kind for one in self.making if one.time is None]
+        return [kind for kind in dict.fromkeys(kinds) if not kind.startswith(QUICK)]
+
+    @property
+    def sources(self) -> set[str]:
+        """Where the times come from."""
+        return {one.time.source for one in self.making if one.time is not None}
+
+    def steps(self, unknown: float = 0.0) -> list[list[Step]]:
+        """What each run does, for ``schedule``.
+
+        Args:
+            unknown: Seconds for what takes nobody knows how long.
+        """
+        return [
+            [
+                Step(one.work.spec.key, unknown if one.time is None else one.seconds, one.early)
+                for one in run
+            ]
+            for run in self.missing
+        ]
 
     def by_stage(self) -> list[str]:
         """What is to be made and what is in the store, by stage, in lines for 80 columns."""
@@ -144,7 +191,9 @@ class Forecast:
             return "all in the store" if runs > 1 else "in the store"
         words = [f"{stored} in the store"] if stored else []
         duration = f"about {duration_in_words(sum(self.seconds))}"
-        duration += " (rates of another machine)" if self.elsewhere else ""
+        meanings = {PACKAGED: "rates of another machine", COUNTED: "counted operations"}
+        if told := [text for source, text in meanings.items() if source in self.sources]:
+            duration += f" ({', '.join(told)})"
         if self.unknown:
             known = f"{duration} and " if any(self.seconds) else ""
             unknown = ", ".join(self.unknown[:3]) + (", ..." if len(self.unknown) > 3 else "")
@@ -155,53 +204,45 @@ class Forecast:
         return "; ".join([*words, f"{duration}, {size}"])
 
 
-def forecast(plans: Sequence[Plan], home: Path) -> Forecast:
+def forecast(plans: Sequence[Plan], home: Path, gpu: str | None = None) -> Forecast:
     """What runs will take that were checked already.
 
     Args:
         plans: Of the runs; their datasets are in the store.
         home: Folder of the store and of earlier records.
+        gpu: What they are planned for, if not this machine; see ``Rates``.
     """
-    store = Store(home / "store")
+    store, rates = Store(home / "store"), Rates(home, gpu)
     wanted = [list(works(plan)) for plan in plans]
-    missing = [[work for work in of_run if store.find(work.spec) is None] for of_run in wanted]
-    rates = measured_rates(home) if any(missing) else {}
-    seen: set[str] = set()
-    seconds, unknown = [], list[str]()
-    elsewhere = False
-    for new in missing:
-        total = 0.0
-        for work in new:
-            if work.spec.key in seen:
-                continue
-            seen.add(work.spec.key)
-            rate = rates.get(work.kind)
-            if rate is None and (rate := _reference(work.kind)) is not None:
-                elsewhere = True
-            if rate is not None:
-                total += rate * work.amount
-            elif work.kind not in unknown and not work.kind.startswith(QUICK):
-                unknown.append(work.kind)
-        seconds.append(total)
+    made: dict[str, Making] = {}
+    missing: list[list[Making]] = []
+    for plan, of_run in zip(plans, wanted, strict=True):
+        early = {spec.key for spec in plan.early.values()}
+        missing.append([])
+        for work in of_run:
+            key = work.spec.key
+            if key not in made and store.find(work.spec) is None:
+                time = rates.time(plan, work.kind, work.amount)
+                made[key] = Making(work, time, early=key in early)
+            if key in made:
+                missing[-1].append(made[key])
     making = [plan for plan, new in zip(plans, missing, strict=True) if new]
     all_needs = shared_once([need for plan in making for need in needs(plan, store)])
     return Forecast(
-        stored=[not new for new in missing],
-        seconds=seconds,
-        size=total_of(all_needs),
-        unknown=unknown,
-        elsewhere=elsewhere,
-        checkpoint=checkpoint_size(making, store),
+        missing=missing,
+        asked=Counter(work.spec.stage for of_run in wanted for work in of_run),
         stages=_by_stage(wanted, missing),
+        sizes={need.key: need.size for need in all_needs},
+        checkpoint=checkpoint_size(making, store),
     )
 
 
 def _by_stage(
-    wanted: Sequence[Sequence[Work]], missing: Sequence[Sequence[Work]]
+    wanted: Sequence[Sequence[Work]], missing: Sequence[Sequence[Making]]
 ) -> dict[str, tuple[int, int]]:
     """In how many runs a stage has something to make, and how many have it, in their order."""
     having = Counter(stage for run in wanted for stage in {work.stage for work in run})
-    making = Counter(stage for run in missing for stage in {work.stage for work in run})
+    making = Counter(stage for run in missing for stage in {one.work.stage for one in run})
     return {
         stage: (making[stage], having[stage])
         for stage in dict.fromkeys(STAGES.values())
@@ -211,22 +252,6 @@ def _by_stage(
 
 QUICK = ("selection", "scores", "dataset")
 """Kinds that take little time, or none once a run may start."""
-
-
-def measured_rates(home: Path) -> dict[str, float]:
-    """Seconds for a unit of work by kind, as the newest records have it."""
-    rates: dict[str, list[float]] = {}
-    for record in reversed(records(home)[-NEWEST:]):
-        for cost in record.costs:
-            found = rates.setdefault(cost["kind"], [])
-            if len(found) < RATES:
-                found.append(cost["seconds"] / cost["amount"])
-    return {kind: statistics.median(found) for kind, found in rates.items()}
-
-
-def _reference(kind: str) -> float | None:
-    """The rate of a kind that is packaged, or of what it begins with."""
-    return next((rate for name, rate in REFERENCE.items() if kind.startswith(name)), None)
 
 
 def duration_in_words(seconds: float) -> str:

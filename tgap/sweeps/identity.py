@@ -145,6 +145,8 @@ def settings_of(plan: Plan) -> dict[str, str]:
         settings |= _flat(node, getattr(run, node).identity())
     settings |= _flat("seeds", {k: v for k, v in run.seeds.identity().items() if v is not None})
     settings |= {f"external.{name}": other.title() for name, other in run.external.items()}
+    if run.tuning_devices > 1:
+        settings["devices"] = str(run.tuning_devices)
     settings |= {"size_unit": run.unit} | _flat("", run.splitting.identity())
     own = split_of(run, run.protocol)
     return {name: value for name, value in settings.items() if name not in own}

@@ -17,15 +17,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from tgap.core.component import walk
-from tgap.core.progress import Advance, progress
+from tgap.pipeline.sharing.processes import START, death
+from tgap.pipeline.sharing.talking import Message, Shown, heard, line_of
 from tgap.sweeps.doing import Did, Errand
-from tgap.sweeps.messages import Message, errand_as_message, line_of, tell
+from tgap.sweeps.messages import errand_as_message
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +35,7 @@ LISTEN = 0.5
 """Seconds between two looks at the time."""
 LAST_WORDS = 50
 """Lines that a process wrote before it died, for the run's log file."""
-START = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"
 PROGRAM = f"{START}; from tgap.sweeps.worker import main; main()"
-"""Modules come from where this process has them, and not from the current folder besides."""
-MEMORY = "; the machine may have run out of memory" if os.name == "posix" else ""
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ class Worker:
         self._stdin = stdin
         self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
-        self._bars: dict[int, tuple[ExitStack, Advance]] = {}
+        self._shown = Shown()
         self._closed, self._grandparent = False, os.getppid()
         reads = ((self._read, stdout), (self._echo, stderr))
         self._readers = [threading.Thread(target=r, args=(s,), daemon=True) for r, s in reads]
@@ -84,11 +81,8 @@ class Worker:
 
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
-            for line in stream:
-                try:
-                    self._heard.put(json.loads(line))
-                except ValueError:  # a dying process's half line
-                    break
+            for message, _ in heard(stream):
+                self._heard.put(message)
         self._heard.put({"event": "gone"})
 
     def _echo(self, stream: IO[bytes]) -> None:
@@ -125,7 +119,7 @@ class Worker:
             self._stop()
             raise
         finally:
-            self._end_bars()
+            self._shown.end()
 
     def _told(self, ended: Message) -> Ended:
         """What a worker says of a run, or what can be said of one that died."""
@@ -156,25 +150,8 @@ class Worker:
                 continue
             if message["event"] in ("ended", "gone"):
                 return message
-            self._show(message)
+            self._shown.show(message)
         return None
-
-    def _show(self, message: Message) -> None:
-        number = message.get("number", 0)
-        if message["event"] == "log":
-            tell(message)
-        elif message["event"] == "bar":
-            stack = ExitStack()
-            self._bars[number] = stack, stack.enter_context(progress(*message["of"]))
-        elif message["event"] == "advance" and number in self._bars:
-            self._bars[number][1](message["done"])
-        elif message["event"] == "bar ended" and number in self._bars:
-            self._bars.pop(number)[0].close()
-
-    def _end_bars(self) -> None:
-        for stack, _ in reversed(self._bars.values()):
-            stack.close()
-        self._bars.clear()
 
     def _stop(self) -> Message | None:
         """Let the run end itself, as at Ctrl-C; what it said then, ``None`` if it had to be killed.
@@ -199,14 +176,7 @@ class Worker:
         self._readers[1].join(LISTEN)
         if self._last_words:
             log.debug("the last that its process wrote:\n%s", "".join(self._last_words))
-        if code >= 0:
-            return f"it ended its process with exit code {code}"
-        try:
-            name = signal.Signals(-code).name
-        except ValueError:
-            name = "unknown"
-        memory = MEMORY if name == "SIGKILL" else ""
-        return f"it was killed by signal {-code} ({name}){memory}"
+        return death(code)
 
     @property
     def open(self) -> bool:
@@ -267,19 +237,3 @@ def kept() -> Iterator[None]:
 def warm() -> None:
     """Let the worker import what runs need, while this process does other things."""
     worker().send({"event": "warm"})
-
-
-def not_elsewhere(errand: Errand) -> list[str]:
-    """Classes of a run that a fresh process cannot import, because they were defined in this one.
-
-    A notebook's own, for example.
-    """
-    classes = [type(part) for _, part in walk(errand.job.run.components())]
-    return [f"{cls.__module__}.{cls.__qualname__}" for cls in classes if not _importable(cls)]
-
-
-def _importable(cls: type) -> bool:
-    module = sys.modules.get(cls.__module__)
-    if cls.__module__ == "__main__" or module is None or "." in cls.__qualname__:
-        return False
-    return getattr(module, "__spec__", None) is not None and hasattr(module, "__file__")

@@ -27,8 +27,10 @@ from tgap.sweeps import isolation
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
 from tgap.sweeps.recorder import Recorder
+from tgap.sweeps.schedule import least_waiting
 from tgap.sweeps.task import RUNS_VARIABLE, SWEEP_VARIABLE, Outcome, remembered, task, told
 from tgap.sweeps.varying import what_varies
+from tgap.sweeps.workers import workers_of
 from tgap.tracking.server import resolve_uri
 
 if TYPE_CHECKING:
@@ -54,6 +56,62 @@ class Launched:
     report: Path | None = None
 
 
+@dataclass(frozen=True)
+class CheckedRuns:
+    """A command line whose runs may all start.
+
+    Args:
+        hydra: Ready to compose.
+        overrides: The words.
+        config: Of a whole sweep; ``None`` of a single run.
+        jobs: The words of each run.
+        runs: What each is.
+        expected: What they will take.
+        workers: How many are done at a time.
+    """
+
+    hydra: "Hydra"
+    overrides: Sequence[str]
+    config: "DictConfig | None"
+    jobs: Sequence[list[str]]
+    runs: Sequence[Planned]
+    expected: Forecast
+    workers: int
+
+    def __str__(self) -> str:
+        """How many runs of what there are."""
+        return what_varies(self.jobs) if self.config is not None else self.runs[0].name
+
+
+@contextmanager
+def checked(
+    overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None, gpu: str | None = None
+) -> Iterator[CheckedRuns]:
+    """Inside, all runs of a command line are checked, and what they will take is known.
+
+    Args:
+        overrides: Hydra overrides; with commas if ``sweep``.
+        sweep: Whether the overrides are to be expanded (Hydra's ``-m``).
+        config_dir: A further folder of configs.
+        gpu: What the forecast is for, if not this machine; see ``Rates``.
+
+    Raises:
+        ConfigError: With every wrong value and combination of every run.
+    """
+    home = home_folder()
+    resolve_uri(home)  # a kind of tracking that MLflow has not is told now
+    with hydra_ready(config_dir) as hydra:
+        overrides = readable(overrides, several=sweep)
+        jobs = expand(hydra, overrides) if sweep else [list(overrides)]
+        config = _swept_config(hydra, overrides) if sweep else None
+        workers = 1 if config is None else workers_of(config.hydra.launcher, len(jobs))
+        runs = check_jobs(hydra, jobs)
+        # Hydra's launchers may change the folder or the process: from here on it is absolute.
+        with environment(TGAP_HOME=str(home)):
+            expected = forecast([job.plan for job in runs], home, gpu)
+            yield CheckedRuns(hydra, overrides, config, jobs, runs, expected, workers)
+
+
 def launch(
     overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None, dry_run: bool = False
 ) -> Launched:
@@ -71,28 +129,20 @@ def launch(
     Raises:
         ConfigError: With every wrong value and combination of every run, before anything starts.
     """
-    resolve_uri(home_folder())  # a kind of tracking that MLflow has not is told now
-    with hydra_ready(config_dir) as hydra:
-        overrides = readable(overrides, several=sweep)
-        jobs = expand(hydra, overrides) if sweep else [overrides]
-        config = _swept_config(hydra, overrides) if sweep else None
-        planned_runs = check_jobs(hydra, jobs)
-        # Hydra's launchers may change the folder or the process: from here on it is absolute.
-        with environment(TGAP_HOME=str(home_folder())), remembered(planned_runs), isolation.kept():
-            expected = forecast([job.plan for job in planned_runs], home_folder())
-            log.info("%s: %s", _opening(planned_runs, jobs, sweep), expected.in_words())
-            if dry_run:
-                for line in expected.by_stage():
-                    log.info("%s", line)
-                return Launched([], Comparison())
-            Recorder(home_folder()).close_ghosts(planned_runs[0].run)
-            if config is not None:
-                return _swept(hydra, config, overrides, jobs, planned_runs, expected)
-            return _single(hydra, overrides, planned_runs)
-
-
-def _opening(plans: Sequence[Planned], jobs: Sequence[Sequence[str]], sweep: bool) -> str:
-    return what_varies(jobs) if sweep else plans[0].name
+    with (
+        checked(overrides, sweep=sweep, config_dir=config_dir) as those,
+        remembered(those.runs),
+        isolation.kept(),
+    ):
+        log.info("%s: %s", those, those.expected.in_words())
+        if dry_run:
+            for line in those.expected.by_stage():
+                log.info("%s", line)
+            return Launched([], Comparison())
+        Recorder(home_folder()).close_ghosts(those.runs[0].run)
+        if those.config is not None:
+            return _swept(those, those.config)
+        return _single(those.hydra, those.overrides, those.runs)
 
 
 def _single(hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]) -> Launched:
@@ -134,15 +184,9 @@ def output_folder() -> Iterator[None]:
         ) from error
 
 
-def _swept(
-    hydra: "Hydra",
-    config: "DictConfig",
-    overrides: Sequence[str],
-    jobs: Sequence[list[str]],
-    plans: Sequence[Planned],
-    expected: Forecast,
-) -> Launched:
+def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
     """Launch a sweep inside its parent record."""
+    overrides, plans, expected = those.overrides, those.runs, those.expected
     sweep_key = sweep_key_of(plans)
     recorder = Recorder(home_folder(), sweep_key)
     launched_here = not any(word.startswith("hydra/launcher=") for word in overrides)
@@ -152,17 +196,17 @@ def _swept(
     launched = Launched([], Comparison())
     status = "KILLED"
     try:
-        variables = {SWEEP_VARIABLE: sweep_key, RUNS_VARIABLE: str(len(jobs))}
+        variables = {SWEEP_VARIABLE: sweep_key, RUNS_VARIABLE: str(len(plans))}
         # A run that is in the store takes a moment too; where no time is known, all count alike.
         weights = [max(round(seconds), 1) for seconds in expected.seconds]
         with (
             environment(**variables),
             output_folder(),
             recorder.running(plans[0].run),
-            progress(f"{len(jobs)} runs", sum(weights), counted=False) as advance,
+            progress(f"{len(plans)} runs", sum(weights), counted=False) as advance,
             told(lambda done: advance(sum(weights[:done]))),
         ):
-            ended, folder = _launch(hydra, config, jobs)
+            ended, folder = _launch(those, config)
         launched = _compared([job.return_value for job in ended], plans)
         failed = any(outcome.failure for outcome in launched.outcomes)
         status = "FAILED" if failed else "FINISHED"
@@ -180,13 +224,13 @@ def _swept_config(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
     return composed_safely(hydra, CONFIG_NAME, all_swept(overrides), RunMode.MULTIRUN)
 
 
-def _launch(
-    hydra: "Hydra", config: "DictConfig", jobs: Sequence[list[str]]
-) -> "tuple[Sequence[JobReturn], Path]":
+def _launch(those: CheckedRuns, config: "DictConfig") -> "tuple[Sequence[JobReturn], Path]":
     """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked.
 
+    Where several are done at a time, in an order in which few wait for each other.
+
     Returns:
-        How they ended, and the output folder of all.
+        How they ended, in the order of the words, and the output folder of all.
     """
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
@@ -195,14 +239,16 @@ def _launch(
 
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
-    context = HydraContext(config_loader=hydra.config_loader, callbacks=callbacks)
+    context = HydraContext(config_loader=those.hydra.config_loader, callbacks=callbacks)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     folder = Path(config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
-    ended = launcher.launch(jobs, initial_job_idx=0)
+    order = least_waiting(those.expected.steps(unknown=1.0), those.workers).order
+    begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
     callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
-    return ended, folder
+    ended = dict(zip(order, begun, strict=True))
+    return [ended[number] for number in range(len(ended))], folder
 
 
 def all_swept(overrides: Sequence[str]) -> list[str]:
@@ -210,10 +256,12 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
 
     Hydra first composes a sweep's configuration without what is swept. Settings of a swept group
     (``selector=a,b selector/pick=closest``) would be refused there, because the group's default
-    may not have them.
+    may not have them. No value is read there, and Hydra has no choice among nothing or ``null``.
 
     >>> all_swept(["size=1,2", "selector/pick=closest", "dataset.path=", "hydra.verbose=true"])
     ['size=1,2', 'selector/pick=choice(closest)', "dataset.path=choice('')", 'hydra.verbose=true']
+    >>> all_swept(["pool_size=null"])
+    ["pool_size=choice('null')"]
     """
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
@@ -224,7 +272,7 @@ def all_swept(overrides: Sequence[str]) -> list[str]:
         key, equals, value = text.partition("=")
         single = bool(equals) and not override.is_sweep_override()
         hydras = key.lstrip("+~").startswith("hydra")
-        one = value if value.strip() else "''"
+        one = f"'{value.strip()}'" if value.strip() in ("", "null") else value
         words.append(f"{key}=choice({one})" if single and not hydras else text)
     return words
 

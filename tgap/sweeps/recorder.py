@@ -27,6 +27,9 @@ from tgap.sweeps.shown import LOSSES, SIDES, TABLE, as_table, shown
 from tgap.sweeps.varying import sweep_name
 from tgap.tracking import Journal, RunLog, Tracker, resolve_uri
 
+WAITING = "seconds/waiting"
+"""Number of a run's record: seconds of its stages in which other processes made what it needs."""
+
 
 class Recorder:
     """Executes runs and writes down what they were and what they gave.
@@ -58,6 +61,7 @@ class Recorder:
             log.config(data_of(run))
             record_planned(log, job.row, plan)
             result = execute(plan, store, lambda stage, result: log_stage(log, stage, result))
+            log.numbers({WAITING: store.waited})
             names = shown(result)
             log.metrics({name: result.metrics[name] for name in names if name in result.metrics})
             log.numbers({k: v for k, v in result.metrics.items() if k not in names})

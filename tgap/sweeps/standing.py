@@ -18,7 +18,7 @@ STATES = ("done", "running", "failed", "stopped", "missing")
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunStanding:
     """How one run stands.
 
     Args:
@@ -66,9 +66,9 @@ class SweepStanding:
     words: str
     begun: float
     running: bool
-    runs: Sequence[Standing]
+    runs: Sequence[RunStanding]
 
-    def of(self, state: str) -> list[Standing]:
+    def of(self, state: str) -> list[RunStanding]:
         """The runs that stand so."""
         return [one for one in self.runs if one.state == state]
 
@@ -107,7 +107,7 @@ def sweeps(home: Path, chosen: str = "") -> list[SweepStanding]:
     return [_sweep(one, places) for one in sorted(running, key=_begun) or last]
 
 
-def others_running(home: Path, shown: Sequence[SweepStanding]) -> list[Standing]:
+def others_running(home: Path, shown: Sequence[SweepStanding]) -> list[RunStanding]:
     """Runs that go on and belong to no sweep that is shown."""
     keys = {run.key for sweep in shown for run in sweep.runs}
     every = [
@@ -156,15 +156,15 @@ def _name(method: str, size: int | None, seed: int, split: Mapping[str, str]) ->
     return " ".join([method, *(f"{key}={value}" for key, value in words.items())])
 
 
-def _standing(key: str, name: str, places: Sequence[Journal]) -> Standing:
+def _standing(key: str, name: str, places: Sequence[Journal]) -> RunStanding:
     """How a run stands, of its records the best."""
     every = [one for place in places if (one := _of_record(key, name, place)) is not None]
     return min(
-        every, key=lambda one: STATES.index(one.state), default=Standing(key, name, STATES[-1])
+        every, key=lambda one: STATES.index(one.state), default=RunStanding(key, name, STATES[-1])
     )
 
 
-def _of_record(key: str, name: str, journal: Journal) -> Standing | None:
+def _of_record(key: str, name: str, journal: Journal) -> RunStanding | None:
     try:
         turn = journal.turn()
         if turn is None:
@@ -173,18 +173,20 @@ def _of_record(key: str, name: str, journal: Journal) -> Standing | None:
             return _unended(key, name, journal)
         begun = _last_begun(journal)
     except StoreError as error:
-        return Standing(key, name, "stopped", str(error))
+        return RunStanding(key, name, "stopped", str(error))
     state = {"FINISHED": "done", "FAILED": "failed"}.get(turn["status"], "stopped")
     reason = turn.get("tags", {}).get("tgap.error", "")
-    return Standing(key, name, state, reason, begun, turn["time"] / 1000 - begun)
+    return RunStanding(key, name, state, reason, begun, turn["time"] / 1000 - begun)
 
 
-def _unended(key: str, name: str, journal: Journal) -> Standing:
+def _unended(key: str, name: str, journal: Journal) -> RunStanding:
     begun, start = _last_begun(journal), journal.events()[0]
     name = name or str(start["name"])
     if not is_running(journal):
-        return Standing(key, name, "stopped", "its process died", begun)
-    return Standing(key, name, "running", "", begun, time.time() - begun, beat_of(journal.folder))
+        return RunStanding(key, name, "stopped", "its process died", begun)
+    return RunStanding(
+        key, name, "running", "", begun, time.time() - begun, beat_of(journal.folder)
+    )
 
 
 def _last_begun(journal: Journal) -> float:

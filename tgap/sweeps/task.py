@@ -18,6 +18,7 @@ from tgap.composition.config import Run
 from tgap.core import TgapError
 from tgap.core.files import home_folder
 from tgap.pipeline.plan import plan
+from tgap.pipeline.sharing.processes import not_elsewhere
 from tgap.sweeps import isolation
 from tgap.sweeps.doing import Errand, do
 from tgap.sweeps.identity import Planned, planned
@@ -105,7 +106,7 @@ def _ended(errand: Errand) -> Ended:
     """Do a run: one of a sweep in a process of its own, where it cannot harm the others."""
     log.info("%s%s", errand.which, errand.job.name)
     alone = errand.sweep_key is None and errand.job.run.max_minutes is None
-    if not alone and (classes := isolation.not_elsewhere(errand)):
+    if not alone and (classes := not_elsewhere(errand.job.run)):
         log.warning(
             "%s was defined in this session, so the run is done in this process: what ends or "
             "changes it is not kept from other runs, and max_minutes is not kept; put the class "

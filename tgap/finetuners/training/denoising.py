@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -37,6 +38,8 @@ class DenoisingFinetuner(Recipe):
 
     All settings are ``Recipe``'s.
     """
+
+    shares_steps: ClassVar[bool] = True
 
     def _finetune(
         self,

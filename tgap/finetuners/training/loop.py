@@ -1,31 +1,36 @@
 """The training loop of finetuners that train by the denoising loss."""
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgap.core import Budget, Checkpoint, Indices, Log, Saved, TgapError, isolated, random_states
+from tgap.core import Budget, Checkpoint, Indices, Log, Saved, isolated, random_states
+from tgap.core.device import warn_of_slow_bfloat16
+from tgap.core.seeding import seed_for
+from tgap.core.team import current
 from tgap.core.training_state import arrays_of, below, named_below, of_optimizer, put, set_optimizer
 from tgap.finetuners.base import PromptedImages
 from tgap.finetuners.oracles.base import Tuning
+from tgap.finetuners.oracles.none import NoOracle
 from tgap.finetuners.training.batches import ImageStream, Texts, denoising_losses, noised
 from tgap.finetuners.training.gate import Gate
+from tgap.finetuners.training.losses import LossRecord
 from tgap.finetuners.training.recipe import Recipe
 from tgap.generators.latent.base import LatentModel
 
 if TYPE_CHECKING:
     import torch
 
-LOG_EVERY = 10  # steps between two readings of the losses, each of which waits for a GPU
-LEFT_OUT = 30  # steps in a row whose gradients may be infinite while the loss scale is found
 TRAINED = 3  # denoiser passes that training on an image takes: one forward, backward is two
 
 
 class Training:
-    """One tuning run.
+    """One tuning run, alone or as one of a team of processes (``tgap.core.team``).
+
+    In a team each computes its part of a step's batch, of which all draw the same noise; the sum of
+    their gradients is that of the whole batch. Only the first one asks an oracle.
 
     Args:
         recipe: The finetuner's settings.
@@ -53,7 +58,7 @@ class Training:
     ) -> None:
         self.recipe, self.model, self.budget = recipe, model, budget
         self.checkpoint = checkpoint or Checkpoint()
-        self.judging = judging
+        self.judging, self.team, self.seed = judging, current(), 0
         parts = (model.denoiser, *model.text_encoders)
         self.parameters = [p for part in parts for p in part.parameters() if p.requires_grad]
         sets = [tuning_set] if prior is None else [tuning_set, prior]
@@ -72,10 +77,12 @@ class Training:
         self.tuning = Tuning(
             model, tuning_set, moments, budget.steps, autocast=self._autocast, encode=self.texts.of
         )
-        self.gate = Gate(recipe.oracle, self.tuning, judging)
+        # What it keeps decides about rounding errors: two that judge might not agree.
+        oracle = recipe.oracle if self.team.leads else NoOracle()
+        self.gate = Gate(oracle, self.tuning, judging)
         self.waiting: Indices = np.empty(0, np.int64)  # kept, and not yet trained on
         scaled = recipe.precision == "float16"
-        self.record = _Record(log, recipe.title(), prior is not None, scaled)
+        self.record = LossRecord(log, recipe.title(), prior is not None, scaled)
 
     def run(self, seed: int) -> None:
         """Tune until the budget is spent.
@@ -86,6 +93,7 @@ class Training:
         Raises:
             TgapError: If the losses are no longer finite, or the oracle keeps nothing.
         """
+        self.seed = seed
         with isolated(seed), _in_training(self.model, self.recipe.gradient_checkpointing):
             self._begin()
             self._resume()
@@ -97,6 +105,7 @@ class Training:
         from diffusers.training_utils import EMAModel
 
         kind, recipe = self.model.device.type, self.recipe
+        warn_of_slow_bfloat16(self.model.device, self._precision(), "finetuner.precision")
         self.optimizer = torch.optim.AdamW(
             self.parameters,
             lr=self.budget.learning_rate,
@@ -111,11 +120,8 @@ class Training:
     def _run(self) -> None:
         recipe = self.recipe
         # The oracle stands before the step, so that what it skips costs no training pass.
-        while (rows := self._next_rows()) is not None:
-            # By progress, not by steps: with a limit on work an oracle's passes shorten the run,
-            # and the learning rate has to be down at its end all the same. A little more, because
-            # 29 / 100 * 100 is less than 29 in floating point.
-            at = int(self.tuning.progress * self.budget.steps + 1e-6)
+        while (following := self._next_step()) is not None:
+            rows, at = following
             rate = recipe.learning_rate(at, self.budget)
             losses, norm = self._step(rows, rate)
             self.tuning.step += 1
@@ -200,6 +206,25 @@ class Training:
         self.record.restore(numbers["record"])
         random_states.set_globals(named_below("random", arrays))  # last: nothing draws after it
 
+    def _next_step(self) -> tuple[list[Indices], int] | None:
+        """The next step's ``_next_rows``, and how far down the learning rate is, in steps."""
+        if self.team.size == 1 or not self.recipe.oracle.selects:
+            rows = self._next_rows()
+            return None if rows is None else (rows, self._at())
+        told = np.zeros(2 + self.images_per_step, np.int64)
+        if self.team.leads and (rows := self._next_rows()) is not None:
+            told = np.concatenate([[1, self._at()], *rows])
+        going_on, at, *every = self.team.told(told).tolist()
+        size = self.budget.batch_size
+        parts = [np.array(part, np.int64) for part in (every[:size], every[size:])]
+        return (parts[: len(self.streams)], at) if going_on else None
+
+    def _at(self) -> int:
+        # By progress, not by steps: with a limit on work an oracle's passes shorten the run, and
+        # the learning rate has to be down at its end all the same. A little more, because
+        # 29 / 100 * 100 is less than 29 in floating point.
+        return int(self.tuning.progress * self.budget.steps + 1e-6)
+
     def _next_rows(self) -> list[Indices] | None:
         """Positions of each stream's images in the next step; ``None`` if the budget is spent.
 
@@ -244,16 +269,29 @@ class Training:
         # how much memory is needed and nothing else.
         noisy = noised(self.model.noising, batches, self.recipe.min_snr)
         losses = [torch.zeros((), device=self.model.device) for _ in batches]
-        count = min(self.recipe.accumulation, self.budget.batch_size)  # none of them empty
-        for part in range(count):
-            parts = [each.part(part, count) for each in noisy]
-            with self._autocast():
+        team, most = self.team, self.budget.batch_size // self.team.size
+        count = min(self.recipe.accumulation, most)  # none of them empty
+        for part in range(team.rank * count, (team.rank + 1) * count):
+            parts = [each.part(part, team.size * count) for each in noisy]
+            with self._own_stream(part), self._autocast():
                 part_losses = denoising_losses(self.model, parts, self.texts)
             total = sum(w * loss for w, loss in zip(self.loss_weights, part_losses, strict=False))
             scaler.scale(total).backward()
             # Each is a sum over its part divided by the whole batch's count, so they add up.
             losses = [loss + more.detach() for loss, more in zip(losses, part_losses, strict=True)]
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        team.add_up([*losses, *gradients])
         return losses
+
+    def _own_stream(self, part: int) -> AbstractContextManager[None]:
+        """Random draws inside are a part's own, if there is a team.
+
+        Dropout draws as many numbers as there are images, of which not all have equally many: the
+        next step's noise would no longer be the same in all processes.
+        """
+        if self.team.size == 1:
+            return nullcontext()
+        return isolated(seed_for("part", self.seed, self.tuning.step, part))
 
     def _autocast(self) -> Any:
         import torch
@@ -294,70 +332,3 @@ def _in_training(model: LatentModel, checkpointing: bool) -> Iterator[None]:
             model.denoiser.disable_gradient_checkpointing()
             for encoder in trained:
                 encoder.gradient_checkpointing_disable()
-
-
-class _Record:
-    """Hands losses and counts to the log, reading the device only now and then.
-
-    Args:
-        log: Told the values of each step.
-        title: The finetuner's, for the error.
-        with_prior: Whether there is a prior loss.
-        scaled: With loss scaling a norm may be infinite: that step is left out, and the scale
-            falls until it is not.
-    """
-
-    def __init__(self, log: Log, title: str, with_prior: bool, scaled: bool) -> None:
-        self.log, self.title, self.scaled = log, title, scaled
-        self.names = ["loss", "tuning_loss", *(["prior_loss"] if with_prior else []), "norm"]
-        self.waiting: list[tuple[int, torch.Tensor, Mapping[str, float]]] = []
-        self.left_out = 0  # steps in a row
-        self.told: list[tuple[int, dict[str, float]]] = []
-
-    def add(
-        self, step: int, values: Sequence["torch.Tensor"], rate: float, counts: Mapping[str, float]
-    ) -> None:
-        """Note a step's losses and norm (on the device) and counts."""
-        import torch
-
-        numbers = {"learning_rate": rate, **counts}
-        self.waiting.append((step, torch.stack(list(values)).detach(), numbers))
-        if len(self.waiting) >= LOG_EVERY:
-            self.flush()
-
-    def flush(self) -> None:
-        """Read what waits, and tell the log.
-
-        Raises:
-            TgapError: If a loss is not finite.
-        """
-        import torch
-
-        if not self.waiting:
-            return
-        rows = torch.stack([values for _, values, _ in self.waiting]).tolist()
-        for (step, _, numbers), row in zip(self.waiting, rows, strict=True):
-            self.left_out = 0 if math.isfinite(row[-1]) else self.left_out + 1
-            checked = row[:-1] if self.scaled and self.left_out <= LEFT_OUT else row
-            if not all(math.isfinite(value) for value in checked):
-                raise TgapError(
-                    f"fine-tuning diverged: at step {step} of {self.title} loss and gradient norm "
-                    f"are {row[0]:g} and {row[-1]:g}; lower budget.learning_rate (the learning "
-                    f"rate was {numbers['learning_rate']:g})"
-                )
-            self._tell(step, {**dict(zip(self.names, row, strict=True)), **numbers})
-        self.waiting.clear()
-
-    def state(self) -> dict[str, Any]:
-        """What was told so far, as JSON values; nothing may wait."""
-        return {"left_out": self.left_out, "told": self.told}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state, and tell it again."""
-        self.left_out = state["left_out"]
-        for step, values in state["told"]:
-            self._tell(step, values)
-
-    def _tell(self, step: int, values: dict[str, float]) -> None:
-        self.told.append((step, values))
-        self.log(step, dict(values))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from tgap.core import DataError, Doubles, option
-from tgap.core.device import torch_device
+from tgap.core.device import torch_device, warn_of_slow_bfloat16
 from tgap.core.files import expanded
 from tgap.core.origin import UNKNOWN, Origin
 from tgap.generators.base import Networks, Pretrained
@@ -237,6 +237,7 @@ class LatentGenerator(Pretrained):
             raise DataError("; ".join(problems))
         device = torch_device(self.device)
         precision = self._precision(device.type)
+        warn_of_slow_bfloat16(device, precision, "generator.precision")
         # By content, not by place: another tuned model may have been written there since.
         key = (self.stem(), self.digest(), str(device), str(precision), self.image_size)
         if key not in _loaded:

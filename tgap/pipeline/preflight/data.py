@@ -17,7 +17,7 @@ from tgap.datasets.reading.patients import own_patients
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels, shared_patients
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.asked import Asked
+from tgap.pipeline.preflight.answers import Answers
 from tgap.pipeline.preflight.prompts import (
     check_embeddings,
     check_prompts,
@@ -56,7 +56,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
     problems: list[str] = []
     few: dict[tuple[str, int], list[str]] = {}
     seen: list[tuple[Classifier, tuple[int, ...]]] = []
-    asked = Asked()
+    answers = Answers()
     for plan in plans:
         sources = (plan.split, *plan.external.values(), *plan.ready_made.values())
         key = "+".join(spec.key for spec in sources)
@@ -69,15 +69,19 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             continue
         advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
         parts = (plan.run, pool.dataset, pool.data.sides(), _made(pool))
-        prompted = (key, *prompted_by(plan.run))
-        found = asked.once(("read", *prompted), partial(check_prompts, plan.run, pool.images))
+        prompted, found = (key, *prompted_by(plan.run)), list[str]()
+        # What is drawn already was asked for by prompts that passed, and to read them again takes
+        # libraries that load for longer than all else that is left to do.
+        drawn = store.find(plan.synthetic) is not None
+        if not drawn:
+            found = answers.once(("read", *prompted), partial(check_prompts, plan.run, pool.images))
         found = [*found, *check_pool(plan, pool)] or check_training(*parts)
         # folds and seeds of a sweep differ by an image or so, and are told of once
         training = (plan.dataset.key, plan.run.budget.train_per_label)
         if not found and not few.get(training):
             few[training] = few_to_train(*parts)
-        if not found and store.find(plan.synthetic) is None:
-            found, told = asked.once(
+        if not found and not drawn:
+            found, told = answers.once(
                 ("told apart", *prompted), partial(_told_apart, plan.run, pool)
             )
             advice += told

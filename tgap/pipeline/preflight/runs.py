@@ -14,6 +14,7 @@ from tgap.datasets.base import Dataset
 from tgap.generators.base import Generator, Pretrained
 from tgap.pipeline.plan import Identities, Plan, plan
 from tgap.pipeline.preflight.data import check_data, check_declared_shape, check_shapes
+from tgap.pipeline.preflight.devices import check_devices
 from tgap.pipeline.preflight.disk import check_disk, check_room_for_data
 from tgap.pipeline.preflight.listed import check_listed
 from tgap.pipeline.preflight.work import check_work
@@ -43,6 +44,7 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     as_asked, runs = runs, [run.fitted() for run in runs]
     for run in runs:
         problems += check_work(run.generator, run.budget, run.sampler)
+        problems += check_devices(run)
     problems = problems or [
         *check_sizes([vars(run) for run in runs]),
         *(text for run in runs for text in check_declared_shape(run)),

@@ -1,10 +1,4 @@
-"""Times the parts whose speed matters at scale, each in a process of its own.
-
-python -m experiments.bench_parts [name ...]        (or `make bench`; about 3 minutes on two cores)
-
-Prints a line per figure with its target on an idle two-core machine. It never fails on a figure:
-speed is looked at, not tested.
-"""
+"""The parts whose speed matters at scale; each prints a line per figure with its target."""
 
 import functools
 import io
@@ -321,17 +315,3 @@ PARTS: dict[str, Callable[[], None]] = {
         evaluating,
     )
 }
-
-
-def main() -> None:
-    """Run the named parts here, or all of them in processes of their own."""
-    if sys.argv[1:]:
-        for name in sys.argv[1:]:
-            PARTS[name]()
-        return
-    for name in PARTS:
-        subprocess.run([sys.executable, "-m", "experiments.bench_parts", name], check=True)
-
-
-if __name__ == "__main__":
-    main()

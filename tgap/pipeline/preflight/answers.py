@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-class Asked:
+class Answers:
     """Remembers answers by their questions, which are compared: components have no hash."""
 
     def __init__(self) -> None:

@@ -1,0 +1,1 @@
+"""What tgap's speed is, against peers and against itself: ``python -m experiments.bench``."""

@@ -1,0 +1,74 @@
+"""The benchmark: prints a table and writes JSON. No figure fails: speed is looked at, not tested.
+
+python -m experiments.bench                        (or `make bench`; an hour, on an idle machine)
+python -m experiments.bench dreambooth drawing     these parts alone
+python -m experiments.bench --quick dreambooth     a few seconds, which measure nothing
+
+Both sides of a ratio run in one process, in turn. Cores are chosen by OMP_NUM_THREADS.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from experiments.bench import commands, drawing, scale, tuning
+from experiments.bench.measure import Row, Scale, machine, write
+
+PARTS: dict[str, Callable[[Scale], list[Row]]] = {
+    "start": commands.start,
+    "dreambooth": tuning.dreambooth,
+    "lora": tuning.lora,
+    "bfloat16": tuning.bfloat16,
+    "drawing": drawing.drawing,
+    "active": tuning.active,
+    "demo": commands.demo,
+    "sweep": commands.sweep,
+}
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Run the named parts here, or all of them in processes of their own."""
+    parser = argparse.ArgumentParser("experiments.bench")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, *scale.PARTS], metavar="PART")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--json", type=Path, default=Path("bench.json"))
+    given = parser.parse_args(words)
+    if not given.parts:
+        _all(given.json)
+        return
+    about = machine()
+    print(", ".join(f"{name}: {value}" for name, value in about.items()), flush=True)
+    if given.quick:
+        print("--quick: these figures measure nothing")
+    rows: dict[str, list[Row]] = {}
+    for name in given.parts:
+        if name in scale.PARTS:
+            scale.PARTS[name]()
+            continue
+        rows[name] = PARTS[name](Scale(given.quick, 2 if given.quick else given.repeats))
+        for row in rows[name]:
+            print(row.text(), flush=True)
+    write(rows, about, given.json)
+
+
+def _all(file: Path) -> None:
+    """Each in a fresh process, so that none finds what another left in memory."""
+    parts, about = {}, {}
+    with tempfile.TemporaryDirectory() as folder:
+        own = Path(folder) / "part.json"
+        for name in [*PARTS, *scale.PARTS]:
+            subprocess.run(
+                [sys.executable, "-m", "experiments.bench", name, "--json", str(own)], check=True
+            )
+            told = json.loads(own.read_text())
+            about, parts = told["machine"], parts | told["parts"]
+    file.write_text(json.dumps({"machine": about, "parts": parts}, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

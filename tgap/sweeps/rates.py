@@ -1,0 +1,127 @@
+"""How long a piece of work takes: measured here, by a packaged rate, or by counted operations."""
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tgap.core import ConfigError, nearest
+from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.operations import CPU, SPEEDS, Speed, seconds_of
+from tgap.pipeline.preparation import prepared
+from tgap.store import Store
+from tgap.sweeps.records import records
+
+NEWEST = 50
+"""Records that are looked into."""
+RATES = 5
+"""Of equal artifacts, the newest so many count; the median of their rates is taken."""
+REFERENCE: Mapping[str, float] = {
+    "generator tiny_ldm dreambooth": 0.0016,
+    "synthetic tiny_ldm": 0.0012,
+    "prior tiny_ldm": 0.0009,
+    "classifier small_cnn": 0.001,
+    "evaluation two_way": 1.0,
+    "evaluation baselines": 0.6,
+    "evaluation fidelity": 0.7,
+    "evaluation memorization": 10.0,
+    "evaluation occlusion": 0.1,
+}
+"""Seconds for a unit of work: of one default run on two cores (AMD EPYC), nothing beside it."""
+MEASURED, PACKAGED, COUNTED = "measured here", "another machine", "counted"
+"""Where a time comes from."""
+
+
+@dataclass(frozen=True)
+class Time:
+    """How long a piece of work takes.
+
+    Args:
+        seconds: That long.
+        source: ``MEASURED``, ``PACKAGED`` or ``COUNTED``.
+    """
+
+    seconds: float
+    source: str
+
+
+class Rates:
+    """What is known of times.
+
+    Args:
+        home: Folder of earlier records.
+        gpu: The GPU that the work is planned for, a key of ``SPEEDS``: what can be counted is then
+            told of that one, whatever was measured here.
+
+    Raises:
+        ConfigError: If nothing is known of that GPU.
+    """
+
+    def __init__(self, home: Path, gpu: str | None = None) -> None:
+        if gpu is not None and gpu not in SPEEDS:
+            raise ConfigError(
+                f"--on: nothing is published of '{gpu}'{nearest(gpu, [*SPEEDS])}; leave it out "
+                "for times that were measured here"
+            )
+        self._home, self._gpu = home, gpu
+
+    def time(self, plan: Plan, kind: str, amount: float) -> Time | None:
+        """How long a run's piece of work takes, if anything is known of it.
+
+        Args:
+            plan: Of the run.
+            kind: What takes the same time for as much work.
+            amount: Of work.
+        """
+        rates = {MEASURED: self._measured.get(kind), PACKAGED: reference(kind)}
+        known = (Time(r * amount, source) for source, r in rates.items() if r is not None)
+        time = next(known, None)
+        if time is not None and self._gpu is None:
+            return time
+        return self._counted(plan, kind.partition(" ")[0]) or time
+
+    def _counted(self, plan: Plan, kind: str) -> Time | None:
+        data = prepared(plan, Store(self._home / "store")).images()
+        size = len(data), len(data.label_names)
+        # Of most kinds nothing is counted: torch is not asked for a GPU then.
+        if seconds_of(plan.run, kind, CPU, *size) is None or self._speed is None:
+            return None
+        seconds = seconds_of(plan.run, kind, self._speed, *size)
+        return None if seconds is None else Time(seconds, COUNTED)
+
+    @cached_property
+    def _measured(self) -> Mapping[str, float]:
+        return measured_rates(self._home)
+
+    @cached_property
+    def _speed(self) -> Speed | None:
+        """Of the GPU that was named, or of what is here; ``None`` of a GPU that nobody counted."""
+        return SPEEDS[self._gpu] if self._gpu is not None else _here()
+
+
+def _here() -> Speed | None:
+    from tgap.core.device import torch_device
+
+    if torch_device("auto").type == "cpu":
+        return CPU
+    import torch
+
+    name = torch.cuda.get_device_name().lower()
+    return next((speed for gpu, speed in SPEEDS.items() if gpu in name), None)
+
+
+def measured_rates(home: Path) -> dict[str, float]:
+    """Seconds for a unit of work by kind, as the newest records have it."""
+    rates: dict[str, list[float]] = {}
+    for record in reversed(records(home)[-NEWEST:]):
+        for cost in record.costs:
+            found = rates.setdefault(cost["kind"], [])
+            if len(found) < RATES:
+                found.append(cost["seconds"] / cost["amount"])
+    return {kind: statistics.median(found) for kind, found in rates.items()}
+
+
+def reference(kind: str) -> float | None:
+    """The rate of a kind that is packaged, or of what it begins with."""
+    return next((rate for name, rate in REFERENCE.items() if kind.startswith(name)), None)
