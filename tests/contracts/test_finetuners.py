@@ -183,7 +183,10 @@ def test_a_checkpoint_is_as_large_as_it_says(name, tmp_path):
         tune(finetuner, checkpoint=Stops(tmp_path, 1))
     networks = StableDiffusion(device="cpu").networks()
     foreseen = finetuner.checkpoint_bytes(networks, labels=2)
-    assert foreseen == pytest.approx(size_of(tmp_path), rel=0.05, abs=100_000)
+    size = size_of(tmp_path)
+    assert foreseen > 0.95 * size - 100_000, "see Finetuner.trained_numbers"
+    if type(finetuner).__module__.startswith("tgap."):  # others may tell a bound
+        assert foreseen == pytest.approx(size, rel=0.05, abs=100_000)
 
 
 @each_finetuner
