@@ -3,6 +3,8 @@
 The others are composed only (``test_commands_in_docs.py``); ``NOT_RUN`` says why.
 """
 
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,7 +40,10 @@ OURS = {
     "selector=random,clip_kmeans": "selector=random",
 }
 """What pages choose runs by, and the small run's own."""
-KEYS = ("KEY", "RUN", "41ce")
+KEYS = ("KEY", "RUN", "41ce", "a1b2")
+"""Words for a run."""
+KEPT = ("133f", "fdc5")
+"""Keys of two artifacts of a stage."""
 
 
 def is_run(one: Command) -> bool:
@@ -67,13 +72,24 @@ def ours(words: tuple[str, ...], home: Path) -> list[str]:
     assert row is not None
     folder = f"out{RUN.index(words)}"
     behind = {"--reference": row.method, "--out": folder}
-    found = [record.key[:8] if word in KEYS else OURS.get(word, word) for word in words]
+    kept = sorted(path.parent.name for path in home.glob("store/classifier/*/manifest.json"))
+    own = OURS | dict.fromkeys(KEYS, record.key[:8]) | dict(zip(KEPT, kept, strict=True))
+    found = [own.get(word, word) for word in words]
     return [behind.get(flag, word) for flag, word in zip(["", *found], found, strict=False)]
 
 
 @pytest.mark.parametrize("words", RUN, ids=" ".join)
-def test_it_runs(words: tuple[str, ...], home: Path) -> None:
+def test_it_runs(
+    words: tuple[str, ...], home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if words[:2] == ("store", "remove"):  # from a copy, and the reader says yes
+        monkeypatch.setenv("TGAP_HOME", str(shutil.copytree(home, tmp_path / "copy")))
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("click.confirm", lambda question: True)
     assert command(ours(words, home)) == 0
+    if words[:2] == ("store", "remove") and "--run" in words:
+        assert not list((tmp_path / "copy" / "store" / words[-1]).glob("*/manifest.json"))
+        assert list((home / "store" / words[-1]).glob("*/manifest.json"))
 
 
 def test_many_are_run_and_each_other_has_a_reason() -> None:

@@ -42,7 +42,7 @@ def record(home: Path, key: str, *specs: Spec, ended: bool = True) -> Journal:
     """Write down a run that used artifacts."""
     folder = home / "journal" / "single" / key
     (folder / "files").mkdir(parents=True)
-    begin = {"event": "begin", "time": 1, "name": "random", "params": {}, "experiment": "tgap"}
+    begin = {"event": "start", "time": 1, "name": "random", "params": {}, "experiment": "tgap"}
     end = {"event": "end", "time": 2, "status": "FAILED"}
     lines = [json.dumps(event) for event in ([begin, end] if ended else [begin])]
     (folder / "journal.jsonl").write_text("\n".join(lines) + "\n")

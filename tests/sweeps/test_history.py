@@ -130,7 +130,10 @@ def test_runs_of_a_sweep_that_never_began_are_missing(tmp_path, monkeypatch, cap
         for m in ("a", "b")
         for s in (0, 1)
     ]
-    with_params = [(run, {"method": run.method, "selector": f"{run.method}1"}) for run in runs]
+    with_params = [
+        (f"{run.method}100{run.seed}", run, {"method": run.method, "selector": f"{run.method}1"})
+        for run in runs
+    ]
     tracker = Tracker(tmp_path, URI, "tgap", "s1")
     tracker.open_sweep("sweep", 4, {}, {PLANNED: as_json(with_params)})
     begin(tmp_path, "a", 0, sweep="s1")
@@ -152,7 +155,8 @@ def test_a_run_outside_the_choice_is_not_missing_though_its_row_does_not_tell(tm
         PlannedRun(method=m, method_key=m, size=100, seed=0, settings={"protocol.class": "clean"})
         for m in ("a", "b", "c")
     ]
-    plans = as_json([(run, {"loss": "low" if run.method == "c" else "high"}) for run in runs])
+    losses = {"a": "high", "b": "high", "c": "low"}
+    plans = as_json((f"{run.method}1000", run, {"loss": losses[run.method]}) for run in runs)
     tracker = Tracker(tmp_path, URI, "tgap", "s1")
     tracker.open_sweep("sweep", 3, {}, {PLANNED: plans})
     begin(tmp_path, "a", 0, sweep="s1", loss="high")
