@@ -109,6 +109,8 @@ def test_a_file_sets_nothing_of_hydras(name: str) -> None:
         "+hydra.callbacks.a={_target_: torch.load, f: model.pt, weights_only: false}",
         "+hydra.callbacks.a={_target_: tgap.core.files.write_json, path: canary, value: 1}",
         "+hydra.callbacks.a={_target_: stranger.x}",
+        "+hydra.callbacks.a='${prompts}'",
+        "hydra.job_logging='${prompts}'",
         "hydra.launcher._target_=os.system",
         "+hydra.launcher.a={_target_: os.unlink, path: victim}",
         "hydra.sweeper._target_=os.system",

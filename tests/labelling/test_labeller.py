@@ -73,10 +73,10 @@ class Seen:
     def watch(self, patch: pytest.MonkeyPatch) -> None:
         fit, score = Classifier.fit, Classifier.score
 
-        def seen_fit(classifier: Classifier, train: ImageSet, *args: Any) -> Any:
+        def seen_fit(classifier: Classifier, train: ImageSet, *args: Any, **more: Any) -> Any:
             self.patients |= set(train.patients.tolist())
             self.pixels |= set(image_digests(train.images))
-            return fit(classifier, train, *args)
+            return fit(classifier, train, *args, **more)
 
         def seen_score(classifier: Classifier, weights: Any, images: np.ndarray) -> Any:
             self.pixels |= set(image_digests(images))

@@ -63,7 +63,7 @@ def test_a_member_that_is_killed_is_told_and_none_is_left(members):
     [(False, "^working: process 2 of 2 failed: ValueError: of"), (True, "^ValueError: of")],
 )
 def test_the_reason_is_told_and_not_that_another_one_is_gone(members, caplog, told, message):
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "tgap")
     with members("fail", told=told) as pair, pytest.raises(TgapError, match=message):
         pair.finished()
     assert "process 2 of 2 failed:\nTraceback: here" in caplog.text

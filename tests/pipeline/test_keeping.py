@@ -12,6 +12,7 @@ from tests.generators.conftest import base, folder, model
 from tests.pipeline.conftest import CUT, tune
 from tgap.core import Sampler, checkpoint
 from tgap.core.checkpoint import Checkpoint, Pieces
+from tgap.core.digest import file_digest
 from tgap.core.progress import progress
 from tgap.pipeline import stages
 from tgap.pipeline.checkpoints import checkpoint_of
@@ -28,7 +29,12 @@ PROMPTS = ["odd", "even"] * 35
 
 def drawn(model, batch_size: int, kept: Pieces | None = None) -> np.ndarray:
     sampler = Sampler(steps=2, batch_size=batch_size)
-    return draw(model, PROMPTS, range(len(PROMPTS)), sampler, "images", kept)
+
+    def sample(batches):
+        for prompts, seeds in batches:
+            yield model.sample(prompts, seeds, sampler)
+
+    return draw(sample, PROMPTS, range(len(PROMPTS)), batch_size, "images", kept)
 
 
 def test_pictures_do_not_depend_on_where_drawing_was_cut(model, tmp_path, caplog):
@@ -108,14 +114,35 @@ def test_a_checkpoint_whose_artifact_stands_is_swept_away(tmp_path):
     assert not kept.exists()
 
 
-def test_an_error_leaves_no_checkpoint(tmp_path):
+def test_another_host_goes_on_where_the_first_one_was_interrupted(tmp_path, monkeypatch):
+    def make(folder: Path) -> None:
+        if (beside(folder) / "at").exists():
+            (folder / "whole").write_text("whole")
+            return
+        beside(folder).mkdir()
+        (beside(folder) / "at").write_text("2")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tgap.store.store._host", lambda: "node-1")
+    with pytest.raises(KeyboardInterrupt):
+        Store(tmp_path).get_or_make(SPEC, make, resumable=True)
+    monkeypatch.setattr("tgap.store.store._host", lambda: "node-2")
+    made = Store(tmp_path).get_or_make(SPEC, make, resumable=True)
+    assert (made.folder / "whole").read_text() == "whole"
+    assert [*(tmp_path / "partial").iterdir()] == []
+
+
+def test_an_error_that_may_pass_leaves_the_checkpoint_and_nothing_half_made(tmp_path):
     def fails(folder: Path) -> None:
+        (folder / "half").write_text("half")
         beside(folder).mkdir()
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011
         Store(tmp_path).get_or_make(SPEC, fails, resumable=True)
-    assert [*(tmp_path / "partial").iterdir()] == []
+    folder, kept = sorted((tmp_path / "partial").iterdir())
+    assert kept == beside(folder)
+    assert [*folder.iterdir()] == []
 
 
 def test_seconds_stand_in_manifests_and_not_in_files(store: Store):
@@ -130,8 +157,11 @@ def test_seconds_stand_in_manifests_and_not_in_files(store: Store):
     assert cost["oracle_seconds"] == made.times["oracle_seconds"]
     # as they were kept before
     text = json.dumps([{**line, "oracle_seconds": 3.5} for line in losses])
-    store.root.joinpath("generator", made.key, "losses.json").write_text(text)
-    object.__setattr__(made, "manifest", {**made.manifest, "times": {}})
+    file = store.root / "generator" / made.key / "losses.json"
+    file.write_text(text)
+    recorded = {"size": len(text), "sha256": file_digest(file)}
+    files = {**made.manifest["files"], "losses.json": recorded}
+    object.__setattr__(made, "manifest", {**made.manifest, "times": {}, "files": files})
     assert result.tuning_cost() == {**cost, "oracle_seconds": 3.5}
     stages.prepare(result, store)
     stages._fit_real(result, store)

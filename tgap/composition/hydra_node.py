@@ -37,6 +37,10 @@ EXTRAS = {
 """Packages of launchers that have a preset here, and the extra that installs each."""
 STREAMS = ("ext://sys.stdout", "ext://sys.stderr")
 LOG_FILE = "${hydra.runtime.output_dir}/${hydra.job.name}.log"
+BUILT = ("callbacks", "hydra_logging", "job_logging", "launcher", "sweeper")
+"""Parts of Hydra's node of which objects are made."""
+REFERENCES = (LOG_FILE, "${hydra.sweep.dir}/.submitit/%j", "${hydra.job.name}")
+"""What may be referred to there: a reference may lead to anything that is looked at elsewhere."""
 LAUNCHER_SETTINGS = frozenset(
     "account array_parallelism backend batch_size comment constraint cpus_per_gpu cpus_per_task "
     "exclude gpus_per_node gpus_per_task gres max_num_timeout mem_gb mem_per_cpu mem_per_gpu "
@@ -189,8 +193,10 @@ def _named_classes(node: Mapping[str, Any]) -> Iterator[str]:
             allowed = [n for n, cls in plugins.items() if kind and issubclass(cls, kind)]
         elif in_logging and name in ("class", "()"):
             allowed = LOG_CLASSES
-        elif in_logging and ("://" in text or "${" in text or ".." in path):
+        elif in_logging and ("://" in text or ".." in path):
             allowed = [*STREAMS, LOG_FILE]
+        elif "${" in text and path.split(".")[1] in BUILT:
+            allowed = REFERENCES
         if allowed is None or value in allowed:
             continue
         package = text.split(".")[1] if text.startswith("hydra_plugins.") else ""

@@ -35,7 +35,12 @@ QUICK_SECONDS = 5.0
 BYTES_PER_SECOND = 2e8
 """How fast saving is taken to be before it was measured."""
 
-HELD = (signal.SIGINT, signal.SIGTERM)
+HELD = tuple(
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+)
+"""The last two are a cluster's, by which it tells that the time is nearly over."""
 HOLD_SECONDS = 3.0
 """So long at most; then the signal does what it would have done at once."""
 
@@ -240,7 +245,10 @@ class Checkpoint:
                 continue
             try:
                 found.append(self._read_one(path, found[-1].done if found else 0))
-            except (DataError, OSError) as error:
+            except OSError as error:  # perhaps passing: no reason to throw it away
+                log.warning("%s cannot read %s: %s; it begins before it", self._what, path, error)
+                break
+            except DataError as error:
                 log.warning(
                     "%s cannot go on from what an interrupted process left in %s: %s; "
                     "it is removed, and made again",

@@ -262,12 +262,14 @@ class Store:
 
     def _make(self, spec: Spec, make: Make, resumable: bool) -> Artifact:
         folder, temporary = self._folder(spec), self._temporary(spec, resumable)
+        if resumable:
+            self._adopt(spec, temporary)
         resumes = resumable and temporary.exists()
         if resumes:
             log.info("going on with %s, which was interrupted", spec)
         else:
             log.debug("making %s", spec)
-        keep = False  # left behind by a process that is killed, all the same
+        keep = made = False  # what a process that is killed leaves is kept all the same
         try:
             with writing(f"{spec}", temporary):
                 if not resumes:
@@ -281,7 +283,9 @@ class Store:
                 manifest = seal(temporary, spec, seconds, times)
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 if theirs := self._put(temporary, folder, spec):
+                    made = True
                     return theirs
+                made = True
                 sync(folder.parent)
         except KeyboardInterrupt:
             # Goes on another time; after an error the same would fail again.
@@ -290,7 +294,10 @@ class Store:
         finally:
             if not keep:  # gone already if all went well
                 shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
-                shutil.rmtree(beside(temporary), ignore_errors=True)
+                if made:
+                    shutil.rmtree(beside(temporary), ignore_errors=True)
+                elif beside(temporary).is_dir():  # an error such as a full disk may pass: it stays
+                    temporary.mkdir(exist_ok=True)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
 
     def _put(self, temporary: Path, folder: Path, spec: Spec) -> Artifact | None:
@@ -306,6 +313,22 @@ class Store:
                 raise
             return self._load(spec)
         return None
+
+    def _adopt(self, spec: Spec, temporary: Path) -> None:
+        """Take what another host was interrupted in: a job may be queued again on another node.
+
+        Its lock is ours now, so nobody goes on with it there.
+        """
+        left = [
+            path
+            for path in sorted(temporary.parent.glob(f"{_lock_name(spec)}.*"))
+            if not path.name.endswith(BESIDE)
+        ]
+        if left and temporary not in left:
+            with writing(f"{spec}", temporary):
+                if beside(left[0]).exists():
+                    os.replace(beside(left[0]), beside(temporary))
+                os.replace(left[0], temporary)
 
     def _temporary(self, spec: Spec, resumable: bool) -> Path:
         """Where an artifact is made; ours alone under its lock, which may not reach other hosts."""

@@ -8,6 +8,8 @@ from typing import Any
 
 OF_LIBRARIES = ("KMP_", "TORCHINDUCTOR_", "TOKENIZERS_", "MLFLOW_", "_MLFLOW_", "DO_NOT_TRACK")
 """Beginnings of variables that libraries set for themselves when they are imported."""
+OF_PEOPLE = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NAME")
+"""Of these, what people set, and no library by itself."""
 MEANT = ("TGAP_", "CUDA_")
 """Beginnings of variables that count also where they were not set before."""
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCHLD")
@@ -21,7 +23,7 @@ def fingerprint() -> dict[str, Any]:
     state: dict[str, Any] = {
         f"os.environ['{name}']": value
         for name, value in os.environ.items()
-        if not name.startswith(OF_LIBRARIES)
+        if not _of_library(name)
     }
     state |= {"the current folder": _folder(), "umask": _umask(), "sys.path": list(sys.path)}
     state |= {"sys.stdout": id(sys.stdout), "sys.stderr": id(sys.stderr)}
@@ -46,14 +48,18 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     return [name for name in was if was[name] != after.get(name)] + new
 
 
+def _of_library(variable: str) -> bool:
+    return variable.startswith(OF_LIBRARIES) and variable not in OF_PEOPLE
+
+
 def _counts(name: str) -> bool:
     variable = name.partition("['")[2]
-    return not variable or variable.startswith(MEANT)
+    return not variable or variable.startswith((*MEANT, *OF_PEOPLE))
 
 
 def set_environment(variables: Mapping[str, str]) -> None:
     """Let the environment be this, but for what libraries have set for themselves."""
-    kept = {n: v for n, v in os.environ.items() if n.startswith(OF_LIBRARIES)}
+    kept = {n: v for n, v in os.environ.items() if _of_library(n)}
     wanted = kept | dict(variables)
     for name in os.environ.keys() - wanted.keys():
         del os.environ[name]

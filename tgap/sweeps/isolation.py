@@ -138,11 +138,11 @@ class Worker:
         pictures = ended["pictures"]
         return Ended(Did(None if pictures is None else Path(pictures), ended["made"]))
 
-    def _listen(self, seconds: float | None) -> Message | None:
+    def _listen(self, seconds: float | None, stopping: bool = False) -> Message | None:
         """Show what the worker tells until its run ends or it dies; ``None`` if time is up."""
         end = None if seconds is None else time.monotonic() + seconds
         while end is None or time.monotonic() < end:
-            if not _keepers and os.getppid() != self._grandparent:
+            if not stopping and not _keepers and os.getppid() != self._grandparent:
                 raise KeyboardInterrupt  # who launched this process died
             try:
                 message = self._heard.get(timeout=LISTEN)
@@ -164,7 +164,7 @@ class Worker:
         else:
             self._process.terminate()
         try:
-            ended = self._listen(GRACE)
+            ended = self._listen(GRACE, stopping=True)
         finally:
             self.close()
         return None if ended is None or ended["event"] == "gone" else ended

@@ -113,11 +113,15 @@ def put_back(journal: Journal, uri: str) -> bool:
     if address.scheme not in ("", "file"):
         return False
     folder, copied = Path(url2pathname(address.path)), False
+    home = journal.folder.resolve().parents[2]
+    if not folder.resolve().is_relative_to(home):  # a stranger's database may name any folder
+        return False
     for event in journal.events():
         if event["event"] == "artifact":
             here, there = journal.folder / event["path"], folder / event["name"]
             for source, gone in ((here, there), (there, here)):
-                if source.exists() and not gone.exists():
+                inside = all(path.resolve().is_relative_to(home) for path in (source, gone))
+                if inside and source.exists() and not gone.exists():
                     gone.parent.mkdir(parents=True, exist_ok=True)
                     shutil.copyfile(source, gone)
                     copied = True
