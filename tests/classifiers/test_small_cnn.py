@@ -134,8 +134,10 @@ def test_the_smallest_images_and_sets_work():
 
 
 def test_a_divergence_names_the_epoch_and_the_remedy():
+    classifier = SmallCnn(device="cpu", epochs=2)
+    object.__setattr__(classifier, "learning_rate", 1e30)  # larger than a person may set
     with pytest.raises(TgapError, match=r"loss of epoch 1 is nan; lower learning_rate"):
-        fit(squares(40), epochs=2, learning_rate=1e30)
+        classifier.fit(squares(40), np.random.default_rng(0), lambda epoch, values: None)
 
 
 def test_wrong_fields_are_told_together():

@@ -195,9 +195,10 @@ def test_wrong_words_are_told(folders, home, tmp_path, capsys):
     assert "got cat, dog; rename cat, dog as even, odd, whichever is meant" in err
 
 
-def test_copies_of_the_real_test_set_are_told(folders, home, capsys):
+def test_copies_of_the_real_test_set_are_told(folders, tmp_path, home, capsys):
     real, _, _ = folders
-    assert evaluate("--real", real, "--synthetic", real, "--size", 32) == 0
+    copied = shutil.copytree(real, tmp_path / "copied")
+    assert evaluate("--real", real, "--synthetic", copied, "--size", 32) == 0
     out = capsys.readouterr().out
     assert "are images of the real test set" in out
     assert "TSTR cannot be trusted" in out

@@ -59,7 +59,7 @@ def test_a_run_that_failed_is_missing_on_the_page(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TGAP_HOME", str(folder / ".tgap"))
     words = [*TINY, "finetuner=none,dreambooth", "budget.steps=2", "budget.batch_size=4", "seed=7"]
-    words += ["finetuner.prior_weight=0", "budget.learning_rate=1e30", "-m"]
+    words += ["finetuner.prior_weight=0", "finetuner.warmup=0", "budget.learning_rate=1", "-m"]
     assert run_command(words) == 1
     (page,) = tmp_path.glob("multirun/*/*/report.html")
     read = check(page.read_text("utf-8"))

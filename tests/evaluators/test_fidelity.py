@@ -258,5 +258,5 @@ def test_is_found_by_its_name_and_wants_an_embedder_and_a_neighbour():
     with pytest.raises(ConfigError, match="k must be at least 1, got 0"):
         Fidelity(embedder=Pixels(), k=0)
     data = {"_target_": "tgap.evaluators.fidelity.Fidelity", "embedder": None}
-    with pytest.raises(ConfigError, match="embedder must be chosen or left as it is, got None"):
+    with pytest.raises(ConfigError, match=r"fidelity\.embedder must be chosen, .*, got None"):
         building.build(Fidelity, data, "evaluators.fidelity")

@@ -117,6 +117,8 @@ class TestCheck:
             raise PermissionError(13, "Permission denied", str(path))
 
         monkeypatch.setattr("safetensors.safe_open", refused)
+        for file in folder.rglob("*.safetensors"):
+            file.chmod(0o600)  # as whoever takes a permission away does: it is opened anew
         problems = StableDiffusion(path=str(folder)).check()
         assert len(problems) == 3
         for problem in problems:

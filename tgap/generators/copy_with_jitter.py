@@ -38,7 +38,7 @@ class CopyWithJitter(Control):
 
     def check(self) -> list[str]:
         """Problems with the autoencoder's files, if it is wanted."""
-        return StableDiffusion().check() if self.autoencoder else []
+        return _packaged().check() if self.autoencoder else []
 
     def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images that the autoencoder, if it is wanted, cannot take."""
@@ -54,7 +54,7 @@ class CopyWithJitter(Control):
 
     def digest(self) -> str:
         """Hash of the autoencoder's files, if it is wanted."""
-        return StableDiffusion().digest() if self.autoencoder else ""
+        return _packaged().digest() if self.autoencoder else ""
 
     def _given(self, examples: Examples, rng: np.random.Generator) -> Draw:
         tuning, dealt = examples.tuning, cycled(examples, rng)
@@ -64,7 +64,7 @@ class CopyWithJitter(Control):
             shape = tuning.images.shape[1:]
             if problems := self.check_images(shape):
                 raise DataError(*problems)
-            autoencoder = StableDiffusion(image_size=shape[0])
+            autoencoder = _packaged(image_size=shape[0])
 
         def draw(label: int, seeds: Sequence[int]) -> Drawn:
             drawn = Drawn.of(tuning, dealt[label][: len(seeds)])
@@ -74,6 +74,11 @@ class CopyWithJitter(Control):
             return replace(drawn, images=images)
 
         return draw
+
+
+def _packaged(image_size: int | None = None) -> StableDiffusion:
+    """The miniature, by the name that its preset gives it."""
+    return StableDiffusion(name=PACKAGED.name, image_size=image_size)
 
 
 def _encoded_and_decoded(images: Images, autoencoder: StableDiffusion) -> Images:

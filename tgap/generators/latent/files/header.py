@@ -33,7 +33,9 @@ def shapes_in(path: Path, remedy: str) -> dict[str, tuple[int, ...]]:
 
     try:
         stat = path.stat()
-        return dict(_shapes_in(path, (stat.st_size, stat.st_mtime_ns, stat.st_ino)))
+        return dict(
+            _shapes_in(path, (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino))
+        )
     except SafetensorError as error:
         why = str(error).removeprefix("Error while deserializing header: ")
         size = path.stat().st_size
