@@ -1,4 +1,4 @@
-"""Every launcher makes the same bytes, in any order; a job that is preempted goes on."""
+"""Every launcher makes the same bytes, in any order; one that is not installed is named."""
 
 import json
 from collections.abc import Iterator

@@ -65,7 +65,6 @@ def test_a_sweep_of_hundreds_of_runs_costs_little_beside_them(tmp_path: Path) ->
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=False, reason="parsing words and copying configurations: 28 ms a run")
 def test_a_thousand_runs_are_checked_in_ten_seconds(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", "import tgap.cli.main"], check=True)
     seconds, _, _ = swept(tmp_path, "seed=range(0,2)", "-m", "--dry-run")

@@ -86,7 +86,7 @@ def _done(message: Message, turn: _Turn) -> Message:
     set_environment(message["environment"])
     sys.path[:] = message["path"]
     set_levels(message["levels"])
-    ended: Message = {"failure": None, "interrupted": False}
+    ended: Message = {"failure": None}
     state = None
     try:
         os.chdir(message["current"])
@@ -97,7 +97,6 @@ def _done(message: Message, turn: _Turn) -> Message:
         pictures = None if did.pictures is None else str(did.pictures)
         ended |= {"made": did.made, "pictures": pictures}
     except BaseException as error:  # sys.exit and the like too: the sweep goes on
-        ended["interrupted"] = isinstance(error, KeyboardInterrupt) and not turn.open
         turn.open = False
         ended |= {"failure": failure_of(error)}
     finally:
