@@ -63,13 +63,13 @@ class ComposedOnce(WeakKeyDictionary):
 
 
 def schemas(folder: dict[str, Any] | None = None) -> Iterator[Any]:
-    """All that Hydra's store holds but Hydra's own."""
+    """Those of tgap's that Hydra's store holds: launchers' plugins put theirs there anew each time."""
     from hydra.core.config_store import ConfigStore
 
     for node in (ConfigStore.instance().repo if folder is None else folder).values():
         if isinstance(node, dict):
             yield from schemas(node)
-        elif node.provider != "hydra":
+        elif node.provider == "tgap":
             yield node
 
 

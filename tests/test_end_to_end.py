@@ -328,6 +328,8 @@ def test_settings_of_a_swept_group_go_with_each_of_its_options(
     monkeypatch.chdir(swept.parent)
     words = [word for word in TINY if not word.startswith(("finetuner", "size", "seed"))]
     words += ["selector=clip_kmeans,subclass", "selector/allocate=water_filling", "size=12"]
+    words += [f"~evaluators.{name}" for name in ("baselines", "fidelity", "memorization")]
+    words += ["~evaluators.occlusion", "tracking.pictures=false", "tracking.report=false"]
     assert run_command(words) == 0
     allocated = {run.data.tags.get("tgap.overrides", "") for run in runs_of(swept)}
     for selector in ("clip_kmeans", "subclass"):

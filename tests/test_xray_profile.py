@@ -188,6 +188,7 @@ def test_months_on_a_cpu_are_refused_unless_they_are_meant(
     assert check_work(run.generator, run.budget, run.sampler) == []
 
 
+@pytest.mark.long
 def test_the_rehearsal_gets_to_its_end(folder: Path, home: Path) -> None:
     words = overrides(folder, 64, 12, 2, "cpu")
     words = [

@@ -21,6 +21,7 @@ TINY = (
 ).split()
 
 
+@pytest.mark.long
 def test_a_process_that_has_checked_nothing_plans_by_itself(
     tmp_path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
