@@ -63,7 +63,7 @@ class ComposedOnce(WeakKeyDictionary):
 
 
 def schemas(folder: dict[str, Any] | None = None) -> Iterator[Any]:
-    """Those of tgap's that Hydra's store holds: launchers' plugins put theirs there anew each time."""
+    """tgap's own in Hydra's store: launchers' plugins put theirs there anew each time."""
     from hydra.core.config_store import ConfigStore
 
     for node in (ConfigStore.instance().repo if folder is None else folder).values():
