@@ -19,6 +19,8 @@ INTERVAL = 0.1
 """Seconds between two messages of a bar."""
 SIZE = "bytes"
 """Of a message: how many bytes follow its line."""
+ENDS = ("done", "ended", "failed", "gone")
+"""Events after which nothing more comes of what a process was told to do."""
 
 
 def line_of(message: Mapping[str, Any]) -> bytes:
