@@ -30,8 +30,8 @@ USUAL_SECONDS = 60.0
 """Between two savings at most, unless they would take more than ``MOST`` of the time."""
 CHEAP, MOST = 0.01, 0.05
 """Share of the time that saving takes; it may be more than ``CHEAP`` only once a minute is lost."""
-QUICK_SECONDS = 5.0
-"""What is saved in less is saved when the work is interrupted, too."""
+QUICK_SECONDS = 15.0
+"""What is expected to be saved in less is saved when the work is interrupted, too."""
 BYTES_PER_SECOND = 2e8
 """How fast saving is taken to be before it was measured."""
 
@@ -43,6 +43,14 @@ HELD = tuple(
 """The last two are a cluster's, by which it tells that the time is nearly over."""
 HOLD_SECONDS = 3.0
 """So long at most; then the signal does what it would have done at once."""
+SAVING_SECONDS = 20.0
+"""So long instead, since the signal, if a checkpoint is being saved then.
+
+Processes that wait for this one wait longer, and all end before a cluster kills them: Slurm does so
+30 s after it told them (``KillWait``).
+"""
+SAME_SECONDS = 0.5
+"""In which a second signal is the first one again: some tell a process and its group."""
 
 STEM, ENDING = "checkpoint.", ".safetensors"
 NUMBERS = "__numbers__"
@@ -50,13 +58,36 @@ NUMBERS = "__numbers__"
 log = logging.getLogger(__name__)
 
 
+_listeners: list[Callable[[bool], None]] = []
+
+
+@contextmanager
+def saving_told(listener: Callable[[bool], None]) -> Iterator[None]:
+    """Inside, a listener is told whenever the saving of a checkpoint begins (true) and ends."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def tell_saving(going: bool) -> None:
+    """Tell the listeners that saving begins or ends, here or in a process that works for us."""
+    for listener in _listeners:
+        listener(going)
+
+
 class Interrupts:
     """What has come and is held."""
 
     def __init__(self) -> None:
+        self.saving = False
+        """Whether a checkpoint is being saved: what has come waits longer then."""
         self._came: int | None = None
+        self._came_at = 0.0
+        self._overdue = False
+        self._through = threading.Event()
         self._handlers: dict[int, Any] = {}
-        self._timer: threading.Timer | None = None
 
     @property
     def waiting(self) -> bool:
@@ -69,32 +100,39 @@ class Interrupts:
         Nothing if none waits.
         """
         came, self._came = self._came, None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._through.set()
         if came is not None:
             signal.signal(came, self._handlers[came])
             signal.raise_signal(came)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._came == number:  # again, by whoever cannot wait, or by our own timer
-            self.let_through()
-        elif self._came is None:
-            self._came = number
+        if self._came is None:
+            self._came, self._came_at = number, time.monotonic()
+            self._overdue, self._through = False, threading.Event()
             # handlers run in the main thread: this is it
-            self._timer = threading.Timer(
-                HOLD_SECONDS, signal.pthread_kill, (threading.get_ident(), number)
-            )
-            self._timer.daemon = True
-            self._timer.start()
+            arguments = threading.get_ident(), number, self._through
+            threading.Thread(target=self._hurry, args=arguments, daemon=True).start()
+        elif self._came == number:
+            again = time.monotonic() - self._came_at >= SAME_SECONDS  # by whoever cannot wait
+            if again or self._overdue:
+                self.let_through()
+
+    def _hurry(self, main_thread: int, number: int, through: threading.Event) -> None:
+        """Let through what has waited for too long."""
+        through.wait(HOLD_SECONDS)
+        if self.saving:
+            through.wait(SAVING_SECONDS - HOLD_SECONDS)
+        if not through.is_set():
+            self._overdue = True
+            signal.pthread_kill(main_thread, number)
 
 
 @contextmanager
 def held() -> Iterator[Interrupts]:
-    """Inside, signals wait for ``let_through``, for the end, or for ``HOLD_SECONDS``.
+    """Inside, signals wait for ``let_through``, the end, or ``HOLD_SECONDS`` (``SAVING_SECONDS``).
 
-    A second signal of the same kind does not wait. Signals reach the main thread only: elsewhere,
-    and where they are ignored, nothing is held.
+    A second signal of the same kind, later than ``SAME_SECONDS``, does not wait. Signals reach the
+    main thread only: elsewhere, and where they are ignored, nothing is held.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
@@ -192,8 +230,9 @@ class Checkpoint:
         interrupted = self._interrupts.waiting
         if self._folder is not None and (interrupted or self._due()):
             saved = state()
-            if not interrupted or self._quick(saved):
-                self._save(self._folder, saved)
+            if not interrupted or self._is_quick(saved):
+                with self._told():
+                    self._save(self._folder, saved)
         self._interrupts.let_through()
 
     def _due(self) -> bool:
@@ -201,10 +240,32 @@ class Checkpoint:
         wait = max(LEAST_SECONDS, min(took / CHEAP, USUAL_SECONDS), took / MOST)
         return time.monotonic() - self._saved_at >= wait
 
-    def _quick(self, saved: Saved) -> bool:
+    def _is_quick(self, saved: Saved) -> bool:
+        """Whether it can be saved on the way out; if not, that is told."""
         size = sum(array.nbytes for array in saved.arrays.values())
         took = size / BYTES_PER_SECOND if self._took is None else self._took
+        if took > QUICK_SECONDS:
+            log.info(
+                "%s was interrupted at %d; to save that would take about %.0f s, so it goes on at "
+                "%d another time",
+                self._what,
+                saved.done,
+                took,
+                self.done,
+            )
         return took <= QUICK_SECONDS
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Inside, whoever waits for this process knows that a checkpoint is being saved."""
+        interrupts = self._interrupts
+        interrupts.saving = True
+        tell_saving(True)
+        try:
+            yield
+        finally:
+            interrupts.saving = False
+            tell_saving(False)
 
     def _save(self, folder: Path, saved: Saved) -> None:
         start = time.monotonic()

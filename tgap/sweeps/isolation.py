@@ -21,8 +21,9 @@ from tgap.sweeps.messages import errand_as_message
 
 log = logging.getLogger(__name__)
 
-GRACE = 7.0
-"""Seconds that a run which is to stop has, to write down how far it is; then it is killed."""
+GRACE, LONGEST = 7.0, 25.0
+"""Seconds that a run which is to stop has, then it is killed; the second ones while it saves a
+checkpoint. Both are more than a crew's, as a run may have to wait for one."""
 PROGRAM = f"{START}; from tgap.sweeps.worker import main; main()"
 
 
@@ -110,7 +111,7 @@ class Worker:
         The worker is closed.
         """
         try:
-            ended = self._process.stop(GRACE)
+            ended = self._process.stop(GRACE, LONGEST)
         finally:
             self.close()
         return None if ended is None or ended["event"] == "gone" else ended

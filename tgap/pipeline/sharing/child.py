@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import IO, cast
 
+from tgap.core.checkpoint import tell_saving
 from tgap.pipeline.sharing.talking import ENDS, Message, Shown, heard, line_of
 
 START = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"
@@ -57,7 +58,8 @@ class Child:
         )
         self.number, self._inbox, self._echoes = number, inbox, echo
         self.shown = Shown()
-        self._closed = False
+        self._closed = self._saving = False
+        self._saved_at = 0.0
         self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
         pipes = self.process.stdin, self.process.stdout, self.process.stderr
         self._stdin, stdout, stderr = (cast("IO[bytes]", pipe) for pipe in pipes)
@@ -69,8 +71,16 @@ class Child:
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
             for message, data in heard(stream):
-                self._inbox.put((self, message, data))
+                if message["event"] == "saving":
+                    self._note_saving(message["going"])
+                else:
+                    self._inbox.put((self, message, data))
         self._inbox.put((self, {"event": "gone"}, b""))
+
+    def _note_saving(self, going: bool) -> None:
+        """It saves a checkpoint, and whoever waits for this process is to know that too."""
+        self._saving, self._saved_at = going, time.monotonic()
+        tell_saving(going)
 
     def _keep(self, stream: IO[bytes]) -> None:
         """Keep the last that it writes; passed on, it stands above the bars if some are shown."""
@@ -93,11 +103,12 @@ class Child:
             self._stdin.write(line_of(message))
             self._stdin.flush()
 
-    def stop(self, grace: float) -> Message | None:
+    def stop(self, grace: float, longest: float) -> Message | None:
         """Let it end itself, as at Ctrl-C; it is not closed.
 
         Args:
-            grace: Seconds that it has.
+            grace: Seconds that it has, after it was told or has saved a checkpoint.
+            longest: Seconds that it has with the saving of a checkpoint.
 
         Returns:
             The last that it said, ``gone`` included; ``None`` if it had no more time.
@@ -107,12 +118,20 @@ class Child:
                 self.process.send_signal(signal.SIGINT)
             else:
                 self.process.terminate()
-        end = time.monotonic() + grace
-        while time.monotonic() < end:
+        begun, told = time.monotonic(), False
+        while time.monotonic() < self._deadline(begun, grace, longest):
+            if self._saving and not told:
+                told = True
+                log.info("waiting for a checkpoint, at most %.0f s; not if stopped again", longest)
             said = next_said(self._inbox)
             if said is not None and said[0] is self and said[1]["event"] in ENDS:
                 return said[1]
         return None
+
+    def _deadline(self, begun: float, grace: float, longest: float) -> float:
+        if self._saving:
+            return begun + longest
+        return min(max(begun, self._saved_at) + grace, begun + longest)
 
     def death(self, who: str) -> str:
         """Of what it died, in words; it is closed.

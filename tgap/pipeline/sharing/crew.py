@@ -26,8 +26,9 @@ from tgap.pipeline.sharing.talking import Message, levels
 from tgap.store import Store
 
 PROGRAM = f"{START}; from tgap.pipeline.sharing.member import main; main()"
-GRACE = 6.0
-"""Seconds that the first member has, at an interruption, to save how far it is."""
+GRACE, LONGEST = 6.0, 22.0
+"""Seconds that the first member has at an interruption; the second ones while it saves how far it
+is: more than ``SAVING_SECONDS``."""
 REASON = 5.0
 """Seconds to wait for a reason where a member only knows that another one is gone."""
 AHEAD = 2
@@ -118,7 +119,7 @@ class Crew:
                     came_to = message["came_to"] if member.number == 0 else came_to
         except KeyboardInterrupt:
             if self._members[0] not in self._done:
-                self._members[0].stop(GRACE)
+                self._members[0].stop(GRACE, LONGEST)
             raise
         return came_to
 

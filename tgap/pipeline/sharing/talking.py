@@ -72,6 +72,10 @@ class Wire(logging.Handler):
         """Send a log line."""
         self.say(**record_as_message(record))
 
+    def saving(self, going: bool) -> None:
+        """Tell that the saving of a checkpoint begins or ends: for ``saving_told``."""
+        self.say(event="saving", going=going)
+
     @contextmanager
     def bar(self, description: str, total: int, counted: bool, before: int) -> Iterator[Advance]:
         """Show progress at the other end: a relay of ``tgap.core.progress``."""
