@@ -190,8 +190,17 @@ class Store:
                 f"delete the folder {artifact.folder} to have it made again"
             )
 
-    def discard(self, stage: str, key: str) -> None:
+    def discard(self, stage: str, key: str, held: Callable[[], bool] = lambda: False) -> bool:
         """Remove an artifact; who is killed meanwhile leaves a temporary folder, not half of it.
+
+        Args:
+            stage: Its stage.
+            key: Its key.
+            held: Whether something uses it, in which case it stays; asked when nobody can be
+                making it any more.
+
+        Returns:
+            Whether it was removed.
 
         Raises:
             StoreError: If it cannot be removed.
@@ -202,9 +211,12 @@ class Store:
             temporary = self.root / "tmp" / f"{name}.{_host()}.{os.getpid()}"
             remove(temporary)
             temporary.parent.mkdir(parents=True, exist_ok=True)
+            if held():
+                return False
             os.rename(folder, temporary)
             remove(temporary)
             Vouched(folder).path.unlink(missing_ok=True)
+            return True
 
     def set_aside(self, stage: str, key: str) -> Path:
         """Move a damaged artifact out of the way, as ``get_or_make`` does; raises as ``discard``.
