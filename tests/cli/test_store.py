@@ -224,7 +224,7 @@ def test_what_a_job_uses_or_makes_stays(
     def remove(folder: Path) -> None:
         write_json(folder / "notes.json", 1)
         (home / "store" / "split" / SPLIT.key).mkdir()
-        assert "which is being made right now" in told(
+        assert "which is being made or sent right now" in told(
             capsys, "remove", "--stage", "split", "--yes"
         )
         (home / "store" / "split" / SPLIT.key).rmdir()

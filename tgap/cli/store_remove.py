@@ -110,7 +110,7 @@ def _removed(entry: "Entry", kept: "Store") -> bool:
     try:
         return kept.discard(entry.stage, entry.key, lambda: _stays(entry, Held(home_folder())))
     except filelock.Timeout:
-        print(f"stays: {entry}, which is being made right now")
+        print(f"stays: {entry}, which is being made or sent right now")
         return False
 
 

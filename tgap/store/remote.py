@@ -151,8 +151,8 @@ class Remote:
         self.is_away = True
         reason = re.sub("//[^/@ ]*@", "//***@", str(error).strip().partition("\n")[0][:300])
         log.warning(
-            "cannot %s %s=%s (%s); the store goes on without it: send later what is missing there "
-            "with `tgap store push`",
+            "cannot %s %s=%s (%s); the store goes on without it: what is missing there is sent by "
+            "the next run, or by `tgap store push`",
             action,
             VARIABLE,
             self.name,

@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from tgap.core import StoreError
 from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.artifact import Artifact
+from tgap.store.behind import Unsent, send_behind, send_left, sending, wait_until_sent
 from tgap.store.damaged import remove, set_aside
 from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, seal, understood
 from tgap.store.remote import remote
@@ -121,7 +122,8 @@ class Store:
         """The artifact from the store, or made now.
 
         Two processes never make the same artifact at once: the second waits, then reuses. What the
-        second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there. A
+        second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there behind
+        the work: ``wait_until_sent``. A
         damaged artifact is moved to ``<root>/damaged`` and made again, with a warning.
 
         Args:
@@ -153,9 +155,17 @@ class Store:
             if artifact is None:
                 artifact = self._make(spec, make, resumable)
                 Vouched(artifact.folder).vouch(artifact.manifest["files"])
-        if not artifact.reused and (level := remote()):
-            level.send(artifact.folder, artifact.manifest)  # without the lock: others go on
+        if not artifact.reused and remote() is not None:
+            send_behind(self.root, (spec.stage, spec.key))
         return artifact
+
+    def send_left(self) -> None:
+        """Have what earlier processes could not send to the second level sent behind the work."""
+        send_left(self.root)
+
+    def wait_until_sent(self) -> None:
+        """Wait until the second level has what was made; what fails there is told."""
+        wait_until_sent(self.root)
 
     @contextmanager
     def _alone(self, spec: Spec, meanwhile: Callable[[], bool]) -> Iterator[None]:
@@ -204,10 +214,14 @@ class Store:
 
         Raises:
             StoreError: If it cannot be removed.
-            filelock.Timeout: If a process is making it.
+            filelock.Timeout: If a process is making or sending it.
         """
         folder, name = self.root / stage / key, f"{stage}-{key}"
-        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+        with (
+            locked(self._lock_path(name), name, wait=False),
+            sending(self.root, (stage, key)),
+            writing(name, folder),
+        ):
             temporary = self.root / "tmp" / f"{name}.{_host()}.{os.getpid()}"
             remove(temporary)
             temporary.parent.mkdir(parents=True, exist_ok=True)
@@ -293,6 +307,8 @@ class Store:
             with writing(f"{spec}", folder):
                 # Content before names: after a power cut, a name must not stand for missing bytes.
                 manifest = seal(temporary, spec, seconds, times)
+                if remote() is not None:
+                    Unsent(self.root).note((spec.stage, spec.key))
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 if theirs := self._put(temporary, folder, spec):
                     made = True

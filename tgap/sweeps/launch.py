@@ -23,6 +23,7 @@ from tgap.core.files import home_folder
 from tgap.core.progress import progress
 from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
+from tgap.store import Store
 from tgap.sweeps import isolation
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
@@ -141,8 +142,11 @@ def launch(
             return Launched([], Comparison())
         Recorder(home_folder()).close_ghosts(those.runs[0].run)
         if those.config is not None:
-            return _swept(those, those.config)
-        return _single(those.hydra, those.overrides, those.runs)
+            launched = _swept(those, those.config)
+        else:
+            launched = _single(those.hydra, those.overrides, those.runs)
+        Store(home_folder() / "store").wait_until_sent()  # datasets, which the check has made
+        return launched
 
 
 def _single(hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]) -> Launched:
