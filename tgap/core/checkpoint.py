@@ -174,15 +174,22 @@ class Checkpoint:
         owner: What the work is, as JSON values: the artifact's key, the code, versions. What was
             kept by another owner is told and removed.
         what: The work in words, e.g. ``fine-tuning``.
+        place: By what it is computed, as JSON values: threads, GPU. What was begun by something
+            else is gone on with, which is told, as results then differ by rounding.
     """
 
     keeps_all = False
     """Whether what was saved before is still needed."""
 
     def __init__(
-        self, folder: Path | None = None, owner: Mapping[str, Any] | None = None, what: str = "work"
+        self,
+        folder: Path | None = None,
+        owner: Mapping[str, Any] | None = None,
+        what: str = "work",
+        place: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder, self._owner, self._what = folder, dict(owner or {}), what
+        self._place = dict(place or {})
         self._begun = self._saved_at = time.monotonic()
         self._took: float | None = None
         self._interrupts = Interrupts()
@@ -271,6 +278,7 @@ class Checkpoint:
         start = time.monotonic()
         head = {
             "owner": self._owner,
+            "place": self._place,
             "done": saved.done,
             "after": self.done if self.keeps_all else 0,
             "seconds": self.earlier + start - self._begun,
@@ -300,12 +308,15 @@ class Checkpoint:
     def _read(self) -> list[Saved]:
         """What can be gone on with; the rest is removed."""
         found: list[Saved] = []
+        begun: list[str] = []
         for path in self._files() if self.keeps_all else self._files()[::-1]:
             if found and not self.keeps_all:
                 path.unlink()  # older
                 continue
             try:
-                found.append(self._read_one(path, found[-1].done if found else 0))
+                saved, others = self._read_one(path, found[-1].done if found else 0)
+                found.append(saved)
+                begun += [other for other in others if other not in begun]
             except OSError as error:  # perhaps passing: no reason to throw it away
                 log.warning("%s cannot read %s: %s; it begins before it", self._what, path, error)
                 break
@@ -320,19 +331,31 @@ class Checkpoint:
                 path.unlink()
         for path in () if self._folder is None else self._folder.glob(f"*{PART}"):
             path.unlink()  # killed while it was written
+        if begun:
+            log.warning(
+                "%s was begun with another %s: it goes on, and what comes of it may differ by "
+                "rounding from what would come of one place",
+                self._what,
+                ", ".join(begun),
+            )
         return found
 
-    def _read_one(self, path: Path, after: int) -> Saved:
+    def _read_one(self, path: Path, after: int) -> tuple[Saved, list[str]]:
+        """What was saved, and in what its place differs, in words."""
         head, arrays = read_sealed(path)
-        if head["owner"] != self._owner:
-            theirs = head["owner"]
-            other = [name for name, own in self._owner.items() if theirs.get(name) != own]
-            raise DataError(f"it is of another {', '.join(other)}")
+        if others := _differing(head["owner"], self._owner):
+            raise DataError(f"it is of another {', '.join(others)}")
         if self.keeps_all and head["after"] != after:
             raise DataError("what was made before it is not there")
         self.earlier = head["seconds"]
         numbers = json.loads(arrays.pop(NUMBERS).tobytes())
-        return Saved(head["done"], arrays, numbers)
+        place = head["place"]
+        others = [f"{name} ({place.get(name)})" for name in _differing(place, self._place)]
+        return Saved(head["done"], arrays, numbers), others
+
+
+def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    return [name for name, own in ours.items() if theirs.get(name) != own]
 
 
 class Pieces(Checkpoint):
