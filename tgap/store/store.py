@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -102,6 +102,25 @@ class Store:
             return self._load(spec)
         except _DamagedError:
             return None  # get_or_make mends it, under the lock
+
+    def find_or_fetch(self, spec: Spec) -> Artifact | None:
+        """The artifact if it is there, or in the second level, from which it is fetched then.
+
+        Raises:
+            StoreError: If the store may not be read, or not be written to.
+        """
+        artifact = self.find(spec)
+        if artifact is not None or remote() is None:
+            return artifact
+        with self._alone(spec, lambda: False):
+            return self.find(spec) or self._fetched(spec)
+
+    def only_elsewhere(self, specs: Collection[Spec]) -> set[str]:
+        """Keys of artifacts that are not here and would be fetched from the second level."""
+        if (level := remote()) is None:
+            return set()
+        missing = {spec.key: spec for spec in specs if self.find(spec) is None}
+        return level.has(list(missing.values()))
 
     def is_being_made(self, spec: Spec) -> bool:
         """Whether another process is at work on it; it may have ended when this is read."""
