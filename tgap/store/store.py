@@ -142,8 +142,8 @@ class Store:
 
         Two processes never make the same artifact at once: the second waits, then reuses. What the
         second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there behind
-        the work: ``wait_until_sent``. A
-        damaged artifact is moved to ``<root>/damaged`` and made again, with a warning.
+        the work (``wait_until_sent``). A damaged artifact is moved to ``<root>/damaged`` and made
+        again, with a warning.
 
         Args:
             spec: What it is.
@@ -340,11 +340,7 @@ class Store:
             raise
         finally:
             if not keep:  # gone already if all went well
-                shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
-                if made:
-                    shutil.rmtree(beside(temporary), ignore_errors=True)
-                elif beside(temporary).is_dir():  # an error such as a full disk may pass: it stays
-                    temporary.mkdir(exist_ok=True)
+                _clear(temporary, made)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
 
     def _put(self, temporary: Path, folder: Path, spec: Spec) -> Artifact | None:
@@ -430,6 +426,15 @@ class _DamagedError(StoreError):
 def beside(folder: Path) -> Path:
     """Where ``make`` keeps, beside the folder that it fills, what is gone when that stands."""
     return folder.with_name(folder.name + BESIDE)
+
+
+def _clear(temporary: Path, made: bool) -> None:
+    """Remove what is left of making an artifact; if it was not made, not what was kept beside."""
+    shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
+    if made:
+        shutil.rmtree(beside(temporary), ignore_errors=True)
+    elif beside(temporary).is_dir():  # an error such as a full disk may pass
+        temporary.mkdir(exist_ok=True)
 
 
 def _call(make: Make, folder: Path, spec: Spec) -> dict[str, float]:
