@@ -141,7 +141,8 @@ def send_behind(root: Path, place: Place) -> None:
 
 def send_left(root: Path) -> None:
     """Have sent what earlier processes left, if there is a second level."""
-    left = Unsent(root).noted() if remote() is not None else []
+    level = remote()
+    left = Unsent(root).noted() if level is not None and not level.is_away else []
     if left:
         log.info("%d artifacts that were not sent to the second level yet are sent now", len(left))
     for place in left:

@@ -23,8 +23,8 @@ class Vouched:
 
     That is their size, times of change and inode, any of which differs after a change by whatever
     program: then the file is read and hashed again. Hashing takes 0.63 s of one core for a GB
-    (measured: an AMD EPYC, which has SHA instructions; the file in memory). What a disk does by itself to a file that nobody
-    touches, ``tgap store verify`` finds.
+    (measured: an AMD EPYC, which has SHA instructions; the file in memory). What a disk does by
+    itself to a file that nobody touches, ``tgap store verify`` finds.
 
     Args:
         folder: The artifact's: ``<root>/<stage>/<key>``. What is kept lies outside, in
