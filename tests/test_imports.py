@@ -183,3 +183,8 @@ def test_composing_a_run_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_one_module_starts_the_processes_that_tgap_talks_to() -> None:
+    starting = [module for module, file in MODULES.items() if "subprocess.PIPE" in file.read_text()]
+    assert starting == ["tgap.pipeline.sharing.child"]

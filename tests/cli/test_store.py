@@ -5,6 +5,7 @@ import os
 import re
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -223,12 +224,38 @@ def test_what_a_job_uses_or_makes_stays(
     def remove(folder: Path) -> None:
         write_json(folder / "notes.json", 1)
         (home / "store" / "split" / SPLIT.key).mkdir()
-        assert "which is being made right now" in told(
+        assert "which is being made or sent right now" in told(
             capsys, "remove", "--stage", "split", "--yes"
         )
         (home / "store" / "split" / SPLIT.key).rmdir()
 
     assert not Store(home / "store").get_or_make(SPLIT, remove).reused
+
+
+@pytest.mark.parametrize("planned", [(SPLIT,), ()])
+def test_what_a_job_uses_that_begins_while_it_asks_stays(
+    kept: dict[str, Artifact],
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    planned: tuple[Spec, ...],
+) -> None:
+    """Also if it has not written down yet what it uses."""
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    with ExitStack() as going:
+
+        def begin(question: str) -> bool:
+            journal = record(home, "c3" * 8, *planned, ended=False)
+            if not planned:
+                (journal.folder / "files" / "artifacts.json").unlink()
+            going.enter_context(journal.locked())
+            return True
+
+        monkeypatch.setattr("click.confirm", begin)
+        text = told(capsys, "remove", SPLIT.key)
+    assert f"stays: split {SPLIT.key[:8]}, which run c3c3c3c3 uses right now" in text
+    assert "removed 0 artifacts, 0 B" in text
+    assert SPLIT.key in names(home)
 
 
 @pytest.mark.parametrize(

@@ -219,19 +219,63 @@ def test_an_interrupt_waits_for_the_end_of_a_step_and_is_saved(tmp_path, monkeyp
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def test_what_would_take_long_is_not_saved_on_the_way_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "LEAST_SECONDS", 1000.0)
-    monkeypatch.setattr(module, "BYTES_PER_SECOND", 1.0)
-    checkpoint = again(tmp_path)
+def stopped_at_first_step(checkpoint: Checkpoint, times: int = 1) -> None:
+    """A signal comes in the first step, perhaps twice."""
 
     def work() -> None:
         with checkpoint.steps():
-            signal.raise_signal(signal.SIGINT)
+            for _ in range(times):
+                signal.raise_signal(signal.SIGINT)
             checkpoint.offer(1, lambda: state(1))
 
     with pytest.raises(KeyboardInterrupt):
         work()
+
+
+def test_what_would_take_long_is_not_saved_on_the_way_out(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(module, "LEAST_SECONDS", 1000.0)
+    monkeypatch.setattr(module, "BYTES_PER_SECOND", 1.0)
+    stopped_at_first_step(again(tmp_path))
     assert not list(tmp_path.iterdir())
+    told = (
+        "fine-tuning was interrupted at 1; to save that would take about 24 s, so it goes on at 0"
+    )
+    assert told in caplog.text
+
+
+def test_one_signal_that_comes_twice_is_one(tmp_path, monkeypatch):
+    """To a process and to its group, as some launchers send it."""
+    monkeypatch.setattr(module, "LEAST_SECONDS", 1000.0)
+    stopped_at_first_step(again(tmp_path), times=2)
+    assert again(tmp_path).done == 1
+
+
+def slow(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Saving takes so long, and can be interrupted."""
+    write = module.write_sealed
+
+    def slowly(*args) -> None:
+        for _ in range(20):
+            time.sleep(seconds / 20)
+        write(*args)
+
+    monkeypatch.setattr(module, "write_sealed", slowly)
+
+
+@pytest.mark.parametrize(("longest", "done"), [(60.0, 1), (0.1, 0)])
+def test_saving_is_waited_for_longer_than_a_step_and_not_for_ever(
+    tmp_path, monkeypatch, longest, done
+):
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SAVING_SECONDS", longest)
+    slow(0.6, monkeypatch)
+    told = []
+    with module.saving_told(told.append):
+        stopped_at_first_step(again(tmp_path))
+    assert told == [True, False]
+    monkeypatch.undo()
+    assert again(tmp_path).done == done
 
 
 def interrupted(then: Callable[[], None]) -> bool:
@@ -253,7 +297,8 @@ def test_an_interrupt_that_nothing_waited_for_comes_at_the_end():
     assert interrupted(lambda: None)
 
 
-def test_a_second_interrupt_does_not_wait():
+def test_a_second_interrupt_does_not_wait(monkeypatch):
+    monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
     assert not interrupted(lambda: signal.raise_signal(signal.SIGINT))
 
 

@@ -71,6 +71,9 @@ def work(task, inbox, line: Wire) -> None:
     try:
         time.sleep(60)
     except KeyboardInterrupt:
+        line.saving(True)
+        time.sleep(task["seconds"])
+        line.saving(False)
         with open(task["saves"], "w") as file:
             file.write(str(task["rank"]))
         line.say(event="failed", failure="KeyboardInterrupt", told=False, lost=False, traceback="")

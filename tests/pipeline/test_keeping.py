@@ -10,8 +10,8 @@ import pytest
 import tgap
 from tests.generators.conftest import base, folder, model
 from tests.pipeline.conftest import CUT, tune
-from tgap.core import Sampler, checkpoint
-from tgap.core.checkpoint import Checkpoint, Pieces
+from tgap.core import Sampler, checkpoint, random_states
+from tgap.core.checkpoint import Checkpoint, Pieces, Saved
 from tgap.core.digest import file_digest
 from tgap.core.progress import progress
 from tgap.pipeline import stages
@@ -130,6 +130,39 @@ def test_another_host_goes_on_where_the_first_one_was_interrupted(tmp_path, monk
     made = Store(tmp_path).get_or_make(SPEC, make, resumable=True)
     assert (made.folder / "whole").read_text() == "whole"
     assert [*(tmp_path / "partial").iterdir()] == []
+
+
+def saved_and_read_where(other: dict[str, object], tmp_path, monkeypatch) -> Checkpoint:
+    """A checkpoint of 3 steps, read where torch answers some questions in another way."""
+    folder = tmp_path / "made"
+    folder.mkdir()
+    kept = checkpoint_of(Checkpoint, folder, SPEC, "tuning")
+    kept._saved_at = float("-inf")
+    kept.offer(3, lambda: Saved(3, random_states.of_globals(), {}))
+    for name, answer in other.items():
+        monkeypatch.setattr(f"torch.{name}", lambda answer=answer: answer)
+    return checkpoint_of(Checkpoint, folder, SPEC, "tuning")
+
+
+def test_a_node_with_another_number_of_gpus_goes_on(tmp_path, monkeypatch, caplog):
+    found = saved_and_read_where({"cuda.device_count": 4}, tmp_path, monkeypatch)
+    assert found.done == 3
+    random_states.set_globals(found.load("step", 8).arrays)
+    assert "another" not in caplog.text
+
+
+def test_another_number_of_threads_or_gpu_goes_on_and_is_told(tmp_path, monkeypatch, caplog):
+    others = {"get_num_threads": 97}
+    assert saved_and_read_where(others, tmp_path, monkeypatch).done == 3
+    assert "tuning was begun with another number of threads (" in caplog.text
+    assert "may differ by rounding" in caplog.text
+
+
+def test_another_kind_of_device_begins_anew_and_that_is_told(tmp_path, monkeypatch, caplog):
+    others = {"cuda.is_available": True, "cuda.get_device_name": "a GPU"}
+    assert saved_and_read_where(others, tmp_path, monkeypatch).done == 0
+    assert "tuning cannot go on from what an interrupted process left in" in caplog.text
+    assert "it is of another kind of device" in caplog.text
 
 
 def test_an_error_that_may_pass_leaves_the_checkpoint_and_nothing_half_made(tmp_path):

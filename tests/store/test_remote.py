@@ -5,11 +5,15 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import filelock
 import fsspec
 import numpy as np
 import pytest
@@ -17,7 +21,7 @@ import pytest
 import tgap.store.remote
 from tgap.core import StoreError
 from tgap.core.files import write_array, write_json
-from tgap.store import Spec, Store
+from tgap.store import Artifact, Spec, Store
 from tgap.store.remote import VARIABLE, remote
 
 SPEC = Spec("generator", {"steps": 3}, {"selection": "0a1b"})
@@ -32,6 +36,13 @@ def make(folder: Path) -> None:
 
 def must_not_run(folder: Path) -> None:
     raise AssertionError("made again")
+
+
+def made(store: Store, spec: Spec = SPEC) -> Artifact:
+    """Made, and sent."""
+    artifact = store.get_or_make(spec, make)
+    store.wait_until_sent()
+    return artifact
 
 
 @pytest.fixture
@@ -61,11 +72,11 @@ def nothing_remembered() -> Iterator[None]:
 
 
 def check_shared(machine: Machine) -> None:
-    made = machine().get_or_make(SPEC, make)
+    first = made(machine())
     other = machine()
     fetched = other.get_or_make(SPEC, must_not_run)
-    assert (made.reused, fetched.reused) == (False, True)
-    assert fetched.manifest == made.manifest
+    assert (first.reused, fetched.reused) == (False, True)
+    assert fetched.manifest == first.manifest
     assert fetched.read_json("losses.json") == [0.5]
     np.testing.assert_array_equal(fetched.read_array("model/unet/weights.npy"), np.arange(50))
     other.verify(fetched)
@@ -81,12 +92,12 @@ def test_what_one_machine_made_another_fetches(machine: Machine, url: str) -> No
 
 
 def test_an_artifact_is_sent_once_and_no_other_is(machine: Machine, url: str) -> None:
-    made = machine().get_or_make(SPEC, make)
+    first = made(machine())
     level = remote()
     assert level is not None
-    assert not level.send(made.folder, made.manifest)
+    assert not level.send(first.folder, first.manifest)
     other = Spec("generator", {"steps": 4})
-    assert not machine().get_or_make(other, make).reused
+    assert not made(machine(), other).reused
 
 
 @pytest.mark.parametrize("part", ["manifest.json", "losses.json", "weights.npy"])
@@ -94,12 +105,12 @@ def test_an_artifact_is_sent_once_and_no_other_is(machine: Machine, url: str) ->
 def test_damage_there_is_told_and_mended(
     machine: Machine, shared: Path, caplog: pytest.LogCaptureFixture, part: str, cut: bool
 ) -> None:
-    machine().get_or_make(SPEC, make)
+    made(machine())
     (path,) = shared.rglob(part)
     data = path.read_bytes()
     path.write_bytes(data[:-3] if cut else bytes([data[0] ^ 1]) + data[1:])
     store = machine()
-    assert not store.get_or_make(SPEC, make).reused
+    assert not made(store).reused
     assert f"artifact {SPEC} in file://" in caplog.text
     assert "is not used" in caplog.text
     store.verify(store.get_or_make(SPEC, must_not_run))
@@ -152,7 +163,7 @@ def test_nothing_hostile_is_believed_or_written_outside(
     change: Callable[[dict[str, Any], Path], None],
     words: str,
 ) -> None:
-    machine().get_or_make(SPEC, make)
+    made(machine())
     place = shared / SPEC.stage / SPEC.key
     (files,) = (path for path in place.iterdir() if path.is_dir())
     manifest = json.loads((place / "manifest.json").read_text())
@@ -169,7 +180,7 @@ def test_nothing_hostile_is_believed_or_written_outside(
         return {p for p in tmp_path.rglob("*") if not any(map(p.is_relative_to, places))}
 
     before = outside()
-    assert not store.get_or_make(SPEC, make).reused
+    assert not made(store).reused
     assert words in caplog.text
     assert outside() == before
     store.verify(store.get_or_make(SPEC, must_not_run))
@@ -189,8 +200,8 @@ def test_one_that_is_away_costs_a_warning_and_no_result(
 
     monkeypatch.setattr(level._files, "info", away)
     store = machine()
-    assert not store.get_or_make(SPEC, make).reused
-    assert not store.get_or_make(Spec("generator", {"steps": 4}), make).reused
+    assert not made(store).reused
+    assert not made(store, Spec("generator", {"steps": 4})).reused
     assert caplog.text.count("cannot read TGAP_STORE_REMOTE") == 1
     assert "tgap store push" in caplog.text
     assert "secret" not in caplog.text
@@ -210,13 +221,80 @@ def test_a_failed_upload_leaves_nothing_that_is_read(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(level._files, "pipe_file", full)
-    assert not machine().get_or_make(SPEC, make).reused
+    assert not made(machine()).reused
     assert "cannot write TGAP_STORE_REMOTE" in caplog.text
+    assert "is sent by the next run, or by `tgap store push`" in caplog.text
+    (note,) = shared.parent.glob("machine-*/store/unsent/*")
+    assert note.name == f"generator-{SPEC.key}"
     monkeypatch.undo()
     monkeypatch.setenv(VARIABLE, f"file://{shared}")
     tgap.store.remote._remote.cache_clear()
-    assert not machine().get_or_make(SPEC, make).reused
+    assert not made(machine()).reused
     assert machine().get_or_make(SPEC, must_not_run).reused
+
+
+def unsent(store: Store) -> list[str]:
+    return [path.name for path in (store.root / "unsent").glob("*")]
+
+
+def test_work_does_not_wait_for_an_upload(
+    machine: Machine, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    level, goes_on = remote(), threading.Event()
+    assert level is not None
+    put = level._files.put_file
+
+    def slow(*args: object) -> None:
+        assert goes_on.wait(60)
+        put(*args)
+
+    monkeypatch.setattr(level._files, "put_file", slow)
+    store = machine()
+    assert not store.get_or_make(SPEC, make).reused
+    assert not list(shared.rglob("manifest.json"))
+    assert unsent(store) == [f"generator-{SPEC.key}"]
+    with pytest.raises(filelock.Timeout):
+        store.discard(SPEC.stage, SPEC.key)  # half of it is there
+    goes_on.set()
+    store.wait_until_sent()
+    assert list(shared.rglob("manifest.json"))
+    assert unsent(store) == []
+
+
+def test_what_a_killed_process_did_not_send_the_next_run_sends(
+    machine: Machine, shared: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = machine()
+    die = (
+        "import os, sys, pathlib; from tests.store.test_remote import SPEC, make\n"
+        "from tgap.store import Store, store\n"
+        "store.send_behind = lambda *what: os._exit(9)\n"
+        "Store(pathlib.Path(sys.argv[1])).get_or_make(SPEC, make)\n"
+    )
+    command = [sys.executable, "-c", die, str(store.root)]
+    root = str(Path(__file__).parents[2])
+    assert subprocess.run(command, check=False, cwd=root).returncode == 9
+    assert store.find(SPEC)
+    caplog.set_level(logging.INFO, "tgap")
+    store.send_left()
+    store.wait_until_sent()
+    assert "1 artifacts that were not sent to the second level yet are sent now" in caplog.text
+    assert unsent(store) == []
+    assert machine().get_or_make(SPEC, must_not_run).reused
+
+
+def test_a_note_of_what_is_gone_or_of_no_artifact_sends_nothing(
+    machine: Machine, shared: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = machine()
+    made(store)
+    for name in (f"generator-{'0' * 20}", "..-x", "notes.txt"):
+        (store.root / "unsent" / name).touch()
+    store.send_left()
+    store.wait_until_sent()
+    assert sorted(unsent(store)) == ["..-x", "notes.txt"]
+    assert len(list(shared.rglob("manifest.json"))) == 1
+    assert "cannot" not in caplog.text
 
 
 @pytest.mark.parametrize("wrong", ["nonsense://x", "s4://bucket"])
@@ -234,7 +312,7 @@ def test_a_url_of_no_known_kind_is_told_before_work_starts(
 def test_without_the_variable_fsspec_is_not_loaded(machine: Machine) -> None:
     assert VARIABLE not in os.environ
     assert remote() is None
-    assert not machine().get_or_make(SPEC, make).reused
+    assert not made(machine()).reused
 
 
 @pytest.fixture
@@ -274,6 +352,6 @@ def test_a_bucket_of_a_real_server(
     (weights,) = (name for name in files.find("tgap-tests") if name.endswith("weights.npy"))
     files.pipe_file(weights, bytes(len(files.cat_file(weights))))
     store = machine()
-    assert not store.get_or_make(SPEC, make).reused
+    assert not made(store).reused
     assert "weights.npy has changed since it was made; it is not used" in caplog.text
     assert machine().get_or_make(SPEC, must_not_run).reused

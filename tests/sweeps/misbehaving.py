@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from tgap.core import option
+from tgap.core.checkpoint import tell_saving
 from tgap.selectors.base import Candidates, Picks, Selector
 from tgap.selectors.random import Random
+from tgap.sweeps.isolation import GRACE
 
 
 class Sunk(BaseException):
@@ -42,6 +44,17 @@ def _sleep() -> None:
     time.sleep(600)
 
 
+def _saves() -> None:
+    try:
+        _sleep()
+    except KeyboardInterrupt:
+        tell_saving(True)
+        time.sleep(GRACE + 2)
+        Path(os.environ["MISBEHAVING"]).write_text("saved")
+        tell_saving(False)
+        raise
+
+
 def _once() -> None:
     if not Path(os.environ["MISBEHAVING"]).exists():
         _sleep()
@@ -67,6 +80,7 @@ WAYS = {
     "sleep": _sleep,
     "once": _once,
     "child": _child,
+    "saves": _saves,
 }
 
 

@@ -1,6 +1,7 @@
 """What is told before the first run: how many runs of what, how long, how much."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,15 @@ import pytest
 import tgap
 from tests.pipeline.conftest import CUT
 from tgap.cli.main import command, run_command
+from tgap.cli.plan import _workers
 from tgap.core import ConfigError, TgapError
 from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight import operations
 from tgap.store import Spec
+from tgap.store.remote import VARIABLE, remote
+from tgap.sweeps.finding import result_of
 from tgap.sweeps.forecast import Forecast, Making, Work, forecast, works
+from tgap.sweeps.planning import sweep_plan
 from tgap.sweeps.rates import COUNTED, MEASURED, PACKAGED, REFERENCE, Rates, Time, measured_rates
 from tgap.sweeps.records import COSTS, records
 from tgap.sweeps.varying import what_varies
@@ -149,6 +154,66 @@ def test_a_damaged_or_missing_note_of_costs_counts_nothing(ran) -> None:
         assert measured_rates(home) == {}
     finally:
         file.write_text(content)
+
+
+@pytest.mark.parametrize(("device", "part"), [("cuda", 1 / 4), ("cpu", 1)])
+def test_what_gpus_share_takes_a_part_of_the_time(ran, device: str, part: float) -> None:
+    """Processes on the CPU are no faster."""
+    words = ["budget.steps=4", f"generator.device={device}", "budget.batch_size=4"]
+    alone = forecast(planned(*words), ran[0] / ".tgap")
+    shared = forecast(planned(*words, "devices=4"), ran[0] / ".tgap")
+    for one, other in zip(alone.missing[0], shared.missing[0], strict=True):
+        divided = one.work.kind.startswith(("generator", "synthetic", "prior"))
+        assert other.work.kind == one.work.kind + (", devices=4" if divided else "")
+        assert other.seconds == pytest.approx(one.seconds * (part if divided else 1))
+        assert other.time.source == MEASURED
+    assert alone.size == pytest.approx(shared.size)
+
+
+def test_what_was_measured_with_as_many_devices_counts_as_it_is(ran, monkeypatch) -> None:
+    (plan,) = planned("generator.device=cuda", "budget.batch_size=4", "devices=4")
+    rates, kind = Rates(ran[0] / ".tgap"), "generator tiny_ldm dreambooth, devices=4"
+    monkeypatch.setattr(Rates, "_measured", {kind: 3.0, kind.partition(",")[0]: 8.0})
+    assert rates.time(plan, kind, 10) == Time(30.0, MEASURED)
+    monkeypatch.setattr(Rates, "_measured", {kind.partition(",")[0]: 8.0})
+    assert rates.time(plan, kind, 10) == Time(20.0, MEASURED)
+
+
+def test_gpus_have_room_for_as_many_runs_as_their_devices_let() -> None:
+    assert [_workers(3, None, 4), _workers(None, 9, 4), _workers(None, None, 4)] == [3, 2, None]
+    with pytest.raises(ConfigError, match="--gpus must be at least devices=4, which a run takes"):
+        _workers(None, 3, 4)
+    with pytest.raises(ConfigError, match="--workers and --gpus both say how many"):
+        _workers(1, 1, 1)
+
+
+def test_what_the_second_level_has_is_fetched_and_not_made(ran, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(ran[0])  # where the demo's words were composed
+    home = tmp_path / "home"
+    for stage in ("dataset", "split"):
+        shutil.copytree(ran[0] / ".tgap" / "store" / stage, home / "store" / stage)
+    before = forecast(planned(), home)
+    monkeypatch.setenv(VARIABLE, f"file://{tmp_path}/shared")
+    level, made = remote(), {one.key: one for one in ran[1].artifacts}
+    assert level is not None
+    for artifact in made.values():
+        level.send(artifact.folder, artifact.manifest)
+    there = forecast(planned(), home)
+    assert (before.stored, there.stored) == ([False], [True])
+    assert sum(there.fetched.values()) == len(before.making)
+    assert there.in_words().startswith(f"nothing to make; {len(before.making)} artifacts fetched ")
+    assert there.size == before.size
+    assert there.checkpoint == 0
+    rows = {row.stage: row for row in sweep_plan(there, 1).rows}
+    row = rows["generator"]
+    assert (row.make, row.fetched, row.stored) == (0, 1, 0)
+    new = forecast(planned("budget.steps=4"), home)
+    assert new.making[0].work.stage == "finetune"
+    assert new.fetched["selection"] == 1
+    # and `tgap export` and such find it
+    found = result_of(home, WORDS)
+    assert found.metrics == ran[1].metrics
+    assert found.artifacts.synthetic.folder.is_relative_to(home)
 
 
 def test_a_dry_run_tells_and_makes_nothing(ran, monkeypatch, caplog) -> None:

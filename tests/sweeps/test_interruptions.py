@@ -98,6 +98,15 @@ def test_a_stopped_sweep_leaves_nothing_and_goes_on_as_the_same_runs(
     assert "not running 1 run: 1 done" in status()
 
 
+def test_a_stopped_sweep_waits_for_a_checkpoint(words: list[str], tmp_path: Path) -> None:
+    slow = [word.replace("way=once", "way=saves") for word in words]
+    process, worker = started(slow, tmp_path)
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(timeout=40) == 130
+    assert (tmp_path / "pid").read_text() == "saved"
+    gone(worker)
+
+
 def test_a_killed_command_takes_its_worker_along_and_sync_closes_what_it_left(
     words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

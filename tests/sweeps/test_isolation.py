@@ -70,6 +70,18 @@ def test_the_others_finish_and_each_failure_is_told_and_recorded(
 
 
 @pytest.mark.long
+def test_a_run_ends_when_the_second_level_has_all_that_it_made(
+    misbehaving, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setenv("TGAP_STORE_REMOTE", f"file://{tmp_path}/shared")
+    assert swept(["fine"], misbehaving, monkeypatch, tmp_path) == 0
+    made = {path.parts[-3:] for path in tmp_path.glob("home/store/*/*/manifest.json")}
+    assert len(made) > 5
+    assert {path.parts[-3:] for path in tmp_path.glob("shared/*/*/manifest.json")} == made
+    assert not list(tmp_path.glob("home/store/unsent/*"))
+
+
+@pytest.mark.long
 def test_a_run_beyond_its_limit_is_stopped_with_all_that_it_started(
     misbehaving, tmp_path, monkeypatch, capsys
 ) -> None:

@@ -8,25 +8,22 @@ import click
 
 from tgap.cli.overrides import multirun_flag, takes_overrides
 from tgap.cli.terminal import log_to_terminal
+from tgap.core import ConfigError
 
 if TYPE_CHECKING:
     from tgap.sweeps.planning import PlanRow, SweepPlan
 
 WIDTH = 80
 GB = 1e9
+NUMBER = click.IntRange(min=1, max=10_000)
 HEADINGS = ("artifact", "make", "shared", "stored", "each", "in all", "GB", "time")
 
 
 @click.command
 @takes_overrides
 @multirun_flag
-@click.option(
-    "--workers",
-    "--gpus",
-    type=click.IntRange(min=1, max=10_000),
-    help="runs at a time; else what hydra/launcher= does",
-    show_default=False,
-)
+@click.option("--workers", type=NUMBER, help="runs at a time; else what hydra/launcher= does")
+@click.option("--gpus", type=NUMBER, help="the same in GPUs, of which a run takes devices=")
 @click.option("--on", metavar="GPU", help="h200, h100 or a100, in place of this machine")
 @click.option("--json", "as_json", is_flag=True, help="print JSON, in seconds and bytes")
 def plan(
@@ -34,6 +31,7 @@ def plan(
     config_dir: str | None,
     multirun: bool,
     workers: int | None,
+    gpus: int | None,
     on: str | None,
     as_json: bool,
 ) -> int:
@@ -48,12 +46,32 @@ def plan(
 
     log_to_terminal(False)
     with checked(overrides, sweep=multirun, config_dir=config_dir, gpu=on) as those:
-        planned = sweep_plan(those.expected, workers or those.workers)
+        at_a_time = _workers(workers, gpus, max(job.run.devices for job in those.runs))
+        planned = sweep_plan(those.expected, at_a_time or those.workers)
         if as_json:
             print(json.dumps(planned.as_json(), indent=1))
         else:
             _print(str(those), planned, on)
     return 0
+
+
+def _workers(workers: int | None, gpus: int | None, devices: int) -> int | None:
+    """How many runs at a time were asked for, if it was said.
+
+    Args:
+        workers: That many.
+        gpus: As many as these have room for.
+        devices: GPUs that a run takes.
+    """
+    if gpus is None:
+        return workers
+    if workers is not None:
+        raise ConfigError("--workers and --gpus both say how many runs at a time; leave one out")
+    if gpus < devices:
+        raise ConfigError(
+            f"--gpus must be at least devices={devices}, which a run takes, got {gpus}"
+        )
+    return gpus // devices
 
 
 def _print(what: str, planned: "SweepPlan", on: str | None) -> None:
@@ -103,8 +121,12 @@ def _together(planned: "SweepPlan") -> list[str]:
 def _legend(planned: "SweepPlan", on: str | None) -> list[str]:
     """What the words of the last column mean."""
     from tgap.sweeps.planning import UNKNOWN
-    from tgap.sweeps.rates import COUNTED, MEASURED, PACKAGED
+    from tgap.sweeps.rates import COUNTED, DEVICES, MEASURED, PACKAGED
 
+    fetched = [f"{row.stage} {row.fetched}" for row in planned.rows if row.fetched]
+    lines = [f"fetched from the second level: {', '.join(fetched)}."] if fetched else []
+    if any(DEVICES in one.work.kind for one in planned.expected.making):
+        lines.append("devices: GPUs that share work are taken to divide its time evenly.")
     used = {source for row in planned.rows for source in row.sources}
     meanings = {
         MEASURED: "by earlier runs, recorded in this TGAP_HOME",
@@ -114,4 +136,4 @@ def _legend(planned: "SweepPlan", on: str | None) -> list[str]:
         + "; code that is not compiled takes perhaps twice as long",
         UNKNOWN: "not in the times above; the first run that makes it measures it",
     }
-    return [f"{word}: {text}." for word, text in meanings.items() if word in used]
+    return lines + [f"{word}: {text}." for word, text in meanings.items() if word in used]

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from tgap.core.checkpoint import SAME_SECONDS
+
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
-SAME = 0.5
-"""Seconds in which a second signal is the first one again: some tell a process and its group."""
 
 
 @contextmanager
@@ -49,7 +49,7 @@ class _Stop:
             if number == getattr(signal, "SIGHUP", None):
                 _leave_terminal()
             raise KeyboardInterrupt
-        if time.monotonic() - self._first >= SAME:
+        if time.monotonic() - self._first >= SAME_SECONDS:
             with suppress(OSError):
                 os.write(2, b"tgap: left at once; the next command puts its records in order\n")
             os._exit(128 + number)

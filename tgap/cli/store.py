@@ -172,11 +172,13 @@ def verify(keys: tuple[str, ...], mend: bool) -> int:
 @store.command
 def push() -> int:
     """Send what the second level (TGAP_STORE_REMOTE) does not have yet."""
+    from tgap.store.behind import Unsent
     from tgap.store.catalogue import problems_of
     from tgap.store.manifest import read_manifest
     from tgap.store.remote import VARIABLE, remote
 
-    level, found = remote(), found_in(home_folder())
+    home = home_folder()
+    level, found, unsent = remote(), found_in(home), Unsent(home / "store")
     if level is None:
         raise ConfigError(
             f"there is no second level: set {VARIABLE} to a URL, e.g. s3://bucket/folder or "
@@ -189,6 +191,8 @@ def push() -> int:
             print(_wrapped(f"damaged, and not sent: {entry}: {problems[0]}"))
         else:
             sent += level.send(entry.folder, read_manifest(entry.folder))
+            if not level.is_away:
+                unsent.drop((entry.stage, entry.key))
     print(f"sent {sent} of {counted(len(found), 'artifact')} to {level.name}")
     return 1 if damaged or level.is_away else 0
 

@@ -12,8 +12,9 @@ from tgap.core import ConfigError
 from tgap.core.files import home_folder
 
 if TYPE_CHECKING:
+    from tgap.store import Store
     from tgap.store.catalogue import Entry
-    from tgap.sweeps.uses import Uses
+    from tgap.sweeps.uses import Held, Uses
 
 
 @click.command
@@ -40,7 +41,7 @@ def remove(
     """
     from tgap.store.catalogue import named
     from tgap.store.removal import Choice
-    from tgap.sweeps.uses import Uses
+    from tgap.sweeps.uses import Held, Uses
 
     if not keys and run_key is None and {stage, older_than, larger_than, keep_below} == {None}:
         raise ConfigError(
@@ -62,12 +63,16 @@ def remove(
         larger_than=larger_than,
         keep_below=keep_below,
     )
-    held = uses.held()
+    held = Held(home)
     gone = choice.chosen(every, time.time())
-    for entry in gone:
-        if entry.key in held:
-            print(f"stays: {entry}, which run {held[entry.key].key[:8]} uses right now")
-    return _remove(every, [entry for entry in gone if entry.key not in held], uses, yes)
+    return _remove(every, [entry for entry in gone if not _stays(entry, held)], uses, yes)
+
+
+def _stays(entry: "Entry", held: "Held") -> bool:
+    """Whether a run that goes on holds an artifact, which is told then."""
+    if run := held.by(entry.key):
+        print(f"stays: {entry}, which run {run[:8]} uses right now")
+    return run is not None
 
 
 def _only_of(word: str, uses: "Uses") -> set[str]:
@@ -79,10 +84,7 @@ def _only_of(word: str, uses: "Uses") -> set[str]:
 
 
 def _remove(every: Sequence["Entry"], gone: Sequence["Entry"], uses: "Uses", yes: bool) -> int:
-    import filelock
-
     from tgap.store import Store
-    from tgap.store.catalogue import Entry
     from tgap.store.removal import freed
 
     if not gone:
@@ -93,16 +95,23 @@ def _remove(every: Sequence["Entry"], gone: Sequence["Entry"], uses: "Uses", yes
     if not (yes or _agreed(f"remove {counted(len(gone), 'artifact')} ({size})?")):
         print("nothing was removed")
         return 1
-    kept, done = Store(home_folder() / "store"), list[Entry]()
-    for entry in gone:
-        try:
-            kept.discard(entry.stage, entry.key)
-        except filelock.Timeout:
-            print(f"stays: {entry}, which is being made right now")
-        else:
-            done.append(entry)
+    kept = Store(home_folder() / "store")
+    done = [entry for entry in gone if _removed(entry, kept)]
     print(f"removed {counted(len(done), 'artifact')}, {size_in_words(freed(every, done))}")
     return 0
+
+
+def _removed(entry: "Entry", kept: "Store") -> bool:
+    """Remove an artifact, unless a run uses or makes it that has begun since people were asked."""
+    import filelock
+
+    from tgap.sweeps.uses import Held
+
+    try:
+        return kept.discard(entry.stage, entry.key, lambda: _stays(entry, Held(home_folder())))
+    except filelock.Timeout:
+        print(f"stays: {entry}, which is being made or sent right now")
+        return False
 
 
 def _tell(every: Sequence["Entry"], gone: Sequence["Entry"], uses: "Uses") -> None:

@@ -30,8 +30,8 @@ USUAL_SECONDS = 60.0
 """Between two savings at most, unless they would take more than ``MOST`` of the time."""
 CHEAP, MOST = 0.01, 0.05
 """Share of the time that saving takes; it may be more than ``CHEAP`` only once a minute is lost."""
-QUICK_SECONDS = 5.0
-"""What is saved in less is saved when the work is interrupted, too."""
+QUICK_SECONDS = 15.0
+"""What is expected to be saved in less is saved when the work is interrupted, too."""
 BYTES_PER_SECOND = 2e8
 """How fast saving is taken to be before it was measured."""
 
@@ -43,6 +43,14 @@ HELD = tuple(
 """The last two are a cluster's, by which it tells that the time is nearly over."""
 HOLD_SECONDS = 3.0
 """So long at most; then the signal does what it would have done at once."""
+SAVING_SECONDS = 20.0
+"""So long instead, since the signal, if a checkpoint is being saved then.
+
+Processes that wait for this one wait longer, and all end before a cluster kills them: Slurm does so
+30 s after it told them (``KillWait``).
+"""
+SAME_SECONDS = 0.5
+"""In which a second signal is the first one again: some tell a process and its group."""
 
 STEM, ENDING = "checkpoint.", ".safetensors"
 NUMBERS = "__numbers__"
@@ -50,13 +58,36 @@ NUMBERS = "__numbers__"
 log = logging.getLogger(__name__)
 
 
+_listeners: list[Callable[[bool], None]] = []
+
+
+@contextmanager
+def saving_told(listener: Callable[[bool], None]) -> Iterator[None]:
+    """Inside, a listener is told whenever the saving of a checkpoint begins (true) and ends."""
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def tell_saving(going: bool) -> None:
+    """Tell the listeners that saving begins or ends, here or in a process that works for us."""
+    for listener in _listeners:
+        listener(going)
+
+
 class Interrupts:
     """What has come and is held."""
 
     def __init__(self) -> None:
+        self.saving = False
+        """Whether a checkpoint is being saved: what has come waits longer then."""
         self._came: int | None = None
+        self._came_at = 0.0
+        self._overdue = False
+        self._through = threading.Event()
         self._handlers: dict[int, Any] = {}
-        self._timer: threading.Timer | None = None
 
     @property
     def waiting(self) -> bool:
@@ -69,32 +100,39 @@ class Interrupts:
         Nothing if none waits.
         """
         came, self._came = self._came, None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._through.set()
         if came is not None:
             signal.signal(came, self._handlers[came])
             signal.raise_signal(came)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._came == number:  # again, by whoever cannot wait, or by our own timer
-            self.let_through()
-        elif self._came is None:
-            self._came = number
+        if self._came is None:
+            self._came, self._came_at = number, time.monotonic()
+            self._overdue, self._through = False, threading.Event()
             # handlers run in the main thread: this is it
-            self._timer = threading.Timer(
-                HOLD_SECONDS, signal.pthread_kill, (threading.get_ident(), number)
-            )
-            self._timer.daemon = True
-            self._timer.start()
+            arguments = threading.get_ident(), number, self._through
+            threading.Thread(target=self._hurry, args=arguments, daemon=True).start()
+        elif self._came == number:
+            again = time.monotonic() - self._came_at >= SAME_SECONDS  # by whoever cannot wait
+            if again or self._overdue:
+                self.let_through()
+
+    def _hurry(self, main_thread: int, number: int, through: threading.Event) -> None:
+        """Let through what has waited for too long."""
+        through.wait(HOLD_SECONDS)
+        if self.saving:
+            through.wait(SAVING_SECONDS - HOLD_SECONDS)
+        if not through.is_set():
+            self._overdue = True
+            signal.pthread_kill(main_thread, number)
 
 
 @contextmanager
 def held() -> Iterator[Interrupts]:
-    """Inside, signals wait for ``let_through``, for the end, or for ``HOLD_SECONDS``.
+    """Inside, signals wait for ``let_through``, the end, or ``HOLD_SECONDS`` (``SAVING_SECONDS``).
 
-    A second signal of the same kind does not wait. Signals reach the main thread only: elsewhere,
-    and where they are ignored, nothing is held.
+    A second signal of the same kind, later than ``SAME_SECONDS``, does not wait. Signals reach the
+    main thread only: elsewhere, and where they are ignored, nothing is held.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
@@ -136,15 +174,22 @@ class Checkpoint:
         owner: What the work is, as JSON values: the artifact's key, the code, versions. What was
             kept by another owner is told and removed.
         what: The work in words, e.g. ``fine-tuning``.
+        place: By what it is computed, as JSON values: threads, GPU. What was begun by something
+            else is gone on with, which is told, as results then differ by rounding.
     """
 
     keeps_all = False
     """Whether what was saved before is still needed."""
 
     def __init__(
-        self, folder: Path | None = None, owner: Mapping[str, Any] | None = None, what: str = "work"
+        self,
+        folder: Path | None = None,
+        owner: Mapping[str, Any] | None = None,
+        what: str = "work",
+        place: Mapping[str, Any] | None = None,
     ) -> None:
         self._folder, self._owner, self._what = folder, dict(owner or {}), what
+        self._place = dict(place or {})
         self._begun = self._saved_at = time.monotonic()
         self._took: float | None = None
         self._interrupts = Interrupts()
@@ -192,8 +237,9 @@ class Checkpoint:
         interrupted = self._interrupts.waiting
         if self._folder is not None and (interrupted or self._due()):
             saved = state()
-            if not interrupted or self._quick(saved):
-                self._save(self._folder, saved)
+            if not interrupted or self._is_quick(saved):
+                with self._told():
+                    self._save(self._folder, saved)
         self._interrupts.let_through()
 
     def _due(self) -> bool:
@@ -201,15 +247,38 @@ class Checkpoint:
         wait = max(LEAST_SECONDS, min(took / CHEAP, USUAL_SECONDS), took / MOST)
         return time.monotonic() - self._saved_at >= wait
 
-    def _quick(self, saved: Saved) -> bool:
+    def _is_quick(self, saved: Saved) -> bool:
+        """Whether it can be saved on the way out; if not, that is told."""
         size = sum(array.nbytes for array in saved.arrays.values())
         took = size / BYTES_PER_SECOND if self._took is None else self._took
+        if took > QUICK_SECONDS:
+            log.info(
+                "%s was interrupted at %d; to save that would take about %.0f s, so it goes on at "
+                "%d another time",
+                self._what,
+                saved.done,
+                took,
+                self.done,
+            )
         return took <= QUICK_SECONDS
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Inside, whoever waits for this process knows that a checkpoint is being saved."""
+        interrupts = self._interrupts
+        interrupts.saving = True
+        tell_saving(True)
+        try:
+            yield
+        finally:
+            interrupts.saving = False
+            tell_saving(False)
 
     def _save(self, folder: Path, saved: Saved) -> None:
         start = time.monotonic()
         head = {
             "owner": self._owner,
+            "place": self._place,
             "done": saved.done,
             "after": self.done if self.keeps_all else 0,
             "seconds": self.earlier + start - self._begun,
@@ -239,12 +308,15 @@ class Checkpoint:
     def _read(self) -> list[Saved]:
         """What can be gone on with; the rest is removed."""
         found: list[Saved] = []
+        begun: list[str] = []
         for path in self._files() if self.keeps_all else self._files()[::-1]:
             if found and not self.keeps_all:
                 path.unlink()  # older
                 continue
             try:
-                found.append(self._read_one(path, found[-1].done if found else 0))
+                saved, others = self._read_one(path, found[-1].done if found else 0)
+                found.append(saved)
+                begun += [other for other in others if other not in begun]
             except OSError as error:  # perhaps passing: no reason to throw it away
                 log.warning("%s cannot read %s: %s; it begins before it", self._what, path, error)
                 break
@@ -259,19 +331,31 @@ class Checkpoint:
                 path.unlink()
         for path in () if self._folder is None else self._folder.glob(f"*{PART}"):
             path.unlink()  # killed while it was written
+        if begun:
+            log.warning(
+                "%s was begun with another %s: it goes on, and what comes of it may differ by "
+                "rounding from what would come of one place",
+                self._what,
+                ", ".join(begun),
+            )
         return found
 
-    def _read_one(self, path: Path, after: int) -> Saved:
+    def _read_one(self, path: Path, after: int) -> tuple[Saved, list[str]]:
+        """What was saved, and in what its place differs, in words."""
         head, arrays = read_sealed(path)
-        if head["owner"] != self._owner:
-            theirs = head["owner"]
-            other = [name for name, own in self._owner.items() if theirs.get(name) != own]
-            raise DataError(f"it is of another {', '.join(other)}")
+        if others := _differing(head["owner"], self._owner):
+            raise DataError(f"it is of another {', '.join(others)}")
         if self.keeps_all and head["after"] != after:
             raise DataError("what was made before it is not there")
         self.earlier = head["seconds"]
         numbers = json.loads(arrays.pop(NUMBERS).tobytes())
-        return Saved(head["done"], arrays, numbers)
+        place = head["place"]
+        others = [f"{name} ({place.get(name)})" for name in _differing(place, self._place)]
+        return Saved(head["done"], arrays, numbers), others
+
+
+def _differing(theirs: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    return [name for name, own in ours.items() if theirs.get(name) != own]
 
 
 class Pieces(Checkpoint):

@@ -41,7 +41,10 @@ def set_generator(rng: np.random.Generator, array: NDArray[Any]) -> None:
 
 
 def of_globals() -> Arrays:
-    """The global states that ``isolated`` seeds: torch's, NumPy's legacy one, Python's."""
+    """The global states that ``isolated`` seeds: torch's, NumPy's legacy one, Python's.
+
+    Of CUDA devices that of the current one, on which the work is: others draw nothing.
+    """
     import torch
 
     version, words, gauss = random.getstate()
@@ -54,13 +57,13 @@ def of_globals() -> Arrays:
         "numpy_place": np.array([position, has_gauss], np.int64),
         "numpy_gauss": np.array(cached, np.float64),
     }
-    for number in range(torch.cuda.device_count()):
-        arrays[f"cuda{number}"] = torch.cuda.get_rng_state(number).numpy()
+    if torch.cuda.is_available():
+        arrays["cuda"] = torch.cuda.get_rng_state().numpy()
     return arrays
 
 
 def set_globals(arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Put the global states into those of ``of_globals``, taken with as many CUDA devices."""
+    """Put the global states into those of ``of_globals``, taken with CUDA if that is here."""
     import torch
 
     torch.set_rng_state(torch.from_numpy(arrays["torch"].copy()))
@@ -70,5 +73,5 @@ def set_globals(arrays: Mapping[str, NDArray[Any]]) -> None:
     position, has_gauss = arrays["numpy_place"].tolist()
     cached = float(arrays["numpy_gauss"])
     np.random.set_state(("MT19937", arrays["numpy"], position, has_gauss, cached))
-    for number in range(torch.cuda.device_count()):
-        torch.cuda.set_rng_state(torch.from_numpy(arrays[f"cuda{number}"].copy()), number)
+    if torch.cuda.is_available():
+        torch.cuda.set_rng_state(torch.from_numpy(arrays["cuda"].copy()))

@@ -31,7 +31,7 @@ def checkpoint_of(kind: type[C], folder: Path, spec: Spec, what: str) -> C:
     """
     for path in folder.iterdir():
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return kind(beside(folder), _owner(spec), what)
+    return kind(beside(folder), _owner(spec), what, _place())
 
 
 class FollowersCheckpoint(Checkpoint):
@@ -57,11 +57,31 @@ def shared_checkpoint(team: Team, folder: Path, spec: Spec, what: str) -> Checkp
         team.wait()
         return checkpoint
     team.wait()
-    return FollowersCheckpoint(beside(folder), _owner(spec), what)
+    return FollowersCheckpoint(beside(folder), _owner(spec), what, _place())
 
 
 def _owner(spec: Spec) -> dict[str, Any]:
-    return {"artifact": str(spec), "code": _code(), **_surroundings()}
+    """What must be equal, so that the result is the one that was begun.
+
+    CUDA is in it, because precision and random streams go by the kind of device. How many devices
+    there are is not: one process works on one of them.
+    """
+    import torch
+
+    return {
+        "artifact": str(spec),
+        "code": _code(),
+        **_versions(),
+        "kind of device": "CUDA" if torch.cuda.is_available() else "CPU",
+    }
+
+
+def _place() -> dict[str, Any]:
+    """What may differ: results are equal then but for rounding."""
+    import torch
+
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return {"number of threads": torch.get_num_threads(), "GPU": gpu}
 
 
 @functools.cache
@@ -75,14 +95,12 @@ def _code() -> str:
     return digest.hexdigest()[:20]
 
 
-def _surroundings() -> dict[str, Any]:
-    """Versions of libraries, and the devices that random streams belong to."""
-    import torch
-
+def _versions() -> dict[str, str]:
+    """Versions of libraries."""
     versions = {}
     for name in LIBRARIES:
         try:
             versions[f"version of {name}"] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[f"version of {name}"] = "none"
-    return {**versions, "number of CUDA devices": torch.cuda.device_count()}
+    return versions

@@ -54,7 +54,7 @@ def _read(value: Mapping[str, Any]) -> Any:
     return value["is"]
 
 
-def stored(plan: Plan, store: Store) -> Result:
+def stored(plan: Plan, store: Store, *, fetch: bool = False) -> Result:
     """A run's result as far as the store has it.
 
     What is not there is missing among its artifacts, where only those who ask for it are told.
@@ -63,10 +63,12 @@ def stored(plan: Plan, store: Store) -> Result:
     Args:
         plan: Of the run.
         store: Where artifacts are kept.
+        fetch: Whether what is in the store's second level only is fetched.
     """
+    find = store.find_or_fetch if fetch else store.find
 
     def found(spec: Spec | None) -> Artifact | None:
-        return None if spec is None else store.find(spec)
+        return None if spec is None else find(spec)
 
     def all_found(specs: Mapping[str, Spec]) -> dict[str, Artifact]:
         artifacts = {name: found(spec) for name, spec in specs.items()}

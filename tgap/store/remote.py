@@ -10,7 +10,7 @@ import functools
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,30 @@ class Remote:
         self.is_away = False
         """Whether something failed."""
         self._damaged: set[str] = set()
+
+    def has(self, specs: Collection[Spec]) -> set[str]:
+        """Keys of those artifacts that it has, as far as it says: nothing is checked yet."""
+        if self.is_away:
+            return set()
+        try:
+            # A listing spares the question after each that is not there, as most may be.
+            listed = {stage: self._listed(stage) for stage in {spec.stage for spec in specs}}
+            return {
+                spec.key
+                for spec in specs
+                if spec.key in listed[spec.stage]
+                and self._files.exists(f"{self._place(spec.stage, spec.key)}/{MANIFEST}")
+            }
+        except Exception as error:  # each kind of URL has errors of its own
+            self._give_up("read", error)
+            return set()
+
+    def _listed(self, stage: str) -> set[str]:
+        try:
+            names = self._files.ls(f"{self._path}/{stage}", detail=False)
+        except FileNotFoundError:
+            return set()
+        return {name.rstrip("/").rpartition("/")[2] for name in names}
 
     def fetch(self, spec: Spec, folder: Path) -> Mapping[str, Any] | None:
         """Fetch an artifact.
@@ -151,8 +175,8 @@ class Remote:
         self.is_away = True
         reason = re.sub("//[^/@ ]*@", "//***@", str(error).strip().partition("\n")[0][:300])
         log.warning(
-            "cannot %s %s=%s (%s); the store goes on without it: send later what is missing there "
-            "with `tgap store push`",
+            "cannot %s %s=%s (%s); the store goes on without it: what is missing there is sent by "
+            "the next run, or by `tgap store push`",
             action,
             VARIABLE,
             self.name,

@@ -12,7 +12,7 @@ from tgap.core.digest import canonical_json, plain_json, text_digest
 LAYOUT = 3
 """Part of every key: raised by hand when files of artifacts change their form or meaning."""
 
-RESERVED = ("tmp", "locks", "partial", "damaged", "vouched")
+RESERVED = ("tmp", "locks", "partial", "damaged", "unsent", "vouched")
 """Folders of the store that are no stage."""
 
 

@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from safetensors import SafetensorError
 from tgap.core import StoreError
 from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.artifact import Artifact
+from tgap.store.behind import Unsent, send_behind, send_left, sending, wait_until_sent
 from tgap.store.damaged import remove, set_aside
 from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, seal, understood
 from tgap.store.remote import remote
@@ -102,6 +103,25 @@ class Store:
         except _DamagedError:
             return None  # get_or_make mends it, under the lock
 
+    def find_or_fetch(self, spec: Spec) -> Artifact | None:
+        """The artifact if it is there, or in the second level, from which it is fetched then.
+
+        Raises:
+            StoreError: If the store may not be read, or not be written to.
+        """
+        artifact = self.find(spec)
+        if artifact is not None or remote() is None:
+            return artifact
+        with self._alone(spec, lambda: False):
+            return self.find(spec) or self._fetched(spec)
+
+    def only_elsewhere(self, specs: Collection[Spec]) -> set[str]:
+        """Keys of artifacts that are not here and would be fetched from the second level."""
+        if (level := remote()) is None:
+            return set()
+        missing = {spec.key: spec for spec in specs if self.find(spec) is None}
+        return level.has(list(missing.values()))
+
     def is_being_made(self, spec: Spec) -> bool:
         """Whether another process is at work on it; it may have ended when this is read."""
         try:
@@ -121,8 +141,9 @@ class Store:
         """The artifact from the store, or made now.
 
         Two processes never make the same artifact at once: the second waits, then reuses. What the
-        second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there. A
-        damaged artifact is moved to ``<root>/damaged`` and made again, with a warning.
+        second level has (``TGAP_STORE_REMOTE``) is fetched, and what is made is sent there behind
+        the work (``wait_until_sent``). A damaged artifact is moved to ``<root>/damaged`` and made
+        again, with a warning.
 
         Args:
             spec: What it is.
@@ -153,9 +174,17 @@ class Store:
             if artifact is None:
                 artifact = self._make(spec, make, resumable)
                 Vouched(artifact.folder).vouch(artifact.manifest["files"])
-        if not artifact.reused and (level := remote()):
-            level.send(artifact.folder, artifact.manifest)  # without the lock: others go on
+        if not artifact.reused and remote() is not None:
+            send_behind(self.root, (spec.stage, spec.key))
         return artifact
+
+    def send_left(self) -> None:
+        """Have what earlier processes could not send to the second level sent behind the work."""
+        send_left(self.root)
+
+    def wait_until_sent(self) -> None:
+        """Wait until the second level has what was made; what fails there is told."""
+        wait_until_sent(self.root)
 
     @contextmanager
     def _alone(self, spec: Spec, meanwhile: Callable[[], bool]) -> Iterator[None]:
@@ -190,21 +219,37 @@ class Store:
                 f"delete the folder {artifact.folder} to have it made again"
             )
 
-    def discard(self, stage: str, key: str) -> None:
+    def discard(self, stage: str, key: str, held: Callable[[], bool] = lambda: False) -> bool:
         """Remove an artifact; who is killed meanwhile leaves a temporary folder, not half of it.
+
+        Args:
+            stage: Its stage.
+            key: Its key.
+            held: Whether something uses it, in which case it stays; asked when nobody can be
+                making it any more.
+
+        Returns:
+            Whether it was removed.
 
         Raises:
             StoreError: If it cannot be removed.
-            filelock.Timeout: If a process is making it.
+            filelock.Timeout: If a process is making or sending it.
         """
         folder, name = self.root / stage / key, f"{stage}-{key}"
-        with locked(self._lock_path(name), name, wait=False), writing(name, folder):
+        with (
+            locked(self._lock_path(name), name, wait=False),
+            sending(self.root, (stage, key)),
+            writing(name, folder),
+        ):
             temporary = self.root / "tmp" / f"{name}.{_host()}.{os.getpid()}"
             remove(temporary)
             temporary.parent.mkdir(parents=True, exist_ok=True)
+            if held():
+                return False
             os.rename(folder, temporary)
             remove(temporary)
             Vouched(folder).path.unlink(missing_ok=True)
+            return True
 
     def set_aside(self, stage: str, key: str) -> Path:
         """Move a damaged artifact out of the way, as ``get_or_make`` does; raises as ``discard``.
@@ -281,6 +326,8 @@ class Store:
             with writing(f"{spec}", folder):
                 # Content before names: after a power cut, a name must not stand for missing bytes.
                 manifest = seal(temporary, spec, seconds, times)
+                if remote() is not None:
+                    Unsent(self.root).note((spec.stage, spec.key))
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 if theirs := self._put(temporary, folder, spec):
                     made = True
@@ -293,11 +340,7 @@ class Store:
             raise
         finally:
             if not keep:  # gone already if all went well
-                shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
-                if made:
-                    shutil.rmtree(beside(temporary), ignore_errors=True)
-                elif beside(temporary).is_dir():  # an error such as a full disk may pass: it stays
-                    temporary.mkdir(exist_ok=True)
+                _clear(temporary, made)
         return Artifact(spec.key, spec.stage, folder, manifest, False, seconds)
 
     def _put(self, temporary: Path, folder: Path, spec: Spec) -> Artifact | None:
@@ -383,6 +426,15 @@ class _DamagedError(StoreError):
 def beside(folder: Path) -> Path:
     """Where ``make`` keeps, beside the folder that it fills, what is gone when that stands."""
     return folder.with_name(folder.name + BESIDE)
+
+
+def _clear(temporary: Path, made: bool) -> None:
+    """Remove what is left of making an artifact; if it was not made, not what was kept beside."""
+    shutil.rmtree(temporary, ignore_errors=True)  # what went wrong before says more
+    if made:
+        shutil.rmtree(beside(temporary), ignore_errors=True)
+    elif beside(temporary).is_dir():  # an error such as a full disk may pass
+        temporary.mkdir(exist_ok=True)
 
 
 def _call(make: Make, folder: Path, spec: Spec) -> dict[str, float]:

@@ -19,7 +19,7 @@ MOST_NAMED = 6
 
 
 def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -> Result:
-    """What a run left in the store.
+    """What a run left in the store, or in its second level, from which it is fetched.
 
     Args:
         home: Folder of store and journal.
@@ -48,15 +48,15 @@ def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -
             f"run {record.key[:8]} ({record.name}) was not finished: start it again, what is in "
             f"the store is reused (tgap run {begun})"
         )
-    return record.result(Store(home / "store"))
+    return record.result(Store(home / "store"), fetch=True)
 
 
 def _result_by_words(home: Path, words: Sequence[str], config_dir: str | None) -> Result:
     matching = [] if config_dir is not None else _recorded(home, words)
     if len({one.key for one in matching}) == 1:
-        return matching[-1].result(Store(home / "store"))
+        return matching[-1].result(Store(home / "store"), fetch=True)
     run = _composed(words, config_dir)
-    result = stored(plan(run), Store(home / "store"))
+    result = stored(plan(run), Store(home / "store"), fetch=True)
     result.words = None if config_dir is not None else tuple(words)
     missing = result.plan.evaluations.keys() - result.artifacts.evaluations.keys()
     if missing or result.artifacts.scores is None:

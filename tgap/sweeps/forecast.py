@@ -17,7 +17,7 @@ from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.disk import GB, WORTH_TELLING, checkpoint_size, needs, shared_once
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
-from tgap.sweeps.rates import COUNTED, PACKAGED, Rates, Time
+from tgap.sweeps.rates import COUNTED, DEVICES, PACKAGED, Rates, Time
 from tgap.sweeps.records import STAGES, stage_of
 from tgap.sweeps.schedule import Step
 
@@ -51,15 +51,18 @@ def works(plan: Plan) -> Iterator[Work]:
     dataset, generator, tuner = run.dataset.title(), run.generator.title(), run.finetuner.title()
     embedder = run.selector.embedder_used()
     drawn = run.budget.train_per_label + run.budget.test_per_label
+    tuned = run.budget.steps * run.budget.batch_size
     prior = run.finetuner.prior_images() * run.prior_sampler.steps
     trained = (f"classifier {run.classifier.title()}", run.budget.train_per_label)
+    tuning = f"{DEVICES}{run.tuning_devices}" if run.tuning_devices > 1 else ""
+    drawing = f"{DEVICES}{run.devices}" if run.devices > 1 else ""
     kinds = {
         "dataset": (f"dataset {dataset}", 1),
         "embedding": (f"embedding {embedder and embedder.title()} {dataset}", 1),
         "selection": (f"selection {run.selector.title()} {dataset}", 1),
-        "prior": (f"prior {generator}", prior),
-        "generator": (f"generator {generator} {tuner}", run.budget.steps * run.budget.batch_size),
-        "synthetic": (f"synthetic {generator}", drawn * run.sampler.steps),
+        "prior": (f"prior {generator}{drawing}", prior),
+        "generator": (f"generator {generator} {tuner}{tuning}", tuned),
+        "synthetic": (f"synthetic {generator}{drawing}", drawn * run.sampler.steps),
         "synthetic_classifier": trained,
         "real_classifier": trained,
         "scores": (f"scores {run.classifier.title()} {dataset}", 1),
@@ -115,6 +118,7 @@ class Forecast:
         sizes: Bytes of artifacts that are not in the store, by key.
         stages: Of each stage, in how many runs it has something to make, and how many runs have it.
         checkpoint: Bytes of what fine-tuning keeps for a while, to go on from.
+        fetched: How many artifacts of each kind are fetched from the store's second level.
     """
 
     missing: Sequence[Sequence[Making]]
@@ -122,10 +126,11 @@ class Forecast:
     sizes: Mapping[str, float] = field(default_factory=dict)
     stages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     checkpoint: float = 0.0
+    fetched: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def stored(self) -> list[bool]:
-        """Which runs have everything in the store already."""
+        """Which runs have nothing to make."""
         return [not of_run for of_run in self.missing]
 
     @cached_property
@@ -187,9 +192,14 @@ class Forecast:
     def in_words(self) -> str:
         """E.g. ``7 in the store; about 9 minutes, 0.3 GB``."""
         runs, stored = len(self.stored), sum(self.stored)
+        number = sum(self.fetched.values())
+        fetched = f"{number} artifact{'s' if number > 1 else ''} fetched from the second level"
         if stored == runs:
+            if number:
+                return f"nothing to make; {fetched}, {self.size / GB:.2g} GB"
             return "all in the store" if runs > 1 else "in the store"
         words = [f"{stored} in the store"] if stored else []
+        words += [fetched] if number else []
         duration = f"about {duration_in_words(sum(self.seconds))}"
         meanings = {PACKAGED: "rates of another machine", COUNTED: "counted operations"}
         if told := [text for source, text in meanings.items() if source in self.sources]:
@@ -214,27 +224,40 @@ def forecast(plans: Sequence[Plan], home: Path, gpu: str | None = None) -> Forec
     """
     store, rates = Store(home / "store"), Rates(home, gpu)
     wanted = [list(works(plan)) for plan in plans]
+    specs = {work.spec.key: work.spec for of_run in wanted for work in of_run}
+    fetched = store.only_elsewhere(specs.values())
+    lacking = {key for key in specs.keys() - fetched if store.find(specs[key]) is None}
     made: dict[str, Making] = {}
     missing: list[list[Making]] = []
     for plan, of_run in zip(plans, wanted, strict=True):
         early = {spec.key for spec in plan.early.values()}
-        missing.append([])
-        for work in of_run:
+        new = [work for work in of_run if work.spec.key in lacking]
+        for work in new:
             key = work.spec.key
-            if key not in made and store.find(work.spec) is None:
+            if key not in made:
                 time = rates.time(plan, work.kind, work.amount)
                 made[key] = Making(work, time, early=key in early)
-            if key in made:
-                missing[-1].append(made[key])
-    making = [plan for plan, new in zip(plans, missing, strict=True) if new]
-    all_needs = shared_once([need for plan in making for need in needs(plan, store)])
+        missing.append([made[work.spec.key] for work in new])
+    changing = _needing(plans, wanted, lacking | fetched)
+    tuning = [plan for plan in changing if plan.generator and plan.generator.key in lacking]
+    all_needs = shared_once([need for plan in changing for need in needs(plan, store)])
     return Forecast(
         missing=missing,
         asked=Counter(work.spec.stage for of_run in wanted for work in of_run),
         stages=_by_stage(wanted, missing),
         sizes={need.key: need.size for need in all_needs},
-        checkpoint=checkpoint_size(making, store),
+        checkpoint=checkpoint_size(tuning, store),
+        fetched=Counter(specs[key].stage for key in fetched),
     )
+
+
+def _needing(plans: Sequence[Plan], wanted: Sequence[Sequence[Work]], keys: set[str]) -> list[Plan]:
+    """The runs that need one of some artifacts."""
+    return [
+        plan
+        for plan, of_run in zip(plans, wanted, strict=True)
+        if not keys.isdisjoint(work.spec.key for work in of_run)
+    ]
 
 
 def _by_stage(

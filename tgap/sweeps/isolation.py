@@ -5,36 +5,25 @@ the run's limit, or was left changed by a run: another folder, environment or de
 """
 
 import atexit
-import contextlib
-import json
 import logging
 import os
 import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
 
-from tgap.pipeline.sharing.processes import START, death
-from tgap.pipeline.sharing.talking import Message, Shown, heard, line_of
+from tgap.pipeline.sharing.child import START, Child, Inbox, next_said
+from tgap.pipeline.sharing.talking import ENDS, Message
 from tgap.sweeps.doing import Did, Errand
 from tgap.sweeps.messages import errand_as_message
 
 log = logging.getLogger(__name__)
 
-GRACE = 7.0
-"""Seconds that a run which is to stop has, to write down how far it is; then it is killed."""
-LISTEN = 0.5
-"""Seconds between two looks at the time."""
-LAST_WORDS = 50
-"""Lines that a process wrote before it died, for the run's log file."""
+GRACE, LONGEST = 7.0, 25.0
+"""Seconds that a run which is to stop has, then it is killed; the second ones while it saves a
+checkpoint. Both are more than a crew's, as a run may have to wait for one."""
 PROGRAM = f"{START}; from tgap.sweeps.worker import main; main()"
 
 
@@ -56,49 +45,16 @@ class Ended:
 
 
 class Worker:
-    """A process that does runs; it ends with this one, however this one ends."""
+    """A process that does runs."""
 
     def __init__(self) -> None:
-        # A session of its own: Ctrl-C in a terminal reaches this process alone, which passes it on.
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", PROGRAM, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        pipes = self._process.stdin, self._process.stdout, self._process.stderr
-        stdin, stdout, stderr = (cast("IO[bytes]", pipe) for pipe in pipes)
-        self._stdin = stdin
-        self._heard: queue.SimpleQueue[Message] = queue.SimpleQueue()
-        self._last_words: deque[str] = deque(maxlen=LAST_WORDS)
-        self._shown = Shown()
-        self._closed, self._grandparent = False, os.getppid()
-        reads = ((self._read, stdout), (self._echo, stderr))
-        self._readers = [threading.Thread(target=r, args=(s,), daemon=True) for r, s in reads]
-        for reader in self._readers:
-            reader.start()
-
-    def _read(self, stream: IO[bytes]) -> None:
-        with stream:
-            for message, _ in heard(stream):
-                self._heard.put(message)
-        self._heard.put({"event": "gone"})
-
-    def _echo(self, stream: IO[bytes]) -> None:
-        """Pass on what libraries write to standard error, above the bars if some are shown."""
-        with stream:
-            for line in stream:
-                text = line.decode("utf-8", "replace")
-                self._last_words.append(text)
-                with contextlib.suppress(OSError, ValueError):  # nobody reads it any more
-                    sys.stderr.write(text)
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._process = Child(PROGRAM, self._inbox, echo=True)
+        self._grandparent = os.getppid()
 
     def send(self, message: Message) -> None:
-        """Send a message; of a process that died the reader tells."""
-        with contextlib.suppress(OSError):
-            self._stdin.write(line_of(message))
-            self._stdin.flush()
+        """Send a message; of a process that died the next run tells."""
+        self._process.send(message)
 
     def run(self, errand: Errand) -> Ended:
         """Do a run; the worker is closed if it cannot do another one.
@@ -119,12 +75,12 @@ class Worker:
             self._stop()
             raise
         finally:
-            self._shown.end()
+            self._process.shown.end()
 
     def _told(self, ended: Message) -> Ended:
         """What a worker says of a run, or what can be said of one that died."""
         if ended["event"] == "gone":
-            return Ended(None, self._death(), dead=True)
+            return Ended(None, self._process.death("its process"), dead=True)
         if changed := ended["changed"]:
             several = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
             log.warning(
@@ -138,19 +94,15 @@ class Worker:
         pictures = ended["pictures"]
         return Ended(Did(None if pictures is None else Path(pictures), ended["made"]))
 
-    def _listen(self, seconds: float | None, stopping: bool = False) -> Message | None:
+    def _listen(self, seconds: float | None) -> Message | None:
         """Show what the worker tells until its run ends or it dies; ``None`` if time is up."""
         end = None if seconds is None else time.monotonic() + seconds
         while end is None or time.monotonic() < end:
-            if not stopping and not _keepers and os.getppid() != self._grandparent:
+            if not _keepers and os.getppid() != self._grandparent:
                 raise KeyboardInterrupt  # who launched this process died
-            try:
-                message = self._heard.get(timeout=LISTEN)
-            except queue.Empty:
-                continue
-            if message["event"] in ("ended", "gone"):
-                return message
-            self._shown.show(message)
+            said = next_said(self._inbox)
+            if said is not None and said[1]["event"] in ENDS:
+                return said[1]
         return None
 
     def _stop(self) -> Message | None:
@@ -158,45 +110,20 @@ class Worker:
 
         The worker is closed.
         """
-        if os.name == "posix":
-            with contextlib.suppress(OSError):
-                self._process.send_signal(signal.SIGINT)
-        else:
-            self._process.terminate()
         try:
-            ended = self._listen(GRACE, stopping=True)
+            ended = self._process.stop(GRACE, LONGEST)
         finally:
             self.close()
         return None if ended is None or ended["event"] == "gone" else ended
 
-    def _death(self) -> str:
-        """Of what the process died, in words."""
-        code = self._process.wait()
-        self.close()
-        self._readers[1].join(LISTEN)
-        if self._last_words:
-            log.debug("the last that its process wrote:\n%s", "".join(self._last_words))
-        return death(code)
-
     @property
     def open(self) -> bool:
         """Whether it can take a run."""
-        return not self._closed and self._process.poll() is None
+        return self._process.alive
 
     def close(self) -> None:
         """End the process and whatever it started."""
-        if self._closed:
-            return
-        self._closed = True
-        with contextlib.suppress(OSError):
-            self._stdin.close()
-        if os.name == "posix":
-            # Not only the process: a run may have started others.
-            with contextlib.suppress(OSError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
-        self._process.wait()
+        self._process.close()
 
 
 _workers: list[Worker] = []

@@ -23,6 +23,7 @@ from tgap.core.files import home_folder
 from tgap.core.progress import progress
 from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
 from tgap.pipeline.preflight.work import check_work
+from tgap.store import Store
 from tgap.sweeps import isolation
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
@@ -141,8 +142,11 @@ def launch(
             return Launched([], Comparison())
         Recorder(home_folder()).close_ghosts(those.runs[0].run)
         if those.config is not None:
-            return _swept(those, those.config)
-        return _single(those.hydra, those.overrides, those.runs)
+            launched = _swept(those, those.config)
+        else:
+            launched = _single(those.hydra, those.overrides, those.runs)
+        Store(home_folder() / "store").wait_until_sent()  # datasets, which the check has made
+        return launched
 
 
 def _single(hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]) -> Launched:
@@ -186,35 +190,44 @@ def output_folder() -> Iterator[None]:
 
 def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
     """Launch a sweep inside its parent record."""
-    overrides, plans, expected = those.overrides, those.runs, those.expected
+    overrides, plans = those.overrides, those.runs
     sweep_key = sweep_key_of(plans)
     recorder = Recorder(home_folder(), sweep_key)
     launched_here = not any(word.startswith("hydra/launcher=") for word in overrides)
-    if launched_here and any(expected.seconds):
+    if launched_here and any(those.expected.seconds):
         isolation.warm()
-    recorder.open_sweep(plans, overrides)
-    launched = Launched([], Comparison())
-    status = "KILLED"
-    try:
-        variables = {SWEEP_VARIABLE: sweep_key, RUNS_VARIABLE: str(len(plans))}
-        # A run that is in the store takes a moment too; where no time is known, all count alike.
-        weights = [max(round(seconds), 1) for seconds in expected.seconds]
-        with (
-            environment(**variables),
-            output_folder(),
-            recorder.running(plans[0].run),
-            progress(f"{len(plans)} runs", sum(weights), counted=False) as advance,
-            told(lambda done: advance(sum(weights[:done]))),
-        ):
-            ended, folder = _launch(those, config)
-        launched = _compared([job.return_value for job in ended], plans)
-        failed = any(outcome.failure for outcome in launched.outcomes)
-        status = "FAILED" if failed else "FINISHED"
-        command = ["tgap", "run", *overrides, "-m"]
-        launched = _reported(launched, folder, plans, command)
-    finally:
-        recorder.close_sweep(plans[0].run, launched.comparison, status, overrides, launched.report)
+    # From before its record is begun until that is ended: nobody takes it for a dead one's.
+    with recorder.running(plans[0].run):
+        recorder.open_sweep(plans, overrides)
+        launched = Launched([], Comparison())
+        status = "KILLED"
+        try:
+            outcomes, folder = _outcomes(those, config, sweep_key)
+            launched = _compared(outcomes, plans)
+            failed = any(outcome.failure for outcome in outcomes)
+            status = "FAILED" if failed else "FINISHED"
+            launched = _reported(launched, folder, plans, ["tgap", "run", *overrides, "-m"])
+        finally:
+            table, report = launched.comparison, launched.report
+            recorder.close_sweep(plans[0].run, table, status, overrides, report)
     return launched
+
+
+def _outcomes(
+    those: CheckedRuns, config: "DictConfig", sweep_key: str
+) -> tuple[list[Outcome], Path]:
+    """How the runs of a sweep ended, and their output folder; progress is shown meanwhile."""
+    # A run that is in the store takes a moment too; where no time is known, all count alike.
+    weights = [max(round(seconds), 1) for seconds in those.expected.seconds]
+    variables = {SWEEP_VARIABLE: sweep_key, RUNS_VARIABLE: str(len(those.runs))}
+    with (
+        environment(**variables),
+        output_folder(),
+        progress(f"{len(those.runs)} runs", sum(weights), counted=False) as advance,
+        told(lambda done: advance(sum(weights[:done]))),
+    ):
+        ended, folder = _launch(those, config)
+    return [job.return_value for job in ended], folder
 
 
 def _swept_config(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":

@@ -22,7 +22,8 @@ class PlanRow:
         stage: Their kind, as in ``tgap store list``.
         make: How many are to be made.
         shared: How often one that a run makes is used by another run.
-        stored: How often one is used that is in the store already.
+        stored: How often one is used that is in the store already, or was fetched before.
+        fetched: How many are fetched from the store's second level.
         each: Median seconds of those to be made; ``None`` if nobody knows.
         seconds: Of all; those of which nobody knows left out.
         size: Bytes; ``None`` of kinds that take a few kB.
@@ -33,6 +34,7 @@ class PlanRow:
     make: int
     shared: int
     stored: int
+    fetched: int
     each: float | None
     seconds: float
     size: float | None
@@ -86,7 +88,8 @@ def _row(stage: str, expected: Forecast) -> PlanRow:
         stage=stage,
         make=len(made),
         shared=len(of_runs) - len(made),
-        stored=expected.asked[stage] - len(of_runs),
+        stored=expected.asked[stage] - len(of_runs) - expected.fetched.get(stage, 0),
+        fetched=expected.fetched.get(stage, 0),
         each=statistics.median(times) if times else None,
         seconds=sum(times),
         size=sum(sizes) if sizes else None,

@@ -29,6 +29,8 @@ REFERENCE: Mapping[str, float] = {
     "evaluation occlusion": 0.1,
 }
 """Seconds for a unit of work: of one default run on two cores (AMD EPYC), nothing beside it."""
+DEVICES = ", devices="
+"""Between a kind of work and the number of devices that share it, if there are several."""
 MEASURED, PACKAGED, COUNTED = "measured here", "another machine", "counted"
 """Where a time comes from."""
 
@@ -71,15 +73,25 @@ class Rates:
 
         Args:
             plan: Of the run.
-            kind: What takes the same time for as much work.
+            kind: What takes the same time for as much work. Of what several devices share and was
+                not measured so, GPUs are taken to need that part of one's time; processes on the
+                CPU are no faster.
             amount: Of work.
         """
-        rates = {MEASURED: self._measured.get(kind), PACKAGED: reference(kind)}
-        known = (Time(r * amount, source) for source, r in rates.items() if r is not None)
+        alone, _, devices = kind.partition(DEVICES)
+        on_cpu = getattr(plan.run.generator, "device", "") == "cpu" and self._gpu is None
+        part = 1 if on_cpu or not devices else 1 / int(devices)
+        rates = (
+            (MEASURED, self._measured.get(kind), 1),
+            (MEASURED, self._measured.get(alone), part),
+            (PACKAGED, reference(alone), part),
+        )
+        known = (Time(r * amount * of, source) for source, r, of in rates if r is not None)
         time = next(known, None)
         if time is not None and self._gpu is None:
             return time
-        return self._counted(plan, kind.partition(" ")[0]) or time
+        counted = self._counted(plan, alone.partition(" ")[0])
+        return Time(counted.seconds * part, COUNTED) if counted else time
 
     def _counted(self, plan: Plan, kind: str) -> Time | None:
         data = prepared(plan, Store(self._home / "store")).images()

@@ -43,7 +43,7 @@ class Recorder:
         self.home, self.sweep_key = home, sweep_key
 
     def execute(self, job: Planned, overrides: Sequence[str]) -> tuple[Result, RunRow]:
-        """Execute a run and record it.
+        """Execute a run and record it; then wait until the store's second level has what it made.
 
         Args:
             job: The run.
@@ -57,6 +57,7 @@ class Recorder:
         params = params_of(job)
         if (dataset := store.find(plan.dataset)) is not None:
             params["dataset.digest"] = content_digest(dataset)
+        store.send_left()
         with self._tracker(run).run(job.key, job.name, params, tags) as log:
             log.config(data_of(run))
             record_planned(log, job.row, plan)
@@ -70,6 +71,7 @@ class Recorder:
             log.text(summary(result.metrics), "summary.txt")
             log.text(costs_of(result), COSTS)
             log_files(log, result)
+        store.wait_until_sent()
         result.words = tuple(overrides)
         return result, row_of(result, job)
 

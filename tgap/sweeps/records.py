@@ -183,7 +183,7 @@ class Record:
             data = yaml.safe_load(file.read_text("utf-8"))
         return build(Run, data)
 
-    def result(self, store: Store) -> Result:
+    def result(self, store: Store, *, fetch: bool = False) -> Result:
         """What it left in the store; see ``stored``."""
         data = self.artifacts_as_json
         if data is None:
@@ -195,7 +195,7 @@ class Record:
         run = self.run()
         with self._reading(ARTIFACTS):
             plan = plan_from_json(run, data)
-        result = stored(plan, store)
+        result = stored(plan, store, fetch=fetch)
         result.words = self.words
         return result
 

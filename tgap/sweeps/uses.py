@@ -1,13 +1,13 @@
-"""Which recorded runs use which artifacts."""
+"""Which recorded runs use which artifacts, and which runs that go on hold them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from tgap.store.spec import key_of
-from tgap.sweeps.records import Record, records
+from tgap.sweeps.records import Record, journals, records
+from tgap.tracking import CURVE, SWEEP, Journal
+from tgap.tracking.ghosts import is_running
 
 
 class Uses:
@@ -22,21 +22,40 @@ class Uses:
         """What artifacts are that runs have or had, by key."""
         self.runs: dict[str, list[Record]] = {}
         """Runs that use an artifact, by its key; the last record of each."""
-        every = records(home)
-        self._unended = [record for record in every if record.status == "not ended"]
-        for record in {record.key: record for record in every}.values():
+        for record in {record.key: record for record in records(home)}.values():
             for key, content in dict(_specs(record.artifacts_as_json or {})).items():
                 self.contents[key] = content
                 self.runs.setdefault(key, []).append(record)
 
-    def held(self) -> Mapping[str, Record]:
-        """Artifacts of runs that are being done right now, by key."""
-        return {
-            key: record
-            for record in self._unended
-            if _goes_on(record)
-            for key, _ in _specs(record.artifacts_as_json or {})
-        }
+
+class Held:
+    """What runs hold that are being done at this moment.
+
+    Args:
+        home: Folder of the journal.
+
+    Raises:
+        StoreError: If the record of one of them cannot be read: what it holds is not known.
+    """
+
+    def __init__(self, home: Path) -> None:
+        going = [
+            journal
+            for journal in journals(home)
+            if not journal.run_key.startswith((SWEEP, CURVE))
+            if not journal.ended() and is_running(journal)
+        ]
+        self._keys = {journal.run_key: _planned_keys(journal) for journal in going}
+
+    def by(self, key: str) -> str | None:
+        """The run that holds an artifact, by their keys; one that has just begun holds all."""
+        return next((run for run, keys in self._keys.items() if keys is None or key in keys), None)
+
+
+def _planned_keys(journal: Journal) -> set[str] | None:
+    """Keys of a run's artifacts; ``None`` if they are not written down yet."""
+    planned = Record(journal, ()).artifacts_as_json
+    return None if planned is None else {key for key, _ in _specs(planned)}
 
 
 def _specs(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -47,11 +66,3 @@ def _specs(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         else:
             for part in value.values():
                 yield from _specs(part)
-
-
-def _goes_on(record: Record) -> bool:
-    try:
-        with record.journal.locked(wait=False):
-            return False
-    except filelock.Timeout:
-        return True

@@ -14,6 +14,7 @@ import sys
 import threading
 from typing import BinaryIO, NoReturn
 
+from tgap.core.checkpoint import saving_told
 from tgap.core.progress import relayed
 from tgap.pipeline.sharing.talking import Message, connected, set_levels
 from tgap.sweeps.doing import do
@@ -21,8 +22,9 @@ from tgap.sweeps.fingerprint import changes, fingerprint, set_environment
 from tgap.sweeps.messages import errand_of
 from tgap.sweeps.outcomes import failure_of
 
-LAST_SECONDS = 8.0
-"""That a run has to end itself when the sweep's process is gone."""
+LAST_SECONDS, LAST_LONGEST = 8.0, 25.0
+"""That a run has to end itself when the sweep's process is gone; the second ones while it saves a
+checkpoint."""
 STOPS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 """A cluster may tell all processes of a job by one of the last two that its time is up."""
 
@@ -31,12 +33,27 @@ class _Turn:
     """Whether a run may be interrupted now: once, and not between two runs."""
 
     open = False
+    saving = False
+    """Whether it saves a checkpoint."""
+    alone = False
+    """Whether the sweep's process is gone."""
 
     def interrupt(self, number: int, frame: object) -> None:
         """Any signal to stop ends a run as Ctrl-C does, so that it keeps what it has."""
         if self.open:
             self.open = False
             raise KeyboardInterrupt
+
+    def told(self, saving: bool) -> None:
+        """Note that the saving of a checkpoint begins or ends."""
+        self.saving = saving
+        if self.alone:
+            self.end_soon()
+
+    def end_soon(self) -> None:
+        """End this process when the run has had its time."""
+        seconds = LAST_LONGEST if self.saving else LAST_SECONDS
+        faulthandler.dump_traceback_later(seconds, exit=True)
 
 
 def main() -> NoReturn:
@@ -49,7 +66,7 @@ def main() -> NoReturn:
             signal.signal(getattr(signal, name), turn.interrupt)
     messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(incoming, messages, turn), daemon=True).start()
-    with relayed(line.bar):
+    with relayed(line.bar), saving_told(line.saving), saving_told(turn.told):
         while (message := messages.get()) is not None:
             if message.get("event") == "warm":
                 _warm()
@@ -65,7 +82,8 @@ def _read(incoming: BinaryIO, messages: "queue.SimpleQueue[Message | None]", tur
     for text in incoming:
         messages.put(json.loads(text))
     if turn.open:  # it died: the run keeps what it has, in the time that it is given
-        faulthandler.dump_traceback_later(LAST_SECONDS, exit=True)
+        turn.alone = True
+        turn.end_soon()
         os.kill(os.getpid(), signal.SIGINT)
     messages.put(None)
 

@@ -17,6 +17,9 @@ log = logging.getLogger(__name__)
 
 RUNNING = "running"
 """Lock that is held while a sweep is launched."""
+ASKED = "asked"
+"""Lock that is held while somebody asks for that one, or begins to hold it: who asks takes it for a
+moment, and whoever began a sweep just then would go without it."""
 DIED = "its process died before it could write down how it ended"
 
 
@@ -28,8 +31,27 @@ def running(folder: Path) -> Iterator[None]:
         folder: Of its journal.
     """
     with ExitStack() as held:
-        with suppress(filelock.Timeout):
+        with locked(folder / ASKED, "the sweep"), suppress(filelock.Timeout):
             held.enter_context(locked(folder / RUNNING, "the sweep", wait=False))
+        yield
+
+
+@contextmanager
+def _not_running(journal: Journal) -> Iterator[None]:
+    """Inside, no process is at work on a run or a sweep, as far as locks reach.
+
+    None begins a sweep either; a run is begun by who gets its journal's lock.
+
+    Raises:
+        filelock.Timeout: If one is.
+    """
+    if journal.run_key != SWEEP:
+        with journal.locked(wait=False):
+            pass
+        yield
+        return
+    folder = journal.folder
+    with locked(folder / ASKED, "the sweep"), locked(folder / RUNNING, "the sweep", wait=False):
         yield
 
 
@@ -39,10 +61,7 @@ def is_running(journal: Journal) -> bool:
     if beat is not None and not beat.is_here():  # a lock may not reach from there to here
         return beat.is_fresh()
     try:
-        if journal.run_key == SWEEP:
-            with locked(journal.folder / RUNNING, "the sweep", wait=False):
-                return False
-        with journal.locked(wait=False):
+        with _not_running(journal):
             return False
     except filelock.Timeout:
         return True
@@ -63,7 +82,8 @@ def close_ghosts(home: Path, push: Callable[[Journal], None]) -> int:
         journal = Journal(file.parent)
         try:
             if not journal.ended() and not is_running(journal):
-                closed += end_record(journal, "KILLED", DIED, push, wait=False)
+                with _not_running(journal):  # still, and until the end is written down
+                    closed += end_record(journal, "KILLED", DIED, push, wait=False)
         except filelock.Timeout:  # it has been begun again just now
             continue
         except TgapError as error:

@@ -6,108 +6,39 @@ this process, writes. They end with this process, however it ends, and with the 
 fails.
 """
 
-import contextlib
-import json
 import logging
 import os
 import queue
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
 import time
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
 from tgap.core import ConfigError, Images, TgapError
 from tgap.core.device import too_few_devices
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.sharing.processes import START, death, plan_as_message
-from tgap.pipeline.sharing.talking import Message, Shown, heard, levels, line_of
+from tgap.pipeline.sharing.child import START, Child, Inbox, Said, next_said
+from tgap.pipeline.sharing.processes import plan_as_message
+from tgap.pipeline.sharing.talking import Message, levels
 from tgap.store import Store
 
 PROGRAM = f"{START}; from tgap.pipeline.sharing.member import main; main()"
-GRACE = 6.0
-"""Seconds that the first member has, at an interruption, to save how far it is."""
+GRACE, LONGEST = 6.0, 22.0
+"""Seconds that the first member has at an interruption; the second ones while it saves how far it
+is: more than ``SAVING_SECONDS``."""
 REASON = 5.0
 """Seconds to wait for a reason where a member only knows that another one is gone."""
-LISTEN = 0.5
-"""Seconds between two looks at signals."""
 AHEAD = 2
 """Batches that a member has been asked for and has not drawn: it does not wait for the next."""
-LAST_WORDS = 50
-"""Lines that a member wrote before it died, for the log file."""
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 Batch = tuple[Sequence[str], Sequence[int]]
 """Prompts, and as many noise seeds."""
 
 log = logging.getLogger(__name__)
-
-
-class _Member:
-    """One process of a crew."""
-
-    def __init__(self, number: int, cpu: bool, inbox: "queue.SimpleQueue[_Said]") -> None:
-        # A session of its own: Ctrl-C in a terminal reaches this process alone, which passes it on.
-        self.process = subprocess.Popen(
-            [sys.executable, "-P", "-c", PROGRAM, json.dumps(sys.path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | _surroundings(number, cpu),
-            start_new_session=True,
-        )
-        self.number, self.shown, self.done = number, Shown(), False
-        self.last_words: deque[str] = deque(maxlen=LAST_WORDS)
-        pipes = self.process.stdin, self.process.stdout, self.process.stderr
-        self._stdin, stdout, stderr = (cast("IO[bytes]", pipe) for pipe in pipes)
-        self._readers = [
-            threading.Thread(target=self._read, args=(stdout, inbox), daemon=True),
-            threading.Thread(target=self._keep, args=(stderr,), daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def _read(self, stream: IO[bytes], inbox: "queue.SimpleQueue[_Said]") -> None:
-        with stream:
-            for message, data in heard(stream):
-                inbox.put((self, message, data))
-        inbox.put((self, {"event": "gone"}, b""))
-
-    def _keep(self, stream: IO[bytes]) -> None:
-        with stream:
-            for line in stream:
-                self.last_words.append(line.decode("utf-8", "replace"))
-
-    def send(self, **message: Any) -> None:
-        """Send a message; of a process that died the reader tells."""
-        with contextlib.suppress(OSError):
-            self._stdin.write(line_of(message))
-            self._stdin.flush()
-
-    def interrupt(self) -> None:
-        """As Ctrl-C."""
-        with contextlib.suppress(OSError):
-            self.process.send_signal(signal.SIGINT)
-
-    def close(self) -> None:
-        """End the process."""
-        with contextlib.suppress(OSError):
-            self._stdin.close()
-        self.process.kill()
-        self.process.wait()
-        for reader in self._readers:
-            reader.join(LISTEN)
-        self.shown.end()
-
-
-_Said = tuple[_Member, Message, bytes]
 
 
 class Crew:
@@ -138,8 +69,9 @@ class Crew:
             **task,
         }
         self._device = plan.run.pretrained.device
-        self._inbox: queue.SimpleQueue[_Said] = queue.SimpleQueue()
-        self._members: list[_Member] = []
+        self._inbox: Inbox = queue.SimpleQueue()
+        self._members: list[Child] = []
+        self._done: set[Child] = set()
         self._meeting = tempfile.TemporaryDirectory(prefix="tgap")
 
     def __enter__(self) -> Self:
@@ -150,10 +82,12 @@ class Crew:
         log.info("%s is shared by %d processes", self._what, self._size)
         try:
             for number in range(self._size):
-                self._members.append(_Member(number, cpu, self._inbox))
+                environment = _surroundings(number, cpu)
+                self._members.append(Child(PROGRAM, self._inbox, number, environment))
             meeting = str(Path(self._meeting.name) / "meeting")
             for member in self._members:
-                member.send(**self._task, rank=member.number, cpu=cpu, meeting=meeting)
+                task = {**self._task, "rank": member.number, "cpu": cpu, "meeting": meeting}
+                member.send(task)
         except BaseException:
             self.close()
             raise
@@ -178,13 +112,14 @@ class Crew:
         """
         came_to: Mapping[str, Any] = {}
         try:
-            while not all(member.done for member in self._members):
+            while len(self._done) < self._size:
                 member, message, _ = self._hear()
                 if message["event"] == "done":
-                    member.done = True
+                    self._done.add(member)
                     came_to = message["came_to"] if member.number == 0 else came_to
         except KeyboardInterrupt:
-            self._stop()
+            if self._members[0] not in self._done:
+                self._members[0].stop(GRACE, LONGEST)
             raise
         return came_to
 
@@ -196,9 +131,9 @@ class Crew:
         """
         waiting = iter(enumerate(batches))
 
-        def ask(member: _Member) -> None:
+        def ask(member: Child) -> None:
             for number, (prompts, seeds) in waiting:
-                member.send(number=number, prompts=list(prompts), seeds=list(seeds))
+                member.send({"number": number, "prompts": list(prompts), "seeds": list(seeds)})
                 return
 
         for _ in range(AHEAD):
@@ -214,27 +149,24 @@ class Crew:
                     ready[message["number"]] = pixels.reshape(message["shape"])
             yield ready.pop(number)
 
-    def _hear(self) -> _Said:
+    def _hear(self) -> Said:
         """The next thing that a member says, shown if it is to be shown."""
         while True:
-            try:
-                said = self._inbox.get(timeout=LISTEN)
-            except queue.Empty:
+            if (said := next_said(self._inbox)) is None:
                 continue
             member, message, _ = said
-            member.shown.show(message)
-            if message["event"] == "failed" or (message["event"] == "gone" and not member.done):
+            gone = message["event"] == "gone" and member not in self._done
+            if message["event"] == "failed" or gone:
                 raise self._failure(member, message)
             return said
 
-    def _failure(self, member: _Member, message: Message) -> TgapError:
+    def _failure(self, member: Child, message: Message) -> TgapError:
         """Why it cannot go on, from the member that knows."""
         end = time.monotonic() + REASON
         while message.get("lost") and time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                other, said, _ = self._inbox.get(timeout=LISTEN)
-                if said["event"] in ("failed", "gone") and other is not member:
-                    member, message = other, said
+            said = next_said(self._inbox)
+            if said and said[0] is not member and said[1]["event"] in ("failed", "gone"):
+                member, message, _ = said
         which = f"process {member.number + 1} of {self._size}"
         if message["event"] == "failed":
             if message["traceback"]:
@@ -242,23 +174,7 @@ class Crew:
             if message["told"]:  # a message for people, which is not about processes
                 return TgapError(message["failure"])
             return TgapError(f"{self._what}: {which} failed: {message['failure']}")
-        code = member.process.wait()
-        member.close()
-        if member.last_words:
-            log.debug("the last that %s wrote:\n%s", which, "".join(member.last_words))
-        return TgapError(f"{self._what}: {which} is gone: {death(code)}")
-
-    def _stop(self) -> None:
-        """Let the first member save how far it is, and hear of it."""
-        first = self._members[0]
-        first.interrupt()
-        end = time.monotonic() + GRACE
-        while not first.done and time.monotonic() < end:
-            with contextlib.suppress(queue.Empty):
-                member, message, _ = self._inbox.get(timeout=LISTEN)
-                member.shown.show(message)
-                if member is first and message["event"] in ("failed", "done", "gone"):
-                    return
+        return TgapError(f"{self._what}: {which} is gone: {member.death(which)}")
 
 
 def _surroundings(number: int, cpu: bool) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import BinaryIO, NoReturn, cast
 import numpy as np
 
 from tgap.core import TgapError
+from tgap.core.checkpoint import saving_told
 from tgap.core.progress import Advance, relayed
 from tgap.core.team import PeerLostError, Together, joined
 from tgap.pipeline import generation
@@ -41,7 +42,7 @@ def main() -> NoReturn:
     if task["rank"] == 0:
         logging.root.addHandler(line)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    with relayed(line.bar if task["rank"] == 0 else _silent):
+    with relayed(line.bar if task["rank"] == 0 else _silent), saving_told(line.saving):
         try:
             line.say(event="done", came_to=WORKS[task["work"]](task, inbox, line))
         except BaseException as error:

@@ -1,7 +1,5 @@
-"""A run as another process gets it, and how such a process is started and ends."""
+"""A run as another process gets it."""
 
-import os
-import signal
 import sys
 from collections.abc import Iterable
 
@@ -14,10 +12,6 @@ from tgap.core.component import Component, walk
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.sharing.talking import Message
 from tgap.pipeline.stored import plan_as_json, plan_from_json
-
-START = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"
-"""Modules come from where this process has them, and not from the current folder besides."""
-MEMORY = "; the machine may have run out of memory" if os.name == "posix" else ""
 
 
 def plan_as_message(plan: Plan) -> Message:
@@ -34,21 +28,6 @@ def plan_of(message: Message) -> Plan:
         ConfigError: If it cannot be built in this process.
     """
     return plan_from_json(build(Run, yaml.safe_load(message["run"])), message["plan"])
-
-
-def death(code: int) -> str:
-    """Of what a process died, in words.
-
-    Args:
-        code: Its exit code; negative is a signal's number.
-    """
-    if code >= 0:
-        return f"it ended its process with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = "unknown"
-    return f"it was killed by signal {-code} ({name}){MEMORY if name == 'SIGKILL' else ''}"
 
 
 def not_elsewhere(run: Run) -> list[str]:

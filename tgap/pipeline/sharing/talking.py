@@ -19,6 +19,8 @@ INTERVAL = 0.1
 """Seconds between two messages of a bar."""
 SIZE = "bytes"
 """Of a message: how many bytes follow its line."""
+ENDS = ("done", "ended", "failed", "gone")
+"""Events after which nothing more comes of what a process was told to do."""
 
 
 def line_of(message: Mapping[str, Any]) -> bytes:
@@ -69,6 +71,10 @@ class Wire(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Send a log line."""
         self.say(**record_as_message(record))
+
+    def saving(self, going: bool) -> None:
+        """Tell that the saving of a checkpoint begins or ends: for ``saving_told``."""
+        self.say(event="saving", going=going)
 
     @contextmanager
     def bar(self, description: str, total: int, counted: bool, before: int) -> Iterator[Advance]:

@@ -1,0 +1,70 @@
+"""A child that is to stop has little time, but what it takes to save a checkpoint."""
+
+import queue
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tgap.core import checkpoint
+from tgap.core.checkpoint import saving_told
+from tgap.pipeline.sharing.child import START, Child, Inbox, next_said
+
+SAVES = f"""{START}
+import time
+def say(**message): print(json.dumps(message), flush=True)
+try:
+    say(event="ready")
+    time.sleep(60)
+except KeyboardInterrupt:
+    say(event="saving", going=True)
+    time.sleep(1.5)
+    say(event="saving", going=False)
+    say(event="ended", failure="stopped")
+time.sleep(60)
+"""
+SAVES_NOTHING = SAVES.replace('"saving"', '"other"')
+
+
+@pytest.fixture
+def child() -> Iterator[Callable[[str], Child]]:
+    children = []
+
+    def started(program: str) -> Child:
+        inbox: Inbox = queue.SimpleQueue()
+        children.append(Child(program, inbox))
+        while next_said(inbox) is None:
+            continue
+        return children[0]
+
+    yield started
+    children[0].close()
+
+
+def test_it_has_as_long_as_it_saves_and_that_is_told_on(child) -> None:
+    told: list[bool] = []
+    with saving_told(told.append):
+        ended = child(SAVES).stop(grace=0.8, longest=60)
+    assert ended == {"event": "ended", "failure": "stopped"}
+    assert told == [True, False]
+
+
+@pytest.mark.parametrize(("program", "longest"), [(SAVES, 0.9), (SAVES_NOTHING, 60)])
+def test_it_has_no_more_than_that(child, program: str, longest: float) -> None:
+    stopping = child(program)
+    start = time.monotonic()
+    assert stopping.stop(grace=0.8, longest=longest) is None
+    assert time.monotonic() - start < 30
+    assert stopping.alive
+
+
+def test_each_process_that_waits_has_more_time_than_the_one_it_waits_for() -> None:
+    from tgap.pipeline.sharing import crew
+    from tgap.sweeps import isolation, worker
+
+    killed_by_slurm = 30
+    grace = [checkpoint.HOLD_SECONDS, crew.GRACE, isolation.GRACE, worker.LAST_SECONDS]
+    longest = [checkpoint.SAVING_SECONDS, crew.LONGEST, isolation.LONGEST, killed_by_slurm]
+    assert grace == sorted(set(grace))
+    assert longest == sorted(set(longest))
+    assert checkpoint.HOLD_SECONDS + checkpoint.QUICK_SECONDS < checkpoint.SAVING_SECONDS
