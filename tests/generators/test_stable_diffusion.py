@@ -413,3 +413,24 @@ class TestImageSize:
             "generator.image_size must be a multiple of 4, by which the model reduces "
             "images, got 50"
         ]
+
+
+class TestMemory:
+    def test_a_batch_that_does_not_fit_is_halved_and_draws_the_same(self, model, monkeypatch):
+        sampler, asked = Sampler(steps=2, batch_size=7), []
+        whole = model.sample(PROMPTS, range(7), sampler)
+        latents = model._latents
+
+        def small(prompts, seeds, sampler):
+            asked.append(len(prompts))
+            if len(prompts) > 2:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return latents(prompts, seeds, sampler)
+
+        monkeypatch.setattr(model, "_latents", small)
+        monkeypatch.setattr(model, "at_once", model.at_once)
+        parts = model.sample(PROMPTS, range(7), sampler)
+        assert np.abs(parts.astype(int) - whole.astype(int)).max() <= 1
+        model.sample(PROMPTS[:2], range(2), sampler)
+        model.sample(PROMPTS[:4], range(4), sampler)
+        assert asked == [7, 3, 1, *[1] * 6, 1, 1, *[1] * 4]

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tgap.core import DataError, Floats, Images, nearest, option
 from tgap.core.device import DEVICES, device_problems, torch_device
 from tgap.core.digest import folder_digest, remembered_file_digest
 from tgap.core.files import expanded
+from tgap.core.memory import batches_that_fit
 from tgap.core.network import hub_if_it_answers
 from tgap.embedders.base import Embedder, Features
 from tgap.embedders.networks.resizing import as_pillow
@@ -130,14 +131,15 @@ class Clip(Embedder):
         import torch
 
         model, preprocess = self._model(device := torch_device(self.device))
-        parts = []
+
+        def work(part: slice) -> Floats:
+            pixels = preprocess(torch.from_numpy(np.array(images[part])).permute(0, 3, 1, 2))
+            vectors = model.encode_image(pixels.to(device), normalize=True)
+            return cast("Floats", vectors.float().cpu().numpy())
+
         with torch.inference_mode():
-            for begin in range(0, len(images), self.batch_size):
-                batch = torch.from_numpy(np.array(images[begin : begin + self.batch_size]))
-                pixels = preprocess(batch.permute(0, 3, 1, 2)).to(device)
-                parts.append(model.encode_image(pixels, normalize=True).float().cpu().numpy())
-        vectors: Floats = np.concatenate(parts)
-        return vectors
+            parts = batches_that_fit(len(images), self.batch_size, work, "images to be embedded")
+            return np.concatenate(list(parts))
 
 
 Preprocess = Callable[["torch.Tensor"], "torch.Tensor"]

@@ -14,6 +14,7 @@ from tgap.core import Images, ImageSet, Indices, Sampler, Saved, rng_for
 from tgap.core.checkpoint import Pieces
 from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
+from tgap.core.memory import memory_told
 from tgap.core.progress import progress
 from tgap.core.seeding import noise_seeds, seed_for
 from tgap.core.team import current
@@ -42,6 +43,11 @@ log = logging.getLogger(__name__)
 
 Times = dict[str, float]
 """Seconds by name."""
+
+LESS_MEMORY = (
+    "finetuner.accumulation=2 or more, which computes the same batch in parts, or "
+    "finetuner.gradient_checkpointing=true; a smaller budget.batch_size is another training"
+)
 
 
 def draw_prior(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
@@ -81,15 +87,16 @@ def tune(result: Result, folder: Path, spec: Spec) -> Times:
             times.update(spent)
             advance(step)
 
-        tuned = run.finetuner.finetune(
-            untuned,
-            tuning_set,
-            result.prior_set(),
-            run.budget,
-            rng_for("finetune", run.seed_of("finetune")),
-            record,
-            checkpoint,
-        )
+        with memory_told(f"fine-tuning on {run.budget.batch_size} images a step", LESS_MEMORY):
+            tuned = run.finetuner.finetune(
+                untuned,
+                tuning_set,
+                result.prior_set(),
+                run.budget,
+                rng_for("finetune", run.seed_of("finetune")),
+                record,
+                checkpoint,
+            )
     if not team.leads:
         return {}
     # Below a folder of its own, so that losses do not lie among a diffusers folder's files.

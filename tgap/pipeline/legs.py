@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tgap.core import Checkpoint, ImageSet, rng_for
 from tgap.core.files import write_array, write_arrays, write_json
+from tgap.core.memory import memory_told
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.artifacts import apart, read_images
 from tgap.pipeline.checkpoints import checkpoint_of
@@ -28,9 +29,10 @@ def fit(evidence: RunEvidence, train: ImageSet, folder: Path, spec: Spec) -> dic
         epochs.append({"epoch": epoch, **kept})
         times.update(spent)
 
-    weights = run.classifier.fit(
-        train, rng_for("classify", run.seed_of("classify")), record, checkpoint
-    )
+    with memory_told(f"training {run.classifier.title()}", "a smaller classifier.batch_size"):
+        weights = run.classifier.fit(
+            train, rng_for("classify", run.seed_of("classify")), record, checkpoint
+        )
     write_arrays(folder / "weights.safetensors", weights)
     write_json(folder / "epochs.json", epochs)
     write_json(folder / "images.json", train.label_counts())

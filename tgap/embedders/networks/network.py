@@ -3,7 +3,7 @@
 import json
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from tgap.core.device import DEVICES, device_problems, torch_device
 from tgap.core.digest import remembered_file_digest
 from tgap.core.files import expanded
 from tgap.core.weights import SUFFIXES, State, file_problems, read_state, require_fit, unwrapped
+from tgap.core.memory import batches_that_fit
 from tgap.embedders.base import Embedder, Features
 
 if TYPE_CHECKING:
@@ -146,11 +147,11 @@ class NetworkEmbedder(Embedder):
         import torch
 
         network = self._loaded(device := torch_device(self.device))
-        parts = []
+
+        def work(part: slice) -> Floats:
+            pixels = self._input(torch.from_numpy(np.array(images[part])).permute(0, 3, 1, 2))
+            return cast("Floats", network(pixels.to(device)).float().cpu().numpy())
+
         with torch.inference_mode():
-            for begin in range(0, len(images), self.batch_size):
-                batch = torch.from_numpy(np.array(images[begin : begin + self.batch_size]))
-                pixels = self._input(batch.permute(0, 3, 1, 2)).to(device)
-                parts.append(network(pixels).float().cpu().numpy())
-        vectors: Floats = np.concatenate(parts)
-        return vectors
+            parts = batches_that_fit(len(images), self.batch_size, work, "images to be embedded")
+            return np.concatenate(list(parts))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tgap.core import ContractError, DataError, Images, Sampler
+from tgap.core.memory import batches_that_fit
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.files.folder import save_texts
 from tgap.generators.latent.files.tokens import too_long
@@ -66,6 +67,8 @@ class StableDiffusionModel(LatentModel):
         self.image_size, self.words = image_size, words
         self.precision = precision or torch.float32
         self.height, self.width = self._size()
+        self.at_once = sys.maxsize
+        """Images that fit the memory when they are drawn, as far as is known."""
 
     def sample(
         self,
@@ -90,6 +93,8 @@ class StableDiffusionModel(LatentModel):
         Raises:
             ContractError: If there are not as many seeds as prompts.
             DataError: If the sampler diverges, or a prompt is too long for the text encoder.
+            OutOfMemoryError: If not even one image fits. Else a batch that does not is halved,
+                which changes no image by more than rounding.
         """
         if len(prompts) != len(seeds):
             raise ContractError(f"{len(prompts)} prompts and {len(seeds)} seeds must be as many")
@@ -98,11 +103,17 @@ class StableDiffusionModel(LatentModel):
         images = np.empty((len(prompts), self.height, self.width, self.channels), dtype=np.uint8)
         if not len(prompts):
             return images
-        for start in range(0, len(prompts), sampler.batch_size):
-            stop = min(start + sampler.batch_size, len(prompts))
-            latents = self._latents(prompts[start:stop], seeds[start:stop], sampler)
-            images[start:stop] = self.decode(latents)
-            on_images(stop)
+
+        def work(part: slice) -> int:
+            images[part] = self.decode(self._latents(prompts[part], seeds[part], sampler))
+            return int(part.stop)
+
+        def fits(size: int) -> None:
+            self.at_once = size
+
+        size = min(sampler.batch_size, self.at_once)
+        for done in batches_that_fit(len(prompts), size, work, "images to be drawn", fits):
+            on_images(done)
         return images
 
     def moments(self, images: Images) -> "torch.Tensor":
