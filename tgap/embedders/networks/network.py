@@ -3,7 +3,7 @@
 import json
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar, TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from tgap.core import DataError, Floats, Images, option
 from tgap.core.device import DEVICES, device_problems, torch_device
 from tgap.core.digest import remembered_file_digest
 from tgap.core.files import expanded
-from tgap.core.weights import SUFFIXES, State, file_problems, read_state, require_fit, unwrapped
 from tgap.core.memory import batches_that_fit
+from tgap.core.weights import SUFFIXES, State, file_problems, read_state, require_fit, unwrapped
 from tgap.embedders.base import Embedder, Features
 
 if TYPE_CHECKING:
