@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 GUIDE: dict[str, Any] = {"color": CONTROL, "linewidth": 0.8, "zorder": 0}
 STEPS = {0.15: 0.02, 0.35: 0.05, 1.0: 0.1}
 """How far lines of equal FTER are apart, by how much of the axes is shown at most."""
+NAME_LINE = 0.042
+"""Share of a panel's height that a line of text takes."""
 LINES = 5
 """Of equal FTER."""
 
@@ -67,6 +69,7 @@ def draw_legs(
         spot: dict[str, Any] = {"textcoords": "offset points", "fontsize": 6, "ha": "right"}
         panel.annotate(point.name, (point.trts, point.tstr), off, **spot)
     high = 1 + 0.03 * (1 - low)
+    _name_controls(panel, [one for one in there if looks[one.method_key].control], low, high)
     panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     panel.set(xlabel="TRTS: trained on real, tested on synthetic")
     panel.set(ylabel="TSTR: trained on synthetic, tested on real")
@@ -98,6 +101,25 @@ def _draw_point(panel: "Axes", group: RunGroup, look: Look, named: bool) -> None
     if named:
         at = (trts.estimate, tstr.estimate)
         panel.annotate(str(group.size), at, (5, -9), textcoords="offset points", fontsize=7)
+
+
+def _name_controls(panel: "Axes", groups: Sequence[RunGroup], low: float, high: float) -> None:
+    """Names beside controls' points, each on a line of its own, with a stroke to the point."""
+    line, middle = NAME_LINE * (high - low), (low + high) / 2
+    above = high
+    points = [[one.numbers[f"{leg}/auroc"].estimate for leg in ("trts", "tstr")] for one in groups]
+    for (trts, tstr), group in sorted(zip(points, groups, strict=True), key=lambda one: -one[0][1]):
+        to_left = trts > middle  # towards the side that has room
+        above = max(low + line / 2, min(tstr, above - line))
+        panel.annotate(
+            cut(label_at_size(group, groups)),
+            (trts, tstr),
+            (trts + (-1 if to_left else 1) * 1.6 * line, above),
+            ha="right" if to_left else "left",
+            va="center",
+            fontsize=7.5,
+            arrowprops={"arrowstyle": "-", "color": CONTROL, "linewidth": 0.6, "shrinkB": 3},
+        )
 
 
 def draw_sizes(
