@@ -1,6 +1,7 @@
 """What a comparison looks like, a panel at a time, on matplotlib's axes."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from tgap.analysis.groups import RunGroup
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import LEVEL
-from tgap.report.headings import label_at_size
+from tgap.report.headings import label_at_size, label_of
 from tgap.report.runs.styles import CONTROL, Look, cut
 from tgap.report.runs.thesis import ThesisPoint
 
@@ -104,21 +105,26 @@ def _draw_point(panel: "Axes", group: RunGroup, look: Look, named: bool) -> None
 
 
 def _name_controls(panel: "Axes", groups: Sequence[RunGroup], low: float, high: float) -> None:
-    """Names beside controls' points, each on a line of its own, with a stroke to the point."""
+    """Names above controls' intervals, each on a line of its own; a stroke where that is far."""
     line, middle = NAME_LINE * (high - low), (low + high) / 2
-    above = high
+    sizes = Counter(one.method_key for one in groups)
     points = [[one.numbers[f"{leg}/auroc"].estimate for leg in ("trts", "tstr")] for one in groups]
+    last = math.inf
     for (trts, tstr), group in sorted(zip(points, groups, strict=True), key=lambda one: -one[0][1]):
-        to_left = trts > middle  # towards the side that has room
-        above = max(low + line / 2, min(tstr, above - line))
+        several = sizes[group.method_key] > 1
+        name = label_at_size(group, groups) if several else label_of(group, groups)
+        wanted = tstr + 0.6 * line
+        last = min(wanted, last - line)
+        aside = -0.3 * line if trts > middle else 0.3 * line  # towards the side that has room
+        stroke = {"arrowstyle": "-", "color": CONTROL, "linewidth": 0.6}
         panel.annotate(
-            cut(label_at_size(group, groups)),
+            cut(name),
             (trts, tstr),
-            (trts + (-1 if to_left else 1) * 1.6 * line, above),
-            ha="right" if to_left else "left",
+            (trts + aside, last),
+            ha="right" if trts > middle else "left",
             va="center",
             fontsize=7.5,
-            arrowprops={"arrowstyle": "-", "color": CONTROL, "linewidth": 0.6, "shrinkB": 3},
+            arrowprops=stroke if wanted - last > line else None,
         )
 
 
