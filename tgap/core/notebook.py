@@ -58,7 +58,9 @@ def _row(task: Task) -> str:
     )
     cells = (name, bar, f"{task.percentage:.0f} %", task.fields.get("count", ""), _times(task))
     style = "text-align: left; padding: 0.1em 0.8em 0.1em 0"
-    return "".join(["<tr>", *(f'<td style="{style}">{cell}</td>' for cell in cells), "</tr>"])
+    wide = f"{style}; min-width: 12em"  # so that bars of one cell stand below each other
+    rest = (f'<td style="{style}">{cell}</td>' for cell in cells[1:])
+    return "".join([f'<tr><td style="{wide}">{name}</td>', *rest, "</tr>"])
 
 
 def _times(task: Task) -> str:
