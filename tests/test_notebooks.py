@@ -68,7 +68,8 @@ def test_it_runs(path: Path, executed: dict[str, list[NotebookNode]]) -> None:
 def test_progress_is_shown_as_bars(path: Path, executed: dict[str, list[NotebookNode]]) -> None:
     outputs = [output for cell in executed[path.stem] for output in cell.get("outputs", [])]
     assert any("<progress" in output.get("data", {}).get("text/html", "") for output in outputs)
-    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    red = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert not [text for text in red if " INFO " in text]  # of tgap; others may warn
 
 
 def shown_by(cells: list[NotebookNode]) -> str:
