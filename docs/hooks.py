@@ -29,6 +29,11 @@ def on_post_page(output: str, **context: Any) -> str:
     return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
 
 
+def on_post_template(output_content: str, **context: Any) -> str:
+    """The page of what is not found, which is no page of its own."""
+    return on_post_page(output_content)
+
+
 def components() -> Iterator[str]:
     """Every component that comes with tgap, with its settings; those of several groups once."""
     first = {base: group for group, base in reversed(GROUPS.items())}.values()

@@ -96,7 +96,7 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["TGAP_HOME"] = str(folder / ".tgap")
     made = make_data(folder)
-    print("| group | option | words | TSTR | TRTS | TRTR | FTER |")
+    print("| group | option | overrides | TSTR | TRTS | TRTR | FTER |")
     print("|---|---|---|---:|---:|---:|---:|")
     for group in sys.argv[2:] or ROWS:
         for option, line in ROWS[group].items():

@@ -64,6 +64,14 @@ def test_it_runs(path: Path, executed: dict[str, list[NotebookNode]]) -> None:
         assert output.get("output_type") != "error"
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_progress_is_shown_as_bars(path: Path, executed: dict[str, list[NotebookNode]]) -> None:
+    outputs = [output for cell in executed[path.stem] for output in cell.get("outputs", [])]
+    assert any("<progress" in output.get("data", {}).get("text/html", "") for output in outputs)
+    red = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert not [text for text in red if " INFO " in text]  # of tgap; others may warn
+
+
 def shown_by(cells: list[NotebookNode]) -> str:
     """What a notebook's cells show as text."""
     outputs = [output for cell in cells for output in cell.get("outputs", [])]

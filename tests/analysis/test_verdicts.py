@@ -688,7 +688,7 @@ def test_fter_is_marked_wherever_tstr_is_no_better_than_chance(metrics):
 
 def test_the_verdict_on_fter_follows_the_table_s_mark():
     near = {"tstr/auroc": 0.63, "trts/auroc": 0.62, "fter": 1.016}
-    assert "TSTR is 0.630 and TRTS is 0.620, and the ratio of two legs that are near" in (
+    assert "TSTR is 0.630 and TRTS is 0.620, and the ratio of two AUROCs near chance" in (
         sentence(near, "fter_meaningless")
     )
     assert "fter_meaningless" not in codes(near | {"fter/meaningful": 1.0})

@@ -32,7 +32,7 @@ def offered(line: str) -> list[str]:
         ("tgap run --c", ["--config-dir", "--cfg"]),
         ("tgap run --cfg ", ["job", "hydra", "all"]),
         ("tgap run --config-dir ", []),
-        ("tgap label --f", ["--floor", "--fit"]),
+        ("tgap label --fi", ["--fit"]),
         ("tgap label --fit s", ["squash"]),
         ("tgap run see", ["seed=", "seeds."]),
         ("tgap  run   -m  see", ["seed=", "seeds."]),

@@ -54,7 +54,9 @@ def test_some_words_name_the_one_run_that_has_them(
     later = home / "journal" / "single" / "feedfeedfeedfeed"
     shutil.copytree(record.journal.folder, later)
     try:  # two have them: these are the words of a command, whose run is not there
-        with pytest.raises(ConfigError, match="2 of them fit these words, name one by its key, "):
+        with pytest.raises(
+            ConfigError, match="2 of them fit these overrides, name one by its key, "
+        ):
             result_of(home, ["selector=whole"])
         assert result_of(home, WORDS).plan.result_key == before.plan.result_key
     finally:
@@ -66,7 +68,7 @@ def test_some_words_name_the_one_run_that_has_them(
     [
         (["a02"], "a key needs at least 4 letters, got 'a02'"),
         (["zzzz"], "no run has the key or MLflow id 'zzzz'"),
-        (["zzzz", "size=3"], "a run is named by its key alone, or by the words of its command"),
+        (["zzzz", "size=3"], "a run is named by its key alone, or by the overrides of its command"),
         (["size=3"], "nothing is computed here: do it first (tgap run size=3)"),
         (["sizze=3"], "unknown key 'sizze'; did you mean 'size'?"),
         (["dataset=image_folder", "dataset.path=gone"], "path must name an existing folder"),

@@ -78,7 +78,7 @@ def test_parts_are_quoted_where_they_must_be(word: str, read: str) -> None:
         ("d=a,b", "quote it: 'd=\"a,b\"'"),
         ("d='a", "cannot be read"),
         ("d=choice(ä,b)", "cannot be read"),
-        ("d=x (y) size=5", "these are several words in one"),
+        ("d=x (y) size=5", "these are several overrides in one"),
     ],
 )
 def test_what_cannot_be_meant_is_told(words: str, problem: str) -> None:

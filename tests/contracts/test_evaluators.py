@@ -182,7 +182,7 @@ def test_a_missing_leg_is_refused_by_its_name(name: str, leg: str) -> None:
         def legs(self):
             return {other: scores for other, scores in super().legs().items() if other != leg}
 
-    with pytest.raises(ContractError, match=f"legs missing: {leg}"):
+    with pytest.raises(ContractError, match=f"scores missing: {leg}"):
         make(name).evaluate(Without(), np.random.default_rng(0))
 
 

@@ -112,11 +112,11 @@ def test_names_numbers_and_what_is_known_already():
         assert found.metrics[f"augmentation/{name}"] == expected
     rows = found.tables["curves"]
     assert [row["auroc"] for row in rows] == list(found.metrics.values())
-    amounts = [(r["arm"], r["real_per_label"], r["synthetic_per_label"]) for r in rows]
+    amounts = [(r["trained_on"], r["real_per_label"], r["synthetic_per_label"]) for r in rows]
     assert amounts == [
         ("real", 10, 0),
         ("real", 30, 0),
-        *((arm, n, 45) for arm in ("mixed", "pretrained") for n in (1, 3, 10, 30)),
+        *((kind, n, 45) for kind in ("mixed", "pretrained") for n in (1, 3, 10, 30)),
         ("synthetic", 0, 10),
         ("synthetic", 0, 30),
         ("synthetic", 0, 45),
@@ -160,7 +160,7 @@ def test_each_arm_is_trained_on_what_it_says():
     ]
     real = [set(marks) for call, marks in TRAININGS if call == "adapt"]
     mixed = [set(marks[marks < 100]) for call, marks in TRAININGS if len(marks) > 90]
-    assert real == mixed  # the same images in each arm
+    assert real == mixed  # the same images in each training
     assert real[0] < real[1] < real[2]
 
 
@@ -185,9 +185,9 @@ def test_several_labels_are_drawn_of_each():
     assert {row["real_per_label"] for row in rows} == {0, 1, 10, 20}
 
 
-def test_classifiers_that_do_not_adapt_have_no_such_arm():
+def test_classifiers_that_do_not_adapt_have_no_such_training():
     found = evaluate(made(classifier=Stubborn(device="cpu")))
-    assert {row["arm"] for row in found.tables["curves"]} == {"real", "mixed", "synthetic"}
+    assert {row["trained_on"] for row in found.tables["curves"]} == {"real", "mixed", "synthetic"}
     assert not any("pretrained" in name for name in found.metrics)
 
 

@@ -232,7 +232,7 @@ def test_legs_of_other_labels_are_refused():
     legs["trts"] = Scores(legs["trts"].scores, legs["trts"].labels, ("even", "odd"))
     with pytest.raises(
         ContractError,
-        match="all legs must have the same labels in the same order, got tstr: odd, even; "
+        match="all evaluations must have the same labels in the same order, got tstr: odd, even; "
         "trts: even, odd",
     ):
         found_in(legs)

@@ -153,7 +153,7 @@ def test_the_tables_say_label_and_score_of_each_and_why_others_are_left_out(
         else:
             assert row["label"] == likeliest
             assert scores[likeliest] >= 0.8
-    assert {row["reason"] for row in left} == {"no label reaches the floor alone"}
+    assert {row["reason"] for row in left} == {"no label reaches the threshold alone"}
     labels = [row["label"] for row in kept]
     assert about["kept"] == {name: labels.count(name) for name in ("no_finding", "unhealthy")}
 
@@ -205,9 +205,9 @@ def test_the_measured_numbers_are_scikit_learn_s(
     assert measured["accuracy"] == pytest.approx(accuracy_score(real, said))
     assert measured["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(real, said))
     assert measured["auroc"] == pytest.approx(roc_auc_score(truth, scores, average="macro"))
-    assert [row["floor"] for row in measured["floors"]] == [0.5, 0.8, 0.9, 0.95]
-    for row in measured["floors"]:
-        sure = scores.max(axis=1) >= row["floor"]
+    assert [row["threshold"] for row in measured["thresholds"]] == [0.5, 0.8, 0.9, 0.95]
+    for row in measured["thresholds"]:
+        sure = scores.max(axis=1) >= row["threshold"]
         assert row["reached"] == pytest.approx(sure.mean())
         right = (said == real)[sure].mean() if sure.any() else None
         assert row["right"] == (None if right is None else pytest.approx(right))
@@ -216,7 +216,7 @@ def test_the_measured_numbers_are_scikit_learn_s(
 def test_where_it_came_from_is_told(home: Path, labelled: tuple[Path, dict, Seen]) -> None:
     told = json.loads((labelled[0] / "label.json").read_text())
     assert told == labelled[1]
-    assert (told["floor"], told["seed"], told["splitting"]["split_seed"]) == (0.8, 0, 0)
+    assert (told["threshold"], told["seed"], told["splitting"]["split_seed"]) == (0.8, 0, 0)
     assert told["classifier"]["name"] == "logistic_regression"
     assert len(told["dataset"]["digest"]) == 16
     text = (labelled[0] / "README.txt").read_text()
@@ -241,14 +241,14 @@ def test_the_picture_shows_the_doubtful_ones(
     assert drawn == ["c", "a", "d", "b", "e"]
 
 
-def test_another_floor_trains_nothing_and_the_same_again_is_the_same(
+def test_another_threshold_trains_nothing_and_the_same_again_is_the_same(
     home: Path, labelled: tuple[Path, dict, Seen], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "fit", None)
         run = compose(*WORDS)
         lower = label_folder(
-            run, store_of(home), home / "book" / "images", home / "lower", floor=0.5
+            run, store_of(home), home / "book" / "images", home / "lower", threshold=0.5
         )
     assert sum(lower["kept"].values()) > sum(labelled[1]["kept"].values())
     shutil.rmtree(home / "store" / "labeller")
@@ -268,11 +268,18 @@ def test_from_a_textbook_s_figures_to_a_tuning_set(
 ) -> None:
     monkeypatch.setenv("TGAP_HOME", str(home))
     out = home / "it's a book"
-    words = ["label", "--images", str(home / "book" / "images"), "--out", str(out), "--floor=.7"]
+    words = [
+        "label",
+        "--images",
+        str(home / "book" / "images"),
+        "--out",
+        str(out),
+        "--threshold=.7",
+    ]
     assert command([*words, *WORDS]) == 0
     printed = capsys.readouterr().out
     assert "real_test is not looked at" in printed
-    assert " <- this floor" in printed
+    assert " <- this threshold" in printed
     line, note = printed.partition("then: tgap ")[2].splitlines()
     assert note.startswith("with the height and width that the run's generator draws for SIZE")
     following = shlex.split(line.replace("SIZE", str(SIZE)))
@@ -420,7 +427,7 @@ def test_labels_from_the_official_training_images_are_accepted_by_every_clean_ru
     for words in (("split_seed=5", "test_size=50"), ("pool_size=40", "train_size=150")):
         assert problems_of(home, labelled[0], *words) == []
     (told,) = problems_of(home, labelled[0], "protocol=thesis")
-    assert "label again with the run's own words" in told
+    assert "label again with the run's own overrides" in told
 
 
 def test_pixels_decide_over_names(
@@ -523,7 +530,7 @@ def test_images_may_get_several_labels_and_bad_files_are_told(
     }
     reasons = {row["file"]: row["reason"] for row in rows_of(out / "left_out.csv")}
     assert reasons == {
-        "deep/none.jpg": "no label reaches the floor alone",
+        "deep/none.jpg": "no label reaches the threshold alone",
         "broken.png": "its content is none of PNG, JPEG, BMP, TIFF, WEBP, DICOM",
     }
     assert about["left_out"] == {"unsure": 1, "unreadable": 1}
@@ -574,8 +581,12 @@ def test_the_real_images_must_be_named(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_unknown_flags_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--images", str(tmp_path), "--out", str(tmp_path / "x"), "dataset=digits"]
-    assert "'--flor'. Did you mean '--floor'?" in refused([*words, "--flor", "0.5"], capsys)
-    assert "'--flor'. Did you mean '--floor'?" in refused([*words, "--flor=0.5"], capsys)
+    assert "'--treshold'. Did you mean '--threshold'?" in refused(
+        [*words, "--treshold", "0.5"], capsys
+    )
+    assert "'--treshold'. Did you mean '--threshold'?" in refused(
+        [*words, "--treshold=0.5"], capsys
+    )
 
 
 def test_what_is_missing_is_told_before_anything_is_decoded(
@@ -597,17 +608,17 @@ def test_what_is_missing_is_told_before_anything_is_decoded(
 
 
 def test_wrong_words_are_told_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = ["--images", str(tmp_path), "--out", str(tmp_path / "x"), "--floor=1.5"]
+    words = ["--images", str(tmp_path), "--out", str(tmp_path / "x"), "--threshold=1.5"]
     told = refused([*words, "dataset=digits"], capsys)
-    assert "--floor must be above 0 and at most 1, got 1.5" in told
+    assert "--threshold must be above 0 and at most 1, got 1.5" in told
     assert "--out must not lie in --images" in told
 
 
-@pytest.mark.parametrize("floor", [0.0, float("nan")])
-def test_a_floor_out_of_range(floor: float, several: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("threshold", [0.0, float("nan")])
+def test_a_threshold_out_of_range(threshold: float, several: Path, tmp_path: Path) -> None:
     run = run_on(several / "real", "dataset.table=labels.csv")
-    with pytest.raises(ConfigError, match="--floor must be above 0 and at most 1"):
-        label_folder(run, store_of(several), several / "new", tmp_path / "out", floor)
+    with pytest.raises(ConfigError, match="--threshold must be above 0 and at most 1"):
+        label_folder(run, store_of(several), several / "new", tmp_path / "out", threshold)
 
 
 def test_folders_that_cannot_be_used(several: Path, tmp_path: Path) -> None:
@@ -667,7 +678,7 @@ def test_a_label_without_images_is_told_with_counts(several: Path, tmp_path: Pat
     (tmp_path / "new").mkdir()
     shutil.copy(several / "new" / "deep" / "left.jpg", tmp_path / "new")
     run = run_on(several / "real", "dataset.table=labels.csv")
-    told = r"floor 0\.5 the 1 images get: left 1 \(largest score .*\), right 0 \(.*lower --floor"
+    told = r"threshold 0\.5 the 1 images get: left 1 \(largest score .*\), right 0 \(.*lower --thr"
     with pytest.raises(DataError, match=told):
         label_folder(run, store_of(several), tmp_path / "new", tmp_path / "out", 0.5)
     assert not (tmp_path / "out").exists()

@@ -92,7 +92,10 @@ def test_a_sweep_is_its_runs_in_any_order() -> None:
     jobs = [planned(plan(tgap.compose(f"size={size}")), []) for size in (10, 20)]
     assert sweep_key_of(jobs) == sweep_key_of(jobs[::-1]) != sweep_key_of(jobs[:1])
     untuned = [tgap.compose("finetuner=none", f"size={size}") for size in (10, 20)]
-    assert len({planned(plan(run), []).key for run in untuned}) == 2
+    untuned.append(tgap.compose("finetuner=none", "selector=clip_kmeans"))
+    assert len({planned(plan(run), []).key for run in untuned}) == 1
+    other = planned(plan(tgap.compose("finetuner=none", "seed=1")), []).key
+    assert other != planned(plan(untuned[0]), []).key
 
 
 def test_a_methods_label_names_what_was_changed() -> None:

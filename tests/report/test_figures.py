@@ -7,9 +7,9 @@ from PIL import Image
 
 from tgap.core import ContractError, Scores
 from tgap.report.figures import (
-    ARM_STYLES,
     BETWEEN_LABELS,
     GAP,
+    TRAINING_STYLES,
     augmentation_curves,
     draw_tables,
     image_grid,
@@ -139,11 +139,16 @@ sys.exit("matplotlib.pyplot" in sys.modules)
 
 def rows(**changed):
     made = []
-    for arm in ARM_STYLES:
+    for kind in TRAINING_STYLES:
         for n, auroc in ((10, 0.6), (100, 0.8), (500, 0.9)):
-            side = "synthetic" if arm == "synthetic" else "real"
+            side = "synthetic" if kind == "synthetic" else "real"
             made.append(
-                {"arm": arm, "real_per_label": 0, "synthetic_per_label": 500, "auroc": auroc}
+                {
+                    "trained_on": kind,
+                    "real_per_label": 0,
+                    "synthetic_per_label": 500,
+                    "auroc": auroc,
+                }
                 | {f"{side}_per_label": n}
                 | changed
             )
@@ -159,14 +164,14 @@ def test_each_arm_is_drawn_in_its_colour_and_the_bytes_repeat(tmp_path):
     for name in ("first.png", "again.png"):
         augmentation_curves(rows(), tmp_path / name)
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()
-    assert {colour for colour, _, _ in ARM_STYLES.values()} <= colours(tmp_path / "first.png")
+    assert {colour for colour, _, _ in TRAINING_STYLES.values()} <= colours(tmp_path / "first.png")
 
 
 def test_an_arm_that_is_absent_is_left_out(tmp_path):
-    given = [row for row in rows() if row["arm"] != "pretrained"]
+    given = [row for row in rows() if row["trained_on"] != "pretrained"]
     augmentation_curves(given, tmp_path / "three.png")
     found = colours(tmp_path / "three.png")
-    assert {arm for arm in ARM_STYLES if ARM_STYLES[arm][0] in found} == {
+    assert {kind for kind in TRAINING_STYLES if TRAINING_STYLES[kind][0] in found} == {
         "real",
         "mixed",
         "synthetic",
@@ -176,7 +181,9 @@ def test_an_arm_that_is_absent_is_left_out(tmp_path):
 @pytest.mark.parametrize("auroc", [None, float("nan")])
 def test_what_is_not_known_has_no_point(tmp_path, auroc):
     augmentation_curves(rows(auroc=auroc), tmp_path / "all.png")
-    known = [row | {"auroc": 0.9} if row["arm"] == "real" else row for row in rows(auroc=auroc)]
+    known = [
+        row | {"auroc": 0.9} if row["trained_on"] == "real" else row for row in rows(auroc=auroc)
+    ]
     augmentation_curves(known, tmp_path / "real.png")
     assert (tmp_path / "all.png").read_bytes() != (tmp_path / "real.png").read_bytes()
 
@@ -187,11 +194,11 @@ def test_the_order_of_rows_does_not_count(tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_no_rows_and_unknown_arms_are_refused(tmp_path):
-    with pytest.raises(ContractError, match=r"curves need rows of the arms real, .*; got no rows"):
+def test_no_rows_and_unknown_trainings_are_refused(tmp_path):
+    with pytest.raises(ContractError, match=r"curves need rows trained on real, .*; got no rows"):
         augmentation_curves([], tmp_path / "x.png")
     with pytest.raises(ContractError, match="; got nonsense"):
-        augmentation_curves(rows(arm="nonsense"), tmp_path / "x.png")
+        augmentation_curves(rows(trained_on="nonsense"), tmp_path / "x.png")
 
 
 def test_tables_are_drawn_by_their_name_if_there_is_a_drawing(tmp_path):

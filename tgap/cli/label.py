@@ -24,7 +24,7 @@ SIZE = "SIZE"
 @takes_overrides
 @click.option("--images", type=PATH, required=True, metavar="DIR", help="images without labels")
 @click.option("--out", type=PATH, required=True, metavar="DIR", help="folder to make")
-@click.option("--floor", type=float, default=0.8, help="score that a label must reach")
+@click.option("--threshold", type=float, default=0.8, help="score that a label must reach")
 @click.option(
     "--fit",
     type=click.Choice(["crop", "squash", "pad"]),
@@ -36,7 +36,7 @@ def label(
     config_dir: str | None,
     images: Path,
     out: Path,
-    floor: float,
+    threshold: float,
     fit: str,
 ) -> int:
     """Label a folder of images by a classifier.
@@ -58,7 +58,7 @@ def label(
     log_to_terminal()
     with hydra_ready(config_dir) as hydra:
         run = compose_run(hydra, overrides)
-    about = label_folder(run, Store(home_folder() / "store"), images, out, floor, fit)
+    about = label_folder(run, Store(home_folder() / "store"), images, out, threshold, fit)
     print(summary(about), end="")
     words, unsized = next_words(about, out, run, overrides)
     if config_dir is not None:
@@ -67,7 +67,7 @@ def label(
     if unsized:
         print(
             f"with the height and width that the run's generator draws for {SIZE} (generator= "
-            "among the words above fills it in); the labeller read "
+            "among the overrides above fills it in); the labeller read "
             f"{about['read_as']['size']}"
         )
     return 0

@@ -68,7 +68,7 @@ _WITH_KEY: dict[str, Callable[[re.Match[str]], str]] = {
         f"must be one of {found[2]}, got '{found[1]}'"
     ),
     r"is not Optional|Incompatible value 'None' for field": lambda _: (
-        "must have a value, got null; leave the word out for the default"
+        "must have a value, got null; leave it out for the default"
     ),
     r"Invalid value assigned: (\w+) is not a ListConfig": lambda found: (
         f"must be a list in brackets ([a,b]), got {found[1]}"

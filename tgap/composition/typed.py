@@ -55,7 +55,9 @@ def readable(words: Sequence[str], *, several: bool = False) -> list[str]:
             problems += error.problems
             if "=" not in typed and place and "=" in words[place - 1]:
                 both = shlex.quote(f"{words[place - 1]} {typed}")
-                problems[-1] += f"; if it belongs to the word before, quote both together: {both}"
+                problems[-1] += (
+                    f"; if it belongs to the override before it, quote both together: {both}"
+                )
             continue
         if not several and parsed(read[-1]).is_sweep_override():
             problems.append(_several_values(typed))
@@ -86,7 +88,7 @@ def require_options(overrides: Sequence["Override"]) -> None:
                 )
         elif override.is_delete() and group in SETTINGS:
             problems.append(
-                f"~{key}: a setting cannot be left out; leave the word out for its default, or "
+                f"~{key}: a setting cannot be left out; leave it out for its default, or "
                 f"write {key}=..."
             )
     if problems:
@@ -159,7 +161,9 @@ def _readable(typed: str) -> str:
     if key.lstrip("+~").startswith("."):
         raise ConfigError(f"'{key}' cannot be a key on the command line: {NAMES}")
     if not key.strip("+~"):
-        raise ConfigError(f"'{typed}' has no key before '=': a word is key=value or group=option")
+        raise ConfigError(
+            f"'{typed}' has no key before '=': an override is key=value or group=option"
+        )
     if _error(typed) is None:
         return typed
     if _error(f"{key}=x") is not None:
@@ -190,8 +194,8 @@ def _value(typed: str, value: str) -> str:
         return f"{{{','.join(_pair(typed, name, content) for name, _, content in pairs)}}}"
     if TWO_WORDS.search(value):
         raise ConfigError(
-            f"{typed}: these are several words in one; give each by itself, or, if all of it is "
-            f"one value, quote it: {in_shell(*_divided(typed))}"
+            f"{typed}: these are several overrides in one; give each by itself, or, if all of it "
+            f"is one value, quote it: {in_shell(*_divided(typed))}"
         )
     if value.startswith(("'", '"')) or _is_call(value):
         raise ConfigError(_unreadable(typed, _error(f"key={value}") or ""))
@@ -256,7 +260,7 @@ def _no_value(typed: str) -> str:
     if typed in keys:
         return f"'{typed}' has no value: write {typed}=..., or leave it out for the default"
     hint = nearest(typed, [*registry.GROUPS, *keys]).partition(" (")[0]
-    return f"{rule}{hint}; such words are size=100 and selector=random (tgap run --help has more)"
+    return f"{rule}{hint}; examples: size=100, selector=random (tgap run --help has more)"
 
 
 def _several_values(typed: str) -> str:

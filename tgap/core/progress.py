@@ -4,7 +4,6 @@ One display is shown at a time. What is begun inside something else (a stage ins
 further bar of the same display, and log lines stand above it.
 """
 
-import importlib.util
 import logging
 import sys
 import time
@@ -108,10 +107,8 @@ def _has_display() -> bool:
 
 
 def _in_notebook() -> bool:
-    """Whether this is a notebook that can show a widget."""
     shell = sys.modules.get("IPython")
-    kernel = shell is not None and hasattr(shell.get_ipython(), "kernel")
-    return kernel and importlib.util.find_spec("ipywidgets") is not None
+    return shell is not None and hasattr(shell.get_ipython(), "kernel")
 
 
 @contextmanager
@@ -120,19 +117,28 @@ def _display() -> Iterator["Progress"]:
     if _displays:
         yield _displays[0]
         return
-    from rich.console import Console
-    from rich.progress import Progress, TextColumn, TimeElapsedColumn
-
-    columns = Progress.get_default_columns()  # the last one is the time left
-    more = ("left,", TextColumn("{task.fields[count]}"), "after", TimeElapsedColumn())
-    console = Console(stderr=not _in_notebook())
-    # Standard output is for results: a pipe behind it gets them and nothing else.
-    with Progress(*columns, *more, console=console, redirect_stdout=False) as bars:
+    with _notebook_bars() if _in_notebook() else _terminal_bars() as bars:
         _displays.append(bars)
         try:
             yield bars
         finally:
             _displays.clear()
+
+
+def _terminal_bars() -> "Progress":
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    columns = Progress.get_default_columns()  # the last one is the time left
+    more = ("left,", TextColumn("{task.fields[count]}"), "after", TimeElapsedColumn())
+    # Standard output is for results: a pipe behind it gets them and nothing else.
+    return Progress(*columns, *more, console=Console(stderr=True), redirect_stdout=False)
+
+
+def _notebook_bars() -> "Progress":
+    from tgap.core.notebook import NotebookBars
+
+    return NotebookBars()
 
 
 def _lines(description: str, total: int, before: int) -> Advance:
@@ -150,10 +156,16 @@ def _lines(description: str, total: int, before: int) -> Advance:
 
 
 class LogLines(logging.StreamHandler):  # type: ignore[type-arg]
-    """Log lines on standard error, above the display if one is shown."""
+    """Log lines on standard error, above the display if one is shown.
+
+    In notebooks they are below it, on standard output: standard error is red there.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record."""
+        if _in_notebook():
+            sys.stdout.write(self.format(record) + "\n")
+            return
         if not _displays:
             super().emit(record)
             return

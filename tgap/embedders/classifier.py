@@ -12,7 +12,7 @@ class ClassifierFeatures(Embedder):
     """Features of the run's classifier, trained on real_train: what it looks at before it decides.
 
     Images that a classifier takes for alike lie close, whatever else tells them apart. real_test
-    plays no part in it. The classifier is that of the legs TRTR and TRTS, so it is trained once.
+    plays no part in it. The classifier is that of TRTR and TRTS, so it is trained once.
     """
 
     uses_classifier: ClassVar[bool] = True

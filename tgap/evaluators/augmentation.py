@@ -31,7 +31,7 @@ class Augmentation(Evaluator):
 
     n ``all`` stands for all there are: real_train, or the train part of the synthetic set.
     ``real_all`` and ``synthetic_all`` are TRTR and TSTR. Fewer images are a part of more, in all
-    arms the same ones; images without any label are drawn like a further label. The table
+    trainings the same ones; images without any label are drawn like a further label. The table
     ``curves`` holds the same with the numbers of images.
 
     Mixing at once and fine-tuning afterwards are the two recipes of RoentGen-v2 (arXiv 2508.16783),
@@ -49,6 +49,7 @@ class Augmentation(Evaluator):
         synthetic: The same of synthetic images.
     """
 
+    version: ClassVar[int] = 2
     shown: ClassVar[Sequence[str]] = ()
 
     real: list[int] = option([1, 3, 10, 30, 100, 300], "real images per label, beside all")
@@ -81,27 +82,28 @@ class Augmentation(Evaluator):
             ),
         }
         test, trainings = evidence.real_test(), self._trainings(sides, evidence.classifier.adapts)
-        for number, (arm, n) in enumerate(trainings, start=1):
-            if (arm, n) in aurocs:
+        for number, (kind, n) in enumerate(trainings, start=1):
+            if (kind, n) in aurocs:
                 continue
-            log.info("augmentation: %s_%d, %d of %d", arm, n, number, len(trainings))
-            weights = _trained(arm, n, sides, evidence, rng_for("augmentation", seed, arm, n))
+            log.info("augmentation: %s_%d, %d of %d", kind, n, number, len(trainings))
+            weights = _trained(kind, n, sides, evidence, rng_for("augmentation", seed, kind, n))
             scores = evidence.classifier.score(weights, test.images)
-            aurocs[arm, n] = macro_auroc(scores, test.labels)
+            aurocs[kind, n] = macro_auroc(scores, test.labels)
         metrics = {
-            f"augmentation/{arm}_{sides.of(arm).name_of(n)}": aurocs[arm, n] for arm, n in trainings
+            f"augmentation/{kind}_{sides.of(kind).name_of(n)}": aurocs[kind, n]
+            for kind, n in trainings
         }
-        rows = [{**sides.amounts(arm, n), "auroc": aurocs[arm, n]} for arm, n in trainings]
+        rows = [{**sides.amounts(kind, n), "auroc": aurocs[kind, n]} for kind, n in trainings]
         return Evaluation(metrics, tables={"curves": rows})
 
     def _trainings(self, sides: "Sides", adapts: bool) -> list[tuple[str, int]]:
-        """Arms and numbers of images per label, in the order of the table."""
+        """Kinds of training and numbers of images per label, in the order of the table."""
         real = sides.real.numbers(self.real)
-        arms = {"real": [n for n in real if n >= LEAST or n == sides.real.most], "mixed": real}
+        kinds = {"real": [n for n in real if n >= LEAST or n == sides.real.most], "mixed": real}
         if adapts:
-            arms["pretrained"] = real
-        arms["synthetic"] = sides.synthetic.numbers(self.synthetic)
-        return [(arm, n) for arm, numbers in arms.items() for n in numbers]
+            kinds["pretrained"] = real
+        kinds["synthetic"] = sides.synthetic.numbers(self.synthetic)
+        return [(kind, n) for kind, numbers in kinds.items() for n in numbers]
 
 
 class Nested:
@@ -133,35 +135,35 @@ class Nested:
 
 @dataclass(frozen=True)
 class Sides:
-    """What the arms are trained on."""
+    """What is trained on."""
 
     real: Nested
     synthetic: Nested
 
-    def of(self, arm: str) -> Nested:
-        """The side whose number of images an arm varies."""
-        return self.synthetic if arm == "synthetic" else self.real
+    def of(self, kind: str) -> Nested:
+        """The side whose number of images a kind of training varies."""
+        return self.synthetic if kind == "synthetic" else self.real
 
-    def amounts(self, arm: str, n: int) -> dict[str, Any]:
-        """An arm's row of the table, but for its result."""
+    def amounts(self, kind: str, n: int) -> dict[str, Any]:
+        """A training's row of the table, but for its result."""
         real, synthetic = n, self.synthetic.most
-        if arm == "real":
+        if kind == "real":
             synthetic = 0
-        elif arm == "synthetic":
+        elif kind == "synthetic":
             real, synthetic = 0, n
-        return {"arm": arm, "real_per_label": real, "synthetic_per_label": synthetic}
+        return {"trained_on": kind, "real_per_label": real, "synthetic_per_label": synthetic}
 
 
 def _trained(
-    arm: str, n: int, sides: Sides, evidence: Evidence, rng: np.random.Generator
+    kind: str, n: int, sides: Sides, evidence: Evidence, rng: np.random.Generator
 ) -> Weights:
     classifier = evidence.classifier
-    if arm == "synthetic":
+    if kind == "synthetic":
         return classifier.fit(sides.synthetic.first(n), rng)
     few = sides.real.first(n)
-    if arm == "real":
+    if kind == "real":
         return classifier.fit(few, rng)
-    if arm == "mixed":
+    if kind == "mixed":
         return classifier.fit(joined(few, sides.synthetic.images), rng)
     return classifier.adapt(evidence.fitted("synthetic"), few, rng)
 

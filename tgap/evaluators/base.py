@@ -109,12 +109,12 @@ class Evaluator(Component):
             cannot be asked of a run (copies where nothing was tuned) finds no metrics.
 
         Raises:
-            ContractError: If a leg is missing.
+            ContractError: If the scores of one of ``LEGS`` are missing.
         """
         legs = evidence.legs()
         missing = [leg for leg in LEGS if legs and leg not in legs]
         if missing:
-            raise ContractError(f"legs missing: {', '.join(missing)}")
+            raise ContractError(f"scores missing: {', '.join(missing)}")
         return self._evaluate(evidence, rng)
 
     @abstractmethod

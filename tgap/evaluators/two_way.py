@@ -1,4 +1,4 @@
-"""The two-way evaluation: how well each leg tells the labels apart, and the gap between them."""
+"""The two-way evaluation: how well each of the four tells the labels apart, and the gap."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -32,21 +32,21 @@ ENDS = ("lo", "hi")
 
 @dataclass(kw_only=True)
 class TwoWay(Evaluator):
-    """FTER and T-Gap, with the legs that they are made of.
+    """FTER and T-Gap, with the AUROCs that they are made of.
 
-    For each leg (``tstr``, ``trts``, ``trtr``, ``tsts``) the numbers of ``leg_metrics``: AUROC,
-    average precision, accuracies, F1 and calibration error. Further legs
+    For each evaluation (``tstr``, ``trts``, ``trtr``, ``tsts``) the numbers of ``leg_metrics``:
+    AUROC, average precision, accuracies, F1 and calibration error. Further ones
     (``external/{name}/tstr``) have the same. From the macro AUROCs:
 
     - ``fter`` = TSTR / TRTS, ``fter/chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1),
-      ``fter/meaningful`` = 1 if both legs are told from chance (``fter_is_meaningful``), else 0
+      ``fter/meaningful`` = 1 if both AUROCs are told from chance (``fter_is_meaningful``), else 0
     - ``utility_ratio`` = TSTR / TRTR
     - ``t_gap`` = TRTS - TSTR = ``t_gap/easier_than_reality`` (TRTS - TRTR) +
       ``t_gap/utility_lost`` (TRTR - TSTR)
 
     and ``fter_{label}``, ``utility_ratio_{label}``, ``t_gap_{label}``, ... of each label's AUROC.
 
-    Intervals (``fter/lo``, ``fter/hi``, and so on for the legs' AUROC, the ratios, the gap and its
+    Intervals (``fter/lo``, ``fter/hi``, and so on for each AUROC, the ratios, the gap and its
     parts) are at 95 % and speak of this run's trained models: only the test images are resampled,
     real ones by patient. What seeds add is known to a sweep only, which is given what was
     resampled. ``tstr/right_at_synthetic_threshold`` is the mean of sensitivity and specificity on
@@ -124,7 +124,7 @@ class TwoWay(Evaluator):
     def _resampled(
         self, legs: Mapping[str, Scores], clusters: Mapping[str, Indices], synthetic_key: str
     ) -> dict[str, Doubles]:
-        """AUROCs of each leg by label, ``(resamples, L)``, on resampled test images.
+        """AUROCs of each evaluation by label, ``(resamples, L)``, on resampled test images.
 
         Resample b draws the same patients of a real test set in every run, whatever its seed and
         method, because what they have in common must not look like a difference between them; and
@@ -149,7 +149,7 @@ def _require_same_labels(legs: Mapping[str, Scores]) -> None:
     for leg in LEGS:
         if legs[leg].label_names != first:
             raise ContractError(
-                "all legs must have the same labels in the same order, got "
+                "all evaluations must have the same labels in the same order, got "
                 f"{LEGS[0]}: {', '.join(first)}; {leg}: {', '.join(legs[leg].label_names)}"
             )
 

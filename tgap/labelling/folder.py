@@ -22,8 +22,8 @@ _README = """\
 images/ holds the labelled images as they were found, and {table}: label and score of each. Read:
   dataset=image_folder dataset.path=<this folder>/images dataset.table={table}
 left_out.csv names the others and says why, doubtful.png shows the least sure on both sides of the
-floor, label.json says which classifier, dataset and split this came from, images/{learned} which
-real images the classifier learned from: a run whose real_test holds one of them is refused.
+threshold, label.json says which classifier, dataset and split this came from, images/{learned}
+which real images the classifier learned from: a run whose real_test holds one of them is refused.
 Labels were given by a classifier: some are wrong.
 """
 
@@ -64,12 +64,12 @@ class Scored:
         return self.label_names[int(self.scores[row].argmax())]
 
 
-def labels_given(scores: Doubles, floor: float, exclusive: bool) -> Bools:
+def labels_given(scores: Doubles, threshold: float, exclusive: bool) -> Bools:
     """Which labels images get.
 
     Args:
         scores: ``(N, L)``.
-        floor: Score that a label must reach.
+        threshold: Score that a label must reach.
         exclusive: Whether an image has one label only.
 
     Returns:
@@ -81,7 +81,7 @@ def labels_given(scores: Doubles, floor: float, exclusive: bool) -> Bools:
     >>> labels_given(scores, 0.8, exclusive=False).astype(int).tolist()
     [[1, 0], [1, 1], [0, 0]]
     """
-    reached: Bools = scores >= floor
+    reached: Bools = scores >= threshold
     if not exclusive:
         return reached
     largest = scores == scores.max(axis=1, keepdims=True)
@@ -98,23 +98,23 @@ def summary(about: Mapping[str, Any]) -> str:
         "(real_test is not looked at):",
         f"  AUROC {_number(measured['auroc'])}, accuracy {_percent(measured['accuracy'])}, "
         f"balanced {_percent(measured['balanced_accuracy'])}",
-        "  floor   labels given   right",
+        "  threshold   labels given   right",
     ]
-    for row in measured["floors"]:
-        mark = " <- this floor" if row["floor"] == about["floor"] else ""
+    for row in measured["thresholds"]:
+        mark = " <- this threshold" if row["threshold"] == about["threshold"] else ""
         given, right = _percent(row["reached"]), _percent(row["right"])
-        lines.append(f"  {row['floor']:5.2f}   {given:>12}   {right:>5}{mark}")
+        lines.append(f"  {row['threshold']:9.2f}   {given:>12}   {right:>5}{mark}")
     left = about["left_out"]
     lines.append(
         f"{about['images']:,} images: labelled "
         f"{about['images'] - left['unsure'] - left['unreadable']:,} "
         f"({', '.join(f'{name} {count:,}' for name, count in kept.items())}); left out "
-        f"{left['unsure']:,} below the floor, {left['unreadable']:,} that cannot be read"
+        f"{left['unsure']:,} below the threshold, {left['unreadable']:,} that cannot be read"
     )
     return "\n".join(lines) + "\n"
 
 
-def require_every_label(scored: Scored, floor: float) -> None:
+def require_every_label(scored: Scored, threshold: float) -> None:
     """See that each label has an image.
 
     Raises:
@@ -130,8 +130,8 @@ def require_every_label(scored: Scored, floor: float) -> None:
         )
     )
     raise DataError(
-        f"every label must have an image, but with the floor {floor:g} the {len(scored.files)} "
-        f"images get: {counts_in_words}; lower --floor, or add images of it"
+        f"every label must have an image, but with the threshold {threshold:g} the "
+        f"{len(scored.files)} images get: {counts_in_words}; lower --threshold, or add images of it"
     )
 
 
@@ -160,7 +160,7 @@ def write_labelled(folder: Path, source: Path, labelled: Scored, about: Mapping[
     unsure = [
         [
             labelled.files[row],
-            "no label reaches the floor alone",
+            "no label reaches the threshold alone",
             labelled.likeliest(row),
             *scored(row),
         ]
@@ -182,7 +182,7 @@ def write_labelled(folder: Path, source: Path, labelled: Scored, about: Mapping[
         captions,
         labelled.confidence,
         kept,
-        about["floor"],
+        about["threshold"],
         folder / "doubtful.png",
     )
     write_json(folder / "label.json", about)

@@ -43,42 +43,42 @@ from tgap.store.artifact import content_digest
 log = logging.getLogger(__name__)
 MEASURED = 0.1
 """Share of the images, by patient, that the labeller is measured on instead of trained on."""
-FLOORS = (0.5, 0.8, 0.9, 0.95)
-"""Floors that the labeller is measured at, beside the one asked for."""
+THRESHOLDS = (0.5, 0.8, 0.9, 0.95)
+"""Thresholds that the labeller is measured at, beside the one asked for."""
 
 
 def label_folder(
-    run: Run, store: Store, images: Path, out: Path, floor: float = 0.8, fit: str = "crop"
+    run: Run, store: Store, images: Path, out: Path, threshold: float = 0.8, fit: str = "crop"
 ) -> dict[str, Any]:
     """Label the images of a folder by the run's classifier, and write those it is sure of.
 
     The classifier is trained on all images of the run's dataset but those of real_test, of its
     patients and of an official test set, without a tenth of the patients, on whom it is measured.
-    It is kept in the store, so another floor trains nothing. Which images it knows is written
+    It is kept in the store, so another threshold trains nothing. Which images it knows is written
     beside those it labelled; see ``tgap.datasets.reading.provenance``. The folder's images are read
     at the size and colour of the dataset's, and with its window.
 
     Where labels exclude each other, an image gets the label of the largest score, if that reaches
-    the floor and no other equals it; otherwise every label whose score does. Scores are the
-    classifier's own; how often labels of a floor are right is measured, and told.
+    the threshold and no other equals it; otherwise every label whose score does. Scores are the
+    classifier's own; how often labels of a threshold are right is measured, and told.
 
     Args:
         run: Its dataset, protocol, split, classifier and seed are used.
         store: Where dataset, split and labeller are kept.
         images: Folder of image files, at any depth.
         out: A folder that is empty or not there yet.
-        floor: Score that a label must reach, above 0 and at most 1.
+        threshold: Score that a label must reach, above 0 and at most 1.
         fit: How images become squares; see ``tgap.datasets.reading.decoding.decode``.
 
     Returns:
         What ``label.json`` holds.
 
     Raises:
-        ConfigError: If the floor, ``out``, the classifier or the dataset cannot be used for this,
-            or there is no room for what will be written.
+        ConfigError: If the threshold, ``out``, the classifier or the dataset cannot be used for
+            this, or there is no room for what will be written.
         DataError: If there are no images, some seem to be masks, or none of a label is left.
     """
-    _check(run, images, out, floor)
+    _check(run, images, out, threshold)
     require_empty(out)
     files, size = _listed(images)
     _check_means(run, store, out, size)
@@ -90,15 +90,15 @@ def label_folder(
     weights = labeller.read_arrays("weights.safetensors")
     scores = probabilities(run.classifier.score(weights, read.images))
     exclusive = bool((data.labels.sum(axis=1) == 1).all())
-    given = labels_given(scores, floor, exclusive)
+    given = labels_given(scores, threshold, exclusive)
     names = [files[row] for row in read.kept]
     scored = Scored(names, read.images, scores, given, data.label_names, dict(read.bad))
-    require_every_label(scored, floor)
+    require_every_label(scored, threshold)
     about = {
-        "floor": floor,
+        "threshold": threshold,
         "exclusive": exclusive,
         **_counted(scored),
-        "measured": _measured(labeller, sorted({floor, *FLOORS}), exclusive),
+        "measured": _measured(labeller, sorted({threshold, *THRESHOLDS}), exclusive),
         **_learned_from(run, learned_from.dataset),
         "read_as": read_as,
     }
@@ -153,10 +153,10 @@ def _trained(run: Run, data: ImageSet, rows: Indices, dataset: Artifact, store: 
     )
 
 
-def _check(run: Run, images: Path, out: Path, floor: float) -> None:
+def _check(run: Run, images: Path, out: Path, threshold: float) -> None:
     problems = []
-    if not 0 < floor <= 1:
-        problems.append(f"--floor must be above 0 and at most 1, got {floor}")
+    if not 0 < threshold <= 1:
+        problems.append(f"--threshold must be above 0 and at most 1, got {threshold}")
     if not run.dataset.is_labelled():
         problems.append("dataset must have labels to learn them from, got labelled=false")
     if out.resolve().is_relative_to(images.resolve()):
@@ -240,23 +240,23 @@ def _train(run: Run, data: ImageSet, rows: Indices, folder: Path, spec: Spec) ->
     return {EARLIER: checkpoint.earlier}
 
 
-def _measured(labeller: Artifact, floors: Sequence[float], exclusive: bool) -> dict[str, Any]:
+def _measured(labeller: Artifact, thresholds: Sequence[float], exclusive: bool) -> dict[str, Any]:
     """How good the labeller is on patients that it has not seen, undefined numbers as None."""
     scores = probabilities(labeller.read_array("logits.npy"))
     labels = labeller.read_array("labels.npy")
     rows = []
-    for floor in floors:
-        given = labels_given(scores, floor, exclusive)
+    for threshold in thresholds:
+        given = labels_given(scores, threshold, exclusive)
         right = float((given & labels).sum() / given.sum()) if given.any() else None
         reached = float(given.any(axis=1).mean())
-        rows.append({"floor": floor, "reached": reached, "right": right})
+        rows.append({"threshold": threshold, "reached": reached, "right": right})
     measures = {
         "auroc": macro_auroc(scores, labels),
         "accuracy": accuracy(scores, labels),
         "balanced_accuracy": balanced_accuracy(scores, labels),
     }
     defined = {name: None if np.isnan(value) else value for name, value in measures.items()}
-    return {**labeller.read_json("images.json"), **defined, "floors": rows}
+    return {**labeller.read_json("images.json"), **defined, "thresholds": rows}
 
 
 def _counted(scored: Scored) -> dict[str, Any]:

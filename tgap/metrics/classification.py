@@ -96,8 +96,8 @@ def auroc_per_label(scores: Reals, labels: Bools) -> Doubles:
 def macro_auroc(scores: Reals, labels: Bools) -> float:
     """Mean of ``auroc_per_label``, each label counting alike; same arguments.
 
-    NaN as soon as one label's AUROC is: a mean over fewer labels in one leg than in another would
-    make the legs' ratio compare different questions.
+    NaN as soon as one label's AUROC is: a mean over fewer labels in one evaluation than in another
+    would make the ratio of two compare different questions.
     """
     return float(auroc_per_label(scores, labels).mean())
 

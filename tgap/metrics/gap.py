@@ -1,4 +1,4 @@
-"""The trainability gap, from the AUROCs of the legs.
+"""The trainability gap, from the AUROCs of the four evaluations.
 
 TSTR is trained on Synthetic images and tested on Real ones, and so on for TRTS, TRTR (Esteban et
 al. 2017, arXiv 1706.02633; Shmelkov et al. 2018, arXiv 1807.09499).
@@ -17,18 +17,19 @@ CHANCE = 0.5
 """AUROC of scores that say nothing."""
 
 FAR = 0.15
-"""AUROC above chance that one of two legs must have: of two below .65, FTER is within a quarter of
-1 however bad the images are."""
+"""AUROC above chance that one of two evaluations must have: of two below .65, FTER is within a
+quarter of 1 however bad the images are."""
 
 
 def gaps(legs: Mapping[str, Value]) -> dict[str, Value]:
     """Ratios and gaps by MLflow name.
 
     - ``fter`` = TSTR / TRTS, the fine-tune efficiency ratio (Zhang 2024, section 3.2.2). It never
-      stands alone: it tends to 1 as both legs tend to chance, so it ranks a generator that learnt
+      stands alone: it tends to 1 as both AUROCs tend to chance, so it ranks a generator that learnt
       nothing first (see ``fter_is_meaningful``).
-    - ``fter/chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1), the ratio of what the legs have above
-      chance: near 0 where the synthetic images train nothing. NaN unless both are above chance.
+    - ``fter/chance_corrected`` = (2 TSTR - 1) / (2 TRTS - 1), the ratio of what the AUROCs have
+      above chance: near 0 where the synthetic images train nothing. NaN unless both are
+      above chance.
     - ``utility_ratio`` = TSTR / TRTR: how much of what real images teach the synthetic ones teach
       too; the usual ratio of the literature on synthetic data.
     - ``t_gap`` = TRTS - TSTR, the sum of the next two. Positive: the synthetic images are
@@ -42,11 +43,11 @@ def gaps(legs: Mapping[str, Value]) -> dict[str, Value]:
         legs: AUROCs of ``tstr``, ``trts`` and ``trtr`` in [0, 1], numbers or arrays of equal shape.
 
     Returns:
-        Numbers, or arrays of that shape. A leg that is NaN, not defined, makes what it enters NaN;
-        so does a denominator of 0.
+        Numbers, or arrays of that shape. An AUROC that is NaN, not defined, makes what it enters
+        NaN; so does a denominator of 0.
 
     Raises:
-        ContractError: If a leg is outside [0, 1].
+        ContractError: If an AUROC is outside [0, 1].
 
     >>> for name, value in gaps({"tstr": 0.637, "trts": 0.957, "trtr": 0.989}).items():
     ...     print(f"{name} {value:.3f}")
@@ -71,7 +72,7 @@ def gaps(legs: Mapping[str, Value]) -> dict[str, Value]:
 def fter_is_meaningful(
     tstr: float, trts: float, margin: float = 0.05, least: Sequence[float] = ()
 ) -> bool:
-    """Whether both legs are told from chance, and one lies well above it; False if one is NaN.
+    """Whether both AUROCs are told from chance, and one lies well above it; False if one is NaN.
 
     Each must be more than ``margin`` above chance (at chance, the standard error of an AUROC is
     .026 with 250 images per label, so the default is two of them there), its interval too must lie
@@ -84,7 +85,7 @@ def fter_is_meaningful(
         least: Lower ends of their intervals; NaN says nothing.
 
     Raises:
-        ContractError: If a leg is outside [0, 1].
+        ContractError: If an AUROC is outside [0, 1].
 
     >>> fter_is_meaningful(tstr=0.541, trts=0.575)
     False

@@ -1,4 +1,4 @@
-"""The numbers of one leg."""
+"""The numbers of one evaluation (a leg, in code): TSTR, TRTS, TRTR or TSTS."""
 
 import math
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ MADE_OF: dict[str, tuple[str, ...]] = {
     "t_gap/easier_than_reality": ("trts", "trtr"),
     "t_gap/utility_lost": ("trtr", "tstr"),
 }
-"""The legs that they are made of, numerator or minuend first."""
+"""The evaluations that they are made of, numerator or minuend first."""
 
 SIDE_SHARES = {side: f"images/share_{side}" for side in ("pool", "real_train", "real_test")}
 """How large a part of the images that a side is drawn from it takes; 1 where every split has the
@@ -57,7 +57,7 @@ without it, that has fewest."""
 
 
 def leg_metrics(leg: Scores) -> dict[str, float]:
-    """One leg's numbers by name, without the leg's own name.
+    """One evaluation's numbers by name, without the evaluation's own name.
 
     ``auroc``, ``average_precision``, ``f1`` and ``calibration_error`` are means over the labels,
     each with ``..._{label}`` beside it; ``accuracy`` (by the largest score),
@@ -104,15 +104,15 @@ def sides_of(name: str) -> set[str]:
 
 
 def numbers_with_intervals(aurocs: Mapping[str, Value]) -> dict[str, Value]:
-    """All of ``SCALES``, from macro AUROCs by leg."""
+    """All of ``SCALES``, from macro AUROCs by evaluation."""
     numbers = {f"{leg}/auroc": aurocs[leg] for leg in LEGS} | gaps(aurocs)
     return {name: numbers[name] for name in SCALES}
 
 
 def of_legs(intervals: Mapping[str, Interval]) -> dict[str, Interval]:
-    """The same numbers of ``SCALES``; ratios and gaps as the intervals of their legs allow.
+    """The same numbers of ``SCALES``; ratios and gaps as the intervals of their AUROCs allow.
 
-    A leg that is 1 in every resample would add no variance to a ratio or gap, as if it were known.
+    An AUROC that is 1 in every resample would add no variance to a ratio or gap, as if known.
     """
     made = {
         name: recovered(

@@ -26,7 +26,7 @@ STYLES = {
     "trtr": ("#009E73", "-."),
     "tsts": ("#CC79A7", ":"),
 }
-ARM_STYLES = {  # real and synthetic as the legs TRTR and TSTR have them
+TRAINING_STYLES = {  # real and synthetic as TRTR and TSTR have them
     "real": ("#009E73", "-.", "real alone"),
     "mixed": ("#56B4E9", "--", "real and synthetic mixed"),
     "pretrained": ("#E69F00", "-", "synthetic, then real"),
@@ -138,7 +138,7 @@ def draw_doubtful(
     captions: Sequence[str],
     confidence: Doubles,
     kept: Bools,
-    floor: float,
+    threshold: float,
     path: Path,
 ) -> None:
     """Draw the least sure of the images kept, and below them the surest of those left out.
@@ -148,12 +148,12 @@ def draw_doubtful(
         captions: N texts.
         confidence: ``(N,)``.
         kept: ``(N,)`` bool.
-        floor: That the kept ones reach.
+        threshold: Score that the kept ones reach.
         path: PNG file to write.
     """
     order = np.argsort(confidence, kind="stable")
     blocks = {
-        f"kept, the least sure (floor {floor:g})": order[kept[order]],
+        f"kept, the least sure (threshold {threshold:g})": order[kept[order]],
         "left out, the surest": order[~kept[order]][::-1],
     }
     figure = _figure(1.6 * COLUMNS, 2 * 2 * ROWS)
@@ -175,7 +175,7 @@ def draw_doubtful(
 
 
 def roc_curves(legs: Mapping[str, Scores], path: Path) -> None:
-    """Draw the legs' ROC curves, a panel per label, with their AUROC.
+    """Draw the four evaluations' ROC curves, a panel per label, with their AUROC.
 
     Args:
         legs: Scores and truth of each of ``LEGS``, with the same labels.
@@ -221,28 +221,30 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
     """Draw macro AUROC on real_test against the numbers of real and of synthetic images.
 
     Args:
-        rows: The table ``curves``: ``arm``, ``real_per_label``, ``synthetic_per_label``,
+        rows: The table ``curves``: ``trained_on``, ``real_per_label``, ``synthetic_per_label``,
             ``auroc``; an AUROC that is not known (NaN or null) has no point.
         path: PNG file to write.
 
     Raises:
-        ContractError: If there is no row, or one of an arm that is not known.
+        ContractError: If there is no row, or one that was trained on something else.
     """
-    unknown = sorted({row["arm"] for row in rows} - ARM_STYLES.keys())
+    unknown = sorted({row["trained_on"] for row in rows} - TRAINING_STYLES.keys())
     if not rows or unknown:
         raise ContractError(
-            f"curves need rows of the arms {', '.join(ARM_STYLES)}; "
+            f"curves need rows trained on {', '.join(TRAINING_STYLES)}; "
             f"got {', '.join(unknown) or 'no rows'}"
         )
     figure = _figure(9, 4.2)
     left, right = figure.subplots(1, 2, sharey=True)
-    for arm in ARM_STYLES:
-        side = "synthetic" if arm == "synthetic" else "real"
-        points = [(row[f"{side}_per_label"], row["auroc"]) for row in rows if row["arm"] == arm]
+    for kind in TRAINING_STYLES:
+        side = "synthetic" if kind == "synthetic" else "real"
+        points = [
+            (row[f"{side}_per_label"], row["auroc"]) for row in rows if row["trained_on"] == kind
+        ]
         if points:
-            _curve(right if side == "synthetic" else left, arm, sorted(points))
-            if arm == "synthetic":  # what it reaches without any real image
-                _level(left, arm, max(points)[1])
+            _curve(right if side == "synthetic" else left, kind, sorted(points))
+            if kind == "synthetic":  # what it reaches without any real image
+                _level(left, kind, max(points)[1])
     left.set(ylabel="macro AUROC on real images")
     for panel, side in ((left, "real"), (right, "synthetic")):
         numbers = sorted({row[f"{side}_per_label"] for row in rows} - {0})
@@ -255,8 +257,8 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
     _save(figure, path)
 
 
-def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) -> None:
-    colour, dashes, text = ARM_STYLES[arm]
+def _curve(panel: "Axes", kind: str, points: Sequence[tuple[int, float | None]]) -> None:
+    colour, dashes, text = TRAINING_STYLES[kind]
     numbers, aurocs = np.array(points, dtype=np.float64).T
     panel.plot(
         numbers,
@@ -270,14 +272,14 @@ def _curve(panel: "Axes", arm: str, points: Sequence[tuple[int, float | None]]) 
     )
 
 
-def _level(panel: "Axes", arm: str, auroc: float | None) -> None:
-    """A line at one height, for an arm that does not depend on the panel's number."""
-    colour, dashes, text = ARM_STYLES[arm]
+def _level(panel: "Axes", kind: str, auroc: float | None) -> None:
+    """A line at one height, for a training that does not depend on the panel's number."""
+    colour, dashes, text = TRAINING_STYLES[kind]
     height = np.nan if auroc is None else auroc
     panel.axhline(height, color=colour, linestyle=dashes, linewidth=1.4, label=text)
 
 
-CURVES = frozenset({"arm", "real_per_label", "synthetic_per_label", "auroc"})
+CURVES = frozenset({"trained_on", "real_per_label", "synthetic_per_label", "auroc"})
 DRAWINGS: dict[str, tuple[frozenset[str], Callable[[Rows, Path], None]]] = {
     "curves": (CURVES, augmentation_curves)
 }

@@ -38,8 +38,8 @@ def result_of(home: Path, words: Sequence[str], config_dir: str | None = None) -
         return _result_by_words(home, words, config_dir)
     if len(words) > 1:
         raise ConfigError(
-            f"a run is named by its key alone, or by the words of its command (name=value): "
-            f"'{named[0]}' goes with no other word"
+            f"a run is named by its key alone, or by the overrides of its command (name=value): "
+            f"'{named[0]}' goes with nothing else"
         )
     record = record_named(home, named[0])
     if not record.finished:
@@ -62,8 +62,8 @@ def _result_by_words(home: Path, words: Sequence[str], config_dir: str | None) -
     if missing or result.artifacts.scores is None:
         where = f" --config-dir {shlex.quote(config_dir)}" if config_dir else ""
         raise ConfigError(
-            "these words lead to a run that is not in the store, or not all of it, and nothing is "
-            f"computed here: do it first (tgap run {shlex.join(words)}{where}); tgap runs shows "
+            "these overrides lead to a run that is not in the store, or not all of it, and nothing "
+            f"is computed here: do it first (tgap run {shlex.join(words)}{where}); tgap runs shows "
             f"those that are there{_named(matching)}"
         )
     return result
@@ -89,7 +89,9 @@ def _named(matching: Sequence[Record]) -> str:
     """Runs that words fit, by their keys; empty if there are none."""
     keys = list(dict.fromkeys(one.key[:8] for one in reversed(matching)))
     several = f", {', '.join(keys[:MOST_NAMED])}{', ...' if len(keys) > MOST_NAMED else ''}"
-    return f"; {len(keys)} of them fit these words, name one by its key{several}" if keys else ""
+    return (
+        f"; {len(keys)} of them fit these overrides, name one by its key{several}" if keys else ""
+    )
 
 
 def _composed(words: Sequence[str], config_dir: str | None) -> Run:

@@ -42,9 +42,13 @@ class Planned:
 
     @property
     def key(self) -> str:
-        """Identifies its record: its result, under the size and seed that it was asked for."""
+        """Identifies its record: its result, under the size and seed that it was asked for.
+
+        Where nothing is tuned, size and selector do not count: a sweep has one such run a seed.
+        """
         run = self.run
-        words = [run.selector.title(), run.method, run.size, run.seed]
+        selector = run.selector.title() if run.selects else None
+        words = [selector, run.method, run.tuning_size, run.seed]
         tracking = [run.tracking.experiment, run.tracking.pictures]
         return digest_of([self.plan.result_key, *tracking, *words])
 

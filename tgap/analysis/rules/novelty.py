@@ -33,7 +33,7 @@ def _patients_on_two_sides(m: Numbers) -> str | None:
     told = ", ".join(f"{percent(share)} in the {name}" for share, name in shared)
     return (
         f"Test images are of patients who stand on another side too ({told}): what was learnt of "
-        "these patients is tested, so the legs flatter; protocol=clean keeps patients together"
+        "these patients is tested, so the AUROCs flatter; protocol=clean keeps patients together"
     )
 
 

@@ -92,11 +92,11 @@ def _fter_meaningless(m: Numbers) -> str | None:
     near = [leg for leg in legs if m.auroc(leg) < NEAR_CHANCE] or unsure or legs
     named = " and ".join(f"{leg.upper()} is {m.auroc(leg):.3f}" for leg in near)
     if any(below_chance(m, leg) for leg in near):
-        why = "a leg below chance counts for what it has learnt the wrong way round"
+        why = "an AUROC below chance counts for what it has learnt the wrong way round"
     elif near == unsure:
         why = "that is not told from chance by the test images"
     else:
-        why = "the ratio of two legs that are near chance tends to 1 however bad the images are"
+        why = "the ratio of two AUROCs near chance tends to 1 however bad the images are"
     return f"FTER ({m['fter']:.3f}) means nothing here: {named}, and {why}"
 
 

@@ -84,7 +84,7 @@ def problems_with_labeller(
     return [
         f"the classifier that labelled dataset.tuning ({file}) knows {count:,} of the "
         f"{len(split.real_test):,} images of real_test and {int(known.sum()) - count:,} others of "
-        f"their patients, {how}; label again with the run's own words, so that it does not: "
+        f"their patients, {how}; label again with the run's own overrides, so that it does not: "
         f"tgap label --images DIR --out DIR {again} classifier=..."
     ]
 

@@ -75,8 +75,11 @@ def _which(comparison: Comparison, found: Standing) -> Answer:
     question, best, groups = "Which method is best?", found.best, comparison.groups
     if best is None:
         return Answer(question, "Nothing to rank", ["No method has a finished TSTR."])
+    name = label_at_size(best, groups)
+    if best.method == UNTUNED:  # as a word of a sentence it would say that no method has
+        name = f"'{name}' (no fine-tuning)"
     sentences = [
-        f"{label_at_size(best, groups)} has the highest mean TSTR: {told(best.numbers[PRIMARY])}, "
+        f"{name} has the highest mean TSTR: {told(best.numbers[PRIMARY])}, "
         f"{_counted(len(best.seeds), 'seed')}."
     ]
     for size in sorted({one.size for one in compared(groups) if one.size is not None}):
@@ -84,9 +87,6 @@ def _which(comparison: Comparison, found: Standing) -> Answer:
         if leader is not None and best.size not in (None, size):
             mean = told(leader.numbers[PRIMARY])
             sentences.append(f"At {size_of(leader)} it is {label_of(leader, groups)}: {mean}.")
-    if best.method == UNTUNED:
-        sentences.append(f"{UNTUNED} is the generator without fine-tuning.")
-    name = label_at_size(best, groups)
     methods = {one.method_key for one in compared(groups)}
     if len(methods) == 1:
         return Answer(question, f"Only one was run: {label_of(best, groups)}", sentences)

@@ -1,6 +1,7 @@
 """What a comparison looks like, a panel at a time, on matplotlib's axes."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from tgap.analysis.groups import RunGroup
 from tgap.metrics.gap import CHANCE
 from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import LEVEL
-from tgap.report.headings import label_at_size
+from tgap.report.headings import label_at_size, label_of
 from tgap.report.runs.styles import CONTROL, Look, cut
 from tgap.report.runs.thesis import ThesisPoint
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 GUIDE: dict[str, Any] = {"color": CONTROL, "linewidth": 0.8, "zorder": 0}
 STEPS = {0.15: 0.02, 0.35: 0.05, 1.0: 0.1}
 """How far lines of equal FTER are apart, by how much of the axes is shown at most."""
+NAME_LINE = 0.042
+"""Share of a panel's height that a line of text takes."""
 LINES = 5
 """Of equal FTER."""
 
@@ -67,6 +70,7 @@ def draw_legs(
         spot: dict[str, Any] = {"textcoords": "offset points", "fontsize": 6, "ha": "right"}
         panel.annotate(point.name, (point.trts, point.tstr), off, **spot)
     high = 1 + 0.03 * (1 - low)
+    _name_controls(panel, [one for one in there if looks[one.method_key].control], low, high)
     panel.set(xlim=(low, high), ylim=(low, high), aspect="equal")
     panel.set(xlabel="TRTS: trained on real, tested on synthetic")
     panel.set(ylabel="TSTR: trained on synthetic, tested on real")
@@ -98,6 +102,30 @@ def _draw_point(panel: "Axes", group: RunGroup, look: Look, named: bool) -> None
     if named:
         at = (trts.estimate, tstr.estimate)
         panel.annotate(str(group.size), at, (5, -9), textcoords="offset points", fontsize=7)
+
+
+def _name_controls(panel: "Axes", groups: Sequence[RunGroup], low: float, high: float) -> None:
+    """Names above controls' intervals, each on a line of its own; a stroke where that is far."""
+    line, middle = NAME_LINE * (high - low), (low + high) / 2
+    sizes = Counter(one.method_key for one in groups)
+    points = [[one.numbers[f"{leg}/auroc"].estimate for leg in ("trts", "tstr")] for one in groups]
+    last = math.inf
+    for (trts, tstr), group in sorted(zip(points, groups, strict=True), key=lambda one: -one[0][1]):
+        several = sizes[group.method_key] > 1
+        name = label_at_size(group, groups) if several else label_of(group, groups)
+        wanted = tstr + 0.6 * line
+        last = min(wanted, last - line)
+        aside = -0.3 * line if trts > middle else 0.3 * line  # towards the side that has room
+        stroke = {"arrowstyle": "-", "color": CONTROL, "linewidth": 0.6}
+        panel.annotate(
+            cut(name),
+            (trts, tstr),
+            (trts + aside, last),
+            ha="right" if trts > middle else "left",
+            va="center",
+            fontsize=7.5,
+            arrowprops=stroke if wanted - last > line else None,
+        )
 
 
 def draw_sizes(

@@ -19,7 +19,8 @@ from tgap.report.runs.svg import Picture
 from tgap.report.runs.thesis import THESIS
 
 LEGS = (
-    "TSTR against TRTS: means with 95 % intervals; small numbers are sizes. Dotted lines join "
+    "TSTR against TRTS: means with 95 % intervals; small numbers are sizes; controls are hollow, "
+    "with their names. Dotted lines join "
     "points of equal FTER; below the line of 1 images teach less than they seem to. Grey lines "
     "stand at chance (.5)."
 )

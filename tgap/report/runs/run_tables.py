@@ -248,7 +248,9 @@ def run_table(runs: Sequence[RecordedRun]) -> ShownTable:
             ]
         )
     headings = {"method": True, "size": False, "seed": False, **dict.fromkeys(metrics, False)}
-    return ShownTable("runs", "Every finished run", {**headings, "key": True, "words": True}, lines)
+    return ShownTable(
+        "runs", "Every finished run", {**headings, "key": True, "overrides": True}, lines
+    )
 
 
 def count_table(rows: Sequence[RunRow]) -> list[tuple[str, str]]:

@@ -10,6 +10,8 @@ from tgap.analysis.groups import RunGroup
 # Okabe & Ito's colours that are seen on white and on dark grounds; yellow is not.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
+HOLLOW = ("o", "s", "^", "D", "v", "p", "h", "<", ">", "*")
+"""Markers of controls, which have an inside to be left open."""
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 HATCHES = ("", "///", "\\\\\\", "xxx", "|||", "---", "+++")  # no dots: SVG makes 150 kB of them
 CONTROL = "#808080"
@@ -27,6 +29,7 @@ class Look:
         marker: The same.
         dashes: The same.
         hatch: The same, of bars.
+        control: Whether it is a control: hollow, and named beside its point.
     """
 
     label: str
@@ -34,6 +37,7 @@ class Look:
     marker: str
     dashes: Any
     hatch: str
+    control: bool = False
 
     def bar(self) -> dict[str, Any]:
         """Arguments of matplotlib's ``barh``."""
@@ -47,21 +51,24 @@ class Look:
             "linestyle": self.dashes,
             "linewidth": 1.3,
             "markersize": 5,
-            "markeredgewidth": 0,
+            "markeredgewidth": 1.1 if self.control else 0,
+            "markerfacecolor": "none" if self.control else self.colour,
         }
 
 
 def looks_of(groups: Sequence[RunGroup]) -> dict[str, Look]:
-    """A look for each method, by its key; controls are grey."""
+    """A look for each method, by its key; controls are grey and hollow, each of another shape."""
     methods: dict[str, RunGroup] = {}
     for group in groups:
         methods.setdefault(group.method_key, group)
-    marks = zip(cycle(MARKERS), cycle(DASHES), cycle(HATCHES), strict=False)
-    colours = cycle(COLOURS)
-    return {
-        key: Look(group.method, CONTROL if group.is_control else next(colours), *mark)
-        for (key, group), mark in zip(methods.items(), marks, strict=False)
-    }
+    colours, dashes, hatches = cycle(COLOURS), cycle(DASHES), cycle(HATCHES)
+    filled, hollow = cycle(MARKERS), cycle(HOLLOW)
+    found = {}
+    for key, group in methods.items():
+        control = group.is_control
+        colour, marker = (CONTROL, next(hollow)) if control else (next(colours), next(filled))
+        found[key] = Look(group.method, colour, marker, next(dashes), next(hatches), control)
+    return found
 
 
 def cut(name: str) -> str:
