@@ -67,7 +67,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class ImageFolder(ColouredDataset, FolderDataset):
-    """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
+    """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, PPM, DICOM files, by their paths.
 
     ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
     Without a table, the first folder below ``path`` is an image's label. Where the first folders
