@@ -50,6 +50,15 @@ CASES = (
         read=is_waves,
     ),
     Case(
+        name="tracks of frames, counted anew in each class",
+        make=_tracks,
+        words=("dataset=image_folder", "dataset.domain=x"),
+        tells=(
+            r"120 images seem to be of 24 patients or originals, .*\('00000/00000' has 5\)",
+            "numbers seem to begin anew in each folder: if the same number is the same patient in",
+        ),
+    ),
+    Case(
         name="tiff of 13 channels",
         make=_many_channels,
         words=WORDS,

@@ -22,7 +22,20 @@ from tgap.datasets.reading.window import FULL, Window
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = tuple(".png .jpg .jpeg .bmp .tif .tiff .webp .ppm .pgm .pbm .pnm .dcm .dicom".split())
+PICTURES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+)
+SUFFIXES = (*PICTURES, ".dcm", ".dicom")
 COLORS = ("grey", "rgb")
 FITS = ("crop", "squash", "pad")
 BAD_FILES = ("error", "exclude")

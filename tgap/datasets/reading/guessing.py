@@ -26,6 +26,8 @@ MOST_IMAGES = 30
 """Folders above the labels' with more images, on average, are no persons', but sites'."""
 ALONE, HARDLY_ANY = 0.5, 0.1
 """A pattern that leaves more images alone is a poor one; one that leaves fewer is a good one."""
+MOSTLY = 0.5
+"""Names begin anew in each folder if more than this share of them are another label's too."""
 
 ABOVE = "^([^/]+)/"
 """The first folder of a path."""
@@ -40,6 +42,13 @@ _UID = re.compile(r"(?:^|/)\d+(?:\.\d+){6,}\.[^\d./][^./]*$", re.ASCII)
 _UID_PARTS = 4
 """The last parts of a UID, which a device counts up: series, images, times."""
 _FRAME = r"([^/]+)[_-]\d+\.[^/.]+$"
+_WITH_FOLDER = {
+    _BEGINNINGS[0]: r"^((?:.*/)?(?:[A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$))",
+    _BEGINNINGS[1]: r"^(.*\d[^/]*?)[_-]\d+\.[^/.]+$",
+    _FRAME: r"^(.+)[_-]\d+\.[^/.]+$",
+}
+"""Patterns of a name's beginning, and the same with the folders above it."""
+_SEED = re.compile(r"(?:^|/)(\d+)-\d{6,}\.[^/.]+$", re.ASCII)
 _EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
 _DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
 
@@ -51,10 +60,13 @@ class Guess:
     Args:
         pattern: Of ``dataset.patient_pattern``.
         patients: The patient of each image.
+        shared: The pattern by which the same number in several folders is one patient; empty if
+            it is not in doubt.
     """
 
     pattern: str
     patients: Sequence[str]
+    shared: str = ""
 
     def alone(self) -> float:
         """The share of images whose patient has no other."""
@@ -68,8 +80,16 @@ class Guess:
             f"{len(self.patients)} images seem to be of {len(counts)} patients or originals, by "
             f"their paths ({name!r} has {counts[name]}), but each counts as its own patient, so "
             "that those of one may be both trained and tested on, and tests flatter: if so, set "
-            f'"dataset.patient_pattern={quoted(self.pattern)}"; if not, set '
+            f'"dataset.patient_pattern={quoted(self.pattern)}"; {self._if_shared()}if not, set '
             "dataset.patient_column= (empty)"
+        )
+
+    def _if_shared(self) -> str:
+        if not self.shared:
+            return ""
+        return (
+            "numbers seem to begin anew in each folder: if the same number is the same patient in "
+            f'all of them, "dataset.patient_pattern={quoted(self.shared)}"; '
         )
 
 
@@ -91,6 +111,8 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
         level: So many folders of a path are understood already.
     """
     found: list[Guess] = []
+    if _are_counters(files, labels):
+        return None
     for pattern in _patterns(files, level):
         guess = _guess(pattern, files, labels)
         if guess is not None and guess.alone() <= ALONE:
@@ -110,7 +132,47 @@ def _guess(pattern: str, files: Sequence[str], labels: Sequence[Hashable]) -> Gu
     numbers = groups_of(files, _WITHOUT_LABEL)
     if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
         return Guess(_WITHOUT_LABEL, numbers)
-    return Guess(pattern, groups)
+    return _below_folders(Guess(pattern, groups), files, labels)
+
+
+def _below_folders(guess: Guess, files: Sequence[str], labels: Sequence[Hashable]) -> Guess:
+    """The same with the folder, where names begin anew in each, and so do not say who is meant."""
+    if guess.pattern not in _WITH_FOLDER or not _begin_anew(files, labels, guess.patients):
+        return guess
+    pattern = _WITH_FOLDER[guess.pattern]
+    groups = groups_of(files, pattern)
+    seem = all(groups) and _seem_patients(files, labels, groups)
+    return Guess(pattern, groups, guess.pattern) if seem else guess
+
+
+def _begin_anew(files: Sequence[str], labels: Sequence[Hashable], groups: Sequence[str]) -> bool:
+    """Whether most names of a label are also another's, by counting, and not by gaps in common."""
+    of_label, where = defaultdict(set), defaultdict(set)
+    for file, label, group in zip(files, labels, groups, strict=True):
+        of_label[label].add(file.rpartition("/")[2])
+        where[group].add(label)
+    if len(of_label) < 2 or are_sides(labels) or are_namesakes(where):
+        return False
+    times = Counter(name for names in of_label.values() for name in names)
+    shares = [sum(times[name] > 1 for name in names) / len(names) for names in of_label.values()]
+    return sum(share > MOSTLY for share in shares) >= len(shares) - 1  # one may be the longest
+
+
+def _are_counters(files: Sequence[str], labels: Sequence[Hashable]) -> bool:
+    """Whether names are a counter, which begins anew with each label, and a seed.
+
+    So web interfaces name what they draw: ``00007-3141592653.png``.
+    """
+    numbers: dict[Hashable, list[int]] = defaultdict(list)
+    for file, label in zip(files, labels, strict=True):
+        match = _SEED.search(file)
+        if match is None:
+            return False
+        numbers[label].append(int(match[1]))
+    return len(numbers) > 1 and all(
+        len(set(its)) == len(its) >= (1 - HARDLY_ANY) * (max(its) - min(its) + 1)
+        for its in numbers.values()
+    )
 
 
 def _frames(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
@@ -120,7 +182,7 @@ def _frames(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
     usual = Counter(counts.values()).most_common(1)[0] if files else (0, 0)
     clips = 1 < usual[0] <= SMALL and usual[1] >= max(FEWEST, (1 - HARDLY_ANY) * len(counts))
     seem = all(groups) and clips and _seem_patients(files, labels, groups)
-    return Guess(_FRAME, groups) if seem else None
+    return _below_folders(Guess(_FRAME, groups), files, labels) if seem else None
 
 
 def tell_of_pattern(
