@@ -21,6 +21,7 @@ from tests.corpus import (
     records,
     scans,
     tables,
+    tables_beside,
     unlisted,
     words,
 )
@@ -44,6 +45,7 @@ PARTS = (
     records,
     scans,
     tables,
+    tables_beside,
     unlisted,
     words,
 )

@@ -3,7 +3,8 @@
 import functools
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
@@ -25,6 +26,7 @@ from tgap.datasets.reading.annotations import (
 )
 from tgap.datasets.reading.archives import tell_of_archives
 from tgap.datasets.reading.augmented import apart_from_originals, tell_of_augmented
+from tgap.datasets.reading.beside import told_beside, without_tables
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
 from tgap.datasets.reading.contradicting import tell_of_headers, tell_of_paths
 from tgap.datasets.reading.dicom_patients import (
@@ -52,6 +54,7 @@ from tgap.datasets.reading.patients import (
     tell_of_parts,
     wrong_pattern,
 )
+from tgap.datasets.reading.plain_text import plain_text
 from tgap.datasets.reading.record_columns import column_of_records
 from tgap.datasets.reading.resized import ColouredDataset
 from tgap.datasets.reading.same_persons import tell_of_same_persons
@@ -209,6 +212,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _path_problems(self) -> list[str]:
         if problem := tables.wrong_suffix(self.path) if self._root.is_file() else "":
+            text = plain_text(self._root)
+            if text is not None:
+                return [f"path names {self.path!r}, no table by its name; {text.remedy(self.path)}"]
             return [
                 f"path must name a folder of images or a table, which {problem}; got {self.path!r}"
             ]
@@ -347,7 +353,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
         between = self.separator if self.table is not None else ""
         fewest, folders = (2 if self.labelled else 1), self.table is None
-        return label_names(rows.labels, self.labels, fewest, between, folders=folders)
+        with self._or_table(self._listing()):
+            return label_names(rows.labels, self.labels, fewest, between, folders=folders)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
@@ -449,7 +456,21 @@ class ImageFolder(ColouredDataset, FolderDataset):
             self._refuse_masks(rows.files, 0, by_table=True)
             return rows
         self._refuse_masks(list(listing.files), self.label_level if self.labelled else 0)
-        return from_folders(listing, self.label_level) if self.labelled else without_labels(listing)
+        if not self.labelled:
+            return without_labels(listing)
+        with self._or_table(listing):
+            rows = from_folders(listing, self.label_level)
+        return without_tables(rows, self._root, listing)
+
+    @contextmanager
+    def _or_table(self, listing: Listing) -> Iterator[None]:
+        """Tell of a table that may have the labels, where folders have none."""
+        try:
+            yield
+        except DataError as error:
+            if self.table is None and self.labelled and (told := told_beside(self._root, listing)):
+                raise DataError(f"{error}; {told}") from error
+            raise
 
     def _refuse_masks(
         self, files: Sequence[str], level: int | None, *, by_table: bool = False

@@ -3,15 +3,15 @@
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tgap.core.words import quoted
+from tgap.datasets.reading.counters import are_counters, are_sides, begin_anew, joined
 from tgap.datasets.reading.namesakes import are_namesakes
 from tgap.datasets.reading.notes import many
 from tgap.datasets.reading.patients import (
     FEWEST,
-    SIDES,
     SMALL,
     TAILS,
     groups_of,
@@ -26,8 +26,6 @@ MOST_IMAGES = 30
 """Folders above the labels' with more images, on average, are no persons', but sites'."""
 ALONE, HARDLY_ANY = 0.5, 0.1
 """A pattern that leaves more images alone is a poor one; one that leaves fewer is a good one."""
-MOSTLY = 0.5
-"""Names begin anew in each folder if more than this share of them are another label's too."""
 
 ABOVE = "^([^/]+)/"
 """The first folder of a path."""
@@ -48,7 +46,6 @@ _WITH_FOLDER = {
     _FRAME: r"^(.+)[_-]\d+\.[^/.]+$",
 }
 """Patterns of a name's beginning, and the same with the folders above it."""
-_SEED = re.compile(r"(?:^|/)(\d+)-\d{6,}\.[^/.]+$", re.ASCII)
 _EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
 _DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
 
@@ -111,7 +108,7 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
         level: So many folders of a path are understood already.
     """
     found: list[Guess] = []
-    if _are_counters(files, labels):
+    if are_counters(files, labels):
         return None
     for pattern in _patterns(files, level):
         guess = _guess(pattern, files, labels)
@@ -137,42 +134,12 @@ def _guess(pattern: str, files: Sequence[str], labels: Sequence[Hashable]) -> Gu
 
 def _below_folders(guess: Guess, files: Sequence[str], labels: Sequence[Hashable]) -> Guess:
     """The same with the folder, where names begin anew in each, and so do not say who is meant."""
-    if guess.pattern not in _WITH_FOLDER or not _begin_anew(files, labels, guess.patients):
+    if guess.pattern not in _WITH_FOLDER or not begin_anew(files, labels, guess.patients):
         return guess
     pattern = _WITH_FOLDER[guess.pattern]
     groups = groups_of(files, pattern)
     seem = all(groups) and _seem_patients(files, labels, groups)
     return Guess(pattern, groups, guess.pattern) if seem else guess
-
-
-def _begin_anew(files: Sequence[str], labels: Sequence[Hashable], groups: Sequence[str]) -> bool:
-    """Whether most names of a label are also another's, by counting, and not by gaps in common."""
-    of_label, where = defaultdict(set), defaultdict(set)
-    for file, label, group in zip(files, labels, groups, strict=True):
-        of_label[label].add(file.rpartition("/")[2])
-        where[group].add(label)
-    if len(of_label) < 2 or are_sides(labels) or are_namesakes(where):
-        return False
-    times = Counter(name for names in of_label.values() for name in names)
-    shares = [sum(times[name] > 1 for name in names) / len(names) for names in of_label.values()]
-    return sum(share > MOSTLY for share in shares) >= len(shares) - 1  # one may be the longest
-
-
-def _are_counters(files: Sequence[str], labels: Sequence[Hashable]) -> bool:
-    """Whether names are a counter, which begins anew with each label, and a seed.
-
-    So web interfaces name what they draw: ``00007-3141592653.png``.
-    """
-    numbers: dict[Hashable, list[int]] = defaultdict(list)
-    for file, label in zip(files, labels, strict=True):
-        match = _SEED.search(file)
-        if match is None:
-            return False
-        numbers[label].append(int(match[1]))
-    return len(numbers) > 1 and all(
-        len(set(its)) == len(its) >= (1 - HARDLY_ANY) * (max(its) - min(its) + 1)
-        for its in numbers.values()
-    )
 
 
 def _frames(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
@@ -210,15 +177,6 @@ def tell_of_pattern(
         )
 
 
-def are_sides(labels: Iterable[Hashable]) -> bool:
-    """Whether the labels are the two sides of a body.
-
-    >>> are_sides(["left", "right", "left"]), are_sides([("OD",), ("OS",)]), are_sides(["left"])
-    (True, True, False)
-    """
-    return set(_joined(list(dict.fromkeys(labels)))) in SIDES
-
-
 def _repeated_names(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
     """Patients by the files' names, if most are there with several labels.
 
@@ -246,18 +204,11 @@ def _begin_with_labels(
     plain = (re.sub(r"[^a-z0-9]", "", group.casefold()) for group in groups)
     if not all(numbers) or not all(
         group == text + number
-        for group, text, number in zip(plain, _joined(labels), numbers, strict=True)
+        for group, text, number in zip(plain, joined(labels), numbers, strict=True)
     ):
         return False
     counted = sorted({int(number) for number in numbers})
     return 2 * len(counted) < counted[-1] - counted[0] + 1
-
-
-def _joined(labels: Sequence[Hashable]) -> Iterator[str]:
-    """Labels as they may stand in names."""
-    for label in labels:
-        text = "".join(label) if isinstance(label, tuple) else str(label)
-        yield re.sub(r"[^a-z0-9]", "", text.casefold())
 
 
 def _patterns(files: Sequence[str], level: int) -> Iterator[str]:
