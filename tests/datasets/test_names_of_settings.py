@@ -38,7 +38,7 @@ def test_within_another_one_the_place_is_that_of_both(folder, caplog):
     assert caplog.messages == ["set generator.images.tuning.path"]
 
 
-def test_so_do_errors(caplog):
+def test_so_do_errors(folder):
     with (
         pytest.raises(DataError, match=r"^generator.images: set generator\.images\.path$"),
         of_node("generator.images", folder),

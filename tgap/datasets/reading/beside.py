@@ -51,10 +51,12 @@ class Beside:
         named = f"a table lies there: {self.name} names {self.count} of the {images} images"
         if self.text is not None:
             return (
-                f"{named}; {self.text.remedy(self.name)}, and set dataset.table={self.text.csv()} "
-                "and dataset.label_column, if it has the labels"
+                f"{named}; {self.text.remedy(self.name)}, and, if it has the labels, let "
+                f"dataset.path end with /{PurePosixPath(self.name).with_name(self.text.csv())} and "
+                "set dataset.label_column"
             )
-        settings = [f"dataset.table={word(self.name)}"]
+        below = "/" in self.name  # then names of files may be relative to its folder
+        settings = [f"dataset.{'path=.../' if below else 'table='}{word(self.name)}"]
         settings += [] if self.column == "file" else [f"dataset.file_column={word(self.column)}"]
         settings += [] if "label" in self.others else ["dataset.label_column=..."]
         words = " ".join(f'"{each}"' if "'" in each else each for each in settings)
@@ -72,10 +74,10 @@ def tables_beside(root: Path, listing: Listing) -> list[Beside]:
     return list(_tables(root, _candidates(root, listing.others), tuple(listing.files)))
 
 
-def told_beside(root: Path, listing: Listing) -> str:
-    """What is to be told of them; empty if there is none."""
+def told_beside(root: Path, listing: Listing, told: str = "") -> str:
+    """What is to be told of them but for those that ``told`` names; empty if there is none."""
     found = tables_beside(root, listing)
-    if not found:
+    if not found or found[0].name in told:
         return ""
     others = [beside.name for beside in found[1:]]
     more = f" (as do {first(others)})" if others else ""
