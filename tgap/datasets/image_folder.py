@@ -328,7 +328,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
         between = self.separator if self.table is not None else ""
         fewest, folders = (2 if self.labelled else 1), self.table is None
-        with self._or_table(self._listing()):
+        with self._or_table():
             return label_names(rows.labels, self.labels, fewest, between, folders=folders)
 
     def annotations(self) -> Annotations:
@@ -366,18 +366,18 @@ class ImageFolder(ColouredDataset, FolderDataset):
         self._refuse_masks(list(listing.files), self.label_level if self.labelled else 0)
         if not self.labelled:
             return without_labels(listing)
-        with self._or_table(listing):
+        with self._or_table():
             rows = from_folders(listing, self.label_level)
         return without_tables(rows, self._root, listing)
 
     @contextmanager
-    def _or_table(self, listing: Listing) -> Iterator[None]:
+    def _or_table(self) -> Iterator[None]:
         """Tell of a table that may have the labels, where folders have none."""
         try:
             yield
         except DataError as error:
             known = self.table is not None or not self.labelled
-            told = "" if known else told_beside(self._root, listing, str(error))
+            told = "" if known else told_beside(self._root, self._listing(), str(error))
             if told:
                 raise DataError(f"{error}; {told}") from error
             raise
