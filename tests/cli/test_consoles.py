@@ -1,6 +1,7 @@
 """Consoles and files of any encoding show what was computed."""
 
 import io
+import re
 import sys
 from pathlib import Path
 
@@ -49,6 +50,18 @@ def test_every_command_shows_its_results(
     shown(["compare", "--markdown"], "ascii", monkeypatch)
     (log,) = Path().glob("outputs/*/*/tgap.log")
     assert log.read_text("utf-8")
+
+
+def test_columns_line_up_whatever_a_console_lacks(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_folders(tmp_path / "pets", ("größe", "cat"), count=10)
+    words = ["data", "dataset=image_folder", "dataset.path=pets", "dataset.size=32"]
+    out, _ = shown(words, "ascii", monkeypatch)
+    of_counts = [line for line in out.splitlines() if re.match(r"label \S+ +\|?\d+ \(", line)]
+    assert len(of_counts) == 2, out
+    assert "label gr\\xf6\\xdfe" in of_counts[1]
+    assert len({line.index(")") for line in of_counts}) == 1
 
 
 @pytest.mark.parametrize("words", ["--help", "run --help", "run --help all", "completion zsh"])

@@ -493,7 +493,10 @@ CASES = (
             root, label=lambda row, file: ("\"['edema', 'mass']\"", "['edema']")[row % 2]
         ),
         words=WORDS,
-        tells=(r"labels \['edema', 'mass'\] .10 images., \['edema'\] .* lists that pandas wrote",),
+        tells=(
+            r"labels \['edema', 'mass'\] .10 images., \['edema'\] .* lists that pandas wrote",
+            r"column.map\(ast.literal_eval\).map\(lambda names: '\|'.join\(map\(str.strip, ",
+        ),
         untold=("seem to be of 10 patients",),
     ),
     Case(

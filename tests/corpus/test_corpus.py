@@ -10,6 +10,7 @@ from tests.corpus import (
     beside,
     codes,
     folders,
+    formats,
     labels,
     levels,
     looks,
@@ -20,6 +21,7 @@ from tests.corpus import (
     records,
     scans,
     tables,
+    tables_beside,
     unlisted,
     words,
 )
@@ -32,6 +34,7 @@ PARTS = (
     beside,
     codes,
     folders,
+    formats,
     labels,
     levels,
     looks,
@@ -42,6 +45,7 @@ PARTS = (
     records,
     scans,
     tables,
+    tables_beside,
     unlisted,
     words,
 )

@@ -82,6 +82,11 @@ SAME_PICTURE = {
     "L": content(GREY),
     "L bmp": content(GREY, "BMP"),
     "L tiff": content(GREY, "TIFF"),
+    "L pgm": content(GREY, "PPM"),
+    "L pgm in text": b"P2\n# a comment\n40 30\n255\n%b\n"
+    % " ".join(map(str, PICTURE.ravel())).encode(),
+    "RGB ppm": content(GREY.convert("RGB"), "PPM"),
+    "I;16 pgm": array_content(PICTURE.astype(np.uint16) * 257, "PPM"),
     "L webp": content(GREY.convert("RGB"), "WEBP", lossless=True),
     "LA": content(GREY.convert("LA")),
     "RGB": content(GREY.convert("RGB")),
@@ -287,7 +292,7 @@ def twelve_bit_tiff() -> bytes:
 
 
 BAD = {
-    "text": (b"a text, no picture", "its content is none of PNG, JPEG, BMP, TIFF, WEBP"),
+    "text": (b"a text, no picture", "its content is none of PNG, JPEG, BMP, TIFF, WEBP, PPM"),
     "empty": (b"", r"it is empty \(0 bytes\)"),
     "gif": (content(GREY, "GIF"), "its content is a GIF, .*: convert it to PNG"),
     "pointer": (
@@ -306,9 +311,22 @@ BAD = {
         tiff(np.ones((4, 4, 4), np.uint16), (262, 5)),
         "colours of 16 bits packed as CMYK;16L are not read; save them as 8 bit",
     ),
+    "13 channels": (
+        tiff(np.ones((4, 4, 13), np.uint16)),
+        "a TIFF of 13 channels is not read: write one of them, or three as RGB, to a file",
+    ),
+    "two pgm": (content(GREY, "PPM") * 2, "it holds more than one picture; split it"),
+    "pgm of 12 bits": (
+        b"P5 2 1 4095\n\0\1\x0f\xff",
+        "a PGM whose largest value is 4095 is not read; save it as PNG of 16 bits",
+    ),
+    "ppm of 16 bits": (b"P6 1 1 65535\n" + bytes(6), "a PPM of more than 8 bits is not read"),
+    "truncated pgm": (content(GREY, "PPM")[:200], "truncated"),
+    "truncated pgm in text": (b"P2 2 2 255 1 2 3", "not enough image data"),
+    "pfm": (content(Image.new("F", (2, 2)), "PPM"), "with pixels of mode F is not read"),
     "truncated png": (SAME_PICTURE["L"][:600], "truncated|broken"),
     "truncated jpeg": (content(GREY, "JPEG")[:500], "truncated|broken"),
-    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack|type that is not"),
+    "truncated tiff": (SAME_PICTURE["I;16 tiff"][:600], "truncated|broken|unpack"),
     "flipped bits": (
         SAME_PICTURE["L"][:300] + bytes(50) + SAME_PICTURE["L"][350:],
         "broken|truncated|crc|decod",
@@ -340,7 +358,7 @@ BAD = {
     ),
     "64 bit": (
         tiff(np.ones((4, 4)), (339, 3)),
-        r"a TIFF of a type that is not read \(16 or 64 bits of floating point",
+        r"a TIFF of 1 channel of 64 bits \(floating point\) is not read; save it as 16 or 32",
     ),
     "12 bit": (twelve_bit_tiff(), "a TIFF of 12 bits with photometric interpretation 1 is not"),
     "white is zero": (inverted_tiff(), "photometric interpretation 0 is not read; save it as 16"),

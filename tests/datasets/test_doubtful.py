@@ -1,14 +1,21 @@
 """Names that may not be what they seem: which are told of, and that ordinary ones are not."""
 
+import ast
 import itertools
 
 import numpy as np
+import pandas
 import pytest
 
 from tgap.core import DataError
 from tgap.datasets.reading.alike import alike, meaning, number
 from tgap.datasets.reading.cells import label_names
-from tgap.datasets.reading.doubtful import warn_of_contradictions, warn_of_near, warn_of_no_labels
+from tgap.datasets.reading.doubtful import (
+    warn_of_contradictions,
+    warn_of_joined,
+    warn_of_near,
+    warn_of_no_labels,
+)
 
 CIFAR = (
     "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus "
@@ -130,3 +137,28 @@ def test_named_labels_are_as_they_are(caplog: pytest.LogCaptureFixture) -> None:
     assert "if that is what they are called, name all labels by dataset.labels" in caplog.text
     with pytest.raises(DataError, match=r"the same: 'a' \(1 image\) and 'A' \(2 images\)"):
         label_names([("a",), ("A",), ("A",)], [])
+
+
+LISTS = {
+    "of Python": {
+        "['normal']": "normal",
+        "['edema', ' pleural effusion']": "edema|pleural effusion",
+        "[]": "",
+    },
+    "of JSON": {'["normal"]': "normal", '["edema", "d\'accord"]': "edema|d'accord"},
+    "of numpy": {"['normal']": "normal", "['edema' 'mass']": "edema|mass"},
+    "beside plain cells": {"normal": "normal", "['edema', ' mass']": "edema|mass"},
+    "of numpy, beside plain cells": {"normal": "normal", "['edema' 'mass']": "edema|mass"},
+}
+
+
+@pytest.mark.parametrize("how", LISTS)
+def test_what_is_told_of_lists_as_text_works_when_typed(how, caplog):
+    """The advice itself is run."""
+    warn_of_joined(dict.fromkeys(LISTS[how], 5), "labels", "|")
+    told = caplog.records[0].getMessage()
+    advice = told.partition("(in pandas: ")[2].removesuffix(")")
+    imported, _, code = advice.rpartition("import ast, and ")
+    names = {"column": pandas.Series(list(LISTS[how])), "ast": ast if "import" in advice else None}
+    exec(f"answer = {imported}{code}", names)
+    assert names["answer"].tolist() == list(LISTS[how].values())

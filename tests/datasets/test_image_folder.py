@@ -212,8 +212,10 @@ def test_images_beside_the_labels_folders(folder):
 
 def test_a_label_without_images(folder):
     (folder / "bird").mkdir()
-    (folder / "bird" / "readme.txt").write_text("soon")
     with pytest.raises(DataError, match="no image files in the folder of label bird; remove it"):
+        ImageFolder(path=str(folder)).load()
+    (folder / "bird" / "readme.txt").write_text("soon")
+    with pytest.raises(DataError, match=r"bird, but 1 .txt file: .* leave the folder out by"):
         dataset(folder).load()
 
 

@@ -109,6 +109,9 @@ SEVERAL = {
         + [f"{x}/crops/{n}_{k}.png" for x in ("cat", "dog") for n in range(8) for k in range(3)],
         8,
     ),
+    "tracks of each folder": (of_both(lambda k, n: f"{n // 6:05d}_{n % 6:05d}.ppm"), 8),
+    "frames of each folder": (of_both(lambda k, n: f"clip a{n // 6}x_{n % 6}.png"), 8),
+    "tracks with both labels": (of_both(lambda k, n: f"{n // 6}_{n % 6 + 6 * k}.png"), 4),
     "numbers behind numbers": (of_both(lambda k, n: f"LIDC-IDRI-{k}{n // 8:03d}_{n}.png"), 6),
 }
 
@@ -119,7 +122,8 @@ def test_what_is_told_of_images_that_seem_one_patient_s_works_when_typed(how, tm
     with_files(tmp_path, files)
     assert len(np.unique(ImageFolder(path=str(tmp_path), size=16).listed().patients)) == len(files)
     assert f"{len(files)} images seem to be of {groups} patients or originals" in caplog.text
-    typed = re.search(r'"(dataset\.patient_pattern=.*)"; if not', caplog.text)[1]
+    typed = re.search(r'"(dataset\.patient_pattern=[^"]*)"; ', caplog.text)[1]
+    assert ("begin anew in each folder" in caplog.text) == how.endswith(" of each folder")
     with hydra_ready(None) as hydra:
         run = compose_run(hydra, ["dataset=image_folder", f"dataset.path={tmp_path}", typed])
     assert len(np.unique(run.dataset.listed().patients)) == groups
@@ -140,6 +144,7 @@ PLAIN = {
         f"{x}/{day}/IMG_{'E' * (n % 2)}{n:04d}.JPG" for x in "ab" for day in "12" for n in range(12)
     ],
     "numbers and seeds": of_both(lambda k, n: f"{n:05d}-{n * 77}.png"),
+    "numbers and seeds of their own": of_both(lambda k, n: f"{n:05d}-{n * 7919 + 10**8 + k}.png"),
     "in parentheses": of_both(lambda k, n: f"x ({n}).png"),
     "some deeper": of_both(lambda k, n: f"{'more/' if n % 2 else ''}{n}.png"),
     "the set's name": of_both(lambda k, n: f"ISIC_{n:07d}.jpg"),

@@ -145,7 +145,7 @@ def picture(name: str) -> bytes:
     return file.getvalue()
 
 
-FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF")
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "PPM", "GIF")
 
 
 @fuzzed(st.tuples(*(spoiled(picture(name)) for name in FORMATS)))

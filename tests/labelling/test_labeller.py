@@ -531,7 +531,7 @@ def test_images_may_get_several_labels_and_bad_files_are_told(
     reasons = {row["file"]: row["reason"] for row in rows_of(out / "left_out.csv")}
     assert reasons == {
         "deep/none.jpg": "no label reaches the threshold alone",
-        "broken.png": "its content is none of PNG, JPEG, BMP, TIFF, WEBP, DICOM",
+        "broken.png": "its content is none of PNG, JPEG, BMP, TIFF, WEBP, PPM, DICOM",
     }
     assert about["left_out"] == {"unsure": 1, "unreadable": 1}
     assert "1 of 5 image files cannot be used" in caplog.text

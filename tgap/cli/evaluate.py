@@ -13,7 +13,7 @@ from tgap.cli.run import run_overrides
 from tgap.cli.terminal import log_to_terminal
 from tgap.core import ConfigError
 from tgap.core.words import quoted
-from tgap.datasets.base import of_node
+from tgap.datasets.base import of_node, warned
 from tgap.datasets.reading import tables
 from tgap.generators.base import TRAIN_SHARE
 
@@ -168,13 +168,14 @@ def _sizes(
     """How the real images are divided, if they are to be, and how many of the synthetic train."""
     words: list[str] = []
     real_train: float = math.inf
-    real = run.dataset.listed() if divide else None
+    with warned(silent=True):  # which is told when the images are read
+        real = run.dataset.listed() if divide else None
     if real is not None:
         words += _split_sizes(len(real), pool_share)
         real_train = _most(real) * (1 - pool_share) / 2
     most = []
     for images in sets:
-        with of_node("generator.images", images):
+        with of_node("generator.images", images), warned(silent=True):
             synthetic = images.listed()
         if synthetic is not None:
             most.append(_most(synthetic) // draws)

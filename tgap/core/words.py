@@ -19,6 +19,15 @@ def quoted(text: str) -> str:
     return f"'{escaped}'"
 
 
+def writable(text: str, encoding: str) -> str:
+    r"""A text in the characters of an encoding, others escaped, so that its width is as shown.
+
+    >>> print(writable("größe", "ascii"), writable("größe", "utf-8"))
+    gr\xf6\xdfe größe
+    """
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 def other_words(name: str) -> str:
     """What to do so that prompts have other words for a label or finding.
 

@@ -1,9 +1,10 @@
 """A domain's real images, and how they are split."""
 
+import copy
 import logging
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -100,14 +101,51 @@ def of_node(node: str, source: "Dataset") -> Iterator[None]:
         node: The place, e.g. ``generator.images``; messages say ``dataset``.
         source: The dataset.
     """
+    if node == "dataset":
+        yield
+        return
+    names = "|".join(f.name for f in fields(source))
+
+    def renamed(text: str) -> str:
+        return re.sub(rf"\bdataset\.(?=({names})\b)", f"{node}.", text)
+
+    try:
+        with _renaming(renamed):
+            yield
+    except DataError as error:
+        raise DataError(f"{node}: {renamed(str(error))}") from error
+
+
+@contextmanager
+def _renaming(renamed: Callable[[str], str]) -> Iterator[None]:
+    """Let what datasets log be said in other words; within another one, first in these."""
+    logger = logging.getLogger("tgap.datasets")
+    outer = next((each for each in logger.handlers if isinstance(each, _Renamed)), None)
+    handler = _Renamed(lambda text: outer.renamed(renamed(text)) if outer else renamed(text))
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(handler)
+    if outer:
+        logger.removeHandler(outer)
     try:
         yield
-    except DataError as error:
-        if node == "dataset":
-            raise
-        names = "|".join(f.name for f in fields(source))
-        text = re.sub(rf"\bdataset\.(?=({names})\b)", f"{node}.", str(error))
-        raise DataError(f"{node}: {text}") from error
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+        if outer:
+            logger.addHandler(outer)
+
+
+class _Renamed(logging.Handler):
+    """Hands on what datasets log, in other words."""
+
+    def __init__(self, renamed: Callable[[str], str]) -> None:
+        super().__init__()
+        self.renamed = renamed
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = copy.copy(record)
+        told.msg, told.args = self.renamed(record.getMessage()), None
+        logging.getLogger("tgap").handle(told)
 
 
 @dataclass(kw_only=True)

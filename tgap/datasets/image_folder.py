@@ -3,8 +3,9 @@
 import functools
 import logging
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar
 
@@ -15,7 +16,6 @@ from tgap.core.digest import file_digest
 from tgap.core.types import no_pixels
 from tgap.datasets.base import OWN_PATIENTS
 from tgap.datasets.reading import decoding, notes, tables
-from tgap.datasets.reading.anew import tell_of_new_numbers
 from tgap.datasets.reading.annotations import (
     Annotations,
     Columns,
@@ -23,40 +23,23 @@ from tgap.datasets.reading.annotations import (
     from_table,
     without_labels,
 )
-from tgap.datasets.reading.archives import tell_of_archives
-from tgap.datasets.reading.augmented import apart_from_originals, tell_of_augmented
+from tgap.datasets.reading.beside import told_beside, without_tables
 from tgap.datasets.reading.cells import finding_names, label_names, membership, metadata_column
-from tgap.datasets.reading.contradicting import tell_of_headers, tell_of_paths
-from tgap.datasets.reading.dicom_patients import (
-    all_dicom,
-    by_headers,
-    persons,
-    refuse_patient_folders,
-    tell_of_persons,
-)
+from tgap.datasets.reading.dicom_patients import all_dicom
 from tgap.datasets.reading.doubtful import warn_of_contradictions
-from tgap.datasets.reading.embedded_patients import tell_of_embedded
 from tgap.datasets.reading.folder import Described, FolderDataset
-from tgap.datasets.reading.guessing import guessed, tell_of_pattern
 from tgap.datasets.reading.label_columns import tell_of_codings, tell_of_editions
 from tgap.datasets.reading.layout import named, without
 from tgap.datasets.reading.listing import Listing, list_images
 from tgap.datasets.reading.masks import refuse_masks
 from tgap.datasets.reading.metadata_table import settings_beside
 from tgap.datasets.reading.odd_labels import tell_odd_labels
-from tgap.datasets.reading.patient_ids import tell_of_ids, tell_of_two_persons
-from tgap.datasets.reading.patients import (
-    by_pattern,
-    column_by_name,
-    column_of_groups,
-    tell_of_parts,
-    wrong_pattern,
-)
-from tgap.datasets.reading.record_columns import column_of_records
+from tgap.datasets.reading.patients import column_by_name, wrong_pattern
+from tgap.datasets.reading.plain_text import plain_text
 from tgap.datasets.reading.resized import ColouredDataset
-from tgap.datasets.reading.same_persons import tell_of_same_persons
 from tgap.datasets.reading.split_names import is_test
 from tgap.datasets.reading.unlisted import tell_of_columns, tell_of_tables
+from tgap.datasets.reading.whose import Whose
 
 _MASKS = (
     'leave them out by "dataset.exclude={}", or, if they are pictures like the others, take them '
@@ -67,7 +50,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class ImageFolder(ColouredDataset, FolderDataset):
-    """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, DICOM files, in the order of their paths.
+    """Images from a folder: PNG, JPEG, BMP, TIFF, WEBP, PPM, DICOM files, by their paths.
 
     ``path`` may be a table itself (``dataset.path=images/labels.csv``), beside its images.
     Without a table, the first folder below ``path`` is an image's label. Where the first folders
@@ -209,6 +192,9 @@ class ImageFolder(ColouredDataset, FolderDataset):
 
     def _path_problems(self) -> list[str]:
         if problem := tables.wrong_suffix(self.path) if self._root.is_file() else "":
+            text = plain_text(self._root)
+            if text is not None:
+                return [f"path names {self.path!r}, no table by its name; {text.remedy(self.path)}"]
             return [
                 f"path must name a folder of images or a table, which {problem}; got {self.path!r}"
             ]
@@ -252,7 +238,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
                 del identity[name]
         own = self.patient_column == ""  # other warnings are kept with the images
         identity["patient_column"] = "" if own else self._patient_column()
-        if self._asks_headers() and all_dicom(self._listing().files):
+        if self._whose().asks_headers() and all_dicom(self._listing().files):
             identity["patients"] = "headers, or series"
         if self.table is not None:
             file = self._root / self.table
@@ -273,11 +259,6 @@ class ImageFolder(ColouredDataset, FolderDataset):
             raise DataError(f"cannot read table {file}: {error.strerror or error}") from error
         used = (self.file_column, self.label_column, self.findings_column or "")
         return _column_in(file, self.separator, used, status.st_size, status.st_mtime_ns)
-
-    def _asks_headers(self) -> bool:
-        """Whether patients are those of DICOM headers, if all files have some."""
-        known = self.patient_column is not None or self.patient_pattern is not None
-        return not known and self._patient_column() is None
 
     def _described(self) -> Described:
         rows = self.annotations()
@@ -347,7 +328,8 @@ class ImageFolder(ColouredDataset, FolderDataset):
     def _label_names(self, rows: Annotations) -> tuple[str, ...]:
         between = self.separator if self.table is not None else ""
         fewest, folders = (2 if self.labelled else 1), self.table is None
-        return label_names(rows.labels, self.labels, fewest, between, folders=folders)
+        with self._or_table():
+            return label_names(rows.labels, self.labels, fewest, between, folders=folders)
 
     def annotations(self) -> Annotations:
         """What is said of each image file; no image is read.
@@ -357,7 +339,7 @@ class ImageFolder(ColouredDataset, FolderDataset):
         """
         try:
             listing = self._listing()
-            return self._with_patients(self._annotated(listing), listing)
+            return self._whose().with_patients(self._annotated(listing), listing)
         except DataError as error:  # of several folders, as of tgap evaluate, which one it is
             raise DataError(f"{self._root}: {error}") from error
 
@@ -365,83 +347,16 @@ class ImageFolder(ColouredDataset, FolderDataset):
         listing = list_images(self._root)
         return without(listing, self.exclude) if self.exclude else listing
 
-    def _with_patients(self, rows: Annotations, listing: Listing) -> Annotations:
-        """Patients by the settings or the files' headers; what they tell is warned of."""
-        if self.patient_pattern is not None:
-            patients = by_pattern(rows.files, self.patient_pattern)
-            tell_of_pattern(rows.files, rows.labels, self._level(rows), patients)
-            rows = replace(rows, patients=patients)
-        elif self._asks_headers():
-            rows = self._with_guesses(rows, listing)
-        elif rows.patients is not None:
-            self._tell_column(rows.patients)
-            self._compare(rows, rows.patients, listing)
-        if self.labelled:
-            tell_of_paths(rows.files, rows.labels, "label", rows.level)
-        tell_of_parts(rows.files)
-        tell_of_archives(listing.others, labels=bool(rows.level))
-        tell_of_augmented(rows.files, rows.labels)
-        if rows.patients is not None:
-            tell_of_ids(rows.patients)
-            tell_of_two_persons(rows.patients, rows.metadata)
-            if self.labelled:
-                label = self.label_column if self.table else ""
-                names = label, self._patient_column() or ""
-                tell_of_new_numbers(rows.patients, rows.labels, rows.metadata, names)
-            if column := self._patient_column():
-                tell_of_same_persons(rows.patients, rows.metadata, column)
-        return rows
-
-    def _tell_column(self, patients: Sequence[str]) -> None:
-        """Of a column that is taken by its name."""
-        if self.patient_column is None:
-            count = len(set(patients))
-            log.warning(
-                "column '%s' is taken for patients, by its name: %s; dataset.patient_column= makes "
-                "each image its own",
-                self._patient_column(),
-                f"each of {count} images has another one: is it a patient, or a visit or image?"
-                if count == len(patients)
-                else f"{count} patients of {len(patients)} images, which are kept together",
-            )
-
-    def _compare(self, rows: Annotations, patients: Sequence[str], listing: Listing) -> None:
-        """A table's patients with what paths and headers say."""
-        tell_of_paths(rows.files, [(name,) for name in patients], "patient")
-        if all_dicom(listing.files):
-            said = persons(self._root, rows.files, listing)
-            tell_of_headers(rows.files, patients, rows.metadata, said)
-
-    def _with_guesses(self, rows: Annotations, listing: Listing) -> Annotations:
-        """Patients by the files' headers; else what seems to be one patient's is warned of."""
-        by_folder = self.labelled and self.table is None
-        if all_dicom(listing.files):
-            said = persons(self._root, rows.files, listing)
-            if by_folder and self.label_level is None:
-                refuse_patient_folders([label for (label,) in rows.labels], said)
-            patients, told = by_headers(rows.files, said)
-            ids = [each.id for each in said]
-            tell_of_headers(rows.files, ids, rows.metadata, said)
-            if told:
-                log.warning("%s", told)
-                tell_of_persons(said)
-                columns = {"PatientSex": [x.sex for x in said], "birth": [x.born for x in said]}
-                tell_of_two_persons([x.id or x.study for x in said], columns)
-                rows = replace(rows, patients=patients)
-                if len(set(patients or ())) < len(rows.files):
-                    return rows
-        guess = guessed(rows.files, rows.labels, self._level(rows))
-        if guess is not None and not apart_from_originals(rows.files, guess.patients):
-            log.warning("%s", guess)
-        elif guess is None and not all_dicom(listing.files):
-            tell_of_embedded(self._root, rows.files)
-        if told := column_of_groups(rows.metadata, rows.labels) or column_of_records(rows.metadata):
-            log.warning("%s", told)
-        return rows
-
-    def _level(self, rows: Annotations) -> int:
-        """So many folders of a path are understood; a table's are not."""
-        return rows.level if self.labelled and self.table is None else 0
+    def _whose(self) -> Whose:
+        return Whose(
+            root=self._root,
+            column=self._patient_column(),
+            chosen=self.patient_column is not None,
+            pattern=self.patient_pattern,
+            label=self.label_column if self.table and self.labelled else None,
+            folders=bool(self.labelled) and self.table is None,
+            level=self.label_level,
+        )
 
     def _annotated(self, listing: Listing) -> Annotations:
         if self.table is not None:
@@ -449,7 +364,23 @@ class ImageFolder(ColouredDataset, FolderDataset):
             self._refuse_masks(rows.files, 0, by_table=True)
             return rows
         self._refuse_masks(list(listing.files), self.label_level if self.labelled else 0)
-        return from_folders(listing, self.label_level) if self.labelled else without_labels(listing)
+        if not self.labelled:
+            return without_labels(listing)
+        with self._or_table():
+            rows = from_folders(listing, self.label_level)
+        return without_tables(rows, self._root, listing)
+
+    @contextmanager
+    def _or_table(self) -> Iterator[None]:
+        """Tell of a table that may have the labels, where folders have none."""
+        try:
+            yield
+        except DataError as error:
+            known = self.table is not None or not self.labelled
+            told = "" if known else told_beside(self._root, self._listing(), str(error))
+            if told:
+                raise DataError(f"{error}; {told}") from error
+            raise
 
     def _refuse_masks(
         self, files: Sequence[str], level: int | None, *, by_table: bool = False

@@ -9,6 +9,7 @@ from tgap.analysis.comparison import Comparison
 from tgap.analysis.groups import RunGroup, varied
 from tgap.analysis.readings import COPIED, TUNING_KNOWN, unknown_copies
 from tgap.analysis.splits import listed, short
+from tgap.core.words import writable
 from tgap.report.differences import differences
 from tgap.report.headings import COLUMNS, averages, columns_of, decimal, joined, range_of, size_of
 from tgap.report.notes import notes_on
@@ -117,7 +118,7 @@ def cell_of(group: RunGroup, name: str) -> Cell:
 
 
 def _print(comparison: Comparison, console: "Console") -> None:
-    for headings, cells in _fitting(comparison, console.width):
+    for headings, cells in _fitting(comparison, console.width, console.encoding):
         console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
     lines = notes_on(comparison.groups)
     for title, sentences in differences(comparison).items():
@@ -126,9 +127,12 @@ def _print(comparison: Comparison, console: "Console") -> None:
         console.print(line, style="dim", markup=False, highlight=False, soft_wrap=False)
 
 
-def _fitting(comparison: Comparison, width: int) -> list[tuple[dict[str, bool], list[list[Cell]]]]:
+def _fitting(
+    comparison: Comparison, width: int, encoding: str
+) -> list[tuple[dict[str, bool], list[list[Cell]]]]:
     """The table, or where it is too wide several ones, each with the columns that name a row."""
     headings, cells = layout(comparison)
+    cells = [[tuple(writable(line, encoding) for line in cell) for cell in row] for row in cells]
     metrics = len(columns_of(comparison.groups, comparison.asked.metrics))
     naming = list(range(len(headings) - metrics))
     parts = [naming]

@@ -16,8 +16,10 @@ from tgap.datasets.reading.layout import label_level, refuse_label_files, refuse
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.masks import refuse_kinds
 from tgap.datasets.reading.matching import rule_in_words, same_files, shared_names
+from tgap.datasets.reading.not_images import without_images
 from tgap.datasets.reading.notes import first, mostly
 from tgap.datasets.reading.odd_labels import tell_odd_labels
+from tgap.datasets.reading.person_rows import rows_of_folders
 from tgap.datasets.reading.split_names import is_test, parts_among
 from tgap.datasets.reading.tables import Table
 from tgap.datasets.reading.unused import tell_unused
@@ -105,10 +107,7 @@ def from_folders(listing: Listing, level: int | None = None) -> Annotations:
     folders = [name.split("/") for name in listing.files]
     empty = sorted(set(listing.folders) - {path[0] for path in folders})
     if empty:
-        raise DataError(
-            f"no image files in the folder{' of label' if found == 1 else ''} {first(empty)}; "
-            f"remove it, or put files there that end with {', '.join(SUFFIXES)}"
-        )
+        raise DataError(without_images(empty, listing.others, labels=found == 1))
     labels = [path[found - 1] for path in folders]
     if level is None:
         refuse_kinds(labels)
@@ -174,6 +173,7 @@ def from_table(
             written in several ways, a path could leave the folder, or two rows contradict each
             other.
     """
+    _refuse_persons_rows(table, columns.file, listing.files)
     _check(table, columns, separator, named)
     files = _located(table, columns.file, listing)
     others = {name: cells for name, cells in table.columns.items() if name != columns.file}
@@ -278,6 +278,15 @@ def _check(table: Table, columns: Columns, separator: str, named: Sequence[str])
     if columns.label is not None and not named:
         blank += ", or, if an image may have no label, name all labels by dataset.labels"
         table.refuse(columns.label, lambda cell: not split_cell(cell, separator), blank)
+
+
+def _refuse_persons_rows(table: Table, column: str, files: Mapping[str, object]) -> None:
+    """Refuse a table with a row per person, whose images lie in a folder each."""
+    cells = table.columns.get(column, [])
+    named = any(cell in files or cell.lower().endswith(SUFFIXES) for cell in cells)
+    told = "" if named else rows_of_folders(table.name, table.columns, files)
+    if told:
+        raise DataError(f"table {table.name} names no image files: {told}")
 
 
 def _refuse_failed(table: Table, columns: Columns) -> None:

@@ -8,9 +8,9 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from posixpath import splitext
 
 from tgap.datasets.reading.alike import filled, meaning, number
+from tgap.datasets.reading.counters import are_sides
 from tgap.datasets.reading.dicom import Person
 from tgap.datasets.reading.doubtful import words_in
-from tgap.datasets.reading.guessing import are_sides
 from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import FEWEST
 

@@ -22,7 +22,20 @@ from tgap.datasets.reading.window import FULL, Window
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
+PICTURES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".bmp",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+)
+SUFFIXES = (*PICTURES, ".dcm", ".dicom")
 COLORS = ("grey", "rgb")
 FITS = ("crop", "squash", "pad")
 BAD_FILES = ("error", "exclude")
@@ -70,8 +83,8 @@ def decode(
     is said at ``tgap.datasets.reading.dicom.read_dicom``.
 
     Args:
-        source: A file, or a file's content: PNG, JPEG, BMP, TIFF, WEBP or, known by its prefix
-            whatever the file's name, DICOM.
+        source: A file, or a file's content: PNG, JPEG, BMP, TIFF, WEBP, PPM (or PGM, PBM) or, known
+            by its prefix whatever the file's name, DICOM.
         size: Height and width of the result.
         color: ``grey`` or ``rgb``.
         fit: ``crop`` takes the central square, ``squash`` stretches the image to a square, and

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tgap.core import DataError
 from tgap.datasets.reading.alike import is_missing
+from tgap.datasets.reading.decoding import PICTURES
 from tgap.datasets.reading.dicom import Person, person
 from tgap.datasets.reading.listing import Listing
 from tgap.datasets.reading.notes import first
@@ -15,14 +16,13 @@ from tgap.datasets.reading.patients import FEWEST
 from tgap.datasets.reading.threads import in_threads
 
 log = logging.getLogger(__name__)
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _WORKERS = 8
 
 
 def all_dicom(files: Iterable[str]) -> bool:
     """Whether there are files, and all are DICOM by their names."""
     names = list(files)
-    return bool(names) and not any(name.lower().endswith(_PICTURES) for name in names)
+    return bool(names) and not any(name.lower().endswith(PICTURES) for name in names)
 
 
 def persons(root: Path, files: Sequence[str], listing: Listing) -> list[Person]:

@@ -37,6 +37,7 @@ _DATE = re.compile(
 )
 _JOINTS = (";", ",", "/", "+", "&", " and ", "|")
 _LIST = re.compile(r"\[\s*\]|\[\s*(['\"]).*\1\s*\]")
+_ARRAY = re.compile(r"['\"]\s+['\"]")
 _OBJECT = re.compile(r'\{\s*".*\}')
 _ROMANS = {roman: str(n) for n, roman in enumerate("i ii iii iv v vi vii viii ix x".split(), 1)}
 _CAMEL = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
@@ -146,11 +147,11 @@ def warn_of_joined(
     if lists:
         log.warning(
             "%s %s seem to be lists that pandas wrote as text: write their names with '%s' between "
-            "them (in pandas: column.map('%s'.join))",
+            "them (in pandas: %s)",
             what,
             first([f"{name} ({many(counts[name])})" for name in lists]),
             separator or "|",
-            separator or "|",
+            _joining(lists, separator or "|", all_lists=len(lists) == len(counts)),
         )
     for joint in _JOINTS:
         split = {name: [x.strip() for x in name.split(joint)] for name in counts if joint in name}
@@ -177,6 +178,18 @@ def warn_of_joined(
             if names:
                 told = first([f"{name!r} ({many(counts[name])})" for name in names])
                 log.warning("%s %s seem %s: if so, %s", what, told, why, remedy)
+
+
+def _joining(lists: Sequence[str], separator: str, *, all_lists: bool) -> str:
+    """How pandas makes names with a separator of lists as text; other cells stay as they are."""
+    if any(map(_ARRAY.search, lists)):  # numpy's, which Python reads as one name
+        listed = f"column.str.findall(r\"['\\\"](.*?)['\\\"]\").map('{separator}'.join)"
+        return listed if all_lists else f"{listed}.where(column.str.startswith('['), column)"
+    names = f"'{separator}'.join(map(str.strip, names))"
+    if all_lists:
+        return f"import ast, and column.map(ast.literal_eval).map(lambda names: {names})"
+    names = names.replace("names", "ast.literal_eval(cell)")
+    return f"import ast, and column.map(lambda cell: {names} if cell.startswith('[') else cell)"
 
 
 def warn_of_near(counts: Mapping[str, int], what: str, remedy: str = "") -> None:

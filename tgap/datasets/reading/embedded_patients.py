@@ -10,6 +10,7 @@ from tgap.datasets.reading.notes import first
 from tgap.datasets.reading.patients import FEWEST, called_so
 from tgap.datasets.reading.pixels import FORMATS
 from tgap.datasets.reading.threads import in_threads
+from tgap.datasets.reading.tiff_kinds import without_pillows_log
 
 log = logging.getLogger(__name__)
 LOOKED_AT, MOST = 100, 0.5
@@ -52,7 +53,7 @@ def _patient(path: Path) -> tuple[str, str] | None:
     from PIL import Image
 
     try:
-        with Image.open(path, formats=FORMATS) as image:
+        with without_pillows_log(), Image.open(path, formats=FORMATS) as image:
             texts = {key: value for key, value in image.info.items() if isinstance(value, str)}
             for key in called_so(texts):
                 return key, texts[key].strip()

@@ -3,15 +3,15 @@
 import logging
 import re
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tgap.core.words import quoted
+from tgap.datasets.reading.counters import are_counters, are_sides, begin_anew, joined
 from tgap.datasets.reading.namesakes import are_namesakes
 from tgap.datasets.reading.notes import many
 from tgap.datasets.reading.patients import (
     FEWEST,
-    SIDES,
     SMALL,
     TAILS,
     groups_of,
@@ -40,6 +40,12 @@ _UID = re.compile(r"(?:^|/)\d+(?:\.\d+){6,}\.[^\d./][^./]*$", re.ASCII)
 _UID_PARTS = 4
 """The last parts of a UID, which a device counts up: series, images, times."""
 _FRAME = r"([^/]+)[_-]\d+\.[^/.]+$"
+_WITH_FOLDER = {
+    _BEGINNINGS[0]: r"^((?:.*/)?(?:[A-Za-z_-]*\d+(?=[_-][^/]*$)|[^/]+$))",
+    _BEGINNINGS[1]: r"^(.*\d[^/]*?)[_-]\d+\.[^/.]+$",
+    _FRAME: r"^(.+)[_-]\d+\.[^/.]+$",
+}
+"""Patterns of a name's beginning, and the same with the folders above it."""
 _EDITED = r"(?:^|/)IMG_E?(\d+)[^/]*$"
 _DAY = re.compile(r"[A-Za-z_-]*(?:19|20)\d{6}", re.ASCII)
 
@@ -51,10 +57,13 @@ class Guess:
     Args:
         pattern: Of ``dataset.patient_pattern``.
         patients: The patient of each image.
+        shared: The pattern by which the same number in several folders is one patient; empty if
+            it is not in doubt.
     """
 
     pattern: str
     patients: Sequence[str]
+    shared: str = ""
 
     def alone(self) -> float:
         """The share of images whose patient has no other."""
@@ -68,8 +77,16 @@ class Guess:
             f"{len(self.patients)} images seem to be of {len(counts)} patients or originals, by "
             f"their paths ({name!r} has {counts[name]}), but each counts as its own patient, so "
             "that those of one may be both trained and tested on, and tests flatter: if so, set "
-            f'"dataset.patient_pattern={quoted(self.pattern)}"; if not, set '
+            f'"dataset.patient_pattern={quoted(self.pattern)}"; {self._if_shared()}if not, set '
             "dataset.patient_column= (empty)"
+        )
+
+    def _if_shared(self) -> str:
+        if not self.shared:
+            return ""
+        return (
+            "numbers seem to begin anew in each folder: if the same number is the same patient in "
+            f'all of them, "dataset.patient_pattern={quoted(self.shared)}"; '
         )
 
 
@@ -91,6 +108,8 @@ def guessed(files: Sequence[str], labels: Sequence[Hashable], level: int) -> Gue
         level: So many folders of a path are understood already.
     """
     found: list[Guess] = []
+    if are_counters(files, labels):
+        return None
     for pattern in _patterns(files, level):
         guess = _guess(pattern, files, labels)
         if guess is not None and guess.alone() <= ALONE:
@@ -110,7 +129,17 @@ def _guess(pattern: str, files: Sequence[str], labels: Sequence[Hashable]) -> Gu
     numbers = groups_of(files, _WITHOUT_LABEL)
     if pattern in _BEGINNINGS and _begin_with_labels(groups, labels, numbers):
         return Guess(_WITHOUT_LABEL, numbers)
-    return Guess(pattern, groups)
+    return _below_folders(Guess(pattern, groups), files, labels)
+
+
+def _below_folders(guess: Guess, files: Sequence[str], labels: Sequence[Hashable]) -> Guess:
+    """The same with the folder, where names begin anew in each, and so do not say who is meant."""
+    if guess.pattern not in _WITH_FOLDER or not begin_anew(files, labels, guess.patients):
+        return guess
+    pattern = _WITH_FOLDER[guess.pattern]
+    groups = groups_of(files, pattern)
+    seem = all(groups) and _seem_patients(files, labels, groups)
+    return Guess(pattern, groups, guess.pattern) if seem else guess
 
 
 def _frames(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
@@ -120,7 +149,7 @@ def _frames(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
     usual = Counter(counts.values()).most_common(1)[0] if files else (0, 0)
     clips = 1 < usual[0] <= SMALL and usual[1] >= max(FEWEST, (1 - HARDLY_ANY) * len(counts))
     seem = all(groups) and clips and _seem_patients(files, labels, groups)
-    return Guess(_FRAME, groups) if seem else None
+    return _below_folders(Guess(_FRAME, groups), files, labels) if seem else None
 
 
 def tell_of_pattern(
@@ -146,15 +175,6 @@ def tell_of_pattern(
             len(set(guess.patients)),
             quoted(guess.pattern),
         )
-
-
-def are_sides(labels: Iterable[Hashable]) -> bool:
-    """Whether the labels are the two sides of a body.
-
-    >>> are_sides(["left", "right", "left"]), are_sides([("OD",), ("OS",)]), are_sides(["left"])
-    (True, True, False)
-    """
-    return set(_joined(list(dict.fromkeys(labels)))) in SIDES
 
 
 def _repeated_names(files: Sequence[str], labels: Sequence[Hashable]) -> Guess | None:
@@ -184,18 +204,11 @@ def _begin_with_labels(
     plain = (re.sub(r"[^a-z0-9]", "", group.casefold()) for group in groups)
     if not all(numbers) or not all(
         group == text + number
-        for group, text, number in zip(plain, _joined(labels), numbers, strict=True)
+        for group, text, number in zip(plain, joined(labels), numbers, strict=True)
     ):
         return False
     counted = sorted({int(number) for number in numbers})
     return 2 * len(counted) < counted[-1] - counted[0] + 1
-
-
-def _joined(labels: Sequence[Hashable]) -> Iterator[str]:
-    """Labels as they may stand in names."""
-    for label in labels:
-        text = "".join(label) if isinstance(label, tuple) else str(label)
-        yield re.sub(r"[^a-z0-9]", "", text.casefold())
 
 
 def _patterns(files: Sequence[str], level: int) -> Iterator[str]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,12 +81,31 @@ def _refuse_illegible(root: Path, names: list[str]) -> None:
     """Refuse names that tables and pictures cannot show."""
     # joined, as 100,000 names are looked at each time a folder is listed
     wrong = [] if is_legible("".join(names)) else [name for name in names if not is_legible(name)]
+    if wrong and (locale := _locale_told(wrong)):
+        raise DataError(f"{root}: {locale}")
     if wrong:
         raise DataError(
             f"{root} holds {len(wrong)} names that are no UTF-8 text or have control characters: "
             f"{first(list(map(ascii, wrong)))}; rename them (names in Latin-1, say of an old "
             "archive, all at once: convmv -r -f latin1 -t utf8 --notest FOLDER)"
         )
+
+
+def _locale_told(names: list[str]) -> str:
+    """Whether names are UTF-8, but this process reads them otherwise; empty if not."""
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower() == "utf-8":
+        return ""
+    try:
+        legible = all(is_legible(os.fsencode(name).decode("utf-8")) for name in names)
+    except UnicodeDecodeError:
+        return ""
+    if not legible:
+        return ""
+    return (
+        f"{len(names)} names are UTF-8 text, but by the locale (LC_ALL, LANG) names are read as "
+        f"{encoding}; set LC_ALL=C.UTF-8, or PYTHONUTF8=1, in the shell"
+    )
 
 
 def _is_image(entry: "os.DirEntry[str]") -> bool:

@@ -8,6 +8,8 @@ from posixpath import splitext
 from urllib.parse import unquote
 
 Key = Callable[[str], str]
+MOSTLY, NEARLY_ALL = 0.5, 0.9
+"""Shares of a column's names, and of the files, at which they seem to be the same."""
 
 
 def same_files(names: Iterable[str], files: Collection[str]) -> dict[str, str]:
@@ -118,6 +120,26 @@ def rule_in_words(absent: Sequence[str], files: Mapping[str, object] | Sequence[
             text = f"{len(found)} of {len(absent)} would be found {words}, such as {example}"
             best = len(found), f"{text}: mend the table's names so"
     return best[1] if 2 * best[0] >= len(absent) else ""
+
+
+def loosely_named(cells: Iterable[str], files: Collection[str]) -> int:
+    """How many files a column may mean by their last part alone, whatever case and suffix.
+
+    Most of the column must be such names. Numbers alone are names if nearly all files have one, as
+    other columns hold small numbers too.
+
+    >>> files = ["a/IMG_1.jpg", "a/IMG_2.jpg", "b/3.jpg"]
+    >>> loosely_named(["img_1", "img_2"], files), loosely_named(["3", "4"], files)
+    (2, 0)
+    """
+    found = _unique(files, _loose)
+    wanted = {_loose(cell) for cell in cells if cell}
+    named = {key for key in wanted if found.get(key)}
+    if len(named) < MOSTLY * len(wanted):
+        return 0
+    words = sum(not key.isdecimal() for key in named)
+    enough = 2 * words >= len(named) or len(named) >= NEARLY_ALL * len(files)
+    return len(named) if enough else 0
 
 
 def shared_names(

@@ -17,7 +17,7 @@ WORDS = {
     "duplicate_rows": "rows of the table that repeat another one are left out",
     "unlisted": "image files are left out, as no table names them where they lie",
     "other_files": "files that are no images by their names are left out (PNG, JPEG, BMP, TIFF, "
-    "WEBP and DICOM are read: convert others, such as HEIC, GIF or NIfTI)",
+    "WEBP, PPM and DICOM are read: convert others, such as HEIC, GIF or NIfTI)",
     "ages_above_120": "ages above 120 years are taken for unknown",
     "other_views": "images of other views than frontal ones are left out",
     "without_label": "images have none of the labels in dataset.labels, and count against each",

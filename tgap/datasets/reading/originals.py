@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tgap.datasets.reading.dicom import dicom_header, holds_dicom
 from tgap.datasets.reading.pixels import FORMATS
 from tgap.datasets.reading.sixteen import sixteen_bit_colour
+from tgap.datasets.reading.tiff_kinds import without_pillows_log
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,7 +51,7 @@ def _header(path: Path) -> Header | None:
     from PIL import Image
 
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, without_pillows_log():
             if holds_dicom(file):
                 return Header(*dicom_header(file))
             with Image.open(file, formats=FORMATS) as image:
@@ -72,5 +73,6 @@ def _of_picture(image: "Image") -> Header:
             taken = str(details.get(_TAKEN, ""))
             camera = f"{exif.get(_MODEL, '')} {details.get(_SERIAL, '')}".strip()
     colour = "grey" if image.mode[0] in "1LIF" else "colour"
-    bits = 16 if sixteen_bit_colour(image) else _BITS.get(image.mode, 8)
+    sixteen = sixteen_bit_colour(image) or (image.format, image.mode) == ("PPM", "I")
+    bits = 16 if sixteen else _BITS.get(image.mode, 8)
     return Header(width, height, f"{image.format}, {bits} bit, {colour}", taken, camera)

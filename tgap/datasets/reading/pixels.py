@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from tgap.core import DataError, Images
 from tgap.datasets.reading.dicom import ONE_FRAME, holds_dicom, read_dicom, stored_dicom
+from tgap.datasets.reading.netpbm import check_netpbm
 from tgap.datasets.reading.sixteen import (
     colour_values,
     coloured,
@@ -18,19 +19,19 @@ from tgap.datasets.reading.sixteen import (
     sixteen_bit_colour,
     without_alpha,
 )
+from tgap.datasets.reading.tiff_kinds import HEADS, unread_tiff, without_pillows_log
 from tgap.datasets.reading.window import Stored, Window
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
 """What Pillow reads; DICOM is read through pydicom."""
 MAX_PIXELS = 100_000_000
 """A header that promises more is taken for a decompression bomb."""
 _SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP = (*_SIXTEEN_BIT, "F")
 _EIGHT_BIT = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _OTHERS = {
     b"version https://git-lfs": "it is a pointer of Git LFS, and not the file itself: get the "
     "files with 'git lfs pull' in their repository",
@@ -93,24 +94,26 @@ def _reading(source: Path | bytes) -> Iterator[BinaryIO]:
             if not head:
                 raise DataError("it is empty (0 bytes)")
             file.seek(0)
-            yield file
+            with without_pillows_log():
+                yield file
     except (DataError, MemoryError):
         raise
     except UnidentifiedImageError:
-        if head.startswith(_TIFF):
-            raise DataError(
-                "a TIFF of a type that is not read (16 or 64 bits of floating point, more than 4 "
-                "channels, ...); save it as 16 or 32 bit"
-            ) from None
-        raise DataError(_what_else(head)) from None
+        raise DataError(_what_else(source, head)) from None
     except OSError as error:
         raise DataError(error.strerror or str(error)) from error
     except Exception as error:  # whatever the parsers run into in a broken file
         raise DataError(str(error) or type(error).__name__) from error
 
 
-def _what_else(head: bytes) -> str:
-    """What a file is that holds no picture of ours, by its first bytes."""
+def _what_else(source: Path | bytes, head: bytes) -> str:
+    """What a file is that holds no picture of ours, by its first bytes or its tags."""
+    if head.startswith(HEADS):
+        try:
+            with io.BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
+                return unread_tiff(file)
+        except Exception as error:  # whatever the parser runs into in a broken file
+            return f"a broken TIFF: {error or type(error).__name__}"
     for start, told in _OTHERS.items():
         if head.startswith(start):
             return told
@@ -160,6 +163,8 @@ def _is_preview(image: Any, page: int) -> bool:
 
 def _check_header(image: "Image", window: Window | None) -> None:
     """What can be told without decoding."""
+    if image.format == "PPM":
+        check_netpbm(image)
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise DataError(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tgap.core.words import writable
 from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.notes import WORDS
 from tgap.report.dataset.describing import SIDES, Description
@@ -32,9 +33,10 @@ def show_description(counts: Description, doubts: Sequence[Doubt], console: "Con
     """Print what looks wrong, counts by side, grey levels, files and what was left out."""
     show_lines(_doubtful(doubts), console)
     show_lines([size_told(counts), ""], console)
-    console.print(_counts_table(counts), soft_wrap=False)
+    console.print(_counts_table(counts, console.encoding), soft_wrap=False)
     console.print()
-    console.print(_levels_table(counts, plain=console.options.ascii_only), soft_wrap=False)
+    levels = _levels_table(counts, console.encoding, plain=console.options.ascii_only)
+    console.print(levels, soft_wrap=False)
     console.print()
     show_lines(_details(counts), console)
 
@@ -113,11 +115,11 @@ def _span(span: Sequence[float]) -> str:
     return f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g} (median {middle:.4g})"
 
 
-def _counts_table(counts: Description) -> "Table":
+def _counts_table(counts: Description, encoding: str) -> "Table":
     table = _table("images", *("all", *SIDES))
     rows = [*count_rows(counts), *metadata_rows(counts)]
     for name, cells in rows[:MOST_ROWS]:
-        table.add_row(name, *cells)
+        table.add_row(writable(name, encoding), *cells)
     if len(rows) > MOST_ROWS:
         table.add_row(f"and {len(rows) - MOST_ROWS} more rows (see --html)")
     return table
@@ -157,13 +159,14 @@ def _shares(by_side: Mapping[str, int], totals: Mapping[str, int]) -> list[str]:
     return [f"{n:,} ({n / max(1, totals[side]):.1%})" for side, n in by_side.items()]
 
 
-def _levels_table(counts: Description, *, plain: bool) -> "Table":
+def _levels_table(counts: Description, encoding: str, *, plain: bool) -> "Table":
     levels = counts.levels
     sampled = _sampled(levels.looked_at, counts.images)
     table = _table(f"grey levels{sampled}", "0 to 255", "mean", "median")
     for name, of_levels in list(levels.counts.items())[: 1 + MOST_LABELS]:
         mean, median = centre(of_levels)
-        table.add_row(name, bars(of_levels, plain=plain), f"{mean:.0f}", f"{median}")
+        shown = bars(of_levels, plain=plain)
+        table.add_row(writable(name, encoding), shown, f"{mean:.0f}", f"{median}")
     return table
 
 

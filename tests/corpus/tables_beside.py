@@ -1,0 +1,140 @@
+"""Tables that lie beside folders of images and are not named."""
+
+from functools import partial
+from pathlib import Path
+
+from tests.corpus.case import Case
+from tests.corpus.making import grey, put, put_folders, put_table
+from tests.corpus.tables import counts
+
+WORDS = ("dataset=image_folder", "dataset.domain=x")
+HERE = "a table lies there"
+
+
+def _parts(root: Path, table: str = "metadata.csv", name: str = "ISIC_00{:02}") -> None:
+    """As HAM10000 is unpacked: folders that are no labels, and names without suffix."""
+    for n in range(40):
+        put(root / f"images_part_{n % 2}" / f"{name.format(n)}.jpg", grey(n % 3 % 2, n))
+    rows = [f"L{n // 2},{name.format(n)},{('nv', 'mel', 'nv')[n % 3]}" for n in range(40)]
+    put_table(root, ["lesion_id,image_id,dx", *rows], table)
+
+
+def _one_folder(root: Path) -> None:
+    for n in range(20):
+        put(root / "Bilder" / f"bild_{n}.png", grey(n % 2, n))
+    rows = [f"bild_{n}.png;{('gut', 'schlecht')[n % 2]}" for n in range(20)]
+    put_table(root, ["Datei;Größe", *rows], "Befunde.csv")
+
+
+def _by_blanks(root: Path, between: str = " ", head: str = "") -> None:
+    """As COVIDx has it: patient, file, label, source."""
+    rows = [f"{n // 2} a{n}.png {('negative', 'positive')[n % 2]} rsna" for n in range(40)]
+    for n in range(40):
+        put(root / ("train" if n < 30 else "test") / f"a{n}.png", grey(n % 2, n))
+    for name, its in (("train.txt", rows[:30]), ("test.txt", rows[30:])):
+        put_table(root, [*filter(None, [head]), *(row.replace(" ", between) for row in its)], name)
+
+
+def _persons(root: Path, head: str = "participant_id\tage\tgroup") -> None:
+    """As BIDS has it: a folder and a row per person."""
+    rows = [f"sub-{n:02}\t{50 + n}\t{('AD', 'CN')[n % 2]}" for n in range(12)]
+    for n in range(12):
+        for cut in range(3):
+            put(root / f"sub-{n:02}" / "anat" / f"sub-{n:02}_{cut}.png", grey(n % 2, 10 * n + cut))
+    put_table(root, [head, *rows], "participants.tsv")
+
+
+def _labels_too(root: Path) -> None:
+    """A table of measurements beside folders of labels, whose numbers files have too."""
+    put_folders(root, count=30)
+    put_table(root, ["epoch,loss", *(f"{n},0.{n}" for n in range(20))], "log.csv")
+
+
+ROWS = (
+    r"12 rows of column 'participant_id' are folders \(sub-00 with 3 images\), so that the table "
+    r"has a row per person.*table = pandas.read_csv\('participants.tsv', sep='\\t'"
+)
+CASES = (
+    Case(
+        name="a table beside folders that are no labels",
+        make=_parts,
+        words=WORDS,
+        tells=(
+            rf"labels are the names of folders, but {HERE}: metadata.csv names 40 of the 40 images "
+            r"in column 'image_id': if it has the labels, set dataset.table=metadata.csv "
+            r"dataset.file_column=image_id dataset.label_column=... \(one of lesion_id, dx\)",
+        ),
+        untold=("HEIC",),
+    ),
+    Case(
+        name="a table beside the only folder",
+        make=_one_folder,
+        words=WORDS,
+        refused=True,
+        tells=(
+            rf"got 'Bilder'; {HERE}: Befunde.csv names 20 of the 20 images in column 'Datei': .* "
+            "dataset.table=Befunde.csv dataset.file_column=Datei",
+        ),
+    ),
+    *(
+        Case(
+            name=f"a text file beside folders, {how}",
+            make=partial(_by_blanks, between=between, head=head),
+            words=WORDS,
+            refused=True,
+            tells=(
+                rf"{HERE}: train.txt names 30 of the 40 images; its columns are separated by {what}"
+                rf": make a CSV of it \(pandas: read_csv\('train.txt', sep='{sep}'{names}",
+                r"\(as do test.txt\)",
+            ),
+        )
+        for how, between, sep, head, what, names in (
+            (
+                "blanks",
+                " ",
+                " ",
+                "",
+                "blanks, without a header",
+                r", header=None, names=\['column1', 'file', 'column3', 'column4'\]",
+            ),
+            ("vertical bars", "|", r"\|", "id|name|dx|from", "vertical bars, with a header", ", d"),
+        )
+    ),
+    Case(
+        name="a text file for the path",
+        make=_by_blanks,
+        words=(*WORDS, "dataset.path=train.txt"),
+        refused=True,
+        tells=(
+            r"path names 'train.txt', no table by its name; its columns are separated by blanks, "
+            r"without a header: .*names=\['column1', 'file', 'column3', 'column4'\], dtype=str\)"
+            r".to_csv\('train.csv'",
+        ),
+    ),
+    Case(
+        name="a row per person beside folders of persons",
+        make=_persons,
+        words=WORDS,
+        refused=True,
+        tells=("are persons by their names, and no labels", rf"{HERE}, participants.tsv: {ROWS}"),
+    ),
+    *(
+        Case(
+            name=f"a row per person for the table, {' '.join(words) or 'nothing set'}",
+            make=_persons,
+            words=(*WORDS, "dataset.table=participants.tsv", "dataset.label_column=group", *words),
+            refused=True,
+            tells=(f"table participants.tsv names no image files: {ROWS}",),
+            untold=("there is no such file", "its name does not end"),
+        )
+        for words in ((), ("dataset.file_column=participant_id",))
+    ),
+    Case(
+        name="a table of measurements beside folders of labels",
+        make=_labels_too,
+        words=WORDS,
+        untold=(HERE,),
+        tells=("1 files that are no images.*log.csv",),
+        read=counts(cat=30, dog=30),
+    ),
+)
