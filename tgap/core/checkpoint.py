@@ -31,18 +31,23 @@ USUAL_SECONDS = 60.0
 CHEAP, MOST = 0.01, 0.05
 """Share of the time that saving takes; it may be more than ``CHEAP`` only once a minute is lost."""
 QUICK_SECONDS = 5.0
-"""What is saved in less is saved when the work is interrupted, too."""
+"""What is saved in less is saved when a person interrupts the work, too."""
 BYTES_PER_SECOND = 2e8
 """How fast saving is taken to be before it was measured."""
 
-HELD = tuple(
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-    if hasattr(signal, name)
-)
-"""The last two are a cluster's, by which it tells that the time is nearly over."""
+
+def _known(*names: str) -> tuple[int, ...]:
+    """Signals by name; Windows has some of them only."""
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+CLUSTERS = _known("SIGUSR1", "SIGUSR2")
+"""By which a cluster tells that the time is nearly over."""
+HELD = (*_known("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"), *CLUSTERS)
 HOLD_SECONDS = 3.0
-"""So long at most; then the signal does what it would have done at once."""
+"""So long at most a person's signal is held; then it does what it would have done at once."""
+PATIENCE = 3.0
+"""Times as long as a person a cluster waits: a job of Slurm's has 30 seconds left at least."""
 
 STEM, ENDING = "checkpoint.", ".safetensors"
 NUMBERS = "__numbers__"
@@ -55,6 +60,7 @@ class Interrupts:
 
     def __init__(self) -> None:
         self._came: int | None = None
+        self._end = 0.0
         self._handlers: dict[int, Any] = {}
         self._timer: threading.Timer | None = None
 
@@ -62,6 +68,11 @@ class Interrupts:
     def waiting(self) -> bool:
         """Whether a signal waits to be let through."""
         return self._came is not None
+
+    @property
+    def patience(self) -> float:
+        """How many times as long as a person whoever interrupts waits."""
+        return PATIENCE if self._came in CLUSTERS else 1.0
 
     def let_through(self) -> None:
         """Do what the signal that waits would have done: by default, raise ``KeyboardInterrupt``.
@@ -77,24 +88,30 @@ class Interrupts:
             signal.raise_signal(came)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._came == number:  # again, by whoever cannot wait, or by our own timer
-            self.let_through()
-        elif self._came is None:
+        if self._came is None:
             self._came = number
+            seconds = HOLD_SECONDS * self.patience
+            self._end = time.monotonic() + seconds
             # handlers run in the main thread: this is it
             self._timer = threading.Timer(
-                HOLD_SECONDS, signal.pthread_kill, (threading.get_ident(), number)
+                seconds, signal.pthread_kill, (threading.get_ident(), number)
             )
             self._timer.daemon = True
             self._timer.start()
+        elif self._came == number and (
+            number not in CLUSTERS  # again, by a person who cannot wait
+            or time.monotonic() >= self._end
+        ):
+            self.let_through()
 
 
 @contextmanager
 def held() -> Iterator[Interrupts]:
     """Inside, signals wait for ``let_through``, for the end, or for ``HOLD_SECONDS``.
 
-    A second signal of the same kind does not wait. Signals reach the main thread only: elsewhere,
-    and where they are ignored, nothing is held.
+    A cluster's wait longer, also if they come twice: it may tell each process of a job, and one
+    tells the next. A person's second signal does not wait. Signals reach the main thread only:
+    elsewhere, and where they are ignored, nothing is held.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():
@@ -204,7 +221,7 @@ class Checkpoint:
     def _quick(self, saved: Saved) -> bool:
         size = sum(array.nbytes for array in saved.arrays.values())
         took = size / BYTES_PER_SECOND if self._took is None else self._took
-        return took <= QUICK_SECONDS
+        return took <= QUICK_SECONDS * self._interrupts.patience
 
     def _save(self, folder: Path, saved: Saved) -> None:
         start = time.monotonic()

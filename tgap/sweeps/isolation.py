@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 
 GRACE = 7.0
 """Seconds that a run which is to stop has, to write down how far it is; then it is killed."""
+CLUSTERS_GRACE = 26.0
+"""The same in a job whose time is over: Slurm kills it 30 seconds after it was queued again."""
 LISTEN = 0.5
 """Seconds between two looks at the time."""
 LAST_WORDS = 50
@@ -105,6 +107,7 @@ class Worker:
 
         Raises:
             KeyboardInterrupt: If this process is told to stop; the run has been stopped then.
+            SystemExit: If a job of Slurm's is to make room and was queued again; likewise.
         """
         minutes = errand.job.run.max_minutes
         try:
@@ -115,8 +118,11 @@ class Worker:
                 stopped = self._stop()
                 return Ended(None, said, dead=stopped is None, late=True)
             return self._told(ended)
-        except BaseException:
+        except KeyboardInterrupt:
             self._stop()
+            raise
+        except BaseException:  # out of the handler of a cluster's signal, which submitit sets
+            self._stop("SIGUSR2", CLUSTERS_GRACE)
             raise
         finally:
             self._shown.end()
@@ -153,18 +159,18 @@ class Worker:
             self._shown.show(message)
         return None
 
-    def _stop(self) -> Message | None:
+    def _stop(self, name: str = "SIGINT", grace: float = GRACE) -> Message | None:
         """Let the run end itself, as at Ctrl-C; what it said then, ``None`` if it had to be killed.
 
         The worker is closed.
         """
         if os.name == "posix":
             with contextlib.suppress(OSError):
-                self._process.send_signal(signal.SIGINT)
+                self._process.send_signal(getattr(signal, name))
         else:
             self._process.terminate()
         try:
-            ended = self._listen(GRACE, stopping=True)
+            ended = self._listen(grace, stopping=True)
         finally:
             self.close()
         return None if ended is None or ended["event"] == "gone" else ended
