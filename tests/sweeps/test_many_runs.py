@@ -1,7 +1,7 @@
 """Sweeps of hundreds of runs: what they cost beside the work itself."""
 
 import os
-import subprocess
+import resource
 import sys
 import time
 from pathlib import Path
@@ -66,8 +66,11 @@ def test_a_sweep_of_hundreds_of_runs_costs_little_beside_them(tmp_path: Path) ->
 
 @pytest.mark.long
 def test_a_thousand_runs_are_checked_in_ten_seconds(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", "import tgap.cli.main"], check=True)
-    seconds, _, _ = swept(tmp_path, "seed=range(0,2)", "-m", "--dry-run")
+    """Of the processor, since others may be at work on it, with Python's own start."""
+    swept(tmp_path, "seed=range(0,2)", "-m", "--dry-run")  # reads the images
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds, _, _ = swept(tmp_path, "seed=range(0,1000)", "-m", "--dry-run")
-    sys.stdout.write(f"{seconds:.1f} s" + "\n")
-    assert seconds <= 10
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    sys.stdout.write(f"{used:.1f} s of the processor, {seconds:.1f} s" + "\n")
+    assert used <= 10
