@@ -1,6 +1,7 @@
 """Slurm: what a sweep asks of it, and jobs that make room for others and go on later."""
 
 import os
+import re
 import signal
 import sqlite3
 import sys
@@ -131,7 +132,7 @@ class Preemptions(threading.Thread):
         """From each signal to its checkpoint."""
         self.steps: list[int] = []
         """That were done then."""
-        self.runs: list[set[str]] = []
+        self.runs: list[dict[str, str]] = []
         """Of MLflow, with their status, while the job was in the queue again."""
         self.failure: BaseException | None = None
 
@@ -149,10 +150,16 @@ class Preemptions(threading.Thread):
         for process in [task, *(task.children(recursive=True) if to_all else ())]:
             process.send_signal(signal.SIGUSR2)
         assert self._within(40, (self._slurm / f"{FIRST}_0.requeue{number}").exists)
-        (kept,) = self._home.glob(f"store/partial/*/{STEM}*{ENDING}")
+        (kept,) = self._home.glob(f"store/partial/*{self._tuned()}*/{STEM}*{ENDING}")
         self.seconds.append(kept.stat().st_mtime - told_at)
         self.steps.append(int(kept.name.removeprefix(STEM).removesuffix(ENDING)))
         self.runs.append(mlflow_runs(self._home))
+
+    def _tuned(self) -> str:
+        """The key of the model that the first job tunes."""
+        (log,) = self._home.parent.glob("multirun/*/*/0/tgap.log")
+        (key,) = re.findall(r"making generator (\w+)", log.read_text())
+        return str(key)
 
     def _tuning_task(self) -> psutil.Process:
         """The process of the first job, when its run is inside fine-tuning."""
@@ -160,13 +167,12 @@ class Preemptions(threading.Thread):
         least = self.steps[-1] + 5 if self.steps else 5
 
         def tunes() -> bool:
-            beats = map(beat_of, self._home.glob("journal/*/*"))
-            return file.exists() and any(
-                beat is not None
-                and psutil.pid_exists(beat.pid)
-                and psutil.Process(beat.pid).ppid() == int(file.read_text())
-                and beat.doing == "fine-tuning"
-                and beat.done >= least
+            if not file.exists() or not psutil.pid_exists(int(file.read_text())):
+                return False
+            workers = {child.pid for child in psutil.Process(int(file.read_text())).children()}
+            beats = [beat for beat in map(beat_of, self._home.glob("journal/*/*")) if beat]
+            return any(
+                beat.pid in workers and beat.doing == "fine-tuning" and beat.done >= least
                 for beat in beats
             )
 
