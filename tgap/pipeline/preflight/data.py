@@ -9,7 +9,7 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import ImageSet, TgapError
+from tgap.core import ImageSet, Split, TgapError
 from tgap.core.digest import image_digests
 from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.alike import other_spellings
@@ -39,12 +39,14 @@ class Pool:
     Args:
         data: What was read.
         dataset: All images, without their pixels.
+        split: Which of them are pool, real_train and real_test.
         images: The pool's.
         shape: Height, width and channels of an image.
     """
 
     data: Data
     dataset: ImageSet
+    split: Split
     images: ImageSet
     shape: tuple[int, ...]
 
@@ -68,7 +70,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             problems.append(pool)
             continue
         advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
-        parts = (plan.run, pool.dataset, pool.data.sides(), _made(pool))
+        parts = (plan.run, pool.dataset, pool.split, _made(pool))
         prompted, found = (key, *prompted_by(plan.run)), list[str]()
         # What is drawn already was asked for by prompts that passed, and to read them again takes
         # libraries that load for longer than all else that is left to do.
@@ -107,7 +109,7 @@ def _leaks(pool: Pool | str) -> list[str]:
     """Patients and nearly equal images that test what was trained or tuned on; only told."""
     if isinstance(pool, str):
         return []
-    data, split, told = pool.data.images(), pool.data.sides(), []
+    data, split, told = pool.data.images(), pool.split, []
     same = duplicates_of(data, (split.pool, split.real_train, split.real_test))
     if same is not None and same.across:
         told.append(
@@ -178,7 +180,7 @@ def pool_of(plan: Plan, store: Store) -> Pool | str:
     except TgapError as error:
         return str(error)
     dataset = images.without_images()
-    return Pool(data, dataset, dataset.take(split.pool), images.images.shape[1:])
+    return Pool(data, dataset, split, dataset.take(split.pool), images.images.shape[1:])
 
 
 def check_pool(plan: Plan, pool: Pool) -> list[str]:
