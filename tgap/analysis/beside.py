@@ -29,7 +29,7 @@ GUIDANCE = 7.5
 
 
 @dataclass(frozen=True)
-class Beside:
+class Matched:
     """One number of ours and the thesis's.
 
     Args:
@@ -52,7 +52,7 @@ class Beside:
         return replace(one, estimate=one.estimate - at, lo=one.lo - at, hi=one.hi - at)
 
 
-def beside(groups: Sequence[RunGroup], published: Sequence[Published]) -> tuple[Beside, ...]:
+def beside(groups: Sequence[RunGroup], published: Sequence[Published]) -> tuple[Matched, ...]:
     """Each number that both have, by group; controls, which the thesis has none of, are left out.
 
     Sizes and what they count must be the same. A size of which the thesis does not say what it
@@ -63,7 +63,7 @@ def beside(groups: Sequence[RunGroup], published: Sequence[Published]) -> tuple[
         published: Of the thesis.
     """
     return tuple(
-        Beside(group, one, group.numbers[one.metric], apart_from_thesis(group))
+        Matched(group, one, group.numbers[one.metric], apart_from_thesis(group))
         for group in groups
         if group.seeds and not group.is_control
         for one in published

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tgap.analysis.beside import Beside, beside, method_of
+from tgap.analysis.beside import Matched, beside, method_of
 from tgap.analysis.groups import RunGroup, group_runs
 from tgap.analysis.published import METRICS, TITLES, thesis
 from tgap.analysis.rows import PlannedRun, RunRow
@@ -12,7 +12,7 @@ from tgap.metrics.legs import SCALES
 from tgap.report.headings import joined, label_of, size_of
 from tgap.report.tables import ShownTable, as_markdown, number, with_interval, words
 
-TITLE = "Beside the thesis"
+TITLE = "Matched the thesis"
 NO_INTERVALS = (
     "The thesis gives no interval and no spread (means of 5 runs, in some tables perhaps 3), so a "
     "difference has only the interval of ours, and no test is made of it."
@@ -54,7 +54,7 @@ def tables_beside(rows: Sequence[RunRow], missing: Sequence[PlannedRun] = ()) ->
     """
     groups = group_runs(rows, missing, [name for name in METRICS if name not in SCALES])
     pairs = beside(groups, thesis())
-    by_reason: dict[tuple[str, ...], list[Beside]] = {(): []}
+    by_reason: dict[tuple[str, ...], list[Matched]] = {(): []}
     for pair in pairs:
         by_reason.setdefault(pair.apart, []).append(pair)
     tables = [_table(reason, of, groups) for reason, of in by_reason.items() if of]
@@ -75,7 +75,7 @@ HEADINGS = {
 
 
 def _table(
-    reasons: tuple[str, ...], pairs: Sequence[Beside], groups: Sequence[RunGroup]
+    reasons: tuple[str, ...], pairs: Sequence[Matched], groups: Sequence[RunGroup]
 ) -> ShownTable:
     title = f"{APART}{'; '.join(reasons)}" if reasons else "Run as the thesis ran"
     rows = [
@@ -95,7 +95,7 @@ def _table(
     return ShownTable("beside_thesis", title, HEADINGS, rows, reasons)
 
 
-def _note(pair: Beside) -> str:
+def _note(pair: Matched) -> str:
     """What must be known of a row beside its numbers."""
     group, theirs = pair.group, pair.theirs
     notes = [theirs.note] if theirs.note else []
@@ -110,7 +110,7 @@ def _note(pair: Beside) -> str:
     return "; ".join(notes)
 
 
-def _left_out(groups: Sequence[RunGroup], pairs: Sequence[Beside]) -> list[str]:
+def _left_out(groups: Sequence[RunGroup], pairs: Sequence[Matched]) -> list[str]:
     """What has no counterpart, on either side."""
     there = {id(pair.group) for pair in pairs}
     lone = [
