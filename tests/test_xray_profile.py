@@ -17,6 +17,7 @@ from tgap.generators.latent.pretrained import LatentGenerator
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.disk import needs
+from tgap.pipeline.preflight.extent import Extents
 from tgap.pipeline.preflight.work import check_work
 from tgap.pipeline.stages import execute
 from tgap.store import Store
@@ -235,14 +236,14 @@ def test_a_run_takes_less_than_three_gigabytes(
         "clip.model=tiny",
         "clip.pretrained=null",
     ]
-    its, store = plan(tgap.compose(*words)), Store(home / "store")
+    its, extents = plan(tgap.compose(*words)), Extents(Store(home / "store"))
     shapes = {name: {"weight": (count,)} for name, count in SIZES.items()}  # of the real one
     networks = Networks(shapes.pop("unet"), shapes)
     monkeypatch.setattr(LatentGenerator, "networks", lambda generator: networks)
-    found = {need.what: need.size for need in needs(its, store)}
+    found = {need.what: need.size for need in needs(its, extents)}
     own = sum(size for what, size in found.items() if what not in SHARED)
     assert found["tuned models"] == pytest.approx(1.72e9, rel=0.01)
     assert found["synthetic sets"] == pytest.approx(24_000 * 224 * 224, rel=0.01)
     assert own < 3e9
     whole = plan(tgap.compose(*words, "storage.weights=float32", "storage.image_size=null"))
-    assert sum(need.size for need in needs(whole, store)) > 4e9
+    assert sum(need.size for need in needs(whole, extents)) > 4e9

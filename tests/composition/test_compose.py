@@ -1,5 +1,7 @@
 """What tgap composes by parts is what Hydra composes as a whole, and is composed once."""
 
+from pathlib import Path
+
 import pytest
 
 from tgap.composition import compose
@@ -56,3 +58,46 @@ def test_runs_that_differ_in_values_only_are_composed_once(monkeypatch: pytest.M
         compose_run(hydra, ["selector=random", "size=4"])
     assert sizes == [1, 2, 3]
     assert composed == [("selector=whole",), ("selector=random",)]
+
+
+def test_values_of_one_run_are_not_those_of_the_next() -> None:
+    with hydra_ready() as hydra:
+        first = compose_run(hydra, ["budget.steps=9", "evaluators.two_way.resamples=200"])
+        assert first.budget.steps == 9
+        fresh = build_run(compose._composed_by_hydra(hydra, []))
+        assert compose_run(hydra, []) == fresh
+        assert compose_run(hydra, ["size=4", "~evaluators.baselines"]).budget == fresh.budget
+        assert compose_run(hydra, ["seed=3"]).evaluators == fresh.evaluators
+
+
+PAIRS = [
+    ("size=5 seed=1", "size=5 seed=2"),
+    ("size=5 size=6", "size=7 size=6"),
+    ("budget.steps=9 budget.batch_size=8", "budget.steps=7 budget.batch_size=8"),
+    ("sampler.steps=3 sampler={guidance:2}", "sampler.steps=4 sampler={guidance:2}"),
+    ("sampler={steps:3} size=4", "sampler={guidance:2} size=4"),
+    ("prompts.wordings={odd:uneven}", "prompts.wordings={even:whole}"),
+    ("+prompts.wordings.odd=uneven", "+prompts.wordings.odd=whole"),
+    ("~evaluators.baselines size=4", "~evaluators.baselines size=5"),
+    ("size=${seed} seed=7", "size=${seed} seed=8"),
+    ("size=3 seed=7", "size=${seed} seed=7"),
+    ("test_size=null seed=1", "test_size=9 seed=1"),
+    ("evaluators.baselines.shuffled=true size=4", "evaluators.baselines.shuffled=false size=4"),
+]
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS)
+def test_a_run_that_differs_in_values_is_what_hydra_composes(first: str, second: str) -> None:
+    with hydra_ready() as hydra:
+        for line in (first, second, first):
+            words = line.split()
+            assert compose_run(hydra, words) == build_run(compose._composed_by_hydra(hydra, words))
+
+
+def test_what_refers_to_a_value_reads_that_of_its_own_run(tmp_path: Path) -> None:
+    (tmp_path / "selector").mkdir()
+    preset = "_target_: tgap.selectors.random.Random\nname: of seed ${seed}\n"
+    (tmp_path / "selector" / "mine.yaml").write_text(preset)
+    with hydra_ready(str(tmp_path)) as hydra:
+        runs = [compose_run(hydra, ["selector=mine", f"seed={seed}"]) for seed in (1, 2)]
+    assert [run.selector.title() for run in runs] == ["of seed 1", "of seed 2"]

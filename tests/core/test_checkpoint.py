@@ -278,19 +278,47 @@ def test_saving_is_waited_for_longer_than_a_step_and_not_for_ever(
     assert again(tmp_path).done == done
 
 
-def interrupted(then: Callable[[], None]) -> bool:
+def interrupted(then: Callable[[], None], number: int = signal.SIGINT) -> bool:
     """Whether what comes after an interrupt that is held is reached to its end."""
     ended = []
 
     def work() -> None:
         with held():
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
             then()
             ended.append(True)
 
     with pytest.raises(KeyboardInterrupt):
         work()
     return bool(ended)
+
+
+@pytest.fixture
+def told_by_cluster():
+    """A process that a cluster may tell, as the one that does runs."""
+    before = signal.signal(signal.SIGUSR2, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGUSR2, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR2])
+@pytest.mark.parametrize(("seconds", "saved"), [(14, 1), (16, 0)])
+def test_what_is_saved_in_time_is_saved_on_the_way_out(
+    tmp_path, monkeypatch, number, seconds, saved, told_by_cluster
+):
+    monkeypatch.setattr(module, "LEAST_SECONDS", 1000.0)
+    size = sum(array.nbytes for array in state(1).arrays.values())
+    monkeypatch.setattr(module, "BYTES_PER_SECOND", size / seconds)
+    checkpoint = again(tmp_path)
+
+    def work() -> None:
+        with checkpoint.steps():
+            signal.raise_signal(number)
+            checkpoint.offer(1, lambda: state(1))
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert again(tmp_path).done == saved
 
 
 def test_an_interrupt_that_nothing_waited_for_comes_at_the_end():
@@ -305,6 +333,16 @@ def test_a_second_interrupt_does_not_wait(monkeypatch):
 def test_an_interrupt_does_not_wait_for_long(monkeypatch):
     monkeypatch.setattr("tgap.core.checkpoint.HOLD_SECONDS", 0.05)
     assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)])
+
+
+def test_a_cluster_may_tell_twice(told_by_cluster):
+    """Each process of a job, of which one tells the next."""
+    assert interrupted(lambda: signal.raise_signal(signal.SIGUSR2), signal.SIGUSR2)
+
+
+def test_a_cluster_does_not_wait_for_ever(monkeypatch, told_by_cluster):
+    monkeypatch.setattr("tgap.core.checkpoint.HOLD_SECONDS", 0.02)
+    assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)], signal.SIGUSR2)
 
 
 def test_outside_the_main_thread_nothing_is_held():

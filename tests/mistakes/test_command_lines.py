@@ -5,6 +5,7 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,3 +108,38 @@ def test_a_kind_of_tracking_that_mlflow_lacks(
         assert "MLflow has no store of the kind" in told
         assert "unset it for the database in TGAP_HOME" in told
         assert "hunter2" not in told
+
+
+@pytest.mark.parametrize(
+    ("uri", "told"),
+    [
+        (
+            "postgresql://ada:hunter2@db/x",
+            "MLFLOW_TRACKING_URI=postgresql://db/x needs the package 'psycopg', which cannot be "
+            "imported: pip install 'tgap[postgres]'; or unset it for the database in TGAP_HOME",
+        ),
+        (
+            "mysql+pymysql://ada:hunter2@db/x",
+            "MLFLOW_TRACKING_URI=mysql+pymysql://db/x needs the package 'pymysql', which cannot "
+            "be imported: pip install pymysql; or unset it for the database in TGAP_HOME",
+        ),
+        (
+            "postgresql+nothing://ada:hunter2@db/x",
+            "MLFLOW_TRACKING_URI=postgresql+nothing://db/x is no address of a database (Can't "
+            "load plugin: sqlalchemy.dialects:postgresql.nothing); write "
+            "postgresql://HOST/DATABASE, USER:PASSWORD@ before the host",
+        ),
+    ],
+)
+def test_a_database_that_cannot_be_reached_from_here_is_told_before_anything_runs(
+    uri: str,
+    told: str,
+    world: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for package in ("psycopg", "pymysql"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    assert command(["run", "size=5"]) == 2
+    assert told in " ".join(capsys.readouterr().err.split())

@@ -44,7 +44,7 @@ def child() -> Iterator[Callable[[str], Child]]:
 def test_it_has_as_long_as_it_saves_and_that_is_told_on(child) -> None:
     told: list[bool] = []
     with saving_told(told.append):
-        ended = child(SAVES).stop(grace=0.8, longest=60)
+        ended = child(SAVES).stop("SIGINT", grace=0.8, longest=60)
     assert ended == {"event": "ended", "failure": "stopped"}
     assert told == [True, False]
 
@@ -53,7 +53,7 @@ def test_it_has_as_long_as_it_saves_and_that_is_told_on(child) -> None:
 def test_it_has_no_more_than_that(child, program: str, longest: float) -> None:
     stopping = child(program)
     start = time.monotonic()
-    assert stopping.stop(grace=0.8, longest=longest) is None
+    assert stopping.stop("SIGINT", grace=0.8, longest=longest) is None
     assert time.monotonic() - start < 30
     assert stopping.alive
 

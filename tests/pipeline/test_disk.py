@@ -18,13 +18,14 @@ from tgap.generators.base import Networks
 from tgap.pipeline.plan import Identities, plan
 from tgap.pipeline.preflight import disk
 from tgap.pipeline.preflight.disk import Need, in_words, needs, shared_once
+from tgap.pipeline.preflight.extent import Extents
 from tgap.pipeline.preflight.runs import check_runs
 from tgap.pipeline.stages import execute
 from tgap.store import Store
 
 
 def predicted(store: Store, *words: str) -> dict[str, Need]:
-    return {need.what: need for need in needs(plan(tgap.compose(*CUT, *words)), store)}
+    return {need.what: need for need in needs(plan(tgap.compose(*CUT, *words)), Extents(store))}
 
 
 def on_disk(store: Store, stage: str, key: str) -> int:
@@ -97,8 +98,8 @@ def test_too_little_space_is_refused_with_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some = [plan(tgap.compose())]
-    monkeypatch.setattr(disk, "needs", lambda plan, store: [Need("tuned models", "a", 1.9e9)])
-    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, store: 0)
+    monkeypatch.setattr(disk, "needs", lambda plan, extents: [Need("tuned models", "a", 1.9e9)])
+    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, extents: 0)
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 2_100_000_000)
     assert disk.check_disk(some, Store(tmp_path), tmp_path) == []
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 2_000_000_000)
@@ -112,8 +113,8 @@ def test_checkpoints_take_room_for_a_while_twice(
 ) -> None:
     caplog.set_level("INFO")
     some = [plan(tgap.compose())]
-    monkeypatch.setattr(disk, "needs", lambda plan, store: [Need("tuned models", "a", 2e9)])
-    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, store: 10.3e9)
+    monkeypatch.setattr(disk, "needs", lambda plan, extents: [Need("tuned models", "a", 2e9)])
+    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, extents: 10.3e9)
     monkeypatch.setattr(disk, "free_bytes", lambda folder: 25e9)
     assert disk.check_disk(some, Store(tmp_path), tmp_path) == []
     assert "20.6 GB more for checkpoints of 10.3 GB" in caplog.text

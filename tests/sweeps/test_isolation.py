@@ -3,11 +3,13 @@
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from tgap.cli.main import command, run_command
+from tgap.sweeps import isolation, task
 from tgap.sweeps.records import records
 
 FEW = ("kill", "exit", "spoil", "fine")
@@ -121,3 +123,32 @@ def test_a_class_of_this_session_is_done_in_this_process_and_told(
     assert "__main__.Misbehaving was defined in this session" in err
     assert "FAILED: run 1 of 1: it called sys.exit(3)" in err
     assert done_by == [os.getpid()]
+
+
+@pytest.mark.parametrize(
+    ("stopped_by", "expected"),
+    [(KeyboardInterrupt, ()), (SystemExit, ("SIGUSR2", isolation.CLUSTERS_GRACE))],
+)
+def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
+    stopped_by: type[BaseException], expected: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a cluster's signal submitit makes an exit, out of whatever the process is doing."""
+
+    def listen(*_: object) -> None:
+        raise stopped_by
+
+    stops, ends = [], []
+    worker = object.__new__(isolation.Worker)
+    worker._shown = SimpleNamespace(end=lambda: None)
+    monkeypatch.setattr(worker, "send", lambda message: None)
+    monkeypatch.setattr(worker, "_listen", listen)
+    monkeypatch.setattr(worker, "_stop", lambda *how: stops.append(how))
+    monkeypatch.setattr(isolation, "errand_as_message", lambda errand: {})
+    monkeypatch.setattr(isolation, "worker", lambda: worker)
+    monkeypatch.setattr(task, "not_elsewhere", lambda run: [])
+    monkeypatch.setattr(task, "write_down_end", lambda errand, *how: ends.append(how))
+    job = SimpleNamespace(run=SimpleNamespace(max_minutes=None), name="a run")
+    with pytest.raises(stopped_by):
+        task._ended(SimpleNamespace(job=job, which="", sweep_key="a sweep"))
+    assert stops == [expected]
+    assert ends == [("KILLED",)]

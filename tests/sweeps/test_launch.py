@@ -13,6 +13,7 @@ from tgap.store import Spec
 from tgap.sweeps import launch, task
 from tgap.sweeps.forecast import Forecast, Making, Work
 from tgap.sweeps.identity import planned
+from tgap.sweeps.recorder import Recorder
 
 TINY = (
     "generator=noise size=12 pool_size=200 train_size=100 test_size=100 budget.train_per_label=24 "
@@ -69,9 +70,9 @@ def test_runs_begin_so_that_few_wait_and_are_told_as_they_were_typed(
 
     begun: list[str] = []
 
-    def launched(jobs: list[list[str]], initial_job_idx: int) -> list[str]:
+    def launched(jobs: list[list[str]], initial_job_idx: int) -> list[SimpleNamespace]:
         begun.extend(word for (word,) in jobs)
-        return [f"ended {word}" for (word,) in jobs]
+        return [SimpleNamespace(return_value=f"ended {word}") for (word,) in jobs]
 
     launcher = SimpleNamespace(launch=launched)
     monkeypatch.setattr(Plugins.instance(), "instantiate_launcher", lambda *_: launcher)
@@ -83,7 +84,7 @@ def test_runs_begin_so_that_few_wait_and_are_told_as_they_were_typed(
         workers=2,
     )
     config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}, "callbacks": {}}})
-    ended, folder = launch._launch(those, config)
+    ended, folder = launch._launch(those, config, Recorder(tmp_path))
     # What takes nobody knows how long is shared all the same.
     assert begun == ["first", "third", "second", "fourth"]
     assert ended == ["ended first", "ended second", "ended third", "ended fourth"]

@@ -1,9 +1,10 @@
 """Sweeps of hundreds of runs: what they cost beside the work itself."""
 
 import os
-import subprocess
+import resource
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -18,10 +19,31 @@ RUNS = 200
 WORDS = [word for word in SHORT if not word.startswith("selector")]
 
 
-def swept(folder: Path, *words: str) -> tuple[float, list[int], list[int]]:
-    """Seconds that a command took, and the memory and open files of its process meanwhile."""
+@dataclass(frozen=True)
+class Cost:
+    """What a command took: seconds, those of the processor, and meanwhile memory and open files."""
+
+    seconds: float
+    used: float
+    memory: list[int]
+    files: list[int]
+
+    @property
+    def growth(self) -> float:
+        """Of the memory, in MB."""
+        return (max(self.memory) - self.memory[0]) / 2**20
+
+
+def used() -> float:
+    """Seconds of the processor that all commands so far took, with what they started."""
+    times = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return times.ru_utime + times.ru_stime
+
+
+def swept(folder: Path, *words: str) -> Cost:
+    """Do a command."""
     environment = os.environ | {"TGAP_HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
-    start, memory, files = time.monotonic(), [], []
+    start, before, memory, files = time.monotonic(), used(), [], []
     with (folder / "err").open("ab") as err:
         command = [sys.executable, "-c", RUN, *WORDS, *words]
         process = psutil.Popen(command, cwd=folder, env=environment, stdout=err, stderr=err)
@@ -34,13 +56,13 @@ def swept(folder: Path, *words: str) -> tuple[float, list[int], list[int]]:
                 except psutil.Error:
                     break
     assert process.wait() == 0, (folder / "err").read_text()[-2000:]
-    return time.monotonic() - start, memory, files
+    return Cost(time.monotonic() - start, used() - before, memory, files)
 
 
 @pytest.mark.long
 def test_a_sweep_of_hundreds_of_runs_costs_little_beside_them(tmp_path: Path) -> None:
     sweep = (f"seed=range(0,{RUNS})", "-m")
-    seconds, memory, files = swept(tmp_path, *sweep)
+    cost = swept(tmp_path, *sweep)
     found = records(tmp_path / "home")
     assert len(found) == RUNS
     work = sum(
@@ -49,25 +71,26 @@ def test_a_sweep_of_hundreds_of_runs_costs_little_beside_them(tmp_path: Path) ->
         for n, v in one.metrics.items()
         if n.startswith("seconds/") and n != WAITING
     )
-    growth = (max(memory) - memory[0]) / 2**20
-    told = f"{(seconds - work) / RUNS:.2f} s a run beside {work / RUNS:.2f} s of work; "
-    told += f"{growth:.0f} MB; {min(files)} to {max(files)} files"
+    told = f"{(cost.seconds - work) / RUNS:.2f} s a run beside {work / RUNS:.2f} s of work; "
+    told += f"{cost.growth:.0f} MB; {min(cost.files)} to {max(cost.files)} files"
     sys.stdout.write(told + "\n")
-    assert growth < 50, told
-    assert max(files) - files[0] <= 5, told
-    assert (seconds - work) / RUNS < 0.5 + 30 / RUNS, told  # starting takes some seconds
-    again, memory, files = swept(tmp_path, *sweep)
-    sys.stdout.write(f"again: {again / RUNS:.2f} s a run" + "\n")
+    assert cost.growth < 50, told
+    assert max(cost.files) - cost.files[0] <= 5, told
+    # All is in the store, so this is what a run costs beside its work; of the processor, since
+    # others may be at work on it.
+    again = swept(tmp_path, *sweep)
+    told = f"again: {again.used / RUNS:.2f} s of the processor, {again.seconds / RUNS:.2f} s a run"
+    sys.stdout.write(told + "\n")
     assert len(records(tmp_path / "home")) == RUNS
-    assert again / RUNS < 0.5 + 30 / RUNS
-    assert (max(memory) - memory[0]) / 2**20 < 50
-    assert max(files) - files[0] <= 5
+    assert again.used / RUNS < 0.5 + 30 / RUNS, told  # starting takes some seconds
+    assert again.growth < 50
+    assert max(again.files) - again.files[0] <= 5
 
 
 @pytest.mark.long
 def test_a_thousand_runs_are_checked_in_ten_seconds(tmp_path: Path) -> None:
-    subprocess.run([sys.executable, "-c", "import tgap.cli.main"], check=True)
-    seconds, _, _ = swept(tmp_path, "seed=range(0,2)", "-m", "--dry-run")
-    seconds, _, _ = swept(tmp_path, "seed=range(0,1000)", "-m", "--dry-run")
-    sys.stdout.write(f"{seconds:.1f} s" + "\n")
-    assert seconds <= 10
+    """Of the processor, since others may be at work on it, with Python's own start."""
+    swept(tmp_path, "seed=range(0,2)", "-m", "--dry-run")  # reads the images
+    cost = swept(tmp_path, "seed=range(0,1000)", "-m", "--dry-run")
+    sys.stdout.write(f"{cost.used:.1f} s of the processor, {cost.seconds:.1f} s" + "\n")
+    assert cost.used <= 10

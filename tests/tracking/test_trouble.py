@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from contextlib import closing
@@ -224,39 +225,42 @@ def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
 
 
 @pytest.fixture
-def postgres(tmp_path):
-    """The address of a PostgreSQL server of its own."""
-    pytest.importorskip("psycopg2", reason="pip install 'tgap[postgres]'")
+def postgres():
+    """A PostgreSQL server of its own: its address, and ``pg_ctl`` for it."""
+    pytest.importorskip("psycopg", reason="pip install 'tgap[postgres]'")
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))
     control = str(found[-1]) if found else shutil.which("pg_ctl")
     if control is None:
         pytest.skip("no PostgreSQL server is installed (Debian: postgresql)")
+    as_other: list[str] = []
+    folder = Path(tempfile.mkdtemp(prefix="tgap-postgres-"))  # where another user can get
+    if os.getuid() == 0:  # a server refuses to run as root, as in a container
+        try:
+            shutil.chown(folder, "postgres")
+        except LookupError:
+            pytest.skip("PostgreSQL does not run as root, and there is no user 'postgres'")
+        as_other = ["runuser", "-u", "postgres", "--"]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    folder, root = Path("/tmp") / f"tgap-postgres-{os.getpid()}", os.getuid() == 0
-    folder.mkdir()
-    if root:
-        shutil.chown(folder, "postgres")
+    data = folder / "data"
 
-    def call(*words: str) -> None:
-        words = ("runuser", "-u", "postgres", "--", *words) if root else words
-        subprocess.run(words, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    def call(program: str, *words: str, check: bool = True) -> None:
+        command = [*as_other, str(Path(control).with_name(program)), "-D", str(data), *words]
+        subprocess.run(command, check=check, cwd=folder, stdout=subprocess.DEVNULL)
 
-    initdb, data = str(Path(control).with_name("initdb")), str(folder / "data")
-    call(initdb, "-D", data, "-U", "tgap", "-A", "trust", "--no-sync")
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    call(control, "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
+    def pg_ctl(*words: str, check: bool = True) -> None:
+        call("pg_ctl", "-w", "-l", str(folder / "log"), *words, check=check)
+
     try:
-        yield (
-            f"postgresql://tgap@127.0.0.1:{port}/postgres",
-            lambda *w: call(control, "-D", data, *w),
-        )
+        call("initdb", "-U", "tgap", "-A", "trust", "--no-sync")
+        settings = f"port={port}\nunix_socket_directories='{folder}'\nfsync=off\n"
+        with (data / "postgresql.conf").open("a") as file:
+            file.write(settings + "listen_addresses='127.0.0.1'\n")
+        pg_ctl("start")
+        yield f"postgresql://tgap@127.0.0.1:{port}/postgres", pg_ctl
+        pg_ctl("stop", check=False)  # it may have been stopped
     finally:
-        subprocess.run(
-            [*(("runuser", "-u", "postgres", "--") if root else ()), control, "-D", data, "stop"],
-            check=False, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
         shutil.rmtree(folder)
 
 
@@ -264,18 +268,18 @@ def postgres(tmp_path):
 def test_postgresql_takes_runs_and_may_be_away_for_a_while(
     postgres, tmp_path, caplog, capfd, monkeypatch
 ) -> None:
-    uri, control = postgres
+    uri, pg_ctl = postgres
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
     monkeypatch.setattr("tgap.tracking.tracker.AGAIN", 0.0)
     with tracker(tmp_path, uri=uri).run("key", "name", {"size": 1}, {}) as log:
         log_first(log)
-        control("-m", "immediate", "stop")
+        pg_ctl("stop", "-m", "immediate")
         log.metrics({"loss": 2.0}, 1)
         log.flush()
         log.text("two", "two.txt")
     assert "the run goes on" in caplog.text
     assert "Traceback" not in capfd.readouterr().err
-    control("-w", "-l", "log", "start")
+    pg_ctl("start")
     assert sync(tmp_path, uri) == {"runs": 1, "sweeps": 0, "curves": 0}
     client = connect(uri)
     experiment = client.get_experiment_by_name("tgap")

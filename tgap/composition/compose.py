@@ -4,7 +4,6 @@ Hydra stops at the first mistake. Here wrong values are gathered: the override t
 is noted and left out, and the rest is composed again, until nothing new is found.
 """
 
-import copy
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,8 +14,9 @@ from tgap.composition import building, schema
 from tgap.composition.config import Run
 from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of, unresolved
 from tgap.composition.hydra_node import composed_safely, secrets_in
+from tgap.composition.onto import Composed, references_in
 from tgap.composition.registry import conf_folder
-from tgap.composition.typed import readable, require_options, require_texts
+from tgap.composition.typed import parsed, readable, require_options, require_texts
 from tgap.core import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -149,9 +149,11 @@ def sound_parts(hydra: "Hydra", overrides: Sequence[str]) -> dict[str, Any]:
     return building.build_parts(Run, data)
 
 
-_bases: "WeakKeyDictionary[Hydra, dict[tuple[str, ...], DictConfig]]" = WeakKeyDictionary()
-"""By the words that choose among groups: a sweep's runs mostly differ in plain values only, and
-Hydra takes a tenth of a second to compose one."""
+_bases: "WeakKeyDictionary[Hydra, dict[tuple[str, ...], list[Composed]]]" = WeakKeyDictionary()
+"""By the words that choose among groups what they compose, and what the newest run made of it: a
+sweep's runs mostly differ in plain values only, and Hydra takes a tenth of a second for one."""
+_groups: "WeakKeyDictionary[Hydra, dict[str, bool]]" = WeakKeyDictionary()
+"""Whether a key is a group's, which Hydra looks up in all folders of configs."""
 
 
 def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
@@ -163,24 +165,21 @@ def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
         ConfigError: If it cannot be composed for another reason.
     """
     import yaml  # type: ignore[import-untyped]
-    from hydra._internal.config_loader_impl import ConfigLoaderImpl
-    from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
+    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     bases, choices = _bases.setdefault(hydra, {}), tuple(overrides)
     try:
-        parsed = OverridesParser.create(hydra.config_loader).parse_overrides(overrides)
-        require_options(parsed)
-        values = plain_values(hydra, parsed)
-        choices = tuple(o for o, read in zip(overrides, parsed, strict=True) if read not in values)
+        read = [parsed(word) for word in overrides]
+        require_options(read)
+        values = plain_values(hydra, read)
+        choices = tuple(o for o, word in zip(overrides, read, strict=True) if word not in values)
         if choices not in bases:
-            bases[choices] = _composed_by_hydra(hydra, choices)
-        config: DictConfig = copy.deepcopy(bases[choices])
-        require_texts(values, config)
-        ConfigLoaderImpl._apply_overrides_to_config(values, config)
-        if problems := secrets_in({o.key_or_group: o.get_value_element_as_str() for o in values}):
-            raise ConfigError(*problems)
+            base = _composed_by_hydra(hydra, choices)
+            references = references_in(OmegaConf.to_container(base))
+            bases[choices] = [Composed(base, references=tuple(references))]
+        config = _with_values(bases[choices], values)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         raise explained(error) from error
     except yaml.YAMLError as error:
@@ -194,19 +193,47 @@ def composed(hydra: "Hydra", overrides: list[str]) -> "DictConfig":
     return config
 
 
+def _with_values(bases: list[Composed], values: Sequence["Override"]) -> "DictConfig":
+    """Values put onto what was composed; it becomes the newest.
+
+    Args:
+        bases: What the choices among groups compose, and the newest run that was made of it.
+        values: Of this run.
+    """
+    from hydra._internal.config_loader_impl import ConfigLoaderImpl
+
+    base, new = bases[-1], bases[-1].lacking(values)
+    if new is None:
+        base, new = bases[0], list(values)
+    config = base.copied(new)
+    require_texts(new, config)
+    ConfigLoaderImpl._apply_overrides_to_config(new, config)
+    if problems := secrets_in({o.key_or_group: o.get_value_element_as_str() for o in new}):
+        raise ConfigError(*problems)
+    referring = (o.key_or_group for o in new if "${" in str(o.input_line))
+    bases[1:] = [Composed(config, values, (*base.references, *referring))]
+    return config
+
+
 def plain_values(hydra: "Hydra", overrides: Sequence["Override"]) -> list["Override"]:
     """The overrides of values, which Hydra puts one after another onto what the others compose.
 
     As Hydra divides them: a dictionary is a value, also where it is given to a group.
     """
-    loader = cast("ConfigLoaderImpl", hydra.config_loader)
     return [
         override
         for override in overrides
         if not (_is_of_hydra(override) or override.is_sweep_override() or override.package)
-        if isinstance(override.value(), dict)
-        or not loader.repository.group_exists(override.key_or_group)
+        if isinstance(override.value(), dict) or not _is_group(hydra, override.key_or_group)
     ]
+
+
+def _is_group(hydra: "Hydra", key: str) -> bool:
+    known = _groups.setdefault(hydra, {})
+    if key not in known:
+        loader = cast("ConfigLoaderImpl", hydra.config_loader)
+        known[key] = loader.repository.group_exists(key)
+    return known[key]
 
 
 def _is_of_hydra(override: "Override") -> bool:

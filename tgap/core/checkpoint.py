@@ -35,14 +35,19 @@ QUICK_SECONDS = 15.0
 BYTES_PER_SECOND = 2e8
 """How fast saving is taken to be before it was measured."""
 
-HELD = tuple(
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-    if hasattr(signal, name)
-)
-"""The last two are a cluster's, by which it tells that the time is nearly over."""
+
+def _known(*names: str) -> tuple[int, ...]:
+    """Signals by name; Windows has some of them only."""
+    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))
+
+
+CLUSTERS = _known("SIGUSR1", "SIGUSR2")
+"""By which a cluster tells that the time is nearly over."""
+HELD = (*_known("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"), *CLUSTERS)
 HOLD_SECONDS = 3.0
-"""So long at most; then the signal does what it would have done at once."""
+"""So long at most a person's signal is held; then it does what it would have done at once."""
+PATIENCE = 3.0
+"""Times as long as a person a cluster waits: a job of Slurm's has 30 seconds left at least."""
 SAVING_SECONDS = 20.0
 """So long instead, since the signal, if a checkpoint is being saved then.
 
@@ -94,6 +99,11 @@ class Interrupts:
         """Whether a signal waits to be let through."""
         return self._came is not None
 
+    @property
+    def patience(self) -> float:
+        """How many times as long as a person whoever interrupts waits."""
+        return PATIENCE if self._came in CLUSTERS else 1.0
+
     def let_through(self) -> None:
         """Do what the signal that waits would have done: by default, raise ``KeyboardInterrupt``.
 
@@ -113,15 +123,16 @@ class Interrupts:
             arguments = threading.get_ident(), number, self._through
             threading.Thread(target=self._hurry, args=arguments, daemon=True).start()
         elif self._came == number:
-            again = time.monotonic() - self._came_at >= SAME_SECONDS  # by whoever cannot wait
-            if again or self._overdue:
+            again = time.monotonic() - self._came_at >= SAME_SECONDS
+            if self._overdue or (again and number not in CLUSTERS):  # a person who cannot wait
                 self.let_through()
 
     def _hurry(self, main_thread: int, number: int, through: threading.Event) -> None:
         """Let through what has waited for too long."""
-        through.wait(HOLD_SECONDS)
+        seconds = HOLD_SECONDS * self.patience
+        through.wait(seconds)
         if self.saving:
-            through.wait(SAVING_SECONDS - HOLD_SECONDS)
+            through.wait(SAVING_SECONDS - seconds)
         if not through.is_set():
             self._overdue = True
             signal.pthread_kill(main_thread, number)
@@ -131,8 +142,9 @@ class Interrupts:
 def held() -> Iterator[Interrupts]:
     """Inside, signals wait for ``let_through``, the end, or ``HOLD_SECONDS`` (``SAVING_SECONDS``).
 
-    A second signal of the same kind, later than ``SAME_SECONDS``, does not wait. Signals reach the
-    main thread only: elsewhere, and where they are ignored, nothing is held.
+    A cluster's wait longer, also if they come twice: it may tell each process of a job, and one
+    tells the next. A person's second signal, later than ``SAME_SECONDS``, does not wait. Signals
+    reach the main thread only: elsewhere, and where they are ignored, nothing is held.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():

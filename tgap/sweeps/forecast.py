@@ -15,6 +15,7 @@ from textwrap import wrap
 
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.disk import GB, WORTH_TELLING, checkpoint_size, needs, shared_once
+from tgap.pipeline.preflight.extent import Extents
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
 from tgap.sweeps.rates import COUNTED, DEVICES, PACKAGED, Rates, Time
@@ -222,7 +223,8 @@ def forecast(plans: Sequence[Plan], home: Path, gpu: str | None = None) -> Forec
         home: Folder of the store and of earlier records.
         gpu: What they are planned for, if not this machine; see ``Rates``.
     """
-    store, rates = Store(home / "store"), Rates(home, gpu)
+    store = Store(home / "store")
+    extents, rates = Extents(store), Rates(home, gpu)
     wanted = [list(works(plan)) for plan in plans]
     specs = {work.spec.key: work.spec for of_run in wanted for work in of_run}
     fetched = store.only_elsewhere(specs.values())
@@ -240,13 +242,13 @@ def forecast(plans: Sequence[Plan], home: Path, gpu: str | None = None) -> Forec
         missing.append([made[work.spec.key] for work in new])
     changing = _needing(plans, wanted, lacking | fetched)
     tuning = [plan for plan in changing if plan.generator and plan.generator.key in lacking]
-    all_needs = shared_once([need for plan in changing for need in needs(plan, store)])
+    all_needs = shared_once([need for plan in changing for need in needs(plan, extents)])
     return Forecast(
         missing=missing,
         asked=Counter(work.spec.stage for of_run in wanted for work in of_run),
         stages=_by_stage(wanted, missing),
         sizes={need.key: need.size for need in all_needs},
-        checkpoint=checkpoint_size(tuning, store),
+        checkpoint=checkpoint_size(tuning, extents),
         fetched=Counter(specs[key].stage for key in fetched),
     )
 

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 GRACE, LONGEST = 7.0, 25.0
 """Seconds that a run which is to stop has, then it is killed; the second ones while it saves a
 checkpoint. Both are more than a crew's, as a run may have to wait for one."""
+CLUSTERS_GRACE = 26.0
+"""Both in a job whose time is over: Slurm kills it 30 seconds after it was queued again."""
 PROGRAM = f"{START}; from tgap.sweeps.worker import main; main()"
 
 
@@ -61,6 +63,7 @@ class Worker:
 
         Raises:
             KeyboardInterrupt: If this process is told to stop; the run has been stopped then.
+            SystemExit: If a job of Slurm's is to make room and was queued again; likewise.
         """
         minutes = errand.job.run.max_minutes
         try:
@@ -71,8 +74,11 @@ class Worker:
                 stopped = self._stop()
                 return Ended(None, said, dead=stopped is None, late=True)
             return self._told(ended)
-        except BaseException:
+        except KeyboardInterrupt:
             self._stop()
+            raise
+        except BaseException:  # out of the handler of a cluster's signal, which submitit sets
+            self._stop("SIGUSR2", CLUSTERS_GRACE, CLUSTERS_GRACE)
             raise
         finally:
             self._process.shown.end()
@@ -105,13 +111,15 @@ class Worker:
                 return said[1]
         return None
 
-    def _stop(self) -> Message | None:
+    def _stop(
+        self, name: str = "SIGINT", grace: float = GRACE, longest: float = LONGEST
+    ) -> Message | None:
         """Let the run end itself, as at Ctrl-C; what it said then, ``None`` if it had to be killed.
 
         The worker is closed.
         """
         try:
-            ended = self._process.stop(GRACE, LONGEST)
+            ended = self._process.stop(name, grace, longest)
         finally:
             self.close()
         return None if ended is None or ended["event"] == "gone" else ended

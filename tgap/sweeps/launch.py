@@ -27,6 +27,8 @@ from tgap.store import Store
 from tgap.sweeps import isolation
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
+from tgap.sweeps.launching import check_launcher, gave_up
+from tgap.sweeps.outcomes import finished_row
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.schedule import least_waiting
 from tgap.sweeps.task import RUNS_VARIABLE, SWEEP_VARIABLE, Outcome, remembered, task, told
@@ -36,7 +38,6 @@ from tgap.tracking.server import resolve_uri
 
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
-    from hydra.core.utils import JobReturn
     from omegaconf import DictConfig
 
 log = logging.getLogger(__name__)
@@ -140,6 +141,8 @@ def launch(
             for line in those.expected.by_stage():
                 log.info("%s", line)
             return Launched([], Comparison())
+        if those.config is not None:
+            check_launcher(those.config.hydra.launcher)
         Recorder(home_folder()).close_ghosts(those.runs[0].run)
         if those.config is not None:
             launched = _swept(those, those.config)
@@ -202,7 +205,7 @@ def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
         launched = Launched([], Comparison())
         status = "KILLED"
         try:
-            outcomes, folder = _outcomes(those, config, sweep_key)
+            outcomes, folder = _outcomes(those, config, recorder, sweep_key)
             launched = _compared(outcomes, plans)
             failed = any(outcome.failure for outcome in outcomes)
             status = "FAILED" if failed else "FINISHED"
@@ -214,8 +217,8 @@ def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
 
 
 def _outcomes(
-    those: CheckedRuns, config: "DictConfig", sweep_key: str
-) -> tuple[list[Outcome], Path]:
+    those: CheckedRuns, config: "DictConfig", recorder: Recorder, sweep_key: str
+) -> tuple[Sequence[Outcome], Path]:
     """How the runs of a sweep ended, and their output folder; progress is shown meanwhile."""
     # A run that is in the store takes a moment too; where no time is known, all count alike.
     weights = [max(round(seconds), 1) for seconds in those.expected.seconds]
@@ -226,8 +229,7 @@ def _outcomes(
         progress(f"{len(those.runs)} runs", sum(weights), counted=False) as advance,
         told(lambda done: advance(sum(weights[:done]))),
     ):
-        ended, folder = _launch(those, config)
-    return [job.return_value for job in ended], folder
+        return _launch(those, config, recorder)
 
 
 def _swept_config(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
@@ -237,13 +239,16 @@ def _swept_config(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
     return composed_safely(hydra, CONFIG_NAME, all_swept(overrides), RunMode.MULTIRUN)
 
 
-def _launch(those: CheckedRuns, config: "DictConfig") -> "tuple[Sequence[JobReturn], Path]":
+def _launch(
+    those: CheckedRuns, config: "DictConfig", recorder: Recorder
+) -> tuple[Sequence[Outcome], Path]:
     """Hand runs to Hydra's launcher, as its sweeper does, but those that were checked.
 
     Where several are done at a time, in an order in which few wait for each other.
 
     Returns:
-        How they ended, in the order of the words, and the output folder of all.
+        How they ended, in the order of the words, and the output folder of all. If the launcher
+        gives up, those that are finished, and what it said.
     """
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
@@ -258,10 +263,17 @@ def _launch(those: CheckedRuns, config: "DictConfig") -> "tuple[Sequence[JobRetu
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
     order = least_waiting(those.expected.steps(unknown=1.0), those.workers).order
-    begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
+    try:
+        begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
+    except Exception as error:
+        if (said := gave_up(config.hydra.launcher, error)) is None:
+            raise
+        rows = [(job.name, finished_row(recorder.journal(job.key))) for job in those.runs]
+        finished = [Outcome(name, row) for name, row in rows if row is not None]
+        return [*finished, Outcome(failure=said)], folder
     callbacks.on_multirun_end(config=config, config_name=CONFIG_NAME)
     ended = dict(zip(order, begun, strict=True))
-    return [ended[number] for number in range(len(ended))], folder
+    return [ended[number].return_value for number in range(len(ended))], folder
 
 
 def all_swept(overrides: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from tgap.sweeps.doing import Errand
 from tgap.sweeps.identity import row_of
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.records import Record, events_of
+from tgap.tracking import Journal
 
 log = logging.getLogger(__name__)
 
@@ -36,18 +37,24 @@ def _in_words(error: BaseException) -> str:
 def recorded_row(errand: Errand) -> RunRow:
     """A finished run's row, from its record; where that is gone, from what is in the store."""
     journal = Recorder(errand.home, errand.sweep_key).journal(errand.job.key)
-    try:
-        row = Record(journal, events_of(journal)).row
-        if isinstance(row, RunRow):
-            return row
-    except (StoreError, OSError, IndexError, ValueError) as error:
-        log.debug("the record cannot be read", exc_info=error)
+    if (row := finished_row(journal)) is not None:
+        return row
     log.warning(
         "the record %s of a run that ended just now is gone or damaged; its numbers are read from "
         "the store, and `tgap compare` lacks it until the run is started again",
         journal.folder,
     )
     return row_of(stored(errand.job.plan, Store(errand.home / "store")), errand.job)
+
+
+def finished_row(journal: Journal) -> RunRow | None:
+    """A run's row, from its record; ``None`` if it is not finished or cannot be read."""
+    try:
+        row = Record(journal, events_of(journal)).row
+    except (StoreError, OSError, IndexError, ValueError) as error:
+        log.debug("the record cannot be read", exc_info=error)
+        return None
+    return row if isinstance(row, RunRow) else None
 
 
 def write_down_end(errand: Errand, status: str, reason: str = "") -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tgap.core import ConfigError, nearest
 from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.extent import Extents
 from tgap.pipeline.preflight.operations import CPU, SPEEDS, Speed, seconds_of
-from tgap.pipeline.preparation import prepared
 from tgap.store import Store
 from tgap.sweeps.records import records
 
@@ -67,6 +67,7 @@ class Rates:
                 "for times that were measured here"
             )
         self._home, self._gpu = home, gpu
+        self._extents = Extents(Store(home / "store"))
 
     def time(self, plan: Plan, kind: str, amount: float) -> Time | None:
         """How long a run's piece of work takes, if anything is known of it.
@@ -94,8 +95,8 @@ class Rates:
         return Time(counted.seconds * part, COUNTED) if counted else time
 
     def _counted(self, plan: Plan, kind: str) -> Time | None:
-        data = prepared(plan, Store(self._home / "store")).images()
-        size = len(data), len(data.label_names)
+        data = self._extents.of(plan)
+        size = data.images, data.labels
         # Of most kinds nothing is counted: torch is not asked for a GPU then.
         if seconds_of(plan.run, kind, CPU, *size) is None or self._speed is None:
             return None

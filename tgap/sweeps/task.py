@@ -118,7 +118,7 @@ def _ended(errand: Errand) -> Ended:
         return _done_here(errand)
     try:
         return isolation.worker().run(errand)
-    except KeyboardInterrupt:
+    except BaseException:  # of a person, or of a cluster whose job goes on later
         write_down_end(errand, "KILLED")
         raise
 

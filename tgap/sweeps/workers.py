@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tgap.core import ConfigError
+from tgap.sweeps.launching import kind_of
 
 log = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ def workers_of(launcher: Mapping[str, Any], runs: int) -> int:
     Raises:
         ConfigError: If it is to do none.
     """
-    kind = str(launcher["_target_"]).rpartition(".")[2]
+    kind = kind_of(launcher)
     if kind == "BasicLauncher":
         return 1
     if kind == "JoblibLauncher":

@@ -10,13 +10,15 @@ from tgap.core.secrets import masked
 
 SQLITE = "sqlite:///"
 SCHEMES = "databricks file http https mssql mysql postgresql sqlite uc".split()
+SERVERS = ("mssql", "mysql", "postgresql")
+"""Databases that need a package of their own."""
 
 
 def resolve_uri(home: Path) -> str:
     """``MLFLOW_TRACKING_URI`` if set, else the SQLite database in ``home``; absolute.
 
     Raises:
-        ConfigError: If MLflow has no store of that kind.
+        ConfigError: If MLflow has no store of that kind, or the package that it needs is missing.
     """
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"{SQLITE}{home / 'mlflow.db'}"
     scheme = uri.partition(":")[0].partition("+")[0] if ":" in uri else "file"
@@ -25,8 +27,31 @@ def resolve_uri(home: Path) -> str:
             f"MLFLOW_TRACKING_URI={masked(uri)}: MLflow has no store of the kind "
             f"'{scheme}'{nearest(scheme, SCHEMES)}; unset it for the database in TGAP_HOME"
         )
+    if scheme in SERVERS:
+        _require_driver(uri, scheme)
     database = sqlite_file(uri)
     return uri if database is None else f"{SQLITE}{database}"
+
+
+def _require_driver(uri: str, scheme: str) -> None:
+    """Before hours of work, not when it is to be logged."""
+    from sqlalchemy.engine import make_url  # takes a second, which other kinds need not
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        make_url(uri).get_dialect().import_dbapi()
+    except ArgumentError as error:
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI={masked(uri)} is no address of a database ({error}); write "
+            f"{scheme}://HOST/DATABASE, USER:PASSWORD@ before the host"
+        ) from error
+    except ImportError as error:
+        package = error.name or str(error)
+        install = "'tgap[postgres]'" if scheme == "postgresql" else package
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI={masked(uri)} needs the package '{package}', which cannot be "
+            f"imported: pip install {install}; or unset it for the database in TGAP_HOME"
+        ) from error
 
 
 def sqlite_file(uri: str) -> Path | None:

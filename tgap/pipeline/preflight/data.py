@@ -9,7 +9,7 @@ import numpy as np
 
 from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
-from tgap.core import ImageSet, TgapError
+from tgap.core import ImageSet, Split, TgapError
 from tgap.core.digest import image_digests
 from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.alike import other_spellings
@@ -24,6 +24,7 @@ from tgap.pipeline.preflight.prompts import (
     prompt_advice,
     prompted_by,
 )
+from tgap.pipeline.preflight.sizes import check_size
 from tgap.pipeline.preflight.training import check_training, few_to_train
 from tgap.pipeline.preparation import Data, prepared
 from tgap.report.dataset.duplicates import SHARE, copies_elsewhere, duplicates_of
@@ -39,12 +40,14 @@ class Pool:
     Args:
         data: What was read.
         dataset: All images, without their pixels.
+        split: Which of them are pool, real_train and real_test.
         images: The pool's.
         shape: Height, width and channels of an image.
     """
 
     data: Data
     dataset: ImageSet
+    split: Split
     images: ImageSet
     shape: tuple[int, ...]
 
@@ -68,7 +71,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
             problems.append(pool)
             continue
         advice += advice_of(plan.run, pool.dataset) + _read_before(pool)
-        parts = (plan.run, pool.dataset, pool.data.sides(), _made(pool))
+        parts = (plan.run, pool.dataset, pool.split, _made(pool))
         prompted, found = (key, *prompted_by(plan.run)), list[str]()
         # What is drawn already was asked for by prompts that passed, and to read them again takes
         # libraries that load for longer than all else that is left to do.
@@ -107,7 +110,7 @@ def _leaks(pool: Pool | str) -> list[str]:
     """Patients and nearly equal images that test what was trained or tuned on; only told."""
     if isinstance(pool, str):
         return []
-    data, split, told = pool.data.images(), pool.data.sides(), []
+    data, split, told = pool.data.images(), pool.split, []
     same = duplicates_of(data, (split.pool, split.real_train, split.real_test))
     if same is not None and same.across:
         told.append(
@@ -178,41 +181,16 @@ def pool_of(plan: Plan, store: Store) -> Pool | str:
     except TgapError as error:
         return str(error)
     dataset = images.without_images()
-    return Pool(data, dataset, dataset.take(split.pool), images.images.shape[1:])
+    return Pool(data, dataset, split, dataset.take(split.pool), images.images.shape[1:])
 
 
 def check_pool(plan: Plan, pool: Pool) -> list[str]:
     """What a run asks of its data and cannot have, besides prompts."""
     run = plan.run
-    problems = check_size(run, pool.images)
+    problems = check_size(run, pool.images, pool.dataset)
     problems += check_shape(run, pool.shape)
     problems += check_external(plan, pool)
     return problems + check_ready_made(pool)
-
-
-def check_size(run: Run, pool: ImageSet) -> list[str]:
-    """Whether the selector can pick as many images of each label from such a pool."""
-    if not run.selects or not run.selector.sized:
-        return []
-    counts = run.selector.candidate_counts(pool.labels, pool.patients)
-    sizes = run.sizes(pool.labels)
-    most_of_all = [run.selector.capacity(available) for available in counts]
-    largest = min((most for most in most_of_all if most is not None), default=0)
-    smaller = f"set size={largest}" if run.unit == "label" and largest else "choose a smaller size"
-    problems = []
-    every = zip(pool.label_names, sizes, counts, most_of_all, strict=True)
-    for label, size, available, most in every:
-        if most is not None and size > most:
-            problems.append(
-                f"size={run.size} asks for {size} images of label '{label}', but selector "
-                f"'{run.selector.title()}' can pick at most {most} from the pool's {available} "
-                f"(dataset={run.dataset.title()}); {smaller}, or selector=whole (all of the "
-                "pool), a larger pool_size, or a selector that repeats images"
-            )
-        if size:
-            obstacles = run.selector.check_candidates(available)
-            problems += [f"{text} (label '{label}')" for text in obstacles]
-    return problems
 
 
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:

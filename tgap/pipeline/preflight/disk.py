@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tgap.core import ImageSet, TgapError
+from tgap.core import TgapError
 from tgap.datasets.base import Dataset
 from tgap.generators.base import Pretrained
 from tgap.pipeline.plan import Identities, Plan
-from tgap.pipeline.preparation import prepared
+from tgap.pipeline.preflight.extent import Extent, Extents
 from tgap.store import Spec, Store
 
 MARGIN = 1.1
@@ -45,38 +45,36 @@ class Need:
     size: float
 
 
-def needs(plan: Plan, store: Store) -> list[Need]:
+def needs(plan: Plan, extents: Extents) -> list[Need]:
     """What a run will add to the store; artifacts of a few kB are left out.
 
     Args:
         plan: Of a run whose dataset is in the store.
-        store: What is there already takes no more room.
+        extents: Of data; what is in their store already takes no more room.
     """
-    data = prepared(plan, store)
-    images, tested = data.images(), len(data.sides().real_test)
-    labels = len(images.label_names)
-    classifier = plan.run.classifier.stored_bytes(_kept_shape(plan, images), labels)
+    data = extents.of(plan)
+    classifier = plan.run.classifier.stored_bytes(_kept_shape(plan, data), data.labels)
     sizes = [
-        ("embedding", plan.embedding, _embedding(plan, images)),
+        ("embedding", plan.embedding, _embedding(plan, data)),
         ("prior images", plan.prior, _prior(plan)),
         ("untuned parts", plan.untuned, _unchanged(plan)),
-        ("tuned models", plan.generator, _tuned(plan, images)),
-        ("synthetic sets", plan.synthetic, _synthetic(plan, images)),
+        ("tuned models", plan.generator, _tuned(plan, data)),
+        ("synthetic sets", plan.synthetic, _synthetic(plan, data)),
         ("classifiers", plan.synthetic_classifier, classifier),
         ("real classifiers", plan.real_classifier, classifier),
-        ("scores, evaluations, pictures", plan.scores, _scores(plan, images, tested)),
+        ("scores, evaluations, pictures", plan.scores, _scores(plan, data)),
     ]
     return [
         Need(what, spec.key, size)
         for what, spec, size in sizes
-        if spec is not None and store.find(spec) is None
+        if spec is not None and extents.store.find(spec) is None
     ]
 
 
-def _embedding(plan: Plan, images: ImageSet) -> float:
+def _embedding(plan: Plan, data: Extent) -> float:
     embedder = plan.run.selector.embedder_used()
-    width = 0 if embedder is None else embedder.width(images.images.shape[1:])
-    return 4 * len(images) * width
+    width = 0 if embedder is None else embedder.width(data.shape)
+    return 4 * data.images * width
 
 
 def _prior(plan: Plan) -> float:
@@ -100,31 +98,31 @@ def _passing(plan: Plan) -> float:
     return NUMBER_BYTES["float32"] * generator.networks().other_numbers()
 
 
-def checkpoint_size(plans: Sequence[Plan], store: Store) -> float:
+def checkpoint_size(plans: Sequence[Plan], extents: Extents) -> float:
     """Bytes of the largest state that fine-tuning keeps while it is at work, to go on from.
 
     Args:
         plans: Of runs whose datasets are in the store.
-        store: What is tuned already keeps nothing.
+        extents: Of data; what is in their store, tuned already, keeps nothing.
     """
     sizes = [0.0]
     for plan in plans:
         generator = plan.run.generator
         if plan.generator is None or not isinstance(generator, Pretrained):
             continue
-        if store.find(plan.generator) is None:
-            labels = len(prepared(plan, store).images().label_names)
+        if extents.store.find(plan.generator) is None:
+            labels = extents.of(plan).labels
             sizes.append(plan.run.finetuner.checkpoint_bytes(generator.networks(), labels))
     return max(sizes)
 
 
-def _tuned(plan: Plan, images: ImageSet) -> float:
+def _tuned(plan: Plan, data: Extent) -> float:
     """What was tuned; in float32 the rest of the model is saved with each tuned one too."""
     run = plan.run
     if not isinstance(run.generator, Pretrained):
         return 0
     networks, weights = run.generator.networks(), run.storage.weights
-    own = run.finetuner.stored_numbers(networks, len(images.label_names))
+    own = run.finetuner.stored_numbers(networks, data.labels)
     whole = weights == "float32" and not run.finetuner.saves_adapter
     return (
         NUMBER_BYTES[weights] * own
@@ -133,19 +131,19 @@ def _tuned(plan: Plan, images: ImageSet) -> float:
     )
 
 
-def _kept_shape(plan: Plan, images: ImageSet) -> tuple[int, ...]:
-    side, (height, width, channels) = plan.run.storage.image_size, images.images.shape[1:]
+def _kept_shape(plan: Plan, data: Extent) -> tuple[int, ...]:
+    side, (height, width, channels) = plan.run.storage.image_size, data.shape
     return (side or height, side or width, channels)
 
 
-def _synthetic(plan: Plan, images: ImageSet) -> float:
+def _synthetic(plan: Plan, data: Extent) -> float:
     per_label = plan.run.budget.train_per_label + plan.run.budget.test_per_label
-    return per_label * len(images.label_names) * math.prod(_kept_shape(plan, images))
+    return per_label * data.labels * math.prod(_kept_shape(plan, data))
 
 
-def _scores(plan: Plan, images: ImageSet, tested: int) -> float:
-    labels = len(images.label_names)
-    return OTHER_FILES + 10 * labels * (tested + labels * plan.run.budget.test_per_label)
+def _scores(plan: Plan, data: Extent) -> float:
+    drawn = data.labels * plan.run.budget.test_per_label
+    return OTHER_FILES + 10 * data.labels * (data.tested + drawn)
 
 
 def shared_once(all_needs: Sequence[Need]) -> list[Need]:
@@ -180,10 +178,11 @@ def free_bytes(folder: Path) -> int:
 
 def check_disk(plans: Sequence[Plan], store: Store, home: Path) -> list[str]:
     """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
-    all_needs = shared_once([need for plan in plans for need in needs(plan, store)])
+    extents = Extents(store)
+    all_needs = shared_once([need for plan in plans for need in needs(plan, extents)])
     # Parts that tuning leaves alone are saved in float32 before they are cast, one model at a time.
     passing = max((_passing(plan) for plan in plans), default=0)
-    checkpoint = checkpoint_size(plans, store)
+    checkpoint = checkpoint_size(plans, extents)
     # The last one stays until the next one is whole.
     room = total_of(all_needs) + max(passing, 2 * checkpoint)
     text = in_words(all_needs, home, free_bytes(home))

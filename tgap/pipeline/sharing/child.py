@@ -103,10 +103,11 @@ class Child:
             self._stdin.write(line_of(message))
             self._stdin.flush()
 
-    def stop(self, grace: float, longest: float) -> Message | None:
-        """Let it end itself, as at Ctrl-C; it is not closed.
+    def stop(self, name: str, grace: float, longest: float) -> Message | None:
+        """Let it end itself; it is not closed.
 
         Args:
+            name: Of the signal that it gets: SIGINT is Ctrl-C.
             grace: Seconds that it has, after it was told or has saved a checkpoint.
             longest: Seconds that it has with the saving of a checkpoint.
 
@@ -115,7 +116,7 @@ class Child:
         """
         with contextlib.suppress(OSError):
             if os.name == "posix":
-                self.process.send_signal(signal.SIGINT)
+                self.process.send_signal(getattr(signal, name))
             else:
                 self.process.terminate()
         begun, told = time.monotonic(), False

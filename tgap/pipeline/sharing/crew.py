@@ -119,7 +119,7 @@ class Crew:
                     came_to = message["came_to"] if member.number == 0 else came_to
         except KeyboardInterrupt:
             if self._members[0] not in self._done:
-                self._members[0].stop(GRACE, LONGEST)
+                self._members[0].stop("SIGINT", GRACE, LONGEST)
             raise
         return came_to
 
