@@ -45,8 +45,9 @@ def test_numbers_stand_beside_the_thesis_s_with_differences_and_our_intervals() 
 def test_it_is_said_that_the_thesis_has_no_intervals_and_what_is_missing() -> None:
     found = tables_beside([*several(), *several("interpolate")])
     text = found.markdown()
+    assert text.startswith("## Beside the thesis\n\n### Run as the thesis ran\n\n| method |")
+    assert "\n\n\n" not in text
     assert NO_INTERVALS in text
-    assert "### Run as the thesis ran" in text
     assert "The thesis has no row for: interpolate at 500 in total." in text
     assert "no run is there of: untuned, pixel, CLIP, textbook, active." in text
     assert "In the thesis, and of no run here: tstr/auroc_no_finding, trts/auroc_unhealthy" in text

@@ -12,7 +12,7 @@ from tgap.metrics.legs import SCALES
 from tgap.report.headings import joined, label_of, size_of
 from tgap.report.tables import ShownTable, as_markdown, number, with_interval, words
 
-TITLE = "Matched the thesis"
+TITLE = "Beside the thesis"
 NO_INTERVALS = (
     "The thesis gives no interval and no spread (means of 5 runs, in some tables perhaps 3), so a "
     "difference has only the interval of ours, and no test is made of it."
@@ -35,8 +35,11 @@ class PublishedTables:
 
     def markdown(self) -> str:
         """All tables below their titles, then the sentences."""
-        parts = [f"### {one.title}\n\n{as_markdown(replace(one, notes=()))}" for one in self.tables]
-        return "\n".join([f"## {TITLE}\n", *parts, "\n".join(f"- {s}" for s in self.sentences), ""])
+        parts = [
+            f"### {one.title}\n\n{as_markdown(replace(one, notes=())).rstrip()}\n"
+            for one in self.tables
+        ]
+        return "\n".join([f"## {TITLE}\n", *parts, *(f"- {one}" for one in self.sentences), ""])
 
     def in_one(self) -> ShownTable:
         """The same rows in one table, for a file, each with what sets it apart."""
