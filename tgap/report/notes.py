@@ -114,7 +114,7 @@ def _of_folds(groups: Sequence[RunGroup]) -> list[str]:
         notes.append(
             f"Fewer than {LEAST_FREEDOM + 1} folds bear an interval of AUROCs near 1 only."
         )
-    if any(group.missing_splits for group in groups):
+    if any(group.splits and group.missing_splits for group in groups):
         notes.append("Where folds are missing, not all images were tested: no mean over the whole.")
     return notes
 
