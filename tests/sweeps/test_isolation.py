@@ -139,7 +139,7 @@ def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
 
     stops, ends = [], []
     worker = object.__new__(isolation.Worker)
-    worker._shown = SimpleNamespace(end=lambda: None)
+    worker._process = SimpleNamespace(shown=SimpleNamespace(end=lambda: None))
     monkeypatch.setattr(worker, "send", lambda message: None)
     monkeypatch.setattr(worker, "_listen", listen)
     monkeypatch.setattr(worker, "_stop", lambda *how: stops.append(how))
