@@ -127,7 +127,7 @@ def test_a_class_of_this_session_is_done_in_this_process_and_told(
 
 @pytest.mark.parametrize(
     ("stopped_by", "expected"),
-    [(KeyboardInterrupt, ()), (SystemExit, ("SIGUSR2", isolation.CLUSTERS_GRACE))],
+    [(KeyboardInterrupt, ()), (SystemExit, ("SIGUSR2", *2 * [isolation.CLUSTERS_GRACE]))],
 )
 def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
     stopped_by: type[BaseException], expected: tuple[object, ...], monkeypatch: pytest.MonkeyPatch

@@ -106,7 +106,7 @@ class Worker:
         while end is None or time.monotonic() < end:
             if not _keepers and os.getppid() != self._grandparent:
                 raise KeyboardInterrupt  # who launched this process died
-            said = next_said(self._inbox)
+            said = next_said(self._inbox, [self._process])
             if said is not None and said[1]["event"] in ENDS:
                 return said[1]
         return None
