@@ -26,6 +26,9 @@ except KeyboardInterrupt:
 time.sleep(60)
 """
 SAVES_NOTHING = SAVES.replace('"saving"', '"other"')
+DIES_SAVING = f"""{START}
+print(json.dumps({{"event": "saving", "going": True}}), flush=True)
+"""
 LEAVES_ONE = f"""{START}
 import os, time
 print(json.dumps({{"event": "ready"}}), flush=True)
@@ -67,6 +70,13 @@ def test_it_has_as_long_as_it_saves_and_that_is_told_on(child) -> None:
     assert told == [True, False]
 
 
+def test_one_that_dies_while_it_saves_saves_no_longer(child) -> None:
+    told: list[bool] = []
+    with saving_told(told.append):
+        child(DIES_SAVING)
+    assert told == [True, False]
+
+
 @pytest.mark.parametrize(("program", "longest"), [(SAVES, 0.9), (SAVES_NOTHING, 60)])
 def test_it_has_no_more_than_that(child, program: str, longest: float) -> None:
     stopping = child(program)
@@ -101,6 +111,9 @@ def test_each_process_that_waits_has_more_time_than_the_one_it_waits_for() -> No
     killed_by_slurm = 30
     grace = [checkpoint.HOLD_SECONDS, crew.GRACE, isolation.GRACE, worker.LAST_SECONDS]
     longest = [checkpoint.SAVING_SECONDS, crew.LONGEST, isolation.LONGEST, killed_by_slurm]
-    assert grace == sorted(set(grace))
-    assert longest == sorted(set(longest))
-    assert checkpoint.HOLD_SECONDS + checkpoint.QUICK_SECONDS < checkpoint.SAVING_SECONDS
+    clusters = [checkpoint.CLUSTERS_SECONDS, isolation.CLUSTERS_GRACE, killed_by_slurm]
+    for waits in (grace, longest, clusters, [crew.LONGEST, isolation.CLUSTERS_GRACE]):
+        assert waits == sorted(set(waits))
+    step, save = checkpoint.HOLD_SECONDS, checkpoint.QUICK_SECONDS
+    assert step + save < checkpoint.SAVING_SECONDS
+    assert step * checkpoint.PATIENCE + save < checkpoint.CLUSTERS_SECONDS
