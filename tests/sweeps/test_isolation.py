@@ -125,24 +125,45 @@ def test_a_class_of_this_session_is_done_in_this_process_and_told(
     assert done_by == [os.getpid()]
 
 
+BY_CLUSTER = [("SIGUSR2", *2 * [isolation.CLUSTERS_GRACE])]
+
+
+class NotQueuedError(RuntimeError):
+    """As ``submitit.core.utils.UncompletedJobError``."""
+
+    __module__ = "submitit.core.utils"
+
+
 @pytest.mark.parametrize(
-    ("stopped_by", "expected"),
-    [(KeyboardInterrupt, ()), (SystemExit, ("SIGUSR2", *2 * [isolation.CLUSTERS_GRACE]))],
+    ("stopped_by", "expected", "closed"),
+    [
+        (KeyboardInterrupt, [()], 0),
+        (SystemExit, BY_CLUSTER, 0),
+        (NotQueuedError, BY_CLUSTER, 0),
+        (ValueError, [], 1),
+    ],
 )
 def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
-    stopped_by: type[BaseException], expected: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    stopped_by: type[BaseException],
+    expected: list[object],
+    closed: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of a cluster's signal submitit makes an exit, out of whatever the process is doing."""
+    """Of a cluster's signal submitit makes an exit, out of whatever the process is doing.
+
+    An ordinary error waits for nothing.
+    """
 
     def listen(*_: object) -> None:
         raise stopped_by
 
-    stops, ends = [], []
+    stops, ends, closes = [], [], []
     worker = object.__new__(isolation.Worker)
     worker._process = SimpleNamespace(shown=SimpleNamespace(end=lambda: None))
     monkeypatch.setattr(worker, "send", lambda message: None)
     monkeypatch.setattr(worker, "_listen", listen)
     monkeypatch.setattr(worker, "_stop", lambda *how: stops.append(how))
+    monkeypatch.setattr(worker, "close", lambda: closes.append(worker))
     monkeypatch.setattr(isolation, "errand_as_message", lambda errand: {})
     monkeypatch.setattr(isolation, "worker", lambda: worker)
     monkeypatch.setattr(task, "not_elsewhere", lambda run: [])
@@ -150,5 +171,6 @@ def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
     job = SimpleNamespace(run=SimpleNamespace(max_minutes=None), name="a run")
     with pytest.raises(stopped_by):
         task._ended(SimpleNamespace(job=job, which="", sweep_key="a sweep"))
-    assert stops == [expected]
+    assert stops == expected
+    assert len(closes) == closed
     assert ends == [("KILLED",)]

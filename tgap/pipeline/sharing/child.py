@@ -77,6 +77,8 @@ class Child:
                     self._note_saving(message["going"])
                 else:
                     self._inbox.put((self, message, data))
+        if self._saving:  # it died while it saved
+            self._note_saving(False)
         self._inbox.put((self, {"event": "gone"}, b""))
 
     def _note_saving(self, going: bool) -> None:
