@@ -174,3 +174,18 @@ def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
     assert stops == expected
     assert len(closes) == closed
     assert ends == [("KILLED",)]
+
+
+@pytest.mark.parametrize("row", ["a row", None])
+def test_a_run_that_was_recorded_in_time_is_done_whatever_is_still_being_sent(
+    row: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path
+) -> None:
+    late, ends = isolation.Ended(None, "it ran too long", dead=True, late=True), []
+    monkeypatch.setattr(task, "_ended", lambda errand: late)
+    monkeypatch.setattr(task, "finished_row", lambda journal: row)
+    monkeypatch.setattr(task, "write_down_end", lambda errand, *how: ends.append(how))
+    job = SimpleNamespace(key="a key", name="a run")
+    found = task._outcome(SimpleNamespace(job=job, which="", home=tmp_path, sweep_key=None))
+    assert found.row == row
+    assert (found.failure is None) == (row is not None) == (ends == [])
+    assert ("was not sent to the second level within max_minutes" in caplog.text) == bool(row)

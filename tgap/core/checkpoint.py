@@ -147,7 +147,7 @@ class Interrupts:
             if hasattr(signal, "pthread_kill"):  # it also ends a system call that waits
                 signal.pthread_kill(main_thread, number)
             else:  # Windows
-                _thread.interrupt_main(number)
+                _thread.interrupt_main(signal.Signals(number))
 
 
 @contextmanager
