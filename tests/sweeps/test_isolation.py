@@ -189,3 +189,18 @@ def test_a_run_that_was_recorded_in_time_is_done_whatever_is_still_being_sent(
     assert found.row == row
     assert (found.failure is None) == (row is not None) == (ends == [])
     assert ("was not sent to the second level within max_minutes" in caplog.text) == bool(row)
+
+
+@pytest.mark.long
+def test_with_joblib_one_bad_run_of_four_sinks_no_other(
+    misbehaving, tmp_path, monkeypatch, capsys
+) -> None:
+    ways = ("fine", "kill", "home", "folder")
+    words = [*misbehaving, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    assert swept(ways, words, monkeypatch, tmp_path) == 1
+    err = capsys.readouterr().err
+    found = {one.run().selector.way: one.status for one in records(tmp_path / "home")}
+    assert found == {way: "failed" if way == "kill" else "finished" for way in ways}
+    assert err.count("FAILED: run") == 1
+    assert f"FAILED: run 2 of 4: it {FAILURES['kill'][0]}" in err
+    assert "Traceback" not in err
