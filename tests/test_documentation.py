@@ -124,6 +124,24 @@ def test_links_of_the_readme_lead_somewhere() -> None:
         assert list(ROOT.glob(page)), page
 
 
+def test_installation_names_every_extra() -> None:
+    text = (DOCS / "install.md").read_text("utf-8")
+    rows = "".join(re.findall(r"^\| (`[^|]*) \|", text[text.index("## Extras") :], re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert set(re.findall(r"`(\w+)`", rows)) == set(project["optional-dependencies"])
+
+
+def test_architecture_names_the_packages_and_files_that_there_are() -> None:
+    text = (DOCS / "architecture.md").read_text("utf-8")
+    layers = re.findall(r"^(?:run\.py|\|) .*", text, re.MULTILINE)[:2]
+    packages = {path.parent.name for path in (ROOT / "tgap").glob("*/__init__.py")}
+    assert packages == set(re.findall(r"\w+", "".join(layers))) - {"run", "py", "tgap"}
+    files = re.findall(r"`([\w/]+\.py)`", text)
+    assert len(files) > 20
+    for file in files:
+        assert (ROOT / file).exists() or list((ROOT / "tgap").rglob(file)), file
+
+
 def test_python_on_the_pages_is_python_and_names_what_tgap_has() -> None:
     blocks = [
         textwrap.dedent(block)
@@ -164,6 +182,66 @@ def test_pages_and_messages_use_the_fields_words() -> None:
         assert not HOUSE_WORDS.search(prose), f"{page.name}: {HOUSE_WORDS.search(prose)}"
     for text in messages():
         assert not HOUSE_WORDS.search(text), text
+
+
+def test_docstrings_on_the_pages_use_the_fields_words() -> None:
+    texts = [
+        text for file in published() for text in docstrings(ast.parse(file.read_text("utf-8")))
+    ]
+    assert len(texts) > 600
+    for text in texts:
+        assert not HOUSE_WORDS.search(prose_of(text)), text
+
+
+def test_prose_is_without_code_and_names_of_arguments() -> None:
+    text = """Of a ``leg``.
+
+    >>> leg
+    'arm'
+
+    Args:
+        floor: Of `legs`.
+    """
+    assert HOUSE_WORDS.search(text)
+    assert not HOUSE_WORDS.search(prose_of(text))
+    assert HOUSE_WORDS.search(prose_of("Of a leg."))
+    assert HOUSE_WORDS.search(prose_of("    floor: What the floor is."))
+
+
+def published() -> set[Path]:
+    """Files with docstrings that the site shows: named on its pages, components, and metrics."""
+    pages = "".join(page.read_text("utf-8") for page in DOCS.glob("api*.md"))
+    named = re.findall(r"^::: ([\w.]+)", pages, re.MULTILINE)
+    for group in registry.GROUPS:
+        named += [cls.__module__ for cls in registry.own_components(group).values()]
+    files = {file_of(name) for name in named}
+    return files | set((ROOT / "tgap" / "metrics").glob("[!_]*.py"))
+
+
+def file_of(name: str) -> Path:
+    """Where something is defined, by the dotted name of its module or of what is in it."""
+    path = ROOT.joinpath(*name.split("."))
+    for file in (path / "__init__.py", path.with_suffix(".py"), path.parent.with_suffix(".py")):
+        if file.exists():
+            return file
+    raise AssertionError(f"nothing is called {name}")
+
+
+def docstrings(tree: ast.AST) -> list[str]:
+    """Of a module, of what is public in it, and of constants."""
+    found = []
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            found += [node.value.value] if isinstance(node.value.value, str) else []
+        elif isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_"):
+            found += docstrings(node)
+    return found
+
+
+def prose_of(docstring: str) -> str:
+    """A docstring without examples, code and the names of arguments."""
+    text = re.sub(r"^ *>>>.*?(?=\n\n|\Z)", "", docstring, flags=PYTHON)
+    return re.sub(r"`[^`\n]+`|^ +\w+: ", "", text, flags=re.MULTILINE)
 
 
 def messages() -> list[str]:

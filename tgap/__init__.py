@@ -92,7 +92,7 @@ def sweep(*overrides: str) -> "pd.DataFrame":
     """Do all runs of a sweep, as ``python -m tgap.run ... -m`` does, and compare them.
 
     Args:
-        overrides: The words of the command line, with commas between the values of a sweep.
+        overrides: As on the command line, with commas between the values of a sweep.
 
     Returns:
         A row per method, size and settings; see ``tgap.analysis.frame.frame``.

@@ -224,3 +224,21 @@ def test_compare_says_what_it_cannot_write(
 ) -> None:
     assert command(["compare", "--csv", str(tmp_path / "no" / "a.csv")]) == 2
     assert "cannot write the table" in capsys.readouterr().err
+
+
+def test_the_thesis_s_numbers_stand_beside_ours(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(["compare", "--with", "thesis"]) == 0
+    text = capsys.readouterr().out
+    assert "T-Gap" in text  # our own table comes first
+    assert "## Beside the thesis" in text
+    assert "### Set apart, not to be read as the same experiment: other images: digits" in text
+    assert "The thesis gives no interval" in text
+    file = tmp_path / "beside.csv"
+    assert command(["compare", "--with", "thesis", "--csv", str(file)]) == 0
+    lines = list(csv.DictReader(io.StringIO(file.read_text())))
+    assert {line["method"] for line in lines} == {"none"}
+    assert "0.397" in {line["thesis"] for line in lines}
+    assert command(["compare", "--with", "thesis", "--json", "-"]) == 2
+    assert "--json holds no published numbers" in capsys.readouterr().err

@@ -68,6 +68,7 @@ CASES = (
         make=partial(put_each, counts={"benign": 20, "malignant": 20, "malignant/benign": 4}),
         words=(*FOLDERS, "dataset.exclude=[malignant/benign/*]"),
         untold=("called as another label",),
+        runs=True,
     ),
     Case(
         name="folders below labels that are called as no other label",

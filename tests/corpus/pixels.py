@@ -385,7 +385,6 @@ CASES = (
         make=with_alpha(lambda _, other: other),
         words=WORDS,
         tells=(rf"(?s)Look at this first.*- 60 of 60 files looked at {ALPHA}",),
-        runs=True,
     ),
     Case(
         name="four dyes",

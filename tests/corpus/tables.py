@@ -453,6 +453,7 @@ CASES = (
         make=partial(put_moved, by=0),
         words=PATIENTS,
         untold=("paths",),
+        runs=True,
     ),
     Case(
         name="a table moved by as many rows as a patient has",

@@ -4,8 +4,9 @@ from functools import partial
 from pathlib import Path
 
 from tests.corpus.case import Case
+from tests.corpus.folders import counts
 from tests.corpus.making import grey, put, put_folders, put_table
-from tests.corpus.tables import counts
+from tests.corpus.tables import ten_patients
 
 WORDS = ("dataset=image_folder", "dataset.domain=x")
 HERE = "a table lies there"
@@ -19,11 +20,11 @@ def _parts(root: Path, table: str = "metadata.csv", name: str = "ISIC_00{:02}") 
     put_table(root, ["lesion_id,image_id,dx", *rows], table)
 
 
-def _one_folder(root: Path) -> None:
+def _one_folder(root: Path, encoding: str = "utf-8") -> None:
     for n in range(20):
         put(root / "Bilder" / f"bild_{n}.png", grey(n % 2, n))
     rows = [f"bild_{n}.png;{('gut', 'schlecht')[n % 2]}" for n in range(20)]
-    put_table(root, ["Datei;Größe", *rows], "Befunde.csv")
+    (root / "Befunde.csv").write_text("\n".join(["Datei;Größe", *rows]) + "\n", encoding)
 
 
 def _by_blanks(root: Path, between: str = " ", head: str = "") -> None:
@@ -50,6 +51,24 @@ def _labels_too(root: Path) -> None:
     put_table(root, ["epoch,loss", *(f"{n},0.{n}" for n in range(20))], "log.csv")
 
 
+def _of_patients(root: Path, name: str, encoding: str = "cp1252", head: str = "file,label") -> None:
+    """Folders of labels, and a table of patients of six images each, as Excel saves it."""
+    put_folders(root)
+    files = [f"{label}/{n}.png" for label in ("cat", "dog") for n in range(30)]
+    rows = [f"{file},{file[:3]},Müller{n // 6}" for n, file in enumerate(files)]
+    (root / name).write_text("\n".join([f"{head},patient", *rows]) + "\n", encoding)
+
+
+def _train_and_test(root: Path) -> None:
+    """A table of training images, and one of test images that was cut off."""
+    for n in range(30):
+        put(root / f"{n}.png", grey(n % 2, n))
+    put_table(root, ["file,label", *(f"{n}.png,{'ab'[n % 2]}" for n in range(20))], "train.csv")
+    put_table(root, ["file,label", *(f"{n}.png,b" for n in range(20, 30)), "29.p"], "test.csv")
+
+
+ANSI = r"\S*{} is not UTF-8 text: .* save it as UTF-8 \(in Excel as 'CSV UTF-8'"
+UNREAD = "a table lies there that cannot be read"
 ROWS = (
     r"12 rows of column 'participant_id' are folders \(sub-00 with 3 images\), so that the table "
     r"has a row per person.*table = pandas.read_csv\('participants.tsv', sep='\\t'"
@@ -136,5 +155,49 @@ CASES = (
         untold=(HERE,),
         tells=("1 files that are no images.*log.csv",),
         read=counts(cat=30, dog=30),
+    ),
+    *(
+        Case(
+            name=f"a metadata.csv of patients, {encoding}",
+            make=partial(
+                _of_patients, name="metadata.csv", encoding=encoding, head="file_name,label"
+            ),
+            words=WORDS,
+            **told,
+        )
+        for encoding, told in (
+            ("utf-8", {"read": ten_patients}),
+            ("cp1252", {"refused": True, "tells": (f"table {ANSI.format('metadata.csv')}",)}),
+        )
+    ),
+    *(
+        Case(
+            name=f"a table of patients beside folders, which cannot be read, {name}",
+            make=partial(_of_patients, name=name, encoding=encoding),
+            words=WORDS,
+            tells=(f"- Labels are the names of folders, but {tell}",),
+        )
+        for name, encoding, tell in (
+            ("labels.csv", "cp1252", f"{UNREAD}: table {ANSI.format('labels.csv')}"),
+            ("metadata.csv", "cp1252", f"{UNREAD}: table {ANSI.format('metadata.csv')}"),
+            (
+                "labels.txt",
+                "cp1252",
+                f"{HERE}: labels.txt names 60 of the 60 images; .* dtype=str, encoding='cp1252'",
+            ),
+        )
+    ),
+    Case(
+        name="a table beside the only folder, which cannot be read",
+        make=partial(_one_folder, encoding="cp1252"),
+        words=WORDS,
+        refused=True,
+        tells=(rf"got 'Bilder'; {UNREAD}: table {ANSI.format('Befunde.csv')}",),
+    ),
+    Case(
+        name="a table of the images that are left out, which cannot be read",
+        make=_train_and_test,
+        words=(*WORDS, "dataset.table=train.csv"),
+        tells=(rf"- A{UNREAD[1:]}: table test\.csv, line 12: 1 cells, but the header has 2",),
     ),
 )

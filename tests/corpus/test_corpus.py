@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,17 @@ def test_what_is_told_and_read(
             case.read(compose_run(hydra, words_of(case)).fitted().dataset.load())
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.runs], ids=lambda case: case.name)
+def runs() -> list[Any]:
+    """Cases that are run, too: a table, labels and scans always, the others in the long tests."""
+    often = {case.name for case in (*tables.CASES, *labels.CASES, *scans.CASES)}
+    return [
+        pytest.param(case, marks=[] if case.name in often else pytest.mark.long, id=case.name)
+        for case in CASES
+        if case.runs
+    ]
+
+
+@pytest.mark.parametrize("case", runs())
 def test_the_shortest_run(
     case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

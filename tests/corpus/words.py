@@ -37,7 +37,6 @@ CASES = (
         ),
         tells=("label a +30", "label b +30"),
         read=_a_and_b,
-        runs=True,
     ),
     Case(
         name="a folder with blanks, brackets and equals, quoted for its comma, and no domain",

@@ -40,6 +40,17 @@ def test_a_csv_is_made_of_text(between, tmp_path, monkeypatch):
     assert table["column3"].tolist() == ["negative", "positive"] * 15
 
 
+def test_a_csv_is_made_of_text_as_windows_saves_it(tmp_path, monkeypatch):
+    _by_blanks(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    text = pathlib.Path("train.txt").read_text("utf-8").replace("positive", "größer")
+    pathlib.Path("train.txt").write_text(text, "cp1252")
+    with pytest.raises(ConfigError) as refused:
+        ImageFolder(path="train.txt", size=16)
+    exec(f"pandas.{re.search(r'[(]pandas: (.*)[)]', str(refused.value))[1]}", {"pandas": pandas})
+    assert pandas.read_csv("train.csv")["column3"].tolist() == ["negative", "größer"] * 15
+
+
 def test_a_csv_that_is_there_is_not_written_over(tmp_path, monkeypatch):
     _by_blanks(tmp_path)
     (tmp_path / "train.csv").write_text("mine")

@@ -34,14 +34,18 @@ class Counted(SmallCnn):
 ASKED: list[Counted] = []
 
 
+def labelled(folder: Path, images: int) -> Path:
+    """A folder of two labels with so many images each."""
+    for name in ("a", "b"):
+        (folder / name).mkdir(parents=True)
+        for number in range(images):
+            Image.new("L", (8, 8), 20 * number % 256).save(folder / name / f"{number}.png")
+    return folder
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    for name in ("a", "b"):
-        (tmp_path / "pets" / name).mkdir(parents=True)
-        for number in range(8):
-            picture = Image.new("L", (8, 8), 20 * number)
-            picture.save(tmp_path / "pets" / name / f"{number}.png")
-    return tmp_path / "pets"
+    return labelled(tmp_path / "pets", 8)
 
 
 def test_images_too_small_are_told_before_any_is_read(folder: Path, store: Store) -> None:
@@ -88,6 +92,27 @@ def test_a_size_that_does_not_fit_is_told_before_any_is_read(folder: Path, store
     with pytest.raises(ConfigError, match=told):
         check_runs([composed(folder, "dataset.size=64", "dataset.color=grey")], store.root.parent)
     assert not (store.root / "dataset").exists()
+
+
+FOR_FEW = (
+    "; set size=9, or selector=whole (all of the pool), a larger pool_size, or a selector that "
+    "repeats images; or, as there are so few images, add `profile=few protocol.fold=0,1,2,3,4 -m` "
+    "to the command and leave size out (docs/few_images.md)"
+)
+
+
+@pytest.mark.parametrize(
+    ("images", "words", "named"),
+    [(15, (), True), (11, (), False), (101, (), False), (15, ("protocol=cross_fit",), False)],
+)
+def test_a_size_that_so_few_images_do_not_have_is_told_with_the_way_for_few(
+    tmp_path: Path, store: Store, images: int, words: tuple[str, ...], named: bool
+) -> None:
+    run = composed(labelled(tmp_path / "pets", images), *words)
+    with pytest.raises(ConfigError, match="size=500 asks for 500 images of label 'a'") as told:
+        check_runs([run], store.root.parent)
+    assert (FOR_FEW in str(told.value)) == named
+    assert ("profile=few protocol.fold" in str(told.value)) == named
 
 
 def test_controls_beside_generators_need_a_size(folder: Path, store: Store) -> None:

@@ -411,7 +411,8 @@ def test_few_images_of_a_label_bring_advice_with_the_words_to_type() -> None:
     (text,) = Clean().advice(make(exclusive(200, 15)))
     assert text.startswith("label 'label_1' has 15 images only")
     assert "profile=few protocol.fold=0,1,2,3,4 -m" in text
-    assert Clean().advice(make(exclusive(200, 60))) == []
+    assert Clean().advice(make(exclusive(200, 100)))
+    assert Clean().advice(make(exclusive(200, 101))) == []
     assert CrossFit().advice(make(exclusive(15, 15))) == []
 
 

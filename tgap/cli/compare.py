@@ -31,6 +31,12 @@ def _words(context: click.Context, option: click.Parameter, text: str | None) ->
     metavar="METRICS",
     help="further columns, any metric of any evaluator, e.g. tstr/accuracy",
 )
+@click.option(
+    "--with",
+    "beside",
+    type=click.Choice(["thesis"]),
+    help="set the numbers of the thesis beside ours, with differences",
+)
 @click.option("--experiment", default="tgap", metavar="NAME", help="MLflow experiment")
 @click.option("--markdown", is_flag=True, help="print it in Markdown")
 @click.option("--csv", type=PATH, metavar="FILE", help="write it as CSV; - is standard output")
@@ -43,6 +49,7 @@ def compare(
     of: tuple[str, ...],
     across: tuple[str, ...],
     metric: tuple[str, ...],
+    beside: str | None,
     experiment: str,
     markdown: bool,
     plot: Path | None,
@@ -51,38 +58,49 @@ def compare(
     """Print one table of all runs so far.
 
     It has those of all commands, chosen by their parameters in MLflow (size=100,500
-    dataset=digits); what was begun and not finished is shown as missing.
+    dataset=digits); what was begun and not finished is shown as missing. With --with, a table of
+    ours beside published numbers comes after it; --markdown, --csv and --latex are of that one.
     """
     asked_for = {flag: path for flag, path in texts.items() if path is not None}
     printed = sorted(flag for flag, path in asked_for.items() if str(path) == "-")
     if len(printed) + markdown > 1:
         flags = [f"--{flag}" for flag in printed] + ["--markdown"] * markdown
         raise ConfigError(f"{' and '.join(flags)} both print; give one of them a file")
+    if beside is not None and "json" in asked_for:
+        raise ConfigError(
+            f"--json holds no published numbers: take --csv, or leave out --with {beside}"
+        )
     from tgap.analysis.comparison import Asked
     from tgap.analysis.comparison import compare as compared
     from tgap.report import exports, table, tables
+    from tgap.report.beside import tables_beside
     from tgap.report.runs.overview import check_plot, write_plot
     from tgap.sweeps.history import parameters_of, recorded
 
     if plot is not None:
         check_plot(plot)
     asked = Asked(reference, of, across, metric)
-    found = compared(*recorded(home_folder(), experiment, parameters_of(chosen)), asked)
+    runs, missing = recorded(home_folder(), experiment, parameters_of(chosen))
+    found = compared(runs, missing, asked)
+    published = None if beside is None else tables_beside(runs, missing)
     for flag, path in asked_for.items():
         if flag == "json":
             text = exports.as_json(found)
         else:
             write = tables.as_csv if flag == "csv" else tables.as_latex
-            text = write(tables.leaderboard(found))
+            text = write(tables.leaderboard(found) if published is None else published.in_one())
         _put(text, path)
     if plot is not None:
         write_plot(found, plot)
     if markdown:
-        print(table.markdown(found), end="")
+        print(table.markdown(found) if published is None else published.markdown(), end="")
     elif not printed:
         from rich.console import Console
 
-        table.render(found, Console(highlight=False, soft_wrap=True))
+        console = Console(highlight=False, soft_wrap=True)
+        table.render(found, console)
+        if published is not None:
+            console.print(published.markdown(), end="", markup=False)
     return 0
 
 

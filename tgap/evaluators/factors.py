@@ -26,8 +26,8 @@ class Factors(Evaluator):
     each metadata column on one half of real_train, by patient, from an embedder's vectors. A
     column counts if the probe's R^2 on the other half, which it has not seen, is at least
     ``readable``. The readings of synthetic images are then compared with those of real_test within
-    each label, at the same number of images per label. The floor is the same of real_train's other
-    half in place of the synthetic images.
+    each label, at the same number of images per label. The reference is the same of real_train's
+    other half in place of the synthetic images.
 
     - ``factors/n``: images on each side; 0 if a label is missing in a set, distances are NaN then
     - ``factors/read``: how many factors could be read

@@ -28,8 +28,8 @@ class Fidelity(Evaluator):
 
     Synthetic, real_train and real_test images are compared at the same number of images per label,
     the most that all three have of each, so that another mix of labels is not taken for
-    infidelity. The floor is what the metric says of real_train in place of the synthetic images:
-    real against real, by patients apart.
+    infidelity. The reference is what the metric says of real_train in place of the synthetic
+    images: real against real, by patients apart.
 
     - ``fidelity/n``: images on each side; 0 if a label is missing in a set, all else is NaN then
     - ``fidelity/frechet``, ``fidelity/kid``, ``fidelity/precision``, ``fidelity/recall``,

@@ -1,4 +1,4 @@
-"""The numbers of one evaluation (a leg, in code): TSTR, TRTS, TRTR or TSTS."""
+"""The numbers of one evaluation: TSTR, TRTS, TRTR or TSTS."""
 
 import math
 from collections.abc import Mapping

@@ -145,7 +145,7 @@ def authenticity(distances: Doubles, rows: Indices, among_tuning: Doubles) -> fl
     """Share of images farther from their nearest tuning image than that one is from the others.
 
     Alaa et al., How faithful is your synthetic data?, ICML 2022, arXiv 2102.08921. About the same
-    for synthetic and for held-out images (the floor) if nothing is copied; 0 for verbatim copies.
+    for synthetic and for held-out images if nothing is copied; 0 for verbatim copies.
 
     Args:
         distances: ``(N,)`` of each image to its nearest tuning image.

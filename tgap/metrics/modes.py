@@ -51,7 +51,9 @@ def clusters(real: Vectors, rng: np.random.Generator) -> Bools:
     return np.asarray(kmeans.fit_predict(as_vectors(real))[:, None] == np.arange(count))
 
 
-def left_out(real: Vectors, floor: Vectors, fake: Vectors, kinds: Bools, k: int) -> LeftOut | None:
+def left_out(
+    real: Vectors, reference: Vectors, fake: Vectors, kinds: Bools, k: int
+) -> LeftOut | None:
     """Which kinds of real images synthetic ones leave out.
 
     A synthetic image is of the kinds of its nearest real one. A kind is left out where there are
@@ -62,7 +64,7 @@ def left_out(real: Vectors, floor: Vectors, fake: Vectors, kinds: Bools, k: int)
 
     Args:
         real: ``(N, d)``.
-        floor: ``(M, d)`` of other real images, as many as fake ones.
+        reference: ``(M, d)`` of other real images, as many as fake ones.
         fake: ``(M, d)`` of the synthetic ones.
         kinds: ``(N, G)``: of the real images, clusters or findings.
         k: Which neighbour a ball reaches to, below N.
@@ -73,13 +75,13 @@ def left_out(real: Vectors, floor: Vectors, fake: Vectors, kinds: Bools, k: int)
     """
     if len(real) <= k or kinds.shape[1] == 0:
         return None
-    expected, found = (kinds[nearest(other, real)[1]].sum(axis=0) for other in (floor, fake))
-    reached = [covered(real, other, k) for other in (floor, fake)]
-    by_floor, by_fake = (kinds[of_images].sum(axis=0) for of_images in reached)
+    expected, found = (kinds[nearest(other, real)[1]].sum(axis=0) for other in (reference, fake))
+    reached = [covered(real, other, k) for other in (reference, fake)]
+    by_reference, by_fake = (kinds[of_images].sum(axis=0) for of_images in reached)
     few = (found < FEW * expected) & (expected >= FEWEST)
-    missing = few & (by_fake < UNCOVERED * by_floor)
-    floor_rest, rest = (int(r[~kinds[:, missing].any(axis=1)].sum()) for r in reached)
-    aside = rest < UNCOVERED * floor_rest or floor_rest == 0
+    missing = few & (by_fake < UNCOVERED * by_reference)
+    reference_rest, rest = (int(r[~kinds[:, missing].any(axis=1)].sum()) for r in reached)
+    aside = rest < UNCOVERED * reference_rest or reference_rest == 0
     return None if aside else LeftOut(expected, found, missing)
 
 

@@ -254,8 +254,9 @@ class Result:
         return real_train_rows(self.run, self.dataset(), self.split(), made)
 
     def legs(self) -> dict[str, Scores]:
-        """The scores of the four legs, and of ``external/<name>/tstr`` and ``.../trtr``.
+        """The scores of TSTR, TRTS, TRTR and TSTS, and of further real test sets.
 
+        Those are called ``external/<name>/tstr`` and ``external/<name>/trtr``.
         Empty if there is one label only.
         """
         if self.artifacts.scores is None:

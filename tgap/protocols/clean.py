@@ -9,8 +9,8 @@ from tgap.core.settings import Splitting
 from tgap.protocols.base import Protocol, require_images
 from tgap.protocols.dealing.patients import drawn
 
-FEW = 60
-"""Images of a label below which cross-fitting is told of: a fifth of them would test."""
+FEW = 100
+"""Images of a label at most where cross-fitting is told of: a fifth of them would test."""
 
 
 @dataclass(kw_only=True)
@@ -39,7 +39,7 @@ class Clean(Protocol):
         """That few images had better be cross-fitted, or else averaged over splits."""
         counts = dataset.label_counts()
         fewest = min(counts, key=lambda name: counts[name])
-        if counts[fewest] >= FEW or dataset.official_pool is not None:
+        if counts[fewest] > FEW or dataset.official_pool is not None:
             return []
         return [
             f"label '{fewest}' has {counts[fewest]} images only, of which protocol=clean tests "

@@ -55,15 +55,26 @@ def _pair(pair: Contrast, comparison: Comparison) -> str:
     sizes = dict.fromkeys(size_of(group) for group in (first, second) if group.size is not None)
     size = f" at {' and '.join(sizes)}" if sizes else ""
     about = f"{label_of(first, groups)} - {label_of(second, groups)}{size}: "
-    one_set = [group for group in (first, second) if group.one_set]
-    if one_set:
-        labels = " and ".join(label_of(group, groups) for group in one_set)
-        return (
-            f"{about}not compared: the seeds of {labels} "
-            "train on one synthetic set, so how far other draws of its generator differ is not "
-            "known; evaluate several of them (--synthetic A B C, or --draws)"
-        )
+    if why := one_set_told(pair, groups):
+        return f"{about}not compared: {why}"
     return _of(pair.metric, comparison.asked.of) + about + _found(pair, "differ", "difference")
+
+
+def one_set_told(pair: Contrast, groups: Sequence[RunGroup]) -> str:
+    """Why two rows are not compared if one has no draws; empty if both have.
+
+    Args:
+        pair: The two.
+        groups: All rows, by which they are named.
+    """
+    one_set = [group for group in pair.groups if group.one_set]
+    if not one_set:
+        return ""
+    labels = " and ".join(label_of(group, groups) for group in one_set)
+    return (
+        f"the seeds of {labels} train on one synthetic set, so how far other draws of its "
+        "generator differ is not known; evaluate several of them (--synthetic A B C, or --draws)"
+    )
 
 
 def _over_sizes(trend: Contrast, comparison: Comparison) -> str:

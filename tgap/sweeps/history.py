@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, StoreError, nearest
@@ -11,6 +12,7 @@ from tgap.sweeps.identity import OF_TUNING
 from tgap.sweeps.records import DAMAGED, Record, events_of, journals, records
 from tgap.tracking import SWEEP, Journal
 
+Run = TypeVar("Run", bound=PlannedRun)
 PLANNED = "planned.json"
 """File of a sweep's record: its runs, also those that may never begin."""
 
@@ -66,7 +68,7 @@ def chosen_records(
 
     Returns:
         Runs that were finished with their rows, and runs that were planned or begun and not
-        finished.
+        finished; of the folds that their means are over, those that were chosen.
 
     Raises:
         ConfigError: If no run is left, or no run has a parameter of that name or such a value.
@@ -80,11 +82,30 @@ def chosen_records(
         for _, row, params in planned_of(journal)
     ]
     check_choice(chosen, [*(one.params for one in runs), *(p for _, p in planned)], experiment)
-    missing = [run for run, params in planned if is_chosen(params, chosen)]
+    missing = [of_chosen_splits(run, chosen) for run, p in planned if is_chosen(p, chosen)]
     finished, begun = by_end([one for one in runs if is_chosen(one.params, chosen)])
     if not finished:
         raise ConfigError(f"no finished run of experiment '{experiment}' is left to compare")
-    return finished, [*missing, *begun]
+    finished = [(one, of_chosen_splits(row, chosen)) for one, row in finished]
+    return finished, [*missing, *(of_chosen_splits(run, chosen) for run in begun)]
+
+
+def of_chosen_splits(run: Run, chosen: Mapping[str, str]) -> Run:
+    """The run with those of its splits that were chosen: others are not missing.
+
+    >>> every = [{"protocol.fold": str(fold)} for fold in range(5)]
+    >>> run = PlannedRun(
+    ...     method="a", method_key="a", size=9, seed=0, settings={}, split=every[2], splits=every
+    ... )
+    >>> of_chosen_splits(run, {"protocol.fold": "2,3", "size": "9"}).splits
+    [{'protocol.fold': '2'}, {'protocol.fold': '3'}]
+    """
+    kept = [
+        split
+        for split in run.splits
+        if all(split[name] in _values(text) for name, text in chosen.items() if name in split)
+    ]
+    return dataclasses.replace(run, splits=kept)
 
 
 def by_end(runs: Sequence[Record]) -> tuple[list[tuple[Record, RunRow]], list[PlannedRun]]:

@@ -51,6 +51,30 @@ def test_two_seeds_are_no_test() -> None:
     assert "Fewer than 3 seeds" in text(found["What concluded?"])
 
 
+def test_seeds_of_one_synthetic_set_are_told_to_be_none_of_its_generator() -> None:
+    made = {"a": 0.0, "b": 0.08}
+    finished = [replace(one, synthetic=f"set of {one.method}") for one in rows(made, seeds=5)]
+    found = answered(finished)
+    assert found["Is shown?"].short == "It cannot be tested"
+    assert text(found["Is shown?"]) == (
+        "Not tested: b at 100 against a at 100. The seeds of b and a train on one synthetic set, "
+        "so how far other draws of its generator differ is not known; evaluate several of them "
+        "(--synthetic A B C, or --draws)."
+    )
+    assert "5 seeds on one synthetic set." in text(found["Which best?"])
+    limits = text(found["What concluded?"])
+    assert "intervals are for new trainings and new test images" in limits
+    assert "All seeds train on one synthetic set, and another one of its generator" in limits
+    assert "Fewer than 3 seeds" not in limits
+
+
+def test_a_trend_over_sizes_of_one_set_each_is_not_for_want_of_seeds() -> None:
+    made = rows({"a": 0.0}, sizes=(100, 400))
+    finished = [replace(one, synthetic=f"set of {one.size}") for one in made]
+    told = text(answered(finished)["Is shown?"])
+    assert "Over its sizes 100, 400: not tested, as seeds train on one synthetic set." in told
+
+
 def test_one_method_has_no_rival() -> None:
     found = answered(rows({"a": 0.0}, sizes=(100, 400)))
     assert found["Which best?"].short == "Only one was run: a"
@@ -101,6 +125,28 @@ def test_copies_that_are_not_known_are_not_called_none() -> None:
     found = answered(finished)["Are copied?"]
     assert found.short == "Not known for all"
     assert "is not known" in text(found)
+
+
+def copies_of(**metrics) -> str:
+    finished = [replace(one, metrics=one.metrics | metrics) for one in rows({"a": 0.0})]
+    return text(answered(finished)["Are copied?"])
+
+
+def test_what_is_not_known_of_copies_is_told_with_its_cause() -> None:
+    names = ("copied_fraction", "tuning_known", "equal_to_tuning")
+    copied, known, equal = (f"memorization/{name}" for name in names)
+    few = copies_of(**{copied: float("nan"), equal: 0.25})
+    assert "not known (too few images to tell); 25.0 % equal a tuning image exactly" in few
+    why = "it is not known which real images the generator was tuned on"
+    unsure = copies_of(**{known: 0.0, copied: 0.01, equal: 0.25})
+    assert f"near-copies is not known ({why}); 25.0 % equal a real image exactly" in unsure
+    assert "too few" not in unsure
+    many = copies_of(**{known: 0.0, copied: 0.5})
+    assert (
+        f"50.0 % are taken for copies of a real image (of other real images 1.0 %); {why}" in many
+    )
+    assert "tuning image" not in many
+    assert "50.0 % are taken for copies of a tuning image (of" in copies_of(**{copied: 0.5})
 
 
 def test_cost_is_what_things_took_when_they_were_made() -> None:
@@ -192,16 +238,48 @@ def test_means_of_labels_and_likeness_are_those_of_the_table() -> None:
     assert likeness[headings.index("runs that tell members")].text == "2 of 3"
 
 
-def test_runs_of_several_splits_are_of_their_row() -> None:
-    shares = dict.fromkeys(SIDE_SHARES.values(), 0.2)
-    finished = [
+def on_splits(shares, method="a"):
+    """Three seeds on three splits."""
+    return [
         replace(
             one,
             settings=one.settings | {"split_seed": str(split)},
-            metrics=one.metrics | shares,
+            metrics=one.metrics
+            | {metric: shares.get(side, 0.2) for side, metric in SIDE_SHARES.items()},
             evaluation_key=f"{one.evaluation_key} {split}",
         )
         for split in range(3)
+        for one in rows({method: 0.0})
+    ]
+
+
+def on_folds(folds):
+    every = [{"protocol.fold": str(fold)} for fold in range(5)]
+    return [
+        replace(one, split=every[fold], splits=every, evaluation_key=f"{one.evaluation_key} {fold}")
+        for fold in folds
         for one in rows({"a": 0.0})
     ]
-    assert "told of in 0 of 9 runs" in text(answered(finished)["Are copied?"])
+
+
+ANOTHER = "That another split gives the same: intervals"
+
+
+def test_that_another_split_may_differ_is_told_where_intervals_do_not_include_it() -> None:
+    def limits(finished):
+        return text(answered(finished)["What concluded?"])
+
+    assert f"{ANOTHER} are for new seeds and new test images." in limits(rows({"a": 0.0}))
+    assert f"{ANOTHER} are for new test images." in limits(rows({"a": 0.0}, seeds=1))
+    assert "another" not in limits(on_splits({}))
+    assert "another" not in limits(on_folds(range(5)))
+    assert ANOTHER in limits(on_folds([2]))
+    both = limits([*on_splits({}), *rows({"b": 0.0})])
+    assert f"{ANOTHER} of b at 100 are for new seeds" in both
+    fixed = limits(on_splits({"real_test": 1.0}))
+    assert "That another real_test gives the same: all splits share it (a at 100)." in fixed
+    assert ANOTHER not in fixed
+
+
+def test_runs_of_several_splits_are_of_their_row() -> None:
+    assert "told of in 0 of 9 runs" in text(answered(on_splits({}))["Are copied?"])

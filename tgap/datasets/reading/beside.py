@@ -1,4 +1,4 @@
-"""Tables that lie beside images and name them, where folders were taken for the labels."""
+"""Tables beside images that name them, or cannot be read, where folders were taken for labels."""
 
 import functools
 import logging
@@ -26,7 +26,7 @@ _TEXTS = (".txt", ".dat", ".lst", ".list")
 
 @dataclass(frozen=True)
 class Beside:
-    """A table that names images.
+    """A table that names images, or that cannot be read.
 
     Args:
         name: Its path below the folder.
@@ -35,6 +35,7 @@ class Beside:
         others: Its other columns.
         text: It, where it is no CSV by its name.
         persons: What is to be told where its rows are of folders.
+        fault: Why it cannot be read, and what to do about it: nobody knows what it names.
     """
 
     name: str
@@ -43,9 +44,12 @@ class Beside:
     others: Sequence[str]
     text: PlainText | None = None
     persons: str = ""
+    fault: str = ""
 
     def told(self, images: int) -> str:
         """What it names, and how it is taken."""
+        if self.fault:
+            return f"a table lies there that cannot be read: {self.fault}"
         if self.persons:
             return f"a table lies there, {self.name}: {self.persons}"
         named = f"a table lies there: {self.name} names {self.count} of the {images} images"
@@ -65,7 +69,8 @@ class Beside:
 
 
 def tables_beside(root: Path, listing: Listing) -> list[Beside]:
-    """The tables of a folder that name its images, the one that names most first.
+    """The tables of a folder that name its images, the one that names most first, and at the end
+    those that cannot be read.
 
     Args:
         root: The folder.
@@ -77,11 +82,13 @@ def tables_beside(root: Path, listing: Listing) -> list[Beside]:
 def told_beside(root: Path, listing: Listing, told: str = "") -> str:
     """What is to be told of them but for those that ``told`` names; empty if there is none."""
     found = tables_beside(root, listing)
-    if not found or found[0].name in told:
-        return ""
-    others = [beside.name for beside in found[1:]]
-    more = f" (as do {first(others)})" if others else ""
-    return found[0].told(len(listing.files)) + more
+    faults = [beside for beside in found if beside.fault and beside.name not in told]
+    sentences = [beside.told(len(listing.files)) for beside in faults]
+    named = [beside for beside in found if not beside.fault]
+    if named and named[0].name not in told:
+        more = f" (as do {first([beside.name for beside in named[1:]])})" if named[1:] else ""
+        sentences.insert(0, named[0].told(len(listing.files)) + more)
+    return "; ".join(sentences)
 
 
 def without_tables(rows: Annotations, root: Path, listing: Listing) -> Annotations:
@@ -119,8 +126,10 @@ def _beside(root: Path, name: str, files: Set[str]) -> Beside | None:
             columns: Mapping[str, Sequence[str]] = {} if text is None else text.columns()
         else:
             columns = read_table(root / name).columns
-    except (DataError, OSError):  # nobody has asked for it, so that its faults are nobody's matter
-        return None
+    except DataError as error:  # it may name the images, with labels or patients
+        return Beside(name, "", 0, (), fault=str(error))
+    except OSError as error:
+        return Beside(name, "", 0, (), fault=f"{root / name}: {error.strerror or error}")
     counts = {column: _named(cells, name, files) for column, cells in columns.items()}
     column = max(counts, key=lambda column: counts[column], default="")
     if column and counts[column] >= max(FEWEST, SHARE * len(files)):

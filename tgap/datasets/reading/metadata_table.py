@@ -22,7 +22,7 @@ def settings_beside(folder: Path, file_column: str, label_column: str) -> dict[s
         label_column: Without a column of that name the folders are the labels, as ever.
 
     Raises:
-        DataError: If ``reading.json`` is no file of settings.
+        DataError: If the table cannot be opened, or ``reading.json`` is no file of settings.
     """
     columns = _columns(folder / TABLE)
     if FILE_COLUMN not in columns or label_column not in columns or file_column in columns:
@@ -31,13 +31,19 @@ def settings_beside(folder: Path, file_column: str, label_column: str) -> dict[s
 
 
 def _columns(table: Path) -> list[str]:
-    """Names in the first line of a CSV; none if it cannot be read."""
+    """Names in the first line of a CSV; none if that is no line of a CSV.
+
+    Of a table that is not UTF-8 too: where it is the one to be read, its reader then says so. Of
+    any other one that cannot be read it is told that it lies there (``beside.py``).
+    """
     if not table.is_file():
         return []
     try:
-        with table.open(encoding="utf-8-sig", newline="") as file:
+        with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
             return next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except OSError as error:
+        raise DataError(f"cannot read table {table}: {error.strerror or error}") from error
+    except csv.Error:
         return []
 
 

@@ -1,6 +1,7 @@
 """Text files of rows and columns that are no CSV by their names, and how pandas makes one."""
 
 import re
+from codecs import getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,12 +23,14 @@ class PlainText:
         between: What stands between cells; ``\s+`` where it is several blanks.
         rows: The cells, of so much as was looked at.
         header: Whether the first row names the columns, as far as can be told.
+        utf8: Whether it is UTF-8; else it is taken for what Windows calls ANSI.
     """
 
     path: Path
     between: str
     rows: Sequence[Sequence[str]]
     header: bool
+    utf8: bool = True
 
     def names(self) -> list[str]:
         """Of the columns; ``file`` is the first one of image files where there is no header."""
@@ -52,11 +55,12 @@ class PlainText:
         of_blanks = self.between.startswith((" ", "\\"))
         what = "blanks" if of_blanks else _BETWEEN[self.between]
         head = "" if self.header else f", header=None, names={self.names()}"
+        encoding = "" if self.utf8 else ", encoding='cp1252'"
         csv = PurePosixPath(name).with_name(self.csv())
         return (
             f"its columns are separated by {what}, {'with' if self.header else 'without'} a "
             f"header: make a CSV of it (pandas: read_csv('{name}', sep={self.between!r}{head}, "
-            f"dtype=str).to_csv('{csv}', index=False))"
+            f"dtype=str{encoding}).to_csv('{csv}', index=False))"
         )
 
 
@@ -74,10 +78,12 @@ def plain_text(path: Path) -> PlainText | None:
         return None
     with path.open("rb") as file:
         content = file.read(LOOKED_AT + 1)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
+    if b"\0" in content:  # no text, or UTF-16
         return None
+    try:
+        text, utf8 = getincrementaldecoder("utf-8-sig")().decode(content), True  # may be cut off
+    except UnicodeDecodeError:
+        text, utf8 = content.decode("cp1252", "replace"), False
     lines = [line for line in text.splitlines() if line.strip()]
     lines = lines[:-1] if len(content) > LOOKED_AT else lines
     for between in (*_BETWEEN, r"\s+"):
@@ -85,7 +91,7 @@ def plain_text(path: Path) -> PlainText | None:
         padded = between == " " and not all(all(row) for row in cells)  # to line columns up
         if len({len(row) for row in cells}) == 1 < len(cells[0]) and not padded:
             header = not any(map(_is_file, cells[0])) and not any(map(str.isdecimal, cells[0]))
-            return PlainText(path, between, cells, header and len(cells) > 1)
+            return PlainText(path, between, cells, header and len(cells) > 1, utf8)
     return None
 
 

@@ -82,7 +82,8 @@ def _tables(
             continue
         try:
             columns: Mapping[str, Sequence[str]] = read_table(root / name).columns
-        except DataError:  # nobody has asked for it, so that its faults are nobody's matter
+        except DataError as error:  # it may name those that are left out
+            log.warning("a table lies there that cannot be read: %s", error)
             continue
         folder = name.rpartition("/")[0]
         if count := max((_named(cells, unlisted, folder) for cells in columns.values()), default=0):

@@ -24,6 +24,7 @@ from tgap.pipeline.preflight.prompts import (
     prompt_advice,
     prompted_by,
 )
+from tgap.pipeline.preflight.sizes import check_size
 from tgap.pipeline.preflight.training import check_training, few_to_train
 from tgap.pipeline.preparation import Data, prepared
 from tgap.report.dataset.duplicates import SHARE, copies_elsewhere, duplicates_of
@@ -186,35 +187,10 @@ def pool_of(plan: Plan, store: Store) -> Pool | str:
 def check_pool(plan: Plan, pool: Pool) -> list[str]:
     """What a run asks of its data and cannot have, besides prompts."""
     run = plan.run
-    problems = check_size(run, pool.images)
+    problems = check_size(run, pool.images, pool.dataset)
     problems += check_shape(run, pool.shape)
     problems += check_external(plan, pool)
     return problems + check_ready_made(pool)
-
-
-def check_size(run: Run, pool: ImageSet) -> list[str]:
-    """Whether the selector can pick as many images of each label from such a pool."""
-    if not run.selects or not run.selector.sized:
-        return []
-    counts = run.selector.candidate_counts(pool.labels, pool.patients)
-    sizes = run.sizes(pool.labels)
-    most_of_all = [run.selector.capacity(available) for available in counts]
-    largest = min((most for most in most_of_all if most is not None), default=0)
-    smaller = f"set size={largest}" if run.unit == "label" and largest else "choose a smaller size"
-    problems = []
-    every = zip(pool.label_names, sizes, counts, most_of_all, strict=True)
-    for label, size, available, most in every:
-        if most is not None and size > most:
-            problems.append(
-                f"size={run.size} asks for {size} images of label '{label}', but selector "
-                f"'{run.selector.title()}' can pick at most {most} from the pool's {available} "
-                f"(dataset={run.dataset.title()}); {smaller}, or selector=whole (all of the "
-                "pool), a larger pool_size, or a selector that repeats images"
-            )
-        if size:
-            obstacles = run.selector.check_candidates(available)
-            problems += [f"{text} (label '{label}')" for text in obstacles]
-    return problems
 
 
 def check_shape(run: Run, shape: tuple[int, ...]) -> list[str]:

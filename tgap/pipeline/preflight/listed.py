@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from tgap.core import ImageSet, Split, TgapError
 from tgap.pipeline.plan import Plan
-from tgap.pipeline.preflight.data import advice_of, check_size
+from tgap.pipeline.preflight.data import advice_of
 from tgap.pipeline.preflight.prompts import check_prompts
+from tgap.pipeline.preflight.sizes import check_size
 from tgap.pipeline.preflight.training import check_training
 from tgap.pipeline.preparation import listed
 from tgap.store import Store
@@ -39,7 +40,7 @@ def check_listed(plans: Sequence[Plan], store: Store) -> list[str]:
             problems.append(str(error))
             continue
         pool = images.take(splits[split].pool)
-        found = check_size(run, pool) + check_prompts(run, pool)
+        found = check_size(run, pool, images) + check_prompts(run, pool)
         problems += found or check_training(run, images, splits[split])
     for text in dict.fromkeys(advice if problems else []):  # else told when images are read
         log.warning("%s", text)

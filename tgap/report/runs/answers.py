@@ -7,21 +7,22 @@ from dataclasses import dataclass
 
 from tgap.analysis.comparison import PRIMARY, Comparison
 from tgap.analysis.groups import RunGroup
-from tgap.analysis.readings import COPIED, TUNING_KNOWN, unknown_copies
+from tgap.analysis.readings import COPIED
 from tgap.analysis.rows import RunRow
 from tgap.analysis.verdicts import verdicts
 from tgap.metrics.significance import FEWEST_SEEDS
+from tgap.report.differences import one_set_told
 from tgap.report.headings import decimal, joined, label_at_size, label_of, size_of, told
 from tgap.report.runs.numbers import (
     duration,
-    mean_of,
-    percent,
     reuse_told,
     rows_of,
     seconds_in_all,
     seconds_of,
     spent_by,
+    together,
 )
+from tgap.report.runs.reach import beyond_intervals, copies_told
 from tgap.report.runs.standing import (
     Standing,
     best_of,
@@ -80,7 +81,7 @@ def _which(comparison: Comparison, found: Standing) -> Answer:
         name = f"'{name}' (no fine-tuning)"
     sentences = [
         f"{name} has the highest mean TSTR: {told(best.numbers[PRIMARY])}, "
-        f"{_counted(len(best.seeds), 'seed')}."
+        f"{_counted(len(best.seeds), 'seed')}{' on one synthetic set' if best.one_set else ''}."
     ]
     for size in sorted({one.size for one in compared(groups) if one.size is not None}):
         leader = best_of([one for one in groups if one.size == size])
@@ -116,12 +117,16 @@ def _shown(comparison: Comparison, found: Standing) -> Answer:
             f"{found.alike[0].comparisons} tested pairs of this report (Holm; trends over sizes "
             "by themselves); an interval is of its difference alone."
         )
-    if found.untested:
-        others = joined(other_than(best, pair, groups) for pair in found.untested)
-        sentences.append(
-            f"Not tested: {label_at_size(best, groups)} against {others}. A test takes "
-            f"{FEWEST_SEEDS} seeds in common, and an interval."
-        )
+    reasons: dict[str, list[str]] = {}
+    for pair in found.untested:
+        reason = f"A test takes {FEWEST_SEEDS} seeds in common, and an interval."
+        if one_set := one_set_told(pair, groups):
+            reason = f"{one_set[0].upper()}{one_set[1:]}."
+        reasons.setdefault(reason, []).append(other_than(best, pair, groups))
+    sentences += [
+        f"Not tested: {label_at_size(best, groups)} against {joined(others)}. {reason}"
+        for reason, others in reasons.items()
+    ]
     return Answer(question, found.in_short(), [*sentences, *trends])
 
 
@@ -159,7 +164,7 @@ def _copied(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
         those = [row for row in rows_of(rows, group) if COPIED in row.metrics]
         if not those:
             continue
-        share, known = _share(those)
+        share, known = copies_told(those)
         told_in = sum(any(code in COPY_CODES for code in codes_of(row)) for row in those)
         text = f"{share}; copies told of in {told_in} of {_counted(len(those), 'run')}"
         said.setdefault(text, []).append(group)
@@ -176,18 +181,6 @@ def _copied(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
 def codes_of(row: RunRow) -> list[str]:
     """What a run's own numbers say."""
     return [verdict.code for verdict in verdicts(row.metrics)]
-
-
-def _share(rows: Sequence[RunRow]) -> tuple[str, bool]:
-    """The share of copies in words, and whether it is known."""
-    share = mean_of(rows, COPIED)
-    if math.isnan(share) or unknown_copies(share, mean_of(rows, TUNING_KNOWN)):
-        equal = mean_of(rows, "memorization/equal_to_tuning")
-        exact = "" if math.isnan(equal) else f"; {percent(equal)} equal a tuning image exactly"
-        return f"how many are near-copies is not known (too few images to tell){exact}", False
-    alarms = mean_of(rows, "memorization/copied_false_alarms")
-    usual = "" if math.isnan(alarms) else f" (of other real images {percent(alarms)})"
-    return f"{percent(share)} are taken for copies of a tuning image{usual}", True
 
 
 def _cost(comparison: Comparison, rows: Sequence[RunRow]) -> Answer:
@@ -217,6 +210,8 @@ def _limits(comparison: Comparison, scope: str, found: Standing) -> Answer:
     rules: dict[str, Callable[[RunGroup], bool]] = {
         f"Fewer than {FEWEST_SEEDS} seeds, so that no difference is tested and a mean may be luck: "
         "{}.": lambda one: len(one.seeds) < FEWEST_SEEDS,
+        "All seeds train on one synthetic set, and another one of its generator may lie outside "
+        "each interval: {}.": lambda one: one.one_set,
         "Runs are missing, and the means are of the others: {}.": lambda one: bool(one.missing),
         "FTER must not be read, because TSTR or TRTS is near chance: {}.": lambda one: (
             bool(one.seeds) and not one.fter_meaningful
@@ -230,7 +225,7 @@ def _limits(comparison: Comparison, scope: str, found: Standing) -> Answer:
     }
     sentences = [
         f"That it is so elsewhere: these numbers are of {scope}.",
-        "That another split gives the same: intervals are for new seeds and new test images.",
+        *beyond_intervals(groups),
     ]
     for text, holds in rules.items():
         if those := [one for one in groups if holds(one)]:
@@ -239,15 +234,6 @@ def _limits(comparison: Comparison, scope: str, found: Standing) -> Answer:
     if found.best is None or not found.pairs:
         short = "That a method is better than another"
     return Answer("What must not be concluded?", short, sentences)
-
-
-def together(those: Sequence[RunGroup], groups: Sequence[RunGroup]) -> str:
-    """``random+dreambooth at 12, 24; none``."""
-    sizes: dict[str, list[str]] = {}
-    for one in those:
-        of_method = sizes.setdefault(label_of(one, groups), [])
-        of_method += [] if one.size is None else [size_of(one)]
-    return "; ".join(f"{name} at {joined(of)}" if of else name for name, of in sizes.items())
 
 
 def _counted(number: int, noun: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tgap.analysis.groups import RunGroup, distinct
 from tgap.analysis.redrawn import SPLIT_SEED
 from tgap.analysis.rows import RunRow
+from tgap.report.headings import joined, label_of, size_of
 
 
 def is_of(row: RunRow, group: RunGroup) -> bool:
@@ -94,3 +95,12 @@ def duration(seconds: float) -> str:
         return f"{whole // 60} min" + (f" {whole % 60} s" if whole % 60 else "")
     minutes = round(whole / 60)
     return f"{minutes // 60} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+
+
+def together(those: Sequence[RunGroup], groups: Sequence[RunGroup]) -> str:
+    """``random+dreambooth at 12, 24; none``."""
+    sizes: dict[str, list[str]] = {}
+    for one in those:
+        of_method = sizes.setdefault(label_of(one, groups), [])
+        of_method += [] if one.size is None else [size_of(one)]
+    return "; ".join(f"{name} at {joined(of)}" if of else name for name, of in sizes.items())

@@ -16,7 +16,7 @@ from tgap.report.runs.run_tables import KINDS, metric_of, names_of, over_seeds
 from tgap.report.runs.standing import tstr_of
 from tgap.report.runs.styles import Look, looks_of
 from tgap.report.runs.svg import Picture
-from tgap.report.runs.thesis import THESIS
+from tgap.report.runs.thesis import thesis_points
 
 LEGS = (
     "TSTR against TRTS: means with 95 % intervals; small numbers are sizes; controls are hollow, "
@@ -76,7 +76,7 @@ def charts_of(
     groups, looks = comparison.groups, looks_of(comparison.groups)
     if any(group.seeds and tstr_of(group) > -math.inf for group in groups):
         key = charts.key_chart(f"{anchor}-legs-key", list(looks.values()))
-        points = THESIS if thesis else ()
+        points = thesis_points() if thesis else ()
         plot = charts.legs_chart(f"{anchor}-legs", groups, looks, points)
         yield "legs", Chart(LEGS + (OF_THESIS if thesis else ""), [plot], key)
         if over := charts.size_charts(f"{anchor}-size", groups, looks):

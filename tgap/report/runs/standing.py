@@ -127,7 +127,9 @@ def trends_told(comparison: Comparison, best: RunGroup) -> list[str]:
         if is_step or trend.first.method_key != best.method_key:
             continue
         slope = decimal(trend.difference.estimate, "+")
-        if math.isnan(trend.p_value):
+        if any(one.one_set for one in trend.groups):
+            said = "not tested, as seeds train on one synthetic set"
+        elif math.isnan(trend.p_value):
             said = f"not tested, with {len(trend.seeds)} seeds in common"
         elif trend.p_value <= LEVEL:
             said = f"TSTR {'rises' if trend.difference.estimate > 0 else 'falls'}"

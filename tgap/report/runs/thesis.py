@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from tgap.analysis.published import TITLES, thesis
+
 
 @dataclass(frozen=True)
 class ThesisPoint:
@@ -18,14 +20,14 @@ class ThesisPoint:
     trts: float
 
 
-# Zhang 2024, tables 4.4, 4.5 and 4.9 to 4.13; the TSTR of CLIP clusters is computed from its FTER,
-# because the table that had it is lost. Methods with only one of the two are left out.
-THESIS = (
-    ThesisPoint("random 500", 0.541, 0.575),
-    ThesisPoint("random 1,000", 0.587, 0.677),
-    ThesisPoint("CLIP 500", 0.575, 0.935),
-    ThesisPoint("CLIP 1,000", 0.541, 0.891),
-    ThesisPoint("textbook 500", 0.567, 0.893),
-    ThesisPoint("active 500", 0.637, 0.957),
-    ThesisPoint("active 1,000", 0.591, 0.923),
-)
+def thesis_points() -> tuple[ThesisPoint, ...]:
+    """Of all its methods and sizes with both numbers; those with only one are left out."""
+    legs: dict[str, dict[str, float]] = {}
+    for one in thesis():
+        name = f"{TITLES[one.method]} {one.size:,}"
+        legs.setdefault(name, {})[one.metric] = one.value
+    return tuple(
+        ThesisPoint(name, of["tstr/auroc"], of["trts/auroc"])
+        for name, of in legs.items()
+        if {"tstr/auroc", "trts/auroc"} <= of.keys()
+    )

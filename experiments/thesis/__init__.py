@@ -1,0 +1,1 @@
+"""The thesis, run again: six experiments, seven claims, and what explains the gap."""
