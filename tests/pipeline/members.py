@@ -83,4 +83,11 @@ def end(task, inbox, line: Wire) -> None:
     line.say(event="done", came_to={"rank": task["rank"]})
 
 
-WAYS = {"draw": draw, "fail": fail, "work": work, "end": end}
+def orphan(task, inbox, line: Wire) -> None:
+    """The second one is killed; a process that it forked lives on, with all its descriptors."""
+    if task["rank"] == 1 and os.fork():
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+WAYS = {"orphan": orphan, "draw": draw, "fail": fail, "work": work, "end": end}

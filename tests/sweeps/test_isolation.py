@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tgap.cli.main import command, run_command
+from tgap.pipeline.sharing.child import START
 from tgap.sweeps import isolation, task
 from tgap.sweeps.records import records
 
@@ -123,6 +124,24 @@ def test_a_class_of_this_session_is_done_in_this_process_and_told(
     assert "__main__.Misbehaving was defined in this session" in err
     assert "FAILED: run 1 of 1: it called sys.exit(3)" in err
     assert done_by == [os.getpid()]
+
+
+FORKS = f"""{START}
+import os, signal, time
+if os.fork():
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(60)
+"""
+
+
+def test_a_run_that_is_killed_is_told_though_one_that_it_forked_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolation, "PROGRAM", FORKS)
+    worker = isolation.Worker()
+    ended = worker._listen(60)
+    assert ended == {"event": "gone"}
+    assert "(SIGKILL)" in str(worker._told(ended).failure)
 
 
 BY_CLUSTER = [("SIGUSR2", *2 * [isolation.CLUSTERS_GRACE])]
