@@ -1,10 +1,12 @@
 """Closed by default: no network, no telemetry, pages on this machine alone, and secrets nowhere.
 
-That a whole sweep asks no network is in ``test_end_to_end``, whose sockets are blocked.
+That a whole sweep asks no network is in ``test_end_to_end``: its sockets are blocked, and those of
+its workers.
 """
 
 import json
 import logging
+import queue
 import subprocess
 import sys
 import urllib.request
@@ -12,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.closed import closed
+from tests.closed import Children, closed
 from tgap.cli.main import command
 from tgap.core.secrets import MaskedFormatter, masked
+from tgap.pipeline.sharing.child import START, Child, Inbox
 from tgap.tracking import Journal
 from tgap.tracking.pages import ui_command
 
@@ -26,6 +29,17 @@ def test_the_guard_notices_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(OSError, match="no network in this test"):
         urllib.request.urlopen("http://example.org", timeout=1)
     assert asked == ["example.org"]
+
+
+def test_it_notices_what_a_worker_asks_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    children = Children(monkeypatch, tmp_path)
+    assert (children.guarded, children.asked) == (0, [])
+    inbox: Inbox = queue.SimpleQueue()
+    asks = "; import urllib.request; urllib.request.urlopen('http://example.org', timeout=1)"
+    child = Child(START + asks, inbox)
+    assert inbox.get(timeout=60)[1] == {"event": "gone"}
+    assert child.death("it") == "it ended its process with exit code 1"
+    assert (children.guarded, children.asked) == (1, ["example.org"])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from tests.closed import closed
+from tests.closed import Children, closed
 from tgap.cli.main import command, run_command
 from tgap.sweeps.records import records
 from tgap.sweeps.shown import AT_MOST
@@ -31,9 +31,10 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sweep")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        asked = closed(patch)
+        asked, children = closed(patch), Children(patch, tmp_path_factory.mktemp("guard"))
         assert run_command(TINY) == 0
-        assert asked == []
+        assert (asked, children.asked) == ([], [])
+        assert children.guarded  # the workers: they did the runs
         assert "TGAP_HOME" not in os.environ
         yield folder / ".tgap"
 

@@ -219,13 +219,15 @@ def test_an_interrupt_waits_for_the_end_of_a_step_and_is_saved(tmp_path, monkeyp
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
-def stopped_at_first_step(checkpoint: Checkpoint, times: int = 1) -> None:
+def stopped_at_first_step(
+    checkpoint: Checkpoint, times: int = 1, number: int = signal.SIGINT
+) -> None:
     """A signal comes in the first step, perhaps twice."""
 
     def work() -> None:
         with checkpoint.steps():
             for _ in range(times):
-                signal.raise_signal(signal.SIGINT)
+                signal.raise_signal(number)
             checkpoint.offer(1, lambda: state(1))
 
     with pytest.raises(KeyboardInterrupt):
@@ -274,6 +276,19 @@ def test_saving_is_waited_for_longer_than_a_step_and_not_for_ever(
     with module.saving_told(told.append):
         stopped_at_first_step(again(tmp_path))
     assert told == [True, False]
+    monkeypatch.undo()
+    assert again(tmp_path).done == done
+
+
+@pytest.mark.parametrize(("longest", "done"), [(60.0, 1), (0.1, 0)])
+def test_a_clusters_saving_has_a_limit_of_its_own(
+    tmp_path, monkeypatch, longest, done, told_by_cluster
+):
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.02)
+    monkeypatch.setattr(module, "SAVING_SECONDS", 0.2)
+    monkeypatch.setattr(module, "CLUSTERS_SECONDS", longest)
+    slow(0.6, monkeypatch)
+    stopped_at_first_step(again(tmp_path), number=signal.SIGUSR2)
     monkeypatch.undo()
     assert again(tmp_path).done == done
 
@@ -328,6 +343,38 @@ def test_an_interrupt_that_nothing_waited_for_comes_at_the_end():
 def test_a_second_interrupt_does_not_wait(monkeypatch):
     monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
     assert not interrupted(lambda: signal.raise_signal(signal.SIGINT))
+
+
+@pytest.fixture
+def terminated():
+    """A process whose SIGTERM stops it as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_persons_other_signal_does_not_wait_either(
+    monkeypatch, terminated, told_by_cluster, first
+):
+    monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
+    assert not interrupted(lambda: signal.raise_signal(signal.SIGINT), first)
+
+
+def test_a_cluster_may_end_a_job_that_it_has_told(monkeypatch, terminated, told_by_cluster):
+    monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
+    assert interrupted(lambda: signal.raise_signal(signal.SIGTERM), signal.SIGUSR2)
+
+
+def test_other_signals_at_once_are_one(terminated):
+    assert interrupted(lambda: signal.raise_signal(signal.SIGINT), signal.SIGTERM)
+
+
+def test_where_a_thread_cannot_be_signalled_an_interrupt_does_not_wait_for_long(monkeypatch):
+    """As on Windows."""
+    monkeypatch.setattr(module, "HOLD_SECONDS", 0.05)
+    monkeypatch.delattr(signal, "pthread_kill")
+    assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)])
 
 
 def test_an_interrupt_does_not_wait_for_long(monkeypatch):

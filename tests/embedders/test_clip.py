@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from tgap.core import ConfigError, DataError
+from tests.closed import closed
+from tgap.core import ConfigError, DataError, network
 from tgap.embedders import clip
 from tgap.embedders.clip import Clip, batch_preprocess
 
@@ -103,6 +104,16 @@ def test_global_random_states_and_images_are_left_alone(folder: Path) -> None:
     assert torch.equal(before[0], torch.get_rng_state())
     assert np.array_equal(before[1], np.random.get_state()[1])
     assert before[2] == random.getstate()
+
+
+def test_of_a_model_in_a_folder_nobody_asks_the_hub(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = closed(monkeypatch)
+    clip._loaded.cache_clear()
+    network.answers.cache_clear()
+    Clip(model=f"local-dir:{folder}").embed(noise(1, 32, 32, 1))
+    assert asked == []
 
 
 def test_model_is_loaded_once_in_a_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,10 +65,10 @@ def fail(task, inbox, line: Wire) -> None:
 def work(task, inbox, line: Wire) -> None:
     """Until it is told to stop; then the first one saves."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    if task["rank"] == 0:
-        line.say(event="bar", number=0, of=["working", 10, True, 0])
-        line.say(event="advance", number=0, done=3)
-    try:
+    try:  # it may be told as soon as it says something
+        if task["rank"] == 0:
+            line.say(event="bar", number=0, of=["working", 10, True, 0])
+            line.say(event="advance", number=0, done=3)
         time.sleep(60)
     except KeyboardInterrupt:
         line.saving(True)
@@ -83,4 +83,11 @@ def end(task, inbox, line: Wire) -> None:
     line.say(event="done", came_to={"rank": task["rank"]})
 
 
-WAYS = {"draw": draw, "fail": fail, "work": work, "end": end}
+def orphan(task, inbox, line: Wire) -> None:
+    """The second one is killed; a process that it forked lives on, with all its descriptors."""
+    if task["rank"] == 1 and os.fork():
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(60)
+
+
+WAYS = {"orphan": orphan, "draw": draw, "fail": fail, "work": work, "end": end}

@@ -1,5 +1,6 @@
 """A child that is to stop has little time, but what it takes to save a checkpoint."""
 
+import os
 import queue
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ import pytest
 
 from tgap.core import checkpoint
 from tgap.core.checkpoint import saving_told
+from tgap.pipeline.sharing import child as module
 from tgap.pipeline.sharing.child import START, Child, Inbox, next_said
 
 SAVES = f"""{START}
@@ -24,6 +26,25 @@ except KeyboardInterrupt:
 time.sleep(60)
 """
 SAVES_NOTHING = SAVES.replace('"saving"', '"other"')
+DIES_SAVING = f"""{START}
+print(json.dumps({{"event": "saving", "going": True}}), flush=True)
+"""
+LEAVES_ONE = f"""{START}
+import os, time
+print(json.dumps({{"event": "ready"}}), flush=True)
+if os.fork():
+    os._exit(7)
+time.sleep(60)
+"""
+CLOSES, GARBLES = (
+    f"""{START}
+import os, time
+print(json.dumps({{"event": "ready"}}), flush=True)
+{how}
+time.sleep(60)
+"""
+    for how in ("os.close(1)", "print('{', flush=True)")
+)
 
 
 @pytest.fixture
@@ -49,6 +70,13 @@ def test_it_has_as_long_as_it_saves_and_that_is_told_on(child) -> None:
     assert told == [True, False]
 
 
+def test_one_that_dies_while_it_saves_saves_no_longer(child) -> None:
+    told: list[bool] = []
+    with saving_told(told.append):
+        child(DIES_SAVING)
+    assert told == [True, False]
+
+
 @pytest.mark.parametrize(("program", "longest"), [(SAVES, 0.9), (SAVES_NOTHING, 60)])
 def test_it_has_no_more_than_that(child, program: str, longest: float) -> None:
     stopping = child(program)
@@ -58,6 +86,24 @@ def test_it_has_no_more_than_that(child, program: str, longest: float) -> None:
     assert stopping.alive
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process that forks")
+def test_one_that_is_dead_is_gone_though_one_that_it_started_lives(child) -> None:
+    dead = child(LEAVES_ONE)
+    dead.process.wait(20)
+    assert next_said(dead._inbox, [dead]) == (dead, {"event": "gone"}, b"")
+    assert dead.stop("SIGINT", grace=20, longest=20) == {"event": "gone"}
+    assert dead.death("it") == "it ended its process with exit code 7"
+
+
+@pytest.mark.parametrize("program", [CLOSES, GARBLES])
+def test_one_that_no_longer_speaks_is_killed(child, program: str, monkeypatch) -> None:
+    monkeypatch.setattr(module, "DYING", 0.1)
+    silent = child(program)
+    assert next_said(silent._inbox) == (silent, {"event": "gone"}, b"")
+    assert silent.death("it").startswith("it no longer spoke to the process that started it")
+    assert silent.process.poll() is not None
+
+
 def test_each_process_that_waits_has_more_time_than_the_one_it_waits_for() -> None:
     from tgap.pipeline.sharing import crew
     from tgap.sweeps import isolation, worker
@@ -65,6 +111,9 @@ def test_each_process_that_waits_has_more_time_than_the_one_it_waits_for() -> No
     killed_by_slurm = 30
     grace = [checkpoint.HOLD_SECONDS, crew.GRACE, isolation.GRACE, worker.LAST_SECONDS]
     longest = [checkpoint.SAVING_SECONDS, crew.LONGEST, isolation.LONGEST, killed_by_slurm]
-    assert grace == sorted(set(grace))
-    assert longest == sorted(set(longest))
-    assert checkpoint.HOLD_SECONDS + checkpoint.QUICK_SECONDS < checkpoint.SAVING_SECONDS
+    clusters = [checkpoint.CLUSTERS_SECONDS, isolation.CLUSTERS_GRACE, killed_by_slurm]
+    for waits in (grace, longest, clusters, [crew.LONGEST, isolation.CLUSTERS_GRACE]):
+        assert waits == sorted(set(waits))
+    step, save = checkpoint.HOLD_SECONDS, checkpoint.QUICK_SECONDS
+    assert step + save < checkpoint.SAVING_SECONDS
+    assert step * checkpoint.PATIENCE + save < checkpoint.CLUSTERS_SECONDS

@@ -58,6 +58,12 @@ def test_a_member_that_is_killed_is_told_and_none_is_left(members):
         list(drawn)
 
 
+def test_a_member_that_is_killed_is_told_though_one_that_it_forked_lives(members):
+    told = pytest.raises(TgapError, match=r"^working: process 2 of 2 is gone: it was killed by ")
+    with members("orphan") as pair, told:
+        pair.finished()
+
+
 @pytest.mark.parametrize(
     ("told", "message"),
     [(False, "^working: process 2 of 2 failed: ValueError: of"), (True, "^ValueError: of")],

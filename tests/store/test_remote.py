@@ -21,7 +21,8 @@ import pytest
 import tgap.store.remote
 from tgap.core import StoreError
 from tgap.core.files import write_array, write_json
-from tgap.store import Artifact, Spec, Store
+from tgap.store import Artifact, Spec, Store, behind
+from tgap.store.behind import AHEAD, Place, Sender
 from tgap.store.remote import VARIABLE, remote
 
 SPEC = Spec("generator", {"steps": 3}, {"selection": "0a1b"})
@@ -280,6 +281,84 @@ def test_what_a_killed_process_did_not_send_the_next_run_sends(
     store.wait_until_sent()
     assert "1 artifacts that were not sent to the second level yet are sent now" in caplog.text
     assert unsent(store) == []
+    assert machine().get_or_make(SPEC, must_not_run).reused
+
+
+PLACES = [("generator", f"{number:020x}") for number in range(2 * AHEAD)]
+
+
+@pytest.fixture
+def sender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sender]:
+    """One that sends nothing before its ``goes_on`` is set, and the second place never."""
+
+    def send(self: Sender, place: Place) -> None:
+        assert self.goes_on.wait(60)
+        if place == PLACES[1]:
+            raise RuntimeError("of no kind that is known")
+        self.sent.append(place)
+
+    monkeypatch.setattr(Sender, "goes_on", threading.Event(), raising=False)
+    monkeypatch.setattr(Sender, "sent", [], raising=False)
+    monkeypatch.setattr(Sender, "_send", send)
+    yield Sender(tmp_path)
+    Sender.goes_on.set()
+
+
+def ends(work: Callable[[], object]) -> bool:
+    """Whether it comes to its end: else it would wait for ever."""
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(20)
+    return not thread.is_alive()
+
+
+def test_nothing_waits_for_what_earlier_processes_left(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(behind, "LEFT_SECONDS", 0.05)
+    caplog.set_level(logging.INFO, "tgap")
+    assert ends(lambda: sender.send_left(PLACES[:-1]))
+    assert ends(sender.wait)
+    assert f"{len(PLACES) - 1} artifacts of earlier processes are not sent yet" in caplog.text
+    monkeypatch.setattr(behind, "LEFT_SECONDS", 60)
+    assert ends(lambda: sender.send(PLACES[-1]))
+    sender.goes_on.set()
+    assert ends(sender.wait)
+    assert sender.sent == [PLACES[0], PLACES[-1], *PLACES[2:-1]]
+
+
+def test_no_error_ends_the_thread_that_sends(
+    sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender.goes_on.set()
+    for place in PLACES[1:3]:
+        assert ends(lambda place=place: sender.send(place))
+    assert ends(sender.wait)
+    assert sender.sent == [PLACES[2]]
+    assert f"cannot send generator {PLACES[1][1]} to the second level: of no kind" in caplog.text
+
+
+def test_one_that_is_set_aside_while_it_is_sent_is_no_fault_of_the_second_level(
+    machine: Machine,
+    shared: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    level, store = remote(), machine()
+    assert level is not None
+    put = level._files.put_file
+
+    def late(*what: Any) -> None:
+        shutil.rmtree(store.root / SPEC.stage)
+        put(*what)
+
+    monkeypatch.setattr(level._files, "put_file", late)
+    made(store)
+    assert not level.is_away
+    assert "it was removed or set aside while it was sent" in caplog.text
+    monkeypatch.undo()
+    monkeypatch.setenv(VARIABLE, f"file://{shared}")
+    assert not made(store).reused
     assert machine().get_or_make(SPEC, must_not_run).reused
 
 

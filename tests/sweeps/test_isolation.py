@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tgap.cli.main import command, run_command
+from tgap.pipeline.sharing.child import START
 from tgap.sweeps import isolation, task
 from tgap.sweeps.records import records
 
@@ -125,24 +126,63 @@ def test_a_class_of_this_session_is_done_in_this_process_and_told(
     assert done_by == [os.getpid()]
 
 
+FORKS = f"""{START}
+import os, signal, time
+if os.fork():
+    os.kill(os.getpid(), signal.SIGKILL)
+time.sleep(60)
+"""
+
+
+def test_a_run_that_is_killed_is_told_though_one_that_it_forked_lives(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(isolation, "PROGRAM", FORKS)
+    worker = isolation.Worker()
+    ended = worker._listen(60)
+    assert ended == {"event": "gone"}
+    assert "(SIGKILL)" in str(worker._told(ended).failure)
+
+
+BY_CLUSTER = [("SIGUSR2", *2 * [isolation.CLUSTERS_GRACE])]
+
+
+class NotQueuedError(RuntimeError):
+    """As ``submitit.core.utils.UncompletedJobError``."""
+
+    __module__ = "submitit.core.utils"
+
+
 @pytest.mark.parametrize(
-    ("stopped_by", "expected"),
-    [(KeyboardInterrupt, ()), (SystemExit, ("SIGUSR2", isolation.CLUSTERS_GRACE))],
+    ("stopped_by", "expected", "closed"),
+    [
+        (KeyboardInterrupt, [()], 0),
+        (SystemExit, BY_CLUSTER, 0),
+        (NotQueuedError, BY_CLUSTER, 0),
+        (ValueError, [], 1),
+    ],
 )
 def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
-    stopped_by: type[BaseException], expected: tuple[object, ...], monkeypatch: pytest.MonkeyPatch
+    stopped_by: type[BaseException],
+    expected: list[object],
+    closed: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of a cluster's signal submitit makes an exit, out of whatever the process is doing."""
+    """Of a cluster's signal submitit makes an exit, out of whatever the process is doing.
+
+    An ordinary error waits for nothing.
+    """
 
     def listen(*_: object) -> None:
         raise stopped_by
 
-    stops, ends = [], []
+    stops, ends, closes = [], [], []
     worker = object.__new__(isolation.Worker)
-    worker._shown = SimpleNamespace(end=lambda: None)
+    worker._process = SimpleNamespace(shown=SimpleNamespace(end=lambda: None))
     monkeypatch.setattr(worker, "send", lambda message: None)
     monkeypatch.setattr(worker, "_listen", listen)
     monkeypatch.setattr(worker, "_stop", lambda *how: stops.append(how))
+    monkeypatch.setattr(worker, "close", lambda: closes.append(worker))
     monkeypatch.setattr(isolation, "errand_as_message", lambda errand: {})
     monkeypatch.setattr(isolation, "worker", lambda: worker)
     monkeypatch.setattr(task, "not_elsewhere", lambda run: [])
@@ -150,5 +190,36 @@ def test_a_cluster_gives_a_run_more_time_than_a_person_and_it_is_recorded(
     job = SimpleNamespace(run=SimpleNamespace(max_minutes=None), name="a run")
     with pytest.raises(stopped_by):
         task._ended(SimpleNamespace(job=job, which="", sweep_key="a sweep"))
-    assert stops == [expected]
+    assert stops == expected
+    assert len(closes) == closed
     assert ends == [("KILLED",)]
+
+
+@pytest.mark.parametrize("row", ["a row", None])
+def test_a_run_that_was_recorded_in_time_is_done_whatever_is_still_being_sent(
+    row: str | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path
+) -> None:
+    late, ends = isolation.Ended(None, "it ran too long", dead=True, late=True), []
+    monkeypatch.setattr(task, "_ended", lambda errand: late)
+    monkeypatch.setattr(task, "finished_row", lambda journal: row)
+    monkeypatch.setattr(task, "write_down_end", lambda errand, *how: ends.append(how))
+    job = SimpleNamespace(key="a key", name="a run")
+    found = task._outcome(SimpleNamespace(job=job, which="", home=tmp_path, sweep_key=None))
+    assert found.row == row
+    assert (found.failure is None) == (row is not None) == (ends == [])
+    assert ("was not sent to the second level within max_minutes" in caplog.text) == bool(row)
+
+
+@pytest.mark.long
+def test_with_joblib_one_bad_run_of_four_sinks_no_other(
+    misbehaving, tmp_path, monkeypatch, capsys
+) -> None:
+    ways = ("fine", "kill", "home", "folder")
+    words = [*misbehaving, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+    assert swept(ways, words, monkeypatch, tmp_path) == 1
+    err = capsys.readouterr().err
+    found = {one.run().selector.way: one.status for one in records(tmp_path / "home")}
+    assert found == {way: "failed" if way == "kill" else "finished" for way in ways}
+    assert err.count("FAILED: run") == 1
+    assert f"FAILED: run 2 of 4: it {FAILURES['kill'][0]}" in err
+    assert "Traceback" not in err

@@ -1,5 +1,7 @@
 """Who looks for dead records takes none of a sweep that begins in the same moment."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from tgap.tracking import Journal, Tracker, ghosts
-from tgap.tracking.ghosts import RUNNING, close_ghosts, is_running, running
+from tgap.tracking.ghosts import ASKED, close_ghosts, is_running, running
 
 LOOK = 0.3
 """Seconds in which a sweep begins that nothing keeps from it."""
@@ -55,7 +57,7 @@ def test_a_sweep_that_begins_while_it_is_asked_for_counts_as_running(
     @contextmanager
     def slowly(path: Path, what: str, **how: Any) -> Iterator[None]:
         with asked(path, what, **how):
-            if path.name == RUNNING and threading.current_thread() is not begun:
+            if path.name == ASKED and threading.current_thread() is not begun:
                 begun.start()
                 begun.goes_on.wait(LOOK)
             yield
@@ -92,6 +94,36 @@ def test_a_sweep_that_runs_is_not_closed_and_a_dead_one_is(sweep: Journal, begun
     begun.join(60)
     assert close_ghosts(home, lambda journal: None) == 1
     assert sweep.ended()
+
+
+def test_a_sweep_that_two_processes_launch_runs_until_both_have_ended(sweep: Journal) -> None:
+    first, second = Begun(sweep), Begun(sweep)
+    for one in (first, second):
+        one.start()
+        assert one.goes_on.wait(60)
+    home = sweep.folder.parents[2]
+    for one, closed in ((first, 0), (second, 1)):
+        assert close_ghosts(home, lambda journal: None) == 0
+        one.end.set()
+        one.join(60)
+        assert close_ghosts(home, lambda journal: None) == closed
+    assert not list(sweep.folder.glob("running*"))
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tgap.tracking.ghosts import running
+with running(Path(sys.argv[1])):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_one_leaves_a_lock_that_counts_for_nothing(sweep: Journal) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(sweep.folder)], check=False)
+    assert list(sweep.folder.glob("running*"))
+    assert not is_running(sweep)
+    assert not list(sweep.folder.glob("running*"))
 
 
 def test_a_sweep_runs_before_its_record_is_begun_and_until_that_has_ended(

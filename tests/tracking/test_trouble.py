@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from tests.tracking.logged import history, runs, tracker
 from tgap.core import StoreError
@@ -175,7 +176,7 @@ def test_what_a_killed_process_left_running_is_closed_and_goes_on_as_the_same_ru
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("trouble", ["locked", "gone", "full"])
+@pytest.mark.parametrize("trouble", ["locked", "gone", "full", "read-only"])
 def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
     home, trouble, caplog, capfd, monkeypatch
 ) -> None:
@@ -186,6 +187,9 @@ def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
             connection.execute("BEGIN EXCLUSIVE")
             ended.wait()
 
+    def read_only(connection, *_) -> None:
+        connection.execute("PRAGMA query_only = ON")
+
     with tracker(home).run("key", "name", {}, {}) as log:
         log_first(log)
         if trouble == "locked":
@@ -194,6 +198,8 @@ def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
         elif trouble == "gone":
             for file in home.glob("mlflow.db*"):
                 file.unlink()
+        elif trouble == "read-only":  # as of another user's file; root may write to any
+            sqlalchemy.event.listen(sqlalchemy.pool.Pool, "checkout", read_only)
         else:
             with closing(sqlite3.connect(database)) as connection:
                 pages = connection.execute("PRAGMA page_count").fetchone()[0]
@@ -207,9 +213,12 @@ def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
         log.flush()
     ended.set()
     monkeypatch.undo()
+    if trouble == "read-only":
+        sqlalchemy.event.remove(sqlalchemy.pool.Pool, "checkout", read_only)
     told = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
     assert len(told) == 1
     assert "the run goes on" in told[0]
+    assert trouble != "read-only" or "attempt to write a readonly database" in told[0]
     assert "\n" not in told[0]
     assert "Traceback" not in capfd.readouterr().err
     replay = os.environ | {"TGAP_HOME": str(home)}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tgap.cli.terminal import shown
-from tgap.core import ConfigError
+from tgap.core import ConfigError, StoreError
 from tgap.core.files import home_folder
 
 if TYPE_CHECKING:
@@ -186,13 +186,17 @@ def push() -> int:
         )
     sent, damaged = 0, 0
     for entry in found:
-        if problems := problems_of(entry):
+        problems = problems_of(entry)
+        try:
+            if not problems:
+                sent += level.send(entry.folder, read_manifest(entry.folder))
+                if not level.is_away:
+                    unsent.drop((entry.stage, entry.key))
+        except StoreError as error:  # a run that goes on found it damaged just now
+            problems = [str(error)]
+        if problems:
             damaged += 1
             print(_wrapped(f"damaged, and not sent: {entry}: {problems[0]}"))
-        else:
-            sent += level.send(entry.folder, read_manifest(entry.folder))
-            if not level.is_away:
-                unsent.drop((entry.stage, entry.key))
     print(f"sent {sent} of {counted(len(found), 'artifact')} to {level.name}")
     return 1 if damaged or level.is_away else 0
 

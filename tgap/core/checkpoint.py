@@ -6,6 +6,7 @@ values, in a safetensors file with a digest. A file is written beside its place,
 renamed, so it is whole or not there.
 """
 
+import _thread
 import json
 import logging
 import signal
@@ -54,6 +55,8 @@ SAVING_SECONDS = 20.0
 Processes that wait for this one wait longer, and all end before a cluster kills them: Slurm does so
 30 s after it told them (``KillWait``).
 """
+CLUSTERS_SECONDS = 24.5
+"""The same after a cluster's signal: a step that it waited for, and what is quickly saved."""
 SAME_SECONDS = 0.5
 """In which a second signal is the first one again: some tell a process and its group."""
 
@@ -122,20 +125,29 @@ class Interrupts:
             # handlers run in the main thread: this is it
             arguments = threading.get_ident(), number, self._through
             threading.Thread(target=self._hurry, args=arguments, daemon=True).start()
-        elif self._came == number:
-            again = time.monotonic() - self._came_at >= SAME_SECONDS
-            if self._overdue or (again and number not in CLUSTERS):  # a person who cannot wait
-                self.let_through()
+        elif self._overdue or self._is_impatient(number):
+            self.let_through()
+
+    def _is_impatient(self, number: int) -> bool:
+        """Whether a further signal, the same or another one, is of a person who cannot wait."""
+        if number in CLUSTERS or time.monotonic() - self._came_at < SAME_SECONDS:
+            return False
+        # A cluster ends a job that it has told by SIGTERM: that is no person's.
+        return not (self._came in CLUSTERS and number in _known("SIGTERM"))
 
     def _hurry(self, main_thread: int, number: int, through: threading.Event) -> None:
         """Let through what has waited for too long."""
         seconds = HOLD_SECONDS * self.patience
+        longest = CLUSTERS_SECONDS if number in CLUSTERS else SAVING_SECONDS
         through.wait(seconds)
         if self.saving:
-            through.wait(SAVING_SECONDS - seconds)
+            through.wait(longest - seconds)
         if not through.is_set():
             self._overdue = True
-            signal.pthread_kill(main_thread, number)
+            if hasattr(signal, "pthread_kill"):  # it also ends a system call that waits
+                signal.pthread_kill(main_thread, number)
+            else:  # Windows
+                _thread.interrupt_main(signal.Signals(number))
 
 
 @contextmanager
@@ -143,8 +155,9 @@ def held() -> Iterator[Interrupts]:
     """Inside, signals wait for ``let_through``, the end, or ``HOLD_SECONDS`` (``SAVING_SECONDS``).
 
     A cluster's wait longer, also if they come twice: it may tell each process of a job, and one
-    tells the next. A person's second signal, later than ``SAME_SECONDS``, does not wait. Signals
-    reach the main thread only: elsewhere, and where they are ignored, nothing is held.
+    tells the next. A person's second signal, of the same kind or another, does not wait if it is
+    later than ``SAME_SECONDS``. Signals reach the main thread only: elsewhere, and where they are
+    ignored, nothing is held.
     """
     interrupts = Interrupts()
     if threading.current_thread() is not threading.main_thread():

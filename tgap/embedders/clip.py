@@ -4,6 +4,7 @@ import functools
 import json
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -158,7 +159,9 @@ def _loaded(
     logging.disable(logging.ERROR)  # open_clip tells of every step, by the root logger
     try:
         # Drawing weights that are overwritten at once would move the global random state.
-        with torch.random.fork_rng(devices=[]), hub_if_it_answers():
+        # A model in a folder needs no hub, so none is asked whether it is there.
+        hub = nullcontext() if name.startswith(_LOCAL) else hub_if_it_answers()
+        with torch.random.fork_rng(devices=[]), hub:
             model = open_clip.create_model(
                 name, pretrained, require_pretrained=True, weights_only=True
             )

@@ -6,10 +6,10 @@ on this store, or by ``tgap store push``.
 """
 
 import logging
-import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import filelock
 
 from tgap.core import StoreError
 from tgap.core.files import locked
-from tgap.store.manifest import MALFORMED, file_problems, form_problem, read_manifest
+from tgap.store.manifest import file_problems, form_problem, read_manifest
 from tgap.store.remote import remote
 from tgap.store.vouched import Vouched
 
@@ -25,6 +25,8 @@ UNSENT = "unsent"
 """The folder in the store for the notes."""
 AHEAD = 32
 """Artifacts that wait to be sent; who makes one more waits until one of them is sent."""
+LEFT_SECONDS = 30.0
+"""That the end of a run waits for what earlier processes left, of which there may be very much."""
 
 Place = tuple[str, str]
 """Stage and key of an artifact."""
@@ -61,7 +63,7 @@ class Unsent:
 
 
 class Sender:
-    """Sends what it is told, in the order in which it is told.
+    """Sends what this process made, in the order in which it is told, then what others left.
 
     Args:
         root: The store's folder.
@@ -69,34 +71,59 @@ class Sender:
 
     def __init__(self, root: Path) -> None:
         self._root, self._unsent = root, Unsent(root)
-        self._queue: queue.Queue[Place] = queue.Queue(AHEAD)
-        self._told: set[Place] = set()
+        self._made: deque[Place] = deque()
+        self._left: deque[Place] = deque()
+        self._changed = threading.Condition()
         threading.Thread(target=self._work, name="sending", daemon=True).start()
 
     def send(self, place: Place) -> None:
-        """Send an artifact when those before it are sent."""
-        if place not in self._told:
-            self._told.add(place)
-            self._queue.put(place)
+        """Send an artifact of this process; wait if ``AHEAD`` of them are not sent yet."""
+        with self._changed:
+            if place not in self._made:
+                self._changed.wait_for(lambda: len(self._made) < AHEAD)
+                self._made.append(place)
+                self._changed.notify_all()
+
+    def send_left(self, places: Sequence[Place]) -> None:
+        """Send what others left, when nothing else is to be sent; nobody waits for room."""
+        with self._changed:
+            self._left += [place for place in places if place not in self._left]
+            self._changed.notify_all()
 
     def wait(self) -> None:
-        """Until all that it was told is sent, or has failed."""
-        if left := self._queue.unfinished_tasks:
-            log.info("the last %d artifacts are being sent to the second level", left)
-        self._queue.join()
+        """Until all that this process made is sent, or has failed; not long for what is left."""
+        with self._changed:
+            if number := len(self._made):
+                log.info("the last %d artifacts are being sent to the second level", number)
+            self._changed.wait_for(lambda: not self._made)
+            self._changed.wait_for(lambda: not self._left, LEFT_SECONDS)
+            if number := len(self._left):
+                log.info(
+                    "%d artifacts of earlier processes are not sent yet: the next run goes on with "
+                    "them, or `tgap store push`",
+                    number,
+                )
 
     def _work(self) -> None:
         while True:
-            place = self._queue.get()
+            with self._changed:
+                self._changed.wait_for(lambda: self._made or self._left)
+                places = self._made or self._left
             try:
-                self._send(place)
+                self._send(places[0])
             except filelock.Timeout:
-                log.debug("another process sends %s %s", *place)
-            except (OSError, StoreError, *MALFORMED) as error:
-                log.warning("cannot send %s %s to the second level: %s", *place, error)
+                log.debug("another process sends %s %s", *places[0])
+            except Exception as error:  # whatever it is: without this thread all would wait forever
+                log.warning(
+                    "cannot send %s %s to the second level: %s",
+                    *places[0],
+                    error or type(error).__name__,
+                )
+                log.debug("it is", exc_info=error)
             finally:
-                self._told.discard(place)
-                self._queue.task_done()
+                with self._changed:
+                    places.popleft()
+                    self._changed.notify_all()
 
     def _send(self, place: Place) -> None:
         folder, level = self._root.joinpath(*place), remote()
@@ -132,11 +159,15 @@ _senders: dict[Path, Sender] = {}
 """This process's, by the store's folder."""
 
 
-def send_behind(root: Path, place: Place) -> None:
-    """Have an artifact sent by this process's thread; ``AHEAD`` may wait."""
+def _sender(root: Path) -> Sender:
     if root not in _senders:
         _senders[root] = Sender(root)
-    _senders[root].send(place)
+    return _senders[root]
+
+
+def send_behind(root: Path, place: Place) -> None:
+    """Have an artifact sent by this process's thread; ``AHEAD`` may wait."""
+    _sender(root).send(place)
 
 
 def send_left(root: Path) -> None:
@@ -145,11 +176,13 @@ def send_left(root: Path) -> None:
     left = Unsent(root).noted() if level is not None and not level.is_away else []
     if left:
         log.info("%d artifacts that were not sent to the second level yet are sent now", len(left))
-    for place in left:
-        send_behind(root, place)
+        _sender(root).send_left(left)
 
 
 def wait_until_sent(root: Path) -> None:
-    """Wait for this process's thread; what failed has been told, and keeps its note."""
+    """Wait for this process's thread; what failed has been told, and keeps its note.
+
+    What earlier processes left is waited for ``LEFT_SECONDS``.
+    """
     if root in _senders:
         _senders[root].wait()

@@ -149,6 +149,10 @@ class Remote:
 
         Returns:
             Whether it was sent.
+
+        Raises:
+            StoreError: If it was removed or set aside here meanwhile, which says nothing of what
+                is there.
         """
         if self.is_away:
             return False
@@ -163,6 +167,8 @@ class Remote:
                 self._files.put_file(str(folder / name), target)
             self._files.pipe_file(f"{place}/{MANIFEST}", (folder / MANIFEST).read_bytes())
         except Exception as error:  # each kind of URL has errors of its own
+            if not all((folder / name).is_file() for name in (MANIFEST, *manifest["files"])):
+                raise StoreError("it was removed or set aside while it was sent") from error
             self._give_up("write", error)
             return False
         self._damaged.discard(key)

@@ -63,7 +63,8 @@ class Worker:
 
         Raises:
             KeyboardInterrupt: If this process is told to stop; the run has been stopped then.
-            SystemExit: If a job of Slurm's is to make room and was queued again; likewise.
+            SystemExit: If a job of Slurm's is to make room and was queued again; likewise. If it
+                is not queued again, submitit raises an error of its own; likewise.
         """
         minutes = errand.job.run.max_minutes
         try:
@@ -77,8 +78,11 @@ class Worker:
         except KeyboardInterrupt:
             self._stop()
             raise
-        except BaseException:  # out of the handler of a cluster's signal, which submitit sets
-            self._stop("SIGUSR2", CLUSTERS_GRACE, CLUSTERS_GRACE)
+        except BaseException as error:
+            if _is_clusters(error):
+                self._stop("SIGUSR2", CLUSTERS_GRACE, CLUSTERS_GRACE)
+            else:  # a mistake of ours: whether a run is going on is not known
+                self.close()
             raise
         finally:
             self._process.shown.end()
@@ -106,7 +110,7 @@ class Worker:
         while end is None or time.monotonic() < end:
             if not _keepers and os.getppid() != self._grandparent:
                 raise KeyboardInterrupt  # who launched this process died
-            said = next_said(self._inbox)
+            said = next_said(self._inbox, [self._process])
             if said is not None and said[1]["event"] in ENDS:
                 return said[1]
         return None
@@ -132,6 +136,15 @@ class Worker:
     def close(self) -> None:
         """End the process and whatever it started."""
         self._process.close()
+
+
+def _is_clusters(error: BaseException) -> bool:
+    """Whether submitit's handler of a cluster's signal raised it, in the midst of a run.
+
+    It exits if the job was queued again; else, as when that was too often, it raises an error of
+    its own, and a later command goes on with the run.
+    """
+    return isinstance(error, SystemExit) or type(error).__module__.startswith("submitit.")
 
 
 _workers: list[Worker] = []

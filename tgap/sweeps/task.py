@@ -23,7 +23,8 @@ from tgap.sweeps import isolation
 from tgap.sweeps.doing import Errand, do
 from tgap.sweeps.identity import Planned, planned
 from tgap.sweeps.isolation import Ended
-from tgap.sweeps.outcomes import failure_of, recorded_row, write_down_end
+from tgap.sweeps.outcomes import failure_of, finished_row, recorded_row, write_down_end
+from tgap.sweeps.recorder import Recorder
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -135,6 +136,8 @@ def _done_here(errand: Errand) -> Ended:
 def _outcome(errand: Errand) -> Outcome:
     """How a run ended, its row read from its record."""
     ended = _ended(errand)
+    if ended.late and (row := _finished(errand)) is not None:
+        return Outcome(errand.job.name, row, made=True)
     if ended.dead or ended.late:
         status = "FAILED" if ended.dead and not ended.late else "KILLED"
         write_down_end(errand, status, ended.failure or "")
@@ -142,6 +145,18 @@ def _outcome(errand: Errand) -> Outcome:
         return Outcome(failure=f"{errand.which}{ended.failure}{_where()}")
     row = recorded_row(errand)
     return Outcome(errand.job.name, row, None, ended.did.pictures, ended.did.made)
+
+
+def _finished(errand: Errand) -> RunRow | None:
+    """The row of a run that was recorded as finished before its time was up, if it was."""
+    row = finished_row(Recorder(errand.home, errand.sweep_key).journal(errand.job.key))
+    if row is not None:
+        log.warning(
+            "%sit was finished, but what it made was not sent to the second level within "
+            "max_minutes: the next run goes on with that, or `tgap store push`",
+            errand.which,
+        )
+    return row
 
 
 def _number() -> int | None:

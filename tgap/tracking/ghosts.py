@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import filelock
 
@@ -15,24 +16,28 @@ from tgap.tracking.run_log import RunLog
 
 log = logging.getLogger(__name__)
 
-RUNNING = "running"
-"""Lock that is held while a sweep is launched."""
+RUNNING = "running-"
+"""What the names of locks begin with of which each process that launches a sweep holds one."""
+LOCK = ".lock"
+"""What they end with; a lock's lease beside it ends with something else."""
 ASKED = "asked"
-"""Lock that is held while somebody asks for that one, or begins to hold it: who asks takes it for a
-moment, and whoever began a sweep just then would go without it."""
+"""Lock that is held while somebody asks for those, or begins to hold one: so none begins to launch
+a sweep while its record is closed."""
 DIED = "its process died before it could write down how it ended"
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[None]:
-    """Inside, a sweep counts as running; so it does while another process launches it too.
+    """Inside, a sweep counts as running; so it does as long as another process launches it too.
 
     Args:
         folder: Of its journal.
     """
+    own = folder / f"{RUNNING}{uuid4().hex}{LOCK}"
     with ExitStack() as held:
-        with locked(folder / ASKED, "the sweep"), suppress(filelock.Timeout):
-            held.enter_context(locked(folder / RUNNING, "the sweep", wait=False))
+        held.callback(own.unlink, missing_ok=True)  # nobody waits for it
+        with locked(folder / ASKED, "the sweep"):
+            held.enter_context(locked(own, "the sweep"))
         yield
 
 
@@ -51,7 +56,11 @@ def _not_running(journal: Journal) -> Iterator[None]:
         yield
         return
     folder = journal.folder
-    with locked(folder / ASKED, "the sweep"), locked(folder / RUNNING, "the sweep", wait=False):
+    with locked(folder / ASKED, "the sweep"):
+        for path in folder.glob(f"{RUNNING}*{LOCK}"):
+            with locked(path, "the sweep", wait=False):
+                pass
+            path.unlink(missing_ok=True)  # of a process that died
         yield
 
 

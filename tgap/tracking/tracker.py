@@ -277,6 +277,9 @@ def _is_pushed(journal: Journal, uri: str) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of an error, without a password that may be part of it."""
-    line = str(error).strip().partition("\n")[0][:300]
+    """The line of an error that says what is wrong, without a password that may be part of it."""
+    lines = str(error).strip().splitlines() or [""]
+    # SQLAlchemy may say first when it happened, in brackets.
+    told = (line for line in lines if not line.startswith("(raised as a result of"))
+    line = next(told, lines[0])[:300]
     return masked(line) or type(error).__name__

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import IO, cast
 
 from tgap.core.checkpoint import tell_saving
@@ -22,6 +22,8 @@ START = "import json, sys; sys.path[:] = json.loads(sys.argv[1])"
 MEMORY = "; the machine may have run out of memory" if os.name == "posix" else ""
 LISTEN = 0.5
 """Seconds between two looks at signals and the time."""
+DYING = 10.0
+"""Seconds in which a process ends that has closed its end of the connection."""
 LAST_WORDS = 50
 """Lines that a process wrote before it died, for the log file."""
 
@@ -75,6 +77,8 @@ class Child:
                     self._note_saving(message["going"])
                 else:
                     self._inbox.put((self, message, data))
+        if self._saving:  # it died while it saved
+            self._note_saving(False)
         self._inbox.put((self, {"event": "gone"}, b""))
 
     def _note_saving(self, going: bool) -> None:
@@ -124,7 +128,7 @@ class Child:
             if self._saving and not told:
                 told = True
                 log.info("waiting for a checkpoint, at most %.0f s; not if stopped again", longest)
-            said = next_said(self._inbox)
+            said = next_said(self._inbox, [self])
             if said is not None and said[0] is self and said[1]["event"] in ENDS:
                 return said[1]
         return None
@@ -140,11 +144,14 @@ class Child:
         Args:
             who: It, in words, for the log: its last words stand there.
         """
-        code = self.process.wait()
+        try:
+            told = death(self.process.wait(DYING))
+        except subprocess.TimeoutExpired:  # it lives: it closed its output, or wrote over it
+            told = "it no longer spoke to the process that started it, and was killed"
         self.close()
         if self._last_words:
             log.debug("the last that %s wrote:\n%s", who, "".join(self._last_words))
-        return death(code)
+        return told
 
     def close(self) -> None:
         """End the process and whatever it started."""
@@ -169,12 +176,19 @@ Said = tuple[Child, Message, bytes]
 Inbox = queue.SimpleQueue[Said]
 
 
-def next_said(inbox: Inbox) -> Said | None:
-    """What a child says next, shown if it is to be shown; ``None`` if none does for a moment."""
+def next_said(inbox: Inbox, of: Iterable[Child] = ()) -> Said | None:
+    """What a child says next, shown if it is to be shown; ``None`` if none does for a moment.
+
+    Args:
+        inbox: Where children say it.
+        of: Children that are waited for: of one that is dead ``gone`` is said, also if a process
+            that it started still holds its end of the connection.
+    """
+    dead = [child for child in of if not child.alive]  # before: its last words come first
     try:
         said = inbox.get(timeout=LISTEN)
     except queue.Empty:
-        return None
+        return (dead[0], {"event": "gone"}, b"") if dead else None
     said[0].shown.show(said[1])
     return said
 

@@ -152,7 +152,8 @@ class Crew:
     def _hear(self) -> Said:
         """The next thing that a member says, shown if it is to be shown."""
         while True:
-            if (said := next_said(self._inbox)) is None:
+            at_work = [member for member in self._members if member not in self._done]
+            if (said := next_said(self._inbox, at_work)) is None:
                 continue
             member, message, _ = said
             gone = message["event"] == "gone" and member not in self._done
@@ -163,8 +164,9 @@ class Crew:
     def _failure(self, member: Child, message: Message) -> TgapError:
         """Why it cannot go on, from the member that knows."""
         end = time.monotonic() + REASON
+        others = [each for each in self._members if each is not member and each not in self._done]
         while message.get("lost") and time.monotonic() < end:
-            said = next_said(self._inbox)
+            said = next_said(self._inbox, others)
             if said and said[0] is not member and said[1]["event"] in ("failed", "gone"):
                 member, message, _ = said
         which = f"process {member.number + 1} of {self._size}"
