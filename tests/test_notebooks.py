@@ -67,7 +67,8 @@ def test_it_runs(path: Path, executed: dict[str, list[NotebookNode]]) -> None:
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_progress_is_shown_as_bars(path: Path, executed: dict[str, list[NotebookNode]]) -> None:
     outputs = [output for cell in executed[path.stem] for output in cell.get("outputs", [])]
-    assert any("<progress" in output.get("data", {}).get("text/html", "") for output in outputs)
+    bars = [o for o in outputs if "<progress" in o.get("data", {}).get("text/html", "")]
+    assert bars or path.stem == "first_look"  # which finds its run in the store of the one before
     red = [output.text for output in outputs if output.get("name") == "stderr"]
     assert not [text for text in red if " INFO " in text]  # of tgap; others may warn
 
