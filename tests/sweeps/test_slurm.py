@@ -24,7 +24,7 @@ from tgap.tracking.beat import beat_of
 
 PRESET = Path(__file__).parents[2] / "conf" / "hydra" / "launcher" / "submitit_slurm.yaml"
 LAUNCHER = ["hydra/launcher=submitit_slurm", "hydra.launcher.partition=gpu"]
-LONGER = ["budget.steps=150"]
+LONGER = ["budget.steps=300"]
 """Fine-tuning of some ten seconds."""
 
 
@@ -221,7 +221,7 @@ def test_a_job_that_makes_room_leaves_a_checkpoint_and_goes_on_as_the_same_run(
     sys.stdout.write(f"checkpoints {told} after the signals\n")
     log = next(tmp_path.glob("multirun/*/*/0/tgap.log")).read_text()
     for step in preemptions.steps:
-        assert f"going on with fine-tuning at step {step} of 150" in log
+        assert f"going on with fine-tuning at step {step} of 300" in log
     assert {name for name in expected if found.get(name) != expected[name]} == set()
     assert found.keys() == expected.keys()
     after = mlflow_runs(home)
