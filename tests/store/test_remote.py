@@ -241,11 +241,12 @@ def unsent(store: Store) -> list[str]:
 def test_work_does_not_wait_for_an_upload(
     machine: Machine, shared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    level, goes_on = remote(), threading.Event()
+    level, began, goes_on = remote(), threading.Event(), threading.Event()
     assert level is not None
     put = level._files.put_file
 
     def slow(*args: object) -> None:
+        began.set()
         assert goes_on.wait(60)
         put(*args)
 
@@ -254,6 +255,7 @@ def test_work_does_not_wait_for_an_upload(
     assert not store.get_or_make(SPEC, make).reused
     assert not list(shared.rglob("manifest.json"))
     assert unsent(store) == [f"generator-{SPEC.key}"]
+    assert began.wait(60)  # until then there is nothing that a removal could disturb
     with pytest.raises(filelock.Timeout):
         store.discard(SPEC.stage, SPEC.key)  # half of it is there
     goes_on.set()
