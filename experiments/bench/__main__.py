@@ -20,6 +20,7 @@ from experiments.bench.measure import Row, Scale, machine, write
 
 PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "start": commands.start,
+    "refusals": commands.refusals,
     "dreambooth": tuning.dreambooth,
     "lora": tuning.lora,
     "bfloat16": tuning.bfloat16,

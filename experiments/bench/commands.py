@@ -3,6 +3,8 @@
 import functools
 import os
 import resource
+import shlex
+import statistics
 import subprocess
 import sys
 import time
@@ -11,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from experiments.bench.measure import Row, Scale
+from tests.mistakes import files
+from tests.mistakes.test_command_lines import CASES
 
 SMALL = (
     "budget.steps=2 budget.train_per_label=20 budget.test_per_label=10 size=10 "
@@ -47,6 +51,34 @@ def start(scale: Scale) -> list[Row]:
             once()  # fills the store, and the system's cache of files
             rows.append(Row(what, "", [once() for _ in range(scale.repeats)], "s", target))
         return rows
+
+
+def refusals(scale: Scale) -> list[Row]:
+    """How long each mistaken command takes until it is refused; the slowest counts."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        files.write(folder)
+        _refused("run size=1000000", folder)  # puts the default dataset into the store
+        corpus = list(CASES)[: 2 if scale.quick else None]
+        took = {words: _refused(words, folder) for words in corpus}
+    slowest = max(took, key=lambda words: took[words])
+    note = f"of {len(took)} commands; median {statistics.median(took.values()):.2f} s; {slowest}"
+    return [Row("the slowest refusal", "", [took[slowest]], "s", 3.0, note)]
+
+
+def _refused(words: str, folder: Path) -> float:
+    begun = time.perf_counter()
+    ended = subprocess.run(
+        [Path(sys.executable).with_name("tgap"), *shlex.split(words)],
+        cwd=folder,
+        env=dict(os.environ, TGAP_HOME=str(folder / ".tgap")),
+        check=False,
+        capture_output=True,
+        timeout=120,
+    )
+    if ended.returncode != 2:
+        raise RuntimeError(f"`tgap {words}` was not refused (exit code {ended.returncode})")
+    return time.perf_counter() - begun
 
 
 def demo(scale: Scale) -> list[Row]:

@@ -3,9 +3,7 @@
 import logging
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +11,8 @@ import pytest
 import torch
 
 from tgap.core import checkpoint as module
-from tgap.core import random_states
-from tgap.core.checkpoint import Checkpoint, Pieces, Saved, held
+from tgap.core import interrupts, random_states
+from tgap.core.checkpoint import Checkpoint, Pieces, Saved
 from tgap.core.files import read_sealed
 from tgap.core.training_state import of_optimizer, set_optimizer
 
@@ -269,8 +267,8 @@ def slow(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_saving_is_waited_for_longer_than_a_step_and_not_for_ever(
     tmp_path, monkeypatch, longest, done
 ):
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.05)
-    monkeypatch.setattr(module, "SAVING_SECONDS", longest)
+    monkeypatch.setattr(interrupts, "HOLD_SECONDS", 0.05)
+    monkeypatch.setattr(interrupts, "SAVING_SECONDS", longest)
     slow(0.6, monkeypatch)
     told = []
     with module.saving_told(told.append):
@@ -284,36 +282,13 @@ def test_saving_is_waited_for_longer_than_a_step_and_not_for_ever(
 def test_a_clusters_saving_has_a_limit_of_its_own(
     tmp_path, monkeypatch, longest, done, told_by_cluster
 ):
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.02)
-    monkeypatch.setattr(module, "SAVING_SECONDS", 0.2)
-    monkeypatch.setattr(module, "CLUSTERS_SECONDS", longest)
+    monkeypatch.setattr(interrupts, "HOLD_SECONDS", 0.02)
+    monkeypatch.setattr(interrupts, "SAVING_SECONDS", 0.2)
+    monkeypatch.setattr(interrupts, "CLUSTERS_SECONDS", longest)
     slow(0.6, monkeypatch)
     stopped_at_first_step(again(tmp_path), number=signal.SIGUSR2)
     monkeypatch.undo()
     assert again(tmp_path).done == done
-
-
-def interrupted(then: Callable[[], None], number: int = signal.SIGINT) -> bool:
-    """Whether what comes after an interrupt that is held is reached to its end."""
-    ended = []
-
-    def work() -> None:
-        with held():
-            signal.raise_signal(number)
-            then()
-            ended.append(True)
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    return bool(ended)
-
-
-@pytest.fixture
-def told_by_cluster():
-    """A process that a cluster may tell, as the one that does runs."""
-    before = signal.signal(signal.SIGUSR2, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGUSR2, before)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGUSR2])
@@ -334,75 +309,6 @@ def test_what_is_saved_in_time_is_saved_on_the_way_out(
     with pytest.raises(KeyboardInterrupt):
         work()
     assert again(tmp_path).done == saved
-
-
-def test_an_interrupt_that_nothing_waited_for_comes_at_the_end():
-    assert interrupted(lambda: None)
-
-
-def test_a_second_interrupt_does_not_wait(monkeypatch):
-    monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
-    assert not interrupted(lambda: signal.raise_signal(signal.SIGINT))
-
-
-@pytest.fixture
-def terminated():
-    """A process whose SIGTERM stops it as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGUSR2])
-def test_a_persons_other_signal_does_not_wait_either(
-    monkeypatch, terminated, told_by_cluster, first
-):
-    monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
-    assert not interrupted(lambda: signal.raise_signal(signal.SIGINT), first)
-
-
-def test_a_cluster_may_end_a_job_that_it_has_told(monkeypatch, terminated, told_by_cluster):
-    monkeypatch.setattr(module, "SAME_SECONDS", 0.0)
-    assert interrupted(lambda: signal.raise_signal(signal.SIGTERM), signal.SIGUSR2)
-
-
-def test_other_signals_at_once_are_one(terminated):
-    assert interrupted(lambda: signal.raise_signal(signal.SIGINT), signal.SIGTERM)
-
-
-def test_where_a_thread_cannot_be_signalled_an_interrupt_does_not_wait_for_long(monkeypatch):
-    """As on Windows."""
-    monkeypatch.setattr(module, "HOLD_SECONDS", 0.05)
-    monkeypatch.delattr(signal, "pthread_kill")
-    assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)])
-
-
-def test_an_interrupt_does_not_wait_for_long(monkeypatch):
-    monkeypatch.setattr("tgap.core.checkpoint.HOLD_SECONDS", 0.05)
-    assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)])
-
-
-def test_a_cluster_may_tell_twice(told_by_cluster):
-    """Each process of a job, of which one tells the next."""
-    assert interrupted(lambda: signal.raise_signal(signal.SIGUSR2), signal.SIGUSR2)
-
-
-def test_a_cluster_does_not_wait_for_ever(monkeypatch, told_by_cluster):
-    monkeypatch.setattr("tgap.core.checkpoint.HOLD_SECONDS", 0.02)
-    assert not interrupted(lambda: [time.sleep(0.05) for _ in range(100)], signal.SIGUSR2)
-
-
-def test_outside_the_main_thread_nothing_is_held():
-    before, seen = signal.getsignal(signal.SIGINT), []
-
-    def work() -> None:
-        with held() as interrupts:
-            seen.extend([signal.getsignal(signal.SIGINT), interrupts.waiting])
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert seen == [before, False]
 
 
 # What is kept

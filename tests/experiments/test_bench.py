@@ -7,6 +7,7 @@ import pytest
 
 from experiments.bench import pipelines, tuning
 from experiments.bench.__main__ import main
+from experiments.bench.commands import refusals
 from experiments.bench.measure import Row, Scale, in_turn, ratios
 from tgap.core import Budget
 
@@ -45,6 +46,12 @@ def test_every_part_prints_its_rows_and_writes_them(tmp_path, capsys):
     exact, half = written["parts"]["drawing"][:2]
     assert "at least 99" in exact["note"]  # not a pixel differs from the stock pipeline's
     assert "at least 99" not in half["note"]
+
+
+def test_refusals_are_timed_in_processes_of_their_own():
+    (row,) = refusals(Scale(quick=True))
+    assert row.values[0] > 0
+    assert "of 2 commands" in row.note
 
 
 def test_sides_take_turns_and_the_first_round_does_not_count():

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tgap.core import checkpoint
+from tgap.core import checkpoint, interrupts
 from tgap.core.checkpoint import saving_told
 from tgap.pipeline.sharing import child as module
 from tgap.pipeline.sharing.child import START, Child, Inbox, next_said
@@ -109,11 +109,11 @@ def test_each_process_that_waits_has_more_time_than_the_one_it_waits_for() -> No
     from tgap.sweeps import isolation, worker
 
     killed_by_slurm = 30
-    grace = [checkpoint.HOLD_SECONDS, crew.GRACE, isolation.GRACE, worker.LAST_SECONDS]
-    longest = [checkpoint.SAVING_SECONDS, crew.LONGEST, isolation.LONGEST, killed_by_slurm]
-    clusters = [checkpoint.CLUSTERS_SECONDS, isolation.CLUSTERS_GRACE, killed_by_slurm]
+    grace = [interrupts.HOLD_SECONDS, crew.GRACE, isolation.GRACE, worker.LAST_SECONDS]
+    longest = [interrupts.SAVING_SECONDS, crew.LONGEST, isolation.LONGEST, killed_by_slurm]
+    clusters = [interrupts.CLUSTERS_SECONDS, isolation.CLUSTERS_GRACE, killed_by_slurm]
     for waits in (grace, longest, clusters, [crew.LONGEST, isolation.CLUSTERS_GRACE]):
         assert waits == sorted(set(waits))
-    step, save = checkpoint.HOLD_SECONDS, checkpoint.QUICK_SECONDS
-    assert step + save < checkpoint.SAVING_SECONDS
-    assert step * checkpoint.PATIENCE + save < checkpoint.CLUSTERS_SECONDS
+    step, save = interrupts.HOLD_SECONDS, checkpoint.QUICK_SECONDS
+    assert step + save < interrupts.SAVING_SECONDS
+    assert step * interrupts.PATIENCE + save < interrupts.CLUSTERS_SECONDS

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tgap.core.checkpoint import SAME_SECONDS
+from tgap.core.interrupts import SAME_SECONDS
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 

@@ -130,7 +130,8 @@ def trends_told(comparison: Comparison, best: RunGroup) -> list[str]:
         if any(one.one_set for one in trend.groups):
             said = "not tested, as seeds train on one synthetic set"
         elif math.isnan(trend.p_value):
-            said = f"not tested, with {len(trend.seeds)} seeds in common"
+            seeds = len(trend.seeds)
+            said = f"not tested, with {seeds} seed{'' if seeds == 1 else 's'} in common"
         elif trend.p_value <= LEVEL:
             said = f"TSTR {'rises' if trend.difference.estimate > 0 else 'falls'}"
             said += f", {slope} per doubling, {p_text(trend.p_value)}"
