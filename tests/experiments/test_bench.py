@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.bench import pipelines, tuning
+from experiments.bench import pipelines, sweeps, tuning
 from experiments.bench.__main__ import main
 from experiments.bench.commands import refusals
 from experiments.bench.measure import Row, Scale, in_turn, ratios
@@ -46,6 +46,13 @@ def test_every_part_prints_its_rows_and_writes_them(tmp_path, capsys):
     exact, half = written["parts"]["drawing"][:2]
     assert "at least 99" in exact["note"]  # not a pixel differs from the stock pipeline's
     assert "at least 99" not in half["note"]
+
+
+@pytest.mark.long
+def test_whole_sweeps_are_timed():
+    (shared,), (workers,) = sweeps.sharing(Scale(quick=True)), sweeps.joblib(Scale(quick=True))
+    assert 1 < shared.values[0] < 2  # two runs, of two sizes
+    assert workers.values[0] > 0
 
 
 def test_refusals_are_timed_in_processes_of_their_own():
