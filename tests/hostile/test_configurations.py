@@ -181,5 +181,8 @@ def test_a_secret_of_the_environment_is_not_read(
     told = refusal(lambda: composed("profile=x"))
     assert f"dataset.domain: the environment variable {name} may be a secret" in told
     assert "hunter2" not in told
+    for value in (f"${{oc.env:{name}}}", f"'of ${{oc.env:{name}}}'"):
+        told = refusal(lambda value=value: composed(f"dataset.domain={value}", config_dir=None))
+        assert f"the environment variable {name} may be a secret" in told
     monkeypatch.setenv("PICTURES", "photo")
     assert composed("dataset.domain=${oc.env:PICTURES}", config_dir=None).dataset.domain == "photo"

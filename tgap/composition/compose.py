@@ -208,7 +208,7 @@ def _with_values(bases: list[Composed], values: Sequence["Override"]) -> "DictCo
     config = base.copied(new)
     require_texts(new, config)
     ConfigLoaderImpl._apply_overrides_to_config(new, config)
-    if problems := secrets_in({o.key_or_group: o.get_value_element_as_str() for o in new}):
+    if problems := secrets_in({o.key_or_group: o.value() for o in new}):
         raise ConfigError(*problems)
     referring = (o.key_or_group for o in new if "${" in str(o.input_line))
     bases[1:] = [Composed(config, values, (*base.references, *referring))]
