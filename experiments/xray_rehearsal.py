@@ -24,6 +24,7 @@ import tgap
 from tgap.cli.main import command
 from tgap.pipeline.plan import Plan, plan
 from tgap.pipeline.preflight.disk import needs
+from tgap.pipeline.preflight.extent import Extents
 from tgap.store import Artifact, Spec, Store
 
 METHODS = {
@@ -197,7 +198,7 @@ def rehearse(folder: Path, words: Sequence[str]) -> list[dict[str, Any]]:
     _must(command(["data", *words]))
     run, store = tgap.compose(*words), Store(folder / "home" / "store")
     its = plan(run)
-    predicted = {need.key: need.size for need in needs(its, store)}
+    predicted = {need.key: need.size for need in needs(its, Extents(store))}
     before = {name for name, spec in artifacts_of(its).items() if store.find(spec) is not None}
     _must(command(["run", *words]))
     rows = []

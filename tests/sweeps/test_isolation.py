@@ -88,12 +88,12 @@ def test_a_run_ends_when_the_second_level_has_all_that_it_made(
 def test_a_run_beyond_its_limit_is_stopped_with_all_that_it_started(
     misbehaving, tmp_path, monkeypatch, capsys
 ) -> None:
-    limit = ["max_minutes=0.1", "size=4"]
+    limit = ["max_minutes=0.3", "size=4"]
     words = [word for word in misbehaving if word != "size=4"]
     start = time.monotonic()
     assert swept(["child"], [*words, *limit], monkeypatch, tmp_path) == 1
     assert time.monotonic() - start < 60
-    assert "it ran longer than max_minutes=0.1 and was stopped" in capsys.readouterr().err
+    assert "it ran longer than max_minutes=0.3 and was stopped" in capsys.readouterr().err
     (record,) = records(tmp_path / "home")
     assert record.status == "killed"
     assert "max_minutes" in record.tags["tgap.error"]

@@ -1,13 +1,16 @@
 """Every launcher makes the same bytes, in any order; one that is not installed is named."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import joblib
 import pytest
 
 from tgap.cli.main import run_command
 from tgap.store.manifest import MANIFEST
+from tgap.sweeps.launching import without_earlier_workers
 from tgap.sweeps.records import records
 
 SHORT = (
@@ -83,3 +86,16 @@ def test_a_launcher_that_is_not_installed_is_named_with_what_to_install(
     assert run_command([f"hydra/launcher={launcher}", "seed=0,1", "-m"]) == 2
     assert f"pip install 'tgap[{extra}]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_worker_has_the_environment_of_an_earlier_sweep(monkeypatch) -> None:
+    """joblib keeps its own for minutes."""
+
+    def seen() -> list[str | None]:
+        return joblib.Parallel(n_jobs=2)(joblib.delayed(os.getenv)("TGAP_SEEN") for _ in range(2))
+
+    monkeypatch.setenv("TGAP_SEEN", "first")
+    assert seen() == ["first"] * 2
+    monkeypatch.setenv("TGAP_SEEN", "second")
+    without_earlier_workers({"_target_": "hydra_plugins.x.joblib_launcher.JoblibLauncher"})
+    assert seen() == ["second"] * 2

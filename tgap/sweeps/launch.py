@@ -27,7 +27,7 @@ from tgap.store import Store
 from tgap.sweeps import isolation
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
-from tgap.sweeps.launching import check_launcher, gave_up
+from tgap.sweeps.launching import check_launcher, gave_up, without_earlier_workers
 from tgap.sweeps.outcomes import finished_row
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.schedule import least_waiting
@@ -258,6 +258,7 @@ def _launch(
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=those.hydra.config_loader, callbacks=callbacks)
+    without_earlier_workers(config.hydra.launcher)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     folder = Path(config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)

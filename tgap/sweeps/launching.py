@@ -33,6 +33,18 @@ def check_launcher(launcher: Mapping[str, Any]) -> None:
         )
 
 
+def without_earlier_workers(launcher: Mapping[str, Any]) -> None:
+    """See that no process works for a launcher that an earlier sweep of this one began.
+
+    joblib keeps its workers for minutes; they have the environment of the sweep that they began
+    with: its ``TGAP_HOME``, its key.
+    """
+    if kind_of(launcher) == "JoblibLauncher":
+        from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
+
+        get_reusable_executor(reuse=True).shutdown(wait=True)
+
+
 def gave_up(launcher: Mapping[str, Any], error: Exception) -> str | None:
     """What to say of a launcher that raised an error instead of telling how its runs ended.
 
