@@ -59,8 +59,8 @@ def _hydras_state_kept() -> Iterator[None]:
     Hydra's own way copies each schema before, and imports each plugin anew afterwards, which takes
     longer than to compose a run.
     """
-    from hydra.core.config_store import ConfigStore
     from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.config_store import ConfigStore
     from hydra.core.plugins import Plugins
     from hydra.core.singleton import Singleton
     from omegaconf.basecontainer import BaseContainer
