@@ -1,9 +1,14 @@
 """Tests run offline, without telemetry, and without the environment's own tgap settings."""
 
+import functools
 import logging
 import os
+import shutil
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,15 +35,56 @@ SETTINGS = (
 for name in SETTINGS:
     os.environ.pop(name, None)
 
+SLOW = (
+    "corpus/test_corpus",
+    "test_notebooks",
+    "test_end_to_end",
+    "cli/test_evaluate",
+    "test_adding_your_own",
+    "cli/test_report",
+    "pipeline/export/test_generator",
+    "test_controls_line",
+    "pipeline/test_resume",
+    "sweeps/test_forecast",
+    "test_few_images",
+    "test_wheel",
+    "test_split_sweep",
+)
+"""Files that take longest, which come first: then the processes of a parallel run end together."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    folder = Path(__file__).parent
+    files = [(folder / f"{name}.py").resolve(strict=True) for name in SLOW]
+    turn = {file: number for number, file in enumerate(files)}
+    items.sort(key=lambda item: turn.get(item.path, len(turn)))
+
+
+@contextmanager
+def logging_kept() -> Iterator[None]:
+    """Hydra sets up logging for a whole process, onto a stream that ends with its test."""
+    root = logging.getLogger()
+    _close_log_files(root)  # of what a fixture of a whole module ran
+    level, handlers = root.level, root.handlers[:]
+    yield
+    _close_log_files(root)
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    """Hydra sets up logging for a whole process, onto a stream that ends with its test."""
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
+    with logging_kept():
+        yield
+
+
+def _close_log_files(logger: logging.Logger) -> None:
+    """Close and drop the log files that Hydra opened, not pytest's own."""
+    for handler in logger.handlers[:]:
+        of_pytest = type(handler).__module__.startswith("_pytest")
+        if isinstance(handler, logging.FileHandler) and not of_pytest:
+            logger.removeHandler(handler)
+            handler.close()
 
 
 class ComposedOnce(WeakKeyDictionary):
@@ -80,4 +126,50 @@ def composed_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose, "_bases", ComposedOnce())
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def tables_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """MLflow takes seconds to make a database, so that a new home gets a copy of the first one's.
+
+    Tests of ``tests/tracking`` undo this for themselves.
+    """
+    from tgap.tracking import push
+    from tgap.tracking.server import sqlite_file
+
+    by_mlflow, template = push.connect, tmp_path_factory.mktemp("tables") / "mlflow.db"
+
+    @functools.cache
+    def connect(uri: str) -> Any:
+        database = sqlite_file(uri)
+        if database is not None and not database.exists():
+            if not template.exists():
+                _make_tables(by_mlflow, template)
+            database.parent.mkdir(parents=True, exist_ok=True)
+            with push._lock(database):
+                shutil.copyfile(template, database)
+        return by_mlflow(uri)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(push, "connect", connect)
+        yield
+
+
+def _make_tables(connect: Any, template: Path) -> None:
+    """A database without runs, in one file, and set to what ``push.connect`` sets a new one to."""
+    made = template.with_name("made.db")
+    connect(f"sqlite:///{made}")
+    with closing(sqlite3.connect(made)) as connection:
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        connection.execute("VACUUM INTO ?", [str(template)])
+    with closing(sqlite3.connect(template)) as connection:
+        connection.execute(f"PRAGMA journal_mode={mode}")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def power_stays_on() -> Iterator[None]:
+    """Nobody cuts the power in a test: what is written need not reach the disk at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
         yield

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 from tests.closed import Children, closed
 from tgap.cli.main import command, run_command
+from tgap.sweeps import isolation
 from tgap.sweeps.records import records
 from tgap.sweeps.shown import AT_MOST
 from tgap.tracking import resolve_uri
@@ -27,9 +28,9 @@ TINY = (
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The home folder after the sweep."""
+    """The home folder after the sweep; its worker stays for the other sweeps of this module."""
     folder = tmp_path_factory.mktemp("sweep")
-    with pytest.MonkeyPatch.context() as patch:
+    with isolation.kept(), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         asked, children = closed(patch), Children(patch, tmp_path_factory.mktemp("guard"))
         assert run_command(TINY) == 0

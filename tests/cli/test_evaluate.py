@@ -371,7 +371,8 @@ def results_of(home, real, synthetic, *words, **draws):
     from tgap.composition.compose import compose_run, hydra_ready
     from tgap.composition.sweeps import expand
 
-    only = [f"~evaluator@evaluators.{n}" for n in ("baselines", "fidelity", "memorization")]
+    unread = ("baselines", "fidelity", "memorization", "occlusion")
+    only = [f"~evaluator@evaluators.{name}" for name in unread]
     words = [*words, *only, "classifier=logistic_regression", "evaluators.two_way.resamples=200"]
     words = [*evaluation_overrides(real, synthetic, None, 16, "grey", words, **draws)]
     found, identities = [], Identities()

@@ -1,18 +1,19 @@
 """``tgap report``, the files of ``tgap compare``, and the page at the end of a run."""
 
+import contextlib
 import csv
 import io
 import json
 import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import logging_kept
 from tests.report.runs.reading import check
 from tgap.cli.main import command, run_command
-from tgap.sweeps import reporting
+from tgap.sweeps import isolation, reporting
 
 TINY = (
     "size=12 pool_size=200 train_size=100 test_size=100 budget.train_per_label=24 "
@@ -23,14 +24,18 @@ SWEEP = [*TINY, "generator=tiny_ldm,held_out_real", "finetuner=none", "seed=0,1"
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """The folder of a sweep, and what it printed."""
-    folder = tmp_path_factory.mktemp("swept")
-    words = ["-c", "from tgap.cli import main; main()", "run", *SWEEP]
-    done = subprocess.run(
-        [sys.executable, *words], cwd=folder, capture_output=True, text=True, check=True
-    )
-    return folder, done.stdout
+    folder, printed = tmp_path_factory.mktemp("swept"), io.StringIO()
+    with isolation.kept():  # the worker stays for the other sweep
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(printed),
+            logging_kept(),
+        ):
+            patch.chdir(folder)
+            assert run_command(SWEEP) == 0
+        yield folder, printed.getvalue()
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from pathlib import Path
 
 import pytest
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import OmegaConf
 
 from tgap.composition import compose
 from tgap.composition.compose import build_run, compose_run, hydra_ready
@@ -101,3 +104,28 @@ def test_what_refers_to_a_value_reads_that_of_its_own_run(tmp_path: Path) -> Non
     with hydra_ready(str(tmp_path)) as hydra:
         runs = [compose_run(hydra, ["selector=mine", f"seed={seed}"]) for seed in (1, 2)]
     assert [run.selector.title() for run in runs] == ["of seed 1", "of seed 2"]
+
+
+def test_hydras_state_is_put_back_and_schemas_of_plugins_stay() -> None:
+    with hydra_ready():
+        pass
+    store, hydra = ConfigStore.instance(), GlobalHydra.instance()
+    launchers = sorted(store.repo["hydra"]["launcher"])
+    assert {"joblib.yaml", "ray.yaml", "submitit_slurm.yaml"} <= set(launchers)
+    store.store("theirs", {"a": 1})
+    OmegaConf.register_new_resolver("theirs", lambda: 1)
+    try:
+        with hydra_ready():
+            assert hydra.is_initialized()
+            assert "selector" in store.repo
+            store.store("ours", {"a": 1})
+            OmegaConf.register_new_resolver("ours", lambda: 2)
+        assert sorted(ConfigStore.instance().repo["hydra"]["launcher"]) == launchers
+        assert "theirs.yaml" in ConfigStore.instance().repo
+        assert not {"ours.yaml", "selector"} & ConfigStore.instance().repo.keys()
+        assert not GlobalHydra.instance().is_initialized()
+        assert OmegaConf.has_resolver("theirs")
+        assert not OmegaConf.has_resolver("ours")
+    finally:
+        del ConfigStore.instance().repo["theirs.yaml"]
+        OmegaConf.clear_resolver("theirs")

@@ -1,13 +1,24 @@
 """What happens when memory runs out."""
 
 import logging
+import weakref
 
 import pytest
 import torch
 
+from tgap.core import memory
 from tgap.core.memory import OutOfMemoryError, batches_that_fit, memory_told, ran_out_of_memory
 
 ON_CPU = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+GIVE_BACK = memory._give_back
+
+
+@pytest.fixture(autouse=True)
+def given_back(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """How often memory was given back; looking for cycles among all that is loaded takes long."""
+    times: list[None] = []
+    monkeypatch.setattr(memory, "_give_back", lambda: times.append(None))
+    return times
 
 
 def test_torchs_own_error_on_a_cpu_is_known() -> None:
@@ -42,14 +53,27 @@ def fails(error: Exception, above: int):
 
 
 @pytest.mark.parametrize("above", [1, 2, 3, 7])
-def test_a_batch_is_halved_until_it_fits(above: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_batch_is_halved_until_it_fits(
+    above: int, caplog: pytest.LogCaptureFixture, given_back: list[None]
+) -> None:
     sizes: list[int] = []
     work = fails(RuntimeError(ON_CPU), above)
     with caplog.at_level(logging.WARNING):
         parts = list(batches_that_fit(11, 8, work, "images", sizes.append))
     assert [item for part in parts for item in part] == list(range(11))
     assert sizes == [size for size in (4, 2, 1) if 2 * size > above]
+    assert len(given_back) == len(sizes)
     assert f"{2 * sizes[-1]} images at once do not fit the memory: {sizes[-1]} from" in caplog.text
+
+
+def test_what_holds_itself_is_given_back() -> None:
+    class Batch:
+        def __init__(self) -> None:
+            self.itself = self
+
+    left = weakref.ref(Batch())
+    GIVE_BACK()
+    assert left() is None
 
 
 def test_one_that_does_not_fit_is_an_error() -> None:

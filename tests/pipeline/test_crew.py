@@ -86,7 +86,7 @@ def test_at_an_interruption_the_first_one_saves(members, tmp_path, monkeypatch):
     saves, seen = tmp_path / "saved", threading.Event()
 
     def interrupt() -> None:
-        seen.wait(20)
+        seen.wait(60)
         signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
@@ -99,7 +99,7 @@ def test_at_an_interruption_the_first_one_saves(members, tmp_path, monkeypatch):
     ):
         pair.finished()
     assert saves.read_text() == "0"
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 60
 
 
 def test_members_end_with_the_process_that_started_them(tmp_path):
@@ -128,7 +128,7 @@ def test_members_end_with_the_process_that_started_them(tmp_path):
         pids = [int(pid) for pid in process.stdout.readline().split()]
         assert len(pids) == 2
         process.kill()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while (alive := [*filter(psutil.pid_exists, pids)]) and time.monotonic() < end:
         time.sleep(0.05)
     assert alive == []

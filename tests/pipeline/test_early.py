@@ -45,7 +45,7 @@ def held_until_another_stands(store: Store, planned: Plan) -> threading.Thread:
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert begun.wait(10)
+    assert begun.wait(60)
     return thread
 
 

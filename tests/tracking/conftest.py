@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 
-from tests.tracking.logged import start_process
+from tests.tracking.logged import connect, start_process
+from tgap.tracking import push
 
 
 @pytest.fixture(scope="session")
@@ -23,6 +24,7 @@ def raced(tmp_path_factory):
 def environment(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setattr(push, "connect", connect)  # makes its tables, as a command's first does
 
 
 @pytest.fixture

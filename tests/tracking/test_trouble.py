@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -180,11 +179,12 @@ def test_what_a_killed_process_left_running_is_closed_and_goes_on_as_the_same_ru
 def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
     home, trouble, caplog, capfd, monkeypatch
 ) -> None:
-    database, ended = home / "mlflow.db", threading.Event()
+    database, begun, ended = home / "mlflow.db", threading.Event(), threading.Event()
 
     def hold() -> None:
         with closing(sqlite3.connect(database)) as connection:
             connection.execute("BEGIN EXCLUSIVE")
+            begun.set()
             ended.wait()
 
     def read_only(connection, *_) -> None:
@@ -194,7 +194,7 @@ def test_a_database_in_trouble_stops_no_run_and_sync_replays_it(
         log_first(log)
         if trouble == "locked":
             threading.Thread(target=hold).start()
-            time.sleep(0.5)
+            assert begun.wait(60)
         elif trouble == "gone":
             for file in home.glob("mlflow.db*"):
                 file.unlink()

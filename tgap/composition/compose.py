@@ -6,6 +6,7 @@ is noted and left out, and the rest is composed again, until nothing new is foun
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
@@ -35,12 +36,8 @@ def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
     from hydra._internal.utils import create_config_search_path
     from hydra.core.config_search_path import SearchPathQuery
     from hydra.core.global_hydra import GlobalHydra
-    from hydra.core.singleton import Singleton
     from hydra.version import setbase
 
-    state = Singleton.get_state()
-    setbase("1.3")
-    schema.register(Run)
     search_path = create_config_search_path(str(conf_folder()))
     if config_dir is not None:
         folder = Path(config_dir).absolute()
@@ -48,12 +45,46 @@ def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
             raise ConfigError(f"--config-dir: there is no folder '{folder}'")
         anchor = SearchPathQuery(provider="schema", path=None)
         search_path.prepend("command-line", f"file://{folder}", anchor)
-    GlobalHydra.instance().clear()
-    try:
-        yield Hydra.create_main_hydra2(task_name="tgap", config_search_path=search_path)
-    finally:
+    with _hydras_state_kept():
+        setbase("1.3")
+        schema.register(Run)
         GlobalHydra.instance().clear()
-        Singleton.set_state(state)
+        yield Hydra.create_main_hydra2(task_name="tgap", config_search_path=search_path)
+
+
+@contextmanager
+def _hydras_state_kept() -> Iterator[None]:
+    """Afterwards Hydra's global state is what it was: it may be that of another program.
+
+    Hydra's own way copies each schema before, and imports each plugin anew afterwards, which takes
+    longer than to compose a run.
+    """
+    from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
+    from hydra.core.singleton import Singleton
+    from omegaconf.basecontainer import BaseContainer
+
+    Plugins.instance()  # whose schemas are to be in the store every time
+    store = ConfigStore.instance()
+    shared = (Plugins, ConfigStore, SourcesRegistry)
+    instances = {
+        cls: one if cls in shared else deepcopy(one) for cls, one in Singleton._instances.items()
+    }
+    repository, resolvers = _folders_copied(store.repo), dict(BaseContainer._resolvers)
+    try:
+        yield
+    finally:
+        Singleton._instances = instances
+        store.repo, BaseContainer._resolvers = repository, resolvers
+
+
+def _folders_copied(folder: dict[str, Any]) -> dict[str, Any]:
+    """Of Hydra's store; what is in them is the same."""
+    return {
+        name: _folders_copied(node) if isinstance(node, dict) else node
+        for name, node in folder.items()
+    }
 
 
 def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:

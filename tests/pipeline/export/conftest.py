@@ -1,10 +1,11 @@
 """One short run that was made, and variants of it."""
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +48,25 @@ def changed(result: Result, *, metrics: dict[str, float] | None = None, **of_run
     return dataclasses.replace(result, plan=plan, metrics=numbers)
 
 
-def alone(script: Path, *words: str) -> str:
+@pytest.fixture(scope="session")
+def alone() -> Iterator[Callable[..., str]]:
     """What a script prints in a process that cannot import tgap."""
-    code = (
-        "import runpy, sys\n"
-        "class No:\n"
-        "    def find_spec(self, name, *_):\n"
-        "        if name.partition('.')[0] == 'tgap':\n"
-        "            raise ImportError('tgap is not to be had')\n"
-        "sys.meta_path.insert(0, No())\n"
-        "sys.argv = sys.argv[1:]\n"
-        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(script), *words],
-        capture_output=True,
+    process = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("elsewhere.py"))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+    def printed(script: Path, *words: str) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps([str(script), *words]) + "\n")
+        process.stdin.flush()
+        answer = json.loads(process.stdout.readline())
+        assert not answer["error"], answer["error"]
+        return str(answer["printed"])
+
+    yield printed
+    process.communicate()  # closes its input, at which it ends

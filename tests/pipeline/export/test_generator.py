@@ -2,13 +2,14 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pipeline.export.conftest import Made, alone, changed
+from tests.pipeline.export.conftest import Made, changed
 from tgap.classifiers.chexnet import Chexnet
 from tgap.classifiers.timm import Timm
 from tgap.core import DataError, StoreError, rng_for
@@ -31,7 +32,7 @@ LEARNS = (
 
 @pytest.mark.parametrize("finetuner", FORMS)
 def test_plain_diffusers_draws_the_same_image_from_the_same_seed(
-    made: Made, tmp_path: Path, finetuner: str
+    made: Made, alone: Callable[..., str], tmp_path: Path, finetuner: str
 ) -> None:
     result = made(f"finetuner={finetuner}", *LEARNS)
     (folder,) = result.export(tmp_path / "out", ["generator"])
@@ -92,7 +93,11 @@ def test_a_run_without_a_tuned_generator_says_so(made: Made, ran: Result, tmp_pa
     ids=["timm", "timm_with_a_head", "torchvision"],
 )
 def test_a_librarys_network_scores_as_tgap_does(
-    ran: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, classifier: Timm | Chexnet
+    ran: Result,
+    alone: Callable[..., str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    classifier: Timm | Chexnet,
 ) -> None:
     train, test = ran.synthetic()
     rows = np.r_[:10, len(train) - 10 : len(train)]

@@ -143,9 +143,9 @@ def test_flat_images_and_few_of_a_label_are_left_out() -> None:
 
 def test_many_images_are_looked_at_in_runs_within_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     images = noisy(scenes(2500, 64).repeat(2, axis=0))
-    start = time.perf_counter()
+    start = time.process_time()
     near = neighbours_of(numbered(images))
-    assert time.perf_counter() - start < 3  # a third of it, where nothing else runs
+    assert time.process_time() - start < 3  # a third of it; whatever else the machine does
     assert near is not None
     assert near.looked_at == neighbours.LOOKED_AT
     assert near.alike > 0.9 * near.looked_at
