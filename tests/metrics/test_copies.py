@@ -6,7 +6,7 @@ from tgap.core import ContractError
 from tgap.datasets.digits import Digits
 from tgap.generators.controls.jitter import jittered
 from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.metrics.copies import distinct, resemblance, threshold
+from tgap.metrics.copies import distinct, resemblance, resemblance_among, threshold
 
 LIGHT = 0.3
 TUNING, HELD_OUT = 300, 800
@@ -137,6 +137,19 @@ def test_images_are_looked_at_one_by_one(digits):
     tuning, held_out, usual, _ = digits
     few = resemblance(held_out[300:310], tuning)
     assert few.similarity == pytest.approx(usual[300:310], abs=1e-4)
+
+
+def test_each_image_is_compared_with_those_of_other_groups_alone():
+    pictures = blobs(25)
+    pictures[20:] = np.roll(pictures[:5], 1, axis=2)
+    found = resemblance_among(pictures, np.arange(25))
+    assert found.original[[0, 1, 2, 3, 4, 20, 21, 22, 23, 24]].tolist() == [
+        *range(20, 25),
+        *range(5),
+    ]
+    partners = np.r_[:5, 20:25]
+    assert found.similarity[partners].min() > 0.9 > 0.6 > found.similarity[5:20].max()
+    assert resemblance_among(pictures, np.arange(25) % 20).similarity.max() < 0.6
 
 
 def test_no_images_resemble_nothing():

@@ -55,6 +55,22 @@ def distinct(images: Images) -> Indices:
     return np.array(list(first.values()), dtype=np.int64)
 
 
+def resemblance_among(images: Images, groups: Indices, mirror: bool = True) -> Resemblance:
+    """``resemblance`` of each image to those of other groups, of which two are needed.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8.
+        groups: ``(N,)``.
+        mirror: Whether mirror images count.
+
+    Raises:
+        ContractError: If they are not images.
+    """
+    check_images(images, "images", least=1)
+    small = reduced(images)
+    return _resembled(small, small, groups[:, None] == groups, mirror)
+
+
 def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resemblance:
     """How much each image resembles the original that it resembles most.
 
@@ -94,10 +110,14 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
     """
     check_images(images, "images")
     check_images(originals, "originals", least=1)
-    small, references = reduced(images), reduced(originals)
-    candidates, mirrored = _candidates(small, references, mirror)
+    return _resembled(reduced(images), reduced(originals), None, mirror)
+
+
+def _resembled(small: Floats, references: Floats, apart: Bools | None, mirror: bool) -> Resemblance:
+    """The same, of reduced ones; of pairs that are kept apart, ``(N, M)``, nothing is told."""
+    candidates, mirrored = _candidates(small, references, apart, mirror)
     count = candidates.shape[1]
-    rows = np.repeat(np.arange(len(images)), count)
+    rows = np.repeat(np.arange(len(small)), count)
     correlation = np.empty(len(rows), np.float32)
     for begin in range(0, len(rows), _PAIRS):
         block = slice(begin, begin + _PAIRS)
@@ -107,7 +127,7 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
         correlation[block] = laid_over(queries, references[candidates.ravel()[block]])
     correlations = correlation.reshape(candidates.shape)
     best = correlations.argmax(axis=1)
-    each = np.arange(len(images))
+    each = np.arange(len(small))
     return Resemblance(
         similarity=relative(correlations),
         original=candidates[each, best],
@@ -156,15 +176,19 @@ def threshold(similarity: Floats, false_alarms: float, patients: Indices | None 
     return float(similarity[order[max(0, int((above <= DOUBT).sum()) - 1)]])
 
 
-def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indices, Bools]:
+def _candidates(
+    images: Floats, originals: Floats, apart: Bools | None, mirror: bool
+) -> tuple[Indices, Bools]:
     """``(N, K)``: nearest originals in no order, and whether it is the mirror image that is near.
 
     Args:
         images: ``(N, 32, 32)`` float32.
         originals: ``(M, 32, 32)`` float32.
+        apart: ``(N, M)``, pairs that are no candidates.
         mirror: Whether mirror images count.
     """
-    count = min(CANDIDATES, len(originals))
+    available = len(originals) - (0 if apart is None else int(apart.sum(axis=1).max()))
+    count = min(CANDIDATES, available)
     nearest = np.empty((len(images), count), np.int64)
     mirrored = np.zeros((len(images), count), np.bool_)
     whiten = _whitening(_coarse(originals))
@@ -176,6 +200,8 @@ def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indice
             other = _nearness(images[block, :, ::-1], references, whiten)
             nearer = other > nearness
             np.maximum(nearness, other, out=nearness)
+        if apart is not None:
+            nearness[apart[block]] = -np.inf
         top = np.argpartition(nearness, -count, axis=1)[:, -count:]
         nearest[block] = top
         if mirror:
