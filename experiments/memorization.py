@@ -44,17 +44,22 @@ Change = Callable[[Images], Images]
 
 @dataclass(frozen=True)
 class Domain:
-    """A draw of a domain, patients apart; ``relatives`` are further images of tuning patients."""
+    """A draw of a domain, patients apart; ``relatives`` are further images of tuning patients.
+
+    ``patients`` are those of held-out, of whom one half calibrates.
+    """
 
     tuning: Images
     held_out: Images
+    patients: np.ndarray
     calibrates: np.ndarray
     relatives: Images
 
     def limit_and_false_alarms(self) -> tuple[float, float]:
         """The threshold by one half of held-out, and how many of the other half exceed it."""
         usual = resemblance(self.held_out, self.tuning).similarity
-        limit = threshold(usual[self.calibrates], FALSE_ALARMS)
+        half = self.calibrates
+        limit = threshold(usual[half], FALSE_ALARMS, self.patients[half])
         return limit, float((usual[~self.calibrates] > limit).mean())
 
     def copies(self, change: Change) -> Images:
@@ -67,7 +72,8 @@ def digits(draw: int) -> Domain:
     images = Digits().load().images
     order = np.random.default_rng(draw).permutation(len(images))
     tuning, held_out = images[order[:1000]], images[order[1000:3000]]
-    return Domain(tuning, held_out, np.arange(2000) % 2 == 0, images[:0])
+    patients = np.arange(2000)
+    return Domain(tuning, held_out, patients, patients % 2 == 0, images[:0])
 
 
 def phantoms(draw: int) -> Domain:
@@ -83,6 +89,7 @@ def phantoms(draw: int) -> Domain:
     return Domain(
         data.images[tuned],
         held_out.images,
+        held_out.patients,
         np.isin(held_out.patients, half),
         data.images[relatives],
     )

@@ -1,7 +1,7 @@
 """15 images of each of two labels, from the words that a person types to the table."""
 
-import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,13 @@ import pytest
 import tgap
 from tests.corpus.making import put_folders
 from tgap.cli.main import command, run_command
+from tgap.core import ConfigError
+from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.runs import check_runs
 from tgap.report.headings import decimal
+from tgap.store import Store
+from tgap.sweeps.few import folds_of
+from tgap.sweeps.launch import checked
 
 FILES = ("dataset=image_folder", "dataset.path=pets", "dataset.domain=pet")
 SHORT = (
@@ -20,6 +25,7 @@ SHORT = (
     "tracking.report=false evaluators.two_way.resamples=100 evaluators.baselines.shuffled=false"
 ).split()
 FEW = ("profile=few", *FILES, *SHORT)
+UNTUNED = (*(word for word in SHORT if not word.startswith("finetuner.")), "finetuner=none")
 
 
 @pytest.fixture(scope="module")
@@ -35,23 +41,107 @@ def here(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TGAP_HOME", str(folder / "home"))
 
 
-def test_the_default_run_says_what_to_type_instead(
+MADE_ELSEWHERE = (
+    "generator=ready_made",
+    "generator/images=image_folder",
+    "generator.images.path=pets",
+)
+FOLDS = "protocol.fold=0,1,2,3,4"
+DONE_IN_FOLDS = "label 'cat' has 15 images, too few (12 to 100) for one split to say much"
+ADVICE = "label 'cat' has 15 images only"
+
+
+def planned_by(*words: str, sweep: bool) -> list[tuple[str, str, dict[str, str], dict[str, str]]]:
+    """What is recorded of each run, and the keys of all that it makes."""
+    with checked(words, sweep=sweep) as those:
+        assert (those.config is not None) == (len(those.runs) > 1)
+        return [
+            (job.key, job.plan.result_key, job.row.split, job.row.settings) for job in those.runs
+        ]
+
+
+@pytest.mark.parametrize("more", [SHORT, UNTUNED, [*SHORT, "seed=3", "classifier=small_cnn"]])
+def test_a_run_that_says_nothing_of_splits_is_the_sweep_over_folds(
+    more: Sequence[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    plain = planned_by(*FILES, *more, sweep=False)
+    assert [text for text in caplog.messages if DONE_IN_FOLDS in text] == [
+        f"{DONE_IN_FOLDS}: five runs with the settings of profile=few are done, so that each image "
+        f"tests once, as with `profile=few {FOLDS} -m` (docs/few_images.md); for one split add "
+        "`protocol=clean selector=whole`"
+    ]
+    caplog.clear()
+    assert plain == planned_by("profile=few", *FILES, *more, FOLDS, sweep=True)
+    assert len({key for key, *_ in plain}) == 5
+    assert not any(DONE_IN_FOLDS in text or ADVICE in text for text in caplog.messages)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("size=5",),
+        ("selector=whole",),
+        ("protocol=clean", "selector=whole"),
+        ("profile=tiny", "size=5"),
+        ("split_seed=1", "selector=whole"),
+    ],
+)
+def test_who_says_how_images_are_divided_gets_that(
+    words: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert len(planned_by(*FILES, *SHORT, *words, sweep=False)) == 1
+    assert [ADVICE in text for text in caplog.messages].count(True) == 1
+    assert not any(DONE_IN_FOLDS in text for text in caplog.messages)
+
+
+def test_a_sweep_is_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
+    words = (*FILES, *UNTUNED, "seed=0,1")
+    assert len(planned_by(*words, sweep=True)) == 2
+    assert not any(DONE_IN_FOLDS in text for text in caplog.messages)
+
+
+def test_looking_and_planning_say_so_too(
     capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING):
-        assert run_command([*FILES]) == 2
-    told = capsys.readouterr().err
-    assert "set size=9, or selector=whole" in told
-    advice = "label 'cat' has 15 images only"
-    assert [text for text in caplog.messages if advice in text] == [
-        f"{advice}, of which protocol=clean tests some few: with `profile=few "
-        "protocol.fold=0,1,2,3,4 -m` each tests once and tunes in other runs (docs/few_images.md); "
-        "`split_seed=0,1,2,3,4 -m` averages clean over splits instead (docs/statistics.md)"
-    ]
+    assert run_command([*FILES, *SHORT, "--dry-run"]) == 0
+    assert any("5 runs = 5 of protocol.fold: " in text for text in caplog.messages)
+    assert command(["plan", *FILES, *SHORT]) == 0
+    assert "5 runs = 5 of protocol.fold: " in capsys.readouterr().out
     assert command(["data", *FILES]) == 0
-    assert capsys.readouterr().out.lower().count(advice) == 1
+    assert capsys.readouterr().out.lower().count(ADVICE) == 1
     assert command(["data", *FILES, "profile=few"]) == 0
-    assert advice not in capsys.readouterr().out.lower()
+    assert ADVICE not in capsys.readouterr().out.lower()
+
+
+def test_a_run_from_python_is_one_and_says_what_to_sweep() -> None:
+    with pytest.raises(ConfigError, match=r"set size=9, or selector=whole.* `profile=few "):
+        tgap.run(*FILES)
+
+
+@pytest.mark.parametrize(("images", "folds"), [(11, 1), (12, 5), (100, 5), (101, 1)])
+def test_so_many_images_are_few(tmp_path: Path, images: int, folds: int) -> None:
+    put_folders(tmp_path / "pets", ("cat",), images)
+    put_folders(tmp_path / "pets", ("dog",), 110)
+    words = ("dataset=image_folder", f"dataset.path={tmp_path / 'pets'}", "dataset.domain=pet")
+    assert len(planned_by(*words, *UNTUNED, sweep=False)) == folds
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("dataset=phantom_xray", "dataset.images=100"),  # with NIH's official test set
+        (
+            *FILES,
+            "generator=ready_made",
+            "generator/images=image_folder",
+            "generator.images.path=pets",
+        ),
+    ],
+)
+def test_a_test_set_that_is_named_and_a_set_made_elsewhere_stand(words: tuple[str, ...]) -> None:
+    store = Store(Path(os.environ["TGAP_HOME"]) / "store")
+    single = plan(tgap.compose(*words, "finetuner=none").fitted())
+    assert folds_of(single, [], store) == []
 
 
 def test_the_profile_tunes_on_every_image_with_what_works_on_few() -> None:
@@ -74,8 +164,10 @@ def test_that_few_images_train_is_told_once_for_all_folds(caplog: pytest.LogCapt
 def test_a_sweep_over_the_folds_is_one_row_and_tests_each_image_once(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert run_command([*FEW, "protocol.fold=0,1,2,3,4", "-m"]) == 0
+    assert run_command([*FEW, FOLDS, "-m"]) == 0
     table = capsys.readouterr().out
+    assert run_command([*FILES, *SHORT]) == 0
+    assert capsys.readouterr().out == table, "a run that says nothing of splits is this sweep"
     rows = [line.split() for line in table.splitlines() if line.startswith("whole+dreambooth")]
     assert [row[:4] for row in rows] == [["whole+dreambooth", "-", "1", "5"]]
     assert "protocol cross_fit" in table

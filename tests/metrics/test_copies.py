@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
+from scipy.stats import binom
 
 from tgap.core import ContractError
 from tgap.datasets.digits import Digits
 from tgap.generators.controls.jitter import jittered
 from tgap.generators.stable_diffusion import StableDiffusion
-from tgap.metrics.copies import distinct, resemblance, threshold
+from tgap.metrics.copies import distinct, resemblance, resemblance_among, threshold
 
 LIGHT = 0.3
 TUNING, HELD_OUT = 300, 800
@@ -58,7 +59,7 @@ def test_an_autoencoders_round_trip_is_found(digits):
     model = StableDiffusion().load()
     for images in (tuning[:80], copies):
         decoded = model.decode(model.moments(images)[:, 0])
-        assert (resemblance(decoded, tuning).similarity > limit).mean() >= 0.93
+        assert (resemblance(decoded, tuning).similarity > limit).mean() >= 0.85
 
 
 def test_mirror_images_count_only_if_wanted(digits):
@@ -138,6 +139,19 @@ def test_images_are_looked_at_one_by_one(digits):
     assert few.similarity == pytest.approx(usual[300:310], abs=1e-4)
 
 
+def test_each_image_is_compared_with_those_of_other_groups_alone():
+    pictures = blobs(25)
+    pictures[20:] = np.roll(pictures[:5], 1, axis=2)
+    found = resemblance_among(pictures, np.arange(25))
+    assert found.original[[0, 1, 2, 3, 4, 20, 21, 22, 23, 24]].tolist() == [
+        *range(20, 25),
+        *range(5),
+    ]
+    partners = np.r_[:5, 20:25]
+    assert found.similarity[partners].min() > 0.9 > 0.6 > found.similarity[5:20].max()
+    assert resemblance_among(pictures, np.arange(25) % 20).similarity.max() < 0.6
+
+
 def test_no_images_resemble_nothing():
     found = resemblance(blobs(0), blobs(3))
     assert [len(part) for part in found] == [0, 0, 0]
@@ -158,13 +172,32 @@ def test_distinct_contents_in_order():
     assert distinct(images[:0]).tolist() == []
 
 
-@pytest.mark.parametrize("n", [99, 150, 999])
-def test_threshold_keeps_its_promise_for_the_next_image(n):
-    """Averaged over draws, the share of further images above it is just below what was asked."""
-    values = np.random.default_rng(n).uniform(size=(2000, n)).astype(np.float32)
+@pytest.mark.parametrize("n", [99, 150, 240, 500, 999, 3000])
+def test_threshold_keeps_its_promise_for_further_images(n):
+    """On average, and from 230 images on in nine draws of ten; no stricter than that takes."""
+    values = np.random.default_rng(n).uniform(size=(300, n)).astype(np.float32)
     rates = np.array([1 - threshold(row, 0.01) for row in values])  # of uniform values, exactly
-    error = rates.std() / np.sqrt(len(rates))
-    assert 0.01 * 100 / (n + 1) - 4 * error < rates.mean() < 0.01 + 4 * error
+    assert rates.mean() < 0.01 + 4 * rates.std() / np.sqrt(len(rates))
+    if n < 230:
+        assert [threshold(row, 0.01) for row in values] == values.max(axis=1).tolist()
+        return
+    assert (rates > 0.01).mean() < 0.1 + 4 * 0.018
+    # The limit that is one rank looser is too loose: by the binomial of how many lie above.
+    rank = int((values[0] >= threshold(values[0], 0.01)).sum())
+    assert binom.cdf(rank - 1, n, 0.01) <= 0.1 < binom.cdf(rank, n, 0.01)
+
+
+@pytest.mark.parametrize(("patients", "images"), [(300, 3), (400, 5)])
+def test_threshold_keeps_its_promise_for_images_of_patients(patients, images):
+    """Each patient's are alike, so that they are above or below it together."""
+    rng, exceeded = np.random.default_rng(patients), []
+    for _ in range(300):
+        usual = rng.uniform(size=patients).repeat(images) + rng.normal(0, 1e-4, patients * images)
+        whose = np.arange(patients).repeat(images)
+        exceeded.append([1 - threshold(usual, 0.01, known) > 0.01 for known in (whose, None)])
+    known, unknown = np.mean(exceeded, axis=0)
+    assert known < 0.1 + 4 * 0.018
+    assert unknown > 0.2, "as if each image were another patient's"
 
 
 def test_threshold_needs_enough_images():

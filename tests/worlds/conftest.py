@@ -9,6 +9,15 @@ from PIL import Image
 import tgap
 from tgap.core import Bools, Images
 
+METRICS_ONLY = (
+    "classifier=logistic_regression",
+    "classifier.c_grid=[0.001]",
+    "~evaluators.baselines",
+    "~evaluators.fidelity",
+    "~evaluators.memorization",
+)
+"""A quick classifier, and AUROCs alone."""
+
 
 def write_world(folder: Path, images: Images, labels: Bools, names: tuple[str, ...]) -> None:
     """Images ``(N, H, W)`` and a table with their labels, ``healthy`` where they have none."""
@@ -33,11 +42,7 @@ def metrics_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
             "dataset.table=labels.csv",
             "dataset.domain=x",
             "dataset.patient_column=",
-            "classifier=logistic_regression",
-            "classifier.c_grid=[0.001]",
-            "~evaluators.baselines",
-            "~evaluators.fidelity",
-            "~evaluators.memorization",
+            *METRICS_ONLY,
             *words,
             track=False,
         ).metrics

@@ -52,7 +52,9 @@ class Memorization(Evaluator):
     in held-out images too, so that ``false_alarms`` is that of both together:
 
     - ``memorization/copied_fraction``: synthetic images that resemble a tuning image more than
-      ``copied_threshold``, which ``false_alarms`` of one half of held-out (by patient) exceed
+      ``copied_threshold``: by one half of held-out (by patient), further images exceed it in more
+      than ``false_alarms`` with a chance of one in ten at most (``tgap.metrics.copies.threshold``;
+      of fewer than 230 patients on average, of fewer than 99 not even that)
     - ``memorization/copied_false_alarms``: share of the other half that exceeds it; what
       ``copied_fraction`` is of a generator that copies nothing
     - ``memorization/equal_to_tuning``: synthetic images that equal a tuning image, which needs no
@@ -121,7 +123,7 @@ class Memorization(Evaluator):
         "memorization/mia_calibrated_auroc",
     )
 
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(
@@ -193,7 +195,7 @@ class Memorization(Evaluator):
     ) -> dict[str, float]:
         patients = rng.permutation(np.unique(held_out.patients))
         calibrates = np.isin(held_out.patients, patients[::2])
-        limit = threshold(usual[calibrates], self.false_alarms)
+        limit = threshold(usual[calibrates], self.false_alarms, held_out.patients[calibrates])
         copied = resembled.similarity > limit
         copies_of = len(np.unique(resembled.original[copied])) / len(tuning)
         return {

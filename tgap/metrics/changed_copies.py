@@ -38,7 +38,7 @@ NEAR, FAINT = 2.5, 8.0
 DIMENSIONS = 160
 ERASED, BESIDE, STEP = SIDE // 2, 2, 2
 """Side of an erased square, pixels beside it that blurs spoil, and steps of looking for it."""
-LEFT = 0.3
+LEFT = 0.15
 """Of an original's details that must be left beside the erased square."""
 FINE = 1.0
 """Pixels; what a blur of this standard deviation leaves is not compared beside an erased square."""
@@ -68,7 +68,8 @@ class Originals:
        everywhere; the image is laid over its 8 nearest, which may be blurred, and may turn in
        doing so.
     2. *Erased.* Pairs are compared without one of nine squares, and the 8 nearest without every
-       square of a quarter of the area, at the best of which they are judged.
+       square of a quarter of the area, at the best of which they are judged, the more strictly the
+       less is left.
 
     The larger of the two similarities counts. 488 comparisons with every original: 1,000 images
     and 1,000 originals take some 5 s on a core, of which making the originals ready takes one; the
@@ -337,11 +338,16 @@ def _fine(images: "torch.Tensor") -> "torch.Tensor":
 def _alike_without(
     images: "torch.Tensor", originals: "torch.Tensor", kept: "torch.Tensor"
 ) -> "torch.Tensor":
-    """``(P,)``: the largest correlation over ``(pixels, S)`` masks that leave enough to compare."""
+    """``(P,)``: the largest correlation over ``(pixels, S)`` masks that leave enough to compare.
+
+    Its distance from 1 is divided by the square root of the share of details that is left, because
+    little is more easily alike by chance.
+    """
     count, least = kept.sum(dim=0), 1.0
     x, y = images @ kept, originals @ kept
     xx = ((images**2) @ kept - x**2 / count).clamp(min=least)
     yy = ((originals**2) @ kept - y**2 / count).clamp(min=least)
     correlation = ((images * originals) @ kept - x * y / count) / (xx * yy).sqrt()
-    enough = yy >= LEFT * (originals**2).sum(dim=1, keepdim=True).clamp(min=least)
-    return correlation.masked_fill(~enough, -1).max(dim=1).values
+    left = yy / (originals**2).sum(dim=1, keepdim=True).clamp(min=least)
+    alike = 1 - (1 - correlation) / left.clamp(min=TINY, max=1).sqrt()
+    return alike.masked_fill(left < LEFT, -1).max(dim=1).values

@@ -23,6 +23,8 @@ from tgap.metrics.overlaying import (
 
 SHIFTS = (-2, -1, 0, 1, 2)
 """Pixels by which an image is shifted to look for candidates, down and to the right."""
+DOUBT = 0.1
+"""Chance at most that more images than asked are taken for copies."""
 _QUERIES = 256
 _PAIRS = 1024
 
@@ -51,6 +53,22 @@ def distinct(images: Images) -> Indices:
     for position, digest in enumerate(image_digests(images)):
         first.setdefault(digest, position)
     return np.array(list(first.values()), dtype=np.int64)
+
+
+def resemblance_among(images: Images, groups: Indices, mirror: bool = True) -> Resemblance:
+    """``resemblance`` of each image to those of other groups, of which two are needed.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8.
+        groups: ``(N,)``.
+        mirror: Whether mirror images count.
+
+    Raises:
+        ContractError: If they are not images.
+    """
+    check_images(images, "images", least=1)
+    small = reduced(images)
+    return _resembled(small, small, groups[:, None] == groups, mirror)
 
 
 def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resemblance:
@@ -92,10 +110,14 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
     """
     check_images(images, "images")
     check_images(originals, "originals", least=1)
-    small, references = reduced(images), reduced(originals)
-    candidates, mirrored = _candidates(small, references, mirror)
+    return _resembled(reduced(images), reduced(originals), None, mirror)
+
+
+def _resembled(small: Floats, references: Floats, apart: Bools | None, mirror: bool) -> Resemblance:
+    """The same, of reduced ones; of pairs that are kept apart, ``(N, M)``, nothing is told."""
+    candidates, mirrored = _candidates(small, references, apart, mirror)
     count = candidates.shape[1]
-    rows = np.repeat(np.arange(len(images)), count)
+    rows = np.repeat(np.arange(len(small)), count)
     correlation = np.empty(len(rows), np.float32)
     for begin in range(0, len(rows), _PAIRS):
         block = slice(begin, begin + _PAIRS)
@@ -105,7 +127,7 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
         correlation[block] = laid_over(queries, references[candidates.ravel()[block]])
     correlations = correlation.reshape(candidates.shape)
     best = correlations.argmax(axis=1)
-    each = np.arange(len(images))
+    each = np.arange(len(small))
     return Resemblance(
         similarity=relative(correlations),
         original=candidates[each, best],
@@ -113,36 +135,60 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
     )
 
 
-def threshold(similarity: Floats, false_alarms: float) -> float:
-    """The least similarity that further images of the same kind exceed rarely enough.
+def threshold(similarity: Floats, false_alarms: float, patients: Indices | None = None) -> float:
+    """The least similarity that further images of the same kind are nearly sure to exceed rarely.
 
-    The k-th largest of n is exceeded by the next image with a chance of ``k / (n + 1)``, if images
-    come independently of each other (split conformal prediction; Vovk et al. 2005). So k is the
-    largest with ``k / (n + 1) <= false_alarms``.
+    Of n images, further ones exceed the k-th largest at a rate that is drawn from
+    ``Beta(k, n + 1 - k)``, whatever the similarities' distribution: ``k / (n + 1)`` on average
+    (split conformal prediction; Vovk et al. 2005), but of a few hundred images twice that now and
+    then. So k is the largest for which the rate is above ``false_alarms`` with a chance of
+    ``DOUBT`` at most (a tolerance limit; Wilks 1941). Images of one patient say less than as many
+    of several: k counts patients, and ``n + 1`` is divided by the design effect, by how many of
+    the largest similarities are of each (as Korn & Graubard 1998 do for shares).
+
+    Below ``log(DOUBT) / log(1 - false_alarms)`` patients, 230 for 1 %, none is that sure: the
+    largest is taken, which keeps ``false_alarms`` on average down to ``1 / false_alarms - 1``
+    patients, and not below.
 
     Args:
-        similarity: ``(N,)``, of images that are known to be no copies.
+        similarity: ``(N,)``, of images that are known to be no copies, looked for among the same
+            originals as those to be judged.
         false_alarms: In (0, 1).
+        patients: ``(N,)``, whose images they are; each another's unless given.
 
     Returns:
         One of the similarities; NaN below ``1 / false_alarms - 1`` images, which cannot tell.
 
-    >>> threshold(np.arange(199, dtype=np.float32), 0.01)
-    197.0
+    >>> threshold(np.arange(999, dtype=np.float32), 0.01)
+    993.0
     """
+    from scipy.special import betaincc
+
     count = int(false_alarms * (len(similarity) + 1) + 1e-9)
-    return float(np.sort(similarity)[-count]) if count else float("nan")
+    if not count:
+        return float("nan")
+    order = np.argsort(-similarity, kind="stable")
+    whose = order[:count] if patients is None else patients[order[:count]]
+    _, first, owned = np.unique(whose, return_index=True, return_counts=True)
+    effect = (owned**2).sum() / count
+    ranks = np.isin(np.arange(count), first).cumsum()
+    above = betaincc(ranks, (len(similarity) + 1) / effect - ranks, false_alarms)
+    return float(similarity[order[max(0, int((above <= DOUBT).sum()) - 1)]])
 
 
-def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indices, Bools]:
+def _candidates(
+    images: Floats, originals: Floats, apart: Bools | None, mirror: bool
+) -> tuple[Indices, Bools]:
     """``(N, K)``: nearest originals in no order, and whether it is the mirror image that is near.
 
     Args:
         images: ``(N, 32, 32)`` float32.
         originals: ``(M, 32, 32)`` float32.
+        apart: ``(N, M)``, pairs that are no candidates.
         mirror: Whether mirror images count.
     """
-    count = min(CANDIDATES, len(originals))
+    available = len(originals) - (0 if apart is None else int(apart.sum(axis=1).max()))
+    count = min(CANDIDATES, available)
     nearest = np.empty((len(images), count), np.int64)
     mirrored = np.zeros((len(images), count), np.bool_)
     whiten = _whitening(_coarse(originals))
@@ -154,6 +200,8 @@ def _candidates(images: Floats, originals: Floats, mirror: bool) -> tuple[Indice
             other = _nearness(images[block, :, ::-1], references, whiten)
             nearer = other > nearness
             np.maximum(nearness, other, out=nearness)
+        if apart is not None:
+            nearness[apart[block]] = -np.inf
         top = np.argpartition(nearness, -count, axis=1)[:, -count:]
         nearest[block] = top
         if mirror:

@@ -79,6 +79,19 @@ def listed(source: Dataset) -> ImageSet | None:
     return data
 
 
+def known(plan: DataPlan, store: Store) -> ImageSet:
+    """A run's own images, whose pixels may be missing: as listed, or else read into the store.
+
+    Raises:
+        DataError: As ``listed``, or if they cannot be read.
+    """
+    artifact = store.find(plan.dataset)
+    if artifact is None and (images := listed(plan.run.dataset)) is not None:
+        return images
+    with warned(silent=True):  # what is in the store already is told of by the checks
+        return read_images(artifact or _read(plan.run.dataset, plan.dataset, store))
+
+
 def _read(source: Dataset, spec: Spec, store: Store, node: str = "dataset") -> Artifact:
     """A dataset from the store, read if it is not there; ``node`` is its place in the run."""
     synthetic = node == "generator.images"

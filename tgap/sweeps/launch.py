@@ -21,10 +21,18 @@ from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError
 from tgap.core.files import home_folder
 from tgap.core.progress import progress
-from tgap.pipeline.preflight.runs import check_components, check_domain, check_runs, check_sizes
+from tgap.pipeline.plan import Plan
+from tgap.pipeline.preflight.runs import (
+    check_components,
+    check_domain,
+    check_plans,
+    check_sizes,
+    plan_runs,
+)
 from tgap.pipeline.preflight.work import check_work
 from tgap.store import Store
 from tgap.sweeps import isolation
+from tgap.sweeps.few import folds_of
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
 from tgap.sweeps.launching import check_launcher, gave_up, without_earlier_workers
@@ -91,6 +99,8 @@ def checked(
 ) -> Iterator[CheckedRuns]:
     """Inside, all runs of a command line are checked, and what they will take is known.
 
+    A single run of few images is done in folds, as a sweep, unless it says how images are divided.
+
     Args:
         overrides: Hydra overrides; with commas if ``sweep``.
         sweep: Whether the overrides are to be expanded (Hydra's ``-m``).
@@ -105,9 +115,15 @@ def checked(
     with hydra_ready(config_dir) as hydra:
         overrides = readable(overrides, several=sweep)
         jobs = expand(hydra, overrides) if sweep else [list(overrides)]
+        plans, problems = plan_jobs(hydra, jobs)
+        single = not (sweep or problems)
+        if single and (folds := folds_of(plans[0], overrides, Store(home / "store"))):
+            overrides, sweep = folds, True
+            jobs = expand(hydra, overrides)
+            plans, problems = plan_jobs(hydra, jobs)
         config = _swept_config(hydra, overrides) if sweep else None
         workers = 1 if config is None else workers_of(config.hydra.launcher, len(jobs))
-        runs = check_jobs(hydra, jobs)
+        runs = _checked(jobs, plans, problems)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home)):
             expected = forecast([job.plan for job in runs], home, gpu)
@@ -324,6 +340,11 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Planned]:
     Raises:
         ConfigError: With each problem once.
     """
+    return _checked(jobs, *plan_jobs(hydra, jobs))
+
+
+def plan_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> tuple[list[Plan], list[str]]:
+    """Compose, build and plan every run that can be, and what is wrong with the others."""
     runs: list[Run] = []
     problems: list[str] = []
     for job in jobs:
@@ -333,9 +354,25 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Planned]:
             problems += error.problems
             problems += check_sound_parts(sound_parts(hydra, job))
     try:
-        plans = check_runs(runs, home_folder())
+        return plan_runs(runs, home_folder()), problems
     except ConfigError as error:
-        problems += error.problems
+        return [], [*problems, *error.problems]
+
+
+def _checked(
+    jobs: Sequence[Sequence[str]], plans: Sequence[Plan], problems: list[str]
+) -> list[Planned]:
+    """Planned runs that fit data and disk, too.
+
+    Args:
+        jobs: The words of each.
+        plans: Of those that could be planned.
+        problems: Of the others.
+    """
+    try:
+        check_plans(plans, home_folder())
+    except ConfigError as error:
+        problems = [*problems, *error.problems]
     if problems:
         raise ConfigError(*dict.fromkeys(problems))
     return [planned(plan, job) for plan, job in zip(plans, jobs, strict=True)]

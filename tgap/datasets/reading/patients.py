@@ -92,7 +92,9 @@ def own_patients(images: int) -> str:
     return (
         f"Each of the {images:,} images counts as its own patient: if several show one person, "
         "slide, video or object, say which by dataset.patient_column (a table's) or "
-        "dataset.patient_pattern, or tests flatter; if not, set dataset.patient_column= (empty)"
+        "dataset.patient_pattern, or tests flatter and intervals are too narrow, being of fewer "
+        "patients than images (pixels tell of nearly equal images, not of one person's different "
+        "films); if not, set dataset.patient_column= (empty)"
     )
 
 

@@ -39,6 +39,37 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     Raises:
         ConfigError: With each problem once, if a run cannot start.
     """
+    plans = plan_runs(runs, home)
+    check_plans(plans, home)
+    return plans
+
+
+def check_plans(plans: Sequence[Plan], home: Path) -> None:
+    """The second half of ``check_runs``: whether runs that are planned fit data and disk.
+
+    Raises:
+        ConfigError: As ``check_runs``.
+    """
+    store = Store(home / "store")
+    # The disk last: what a run takes depends on the shape of its images.
+    _require_none(check_listed(plans, store))
+    _require_none(check_data(plans, store))
+    _require_none(check_disk(plans, store, home))
+
+
+def plan_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
+    """The first half of ``check_runs``: all that is known before a dataset is read.
+
+    Args:
+        runs: Runs whose configurations are sound in themselves.
+        home: Folder of the store.
+
+    Returns:
+        What each run will make.
+
+    Raises:
+        ConfigError: With each problem once, if a run cannot start.
+    """
     problems = check_components(run.components() for run in runs)
     problems += [text for run in runs for text in check_domain(run.dataset)]
     as_asked, runs = runs, [run.fitted() for run in runs]
@@ -61,16 +92,11 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
         generators = distinct(run.generator for run in runs)
         _require_none([text for each in generators for text in each.check_weights()])
         _require_none([text for run in runs for text in check_tuning(run)])
-        plans = [plan(run, identities) for run in runs]
+        return [plan(run, identities) for run in runs]
     except ConfigError:
         raise
     except TgapError as error:
         raise ConfigError(*dict.fromkeys([*problems, str(error)])) from error
-    # The disk last: what a run takes depends on the shape of its images.
-    _require_none(check_listed(plans, store))
-    _require_none(check_data(plans, store))
-    _require_none(check_disk(plans, store, home))
-    return plans
 
 
 def check_components(several: Iterable[Mapping[str, Component]]) -> list[str]:

@@ -27,7 +27,7 @@ def check_size(run: Run, pool: ImageSet, dataset: ImageSet) -> list[str]:
     largest = min((most for most in most_of_all if most is not None), default=0)
     smaller = f"set size={largest}" if run.unit == "label" and largest else "choose a smaller size"
     problems = []
-    few = FOR_FEW if _are_few(run, dataset) else ""
+    few = FOR_FEW if are_few(run, dataset) else ""
     every = zip(pool.label_names, sizes, counts, most_of_all, strict=True)
     for label, size, available, most in every:
         if most is not None and size > most:
@@ -43,7 +43,7 @@ def check_size(run: Run, pool: ImageSet, dataset: ImageSet) -> list[str]:
     return problems
 
 
-def _are_few(run: Run, dataset: ImageSet) -> bool:
+def are_few(run: Run, dataset: ImageSet) -> bool:
     """Whether cross-fitting is for such a dataset, and is not what the run does already."""
     fewest = min(dataset.label_counts().values(), default=0)
     return (
