@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from experiments.bench import commands, drawing, scale, tuning
+from experiments.bench import commands, drawing, growth, scale, tuning
 from experiments.bench.measure import Row, Scale, machine, write
 
 PARTS: dict[str, Callable[[Scale], list[Row]]] = {
@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "active": tuning.active,
     "demo": commands.demo,
     "sweep": commands.sweep,
+    "growth": growth.growth,
 }
 
 
