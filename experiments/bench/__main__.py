@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from experiments.bench import commands, drawing, scale, sweeps, tuning
+from experiments.bench import commands, drawing, growth, scale, sweeps, tuning
 from experiments.bench.measure import Row, Scale, machine, write
 
 PARTS: dict[str, Callable[[Scale], list[Row]]] = {
@@ -30,6 +30,7 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "sweep": commands.sweep,
     "sharing": sweeps.sharing,
     "joblib": sweeps.joblib,
+    "growth": growth.growth,
 }
 
 

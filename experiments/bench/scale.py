@@ -26,10 +26,10 @@ def memory(field: str) -> float:
     return next(int(line.split()[1]) / 2**20 for line in lines if line.startswith(field))
 
 
-def cloud() -> np.ndarray:
-    """10,000 unit vectors in one connected cloud, with mean cosine .8, as CLIP gives them."""
+def cloud(count: int = N) -> np.ndarray:
+    """Unit vectors in one connected cloud, with mean cosine .8, as CLIP gives them."""
     rng = np.random.default_rng(0)
-    vectors = rng.standard_normal((N, D)) / np.sqrt(D) + 2 / np.sqrt(D)
+    vectors = rng.standard_normal((count, D)) / np.sqrt(D) + 2 / np.sqrt(D)
     return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from experiments.bench import pipelines, sweeps, tuning
+from experiments.bench import growth, pipelines, sweeps, tuning
 from experiments.bench.__main__ import main
 from experiments.bench.commands import refusals
 from experiments.bench.measure import Row, Scale, in_turn, ratios
@@ -59,6 +59,31 @@ def test_refusals_are_timed_in_processes_of_their_own():
     (row,) = refusals(Scale(quick=True))
     assert row.values[0] > 0
     assert "of 2 commands" in row.note
+
+
+def test_growth_is_told_of_each_stage(tmp_path, capsys):
+    file = tmp_path / "bench.json"
+    main(["growth", "--quick", "--json", str(file)])
+    printed, rows = capsys.readouterr().out, json.loads(file.read_text())["parts"]["growth"]
+    assert [row["what"] for row in rows] == list(growth.STAGES)
+    for row in rows:
+        assert len(row["values"]) == len(row["megabytes"]) == len(row["counts"]) == 2
+        assert min(row["values"]) > 0
+        assert f"{row['what']} " in printed
+        assert f"{row['counts'][0]}: {row['values'][0]:.2f} s" in printed
+
+
+def test_a_power_is_the_slope_of_logarithms():
+    counts = (250, 500, 1000, 2000)
+    square = growth.Power.of(counts, [3e-6 * count**2 for count in counts])
+    assert (square.exponent, square.error) == (pytest.approx(2), pytest.approx(0, abs=1e-6))
+    values = [1.0, 2.1, 3.8, 8.3]
+    power = growth.Power.of(counts, values)
+    (slope, _), covariance = np.polyfit(np.log(counts), np.log(values), 1, cov=True)
+    assert power.exponent == pytest.approx(slope)
+    assert power.error == pytest.approx(covariance[0, 0] ** 0.5)
+    assert str(power) == f"n^{slope:.2f} ± {power.error:.2f}"
+    assert np.isnan(growth.Power.of(counts, [0.0, 1.0, 2.0, 3.0]).exponent)
 
 
 def test_sides_take_turns_and_the_first_round_does_not_count():

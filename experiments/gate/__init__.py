@@ -1,0 +1,1 @@
+"""Which faster settings move no number by more than seeds do."""
