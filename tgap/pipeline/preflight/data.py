@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from tgap.classifiers.base import Classifier
 from tgap.composition.config import Run
 from tgap.core import ImageSet, Split, TgapError
 from tgap.core.digest import image_digests
+from tgap.core.files import write_json
 from tgap.datasets.base import NOTED, OWN_PATIENTS, WARNED
 from tgap.datasets.reading.alike import other_spellings
 from tgap.datasets.reading.patients import own_patients
@@ -27,10 +29,11 @@ from tgap.pipeline.preflight.prompts import (
 from tgap.pipeline.preflight.sizes import check_size
 from tgap.pipeline.preflight.training import check_training, few_to_train
 from tgap.pipeline.preparation import Data, prepared
-from tgap.report.dataset.duplicates import SHARE, copies_elsewhere, duplicates_of
-from tgap.store import Store
+from tgap.report.dataset.duplicates import SEARCH, SHARE, copies_elsewhere, duplicates_of
+from tgap.store import Spec, Store
 
 log = logging.getLogger(__name__)
+DUPLICATES = "duplicates.json"
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         key = "+".join(spec.key for spec in sources)
         if key not in pools:
             pools[key] = pool_of(plan, store)
-            advice += _leaks(pools[key])
+            advice += _leaks(pools[key], store)
         pool = pools[key]
         if isinstance(pool, str):
             problems.append(pool)
@@ -106,17 +109,29 @@ def _told_apart(run: Run, pool: Pool) -> tuple[list[str], list[str]]:
     return check_embeddings(run, pool.images), prompt_advice(run, pool.images)
 
 
-def _leaks(pool: Pool | str) -> list[str]:
+def _duplicates(pool: Pool, store: Store) -> list[str]:
+    """What is told of nearly equal images on several sides, which are looked for once a split."""
+
+    def make(folder: Path) -> None:
+        split = pool.split
+        same = duplicates_of(pool.data.images(), (split.pool, split.real_train, split.real_test))
+        across = [] if same is None or not same.across else [str(same)]
+        write_json(folder / DUPLICATES, across)
+
+    upstream = {"dataset": pool.data.dataset.key, "split": pool.data.split.key}
+    spec = Spec("duplicates", {"version": SEARCH}, upstream)
+    return [
+        f"{same}, so tests may flatter: 'tgap data' names some; if they are one patient's, say "
+        "so (dataset.patient_column, dataset.patient_pattern)"
+        for same in store.get_or_make(spec, make).read_json(DUPLICATES)
+    ]
+
+
+def _leaks(pool: Pool | str, store: Store) -> list[str]:
     """Patients and nearly equal images that test what was trained or tuned on; only told."""
     if isinstance(pool, str):
         return []
-    data, split, told = pool.data.images(), pool.split, []
-    same = duplicates_of(data, (split.pool, split.real_train, split.real_test))
-    if same is not None and same.across:
-        told.append(
-            f"{same}, so tests may flatter: 'tgap data' names some; if they are one patient's, say "
-            "so (dataset.patient_column, dataset.patient_pattern)"
-        )
+    data, split, told = pool.data.images(), pool.split, _duplicates(pool, store)
     if "tuned_on" not in pool.data.ready_made:
         return told
     tuned_on = read_images(pool.data.ready_made["tuned_on"])

@@ -19,6 +19,8 @@ from tgap.metrics.copies import resemblance_among
 from tgap.report.dataset.neighbours import small_pictures
 from tgap.report.dataset.samples import called
 
+SEARCH = 1
+"""Version of what is found, which is kept."""
 FILMS, ONE_FILM = 500, 0.96
 """Images that are laid over each other, at most, and how much two of one film resemble each other:
 of 1,000 digits of different writers, none do."""
