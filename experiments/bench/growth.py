@@ -195,28 +195,32 @@ def growth(scale: Scale) -> list[Row]:
     rows: list[Row] = []
     for what, (_, counts) in STAGES.items():
         sizes = (FEW, 2 * FEW) if scale.quick else counts
-        taken = [_in_its_own_process(what, count) for count in sizes]
+        taken = [_in_its_own_process(what, count, warm=not scale.quick) for count in sizes]
         seconds, held = ([one[side] for one in taken] for side in (0, 1))
         powers = Power.of(sizes, seconds), Power.of(sizes, held)
         rows.append(Growth(what, "", seconds, "s", None, "", "", sizes, held, *powers))
     return rows
 
 
-def _in_its_own_process(what: str, count: int) -> tuple[float, float]:
+def _in_its_own_process(what: str, count: int, warm: bool) -> tuple[float, float]:
     # From a server that has loaded the libraries and computed nothing: a process that is forked
     # after its parent's threads have computed may wait for them for ever.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
     with context.Pool(1) as pool:
-        return pool.apply(_measured, (what, count))
+        taken = pool.apply(_measured, (what, count, warm))
+        pool.close()  # it ends by itself: one that is killed leaves locks behind
+        pool.join()
+        return taken
 
 
-def _measured(what: str, count: int) -> tuple[float, float]:
+def _measured(what: str, count: int, warm: bool) -> tuple[float, float]:
     """Processor seconds, and megabytes at most beyond those before (Linux)."""
     logging.disable(logging.WARNING)
     prepare, _ = STAGES[what]
     with TemporaryDirectory() as folder:
-        prepare(FEW, Path(folder))()
+        if warm:
+            prepare(FEW, Path(folder))()
         work = prepare(count, Path(folder))
         before = memory("VmRSS")
         Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
