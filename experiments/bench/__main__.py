@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "lora": tuning.lora,
     "bfloat16": tuning.bfloat16,
     "drawing": drawing.drawing,
+    "steps": drawing.steps,
     "active": tuning.active,
     "demo": commands.demo,
     "sweep": commands.sweep,

@@ -1,6 +1,7 @@
 """Drawing against the stock pipeline: the same scheduler, steps, guidance, seeds and batch."""
 
 import functools
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -8,35 +9,57 @@ from typing import Any
 import numpy as np
 
 from experiments.bench import pipelines, reference
-from experiments.bench.measure import Row, Scale, in_turn, ratios
+from experiments.bench.measure import Row, Scale, has_bfloat16, in_turn, ratios
 from tgap.core import Images, Sampler
 from tgap.generators.latent.model import StableDiffusionModel
 
-SCHEDULER, GUIDANCE = "dpm_solver", 3.0
+SCHEDULER, GUIDANCE, PROMPT = "dpm_solver", 3.0, "an image of odd digit"
 
 
 def drawing(scale: Scale) -> list[Row]:
     """The pipeline with Stable Diffusion's proportions, and the packaged one."""
+    names = ["float32", "bfloat16"] if scale.quick or has_bfloat16() else ["float32"]
     with TemporaryDirectory() as name:
         folder = Path(name)
         sampler = _sampler(2 if scale.quick else 10, 4)
-        exact, half = (pipelines.loaded(folder, scale.quick, p) for p in ("float32", "bfloat16"))
-        rows = _compared(exact, half, sampler, scale)
-        sampler = _sampler(2 if scale.quick else 20, 4 if scale.quick else 128)
-        exact, half = (pipelines.miniature(precision) for precision in ("float32", "bfloat16"))
-        return rows + _compared(exact, half, sampler, scale)
+        rows = _compared([pipelines.loaded(folder, scale.quick, p) for p in names], sampler, scale)
+    sampler = _sampler(2 if scale.quick else 20, 4 if scale.quick else 128)
+    return rows + _compared([pipelines.miniature(p) for p in names], sampler, scale)
+
+
+def steps(scale: Scale) -> list[Row]:
+    """Fewer steps of the packaged model against the stock pipeline at its usual 50 of PNDM."""
+    model, count = pipelines.miniature(), 4 if scale.quick else 64
+    prompts, stock = [PROMPT] * count, _stock(model)
+    usual, asked = (4, (2,)) if scale.quick else (50, (20, 10))
+
+    def theirs() -> None:
+        reference.draw(stock, model.scheduler_named("pndm"), prompts, usual, GUIDANCE)
+
+    def ours(number: int) -> None:
+        model.sample(prompts, list(range(count)), _sampler(number, count))
+
+    stocks, *taken = in_turn([theirs, *(functools.partial(ours, n) for n in asked)], scale)
+    against = "the stock pipeline, 50 steps of PNDM"
+    return [
+        Row(f"drawing {count}, sampler.steps={n}", against, ratios(stocks, seconds), "x", 4.0)
+        for n, seconds in zip(asked, taken, strict=True)
+    ]
 
 
 def _sampler(steps: int, count: int) -> Sampler:
     return Sampler(scheduler=SCHEDULER, steps=steps, guidance=GUIDANCE, batch_size=count)
 
 
-def _compared(
-    exact: StableDiffusionModel, half: StableDiffusionModel, sampler: Sampler, scale: Scale
-) -> list[Row]:
-    prompts = ["an image of odd digit"] * sampler.batch_size
-    stock = type(exact.pipeline)(**exact.pipeline.components, requires_safety_checker=False)
+def _stock(model: StableDiffusionModel) -> Any:
+    stock = type(model.pipeline)(**model.pipeline.components, requires_safety_checker=False)
     stock.set_progress_bar_config(disable=True)
+    return stock
+
+
+def _compared(models: Sequence[StableDiffusionModel], sampler: Sampler, scale: Scale) -> list[Row]:
+    """Models that differ in precision alone, the exact one first."""
+    exact, prompts, stock = models[0], [PROMPT] * sampler.batch_size, _stock(models[0])
     drawn: dict[str, Images] = {}
 
     def theirs() -> None:
@@ -46,14 +69,11 @@ def _compared(
     def ours(name: str, model: StableDiffusionModel) -> None:
         drawn[name] = model.sample(prompts, list(range(len(prompts))), sampler)
 
-    sides = [
-        theirs,
-        functools.partial(ours, "float32", exact),
-        functools.partial(ours, "bfloat16", half),
-    ]
+    named = dict(zip(("float32", "bfloat16"), models, strict=False))
+    sides = [theirs, *(functools.partial(ours, *each) for each in named.items())]
     stocks, *taken = in_turn(sides, scale)
     rows = []
-    for name, seconds in zip(("float32", "bfloat16"), taken, strict=True):
+    for name, seconds in zip(named, taken, strict=True):
         quality = reference.psnr(drawn[name], drawn["stock"])
         note = f"PSNR {np.median(quality):.0f} dB, at least {quality.min():.0f}"
         title = f"drawing {len(prompts)} of {exact.height} px, generator.precision={name}"

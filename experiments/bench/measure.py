@@ -112,14 +112,29 @@ def machine() -> dict[str, object]:
     }
 
 
+def has_bfloat16() -> bool:
+    """Whether the processor multiplies in it; else it takes several times as long as float32."""
+    return bool(_flags_of_bfloat16(_told_of_processor()))
+
+
 def _processor() -> str:
     """Its name, and what it has for bfloat16."""
+    known = _told_of_processor()
+    has = ", ".join(_flags_of_bfloat16(known)) or "no bfloat16"
+    return f"{known.get('model name', platform.processor())} ({has})"
+
+
+def _flags_of_bfloat16(known: dict[str, str]) -> list[str]:
+    flags = known.get("flags", "").split()
+    return [flag for flag in ("avx512_bf16", "amx_bf16") if flag in flags]
+
+
+def _told_of_processor() -> dict[str, str]:
+    """What Linux tells of the last core; nothing elsewhere."""
     file = Path("/proc/cpuinfo")
     lines = file.read_text().splitlines() if file.exists() else []
     found = dict(line.split(":", 1) for line in lines if ":" in line)
-    known = {name.strip(): value.strip() for name, value in found.items()}
-    has = [flag for flag in ("avx512_bf16", "amx_bf16") if flag in known.get("flags", "").split()]
-    return f"{known.get('model name', platform.processor())} ({', '.join(has) or 'no bfloat16'})"
+    return {name.strip(): value.strip() for name, value in found.items()}
 
 
 def write(rows: dict[str, list[Row]], about: dict[str, object], file: Path) -> None:

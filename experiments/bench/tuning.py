@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.bench import pipelines, reference
-from experiments.bench.measure import Row, Scale, in_turn, ratios
+from experiments.bench.measure import Row, Scale, has_bfloat16, in_turn, ratios
 from tgap.core import Budget
 from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.finetuners.dreambooth import Dreambooth
@@ -125,8 +125,10 @@ def lora(scale: Scale) -> list[Row]:
 
 
 def bfloat16(scale: Scale) -> list[Row]:
-    """Both in bfloat16."""
-    rows = []
+    """Both in bfloat16; nothing where the processor lacks it."""
+    rows: list[Row] = []
+    if not (scale.quick or has_bfloat16()):
+        return rows
     with TemporaryDirectory() as name:
         model = pipelines.loaded(Path(name), scale.quick)
         budget = Budget(steps=2 if scale.quick else 4, batch_size=4, learning_rate=1e-5)

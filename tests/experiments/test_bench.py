@@ -11,7 +11,7 @@ from experiments.bench.commands import refusals
 from experiments.bench.measure import Row, Scale, in_turn, ratios
 from tgap.core import Budget
 
-QUICK = ("dreambooth", "lora", "bfloat16", "drawing", "active")
+QUICK = ("dreambooth", "lora", "bfloat16", "drawing", "steps", "active")
 
 
 @pytest.mark.parametrize("kind", ["dreambooth", "lora"])
