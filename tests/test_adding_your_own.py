@@ -65,6 +65,7 @@ def require_all_ran(table: str, home: Path) -> None:
     assert any("sharpness/ratio" in journal for journal in journals)
 
 
+@pytest.mark.long
 def test_inside_the_package(tmp_path: Path) -> None:
     for part in ("tgap", "conf"):
         ignored = shutil.ignore_patterns("__pycache__")

@@ -89,6 +89,7 @@ def test_grey_images_are_repeated_for_a_generator_of_colour() -> None:
     assert data.with_channels(1) is data
 
 
+@pytest.mark.long
 def test_a_generator_of_colour_is_tuned_on_grey_x_rays(
     folder: Path,
     tmp_path: Path,

@@ -40,6 +40,7 @@ def test_it_is_the_installed_one_that_runs(site: Path, tmp_path: Path) -> None:
     assert (site / "bin" / "tgap").is_file()
 
 
+@pytest.mark.long
 def test_presets_weights_and_contract_tests_are_there(site: Path, tmp_path: Path) -> None:
     assert "clip_spectral" in call(site, tmp_path, "-m", "tgap.run", "--help")
     options = ["-o", "addopts=", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]

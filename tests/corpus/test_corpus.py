@@ -75,7 +75,13 @@ def test_names_are_different() -> None:
     assert len(set(names)) == len(names) >= 1
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def some() -> list[Any]:
+    """Every case, half of them in the long tests only: neighbours are of one kind."""
+    marks = ([], [pytest.mark.long])
+    return [pytest.param(c, marks=marks[n % 2], id=c.name) for n, c in enumerate(CASES)]
+
+
+@pytest.mark.parametrize("case", some())
 def test_what_is_told_and_read(
     case: Case,
     tmp_path: Path,

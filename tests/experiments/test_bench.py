@@ -55,12 +55,14 @@ def test_whole_sweeps_are_timed():
     assert workers.values[0] > 0
 
 
+@pytest.mark.long
 def test_refusals_are_timed_in_processes_of_their_own():
     (row,) = refusals(Scale(quick=True))
     assert row.values[0] > 0
     assert "of 2 commands" in row.note
 
 
+@pytest.mark.long
 def test_growth_is_told_of_each_stage(tmp_path, capsys):
     file = tmp_path / "bench.json"
     main(["growth", "--quick", "--json", str(file)])

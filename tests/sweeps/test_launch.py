@@ -83,7 +83,8 @@ def test_runs_begin_so_that_few_wait_and_are_told_as_they_were_typed(
         expected=Forecast([[shared[0]], [shared[0]], [shared[1]], [shared[1]]]),
         workers=2,
     )
-    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}, "callbacks": {}}})
+    hydra = {"sweep": {"dir": str(tmp_path)}, "callbacks": {}, "launcher": {"_target_": "x"}}
+    config = OmegaConf.create({"hydra": hydra})
     ended, folder = launch._launch(those, config, Recorder(tmp_path))
     # What takes nobody knows how long is shared all the same.
     assert begun == ["first", "third", "second", "fourth"]

@@ -115,13 +115,13 @@ def checked(
     with hydra_ready(config_dir) as hydra:
         overrides = readable(overrides, several=sweep)
         jobs = expand(hydra, overrides) if sweep else [list(overrides)]
+        config = _swept_config(hydra, overrides) if sweep else None  # needs its launcher
         plans, problems = plan_jobs(hydra, jobs)
         single = not (sweep or problems)
         if single and (folds := folds_of(plans[0], overrides, Store(home / "store"))):
             overrides, sweep = folds, True
-            jobs = expand(hydra, overrides)
+            jobs, config = expand(hydra, overrides), _swept_config(hydra, overrides)
             plans, problems = plan_jobs(hydra, jobs)
-        config = _swept_config(hydra, overrides) if sweep else None
         workers = 1 if config is None else workers_of(config.hydra.launcher, len(jobs))
         runs = _checked(jobs, plans, problems)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.

@@ -21,8 +21,8 @@ from tgap.report.dataset.samples import called
 
 SEARCH = 1
 """Version of what is found, which is kept."""
-FILMS, ONE_FILM = 500, 0.96
-"""Images that are laid over each other, at most, and how much two of one film resemble each other:
+FEWEST_FILMS, FILMS, ONE_FILM = 100, 500, 0.96
+"""Images that it takes to know how alike others are; images that are laid over each other, at most, and how much two of one film resemble each other:
 of 1,000 digits of different writers, none do."""
 LOOKED_AT = 6_000
 """Images that are compared, at most; drawn at random, as copies may stand in any order."""
@@ -118,7 +118,7 @@ def _one_film(images: Images) -> Near:
 
     Of up to five of one film: of more, those that an image resembles most are as near as that one.
     """
-    if len(images) < OTHERS + 1:
+    if len(images) < FEWEST_FILMS:
         return Near(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
     found = resemblance_among(images, np.arange(len(images)), mirror=False)
     order = np.argsort(-found.similarity, kind="stable")
