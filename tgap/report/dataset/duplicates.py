@@ -21,9 +21,10 @@ from tgap.report.dataset.samples import called
 
 SEARCH = 1
 """Version of what is found, which is kept."""
-FEWEST_FILMS, FILMS, ONE_FILM = 100, 500, 0.96
-"""Images that it takes to know how alike others are; images that are laid over each other, at most, and how much two of one film resemble each other:
-of 1,000 digits of different writers, none do."""
+FEWEST_FILMS, FILMS = 100, 500
+"""Images that are laid over each other, at least (fewer do not tell what is usual) and at most."""
+ONE_FILM = 0.96
+"""How much two of one film resemble each other: of 1,000 digits of different writers, none do."""
 LOOKED_AT = 6_000
 """Images that are compared, at most; drawn at random, as copies may stand in any order."""
 ALIKE, NEARER = 0.9, 0.3
