@@ -60,15 +60,8 @@ def check_plans(plans: Sequence[Plan], home: Path) -> None:
 def plan_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     """The first half of ``check_runs``: all that is known before a dataset is read.
 
-    Args:
-        runs: Runs whose configurations are sound in themselves.
-        home: Folder of the store.
-
-    Returns:
-        What each run will make.
-
     Raises:
-        ConfigError: With each problem once, if a run cannot start.
+        ConfigError: As ``check_runs``.
     """
     problems = check_components(run.components() for run in runs)
     problems += [text for run in runs for text in check_domain(run.dataset)]
