@@ -18,7 +18,7 @@ demo: $(INSTALLED)
 	$(BIN)/python -m tgap.run finetuner=none,dreambooth size=100,500 -m
 
 test: $(INSTALLED) check
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses=8 --dist loadfile --no-loadscope-reorder
 
 test-long: $(INSTALLED)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long

@@ -3,8 +3,8 @@
 python -m experiments.memorization        (about 4 minutes on one core)
 
 Tuning images of digits (1,000) and of X-ray phantoms (those of 300 patients) are changed by each
-kind of jitter at growing strength, and looked for at the threshold that 1 % of held-out images
-exceed. Prints Markdown tables and draws ``docs/recall.png``.
+kind of jitter at growing strength, and looked for at the threshold that at most 1 % of held-out
+images exceed. Prints Markdown tables and draws ``docs/recall.png``.
 
 Two rows of the phantoms' table need a reader who knows why: the packaged autoencoder has seen
 letters only, and leaves black and white of an X-ray, which is no light change; and what differs

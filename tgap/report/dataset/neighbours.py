@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bdtrc
 
 from tgap.core import Images, ImageSet, Indices
 from tgap.report.dataset.clips import clips_in
@@ -132,6 +131,8 @@ def neighbours_of_patients(data: ImageSet) -> Neighbours | None:
 
 
 def _by_chance(alike: int, looked_at: int, expected: float) -> bool:
+    from scipy.special import bdtrc
+
     few = alike <= SHARE * looked_at or expected >= looked_at
     return few or bool(bdtrc(alike - 1, looked_at, expected / looked_at) >= CHANCE)
 
