@@ -172,7 +172,7 @@ CASES = (
     ),
     *(
         Case(
-            name=f"a table of patients beside folders, which cannot be read, {name}",
+            name=f"a table of patients beside folders, which cannot be read, {name} in {encoding}",
             make=partial(_of_patients, name=name, encoding=encoding),
             words=WORDS,
             tells=(f"- Labels are the names of folders, but {tell}",),
@@ -184,6 +184,11 @@ CASES = (
                 "labels.txt",
                 "cp1252",
                 f"{HERE}: labels.txt names 60 of the 60 images; .* dtype=str, encoding='cp1252'",
+            ),
+            (
+                "labels.txt",
+                "utf-16",
+                f"{HERE}: labels.txt names 60 of the 60 images; .* dtype=str, encoding='utf-16'",
             ),
         )
     ),

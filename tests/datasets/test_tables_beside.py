@@ -40,12 +40,13 @@ def test_a_csv_is_made_of_text(between, tmp_path, monkeypatch):
     assert table["column3"].tolist() == ["negative", "positive"] * 15
 
 
-def test_a_csv_is_made_of_text_as_windows_saves_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16"])
+def test_a_csv_is_made_of_text_as_windows_saves_it(tmp_path, monkeypatch, encoding):
     _by_blanks(tmp_path)
     monkeypatch.chdir(tmp_path)
     text = pathlib.Path("train.txt").read_text("utf-8").replace("positive", "größer")
-    pathlib.Path("train.txt").write_text(text, "cp1252")
-    with pytest.raises(ConfigError) as refused:
+    pathlib.Path("train.txt").write_text(text, encoding)
+    with pytest.raises(ConfigError, match=f"encoding='{encoding}'") as refused:
         ImageFolder(path="train.txt", size=16)
     exec(f"pandas.{re.search(r'[(]pandas: (.*)[)]', str(refused.value))[1]}", {"pandas": pandas})
     assert pandas.read_csv("train.csv")["column3"].tolist() == ["negative", "größer"] * 15

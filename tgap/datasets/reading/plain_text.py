@@ -1,7 +1,7 @@
 """Text files of rows and columns that are no CSV by their names, and how pandas makes one."""
 
 import re
-from codecs import getincrementaldecoder
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -23,14 +23,14 @@ class PlainText:
         between: What stands between cells; ``\s+`` where it is several blanks.
         rows: The cells, of so much as was looked at.
         header: Whether the first row names the columns, as far as can be told.
-        utf8: Whether it is UTF-8; else it is taken for what Windows calls ANSI.
+        encoding: Python's name of it: what is no UTF-8 or UTF-16 is taken for Windows' ANSI.
     """
 
     path: Path
     between: str
     rows: Sequence[Sequence[str]]
     header: bool
-    utf8: bool = True
+    encoding: str = "utf-8"
 
     def names(self) -> list[str]:
         """Of the columns; ``file`` is the first one of image files where there is no header."""
@@ -55,7 +55,7 @@ class PlainText:
         of_blanks = self.between.startswith((" ", "\\"))
         what = "blanks" if of_blanks else _BETWEEN[self.between]
         head = "" if self.header else f", header=None, names={self.names()}"
-        encoding = "" if self.utf8 else ", encoding='cp1252'"
+        encoding = "" if self.encoding == "utf-8" else f", encoding='{self.encoding}'"
         csv = PurePosixPath(name).with_name(self.csv())
         return (
             f"its columns are separated by {what}, {'with' if self.header else 'without'} a "
@@ -78,12 +78,11 @@ def plain_text(path: Path) -> PlainText | None:
         return None
     with path.open("rb") as file:
         content = file.read(LOOKED_AT + 1)
-    if b"\0" in content:  # no text, or UTF-16
+    encoding = _encoding(content)
+    if encoding is None:
         return None
-    try:
-        text, utf8 = getincrementaldecoder("utf-8-sig")().decode(content), True  # may be cut off
-    except UnicodeDecodeError:
-        text, utf8 = content.decode("cp1252", "replace"), False
+    # a character may be cut off at the end
+    text = getincrementaldecoder(encoding)("replace").decode(content).removeprefix("\ufeff")
     lines = [line for line in text.splitlines() if line.strip()]
     lines = lines[:-1] if len(content) > LOOKED_AT else lines
     for between in (*_BETWEEN, r"\s+"):
@@ -91,8 +90,21 @@ def plain_text(path: Path) -> PlainText | None:
         padded = between == " " and not all(all(row) for row in cells)  # to line columns up
         if len({len(row) for row in cells}) == 1 < len(cells[0]) and not padded:
             header = not any(map(_is_file, cells[0])) and not any(map(str.isdecimal, cells[0]))
-            return PlainText(path, between, cells, header and len(cells) > 1, utf8)
+            return PlainText(path, between, cells, header and len(cells) > 1, encoding)
     return None
+
+
+def _encoding(content: bytes) -> str | None:
+    """Python's name of a text's encoding; ``None`` if it is no text."""
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    if b"\0" in content:
+        return None
+    try:
+        getincrementaldecoder("utf-8")().decode(content)
+    except UnicodeDecodeError:
+        return "cp1252"
+    return "utf-8"
 
 
 def _cells(line: str, between: str) -> list[str]:
