@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
-from scipy.stats import binom
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binom, norm
 
 from tgap.core import ContractError
 from tgap.datasets.digits import Digits
@@ -187,17 +189,42 @@ def test_threshold_keeps_its_promise_for_further_images(n):
     assert binom.cdf(rank - 1, n, 0.01) <= 0.1 < binom.cdf(rank, n, 0.01)
 
 
-@pytest.mark.parametrize(("patients", "images"), [(300, 3), (400, 5)])
-def test_threshold_keeps_its_promise_for_images_of_patients(patients, images):
-    """Each patient's are alike, so that they are above or below it together."""
-    rng, exceeded = np.random.default_rng(patients), []
+ONE_OF_MANY = [1] * 600 + [400]
+FEW_OF_MANY = [1] * 900 + [100] * 5
+
+
+@pytest.mark.parametrize("images", [[3] * 300, [5] * 400, ONE_OF_MANY, FEW_OF_MANY])
+@pytest.mark.parametrize("alike", [0.5, 0.9, 1.0])
+def test_threshold_keeps_its_promise_for_images_of_patients(images, alike):
+    """Images of a patient are as much alike as that; the rate of a normal variable is known."""
+    rng, whose = np.random.default_rng(len(images)), np.arange(len(images)).repeat(images)
+    limits = []
     for _ in range(300):
-        usual = rng.uniform(size=patients).repeat(images) + rng.normal(0, 1e-4, patients * images)
-        whose = np.arange(patients).repeat(images)
-        exceeded.append([1 - threshold(usual, 0.01, known) > 0.01 for known in (whose, None)])
-    known, unknown = np.mean(exceeded, axis=0)
+        usual = np.sqrt(alike) * rng.normal(size=len(images))[whose]
+        usual += np.sqrt(1 - alike) * rng.normal(size=len(whose))
+        limits.append([threshold(usual, 0.01, known) for known in (whose, None)])
+    known, unknown = (norm.sf(limits) > 0.01).mean(axis=0)
     assert known < 0.1 + 4 * 0.018
-    assert unknown > 0.2, "as if each image were another patient's"
+    if alike == 1:
+        assert unknown > 0.15, "as if each image were another patient's"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 8), st.integers(0, 40)), min_size=99, max_size=200),
+    st.randoms(use_true_random=False),
+)
+def test_a_threshold_knows_no_order_and_never_falls(pairs, random):
+    """Many are equal, so that ties lie at the threshold too."""
+    found = threshold(*_columns(pairs))
+    random.shuffle(pairs)
+    assert threshold(*_columns(pairs)) == found
+    pairs[0] = (pairs[0][0] + 1, pairs[0][1])
+    assert threshold(*_columns(pairs)) >= found
+
+
+def _columns(pairs):
+    similarity, patients = np.array(pairs).T
+    return similarity.astype(np.float32), 0.05, patients
 
 
 def test_threshold_needs_enough_images():

@@ -123,7 +123,7 @@ class Memorization(Evaluator):
         "memorization/mia_calibrated_auroc",
     )
 
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "pixels"})
     false_alarms: float = option(

@@ -19,6 +19,7 @@ from tgap.metrics.overlaying import (
     laid_over,
     reduced,
     relative,
+    usual,
 )
 
 SHIFTS = (-2, -1, 0, 1, 2)
@@ -43,6 +44,20 @@ class Resemblance(NamedTuple):
     mirrored: Bools
 
 
+class Among(NamedTuple):
+    """For each image the one of another group that it resembles most.
+
+    Args:
+        similarity: ``(N,)`` float32, at most 1.
+        original: ``(N,)`` int64.
+        usual: ``(N,)`` float32, the median correlation with the other candidates.
+    """
+
+    similarity: Floats
+    original: Indices
+    usual: Floats
+
+
 def distinct(images: Images) -> Indices:
     """``(M,)`` int64, sorted: the first of each content, pixel for pixel.
 
@@ -55,20 +70,20 @@ def distinct(images: Images) -> Indices:
     return np.array(list(first.values()), dtype=np.int64)
 
 
-def resemblance_among(images: Images, groups: Indices, mirror: bool = True) -> Resemblance:
-    """``resemblance`` of each image to those of other groups, of which two are needed.
+def resemblance_among(images: Images, groups: Indices) -> Among:
+    """``resemblance`` of each image to those of other groups, of which two are needed, unmirrored.
 
     Args:
         images: ``(N, H, W, C)`` uint8.
         groups: ``(N,)``.
-        mirror: Whether mirror images count.
 
     Raises:
         ContractError: If they are not images.
     """
     check_images(images, "images", least=1)
     small = reduced(images)
-    return _resembled(small, small, groups[:, None] == groups, mirror)
+    found, correlations = _resembled(small, small, groups[:, None] == groups, mirror=False)
+    return Among(found.similarity, found.original, usual(correlations))
 
 
 def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resemblance:
@@ -110,11 +125,16 @@ def resemblance(images: Images, originals: Images, mirror: bool = True) -> Resem
     """
     check_images(images, "images")
     check_images(originals, "originals", least=1)
-    return _resembled(reduced(images), reduced(originals), None, mirror)
+    return _resembled(reduced(images), reduced(originals), None, mirror)[0]
 
 
-def _resembled(small: Floats, references: Floats, apart: Bools | None, mirror: bool) -> Resemblance:
-    """The same, of reduced ones; of pairs that are kept apart, ``(N, M)``, nothing is told."""
+def _resembled(
+    small: Floats, references: Floats, apart: Bools | None, mirror: bool
+) -> tuple[Resemblance, Floats]:
+    """The same, of reduced ones, and correlations with all candidates, ``(N, K)``.
+
+    Of pairs that are kept apart, ``(N, M)``, nothing is told.
+    """
     candidates, mirrored = _candidates(small, references, apart, mirror)
     count = candidates.shape[1]
     rows = np.repeat(np.arange(len(small)), count)
@@ -128,11 +148,8 @@ def _resembled(small: Floats, references: Floats, apart: Bools | None, mirror: b
     correlations = correlation.reshape(candidates.shape)
     best = correlations.argmax(axis=1)
     each = np.arange(len(small))
-    return Resemblance(
-        similarity=relative(correlations),
-        original=candidates[each, best],
-        mirrored=mirrored[each, best],
-    )
+    found = Resemblance(relative(correlations), candidates[each, best], mirrored[each, best])
+    return found, correlations
 
 
 def threshold(similarity: Floats, false_alarms: float, patients: Indices | None = None) -> float:
@@ -142,9 +159,12 @@ def threshold(similarity: Floats, false_alarms: float, patients: Indices | None 
     ``Beta(k, n + 1 - k)``, whatever the similarities' distribution: ``k / (n + 1)`` on average
     (split conformal prediction; Vovk et al. 2005), but of a few hundred images twice that now and
     then. So k is the largest for which the rate is above ``false_alarms`` with a chance of
-    ``DOUBT`` at most (a tolerance limit; Wilks 1941). Images of one patient say less than as many
-    of several: k counts patients, and ``n + 1`` is divided by the design effect, by how many of
-    the largest similarities are of each (as Korn & Graubard 1998 do for shares).
+    ``DOUBT`` at most (a tolerance limit; Wilks 1941).
+
+    Images of one patient say less than as many of several, so n counts patients, and ``k - 1`` is
+    the sum over patients of the share of their images that is larger. Patients who are all above
+    or all below make that the binomial case again; a rate that is spread over patients scatters
+    less, so that the limit is surer than it says. Patients with more images must not be others.
 
     Below ``log(DOUBT) / log(1 - false_alarms)`` patients, 230 for 1 %, none is that sure: the
     largest is taken, which keeps ``false_alarms`` on average down to ``1 / false_alarms - 1``
@@ -164,16 +184,15 @@ def threshold(similarity: Floats, false_alarms: float, patients: Indices | None 
     """
     from scipy.special import betaincc
 
-    count = int(false_alarms * (len(similarity) + 1) + 1e-9)
-    if not count:
+    if false_alarms * (len(similarity) + 1) + 1e-9 < 1:
         return float("nan")
-    order = np.argsort(-similarity, kind="stable")
-    whose = order[:count] if patients is None else patients[order[:count]]
-    _, first, owned = np.unique(whose, return_index=True, return_counts=True)
-    effect = (owned**2).sum() / count
-    ranks = np.isin(np.arange(count), first).cumsum()
-    above = betaincc(ranks, (len(similarity) + 1) / effect - ranks, false_alarms)
-    return float(similarity[order[max(0, int((above <= DOUBT).sum()) - 1)]])
+    whose = np.arange(len(similarity)) if patients is None else np.unique(patients, False, True)[1]
+    images = np.bincount(whose)
+    values, place = np.unique(-similarity, return_inverse=True)
+    of_value = np.bincount(place, weights=1 / images[whose])
+    above = of_value.cumsum() - of_value
+    doubt = betaincc(above + 1, len(images) - above, false_alarms)
+    return float(-values[max(0, int((doubt <= DOUBT).sum()) - 1)])
 
 
 def _candidates(

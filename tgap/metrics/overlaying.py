@@ -167,9 +167,14 @@ def blurred(images: "torch.Tensor", deviation: float) -> "torch.Tensor":
 
 def relative(correlations: Floats) -> Floats:
     """``(N,)`` similarities from ``(N, K)`` correlations, see ``copies.resemblance``."""
-    ordered = np.sort(correlations, axis=1)
-    best = ordered[:, -1]
-    others = ordered[:, :-1]
-    other = np.median(others, axis=1) if others.shape[1] else np.zeros_like(best)
-    distance = np.maximum(1 - best, 0)  # rounding may lift a correlation above 1
-    return (1 - distance / np.sqrt(np.maximum(1 - other, TINY))).astype(np.float32, copy=False)
+    # rounding may lift a correlation above 1
+    distance = np.maximum(1 - correlations.max(axis=1), 0)
+    return np.asarray(1 - distance / np.sqrt(np.maximum(1 - usual(correlations), TINY)), np.float32)
+
+
+def usual(correlations: Floats) -> Floats:
+    """``(N,)``, the median of all but the largest of ``(N, K)``; 0 if there is one."""
+    others = np.sort(correlations, axis=1)[:, :-1]
+    if not others.shape[1]:
+        return np.zeros(len(correlations), np.float32)
+    return np.asarray(np.median(others, axis=1), np.float32)

@@ -42,8 +42,7 @@ def folds_of(plan: Plan, words: Sequence[str], store: Store) -> list[str]:
         words: Its overrides.
         store: Where its images may be already.
     """
-    chosen = any(key_of(word).partition(".")[0] in CHOICES for word in words)
-    if chosen or plan.ready_made:
+    if any(_chooses(word) for word in words) or plan.ready_made:
         return []
     try:
         images = known(plan, store)
@@ -63,3 +62,10 @@ def folds_of(plan: Plan, words: Sequence[str], store: Store) -> list[str]:
         " ".join(FOLDS),
     )
     return [*words, *FOLDS]
+
+
+def _chooses(word: str) -> bool:
+    """Whether a word says how images are divided, or may: a preset (``+experiment=mine``) may."""
+    name = word.partition("=")[0]
+    preset = name.startswith("+") and not name.startswith("++") and not {"@", "."} & set(name)
+    return preset or key_of(word).partition(".")[0] in CHOICES

@@ -5,14 +5,25 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import shift
 
 from tests.report.dataset.making import described, parts
 from tgap.core import Images, ImageSet
+from tgap.datasets.base import OWN_PATIENTS
 from tgap.datasets.digits import Digits
 from tgap.datasets.phantom_xray import PhantomXray
+from tgap.metrics.copies import resemblance_among
 from tgap.report.dataset import duplicates
 from tgap.report.dataset.doubts import doubts
-from tgap.report.dataset.duplicates import POSES, copies_elsewhere, duplicates_of, near_duplicates
+from tgap.report.dataset.duplicates import (
+    ALL_ALIKE,
+    ONE_FILM,
+    POSES,
+    SHARE_OF_FILMS,
+    copies_elsewhere,
+    duplicates_of,
+    near_duplicates,
+)
 from tgap.report.dataset.neighbours import small_pictures
 
 
@@ -118,6 +129,60 @@ def test_images_of_different_patients_are_no_duplicates(films: ImageSet) -> None
     assert duplicates_of(films, sides) is None
     digits = Digits().load()
     assert duplicates_of(digits, [np.arange(2500), np.arange(2500, 5000)]) is None
+
+
+def parts_before_a_camera() -> Images:
+    """One part, moved and lit a little otherwise, half of them with a small defect."""
+    rng = np.random.default_rng(0)
+    part = np.full((96, 96), 60.0)
+    for down, right, high, wide in rng.integers(4, 80, (25, 4)).tolist():
+        part[down : down + high // 5, right : right + wide // 5] = rng.integers(90, 240)
+    made = []
+    for number in range(200):
+        image = shift(part, rng.normal(0, 0.7, 2), order=1, mode="nearest")
+        if number % 2:
+            down, right = rng.integers(10, 80, 2).tolist()
+            image[down : down + 4, right : right + 4] += 60
+        made.append(image * rng.uniform(0.9, 1.1) + rng.normal(0, 4, image.shape))
+    return np.stack(made).clip(0, 255).astype(np.uint8)[..., None]
+
+
+def test_where_all_are_alike_nothing_is_told_of_films() -> None:
+    """Many are as like each other as two films of one person."""
+    images = parts_before_a_camera()
+    assert (resemblance_among(images, np.arange(200)).similarity > ONE_FILM).mean() > 0.3
+    data = dataclasses.replace(
+        Digits().load().take(np.arange(200)),
+        images=images,
+        patients=np.arange(200),
+        notes=(OWN_PATIENTS,),
+    )
+    assert duplicates_of(data, [np.arange(100), np.arange(100, 200)]) is None
+
+
+def test_of_simple_shapes_few_are_like_another_as_films_are() -> None:
+    found = resemblance_among(discs(300), np.arange(300))
+    assert 0.02 < (found.similarity > ONE_FILM).mean() < SHARE_OF_FILMS
+    assert np.median(found.usual) < ALL_ALIKE
+
+
+def test_labels_of_one_persons_films_are_not_disputed() -> None:
+    """They may be from other days."""
+    digits, rng = Digits().load().take(np.arange(150)), np.random.default_rng(0)
+    moved = np.roll(digits.images, 1, axis=2) + rng.integers(0, 20, digits.images.shape)
+    images = np.concatenate([digits.images, moved.clip(0, 255).astype(np.uint8)])
+    twice = dataclasses.replace(
+        digits.take(np.arange(300) % 150),
+        images=images,
+        labels=np.concatenate([digits.labels, digits.labels[:, ::-1]]),
+        patients=np.arange(300),
+        notes=(OWN_PATIENTS,),
+    )
+    found = duplicates_of(twice, [np.arange(150), np.arange(150, 300)])
+    assert found is not None
+    assert found.alike > 250
+    assert found.disputed == 0
+    assert found.disputed_pairs == []
 
 
 def test_equal_images_are_told_of_elsewhere(films: ImageSet) -> None:

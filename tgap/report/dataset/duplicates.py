@@ -6,7 +6,7 @@ are laid over each other, since films of one patient may be shifted too.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -19,12 +19,16 @@ from tgap.metrics.copies import resemblance_among
 from tgap.report.dataset.neighbours import small_pictures
 from tgap.report.dataset.samples import called
 
-SEARCH = 1
+SEARCH = 2
 """Version of what is found, which is kept."""
 FEWEST_FILMS, FILMS = 100, 500
 """Images that are laid over each other, at least (fewer do not tell what is usual) and at most."""
 ONE_FILM = 0.96
 """How much two of one film resemble each other: of 1,000 digits of different writers, none do."""
+ALL_ALIKE, SHARE_OF_FILMS = 0.9, 0.1
+"""Where images usually correlate as much as this with others that are like them, as parts before a
+fixed camera or road signs do, films of one are no more alike than films of two; and of ellipses
+of random axes, a tenth at most resemble another one by chance as films of one do."""
 LOOKED_AT = 6_000
 """Images that are compared, at most; drawn at random, as copies may stand in any order."""
 ALIKE, NEARER = 0.9, 0.3
@@ -70,6 +74,11 @@ class Duplicates:
     disputed: int
     disputed_pairs: list[list[str]]
 
+    @property
+    def share(self) -> float:
+        """Of the images that were compared."""
+        return self.alike / self.looked_at
+
     def __str__(self) -> str:
         how = f" ({self.posed:,} of them mirrored or turned)" if self.posed else ""
         return (
@@ -101,17 +110,21 @@ def duplicates_of(data: ImageSet, sides: Sequence[Indices]) -> Duplicates | None
         sides: Positions of each side of the split.
 
     Returns:
-        ``None`` below 1 %.
+        ``None`` below 1 %; of films, 10 %.
     """
     rows = _distinct(data.images, _drawn(len(data), LOOKED_AT))
     pictures, kept = small_pictures(data.images, rows)
     rows = rows[kept]
-    found = [_told(data, sides, rows, near_duplicates(pictures[kept], data.patients[rows]))]
-    if OWN_PATIENTS in data.notes:
-        few = rows[_drawn(len(rows), FILMS)]
-        found.append(_told(data, sides, few, _one_film(data.images[few])))
-    told = [one for one in found if one is not None]
-    return max(told, key=lambda one: one.alike / one.looked_at, default=None)
+    near = _told(data, sides, rows, near_duplicates(pictures[kept], data.patients[rows]))
+    if OWN_PATIENTS not in data.notes:
+        return near
+    few = rows[_drawn(len(rows), FILMS)]
+    films = _told(data, sides, few, _one_film(data.images[few]), SHARE_OF_FILMS)
+    if films is None or (near is not None and near.share >= films.share):
+        return near
+    # One person's films, from other days, may show other things: these labels are not disputed.
+    disputed = (0, []) if near is None else (near.disputed, near.disputed_pairs)
+    return replace(films, disputed=disputed[0], disputed_pairs=disputed[1])
 
 
 def _one_film(images: Images) -> Near:
@@ -119,17 +132,22 @@ def _one_film(images: Images) -> Near:
 
     Of up to five of one film: of more, those that an image resembles most are as near as that one.
     """
+    none = Near(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
     if len(images) < FEWEST_FILMS:
-        return Near(np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
-    found = resemblance_among(images, np.arange(len(images)), mirror=False)
+        return none
+    found = resemblance_among(images, np.arange(len(images)))
+    if np.median(found.usual) > ALL_ALIKE:
+        return none
     order = np.argsort(-found.similarity, kind="stable")
     rows = order[found.similarity[order] >= ONE_FILM]
     return Near(np.stack([rows, found.original[rows]], axis=1), np.zeros(len(rows), np.int64))
 
 
-def _told(data: ImageSet, sides: Sequence[Indices], rows: Indices, near: Near) -> Duplicates | None:
-    """What was found among some images, in words; ``None`` below 1 %."""
-    if len(near.pairs) <= SHARE * len(rows):
+def _told(
+    data: ImageSet, sides: Sequence[Indices], rows: Indices, near: Near, share: float = SHARE
+) -> Duplicates | None:
+    """What was found among some images, in words; ``None`` below a share of them."""
+    if len(near.pairs) <= share * len(rows):
         return None
     side = np.full(len(data), -1)
     for number, of_side in enumerate(sides):
