@@ -91,6 +91,7 @@ def test_imagenet_is_torchvisions_published_file(network, published, monkeypatch
     assert Chexnet().weights == "imagenet"
     assert same_features(loaded("imagenet"), published)
     assert calls == [(DenseNet121_Weights.IMAGENET1K_V1, True)]
+    assert DenseNet121_Weights.IMAGENET1K_V1.url == chexnet.PUBLISHED
 
 
 @pytest.mark.parametrize("error", [URLError("no network"), RuntimeError("invalid hash value")])

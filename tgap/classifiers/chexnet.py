@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+PUBLISHED = "https://download.pytorch.org/models/densenet121-a639ec97.pth"
+"""torchvision's ``IMAGENET1K_V1``: to load torchvision for it takes a second."""
 OLD_KEY = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 """torchvision's published file is older than its names: ``norm.1.weight`` is ``norm1.weight``."""
 
@@ -91,18 +93,19 @@ class Chexnet(PretrainedNetwork):
 
     def _published_state(self) -> State:
         from torch.hub import get_dir
-        from torchvision.models import DenseNet121_Weights
 
-        published = DenseNet121_Weights.IMAGENET1K_V1
-        cached = Path(get_dir()) / "checkpoints" / Path(published.url).name
+        cached = Path(get_dir()) / "checkpoints" / Path(PUBLISHED).name
         try:
-            if not cached.exists() and (reason := why_not(published.url)):
+            if not cached.exists() and (reason := why_not(PUBLISHED)):
                 raise OSError(reason)
+            from torchvision.models import DenseNet121_Weights
+
+            published = DenseNet121_Weights.IMAGENET1K_V1
             state: State = published.get_state_dict(progress=False, check_hash=True)
         except (OSError, RuntimeError) as error:
             raise DataError(
                 f"the ImageNet weights of chexnet cannot be downloaded ({error}); download "
-                f"{published.url} elsewhere and set classifier.weights to the file, or train from "
+                f"{PUBLISHED} elsewhere and set classifier.weights to the file, or train from "
                 "scratch with classifier.weights=null"
             ) from error
         return state
