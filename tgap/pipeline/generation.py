@@ -29,6 +29,7 @@ from tgap.pipeline.evidence import RunEvidence, with_labels_of
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result, labels_asked_for
 from tgap.pipeline.sharing.crew import Batch, Crew
+from tgap.pipeline.sharing.threads import drawn
 from tgap.pipeline.subsets import (
     deal_per_label,
     divisible,
@@ -252,15 +253,16 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
 def sampled(
     result: Result, store: Store, stage: str, batches: Sequence[Batch]
 ) -> Generator[Images]:
-    """Draw a stage's batches, in their order, by as many processes as the run has devices."""
+    """Draw a stage's batches, in their order, by as many processes as the run has devices.
+
+    On a CPU several batches of a small model are drawn at the same time.
+    """
     devices = min(result.run.devices, len(batches))
     if devices > 1:
         with Crew(result.plan, store, "draw", "drawing", devices, stage=stage) as crew:
             yield from crew.drawn(batches)
     elif batches:
-        model, sampler = drawing(result, stage)
-        for prompts, seeds in batches:
-            yield model.sample(prompts, seeds, sampler)
+        yield from drawn(*drawing(result, stage), batches)
 
 
 def draw(

@@ -76,6 +76,7 @@ class StableDiffusionModel(LatentModel):
         seeds: Sequence[int],
         sampler: Sampler,
         on_images: Callable[[int], None] = lambda done: None,
+        on_step: Callable[[], None] | None = None,
     ) -> Images:
         """Draw one image per prompt, from noise of the image's own seed.
 
@@ -86,6 +87,7 @@ class StableDiffusionModel(LatentModel):
             seeds: N noise seeds in [0, 2^64).
             sampler: Scheduler, steps, guidance (1: the unconditional pass is left out).
             on_images: Told how many images are done so far.
+            on_step: Called after each of the sampler's steps; what it raises ends the drawing.
 
         Returns:
             ``(N, H, W, C)`` uint8.
@@ -105,7 +107,8 @@ class StableDiffusionModel(LatentModel):
             return images
 
         def work(part: slice) -> int:
-            images[part] = self.decode(self._latents(prompts[part], seeds[part], sampler))
+            latents = self._latents(prompts[part], seeds[part], sampler, on_step)
+            images[part] = self.decode(latents)
             return int(part.stop)
 
         def fits(size: int) -> None:
@@ -303,7 +306,11 @@ class StableDiffusionModel(LatentModel):
                 raise DataError(problem)
 
     def _latents(
-        self, prompts: Sequence[str], seeds: Sequence[int], sampler: Sampler
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampler: Sampler,
+        on_step: Callable[[], None] | None,
     ) -> "torch.Tensor":
         """Denoise one latent per seed, and refuse what diverged."""
         import torch
@@ -319,6 +326,12 @@ class StableDiffusionModel(LatentModel):
         # Schedulers count steps, so one that was used before would go on counting.
         pipeline = self._pipeline(scheduler=self.scheduler_named(sampler.scheduler))
         half = self.precision != torch.float32
+
+        def stepped(*_: object) -> dict[str, Any]:
+            if on_step is not None:
+                on_step()
+            return {}
+
         with torch.no_grad(), torch.autocast(self.device.type, self.precision, enabled=half):
             latents = pipeline(
                 # embeddings, not prompts: the pipeline would cut what is too long without a word
@@ -330,6 +343,7 @@ class StableDiffusionModel(LatentModel):
                 height=self.height,
                 width=self.width,
                 output_type="latent",
+                callback_on_step_end=stepped,
             ).images.float()
         worst = float(latents.flatten(1).std(dim=1).max())
         if not worst < DIVERGED:  # NaN compares false, so it is refused too
