@@ -94,14 +94,17 @@ def test_who_says_how_images_are_divided_gets_that(
     assert not any(DONE_IN_FOLDS in text for text in caplog.messages)
 
 
-def test_a_preset_is_what_it_says(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("word", ["+experiment=mine", "+experiment@_global_=mine"])
+def test_a_preset_is_what_it_says(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, word: str
+) -> None:
     """The remedy that the line names, kept in a file."""
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text(
         "# @package _global_\n"
         "defaults:\n  - override /protocol: clean\n  - override /selector: whole\n"
     )
-    words = [*FILES, *SHORT, "+experiment=mine"]
+    words = [*FILES, *SHORT, word]
     with checked(words, sweep=False, config_dir=str(tmp_path)) as those:
         assert len(those.runs) == 1
     assert not any(DONE_IN_FOLDS in text for text in caplog.messages)

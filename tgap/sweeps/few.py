@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 
 from tgap.composition.explain import key_of
+from tgap.composition.registry import GROUPS
 from tgap.core import TgapError
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.sizes import FEW, are_few
@@ -66,6 +67,6 @@ def folds_of(plan: Plan, words: Sequence[str], store: Store) -> list[str]:
 
 def _chooses(word: str) -> bool:
     """Whether a word says how images are divided, or may: a preset (``+experiment=mine``) may."""
-    name = word.partition("=")[0]
-    preset = name.startswith("+") and not name.startswith("++") and not {"@", "."} & set(name)
-    return preset or key_of(word).partition(".")[0] in CHOICES
+    key = key_of(word).partition(".")[0].partition("@")[0]
+    preset = word.startswith("+") and not word.startswith("++") and key not in GROUPS
+    return preset or key in CHOICES

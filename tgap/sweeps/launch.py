@@ -362,16 +362,19 @@ def plan_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> tuple[list[Plan]
 def _checked(
     jobs: Sequence[Sequence[str]], plans: Sequence[Plan], problems: list[str]
 ) -> list[Planned]:
-    """Planned runs that fit data and disk, too, if nothing is wrong with any of them.
+    """Planned runs that fit data and disk, too.
 
     Args:
         jobs: The words of each.
         plans: Of those that could be planned.
         problems: Of the others.
     """
-    if problems:  # whoever mistyped a name shall not wait until the other runs' data are read
+    try:
+        check_plans(plans, home_folder(), others_sound=not problems)
+    except ConfigError as error:
+        problems = [*problems, *error.problems]
+    if problems:
         raise ConfigError(*dict.fromkeys(problems))
-    check_plans(plans, home_folder())
     return [planned(plan, job) for plan, job in zip(plans, jobs, strict=True)]
 
 

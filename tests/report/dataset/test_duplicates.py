@@ -166,19 +166,31 @@ def test_of_simple_shapes_few_are_like_another_as_films_are() -> None:
     assert np.median(found.usual) < ALL_ALIKE
 
 
-def test_labels_of_one_persons_films_are_not_disputed() -> None:
-    """They may be from other days."""
-    digits, rng = Digits().load().take(np.arange(150)), np.random.default_rng(0)
-    moved = np.roll(digits.images, 1, axis=2) + rng.integers(0, 20, digits.images.shape)
-    images = np.concatenate([digits.images, moved.clip(0, 255).astype(np.uint8)])
-    twice = dataclasses.replace(
-        digits.take(np.arange(300) % 150),
-        images=images,
-        labels=np.concatenate([digits.labels, digits.labels[:, ::-1]]),
-        patients=np.arange(300),
+def films_of(persons: int, twice: int) -> ImageSet:
+    """Digits of so many persons, of some a second one, moved, of the other label."""
+    digits, rng = Digits().load(), np.random.default_rng(0)
+    moved = np.roll(digits.images[:twice], 1, axis=2).astype(float)
+    moved += rng.integers(0, 20, moved.shape)
+    rows = np.array([*range(persons), *range(twice)])
+    return dataclasses.replace(
+        digits.take(rows),
+        images=np.concatenate([digits.images[:persons], moved.clip(0, 255).astype(np.uint8)]),
+        labels=np.concatenate([digits.labels[:persons], digits.labels[:twice, ::-1]]),
+        patients=np.arange(len(rows)),
         notes=(OWN_PATIENTS,),
     )
-    found = duplicates_of(twice, [np.arange(150), np.arange(150, 300)])
+
+
+@pytest.mark.parametrize(("twice", "told"), [(5, None), (30, 60)])
+def test_films_are_told_from_a_tenth_of_the_images_on(twice: int, told: int | None) -> None:
+    """Of simple shapes nearly so many resemble another one by chance."""
+    found = duplicates_of(films_of(150, twice), [np.arange(150), np.arange(150, 150 + twice)])
+    assert (found and found.alike) == told
+
+
+def test_labels_of_one_persons_films_are_not_disputed() -> None:
+    """They may be from other days."""
+    found = duplicates_of(films_of(150, 150), [np.arange(150), np.arange(150, 300)])
     assert found is not None
     assert found.alike > 250
     assert found.disputed == 0

@@ -1,7 +1,7 @@
 """Text files of rows and columns that are no CSV by their names, and how pandas makes one."""
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_LE, getincrementaldecoder
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -96,7 +96,7 @@ def plain_text(path: Path) -> PlainText | None:
 
 def _encoding(content: bytes) -> str | None:
     """Python's name of a text's encoding; ``None`` if it is no text."""
-    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) and not content.startswith(BOM_UTF32_LE):
         return "utf-16"
     if b"\0" in content:
         return None

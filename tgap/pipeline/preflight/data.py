@@ -55,8 +55,14 @@ class Pool:
     shape: tuple[int, ...]
 
 
-def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
-    """Read and split what runs are made from, each dataset once, and compare runs with it."""
+def check_data(plans: Sequence[Plan], store: Store, *, loading: bool = True) -> list[str]:
+    """Read and split what runs are made from, each dataset once, and compare runs with it.
+
+    Args:
+        plans: Of the runs.
+        store: Where datasets are read into.
+        loading: Whether tokenizers and text encoders may be loaded, which takes seconds.
+    """
     pools: dict[str, Pool | str] = {}
     advice: list[str] = []
     problems: list[str] = []
@@ -79,14 +85,14 @@ def check_data(plans: Sequence[Plan], store: Store) -> list[str]:
         # What is drawn already was asked for by prompts that passed, and to read them again takes
         # libraries that load for longer than all else that is left to do.
         drawn = store.find(plan.synthetic) is not None
-        if not drawn:
+        if loading and not drawn:
             found = answers.once(("read", *prompted), partial(check_prompts, plan.run, pool.images))
         found = [*found, *check_pool(plan, pool)] or check_training(*parts)
         # folds and seeds of a sweep differ by an image or so, and are told of once
         training = (plan.dataset.key, plan.run.budget.train_per_label)
         if not found and not few.get(training):
             few[training] = few_to_train(*parts)
-        if not found and not drawn:
+        if loading and not found and not drawn:
             found, told = answers.once(
                 ("told apart", *prompted), partial(_told_apart, plan.run, pool)
             )

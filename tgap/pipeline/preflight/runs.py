@@ -44,8 +44,14 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     return plans
 
 
-def check_plans(plans: Sequence[Plan], home: Path) -> None:
+def check_plans(plans: Sequence[Plan], home: Path, *, others_sound: bool = True) -> None:
     """The second half of ``check_runs``: whether runs that are planned fit data and disk.
+
+    Args:
+        plans: Of the runs.
+        home: Folder of the store.
+        others_sound: Whether nothing is wrong with other runs of the same command. If it is,
+            what takes loading a network is told once that is mended.
 
     Raises:
         ConfigError: As ``check_runs``.
@@ -53,7 +59,7 @@ def check_plans(plans: Sequence[Plan], home: Path) -> None:
     store = Store(home / "store")
     # The disk last: what a run takes depends on the shape of its images.
     _require_none(check_listed(plans, store))
-    _require_none(check_data(plans, store))
+    _require_none(check_data(plans, store, loading=others_sound))
     _require_none(check_disk(plans, store, home))
 
 
