@@ -38,13 +38,15 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
 def main(words: Sequence[str] | None = None) -> None:
     """Run the named parts here, or all of them in processes of their own."""
     parser = argparse.ArgumentParser("experiments.bench")
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, *scale.PARTS], metavar="PART")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join([*PARTS, *scale.PARTS]))
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
     given = parser.parse_args(words)
+    if unknown := sorted(set(given.parts) - {*PARTS, *scale.PARTS}):
+        parser.error(f"no part is named {', '.join(unknown)}; {', '.join([*PARTS, *scale.PARTS])}")
     if not given.parts:
-        _all(given.json)
+        _all(given.json, [*(["--quick"] if given.quick else []), f"--repeats={given.repeats}"])
         return
     about = machine()
     print(", ".join(f"{name}: {value}" for name, value in about.items()), flush=True)
@@ -61,18 +63,23 @@ def main(words: Sequence[str] | None = None) -> None:
     write(rows, about, given.json)
 
 
-def _all(file: Path) -> None:
+def _all(file: Path, words: Sequence[str]) -> None:
     """Each in a fresh process, so that none finds what another left in memory."""
     parts, about = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         own = Path(folder) / "part.json"
-        for name in [*PARTS, *scale.PARTS]:
-            subprocess.run(
-                [sys.executable, "-m", "experiments.bench", name, "--json", str(own)], check=True
-            )
+        for name in PARTS:
+            _part(name, "--json", str(own), *words)
             told = json.loads(own.read_text())
             about, parts = told["machine"], parts | told["parts"]
     file.write_text(json.dumps({"machine": about, "parts": parts}, indent=2) + "\n")
+    for name in scale.PARTS:  # print their own, and have no quick side
+        if "--quick" not in words:
+            _part(name)
+
+
+def _part(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", "experiments.bench", *words], check=True)
 
 
 if __name__ == "__main__":

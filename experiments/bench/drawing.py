@@ -14,6 +14,8 @@ from tgap.core import Images, Sampler
 from tgap.generators.latent.model import StableDiffusionModel
 
 SCHEDULER, GUIDANCE, PROMPT = "dpm_solver", 3.0, "an image of odd digit"
+EQUAL = 40
+"""Decibels from which on pictures count as equal."""
 
 
 def drawing(scale: Scale) -> list[Row]:
@@ -76,6 +78,9 @@ def _compared(models: Sequence[StableDiffusionModel], sampler: Sampler, scale: S
     for name, seconds in zip(named, taken, strict=True):
         quality = reference.psnr(drawn[name], drawn["stock"])
         note = f"PSNR {np.median(quality):.0f} dB, at least {quality.min():.0f}"
+        if quality.min() < EQUAL:
+            note += f": not all pictures are equal ({EQUAL} dB)"
         title = f"drawing {len(prompts)} of {exact.height} px, generator.precision={name}"
-        rows.append(Row(title, "the stock pipeline", ratios(stocks, seconds), "x", 1.15, note))
+        target = 1.15 if quality.min() >= EQUAL else None
+        rows.append(Row(title, "the stock pipeline", ratios(stocks, seconds), "x", target, note))
     return rows

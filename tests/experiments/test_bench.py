@@ -1,12 +1,14 @@
 """The benchmark works, and its other side does the same mathematics."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from experiments.bench import growth, pipelines, sweeps, tuning
-from experiments.bench.__main__ import main
+import experiments.bench.__main__ as bench
+from experiments.bench import growth, pipelines, scale, sweeps, tuning
+from experiments.bench.__main__ import PARTS, main
 from experiments.bench.commands import refusals
 from experiments.bench.measure import Row, Scale, in_turn, ratios
 from tgap.core import Budget
@@ -46,6 +48,28 @@ def test_every_part_prints_its_rows_and_writes_them(tmp_path, capsys):
     exact, half = written["parts"]["drawing"][:2]
     assert "at least 99" in exact["note"]  # not a pixel differs from the stock pipeline's
     assert "at least 99" not in half["note"]
+
+
+def test_without_words_every_part_runs_in_a_process_of_its_own(tmp_path, monkeypatch, capsys):
+    done = []
+
+    def part(name, *words):
+        done.append((name, words[2:]))
+        if words:
+            told = {"machine": {"cores": 2}, "parts": {name: [{"what": name}]}}
+            Path(words[1]).write_text(json.dumps(told))
+
+    monkeypatch.setattr(bench, "_part", part)
+    file = tmp_path / "bench.json"
+    main(["--quick", "--json", str(file)])
+    assert done == [(name, ("--quick", "--repeats=5")) for name in PARTS]
+    assert set(json.loads(file.read_text())["parts"]) == set(PARTS)
+    done.clear()
+    main(["--json", str(file)])
+    assert [name for name, _ in done] == [*PARTS, *scale.PARTS]
+    with pytest.raises(SystemExit):
+        main(["drawin"])
+    assert "no part is named drawin; start, refusals, dreambooth" in capsys.readouterr().err
 
 
 @pytest.mark.long
