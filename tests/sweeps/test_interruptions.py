@@ -25,9 +25,12 @@ def mlflow_runs(home: Path) -> dict[str, str]:
         return dict(connection.execute("SELECT run_uuid, status FROM runs"))
 
 
-def started(words: list[str], folder: Path) -> tuple[subprocess.Popen, int]:
+def started(
+    words: list[str], folder: Path, new_group: bool = False
+) -> tuple[subprocess.Popen, int]:
     """A command whose run sleeps, and the process of that run."""
-    process = subprocess.Popen([sys.executable, "-c", RUN, *words], cwd=folder)
+    command = [sys.executable, "-c", RUN, *words]
+    process = subprocess.Popen(command, cwd=folder, process_group=0 if new_group else None)
     file, end = folder / "pid", time.monotonic() + 120
     while not file.exists() or not file.read_text():
         assert process.poll() is None
@@ -96,6 +99,30 @@ def test_a_stopped_sweep_leaves_nothing_and_goes_on_as_the_same_runs(
     assert len(statuses) - len(begun) <= 1, "a curve of the sweep at most"
     assert set(statuses.values()) == {"FINISHED"}
     assert "not running 1 run: 1 done" in status()
+
+
+@pytest.mark.parametrize("group", [False, True], ids=["command", "terminal"])
+def test_runs_of_another_launcher_end_in_order_too(
+    group: bool, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two workers' three runs, of which the first waits and the others sleep."""
+    several = [word.replace("way=once", "way=saves") for word in words]
+    joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1,2"]
+    process, worker = started([*several, *joblib], tmp_path, new_group=True)
+    end = time.monotonic() + 60
+    while len(list(tmp_path.glob("home/journal/*/*/progress.json"))) < 3:  # one is the sweep's
+        assert time.monotonic() < end
+        time.sleep(0.1)
+    if group:  # as Ctrl-C does
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(timeout=60) == 130
+    assert (tmp_path / "pid").read_text() == "saved"
+    gone(worker)
+    statuses = list(mlflow_runs(tmp_path / "home").values())
+    assert statuses == ["KILLED"] * 3, "the sweep and two runs: the third was not begun"
+    assert not list(tmp_path.glob("home/journal/*/*/progress.json"))
 
 
 def test_a_stopped_sweep_waits_for_a_checkpoint(words: list[str], tmp_path: Path) -> None:

@@ -17,7 +17,9 @@ def _known(*names: str) -> tuple[int, ...]:
 
 CLUSTERS = _known("SIGUSR1", "SIGUSR2")
 """By which a cluster tells that the time is nearly over."""
-HELD = (*_known("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"), *CLUSTERS)
+STOPS = _known("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
+"""By which a person, a closed terminal or a machine that shuts down asks to stop."""
+HELD = (*STOPS, *CLUSTERS)
 HOLD_SECONDS = 3.0
 """So long at most a person's signal is held; then it does what it would have done at once."""
 PATIENCE = 3.0

@@ -7,7 +7,7 @@ import logging
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,10 +35,11 @@ from tgap.sweeps import isolation
 from tgap.sweeps.few import folds_of
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
-from tgap.sweeps.launching import check_launcher, gave_up, without_earlier_workers
+from tgap.sweeps.launching import check_launcher, gave_up, kind_of, without_earlier_workers
 from tgap.sweeps.outcomes import finished_row
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.schedule import least_waiting
+from tgap.sweeps.stopping import runs_stopped_first
 from tgap.sweeps.task import RUNS_VARIABLE, SWEEP_VARIABLE, Outcome, remembered, task, told
 from tgap.sweeps.varying import what_varies
 from tgap.sweeps.workers import workers_of
@@ -229,6 +230,8 @@ def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
         finally:
             table, report = launched.comparison, launched.report
             recorder.close_sweep(plans[0].run, table, status, overrides, report)
+            if status == "KILLED":
+                recorder.close_ghosts(plans[0].run)  # a launcher may have killed runs
     return launched
 
 
@@ -280,8 +283,12 @@ def _launch(
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
     order = least_waiting(those.expected.steps(unknown=1.0), those.workers).order
+    runs = [recorder.journal(job.key) for job in those.runs]
     try:
-        begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
+        # The basic launcher's runs are stopped by this process itself.
+        elsewhere = kind_of(config.hydra.launcher) != "BasicLauncher"
+        with runs_stopped_first(runs) if elsewhere else nullcontext():
+            begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
     except Exception as error:
         if (said := gave_up(config.hydra.launcher, error)) is None:
             raise

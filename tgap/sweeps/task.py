@@ -25,6 +25,7 @@ from tgap.sweeps.identity import Planned, planned
 from tgap.sweeps.isolation import Ended
 from tgap.sweeps.outcomes import failure_of, finished_row, recorded_row, write_down_end
 from tgap.sweeps.recorder import Recorder
+from tgap.sweeps.stopping import is_stopping
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -193,6 +194,8 @@ def task(config: "DictConfig") -> Outcome:
     """
     from hydra.core.hydra_config import HydraConfig
 
+    if is_stopping():
+        raise KeyboardInterrupt
     try:
         # Paths are those of the command line, also where hydra.job.chdir=true.
         with contextlib.chdir(HydraConfig.get().runtime.cwd):
