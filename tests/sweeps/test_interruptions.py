@@ -102,10 +102,8 @@ def test_a_stopped_sweep_leaves_nothing_and_goes_on_as_the_same_runs(
 
 
 @pytest.mark.parametrize("group", [False, True], ids=["command", "terminal"])
-def test_runs_of_another_launcher_end_in_order_too(
-    group: bool, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Of two workers' three runs, of which the first waits and the others sleep."""
+def test_runs_of_joblib_end_in_order_too(group: bool, words: list[str], tmp_path: Path) -> None:
+    """Two runs sleep, and save when they are stopped; a third one waits."""
     several = [word.replace("way=once", "way=saves") for word in words]
     joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1,2"]
     process, worker = started([*several, *joblib], tmp_path, new_group=True)
