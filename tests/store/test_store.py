@@ -620,3 +620,17 @@ def test_check_writable_finds_problems_before_work_starts(store, below_a_file, m
     monkeypatch.setattr(tgap.store.store, "MIN_FREE_MB", 10**12)
     (problem,) = store.check_writable()
     assert "MB of free space, it needs at least 1000000000000 MB: free some space" in problem
+
+
+@pytest.mark.parametrize(
+    ("days", "at_work", "kept"), [(15, False, False), (15, True, True), (13, False, True)]
+)
+def test_what_was_interrupted_long_ago_is_removed_on_whatever_host(tmp_path, days, at_work, kept):
+    """Its lock is held while somebody goes on with it, whatever its age."""
+    folder = tmp_path / "partial" / "generator-0123.another_host"
+    folder.mkdir(parents=True)
+    os.utime(folder, (time.time() - 86_400 * days,) * 2)
+    lock = locked(tmp_path / "locks" / "generator-0123.lock", "it") if at_work else nullcontext()
+    with lock:
+        Store(tmp_path)
+    assert folder.exists() == kept

@@ -402,15 +402,25 @@ class Store:
         except (OSError, StoreError) as error:  # no reason not to work
             log.warning("cannot remove left-overs in %s: %s", self.root, error)
 
+    def _remove_if_old(self, folder: Path) -> None:
+        """Remove what was interrupted long ago, on whatever host, unless somebody goes on with it.
+
+        By age, as its lock is free for as long as nobody does.
+        """
+        both = [path for path in (folder, beside(folder)) if path.exists()]
+        if time.time() - max(path.stat().st_mtime for path in both) <= PARTIAL_DAYS * 86_400:
+            return
+        name = folder.name.partition(".")[0]
+        with suppress(filelock.Timeout), locked(self._lock_path(name), name, wait=False):
+            for path in both:
+                shutil.rmtree(path)
+            log.info("removed %s, interrupted long ago", folder)
+
     def _sweep_partial(self) -> None:
         partial = self.root / "partial"
-        for folder in sorted(partial.glob(f"*.{_host()}")):
-            # By age and not by its lock, which is free for as long as nobody goes on with it.
-            both = [path for path in (folder, beside(folder)) if path.exists()]
-            if time.time() - max(path.stat().st_mtime for path in both) > PARTIAL_DAYS * 86_400:
-                for path in both:
-                    shutil.rmtree(path)
-                log.info("removed %s, interrupted long ago", folder)
+        for folder in sorted(partial.glob("*.*")):
+            if not folder.name.endswith(BESIDE):
+                self._remove_if_old(folder)
         for folder in sorted(partial.glob(f"*.{_host()}{BESIDE}")):
             name = folder.name.partition(".")[0]
             # Its artifact stands, unless that is so just now.
