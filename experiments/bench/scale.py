@@ -168,7 +168,6 @@ def chexnet() -> None:
 
 def checking() -> None:
     """A sweep of 40 runs over a folder of 20,000 files, before its first run starts."""
-
     from tgap.composition.compose import hydra_ready
     from tgap.composition.sweeps import expand
     from tgap.sweeps.launch import check_jobs
@@ -293,7 +292,6 @@ def resampling() -> None:
 
 def evaluating() -> None:
     """``tgap evaluate`` on 1,000 real and 1,000 other digits, in a fresh process and store."""
-
     from tgap.datasets.digits import Digits
 
     digits = Digits().load()
