@@ -274,6 +274,26 @@ def postgres():
 
 
 @pytest.mark.long
+def test_a_run_does_not_wait_for_a_locked_table(postgres, tmp_path, caplog, monkeypatch) -> None:
+    import psycopg
+
+    uri, _ = postgres
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    monkeypatch.setattr("tgap.tracking.tracker.AGAIN", 0.0)
+    monkeypatch.setattr("tgap.tracking.push.LOCKED_SECONDS", 1)
+    monkeypatch.delenv("PGOPTIONS", raising=False)
+    connect.cache_clear()
+    with tracker(tmp_path, uri=uri).run("key", "name", {"size": 1}, {}) as log:
+        log_first(log)
+        with psycopg.connect(uri) as other:
+            other.execute("LOCK TABLE metrics IN ACCESS EXCLUSIVE MODE")
+            log.metrics({"loss": 2.0}, 1)
+            log.flush()  # would wait until the lock is given back, which is after it
+    assert "the run goes on" in caplog.text
+    assert sync(tmp_path, uri) == {"runs": 0, "sweeps": 0, "curves": 0}
+
+
+@pytest.mark.long
 def test_postgresql_takes_runs_and_may_be_away_for_a_while(
     postgres, tmp_path, caplog, capfd, monkeypatch
 ) -> None:

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 ARTIFACTS = "mlartifacts"
 """Folder of logged files beside the database."""
+LOCKED_SECONDS = 10
+"""So long PostgreSQL waits for a table that somebody has locked."""
 NETWORK_DISKS = ("nfs", "lustre", "gpfs", "cifs", "smb", "beegfs", "fuse")
 
 
@@ -78,6 +80,8 @@ def connect(uri: str) -> Any:
     client_of = loaded()
     database = sqlite_file(uri)
     if database is None:
+        # PostgreSQL waits for a locked table for ever; a run goes on instead, as when it is away.
+        os.environ.setdefault("PGOPTIONS", f"-c lock_timeout={LOCKED_SECONDS}s")
         return client_of(tracking_uri=uri, registry_uri=uri)
     database.parent.mkdir(parents=True, exist_ok=True)
     with _lock(database):  # MLflow itself lets two processes make the same tables
