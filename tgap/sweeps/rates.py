@@ -128,10 +128,10 @@ def measured_rates(home: Path) -> dict[str, float]:
     """Seconds for a unit of work by kind, as the newest records have it."""
     rates: dict[str, list[float]] = {}
     for record in reversed(records(home)[-NEWEST:]):
-        for cost in record.costs:
-            found = rates.setdefault(cost["kind"], [])
+        for cost in record.costs if record.finished else ():  # those of others nobody has checked
+            found = rates.setdefault(cost.kind, [])
             if len(found) < RATES:
-                found.append(cost["seconds"] / cost["amount"])
+                found.append(cost.seconds / cost.amount)
     return {kind: statistics.median(found) for kind, found in rates.items()}
 
 
