@@ -48,6 +48,19 @@ class Time:
     source: str
 
 
+def check_gpu(gpu: str | None) -> None:
+    """See that something is known of a GPU, if one is named.
+
+    Raises:
+        ConfigError: If not.
+    """
+    if gpu is not None and gpu not in SPEEDS:
+        raise ConfigError(
+            f"--on: nothing is published of '{gpu}'{nearest(gpu, [*SPEEDS])}; leave it out "
+            "for times that were measured here"
+        )
+
+
 class Rates:
     """What is known of times.
 
@@ -61,11 +74,7 @@ class Rates:
     """
 
     def __init__(self, home: Path, gpu: str | None = None) -> None:
-        if gpu is not None and gpu not in SPEEDS:
-            raise ConfigError(
-                f"--on: nothing is published of '{gpu}'{nearest(gpu, [*SPEEDS])}; leave it out "
-                "for times that were measured here"
-            )
+        check_gpu(gpu)
         self._home, self._gpu = home, gpu
         self._extents = Extents(Store(home / "store"))
 
