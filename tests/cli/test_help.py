@@ -58,7 +58,7 @@ def test_help_of_a_component_has_its_source_settings_ranges_and_parts(
     assert max(map(len, text.splitlines())) <= 80
     assert text.startswith("finetuner=dreambooth_lora\n\n  LoRA (Hu et al. 2021, arXiv 2106.09685)")
     words = " ".join(text.split())
-    assert "finetuner.rank=16 rank of the learned changes [at least 1]" in words
+    assert "finetuner.rank=16 rank of the learned changes [at least 1, at most 1000000]" in words
     assert "finetuner.prior_share=0.25 prior images per tuning image of a step [at most 1" in words
     assert "finetuner.schedule=cosine how the learning rate falls (cosine, linear, const" in words
     assert "finetuner/oracle=none boundary, inverse, none, quantile" in words

@@ -4,6 +4,7 @@ import json
 import os
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from tgap.core.progress import progress
 from tgap.sweeps.standing import RunStanding, SweepStanding, sweeps
 from tgap.tracking import Journal
 from tgap.tracking.beat import Beat, beat_of, beating
-from tgap.tracking.ghosts import is_running
+from tgap.tracking.ghosts import close_ghosts, is_running
 
 
 def test_an_empty_home_is_told(capsys) -> None:
@@ -57,3 +58,56 @@ def test_a_run_of_another_machine_is_believed_by_its_sign_of_life(tmp_path, age,
     beat = {"time": time.time() - age, "host": "elsewhere", "pid": 1}
     (journal.folder / "progress.json").write_text(json.dumps(beat))
     assert is_running(journal) == runs
+
+
+def begun(folder: Path, time: int = 1) -> Journal:
+    """A journal that was not ended."""
+    (folder / "files").mkdir(parents=True)
+    start = {"event": "start", "time": time, "name": "n", "experiment": "e", "params": {}}
+    (folder / "journal.jsonl").write_text(json.dumps(start) + "\n")
+    return Journal(folder)
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        '{"time": null, "host": "h", "pid": 1}',
+        '{"time": 1e400, "host": "h", "pid": 1}',
+        f'{{"time": {10**400}, "host": "h", "pid": 1}}',
+        '{"time": 1e300, "since": -1e300, "host": "h", "pid": 1, "done": 1, "total": 9}',
+        '{"time": 1, "host": "h", "pid": 1, "done": "1", "total": 9}',
+        "[" * 100_000,
+    ],
+)
+def test_a_strangers_sign_of_life_is_none(home: Path, sign: str, capsys) -> None:
+    journal = begun(home / "journal" / "sweeps" / "run")
+    (journal.folder / "progress.json").write_text(sign)
+    assert beat_of(journal.folder) is None
+    assert not is_running(journal)
+    assert command(["status"]) == 0
+    assert close_ghosts(home, lambda journal: None) == 1
+    assert journal.ended()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("method", 5), ("seed", "1"), ("params", {"size": 5}), ("size", 10**19)]
+)
+def test_a_plan_of_another_form_is_told(home: Path, name: str, value: object, capsys) -> None:
+    journal = begun(home / "journal" / "abcdefgh" / "sweep")
+    plan = {"method": "m", "method_key": "k", "size": 5, "seed": 1, "settings": {}, "key": "run"}
+    file = journal.folder / "files" / "planned.json"
+    file.write_text(json.dumps([plan]))
+    assert command(["status"]) == 0
+    file.write_text(json.dumps([plan | {name: value}]))
+    assert command(["status"]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"'{name}" in told
+    assert "planned.json is damaged" in told
+    assert f"delete {journal.folder}" in told
+
+
+@pytest.mark.parametrize("time", [10**19, 10**16, -1])
+def test_a_time_that_no_calendar_has_is_told(home: Path, time: int, capsys) -> None:
+    begun(home / "journal" / "abcdefgh" / "sweep", time)
+    assert command(["status"]) == 2
+    assert "'time' is none that a calendar has" in " ".join(capsys.readouterr().err.split())

@@ -326,3 +326,31 @@ def test_push_sends_what_is_whole(
     assert "sent 0 of 3" in told(capsys, "push", code=1)
     fetched = Store(tmp_path / "other").get_or_make(SPLIT, lambda folder: pytest.fail("made"))
     assert fetched.reused
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        '{"scores": {"spec": {"layout": 3, "stage": "s", "identity": {"a": NaN}, "upstream": {}}}}',
+        '{"scores": {"spec": {"stage": "s"}}}',
+        '{"scores": {"spec": 5}}',
+        "[" * 100_000,
+    ],
+)
+def test_a_record_that_is_damaged_is_told_and_left_out(
+    kept: dict[str, Artifact],
+    home: Path,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    damage: str,
+) -> None:
+    folder = record(home, "c3" * 8, SPLIT).folder
+    (folder / "files" / "artifacts.json").write_text(damage)
+    small, large = kept["small"].key, kept["large"].key
+    for words in (["list"], ["why", small, large], ["remove", small[:8], "--yes"]):
+        assert command(["store", *words]) == 0
+        assert "artifacts.json is damaged" in caplog.text
+        assert f"delete the folder {folder}" in caplog.text
+        assert "used by c3" not in capsys.readouterr().out
+        caplog.clear()
+    assert small not in names(home)

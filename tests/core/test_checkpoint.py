@@ -13,7 +13,7 @@ import torch
 from tgap.core import checkpoint as module
 from tgap.core import interrupts, random_states
 from tgap.core.checkpoint import Checkpoint, Pieces, Saved
-from tgap.core.files import read_sealed
+from tgap.core.files import read_sealed, write_sealed
 from tgap.core.training_state import of_optimizer, set_optimizer
 
 OWNER = {"artifact": "generator 1a2b", "code": "0"}
@@ -368,3 +368,25 @@ def test_a_file_is_plain_safetensors(tmp_path):
     head, arrays = read_sealed(kept(tmp_path, 1))
     assert head["owner"] == OWNER
     assert set(arrays) == {"a", "none", module.NUMBERS}
+
+
+@pytest.mark.parametrize(
+    ("head", "numbers"),
+    [
+        ({}, b"{}"),
+        ({"owner": []}, b"{}"),
+        ({"done": "1"}, b"{}"),
+        ({"seconds": None}, b"{}"),
+        (None, b"[]"),
+        (None, b"[" * 100_000),
+        (None, None),
+    ],
+)
+def test_a_sealed_file_of_another_form_is_told_and_removed(tmp_path, caplog, head, numbers):
+    path = kept(tmp_path, 1)
+    sound, _ = read_sealed(path)
+    arrays = {} if numbers is None else {module.NUMBERS: np.frombuffer(numbers, np.uint8)}
+    write_sealed(path, {} if head == {} else sound | (head or {}), arrays)
+    assert Checkpoint(tmp_path, OWNER, "drawing").load("image", 3) is None
+    assert "drawing cannot go on from what an interrupted process left" in caplog.text
+    assert not path.exists()

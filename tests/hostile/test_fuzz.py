@@ -15,13 +15,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tgap.core import TgapError
+from tgap.cli.main import command
+from tgap.core import Checkpoint, TgapError
+from tgap.core.files import write_sealed
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.tables import read_table
 from tgap.generators.latent.files.header import shapes_in
 from tgap.store import Spec, Store
 from tgap.sweeps.records import records
 from tgap.tracking import Journal
+from tgap.tracking.beat import Beat, beat_of
+from tgap.tracking.ghosts import close_ghosts
 
 EXAMPLES, MANY = 25, int(os.environ.get("TGAP_FUZZ_EXAMPLES", "2000"))
 """Of each reader, in the ordinary tests and in long ones."""
@@ -35,7 +39,6 @@ VALUES = st.recursive(
 )
 CELLS = st.text("ab,;|\"'\n\r\t\0 é=#-0.9\ufeff", max_size=12)
 NAMES = ["event", "time", "step", "values", "numbers", "params", "tags", "path", "name", "status"]
-KINDS = ["start", "metrics", "tags", "artifact", "end", "x"]
 EVENT = st.fixed_dictionaries(
     {
         "event": st.sampled_from(["start", "metrics", "tags", "artifact", "end", "x"]),
@@ -43,6 +46,14 @@ EVENT = st.fixed_dictionaries(
     },
     optional=dict.fromkeys(NAMES[2:], VALUES),
 )
+NUMBERS = st.integers() | st.floats() | st.sampled_from([10**19, 10**400])
+START = {"event": "start", "time": 9, "name": "n", "experiment": "e", "params": {}, "tags": {}}
+BEAT = {"time": 9.0, "host": "h", "pid": 1, "doing": "drawing", "done": 1, "total": 2, "since": 1.0}
+PLANNED = {"method": "m", "method_key": "k", "size": 5, "seed": 1, "settings": {}, "key": "run"}
+SPEC = {"layout": 3, "stage": "vectors", "identity": {"a": 1}, "upstream": {}}
+HEAD = {"owner": {}, "place": {}, "done": 1, "after": 0, "seconds": 1.0}
+ENDED = {"event": "end", "status": "FAILED"}
+DEEP = "[" * 100_000
 ROWS = ["method", "method_key", "size", "seed", "settings", "is_control", "split", "evaluation_key"]
 
 
@@ -68,6 +79,14 @@ def spoiled(draw: st.DrawFn, sound: bytes) -> bytes:
 def value_or_refusal(read: Callable[[], object]) -> None:
     with contextlib.suppress(TgapError):
         read()
+
+
+def near(sound: dict[str, Any]) -> st.SearchStrategy[str]:
+    """JSON near a sound object: some of it left out, or of another kind; or nested too deeply."""
+    entries = {name: st.just(value) | NUMBERS | VALUES for name, value in sound.items()}
+    objects = st.fixed_dictionaries({}, optional=entries)
+    mostly = objects.map(lambda some: sound | some) | objects | VALUES
+    return mostly.map(json.dumps) | st.sampled_from([DEEP, DEEP.replace("[", '{"a":')])
 
 
 READERS: dict[str, Callable[[int], None]] = {}
@@ -125,6 +144,45 @@ def journals_and_records(events: list[object], row: dict[str, object]) -> None:
         _ = record.metrics, record.status, record.name, record.tags, record.params
         value_or_refusal(record.run)
         value_or_refusal(lambda record=record: record.costs)
+
+
+@fuzzed(near(BEAT), near(START), near(PLANNED))
+def signs_of_life_and_plans(beat: str, start: str, planned: str) -> None:
+    for run_key in ("sweep", "run"):
+        folder = Path("home/journal/sweeps") / run_key
+        (folder / "files").mkdir(parents=True, exist_ok=True)
+        (folder / "journal.jsonl").write_text(start + "\n")
+        (folder / "progress.json").write_text(beat)
+        (folder / "files" / "planned.json").write_text(f"[{planned}]")
+        found = beat_of(folder)
+        assert found is None or isinstance(found, Beat)
+    assert command(["status"]) in (0, 1, 2)
+    close_ghosts(Path("home"), lambda journal: None)
+
+
+@fuzzed(near(SPEC), near(SPEC))
+def what_runs_used(spec: str, other: str) -> None:
+    store = Store(Path("home/store"))
+    made = store.get_or_make(Spec("vectors", {"a": 1}), lambda folder: np.save(folder / "x", 1))
+    for name, text in (("a1", spec), ("b2", other)):
+        files = Path("home/journal/single") / name / "files"
+        files.mkdir(parents=True, exist_ok=True)
+        (files.parent / "journal.jsonl").write_text(
+            "".join(json.dumps(e) + "\n" for e in (START, {**START, **ENDED}))
+        )
+        (files / "artifacts.json").write_text(f'{{"scores": {{"spec": {text}}}}}')
+    assert command(["store", "list"]) == 0
+    assert command(["store", "why", made.key, made.key]) == 0
+
+
+@fuzzed(near(HEAD), near({"losses": [1.0]}))
+def checkpoints(head: str, numbers: str) -> None:
+    arrays = {"__numbers__": np.frombuffer(numbers.encode(), np.uint8)}
+    path = Path("kept/checkpoint.0000000001.safetensors")
+    path.parent.mkdir(exist_ok=True)
+    with contextlib.suppress(ValueError, TgapError):  # no head that could be written
+        write_sealed(path, json.loads(head) if len(head) < 10_000 else {}, arrays)
+    Checkpoint(path.parent, {}).load("step", 10)
 
 
 @fuzzed(spoiled(json.dumps({"key": "k", "spec": {}, "files": {}, "seconds": 1.0}).encode()), VALUES)

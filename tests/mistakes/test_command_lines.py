@@ -94,7 +94,41 @@ def test_the_corpus_is_large_and_says_something_of_each() -> None:
     assert len(CASES) >= 220
     assert all(CASES.values())
     told = {words.split()[0] for words in CASES}
-    assert {"run", "data", "evaluate", "compare", "report", "export", "label", "phantom"} <= told
+    assert {
+        "run",
+        "data",
+        "evaluate",
+        "compare",
+        "report",
+        "export",
+        "label",
+        "phantom",
+        "plan",
+    } <= told
+
+
+@pytest.mark.parametrize(
+    "uri", ["http://", "https://", "http:///mlflow", "http://ada:hunter2@", "http://x:port"]
+)
+def test_a_tracking_server_without_a_host(
+    uri: str, world: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for words in (["run", "size=5"], ["sync"], ["ui"]):
+        assert command(words) == 2
+        told = capsys.readouterr().err
+        assert "names no server" in told
+        assert f"write {uri.partition(':')[0]}://HOST:PORT" in told
+        assert "hunter2" not in told
+
+
+def test_what_needs_no_data_is_refused_before_they_are_read(
+    world: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tgap.sweeps.launch.plan_runs", _started)
+    assert command(["plan", "--on", "H200"]) == 2
+    assert command(["plan", "--gpus", "2", "devices=3"]) == 2
+    assert command(["plan", "--gpus", "2", "--workers", "2"]) == 2
 
 
 @pytest.mark.parametrize("uri", ["ftp://ada:hunter2@x/y", "sqllite:///x.db", "mongodb://x"])

@@ -50,12 +50,12 @@ class Chexnet(PretrainedNetwork):
         "head.": "classifier.",
     }
 
-    epochs: int = option(30, "passes over the training images at most", low=1)
-    batch_size: int = option(16, "images per optimizer step", low=2)
+    epochs: int = option(30, "passes over the training images at most", low=1, high=1_000_000)
+    batch_size: int = option(16, "images per optimizer step", low=2, high=1_000_000)
     learning_rate: float = option(1e-3, "initial learning rate", above=0, high=1.0)
     weight_decay: float = option(0.0, "weight decay", low=0)
     weights: str | None = option("imagenet", "imagenet, null = from scratch, or a file")
-    patience: int = option(3, "epochs without improvement before it stops", low=1)
+    patience: int = option(3, "epochs without improvement before it stops", low=1, high=1_000_000)
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         from torch import nn

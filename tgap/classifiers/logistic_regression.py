@@ -38,7 +38,7 @@ class LogisticRegression(Classifier):
         default=None, metadata={"help": "makes the vectors; null = the pixels"}
     )
     c_grid: list[float] = option([1e-4, 1e-3, 0.01, 0.1, 1.0], "values of C to try")
-    max_iter: int = option(1000, "most iterations of the solver", low=1)
+    max_iter: int = option(1000, "most iterations of the solver", low=1, high=1_000_000)
 
     def problems(self) -> list[str]:
         """An unusable grid, or an embedder that would need a classifier first."""

@@ -22,7 +22,7 @@ from tgap.cli.overview import (
 from tgap.composition.fields import parts_of
 from tgap.composition.registry import GROUPS, component_class, conf_folder, names, options
 from tgap.core import Component, ConfigError, nearest
-from tgap.core.component import BOUNDS, Checked
+from tgap.core.component import BOUNDS, Checked, shown_limit
 from tgap.core.words import word
 
 SECTIONS = re.compile("(Args|Returns|Raises|Yields|Attributes):")
@@ -187,7 +187,7 @@ def _shown(value: Any) -> str:
 def _range(metadata: Mapping[str, Any]) -> str:
     """The bounds of a setting, in brackets."""
     bounds = [(words, metadata[name]) for name, _, words in BOUNDS if metadata[name] is not None]
-    told = ", ".join(f"{words} {limit:g}" for words, limit in bounds)
+    told = ", ".join(f"{words} {shown_limit(limit)}" for words, limit in bounds)
     return f" [{told}]" if told else ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from tgap.cli.terminal import log_to_terminal
 from tgap.core import ConfigError
 
 if TYPE_CHECKING:
+    from tgap.composition.config import Run
     from tgap.sweeps.planning import PlanRow, SweepPlan
 
 WIDTH = 80
@@ -43,10 +45,18 @@ def plan(
     """
     from tgap.sweeps.launch import checked
     from tgap.sweeps.planning import sweep_plan
+    from tgap.sweeps.rates import check_gpu
+
+    def at_once(runs: Sequence["Run"]) -> int | None:
+        return _workers(workers, gpus, max((run.devices for run in runs), default=1))
 
     log_to_terminal(False)
-    with checked(overrides, sweep=multirun, config_dir=config_dir, gpu=on) as those:
-        at_a_time = _workers(workers, gpus, max(job.run.devices for job in those.runs))
+    check_gpu(on)  # what needs no data is told before they are read
+    at_once([])
+    with checked(
+        overrides, sweep=multirun, config_dir=config_dir, gpu=on, require=at_once
+    ) as those:
+        at_a_time = at_once([job.run for job in those.runs])
         planned = sweep_plan(those.expected, at_a_time or those.workers)
         if as_json:
             print(json.dumps(planned.as_json(), indent=1))

@@ -135,6 +135,30 @@ def require_composable(
         raise ConfigError(unresolved(error)) from error
 
 
+def composed_sweep(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
+    """What Hydra composes of a whole sweep: where it writes, and what launches the runs.
+
+    Args:
+        hydra: Ready to compose.
+        overrides: Words, what is swept as a choice; see ``all_swept``.
+
+    Raises:
+        ConfigError: If it cannot, e.g. because a launcher has no such setting.
+    """
+    from hydra.errors import HydraException
+    from hydra.types import RunMode
+    from omegaconf.errors import OmegaConfBaseException
+
+    try:
+        return composed_safely(hydra, CONFIG_NAME, overrides, RunMode.MULTIRUN)
+    except (HydraException, OmegaConfBaseException) as error:
+        told = explained(error)
+    if isinstance(told, UnknownKeyError):
+        others = [word for word in overrides if key_of(word) != told.key]
+        told = ConfigError(told.problem or _unknown_key(hydra, told.key, others))
+    raise ConfigError(told.problem) if isinstance(told, WrongValueError) else told
+
+
 def _without_wrong_values(
     hydra: "Hydra", overrides: Sequence[str]
 ) -> "tuple[DictConfig, list[str]]":
@@ -292,7 +316,8 @@ def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
     from omegaconf import DictConfig
 
     try:
-        level: Any = _hydras(hydra) if key.startswith("hydra") else composed(hydra, overrides)
+        hydras = key.startswith("hydra")
+        level: Any = _hydras(hydra, overrides) if hydras else composed(hydra, overrides)
     except (ConfigError, UnknownKeyError, WrongValueError):
         return f"unknown key '{key}'"  # another override is wrong too, so the level is not known
     names, path = key.split("."), list[str]()
@@ -307,9 +332,10 @@ def _unknown_key(hydra: "Hydra", key: str, overrides: list[str]) -> str:
     return f"unknown key '{key}'{nearest(names[0], sorted(there))}"
 
 
-def _hydras(hydra: "Hydra") -> "DictConfig":
-    """Hydra's own node, as it is when nothing is said."""
+def _hydras(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
+    """Hydra's own node, as it is when nothing is said but which launcher."""
     from hydra.types import RunMode
 
-    node: DictConfig = hydra.compose_config(CONFIG_NAME, [], RunMode.RUN).hydra
+    launcher = [word for word in overrides if word.startswith("hydra/launcher=")]
+    node: DictConfig = hydra.compose_config(CONFIG_NAME, launcher, RunMode.RUN).hydra
     return node

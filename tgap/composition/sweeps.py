@@ -3,9 +3,11 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tgap.composition.compose import composed, plain_values
+from tgap.composition.config import Run
 from tgap.composition.explain import UnknownKeyError, WrongValueError, key_of
 from tgap.composition.registry import options
 from tgap.composition.typed import parsed, readable
@@ -66,6 +68,54 @@ def _require_values(swept: Sequence["Override"], typed: Sequence[str]) -> None:
                 )
     if problems:
         raise ConfigError(*problems)
+
+
+def repeats(jobs: Sequence[Sequence[str]], runs: Sequence[Run]) -> list[str]:
+    """Runs of a sweep that are the same, as a number was written in two ways (``seed=1,01``).
+
+    Args:
+        jobs: The words of each run.
+        runs: What each is.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    problems = []
+    for number, job in enumerate(jobs):
+        other = first.setdefault(tuple(map(_by_number, job)), number)
+        if jobs[other] != job and runs[other] == runs[number]:
+            pairs = zip(jobs[other], job, strict=True)
+            problems += [f"{a} and {b} are the same: leave one out" for a, b in pairs if a != b]
+    return list(dict.fromkeys(problems))
+
+
+def _by_number(word: str) -> str:
+    """A word that is equal for equal numbers, however they are written."""
+    key, _, typed = word.partition("=")
+    value: float | str = typed.strip("'\"").lower()
+    with suppress(ValueError):
+        value = float(value)
+    return f"{key}={value}"
+
+
+def tell_idle(overrides: Sequence[str], *, sweep: bool) -> None:
+    """Tell of words for Hydra that do nothing: for a sweep in a single run, and the reverse.
+
+    Args:
+        overrides: As typed.
+        sweep: Whether it is a sweep.
+    """
+    for word in overrides:
+        key = key_of(word)
+        if sweep and key.startswith("hydra.run."):
+            log.warning(
+                "%s has no effect on a sweep: write hydra.sweep.dir=..., or leave it out", word
+            )
+        elif not sweep and key.startswith(("hydra.launcher", "hydra.sweep.")):
+            instead = "hydra.run.dir=... for its folder, " if key == "hydra.sweep.dir" else ""
+            log.warning(
+                "%s has no effect on a single run: write %s-m for a sweep, or leave it out",
+                word,
+                instead,
+            )
 
 
 def _fitted(hydra: "Hydra", jobs: Sequence[list[str]]) -> list[list[str]]:

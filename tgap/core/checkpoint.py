@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from tgap.core.errors import DataError
 from tgap.core.files import PART, read_sealed, write_sealed
+from tgap.core.foreign import formed, json_of
 from tgap.core.interrupts import Interrupts, held
 
 LEAST_SECONDS = 10.0
@@ -32,6 +33,15 @@ QUICK_SECONDS = 15.0
 """What is expected to be saved in less is saved when the work is interrupted, too."""
 BYTES_PER_SECOND = 2e8
 """How fast saving is taken to be before it was measured."""
+
+HEAD = {
+    "owner": dict[str, Any],
+    "place": dict[str, Any],
+    "done": int,
+    "after": int,
+    "seconds": float,
+}
+"""What the head of a file has."""
 
 STEM, ENDING = "checkpoint.", ".safetensors"
 NUMBERS = "__numbers__"
@@ -227,7 +237,7 @@ class Checkpoint:
             except OSError as error:  # perhaps passing: no reason to throw it away
                 log.warning("%s cannot read %s: %s; it begins before it", self._what, path, error)
                 break
-            except DataError as error:
+            except (DataError, ValueError) as error:
                 log.warning(
                     "%s cannot go on from what an interrupted process left in %s: %s; "
                     "it is removed, and made again",
@@ -249,13 +259,19 @@ class Checkpoint:
 
     def _read_one(self, path: Path, after: int) -> tuple[Saved, list[str]]:
         """What was saved, and in what its place differs, in words."""
-        head, arrays = read_sealed(path)
+        found, arrays = read_sealed(path)
+        head: dict[str, Any] = {
+            name: formed(kind, found.get(name), f"'{name}' of its head")
+            for name, kind in HEAD.items()
+        }
         if others := _differing(head["owner"], self._owner):
             raise DataError(f"it is of another {', '.join(others)}")
         if self.keeps_all and head["after"] != after:
             raise DataError("what was made before it is not there")
+        if NUMBERS not in arrays:
+            raise DataError("it has no numbers")
+        numbers = formed(dict[str, Any], json_of(arrays.pop(NUMBERS).tobytes()), "its numbers")
         self.earlier = head["seconds"]
-        numbers = json.loads(arrays.pop(NUMBERS).tobytes())
         place = head["place"]
         others = [f"{name} ({place.get(name)})" for name in _differing(place, self._place)]
         return Saved(head["done"], arrays, numbers), others

@@ -72,9 +72,17 @@ def field_problems(value: Any, metadata: Any, name: str) -> list[str]:
     for bound, holds, words in BOUNDS:
         limit = metadata.get(bound)
         if limit is not None and not holds(value, limit):
-            shown = limit if isinstance(limit, int) else f"{limit:g}"
-            return [f"{name} must be {words} {shown}, got {value!r}"]
+            return [f"{name} must be {words} {shown_limit(limit)}, got {value!r}"]
     return []
+
+
+def shown_limit(limit: float) -> str:
+    """A limit as it is typed.
+
+    >>> shown_limit(1_000_000), shown_limit(0.50)
+    ('1000000', '0.5')
+    """
+    return str(limit) if isinstance(limit, int) else f"{limit:g}"
 
 
 @dataclass(kw_only=True)

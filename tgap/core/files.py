@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tgap.core.digest import canonical_json, plain_json
 from tgap.core.errors import ContractError, DataError, StoreError
+from tgap.core.foreign import formed, json_of
 
 LEASE_SECONDS = 45.0
 """A lock whose holder on another host was not heard of for so long is taken over."""
@@ -115,7 +116,7 @@ def read_sealed(path: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         arrays = load_file(path)
         if metadata.get("digest") != _digest(metadata.get("head", ""), arrays):
             raise DataError("its content has changed")
-        head: dict[str, Any] = json.loads(metadata["head"])
+        head = formed(dict[str, Any], json_of(metadata["head"]), "its head")
     except (SafetensorError, ValueError, KeyError) as error:
         raise DataError(f"it cannot be read ({error})") from error
     return head, arrays

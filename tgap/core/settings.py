@@ -52,7 +52,7 @@ class Sampler(Checked):
     scheduler: str = option("dpm_solver", "diffusers scheduler", choices=SCHEDULERS)
     steps: int = option(20, "denoising steps", low=1, high=1000)
     guidance: float = option(3.0, "classifier-free guidance scale, 1 = off", low=1, high=100)
-    batch_size: int = option(128, "images drawn at once", low=1, in_key=False)
+    batch_size: int = option(128, "images drawn at once", low=1, high=1_000_000, in_key=False)
 
 
 KEPT_WEIGHTS = ("float32", "float16", "bfloat16")

@@ -56,7 +56,7 @@ class Medmnist(Dataset):
         None, "npz file, or folder that holds it; null = download by the package", in_key=False
     )
     labels: list[str] = option([], "label names in the order of the class numbers")
-    margin: int = option(0, "pixels of black added on each side", low=0)
+    margin: int = option(0, "pixels of black added on each side", low=0, high=1_000_000)
 
     def problems(self) -> list[str]:
         """What is wrong with size, flag, labels and path."""

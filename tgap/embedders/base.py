@@ -19,7 +19,7 @@ class Embedder(Component):
     uses_classifier: ClassVar[bool] = False
     """Whether ``embed`` must be given the features of the run's real classifier."""
 
-    batch_size: int = option(256, "images embedded at once", low=1, in_key=False)
+    batch_size: int = option(256, "images embedded at once", low=1, high=1_000_000, in_key=False)
 
     def width(self, shape: tuple[int, ...]) -> int:
         """How many numbers a vector has, roughly: by it room on the disk is foreseen.

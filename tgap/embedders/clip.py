@@ -1,7 +1,6 @@
 """Image vectors of a CLIP model."""
 
 import functools
-import json
 import logging
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ from tgap.core import DataError, Floats, Images, nearest, option
 from tgap.core.device import DEVICES, device_problems, torch_device
 from tgap.core.digest import folder_digest, remembered_file_digest
 from tgap.core.files import expanded
+from tgap.core.foreign import json_in
 from tgap.core.memory import batches_that_fit
 from tgap.core.network import hub_if_it_answers
 from tgap.embedders.base import Embedder, Features
@@ -107,9 +107,9 @@ class Clip(Embedder):
     def width(self, shape: tuple[int, ...]) -> int:
         """As the configuration of a local model says; otherwise that of ViT-B/32."""
         try:
-            text = (self.folder / "open_clip_config.json").read_text("utf-8")
-            return int(json.loads(text)["model_cfg"]["embed_dim"])
-        except (OSError, ValueError, KeyError):
+            config = json_in(self.folder / "open_clip_config.json")
+            return int(config["model_cfg"]["embed_dim"])
+        except (OSError, ValueError, LookupError, TypeError, OverflowError):
             return super().width(shape)
 
     @property

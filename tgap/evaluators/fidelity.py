@@ -75,7 +75,7 @@ class Fidelity(Evaluator):
     version: ClassVar[int] = 3
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
-    k: int = option(5, "which nearest neighbour a ball reaches to", low=1)
+    k: int = option(5, "which nearest neighbour a ball reaches to", low=1, high=1_000_000)
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         synthetic = evidence.synthetic()

@@ -41,8 +41,8 @@ class Occlusion(Evaluator):
 
     shown: ClassVar[Sequence[str]] = ()
 
-    images: int = option(24, "images of each side that are occluded", low=2)
-    grid: int = option(7, "patches on a side", low=2)
+    images: int = option(24, "images of each side that are occluded", low=2, high=1_000_000)
+    grid: int = option(7, "patches on a side", low=2, high=1_000_000)
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         if not evidence.legs():

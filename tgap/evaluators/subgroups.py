@@ -56,7 +56,7 @@ class Subgroups(Evaluator):
         default_factory=lambda: {"age": [20.0, 40.0, 60.0, 80.0]},
         metadata={"help": "borders of columns of numbers, others are cut at quartiles"},
     )
-    resamples: int = option(1000, "bootstrap resamples of the test images", low=100)
+    resamples: int = option(1000, "bootstrap resamples of the test images", low=100, high=1_000_000)
 
     def problems(self) -> list[str]:
         """Borders that do not rise."""

@@ -87,7 +87,7 @@ class TwoWay(Evaluator):
     version: ClassVar[int] = 3
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)
-    resamples: int = option(2000, "bootstrap resamples of the test images", low=100)
+    resamples: int = option(2000, "bootstrap resamples of the test images", low=100, high=1_000_000)
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         legs = evidence.legs()

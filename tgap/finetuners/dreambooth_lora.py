@@ -47,7 +47,7 @@ class DreamboothLora(DenoisingFinetuner):
 
     saves_adapter: ClassVar[bool] = True
 
-    rank: int = option(16, "rank of the learned changes", low=1)
+    rank: int = option(16, "rank of the learned changes", low=1, high=1_000_000)
     alpha: float | None = option(None, "scale times rank, null = rank", above=0)
     dora: bool = option(False, "learn lengths apart from directions (DoRA)")
     targets: list[str] = option(ATTENTION, "endings of the names of layers that get it")

@@ -42,7 +42,7 @@ class TextualInversion(DenoisingFinetuner):
     whole_prompts: ClassVar[bool] = True
     saves_adapter: ClassVar[bool] = True
 
-    vectors: int = option(4, "token embeddings per learned word", low=1)
+    vectors: int = option(4, "token embeddings per learned word", low=1, high=1_000_000)
     rate: float = option(10.0, "learning rate over budget.learning_rate", above=0, high=1000)
     prior_weight: float = option(0.0, "weight of the prior loss, 0 = no prior images", low=0)
     unconditional: float = option(0.0, "share of tuning prompts left empty", low=0, high=0.99)

@@ -41,7 +41,7 @@ class ReadyMade(Generator):
     further: list[str] = option(
         [], "further sets of the same generator, read as images is", in_key=False
     )
-    draws: int = option(1, "disjoint draws that images are divided into", low=1)
+    draws: int = option(1, "disjoint draws that images are divided into", low=1, high=1_000_000)
     draw: int = option(0, "which set or draw is taken", low=0, in_key=False, shared="seed")
     tuned_on: Dataset | None = field(
         default=None,

@@ -43,8 +43,12 @@ class CrossFit(Protocol):
 
     sized: ClassVar[bool] = False
 
-    folds: int = option(5, "parts that patients are dealt into, an odd number", low=3)
-    fold: int = option(0, "the part that is real_test, from 0; sweep over all of them", low=0)
+    folds: int = option(
+        5, "parts that patients are dealt into, an odd number", low=3, high=1_000_000
+    )
+    fold: int = option(
+        0, "the part that is real_test, from 0; sweep over all of them", low=0, high=1_000_000
+    )
 
     def problems(self) -> list[str]:
         """Folds that cannot be halved, or a fold that is not there."""

@@ -90,7 +90,7 @@ class Selector(Component):
     """Whether as many images are taken as asked for; if not, the size changes nothing."""
 
     max_per_patient: int | None = option(
-        None, "most different images of one patient per label, null = all", low=1
+        None, "most different images of one patient per label, null = all", low=1, high=1_000_000
     )
 
     def embedder_used(self) -> Embedder | None:

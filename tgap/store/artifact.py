@@ -1,6 +1,5 @@
 """A finished artifact, whose files are checked again when they are read."""
 
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from safetensors import SafetensorError
 
 from tgap.core import StoreError
 from tgap.core.digest import digest_of
+from tgap.core.foreign import json_in
 from tgap.store.manifest import file_problem
 from tgap.store.vouched import Vouched
 
@@ -76,7 +76,7 @@ class Artifact:
     def read_json(self, name: str) -> Any:
         """The value of a JSON file."""
         with self._reading(name) as path:
-            return json.loads(path.read_text("utf-8"))
+            return json_in(path)
 
     def read_array(self, name: str, mmap: bool = False) -> NDArray[Any]:
         """The array of a ``.npy`` file; with ``mmap`` it is read-only and stays on disk."""

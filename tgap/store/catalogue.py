@@ -11,7 +11,7 @@ from typing import Any
 from tgap.core import ConfigError, StoreError, nearest
 from tgap.core.files import remedy
 from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, form_problem, read_manifest
-from tgap.store.spec import RESERVED, key_of
+from tgap.store.spec import RESERVED, content_of, key_of
 
 LEAST_LETTERS = 4
 """Of a key, so that it names one artifact."""
@@ -80,9 +80,7 @@ def _places(root: Path) -> Iterator[Path]:
 def _entry(folder: Path) -> Entry:
     files = dict(_files(folder))
     try:
-        content = read_manifest(folder)["spec"]
-        key_of(content)
-        dict(content["upstream"]), dict(content["identity"])
+        content = content_of(read_manifest(folder)["spec"])
     except (OSError, *MALFORMED):
         content = {}
     return Entry(folder, files, folder.lstat().st_mtime, content)

@@ -15,6 +15,7 @@ from typing import Any
 from tgap.core import ContractError
 from tgap.core.digest import file_digest, text_digest
 from tgap.core.files import sync, write_json
+from tgap.core.foreign import json_in, json_of
 from tgap.store.spec import Spec, key_of
 from tgap.store.vouched import Vouched
 
@@ -79,7 +80,7 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, RecursionError, Co
 
 def read_manifest(folder: Path) -> Any:
     """What an artifact's manifest holds, of whatever form."""
-    return json.loads((folder / MANIFEST).read_text("utf-8"))
+    return json_in(folder / MANIFEST)
 
 
 def understood(text: str, spec: Spec) -> tuple[Mapping[str, Any], str | None]:
@@ -104,7 +105,7 @@ def _understood(text: str) -> tuple[Mapping[str, Any], str, str | None]:
 
     Remembered, because a command asks for an artifact about ten times for each run that it plans.
     """
-    manifest = json.loads(text)
+    manifest = json_of(text)
     return manifest, key_of(manifest["spec"]), form_problem(manifest)
 
 

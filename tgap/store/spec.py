@@ -8,12 +8,31 @@ from typing import Any
 
 from tgap.core import ContractError
 from tgap.core.digest import canonical_json, plain_json, text_digest
+from tgap.core.foreign import formed
 
 LAYOUT = 3
 """Part of every key: raised by hand when files of artifacts change their form or meaning."""
 
 RESERVED = ("tmp", "locks", "partial", "damaged", "unsent", "vouched")
 """Folders of the store that are no stage."""
+
+
+CONTENT = {"layout": int, "stage": str, "identity": dict[str, Any], "upstream": dict[str, str]}
+"""What the content of a specification has."""
+
+
+def content_of(value: object) -> dict[str, Any]:
+    """A specification's content as somebody wrote it down.
+
+    Raises:
+        ValueError: If it is none.
+        ContractError: If something in it has no key.
+    """
+    content = formed(dict[str, Any], value, "a specification")
+    for name, kind in CONTENT.items():
+        formed(kind, content.get(name), f"'{name}' of a specification")
+    key_of(content)
+    return content
 
 
 def key_of(content: Mapping[str, Any]) -> str:

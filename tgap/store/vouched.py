@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tgap.core.digest import file_state, remember_digest, remembered_file_digest
+from tgap.core.foreign import json_in
 
 SMALL_BYTES = 64 * 2**20
 """Files up to this size are hashed by each process that uses them."""
@@ -69,8 +70,8 @@ class Vouched:
 
     def _kept(self) -> dict[str, object]:
         try:
-            kept = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError):
+            kept = json_in(self.path)
+        except (OSError, ValueError):
             return {}  # not there yet or damaged: files are hashed
         return kept if isinstance(kept, dict) else {}
 

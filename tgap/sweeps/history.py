@@ -4,10 +4,11 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.core import ConfigError, StoreError, nearest
+from tgap.core.foreign import formed, json_in
 from tgap.sweeps.identity import OF_TUNING
 from tgap.sweeps.records import DAMAGED, Record, events_of, journals, records
 from tgap.tracking import SWEEP, Journal
@@ -130,11 +131,15 @@ def planned_of(journal: Journal) -> list[tuple[str, PlannedRun, Mapping[str, str
     if not file.exists():
         return []
     try:
-        several = json.loads(file.read_text("utf-8"))
-        extra = [(run.pop("key", ""), run.pop("params", {})) for run in several]
-        return [(key, PlannedRun(**run), p) for (key, p), run in zip(extra, several, strict=True)]
+        return [_planned(run) for run in formed(list[dict[str, Any]], json_in(file))]
     except DAMAGED as error:
         raise StoreError(f"{file} is damaged ({error}); delete {journal.folder}") from error
+
+
+def _planned(run: dict[str, Any]) -> tuple[str, PlannedRun, Mapping[str, str]]:
+    key = formed(str, run.pop("key", ""), "'key'")
+    params = formed(dict[str, str], run.pop("params", {}), "'params'")
+    return key, formed(PlannedRun, run), params
 
 
 def is_chosen(params: Mapping[str, str], chosen: Mapping[str, str]) -> bool:

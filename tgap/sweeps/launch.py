@@ -6,17 +6,22 @@ Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99
 import logging
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tgap.analysis.comparison import Comparison, compare
-from tgap.composition.compose import CONFIG_NAME, compose_run, hydra_ready, sound_parts
+from tgap.composition.compose import (
+    CONFIG_NAME,
+    compose_run,
+    composed_sweep,
+    hydra_ready,
+    sound_parts,
+)
 from tgap.composition.config import Run, components_in
-from tgap.composition.hydra_node import composed_safely
-from tgap.composition.sweeps import expand
+from tgap.composition.sweeps import expand, repeats, tell_idle
 from tgap.composition.typed import readable
 from tgap.core import ConfigError, StoreError
 from tgap.core.files import home_folder
@@ -48,6 +53,8 @@ from tgap.tracking.server import resolve_uri
 if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
     from omegaconf import DictConfig
+
+Require = Callable[[Sequence[Run]], object]
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +103,12 @@ class CheckedRuns:
 
 @contextmanager
 def checked(
-    overrides: Sequence[str], *, sweep: bool, config_dir: str | None = None, gpu: str | None = None
+    overrides: Sequence[str],
+    *,
+    sweep: bool,
+    config_dir: str | None = None,
+    gpu: str | None = None,
+    require: Require | None = None,
 ) -> Iterator[CheckedRuns]:
     """Inside, all runs of a command line are checked, and what they will take is known.
 
@@ -107,6 +119,7 @@ def checked(
         sweep: Whether the overrides are to be expanded (Hydra's ``-m``).
         config_dir: A further folder of configs.
         gpu: What the forecast is for, if not this machine; see ``Rates``.
+        require: Refuses runs by a ``ConfigError`` before their data are read.
 
     Raises:
         ConfigError: With every wrong value and combination of every run.
@@ -117,12 +130,13 @@ def checked(
         overrides = readable(overrides, several=sweep)
         jobs = expand(hydra, overrides) if sweep else [list(overrides)]
         config = _swept_config(hydra, overrides) if sweep else None  # needs its launcher
-        plans, problems = plan_jobs(hydra, jobs)
+        plans, problems = plan_jobs(hydra, jobs, require)
         single = not (sweep or problems)
         if single and (folds := folds_of(plans[0], overrides, Store(home / "store"))):
             overrides, sweep = folds, True
             jobs, config = expand(hydra, overrides), _swept_config(hydra, overrides)
-            plans, problems = plan_jobs(hydra, jobs)
+            plans, problems = plan_jobs(hydra, jobs, require)
+        tell_idle(overrides, sweep=sweep)
         workers = 1 if config is None else workers_of(config.hydra.launcher, len(jobs))
         runs = _checked(jobs, plans, problems)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
@@ -253,9 +267,7 @@ def _outcomes(
 
 def _swept_config(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
     """What Hydra composes of a whole sweep: where it writes, and what launches the runs."""
-    from hydra.types import RunMode
-
-    return composed_safely(hydra, CONFIG_NAME, all_swept(overrides), RunMode.MULTIRUN)
+    return composed_sweep(hydra, all_swept(overrides))
 
 
 def _launch(
@@ -350,8 +362,16 @@ def check_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> list[Planned]:
     return _checked(jobs, *plan_jobs(hydra, jobs))
 
 
-def plan_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> tuple[list[Plan], list[str]]:
-    """Compose, build and plan every run that can be, and what is wrong with the others."""
+def plan_jobs(
+    hydra: "Hydra", jobs: Sequence[Sequence[str]], require: Require | None = None
+) -> tuple[list[Plan], list[str]]:
+    """Compose, build and plan every run that can be, and what is wrong with the others.
+
+    Args:
+        hydra: Ready to compose.
+        jobs: The words of each.
+        require: See ``checked``.
+    """
     runs: list[Run] = []
     problems: list[str] = []
     for job in jobs:
@@ -361,6 +381,8 @@ def plan_jobs(hydra: "Hydra", jobs: Sequence[Sequence[str]]) -> tuple[list[Plan]
             problems += error.problems
             problems += check_sound_parts(sound_parts(hydra, job))
     try:
+        if require is not None:
+            require(runs)
         return plan_runs(runs, home_folder()), problems
     except ConfigError as error:
         return [], [*problems, *error.problems]
@@ -376,6 +398,8 @@ def _checked(
         plans: Of those that could be planned.
         problems: Of the others.
     """
+    if not problems and (repeated := repeats(jobs, [plan.run for plan in plans])):
+        raise ConfigError(*repeated)
     try:
         check_plans(plans, home_folder(), others_sound=not problems)
     except ConfigError as error:

@@ -48,6 +48,19 @@ class Time:
     source: str
 
 
+def check_gpu(gpu: str | None) -> None:
+    """See that something is known of a GPU, if one is named.
+
+    Raises:
+        ConfigError: If not.
+    """
+    if gpu is not None and gpu not in SPEEDS:
+        raise ConfigError(
+            f"--on: nothing is published of '{gpu}'{nearest(gpu, [*SPEEDS])}; leave it out "
+            "for times that were measured here"
+        )
+
+
 class Rates:
     """What is known of times.
 
@@ -61,11 +74,7 @@ class Rates:
     """
 
     def __init__(self, home: Path, gpu: str | None = None) -> None:
-        if gpu is not None and gpu not in SPEEDS:
-            raise ConfigError(
-                f"--on: nothing is published of '{gpu}'{nearest(gpu, [*SPEEDS])}; leave it out "
-                "for times that were measured here"
-            )
+        check_gpu(gpu)
         self._home, self._gpu = home, gpu
         self._extents = Extents(Store(home / "store"))
 
@@ -128,10 +137,10 @@ def measured_rates(home: Path) -> dict[str, float]:
     """Seconds for a unit of work by kind, as the newest records have it."""
     rates: dict[str, list[float]] = {}
     for record in reversed(records(home)[-NEWEST:]):
-        for cost in record.costs:
-            found = rates.setdefault(cost["kind"], [])
+        for cost in record.costs if record.finished else ():  # those of others nobody has checked
+            found = rates.setdefault(cost.kind, [])
             if len(found) < RATES:
-                found.append(cost["seconds"] / cost["amount"])
+                found.append(cost.seconds / cost.amount)
     return {kind: statistics.median(found) for kind, found in rates.items()}
 
 

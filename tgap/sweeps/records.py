@@ -16,12 +16,14 @@ import yaml  # type: ignore[import-untyped]
 from tgap.analysis.rows import ArtifactCost, PlannedRun, RunRow
 from tgap.composition.building import build
 from tgap.composition.config import Run
-from tgap.core import ConfigError, StoreError, nearest
+from tgap.core import ConfigError, ContractError, StoreError, nearest
+from tgap.core.foreign import formed, json_in
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
 from tgap.store import Store
+from tgap.store.spec import content_of, key_of
 from tgap.tracking import CURVE, SWEEP, Journal, RunLog
 from tgap.tracking.event import NUMBERS, Event
 from tgap.tracking.journal import complete, last_turn
@@ -48,9 +50,12 @@ STAGES: Mapping[str, str] = {
 }
 """The stage of a kind of work, by the kind's first word."""
 DAMAGED = (
-    OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError
+    OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError,
+    ContractError,
 )  # fmt: skip
 """What reading a file of another form than ours may raise."""
+LONGEST = 1e11
+"""Seconds that nothing takes."""
 LEAST_LETTERS = 4
 """Of a key, so that it names one run."""
 
@@ -65,6 +70,21 @@ def record_planned(log: RunLog, planned: PlannedRun, plan: Plan) -> None:
     row = vars(planned) | {"evaluation_key": plan.scores.key}
     log.text(json.dumps(row), ROW)
     log.text(json.dumps(plan_as_json(plan)), ARTIFACTS)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What making an artifact took, as ``costs_of`` writes it down.
+
+    Args:
+        kind: Of the work, e.g. ``generator tiny_ldm dreambooth``.
+        amount: How much of it there was.
+        seconds: That it took.
+    """
+
+    kind: str
+    amount: float
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -139,9 +159,10 @@ class Record:
         if row is None:
             return None
         with self._reading(ROW):
-            scores_key = row.pop("evaluation_key")
+            scores_key = formed(str, row.pop("evaluation_key"), "'evaluation_key'")
+            planned = formed(PlannedRun, row)
             if not self.finished:
-                return PlannedRun(**row)
+                return planned
         resampled = {}
         if (file := self._file(RESAMPLED)).exists():
             with self._reading(RESAMPLED):
@@ -150,13 +171,11 @@ class Record:
         with self._reading(ROW):
             # Two artifacts of a kind never took the same time to the last digit of a clock.
             costs = [
-                ArtifactCost(
-                    stage_of(one["kind"]), f"{one['kind']} {one['seconds']}", one["seconds"]
-                )
+                ArtifactCost(stage_of(one.kind), f"{one.kind} {one.seconds}", one.seconds)
                 for one in self.costs
             ]
             return RunRow(
-                **row,
+                **vars(planned),
                 evaluation_key=scores_key,
                 metrics=self.metrics,
                 resampled=resampled,
@@ -164,16 +183,24 @@ class Record:
             )
 
     @property
-    def costs(self) -> Sequence[Mapping[str, Any]]:
+    def costs(self) -> Sequence[Cost]:
         """What making its artifacts took, as ``forecast`` wrote it; nothing if it did not."""
-        costs: Sequence[Mapping[str, Any]] = self._json(COSTS) or ()
-        return costs
+        with self._reading(COSTS):
+            several = formed(list[Cost], self._json(COSTS) or [], COSTS)
+            if any(one.amount < 1 or not 0 <= one.seconds < LONGEST for one in several):
+                raise ValueError("a time or an amount is none")
+        return several
 
     @property
     def words(self) -> tuple[str, ...] | None:
         """Of the command line that it was begun by; of one composed in Python none."""
         text = self.tags.get("tgap.overrides")
-        return None if text is None else tuple(shlex.split(text))
+        if text is None:
+            return None
+        try:
+            return tuple(shlex.split(text))
+        except ValueError:  # a stranger's, that no shell would read
+            return (text,)
 
     def run(self) -> Run:
         """The run itself, built from what was written down; nothing that it names is executed."""
@@ -199,6 +226,15 @@ class Record:
         result.words = self.words
         return result
 
+    def specs(self) -> Mapping[str, Mapping[str, Any]]:
+        """What its artifacts are, by their keys; nothing if that was not written down.
+
+        Raises:
+            StoreError: If that is damaged.
+        """
+        with self._reading(ARTIFACTS):
+            return dict(_specs(self.artifacts_as_json or {}))
+
     @property
     def artifacts_as_json(self) -> Mapping[str, Any] | None:
         """What each of its artifacts is, as ``plan_as_json`` wrote it; ``None`` if it did not."""
@@ -209,7 +245,7 @@ class Record:
         if not self._file(name).exists():
             return None
         with self._reading(name):
-            return json.loads(self._file(name).read_text("utf-8"))
+            return json_in(self._file(name))
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
@@ -225,6 +261,17 @@ class Record:
 
     def _file(self, name: str) -> Path:
         return self.journal.folder / "files" / name
+
+
+def _specs(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Specifications in a plan that was written down, with their keys."""
+    if isinstance(value, Mapping):
+        if "spec" in value:
+            content = content_of(value["spec"])
+            yield key_of(content), content
+        else:
+            for part in value.values():
+                yield from _specs(part)
 
 
 def journals(home: Path) -> list[Journal]:

@@ -142,9 +142,9 @@ def _sweep(journal: Journal, places: Mapping[str, Sequence[Journal]]) -> SweepSt
     ]
     return SweepStanding(
         journal.sweep_key,
-        events[0]["name"],
-        events[0]["params"].get("overrides", ""),
-        begun[-1] / 1000,
+        events[0].get("name", ""),
+        events[0].get("params", {}).get("overrides", ""),
+        begun[-1] / 1000 if begun else 0.0,
         not journal.ended() and is_running(journal),
         runs,
     )
@@ -181,7 +181,7 @@ def _of_record(key: str, name: str, journal: Journal) -> RunStanding | None:
 
 def _unended(key: str, name: str, journal: Journal) -> RunStanding:
     begun, start = _last_begun(journal), journal.events()[0]
-    name = name or str(start["name"])
+    name = name or start.get("name", "")
     if not is_running(journal):
         return RunStanding(key, name, "stopped", "its process died", begun)
     return RunStanding(

@@ -1,13 +1,16 @@
 """Which recorded runs use which artifacts, and which runs that go on hold them."""
 
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tgap.store.spec import key_of
+from tgap.core import StoreError
 from tgap.sweeps.records import Record, journals, records
 from tgap.tracking import CURVE, SWEEP, Journal
 from tgap.tracking.ghosts import is_running
+
+log = logging.getLogger(__name__)
 
 
 class Uses:
@@ -23,7 +26,12 @@ class Uses:
         self.runs: dict[str, list[Record]] = {}
         """Runs that use an artifact, by its key; the last record of each."""
         for record in {record.key: record for record in records(home)}.values():
-            for key, content in dict(_specs(record.artifacts_as_json or {})).items():
+            try:
+                specs = record.specs()
+            except StoreError as error:
+                log.warning("%s; until then what it uses is not known", error)
+                continue
+            for key, content in specs.items():
                 self.contents[key] = content
                 self.runs.setdefault(key, []).append(record)
 
@@ -54,15 +62,5 @@ class Held:
 
 def _planned_keys(journal: Journal) -> set[str] | None:
     """Keys of a run's artifacts; ``None`` if they are not written down yet."""
-    planned = Record(journal, ()).artifacts_as_json
-    return None if planned is None else {key for key, _ in _specs(planned)}
-
-
-def _specs(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Specifications in a plan that was written down, with their keys."""
-    if isinstance(value, Mapping):
-        if "spec" in value:
-            yield key_of(value["spec"]), value["spec"]
-        else:
-            for part in value.values():
-                yield from _specs(part)
+    record = Record(journal, ())
+    return None if record.artifacts_as_json is None else set(record.specs())

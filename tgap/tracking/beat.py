@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tgap.core.foreign import formed, json_in
 from tgap.core.progress import watched
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,8 @@ INTERVAL = 5.0
 """Seconds between two signs."""
 SILENCE = 600.0
 """Seconds without one, after which a run on another machine counts as dead."""
+LATEST = 1e11
+"""Seconds since 1970 that no clock shows."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,10 @@ class Beat:
 def beat_of(folder: Path) -> Beat | None:
     """The last sign of life in a journal's folder; ``None`` if there is none or it is damaged."""
     try:
-        return Beat(**json.loads((folder / FILE).read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
+        beat = formed(Beat, json_in(folder / FILE))
+    except (OSError, ValueError):
         return None
+    return beat if max(abs(beat.time), abs(beat.since)) < LATEST else None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any
 
 from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
+from tgap.core.foreign import formed, json_in
 from tgap.core.secrets import masked
 from tgap.tracking.event import NUMBERS, Event, read_event
 from tgap.tracking.server import SQLITE, sqlite_file
@@ -36,6 +37,8 @@ TAIL = 2**14
 """Bytes in which the end of a run is looked for first."""
 TURNS = ("start", "resume", "end")
 """Events that begin a run, go on with it, and end it."""
+PUSHED = {"tracking_uri": str, "run_id": str, "events": int, "experiment_id": str}
+"""What is written down of a push."""
 
 
 @dataclass
@@ -247,11 +250,9 @@ class Journal:
     def _pushed(self) -> dict[str, Any]:
         """What was written down of the last push; nothing if that is not there or is damaged."""
         try:
-            pushed = json.loads((self.folder / "pushed.json").read_text("utf-8"))
-            return {
-                name: pushed[name] for name in ("tracking_uri", "run_id", "events", "experiment_id")
-            }
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            pushed = formed(dict[str, Any], json_in(self.folder / "pushed.json"))
+            return {name: formed(kind, pushed.get(name), name) for name, kind in PUSHED.items()}
+        except (OSError, ValueError):
             return {}
 
     def experiment_id(self) -> str | None:

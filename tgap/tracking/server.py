@@ -3,6 +3,7 @@
 import os
 from collections.abc import MutableMapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tgap.core import ConfigError, nearest
 from tgap.core.files import expanded
@@ -27,10 +28,24 @@ def resolve_uri(home: Path) -> str:
             f"MLFLOW_TRACKING_URI={masked(uri)}: MLflow has no store of the kind "
             f"'{scheme}'{nearest(scheme, SCHEMES)}; unset it for the database in TGAP_HOME"
         )
+    if scheme in ("http", "https") and not _names_server(uri):
+        raise ConfigError(
+            f"MLFLOW_TRACKING_URI={masked(uri)} names no server; write {scheme}://HOST:PORT, or "
+            "unset it for the database in TGAP_HOME"
+        )
     if scheme in SERVERS:
         _require_driver(uri, scheme)
     database = sqlite_file(uri)
     return uri if database is None else f"{SQLITE}{database}"
+
+
+def _names_server(uri: str) -> bool:
+    """Whether an address has a host, and no port that is none."""
+    try:
+        parts = urlsplit(uri)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _require_driver(uri: str, scheme: str) -> None:

@@ -72,11 +72,11 @@ class Network(Classifier):
     """The smallest side of an image that the network can take."""
     scored_at_once: ClassVar[int] = 64
 
-    epochs: int = option(12, "passes over the training images", low=1)
-    batch_size: int = option(64, "images per optimizer step", low=2)
+    epochs: int = option(12, "passes over the training images", low=1, high=1_000_000)
+    batch_size: int = option(64, "images per optimizer step", low=2, high=1_000_000)
     learning_rate: float = option(3e-3, "peak learning rate", above=0, high=1.0)
     weight_decay: float = option(0.01, "weight decay", low=0)
-    shift: int = option(2, "random shift in pixels", low=0)
+    shift: int = option(2, "random shift in pixels", low=0, high=1_000_000)
 
     @abstractmethod
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":

@@ -44,7 +44,7 @@ class PretrainedNetwork(Network):
     library_names: ClassVar[Mapping[str, str]] = {}
     """Beginnings of the arrays' names in the library, by ours."""
 
-    shift: int = option(0, "random shift in pixels", low=0)
+    shift: int = option(0, "random shift in pixels", low=0, high=1_000_000)
     weights: str | None = option(None, "null = from scratch, published weights, or a file")
     image_size: int | None = option(None, "pixels a side to resize to; null = as they are", low=32)
     flip: bool = option(True, "mirror half of the training images")

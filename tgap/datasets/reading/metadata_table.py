@@ -1,11 +1,11 @@
 """Image folders with a ``metadata.csv``, in the layout of Hugging Face's ``imagefolder``."""
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
 from tgap.core import DataError
+from tgap.core.foreign import json_in
 
 TABLE = "metadata.csv"
 FILE_COLUMN = "file_name"
@@ -50,7 +50,7 @@ def _columns(table: Path) -> list[str]:
 def _beside(file: Path) -> dict[str, Any]:
     """``labels``, ``separator``, ``findings_column`` and ``patient_column``, if they are told."""
     try:
-        told = json.loads(file.read_text("utf-8"))
+        told = json_in(file)
         return {
             "labels": [str(name) for name in told["labels"]],
             "separator": str(told["separator"]),

@@ -1,6 +1,5 @@
 """What a labeller knows of real images: kept beside those it labelled, compared with a test set."""
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from tgap.core import Bools, DataError, ImageSet, Indices, Split
 from tgap.core.digest import image_digests
 from tgap.core.files import write_json
+from tgap.core.foreign import json_in
 from tgap.core.words import words_of
 from tgap.datasets.base import Dataset
 
@@ -91,7 +91,7 @@ def problems_with_labeller(
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        learned = json.loads(file.read_text("utf-8"))
+        learned = json_in(file)
         if {"shape", "fit", "files", "pixels"} <= learned.keys():
             return dict(learned)
         reason = "it lacks some of shape, fit, files, pixels"

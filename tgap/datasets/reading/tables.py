@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from tgap.core import DataError, nearest
+from tgap.core.foreign import json_of
 from tgap.core.words import quoted
 from tgap.datasets.reading import decoding
 from tgap.datasets.reading.listing import check_link
@@ -380,7 +381,7 @@ def _read_jsonl(path: Path, separator: str) -> Table:
 
 def _object(line: str, where: str, separator: str) -> dict[str, str]:
     try:
-        row = json.loads(line)
+        row = json_of(line)
     except ValueError as error:
         raise DataError(f"{where}: no JSON: {error}") from error
     if not isinstance(row, dict):

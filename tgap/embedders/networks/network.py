@@ -35,7 +35,7 @@ class NetworkEmbedder(Embedder):
     published: ClassVar[str | None] = None
     """The value of ``weights`` that stands for published ones, if they can be downloaded."""
 
-    batch_size: int = option(32, "images embedded at once", low=1, in_key=False)
+    batch_size: int = option(32, "images embedded at once", low=1, high=1_000_000, in_key=False)
     weights: str | None = option(None, "a file of weights")
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 

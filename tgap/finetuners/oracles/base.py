@@ -152,7 +152,9 @@ class Oracle(Component):
     label_floor: float = option(
         0.25, "least kept share, over that of the label kept most", low=0, high=1
     )
-    patience: int = option(2000, "images of a label skipped in a row before it stops", low=1)
+    patience: int = option(
+        2000, "images of a label skipped in a row before it stops", low=1, high=1_000_000
+    )
 
     def schedulers(self) -> dict[str, str]:
         """Schedulers that it draws with, by the paths of its settings."""

@@ -37,7 +37,7 @@ class Quantile(ScoringOracle):
     """-1 keeps the highest scores instead."""
 
     keep: float = option(0.7, "share that is kept", above=0, high=1)
-    window: int = option(128, "last scores that are compared with", low=1)
+    window: int = option(128, "last scores that are compared with", low=1, high=1_000_000)
     per_label: bool = option(True, "a window for each label")
 
     def _rule(self, memory: Memory) -> Rule:

@@ -43,7 +43,7 @@ class Recipe(Finetuner):
     )
     rate: float = option(1.0, "learning rate over budget.learning_rate", above=0, high=1000)
     prior_weight: float = option(0.3, "weight of the prior loss, 0 = no prior images", low=0)
-    prior_count: int = option(200, "prior images the untuned model draws", low=1)
+    prior_count: int = option(200, "prior images the untuned model draws", low=1, high=1_000_000)
     prior_share: float = option(0.25, "prior images per tuning image of a step", above=0, high=1)
     unconditional: float = option(0.1, "share of tuning prompts left empty", low=0, high=0.99)
     schedule: str = option("cosine", "how the learning rate falls", choices=SCHEDULES)
@@ -55,7 +55,9 @@ class Recipe(Finetuner):
     ema: float = option(0.0, "decay of the parameters' moving average, 0 = off", low=0, high=1)
     precision: str = option("auto", "of the passes", choices=PRECISIONS)
     gradient_checkpointing: bool = option(False, "less memory, more time", in_key=False)
-    accumulation: int = option(1, "parts that a batch is computed in", low=1, in_key=False)
+    accumulation: int = option(
+        1, "parts that a batch is computed in", low=1, high=1_000_000, in_key=False
+    )
 
     def title(self) -> str:
         """The preset's name, or the class's stem and the oracle's if it selects."""

@@ -1,6 +1,5 @@
 """The two classifiers: weights as safetensors, how images go in, and code that scores one."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from tgap.composition.building import build
 from tgap.composition.schema import data_of
 from tgap.core import DataError, Doubles, Images, Weights
 from tgap.core.files import write_arrays, write_json
+from tgap.core.foreign import json_in
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.result import Result
 
@@ -91,7 +91,7 @@ def load_classifier(folder: Path, trained_on: str) -> Callable[[Images], Doubles
     if trained_on not in SIDES:
         raise DataError(f"trained_on must be one of {', '.join(SIDES)}, got '{trained_on}'")
     try:
-        config = json.loads((folder / CONFIG).read_text("utf-8"))
+        config = json_in(folder / CONFIG)
         data, library = config["classifier"], config["library"]
         weights: Weights = dict(load_file(folder / f"{trained_on}.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:

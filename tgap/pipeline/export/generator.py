@@ -1,6 +1,5 @@
 """The tuned generator: a diffusers folder, or what it learned in the form of diffusers' loaders."""
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from tgap.core import DataError, StoreError
 from tgap.core.files import write_json
+from tgap.core.foreign import json_in
 from tgap.generators.latent.adapters import lora, words
 from tgap.generators.latent.files.folder import names_in, saved_texts
 from tgap.generators.latent.files.layouts import INDEX
@@ -102,7 +102,7 @@ def write_generator(result: Result, folder: Path) -> ExportedGenerator:
 
 
 def _name_scheduler(index: Path, name: str) -> None:
-    content = json.loads(index.read_text("utf-8"))
+    content = json_in(index)
     write_json(index, content | {"scheduler": ["diffusers", name]})
 
 

@@ -21,7 +21,7 @@ class WaterFilling(Allocation):
     array([1, 2, 0, 1, 2, 1, 2, 1])
     """
 
-    max_repeats: int = option(1, "most picks of one image", low=1)
+    max_repeats: int = option(1, "most picks of one image", low=1, high=1_000_000)
 
     def capacity(self, images: int) -> int | None:
         """``max_repeats`` picks of each image."""

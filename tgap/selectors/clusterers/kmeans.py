@@ -28,8 +28,8 @@ class Kmeans(Clusterer):
     step of Lloyd's.
     """
 
-    n_clusters: int = option(10, "clusters per label", low=2)
-    n_init: int = option(10, "starts of k-means", low=1)
+    n_clusters: int = option(10, "clusters per label", low=2, high=1_000_000)
+    n_init: int = option(10, "starts of k-means", low=1, high=1_000_000)
 
     def check_candidates(self, images: int) -> list[str]:
         """More clusters than images."""

@@ -53,11 +53,13 @@ class Spectral(Clusterer):
     ``rbf`` O(n^2).
     """
 
-    n_clusters: int = option(10, "clusters per label", low=2)
+    n_clusters: int = option(10, "clusters per label", low=2, high=1_000_000)
     affinity: str = option("knn", "similarity graph", choices=("knn", "rbf"))
-    n_neighbors: int = option(10, "neighbours in the graph, the image itself counted", low=2)
+    n_neighbors: int = option(
+        10, "neighbours in the graph, the image itself counted", low=2, high=1_000_000
+    )
     gamma: float | None = option(None, "of rbf; null = 1 / median squared distance", above=0)
-    n_init: int = option(10, "starts of k-means", low=1)
+    n_init: int = option(10, "starts of k-means", low=1, high=1_000_000)
 
     def check_candidates(self, images: int) -> list[str]:
         """More clusters than images."""

@@ -46,14 +46,16 @@ class Generated(Score):
     embedder: Embedder | None = field(
         default=None, metadata={"help": "space of the cosine, null = latents"}
     )
-    samples: int = option(16, "images drawn per prompt", low=1)
-    every: int = option(25, "steps before images are drawn anew, 0 = for every batch", low=0)
+    samples: int = option(16, "images drawn per prompt", low=1, high=1_000_000)
+    every: int = option(
+        25, "steps before images are drawn anew, 0 = for every batch", low=0, high=1_000_000
+    )
     scheduler: str | None = option(
         None, "of the drawing, null = one that suits the generator", choices=SCHEDULERS
     )
     steps: int = option(10, "of the drawing", low=1, high=1000)
     guidance: float = option(1.0, "of the drawing, 1 = off", low=1, high=100)
-    batch_size: int = option(16, "images drawn at once", low=1, in_key=False)
+    batch_size: int = option(16, "images drawn at once", low=1, high=1_000_000, in_key=False)
     reduce: str = option("mean", "over a prompt's images", choices=("mean", "max"))
     center: bool = option(True, "subtract the tuning set's mean vector")
 

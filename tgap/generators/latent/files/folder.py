@@ -1,6 +1,5 @@
 """Checks of a diffusers folder that need neither torch nor the weights in memory."""
 
-import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from tgap.core import DataError
 from tgap.core.files import write_json
+from tgap.core.foreign import json_in
 from tgap.generators.latent.files.header import shapes_in
 from tgap.generators.latent.files.layouts import (
     INDEX,
@@ -270,7 +270,7 @@ def _is_none(named: Any) -> bool:
 
 def _read_json(path: Path, remedy: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json_in(path)
     except FileNotFoundError:
         raise DataError(f"'{path}' is missing; {remedy}") from None
     except (OSError, ValueError) as error:
@@ -295,7 +295,7 @@ def saved_texts(folder: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     try:
-        texts = json.loads(path.read_text("utf-8"))
+        texts = json_in(path)
     except (OSError, ValueError) as error:
         raise DataError(f"'{path}' cannot be read as JSON ({error}); copy it again") from error
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
