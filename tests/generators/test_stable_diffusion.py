@@ -421,11 +421,11 @@ class TestMemory:
         whole = model.sample(PROMPTS, range(7), sampler)
         latents = model._latents
 
-        def small(prompts, seeds, sampler):
+        def small(prompts, seeds, sampler, on_step):
             asked.append(len(prompts))
             if len(prompts) > 2:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return latents(prompts, seeds, sampler)
+            return latents(prompts, seeds, sampler, on_step)
 
         monkeypatch.setattr(model, "_latents", small)
         monkeypatch.setattr(model, "at_once", model.at_once)

@@ -80,6 +80,7 @@ def test_runs_begin_so_that_few_wait_and_are_told_as_they_were_typed(
     those = SimpleNamespace(
         hydra=SimpleNamespace(config_loader=None),
         jobs=[["first"], ["second"], ["third"], ["fourth"]],
+        runs=[],
         expected=Forecast([[shared[0]], [shared[0]], [shared[1]], [shared[1]]]),
         workers=2,
     )

@@ -51,7 +51,7 @@ def runs_stopped_first(runs: Sequence[Journal]) -> Iterator[None]:
         yield
         return
     folder = tempfile.TemporaryDirectory(prefix="tgap")
-    stop = _Stop(runs, Path(folder.name) / "stopping")
+    stop = _RunsFirst(runs, Path(folder.name) / "stopping")
     for number in STOPS:
         if signal.getsignal(number) not in (signal.SIG_IGN, None):
             stop.handlers[number] = signal.signal(number, stop.told)
@@ -65,7 +65,7 @@ def runs_stopped_first(runs: Sequence[Journal]) -> Iterator[None]:
         folder.cleanup()
 
 
-class _Stop:
+class _RunsFirst:
     """What came, and the handlers that it is handed to in the end."""
 
     def __init__(self, runs: Sequence[Journal], note: Path) -> None:

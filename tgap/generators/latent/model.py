@@ -310,7 +310,7 @@ class StableDiffusionModel(LatentModel):
         prompts: Sequence[str],
         seeds: Sequence[int],
         sampler: Sampler,
-        on_step: Callable[[], None] | None,
+        on_step: Callable[[], None] | None = None,
     ) -> "torch.Tensor":
         """Denoise one latent per seed, and refuse what diverged."""
         import torch
