@@ -101,12 +101,22 @@ def test_a_stopped_sweep_leaves_nothing_and_goes_on_as_the_same_runs(
     assert "not running 1 run: 1 done" in status()
 
 
+LAUNCHERS = {
+    "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
+    "ray": ["hydra/launcher=ray", "hydra.launcher.ray.init.num_cpus=2"],
+}
+
+
 @pytest.mark.parametrize("group", [False, True], ids=["command", "terminal"])
-def test_runs_of_joblib_end_in_order_too(group: bool, words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_runs_of_another_launcher_end_in_order_too(
+    launcher: str, group: bool, words: list[str], tmp_path: Path
+) -> None:
     """Two runs sleep, and save when they are stopped; a third one waits."""
     several = [word.replace("way=once", "way=saves") for word in words]
-    joblib = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1,2"]
-    process, worker = started([*several, *joblib], tmp_path, new_group=True)
+    process, worker = started(
+        [*several, *LAUNCHERS[launcher], "seed=0,1,2"], tmp_path, new_group=True
+    )
     end = time.monotonic() + 60
     while len(list(tmp_path.glob("home/journal/*/*/progress.json"))) < 3:  # one is the sweep's
         assert time.monotonic() < end

@@ -3,6 +3,7 @@
 Hydra alone reports only the first mistake, and would run job 1 of ``size=500,99999999``.
 """
 
+import functools
 import logging
 import os
 import shlex
@@ -40,7 +41,7 @@ from tgap.sweeps import isolation
 from tgap.sweeps.few import folds_of
 from tgap.sweeps.forecast import Forecast, forecast
 from tgap.sweeps.identity import Planned, planned, sweep_key_of
-from tgap.sweeps.launching import check_launcher, gave_up, kind_of, without_earlier_workers
+from tgap.sweeps.launching import begin, check_launcher, gave_up, kind_of, without_earlier_workers
 from tgap.sweeps.outcomes import finished_row
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.schedule import least_waiting
@@ -299,7 +300,8 @@ def _launch(
     try:
         # The basic launcher's runs are stopped by this process itself.
         elsewhere = kind_of(config.hydra.launcher) != "BasicLauncher"
-        with runs_stopped_first(runs) if elsewhere else nullcontext():
+        begun_by = functools.partial(begin, config.hydra.launcher)
+        with runs_stopped_first(runs, begun_by) if elsewhere else nullcontext():
             begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
     except Exception as error:
         if (said := gave_up(config.hydra.launcher, error)) is None:

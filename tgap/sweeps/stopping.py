@@ -10,7 +10,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -38,7 +38,7 @@ def is_stopping() -> bool:
 
 
 @contextmanager
-def runs_stopped_first(runs: Sequence[Journal]) -> Iterator[None]:
+def runs_stopped_first(runs: Sequence[Journal], begin: Callable[[], None]) -> Iterator[None]:
     """Inside, a signal to stop waits until this machine's runs have ended, ``LONGEST`` at most.
 
     A second one, later than ``SAME_SECONDS``, does not wait. Only processes that this one began,
@@ -46,22 +46,27 @@ def runs_stopped_first(runs: Sequence[Journal]) -> Iterator[None]:
 
     Args:
         runs: Where they are recorded.
+        begin: Starts what may have handlers of its own.
     """
     if os.name != "posix" or threading.current_thread() is not threading.main_thread():
+        begin()
         yield
         return
     folder = tempfile.TemporaryDirectory(prefix="tgap")
     stop = _RunsFirst(runs, Path(folder.name) / "stopping")
-    for number in STOPS:
-        if signal.getsignal(number) not in (signal.SIG_IGN, None):
-            stop.handlers[number] = signal.signal(number, stop.told)
+    handlers = {number: signal.getsignal(number) for number in STOPS}
     os.environ[NOTE] = str(stop.note)  # processes that are begun inside have it
     try:
+        begin()
+        for number, handler in handlers.items():
+            if handler not in (signal.SIG_IGN, None):
+                stop.handlers[number] = handler
+                signal.signal(number, stop.told)
         yield
     finally:
         del os.environ[NOTE]
         stop.hand_back()
-        stop.wait()
+        stop.end()
         folder.cleanup()
 
 
@@ -92,9 +97,13 @@ class _RunsFirst:
         while self.handlers:
             signal.signal(*self.handlers.popitem())  # type: ignore[arg-type]
 
-    def wait(self) -> None:
-        """Wait for the processes that were told: their launcher is gone, and so they end soon."""
-        psutil.wait_procs(self._asked, timeout=LONGEST)
+    def end(self) -> None:
+        """End the processes that were told: their runs have ended, or had their time."""
+        _, left = psutil.wait_procs(self._asked, timeout=SAME_SECONDS)
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(left, timeout=LONGEST)
 
     def _let_end(self) -> None:
         """Tell processes to end what they do, and wait for that."""

@@ -64,6 +64,8 @@ def main() -> NoReturn:
     for name in STOPS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), turn.interrupt)
+    if hasattr(signal, "pthread_sigmask"):  # Ray's processes, and who they begin, hear no Ctrl-C
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {getattr(signal, name) for name in STOPS})
     messages: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(incoming, messages, turn), daemon=True).start()
     with relayed(line.bar), saving_told(line.saving), saving_told(turn.told):
