@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -73,6 +74,17 @@ def test_each_batch_has_one_thread(model: StableDiffusionModel) -> None:
     finally:
         hook.remove()
     assert sorted(seen) == [("drawing_0", 1), ("drawing_1", 1), ("drawing_2", 1)]
+
+
+def test_prompts_are_read_one_batch_at_a_time(model: StableDiffusionModel) -> None:
+    """Lengths are looked at without padding, and what is encoded is padded, by one tokenizer."""
+
+    def read(number: int) -> set[tuple[int, ...]]:
+        texts = [f"an image of {'a ' * (number % 7)}"]
+        return {tuple(model.condition(texts)["encoder_hidden_states"].shape) for _ in range(40)}
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set.union(*pool.map(read, range(16))) == {(1, 64, 64)}
 
 
 def test_a_batch_that_fails_ends_the_others(model: StableDiffusionModel) -> None:

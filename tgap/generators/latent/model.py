@@ -1,6 +1,7 @@
 """A loaded latent diffusion model: drawing, and the parts that finetuners work on."""
 
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
 MOST_NAMED = 10  # prompts in an error message
+_READING = threading.RLock()
+"""Held while prompts are read: tokenizers keep how they pad from one call to the next, and several
+batches may be drawn at the same time."""
 VAE_BATCH = 256  # images per pass of the VAE at most, and
 VAE_PIXELS = 2**22  # so many pixels, which are 16 images of 512 x 512
 
@@ -100,7 +104,8 @@ class StableDiffusionModel(LatentModel):
         """
         if len(prompts) != len(seeds):
             raise ContractError(f"{len(prompts)} prompts and {len(seeds)} seeds must be as many")
-        self._check_words(prompts)
+        with _READING:
+            self._check_words(prompts)
         # Filled batch by batch: the images of a large synthetic set fill memory once, not twice.
         images = np.empty((len(prompts), self.height, self.width, self.channels), dtype=np.uint8)
         if not len(prompts):
@@ -171,8 +176,9 @@ class StableDiffusionModel(LatentModel):
         texts = [self.words.get(prompt, prompt) for prompt in prompts]
         # A synthetic set has a few distinct prompts, each of them thousands of times.
         distinct = {text: row for row, text in enumerate(dict.fromkeys(texts))}
-        self._check_lengths(list(distinct))
-        encoded = {name: t.float() for name, t in self._encoded(list(distinct)).items()}
+        with _READING:
+            self._check_lengths(list(distinct))
+            encoded = {name: t.float() for name, t in self._encoded(list(distinct)).items()}
         rows = torch.tensor([distinct[text] for text in texts], device=self.device)
         return {name: tensor[rows] for name, tensor in encoded.items()}
 
