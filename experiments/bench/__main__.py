@@ -27,6 +27,7 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "drawing": drawing.drawing,
     "steps": drawing.steps,
     "active": tuning.active,
+    "compiled": lambda scale: [*tuning.compiled(scale), *drawing.compiled(scale)],
     "demo": commands.demo,
     "sweep": commands.sweep,
     "sharing": sweeps.sharing,

@@ -1,7 +1,7 @@
 """Drawing against the stock pipeline: the same scheduler, steps, guidance, seeds and batch."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,9 +24,22 @@ def drawing(scale: Scale) -> list[Row]:
     with TemporaryDirectory() as name:
         folder = Path(name)
         sampler = _sampler(2 if scale.quick else 10, 4)
-        rows = _compared([pipelines.loaded(folder, scale.quick, p) for p in names], sampler, scale)
+        models = {p: pipelines.loaded(folder, scale.quick, precision=p) for p in names}
+        rows = _compared(models, "generator.precision=", sampler, scale)
     sampler = _sampler(2 if scale.quick else 20, 4 if scale.quick else 128)
-    return rows + _compared([pipelines.miniature(p) for p in names], sampler, scale)
+    models = {p: pipelines.miniature(precision=p) for p in names}
+    return rows + _compared(models, "generator.precision=", sampler, scale)
+
+
+def compiled(scale: Scale) -> list[Row]:
+    """With and without compiled blocks; the first round, which does not count, compiles."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        models = {str(c): pipelines.loaded(folder, scale.quick, compile=c) for c in (False, True)}
+        rows = _compared(models, "generator.compile=", _sampler(2 if scale.quick else 10, 4), scale)
+    models = {str(c): pipelines.miniature(compile=c) for c in (False, True)}
+    sampler = _sampler(2 if scale.quick else 20, 4 if scale.quick else 128)
+    return rows + _compared(models, "generator.compile=", sampler, scale)
 
 
 def steps(scale: Scale) -> list[Row]:
@@ -59,9 +72,12 @@ def _stock(model: StableDiffusionModel) -> Any:
     return stock
 
 
-def _compared(models: Sequence[StableDiffusionModel], sampler: Sampler, scale: Scale) -> list[Row]:
-    """Models that differ in precision alone, the exact one first."""
-    exact, prompts, stock = models[0], [PROMPT] * sampler.batch_size, _stock(models[0])
+def _compared(
+    models: Mapping[str, StableDiffusionModel], setting: str, sampler: Sampler, scale: Scale
+) -> list[Row]:
+    """Models that differ in one setting alone, by its value; that of the first is the stock one."""
+    exact = next(iter(models.values()))
+    prompts, stock = [PROMPT] * sampler.batch_size, _stock(exact)
     drawn: dict[str, Images] = {}
 
     def theirs() -> None:
@@ -71,16 +87,15 @@ def _compared(models: Sequence[StableDiffusionModel], sampler: Sampler, scale: S
     def ours(name: str, model: StableDiffusionModel) -> None:
         drawn[name] = model.sample(prompts, list(range(len(prompts))), sampler)
 
-    named = dict(zip(("float32", "bfloat16"), models, strict=False))
-    sides = [theirs, *(functools.partial(ours, *each) for each in named.items())]
+    sides = [theirs, *(functools.partial(ours, *each) for each in models.items())]
     stocks, *taken = in_turn(sides, scale)
     rows = []
-    for name, seconds in zip(named, taken, strict=True):
+    for name, seconds in zip(models, taken, strict=True):
         quality = reference.psnr(drawn[name], drawn["stock"])
         note = f"PSNR {np.median(quality):.0f} dB, at least {quality.min():.0f}"
         if quality.min() < EQUAL:
             note += f": not all pictures are equal ({EQUAL} dB)"
-        title = f"drawing {len(prompts)} of {exact.height} px, generator.precision={name}"
+        title = f"drawing {len(prompts)} of {exact.height} px, {setting}{name}"
         target = 1.15 if quality.min() >= EQUAL else None
         rows.append(Row(title, "the stock pipeline", ratios(stocks, seconds), "x", target, note))
     return rows

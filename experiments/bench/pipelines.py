@@ -1,6 +1,7 @@
 """Pipelines with random weights, whose speed is that of trained ones."""
 
 from pathlib import Path
+from typing import Any
 
 from tgap.core import isolated
 from tgap.generators.latent.model import StableDiffusionModel
@@ -81,13 +82,13 @@ def write(folder: Path, small: bool) -> None:
         made.save_pretrained(folder, safe_serialization=True)
 
 
-def loaded(folder: Path, small: bool, precision: str = "auto") -> StableDiffusionModel:
-    """The same through tgap."""
+def loaded(folder: Path, small: bool, **settings: Any) -> StableDiffusionModel:
+    """The same through tgap, with settings of ``StableDiffusion``."""
     if not (folder / "model_index.json").exists():
         write(folder, small)
-    return StableDiffusion(path=str(folder), precision=precision).load()
+    return StableDiffusion(path=str(folder), **settings).load()
 
 
-def miniature(precision: str = "auto") -> StableDiffusionModel:
+def miniature(**settings: Any) -> StableDiffusionModel:
     """The packaged one."""
-    return StableDiffusion(name="tiny_ldm", precision=precision).load()
+    return StableDiffusion(name="tiny_ldm", **settings).load()

@@ -144,6 +144,26 @@ def bfloat16(scale: Scale) -> list[Row]:
     return rows
 
 
+def compiled(scale: Scale) -> list[Row]:
+    """Both with compiled blocks; the first round, which does not count, compiles them."""
+    rows: list[Row] = []
+    with TemporaryDirectory() as name:
+        plain, faster = (
+            pipelines.loaded(Path(name), scale.quick, compile=chosen) for chosen in (False, True)
+        )
+        budget = Budget(steps=2 if scale.quick else 4, batch_size=4, learning_rate=1e-5)
+        sets = [images(plain, 8, ("tuned", "more")[:n]) for n in (2, 1)]
+        for kind, what in (("dreambooth", "DreamBooth"), ("lora", "LoRA")):
+            with_and_without = [
+                functools.partial(ours, model, finetuner(kind), *sets, budget)
+                for model in (plain, faster)
+            ]
+            taken = in_turn([lambda run=run: run()[1] for run in with_and_without], scale)
+            what = f"{what}, generator.compile=true"
+            rows.append(Row(what, "the same without", ratios(*taken), "x", None))
+    return rows
+
+
 def active(scale: Scale) -> list[Row]:
     """Oracles on the packaged model, whole tuning runs at equal steps."""
     model = pipelines.miniature()

@@ -4,196 +4,19 @@ python -m experiments.tiny_models.train_ldm --seed 0 --out tgap/assets/tiny_ldm
 """
 
 import argparse
-import copy
-import json
 import logging
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from torch import Tensor, nn
-from torch.nn import functional as F
-from torch.optim.lr_scheduler import OneCycleLR
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from experiments.tiny_models import ldm
 from experiments.tiny_models.letters import SIZE, draw_letters
-from experiments.tiny_models.tokens import END, LENGTH, START, vocabulary, write_tokenizer
+
+LETTERS = ldm.Size(image=SIZE, widths=(16, 32, 48), latents=4)
+"""1 x 32 x 32 -> 4 x 8 x 8."""
 
 log = logging.getLogger("tiny_ldm")
-
-
-def new_vae() -> AutoencoderKL:
-    """1 x 32 x 32 -> 4 x 8 x 8."""
-    return AutoencoderKL(
-        in_channels=1,
-        out_channels=1,
-        latent_channels=4,
-        sample_size=SIZE,
-        down_block_types=("DownEncoderBlock2D",) * 3,
-        up_block_types=("UpDecoderBlock2D",) * 3,
-        block_out_channels=(16, 32, 48),
-        layers_per_block=1,
-        norm_num_groups=8,
-        mid_block_add_attention=False,
-        scaling_factor=1.0,
-    )
-
-
-def new_unet() -> UNet2DConditionModel:
-    """About 1.2 M parameters on 4 x 8 x 8 latents.
-
-    Attention at 4 x 4 only, and two heads: 2.3 times as fast on a CPU as attention everywhere
-    with eight heads. (``attention_head_dim`` is the number of heads in this class.)
-    """
-    return UNet2DConditionModel(
-        sample_size=8,
-        in_channels=4,
-        out_channels=4,
-        cross_attention_dim=64,
-        block_out_channels=(48, 64),
-        layers_per_block=1,
-        norm_num_groups=8,
-        attention_head_dim=2,
-        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-    )
-
-
-def new_text_encoder() -> CLIPTextModel:
-    """Two layers of width 64 over characters."""
-    words = vocabulary()
-    config = CLIPTextConfig(
-        vocab_size=len(words),
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=LENGTH,
-        projection_dim=64,
-        bos_token_id=words[START],
-        eos_token_id=words[END],
-        pad_token_id=words[END],
-    )
-    return CLIPTextModel(config)
-
-
-def new_schedule() -> DDIMScheduler:
-    """Stable Diffusion's noise schedule, which fast solvers handle (a cosine one they do not)."""
-    return DDIMScheduler(
-        num_train_timesteps=1000,
-        beta_start=0.00085,
-        beta_end=0.012,
-        beta_schedule="scaled_linear",
-        prediction_type="epsilon",
-        clip_sample=False,
-        set_alpha_to_one=False,
-        steps_offset=1,
-        timestep_spacing="trailing",
-    )
-
-
-def batches(count: int, size: int, steps: int, seed: int) -> Iterator[Tensor]:
-    """Random rows, each epoch a new permutation."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.empty(0, dtype=torch.long)
-    for _ in range(steps):
-        if len(order) < size:
-            order = torch.cat([order, torch.randperm(count, generator=generator)])
-        yield order[:size]
-        order = order[size:]
-
-
-def one_cycle(optimizer: torch.optim.Optimizer, rate: float, steps: int) -> OneCycleLR:
-    """A short rise, then a cosine down to nearly nothing."""
-    return OneCycleLR(optimizer, rate, total_steps=steps, pct_start=0.1)
-
-
-def train_vae(vae: AutoencoderKL, images: Tensor, steps: int, seed: int) -> None:
-    """L1 + MSE + a small KL; images ``(N, 1, 32, 32)`` in [-1, 1]."""
-    optimizer = torch.optim.AdamW(vae.parameters(), 2e-3, weight_decay=1e-4)
-    schedule = one_cycle(optimizer, 2e-3, steps)
-    start = time.monotonic()
-    for step, rows in enumerate(batches(len(images), 32, steps, seed), 1):
-        x = images[rows]
-        posterior = vae.encode(x).latent_dist
-        y = vae.decode(posterior.sample()).sample
-        mse = F.mse_loss(y, x)
-        loss = mse + F.l1_loss(y, x) + 1e-4 * posterior.kl().mean() / 10
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if step % 100 == 0:
-            took = time.monotonic() - start
-            log.info("vae %d/%d mse %.4f, %.0f s", step, steps, mse.item(), took)
-
-
-@torch.no_grad()
-def moments(vae: AutoencoderKL, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each image's posterior."""
-    parts = [vae.encode(part).latent_dist for part in images.split(256)]
-    return torch.cat([p.mean for p in parts]), torch.cat([p.std for p in parts])
-
-
-@torch.no_grad()
-def normalise_latents(vae: AutoencoderKL, images: Tensor) -> None:
-    """Bake mean 0 and deviation 1 of each latent channel into the 1x1 convolutions around it.
-
-    Stable Diffusion's format has one scaling factor only, and no shift; with both in the
-    weights, the factor is 1.
-    """
-    mean, deviation = moments(vae, images)
-    latents = mean + deviation * torch.randn_like(mean)
-    m, s = latents.mean(dim=(0, 2, 3)), latents.std(dim=(0, 2, 3))
-    into, out = vae.quant_conv, vae.post_quant_conv
-    # The first 4 outputs are means, the last 4 are log-variances.
-    into.weight[:4] /= s[:, None, None, None]
-    into.bias[:4] = (into.bias[:4] - m) / s
-    into.bias[4:] -= 2 * s.log()
-    out.bias += (out.weight[:, :, 0, 0] * m).sum(dim=1)
-    out.weight *= s[None, :, None, None]
-    log.info("latent channels had mean %s, deviation %s", m.tolist(), s.tolist())
-
-
-def train_unet(
-    unet: UNet2DConditionModel,
-    text: CLIPTextModel,
-    latents: tuple[Tensor, Tensor],
-    tokens: Tensor,
-    steps: int,
-    seed: int,
-) -> tuple[UNet2DConditionModel, CLIPTextModel]:
-    """Denoising loss; UNet and text encoder together. Returns their moving averages."""
-    both = nn.ModuleList([unet, text])
-    average = copy.deepcopy(both).requires_grad_(False)
-    optimizer = torch.optim.AdamW(both.parameters(), 2e-3, weight_decay=1e-3)
-    rates, schedule = one_cycle(optimizer, 2e-3, steps), new_schedule()
-    start, running = time.monotonic(), 1.0
-    for step, rows in enumerate(batches(len(tokens), 64, steps, seed + 1), 1):
-        mean, deviation = latents[0][rows], latents[1][rows]
-        clean = mean + deviation * torch.randn_like(mean)
-        noise = torch.randn_like(clean)
-        t = torch.randint(0, 1000, (len(rows),))
-        states = text(tokens[rows]).last_hidden_state
-        predicted = unet(schedule.add_noise(clean, noise, t), t, states).sample
-        loss = F.mse_loss(predicted, noise)
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(both.parameters(), 1.0)
-        optimizer.step()
-        rates.step()
-        decay = min(0.998, step / (step + 20))
-        with torch.no_grad():
-            for slow, fast in zip(average.parameters(), both.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
-        running += 0.01 * (loss.item() - running)
-        if step % 100 == 0:
-            log.info("unet %d/%d loss %.4f, %.0f s", step, steps, running, time.monotonic() - start)
-    return average[0], average[1]
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -208,43 +31,21 @@ def parsed_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Draw letters, train the parts, save the pipeline in half precision."""
+    """Draw letters, train the parts, save the pipeline."""
     args = parsed_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(args.seed)
     letters = draw_letters(args.images, args.seed)
     images = torch.from_numpy(letters.images.astype(np.float32) / 127.5 - 1)[:, None]
     log.info("drew %d letters", len(images))
-    write_tokenizer(args.out / "tokenizer")
-    tokenizer = CLIPTokenizer.from_pretrained(args.out / "tokenizer")
-    tokens = tokenizer(
-        letters.prompts,
-        padding="max_length",
-        truncation=True,
-        max_length=LENGTH,
-        return_tensors="pt",
-    ).input_ids
-    vae, unet, text = new_vae(), new_unet(), new_text_encoder()
-    train_vae(vae, images, args.vae_steps, args.seed)
-    normalise_latents(vae, images[:4096])
-    unet, text = train_unet(unet, text, moments(vae, images), tokens, args.unet_steps, args.seed)
-    pipeline = StableDiffusionPipeline(
-        vae=vae.eval(),
-        text_encoder=text.eval(),
-        tokenizer=tokenizer,
-        unet=unet.eval(),
-        scheduler=new_schedule(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    for name, part in (("vae", vae), ("unet", unet), ("text_encoder", text)):
-        log.info("%s: %d parameters", name, sum(p.numel() for p in part.parameters()))
-    pipeline.to(torch.float16).save_pretrained(args.out, safe_serialization=True)
-    # Half precision is for the disk only: without this line the text encoder alone, of the three
-    # models, would load in it, and then not fit to the UNet.
-    config = args.out / "text_encoder/config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"dtype": "float32"}, indent=2))
+    tokenizer = ldm.written_tokenizer(args.out)
+    tokens = ldm.tokens_of(tokenizer, letters.prompts)
+    vae, unet, text = ldm.new_vae(LETTERS), ldm.new_unet(LETTERS), ldm.new_text_encoder()
+    ldm.train_vae(vae, images, args.vae_steps, args.seed)
+    ldm.normalise_latents(vae, images[:4096])
+    latents = ldm.moments(vae, images)
+    unet, text = ldm.train_unet(unet, text, latents, tokens, args.unet_steps, args.seed)
+    ldm.save(args.out, vae, unet, text, tokenizer)
 
 
 if __name__ == "__main__":

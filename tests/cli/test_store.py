@@ -122,6 +122,21 @@ def test_verify_names_what_is_damaged_and_mends(
     assert "set aside as damaged: 2, 9.0 MB" in told(capsys, "list")
 
 
+def test_what_is_made_anew_while_it_is_verified_stays(
+    kept: dict[str, Artifact],
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = [["it was damaged"], *[[]] * 3]
+    monkeypatch.setattr("tgap.store.catalogue.problems_of", lambda entry: found.pop(0))
+    before = names(home)
+    text = told(capsys, "verify", "--mend", code=1)
+    assert "damaged: " in text
+    assert "it was made anew meanwhile, and is whole" in text
+    assert names(home) == before
+
+
 def test_why_follows_inputs_to_the_settings_that_differ(
     kept: dict[str, Artifact], home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,14 +1,14 @@
 """What a run made, without a run: small evidence for evaluators, locked against writing."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.core import Bools, Floats, Images, ImageSet, Indices, Scores, Weights
+from tgap.core import Bools, Checkpoint, Floats, Images, ImageSet, Indices, Scores, Weights
 from tgap.metrics.legs import LEGS
 
 NAMES = ("no finding", "mass/nodule: big")
@@ -25,7 +25,7 @@ class Centroids(Classifier):
     def _fit(self, train, validation, rng, log, checkpoint):
         return {"means": mean_images(train)}
 
-    def _adapt(self, weights, few, rng, log):
+    def _adapt(self, weights, few, rng, log, checkpoint):
         return {"means": (weights["means"] + mean_images(few)) / 2}
 
     def _score(self, weights, images):
@@ -160,6 +160,9 @@ class Made:
     def fitted(self, side: str) -> Weights:
         train = {"real": self.train, "synthetic": self.parts[0]}[side]
         return self.classifier.fit(train, np.random.default_rng(0))
+
+    def trained(self, name: str, images: Images, fit: Callable[[Checkpoint], Weights]) -> Floats:
+        return self.classifier.score(fit(Checkpoint()), images)
 
     def real_features(self, images: Images) -> Floats:
         return self.classifier.features(self.fitted("real"), images)

@@ -249,14 +249,36 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(name):
         weights = classifier.fit(
             noisy(), np.random.default_rng(0), lambda *told: logged.append(told), checkpoint
         )
-        kept = [
-            (epoch, {n: v for n, v in values.items() if not n.endswith("seconds")})
-            for epoch, values in logged
-        ]
-        return weights, kept
+        return weights, without_seconds(logged)
 
-    weights, logged = fit()
-    again, logged_again = interrupted(fit, 1, 3)
+    require_equal(fit(), interrupted(fit, 1, 3))
+
+
+@each_classifier
+def test_adapting_that_was_interrupted_goes_on_too(name, few_steps):
+    classifier, weights = make(name), fitted(name)
+    if not classifier.adapts:
+        return
+
+    def adapt(checkpoint=None):
+        logged, rng = [], np.random.default_rng(0)
+        adapted = classifier.adapt(
+            weights, few(), rng, lambda *told: logged.append(told), checkpoint
+        )
+        return adapted, without_seconds(logged)
+
+    require_equal(adapt(), interrupted(adapt, 1, 2))
+
+
+def without_seconds(logged):
+    return [
+        (epoch, {n: v for n, v in values.items() if not n.endswith("seconds")})
+        for epoch, values in logged
+    ]
+
+
+def require_equal(whole, resumed):
+    (weights, logged), (again, logged_again) = whole, resumed
     assert logged == logged_again
     assert weights.keys() == again.keys()
     assert all((weights[key] == again[key]).all() for key in weights)

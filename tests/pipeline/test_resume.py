@@ -21,7 +21,6 @@ TINY = [
     "selector=random",
     "~evaluators.memorization",
     "~evaluators.fidelity",
-    "~evaluators.baselines",
     "~evaluators.occlusion",
     "tracking.pictures=false",
     "finetuner/oracle=quantile",
@@ -31,10 +30,27 @@ TINY = [
 ]
 
 
-def after_killing(folder: Path, moments: int, seed: int) -> dict[str, object]:
+AUGMENTED = [
+    "+evaluator@evaluators.augmentation=augmentation",
+    "evaluators.augmentation.real=[3,12]",
+    "evaluators.augmentation.synthetic=[12]",
+]
+"""Trains a dozen classifiers, which takes longer than everything else."""
+
+
+def after_killing(folder: Path, moments: int, seed: int, *words: str) -> dict[str, object]:
     root = Path(__file__).parents[2]
     process = subprocess.run(
-        [sys.executable, "-m", "tests.pipeline.killing", folder, str(moments), str(seed), *TINY],
+        [
+            sys.executable,
+            "-m",
+            "tests.pipeline.killing",
+            folder,
+            str(moments),
+            str(seed),
+            *TINY,
+            *words,
+        ],
         cwd=root,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)},
         stdout=subprocess.PIPE,
@@ -60,4 +76,4 @@ def test_killed_at_every_edge_and_at_some_moments_it_leaves_the_same_bytes(tmp_p
 @pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_at_many_moments_it_leaves_the_same_bytes(tmp_path, seed):
-    check(after_killing(tmp_path, 20, seed), 20)
+    check(after_killing(tmp_path, 20, seed, *AUGMENTED), 20)

@@ -7,10 +7,13 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+import torch
 
+from tests.sweeps.test_launchers import LAUNCHERS
 from tgap.cli.main import command, run_command
 from tgap.pipeline.sharing.child import START
 from tgap.sweeps import isolation, task
+from tgap.sweeps.fingerprint import changes, fingerprint
 from tgap.sweeps.records import records
 
 FEW = ("kill", "exit", "spoil", "fine")
@@ -43,11 +46,19 @@ def swept(ways, words, monkeypatch: pytest.MonkeyPatch, folder: Path) -> int:
     return run_command([*words, f"selector.way={','.join(ways)}", "-m"])
 
 
-@pytest.mark.parametrize("ways", [FEW, pytest.param(ALL, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("ways", "launcher"),
+    [
+        pytest.param(FEW, [], id="few"),
+        pytest.param(ALL, [], marks=pytest.mark.long, id="all"),
+        *(pytest.param(FEW, words, marks=pytest.mark.long, id=n) for n, words in LAUNCHERS.items()),
+    ],
+)
 def test_the_others_finish_and_each_failure_is_told_and_recorded(
-    ways, misbehaving, tmp_path, monkeypatch, capsys
+    ways, launcher, misbehaving, tmp_path, monkeypatch, capsys
 ) -> None:
-    assert swept(ways, misbehaving, monkeypatch, tmp_path) == 1
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    assert swept(ways, [*misbehaving, *launcher], monkeypatch, tmp_path) == 1
     err = capsys.readouterr().err
     found = records(tmp_path / "home")
     by_way = {one.run().selector.way: one for one in found}
@@ -223,3 +234,29 @@ def test_with_joblib_one_bad_run_of_four_sinks_no_other(
     assert err.count("FAILED: run") == 1
     assert f"FAILED: run 2 of 4: it {FAILURES['kill'][0]}" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("change", "back", "named"),
+    [
+        (
+            lambda: torch.set_flush_denormal(True),
+            lambda: torch.set_flush_denormal(False),
+            "torch's smallest numbers",
+        ),
+        (
+            lambda: setattr(torch.backends.mkldnn, "enabled", False),
+            lambda: setattr(torch.backends.mkldnn, "enabled", True),
+            "torch's use of oneDNN",
+        ),
+    ],
+)
+def test_what_changes_all_arithmetic_is_noticed(change, back, named) -> None:
+    before = fingerprint()
+    assert changes(before, fingerprint()) == []
+    change()
+    try:
+        assert changes(before, fingerprint()) == [named]
+    finally:
+        back()
+    assert changes(before, fingerprint()) == []

@@ -147,6 +147,7 @@ class Classifier(Component):
         few: ImageSet,
         rng: np.random.Generator,
         log: Log = lambda epoch, values: None,
+        checkpoint: Checkpoint | None = None,
     ) -> Weights:
         """Go on training fitted weights on further images, which may be as few as one.
 
@@ -157,6 +158,7 @@ class Classifier(Component):
             few: Labelled images of the shape trained on, with the same labels.
             rng: The only source of randomness.
             log: Told the loss of each epoch.
+            checkpoint: As of ``fit``.
 
         Returns:
             Weights as ``fit`` returns them.
@@ -173,7 +175,7 @@ class Classifier(Component):
                 f"the classifier was trained on {labels} labels, got images with "
                 f"{len(few.label_names)}: {', '.join(few.label_names)}"
             )
-        adapted = self._adapt(weights, few, rng, log)
+        adapted = self._adapt(weights, few, rng, log, checkpoint or Checkpoint())
         return {**adapted, "input_shape": weights["input_shape"]}
 
     def score(self, weights: Weights, images: Images) -> Floats:
@@ -238,7 +240,12 @@ class Classifier(Component):
     def _score(self, weights: Weights, images: Images) -> Floats: ...
 
     def _adapt(
-        self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        weights: Weights,
+        few: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights:
         raise ContractError(f"classifier '{self.stem()}' does not adapt to further images")
 

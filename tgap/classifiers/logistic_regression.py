@@ -91,7 +91,12 @@ class LogisticRegression(Classifier):
         return weights
 
     def _adapt(
-        self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        weights: Weights,
+        few: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights:
         vectors, c = self._features(weights, few.images), min(self.c_grid)
         start = np.column_stack([weights["coef"], weights["intercept"]]).astype(np.float64)

@@ -14,6 +14,7 @@ from tgap.core import ConfigError, StoreError
 from tgap.core.files import home_folder
 
 if TYPE_CHECKING:
+    from tgap.store import Store
     from tgap.store.catalogue import Entry
     from tgap.sweeps.records import Record
 
@@ -141,8 +142,6 @@ def verify(keys: tuple[str, ...], mend: bool) -> int:
 
     The exit code is 1 if anything is.
     """
-    import filelock
-
     from tgap.store import Store
     from tgap.store.catalogue import named, problems_of, room_of
 
@@ -157,16 +156,25 @@ def verify(keys: tuple[str, ...], mend: bool) -> int:
         for problem in problems:
             print(_wrapped(f"damaged: {entry}: {problem}"))
         if problems and mend:
-            try:
-                aside = Store(home / "store").set_aside(entry.stage, entry.key)
-                print(f"  moved to {shown(aside)}")
-            except filelock.Timeout:
-                print("  left there: it is being made right now")
+            print(f"  {_mended(Store(home / 'store'), entry)}")
     size = size_in_words(room_of(found))
     print(f"{counted(len(found), 'artifact')}, {size}: {damaged or 'nothing'} damaged")
     if damaged and not mend:
         print("the next run that needs them makes them again; --mend moves them aside now")
     return 1 if damaged else 0
+
+
+def _mended(store: "Store", entry: "Entry") -> str:
+    """Move a damaged artifact aside, and say where it is now."""
+    import filelock
+
+    from tgap.store.catalogue import problems_of
+
+    try:
+        aside = store.set_aside(entry.stage, entry.key, lambda: bool(problems_of(entry)))
+    except filelock.Timeout:
+        return "left there: it is being made right now"
+    return f"moved to {shown(aside)}" if aside else "it was made anew meanwhile, and is whole"
 
 
 @store.command

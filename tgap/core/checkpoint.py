@@ -286,14 +286,15 @@ class Pieces(Checkpoint):
 
     keeps_all = True
 
-    def pieces(self, unit: str, total: int) -> Iterator[Saved]:
+    def pieces(self, unit: str, total: int | None = None) -> Iterator[Saved]:
         """Those that are there, in the order that they were made in; each is forgotten then.
 
         Args:
             unit: What is counted, e.g. ``image``.
-            total: How many there will be.
+            total: How many there will be, if that is known.
         """
         if self._found:
-            log.info("going on with %s at %s %d of %d", self._what, unit, self.done, total)
+            of = "" if total is None else f" of {total}"
+            log.info("going on with %s at %s %d%s", self._what, unit, self.done, of)
         while self._found:
             yield self._found.pop(0)

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, ImageSet, Indices, Weights, option, rng_for
+from tgap.core import Bools, Checkpoint, ImageSet, Indices, Weights, option, rng_for
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import macro_auroc
 
@@ -86,8 +87,8 @@ class Augmentation(Evaluator):
             if (kind, n) in aurocs:
                 continue
             log.info("augmentation: %s_%d, %d of %d", kind, n, number, len(trainings))
-            weights = _trained(kind, n, sides, evidence, rng_for("augmentation", seed, kind, n))
-            scores = evidence.classifier.score(weights, test.images)
+            fit = partial(_fit, kind, n, sides, evidence, rng_for("augmentation", seed, kind, n))
+            scores = evidence.trained(f"{kind}_{n}", test.images, fit)
             aurocs[kind, n] = macro_auroc(scores, test.labels)
         metrics = {
             f"augmentation/{kind}_{sides.of(kind).name_of(n)}": aurocs[kind, n]
@@ -154,18 +155,21 @@ class Sides:
         return {"trained_on": kind, "real_per_label": real, "synthetic_per_label": synthetic}
 
 
-def _trained(
-    kind: str, n: int, sides: Sides, evidence: Evidence, rng: np.random.Generator
+def _fit(
+    kind: str,
+    n: int,
+    sides: Sides,
+    evidence: Evidence,
+    rng: np.random.Generator,
+    checkpoint: Checkpoint,
 ) -> Weights:
     classifier = evidence.classifier
-    if kind == "synthetic":
-        return classifier.fit(sides.synthetic.first(n), rng)
-    few = sides.real.first(n)
-    if kind == "real":
-        return classifier.fit(few, rng)
-    if kind == "mixed":
-        return classifier.fit(joined(few, sides.synthetic.images), rng)
-    return classifier.adapt(evidence.fitted("synthetic"), few, rng)
+    few = sides.of(kind).first(n)
+    if kind == "pretrained":
+        fitted = evidence.fitted("synthetic")
+        return classifier.adapt(fitted, few, rng, checkpoint=checkpoint)
+    train = joined(few, sides.synthetic.images) if kind == "mixed" else few
+    return classifier.fit(train, rng, checkpoint=checkpoint)
 
 
 def ranks(labels: Bools, rng: np.random.Generator) -> Indices:

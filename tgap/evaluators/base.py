@@ -1,7 +1,7 @@
 """What a run made -> named numbers, tables and pictures."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -9,7 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.classifiers.base import Classifier
-from tgap.core import Component, ContractError, Floats, Images, ImageSet, Indices, Scores, Weights
+from tgap.core import (
+    Checkpoint,
+    Component,
+    ContractError,
+    Floats,
+    Images,
+    ImageSet,
+    Indices,
+    Scores,
+    Weights,
+)
 from tgap.metrics.legs import LEGS
 
 
@@ -67,6 +77,19 @@ class Evidence(Protocol):
 
     def fitted(self, side: str) -> Weights:
         """The fitted classifier of a side, ``real`` or ``synthetic``."""
+
+    def trained(self, name: str, images: Images, fit: Callable[[Checkpoint], Weights]) -> Floats:
+        """Scores of images by a further classifier of the run's kind.
+
+        A training takes long: if it is interrupted, it goes on where it was, and one that is done
+        is not done again.
+
+        Args:
+            name: Of the training, in a file's name; another one for each of an evaluator.
+            images: As of ``Classifier.score``.
+            fit: Trains ``classifier``, from what a checkpoint holds. Not called where the scores
+                are known, so that its randomness must be its own.
+        """
 
     def real_features(self, images: Images) -> Floats:
         """The real classifier's features of images, ``(N, d)`` float32."""

@@ -69,7 +69,10 @@ def shuffled_scores(evidence: Evidence, images: Images, rng: np.random.Generator
     """Scores of images by the run's classifier, trained on synthetic images of permuted labels."""
     train, _ = evidence.synthetic()
     permuted = dataclasses.replace(train, labels=train.labels[rng.permutation(len(train))])
-    return evidence.classifier.score(evidence.classifier.fit(permuted, rng), images)
+    fit = evidence.classifier.fit
+    return evidence.trained(
+        "shuffled", images, lambda checkpoint: fit(permuted, rng, checkpoint=checkpoint)
+    )
 
 
 def brightness(images: Images) -> dict[str, Doubles]:

@@ -34,6 +34,18 @@ def checkpoint_of(kind: type[C], folder: Path, spec: Spec, what: str) -> C:
     return kind(beside(folder), _owner(spec), what, _place())
 
 
+def checkpoint_of_part(folder: Path, part: str, spec: Spec, what: str) -> Checkpoint:
+    """The checkpoint of a part of an artifact that is being made.
+
+    Args:
+        folder: Where the artifact is made.
+        part: Names the part.
+        spec: What is made.
+        what: The part's work in words.
+    """
+    return Checkpoint(beside(folder) / part, _owner(spec), what, _place())
+
+
 class FollowersCheckpoint(Checkpoint):
     """Of what the first process of a team saves, which another one goes on with."""
 

@@ -1,19 +1,31 @@
 """What evaluators, classifiers and controls are shown of a run."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.core import Bools, DataError, Floats, Images, ImageSet, Indices, Scores, Weights, rng_for
+from tgap.core import (
+    Bools,
+    Checkpoint,
+    DataError,
+    Floats,
+    Images,
+    ImageSet,
+    Indices,
+    Scores,
+    Weights,
+    rng_for,
+)
 from tgap.core.digest import image_digests
 from tgap.generators.controls.base import Control, Examples
 from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result
 from tgap.pipeline.subsets import patients_of
+from tgap.pipeline.trainings import Trainings
 
 HELD_OUT_LEAST = 1000
 """So many held-out images of each label are measured by, if there are: a threshold that 1 % of
@@ -31,10 +43,14 @@ class RunEvidence:
 
     Images are shown in the dataset's channels, and as large as synthetic ones are kept
     (``storage.image_size``).
+
+    Args:
+        result: What the run made so far.
+        trainings: Keeps what an evaluator trains; without it that begins anew.
     """
 
-    def __init__(self, result: Result) -> None:
-        self.result, self.run = result, result.run
+    def __init__(self, result: Result, trainings: Trainings | None = None) -> None:
+        self.result, self.run, self._trainings = result, result.run, trainings
 
     @property
     def classifier(self) -> Classifier:
@@ -177,6 +193,16 @@ class RunEvidence:
         artifacts = self.result.artifacts
         made = artifacts.real_classifier if side == "real" else artifacts.synthetic_classifier
         return made.read_arrays("weights.safetensors")
+
+    def trained(self, name: str, images: Images, fit: Callable[[Checkpoint], Weights]) -> Floats:
+        """Scores of images by a further classifier, kept as long as the evaluation is made."""
+
+        def score(weights: Weights) -> Floats:
+            return self.classifier.score(weights, images)
+
+        if self._trainings is None:
+            return score(fit(Checkpoint()))
+        return self._trainings.scores(name, fit, score)
 
     def real_features(self, images: Images) -> Floats:
         """The real classifier's features of images, ``(N, d)``."""

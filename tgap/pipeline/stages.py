@@ -25,7 +25,8 @@ from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import prepared
 from tgap.pipeline.result import Result, StageRecord
-from tgap.store import Artifact, Spec, Store
+from tgap.pipeline.trainings import Trainings
+from tgap.store import EARLIER, Artifact, Spec, Store
 
 log = logging.getLogger(__name__)
 
@@ -180,20 +181,24 @@ def evaluate(result: Result, store: Store) -> None:
     plan, artifacts = result.plan, result.artifacts
     for name, spec in plan.evaluations.items():
         make = partial(_evaluate, result, result.run.evaluators[name])
-        artifacts.evaluations[name] = store.get_or_make(spec, make)
+        artifacts.evaluations[name] = _resumed(result, store, spec, make)
     if plan.pictures is not None:
         artifacts.pictures = store.get_or_make(plan.pictures, partial(_picture, result))
     result.metrics = result.read_metrics()
 
 
-def _evaluate(result: Result, evaluator: Evaluator, folder: Path) -> None:
+def _evaluate(
+    result: Result, evaluator: Evaluator, folder: Path, spec: Spec
+) -> Mapping[str, float]:
     from tgap.report.figures import draw_tables
 
     # A stream per class: one evaluator more or less leaves the others' numbers as they are.
     rng = rng_for("evaluate", result.run.seed_of("evaluate"), evaluator.stem())
-    evaluation = evaluator.evaluate(RunEvidence(result), rng)
+    trainings = Trainings(folder, spec, evaluator.title())
+    evaluation = evaluator.evaluate(RunEvidence(result, trainings), rng)
     write_evaluation(folder, evaluation)
     draw_tables(evaluation.tables, folder)
+    return {EARLIER: trainings.earlier}
 
 
 def _picture(result: Result, folder: Path) -> None:

@@ -251,15 +251,20 @@ class Store:
             Vouched(folder).path.unlink(missing_ok=True)
             return True
 
-    def set_aside(self, stage: str, key: str) -> Path:
+    def set_aside(self, stage: str, key: str, damaged: Callable[[], bool]) -> Path | None:
         """Move a damaged artifact out of the way, as ``get_or_make`` does; raises as ``discard``.
 
+        Args:
+            stage: Its stage.
+            key: Its key.
+            damaged: Whether it still is; asked when nobody can be making it anew any more.
+
         Returns:
-            Where it lies now.
+            Where it lies now; ``None`` if it was mended meanwhile.
         """
         folder, name = self.root / stage / key, f"{stage}-{key}"
         with locked(self._lock_path(name), name, wait=False), writing(name, folder):
-            return set_aside(self.root, folder)
+            return set_aside(self.root, folder) if damaged() else None
 
     def _folder(self, spec: Spec) -> Path:
         return self.root / spec.stage / spec.key

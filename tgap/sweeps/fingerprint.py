@@ -73,6 +73,8 @@ TORCH_DEFAULTS = {
     "torch's deterministic algorithms": False,
     "torch's precision of matrix products": "highest",
     "torch's default device": "cpu",
+    "torch's use of oneDNN": True,
+    "torch's smallest numbers": "as they are",
 }
 UNKNOWN_BEFORE = ("torch's threads", "numpy's error state")
 """What has no default that is the same everywhere; a library that is new leaves it unknown."""
@@ -106,3 +108,7 @@ def _of_torch() -> Iterator[tuple[str, Any]]:
     yield "torch's deterministic algorithms", torch.are_deterministic_algorithms_enabled()
     yield "torch's precision of matrix products", torch.get_float32_matmul_precision()
     yield "torch's default device", str(torch.get_default_device())
+    yield "torch's use of oneDNN", torch.backends.mkldnn.enabled
+    # There is no way to ask whether numbers below the normal ones are taken as 0.
+    kept = bool(torch.tensor(1e-310, dtype=torch.float64, device="cpu").mul(1.0).ne(0))
+    yield "torch's smallest numbers", "as they are" if kept else "taken as 0"

@@ -87,6 +87,7 @@ class CheckedRuns:
         runs: What each is.
         expected: What they will take.
         workers: How many are done at a time.
+        config_dir: A further folder of configs, absolute.
     """
 
     hydra: "Hydra"
@@ -96,6 +97,13 @@ class CheckedRuns:
     runs: Sequence[Planned]
     expected: Forecast
     workers: int
+    config_dir: str | None
+
+    @property
+    def words(self) -> list[str]:
+        """What stands behind ``tgap run``, but ``-m``."""
+        flags = [] if self.config_dir is None else ["--config-dir", self.config_dir]
+        return [*flags, *self.overrides]
 
     def __str__(self) -> str:
         """How many runs of what there are."""
@@ -143,7 +151,8 @@ def checked(
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home)):
             expected = forecast([job.plan for job in runs], home, gpu)
-            yield CheckedRuns(hydra, overrides, config, jobs, runs, expected, workers)
+            folder = None if config_dir is None else str(Path(config_dir).absolute())
+            yield CheckedRuns(hydra, overrides, config, jobs, runs, expected, workers, folder)
 
 
 def launch(
@@ -176,19 +185,17 @@ def launch(
         if those.config is not None:
             check_launcher(those.config.hydra.launcher)
         Recorder(home_folder()).close_ghosts(those.runs[0].run)
-        if those.config is not None:
-            launched = _swept(those, those.config)
-        else:
-            launched = _single(those.hydra, those.overrides, those.runs)
+        launched = _single(those) if those.config is None else _swept(those, those.config)
         Store(home_folder() / "store").wait_until_sent()  # datasets, which the check has made
         return launched
 
 
-def _single(hydra: "Hydra", overrides: Sequence[str], plans: Sequence[Planned]) -> Launched:
+def _single(those: CheckedRuns) -> Launched:
+    words = list(those.overrides)
     with output_folder():
-        job = hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=list(overrides))
-    launched, folder = _compared([job.return_value], plans), Path(str(job.working_dir))
-    return _reported(launched, folder, plans, ["tgap", "run", *overrides])
+        job = those.hydra.run(config_name=CONFIG_NAME, task_function=task, overrides=words)
+    launched, folder = _compared([job.return_value], those.runs), Path(str(job.working_dir))
+    return _reported(launched, folder, those.runs, ["tgap", "run", *those.words])
 
 
 def _reported(
@@ -233,7 +240,7 @@ def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
         isolation.warm()
     # From before its record is begun until that is ended: nobody takes it for a dead one's.
     with recorder.running(plans[0].run):
-        recorder.open_sweep(plans, overrides)
+        recorder.open_sweep(plans, those.words)
         launched = Launched([], Comparison())
         status = "KILLED"
         try:
@@ -241,10 +248,10 @@ def _swept(those: CheckedRuns, config: "DictConfig") -> Launched:
             launched = _compared(outcomes, plans)
             failed = any(outcome.failure for outcome in outcomes)
             status = "FAILED" if failed else "FINISHED"
-            launched = _reported(launched, folder, plans, ["tgap", "run", *overrides, "-m"])
+            launched = _reported(launched, folder, plans, ["tgap", "run", *those.words, "-m"])
         finally:
             table, report = launched.comparison, launched.report
-            recorder.close_sweep(plans[0].run, table, status, overrides, report)
+            recorder.close_sweep(plans[0].run, table, status, those.words, report)
             if status == "KILLED":
                 recorder.close_ghosts(plans[0].run)  # a launcher may have killed runs
     return launched

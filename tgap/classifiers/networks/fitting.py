@@ -132,7 +132,54 @@ class Fitting:
         random_states.set_globals(named_below("random", arrays))
 
 
-class BestEpoch:
+class Passes:
+    """So many passes over the training images.
+
+    Args:
+        fitting: At its beginning.
+        epochs: How many passes.
+        log: Told what each epoch logs; it may raise to end the training.
+        checkpoint: Keeps how far it is.
+    """
+
+    def __init__(self, fitting: Fitting, epochs: int, log: Log, checkpoint: Checkpoint) -> None:
+        self.fitting, self.epochs, self.log, self.checkpoint = fitting, epochs, log, checkpoint
+        self.told: list[tuple[int, dict[str, float]]] = []
+        self.goes_on = True
+        if saved := checkpoint.load("step", epochs * fitting.batches):
+            self._restore(saved)
+
+    def run(self, on_epoch: Callable[[int], None]) -> None:
+        """Train the network; ``on_epoch`` is told how many passes are done."""
+        with self.checkpoint.steps():
+            while self.goes_on and self.fitting.epoch < self.epochs:
+                self._end_epoch(self.fitting.epoch + 1, self.fitting.one_pass(self._offer))
+                on_epoch(self.fitting.epoch)
+                self._offer()
+
+    def _end_epoch(self, epoch: int, values: dict[str, float]) -> None:
+        self._tell(epoch, values)
+
+    def _tell(self, epoch: int, values: dict[str, float]) -> None:
+        self.told.append((epoch, values))
+        self.log(epoch, dict(values))
+
+    def _offer(self) -> None:
+        self.checkpoint.offer(self.fitting.steps, self._state)
+
+    def _state(self) -> Saved:
+        arrays, numbers = self.fitting.state()
+        known = {"told": self.told, "goes_on": self.goes_on}
+        return Saved(self.fitting.steps, arrays, {**numbers, **known})
+
+    def _restore(self, saved: Saved) -> None:
+        self.goes_on = saved.numbers["goes_on"]
+        for epoch, values in saved.numbers["told"]:
+            self._tell(epoch, values)
+        self.fitting.restore(saved.arrays, saved.numbers)
+
+
+class BestEpoch(Passes):
     """Trains until the schedule or the number of epochs ends it, and keeps the best epoch.
 
     Args:
@@ -151,55 +198,37 @@ class BestEpoch:
         log: Log,
         checkpoint: Checkpoint,
     ) -> None:
-        self.fitting, self.epochs, self.validate = fitting, epochs, validate
-        self.log, self.checkpoint = log, checkpoint
+        self.validate = validate
         self.best, self.best_state = math.inf, copy.deepcopy(fitting.network.state_dict())
-        self.told: list[tuple[int, dict[str, float]]] = []
-        self.goes_on = True
-        self._resume()
+        super().__init__(fitting, epochs, log, checkpoint)
 
     def run(self, on_epoch: Callable[[int], None]) -> None:
         """Leave the network at its best epoch; ``on_epoch`` is told how many are done."""
-        with self.checkpoint.steps():
-            while self.goes_on and self.fitting.epoch < self.epochs:
-                values = self.fitting.one_pass(self._offer)
-                epoch = self.fitting.epoch
-                loss = self.validate(epoch)
-                self._tell(epoch, {**values, "validation_loss": loss})
-                on_epoch(epoch)
-                if loss < self.best:
-                    self.best = loss
-                    self.best_state = copy.deepcopy(self.fitting.network.state_dict())
-                self.goes_on = self.fitting.schedule.after_epoch(loss)
-                self._offer()
+        super().run(on_epoch)
         self.fitting.network.load_state_dict(self.best_state)
 
-    def _tell(self, epoch: int, values: dict[str, float]) -> None:
-        self.told.append((epoch, values))
-        self.log(epoch, dict(values))
-
-    def _offer(self) -> None:
-        self.checkpoint.offer(self.fitting.steps, self._state)
+    def _end_epoch(self, epoch: int, values: dict[str, float]) -> None:
+        loss = self.validate(epoch)
+        self._tell(epoch, {**values, "validation_loss": loss})
+        if loss < self.best:
+            self.best = loss
+            self.best_state = copy.deepcopy(self.fitting.network.state_dict())
+        self.goes_on = self.fitting.schedule.after_epoch(loss)
 
     def _state(self) -> Saved:
-        arrays, numbers = self.fitting.state()
+        saved = super()._state()
         best = {name: array_of(tensor) for name, tensor in self.best_state.items()}
-        known = {"best": self.best, "told": self.told, "goes_on": self.goes_on}
-        return Saved(self.fitting.steps, {**arrays, **below("best", best)}, {**numbers, **known})
+        arrays = {**saved.arrays, **below("best", best)}
+        return Saved(saved.done, arrays, {**saved.numbers, "best": self.best})
 
-    def _resume(self) -> None:
-        saved = self.checkpoint.load("step", self.epochs * self.fitting.batches)
-        if saved is None:
-            return
+    def _restore(self, saved: Saved) -> None:
         import torch
 
         device = next(self.fitting.network.parameters()).device
         best = named_below("best", saved.arrays)
         self.best_state = {name: torch.tensor(a, device=device) for name, a in best.items()}
-        self.best, self.goes_on = saved.numbers["best"], saved.numbers["goes_on"]
-        for epoch, values in saved.numbers["told"]:
-            self._tell(epoch, values)
-        self.fitting.restore(saved.arrays, saved.numbers)
+        self.best = saved.numbers["best"]
+        super()._restore(saved)
 
 
 def state_arrays(network: "torch.nn.Module") -> dict[str, NDArray[Any]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from tgap.classifiers.base import Classifier
-from tgap.classifiers.networks.fitting import BestEpoch, Fitting, state_arrays, to_device
+from tgap.classifiers.networks.fitting import BestEpoch, Fitting, Passes, state_arrays, to_device
 from tgap.classifiers.networks.schedules import OneCycle, Schedule
 from tgap.core import (
     Checkpoint,
@@ -152,7 +152,12 @@ class Network(Classifier):
         return {**state_arrays(network), **scaling}
 
     def _adapt(
-        self, weights: Weights, few: ImageSet, rng: np.random.Generator, log: Log
+        self,
+        weights: Weights,
+        few: ImageSet,
+        rng: np.random.Generator,
+        log: Log,
+        checkpoint: Checkpoint,
     ) -> Weights:
         if len(few) < 2:
             raise ContractError(
@@ -165,19 +170,19 @@ class Network(Classifier):
         optimizer = gentle._optimizer(network)
         schedule = OneCycle(optimizer, gentle.learning_rate, epochs * batches)
         fitting = self._fitting_of(network, optimizer, schedule, few, batches, weights, rng)
-        with (
-            isolated(int(rng.integers(2**63))),
-            progress(f"adapting {self.title()}", epochs) as advance,
-        ):
-            for epoch in range(1, epochs + 1):
-                values = fitting.one_pass()
-                if not math.isfinite(values["loss"]):
-                    raise TgapError(
-                        f"{self.stem()} diverged while it adapted: the loss of epoch {epoch} is "
-                        f"{values['loss']}; lower learning_rate (it is {self.learning_rate:g})"
-                    )
-                log(epoch, values)
-                advance(epoch)
+
+        def told(epoch: int, values: dict[str, float]) -> None:
+            if not math.isfinite(values["loss"]):
+                raise TgapError(
+                    f"{self.stem()} diverged while it adapted: the loss of epoch {epoch} is "
+                    f"{values['loss']}; lower learning_rate (it is {self.learning_rate:g})"
+                )
+            log(epoch, values)
+
+        with isolated(int(rng.integers(2**63))):
+            passes = Passes(fitting, epochs, told, checkpoint)
+            with progress(f"adapting {self.title()}", epochs, before=fitting.epoch) as advance:
+                passes.run(advance)
         scaling = {name: weights[name] for name in ("input_mean", "input_std")}
         return {**state_arrays(network), **scaling}
 

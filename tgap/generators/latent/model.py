@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from tgap.core import ContractError, DataError, Images, Sampler
+from tgap.core.compiled import compile_blocks
 from tgap.core.memory import batches_that_fit
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.files.folder import save_texts
@@ -41,6 +42,7 @@ class StableDiffusionModel(LatentModel):
         precision: Of the passes of denoiser and text encoders when it draws; float32 if ``None``.
             Latents, the sampler's arithmetic and the autoencoder are float32 whatever it is: the
             autoencoder sets every pixel, and that of Stable Diffusion XL overflows in float16.
+        compiled: Whether the denoiser's blocks are compiled, here and wherever else it is used.
     """
 
     denoiser_name: ClassVar[str] = "unet"
@@ -56,10 +58,13 @@ class StableDiffusionModel(LatentModel):
         image_size: int | None = None,
         words: Mapping[str, str] = MappingProxyType({}),
         precision: "torch.dtype | None" = None,
+        compiled: bool = False,
     ) -> None:
         import torch
 
-        self.denoiser = pipeline.components[self.denoiser_name]
+        self.denoiser, self.compiled = pipeline.components[self.denoiser_name], compiled
+        if compiled:
+            compile_blocks(self.denoiser)
         for part in (pipeline, pipeline.vae, self.denoiser):
             # Else the folder that it was loaded from is written into every folder it is saved to.
             part.register_to_config(_name_or_path="")
@@ -254,7 +259,7 @@ class StableDiffusionModel(LatentModel):
         return height * factor, width * factor
 
     def _around(self, pipeline: "DiffusionPipeline", words: Mapping[str, str]) -> Self:
-        return type(self)(pipeline, self.image_size, words, self.precision)
+        return type(self)(pipeline, self.image_size, words, self.precision, self.compiled)
 
     def _encoder_names(self) -> list[str]:
         """Names of the text encoders that the pipeline has."""

@@ -49,7 +49,8 @@ def drawn(model: Model, sampler: Sampler, batches: Sequence[Batch]) -> Generator
 
 def _is_small(model: StableDiffusionModel) -> bool:
     weights = sum(each.numel() for each in model.denoiser.parameters())
-    return bool(model.device.type == "cpu" and weights <= SMALL)
+    # Compiled code is for the number of threads that it was compiled under.
+    return bool(model.device.type == "cpu" and weights <= SMALL and not model.compiled)
 
 
 def _side_by_side(
