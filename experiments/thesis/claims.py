@@ -1,13 +1,12 @@
 """Tests the thesis's seven claims on recorded runs, and writes ``claims.csv``.
 
-Usage: ``python -m experiments.thesis.claims [FILE]``, with ``TGAP_HOME`` as for the runs. A claim
+Usage: ``python -m experiments.thesis.claims [FILE]``, with ``TGAP_HOME`` as for the runs. Lines of
+the worlds that are recorded there take the place of the file's; those of other worlds stay. A claim
 that says several things (every method, every size) is supported if all of them are shown, after
 Holm's correction for all of a claim's tests in a world, and contradicted if the opposite of one is.
 Numbers are those of runs by the clean protocol, at the guidance and steps that most groups have.
 """
 
-import csv
-import io
 import math
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.thesis.runs import of_others, written
 from experiments.thesis.verdicts import (
     CONTRADICTED,
     NOT_SHOWN,
@@ -273,21 +273,39 @@ HEADER = (
 )  # fmt: skip
 
 
-def as_csv(claims: Sequence[Claim]) -> str:
-    """A line for each part; of a claim without runs one line with what it takes."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(HEADER)
+def as_csv(claims: Sequence[Claim], kept: Sequence[Mapping[str, str]] = ()) -> str:
+    """A line for each part; of a claim without runs one line with what it takes.
+
+    Args:
+        claims: Tested now.
+        kept: Lines that stay as they are.
+    """
+    lines: list[Mapping[str, object]] = [*kept]
     for claim in claims:
-        head = [claim.number, claim.text, claim.world, claim.verdict]
-        for part in claim.parts:
-            one = part.number
-            numbers = [_text(x) for x in (one.estimate, one.lo, one.hi, part.p_value)]
-            more = [part.seeds, part.verdict, part.why_not, claim.on_xrays]
-            writer.writerow([*head, part.what, *numbers, *more])
+        head = {
+            "claim": claim.number,
+            "text": claim.text,
+            "world": claim.world,
+            "verdict": claim.verdict,
+            "on_xrays": claim.on_xrays,
+        }
+        lines += [head | _columns(part) for part in claim.parts]
         if not claim.parts:
-            writer.writerow([*head, *[""] * 7, claim.lacks, claim.on_xrays])
-    return file.getvalue()
+            lines.append(head | {"note": claim.lacks})
+    return written(HEADER, lines)
+
+
+def _columns(part: Part) -> dict[str, object]:
+    return {
+        "test": part.what,
+        "estimate": _text(part.number.estimate),
+        "lo": _text(part.number.lo),
+        "hi": _text(part.number.hi),
+        "p_holm": _text(part.p_value),
+        "seeds": part.seeds,
+        "part_verdict": part.verdict,
+        "note": part.why_not,
+    }
 
 
 def _text(number: float) -> str:
@@ -328,7 +346,8 @@ def main(out: Path) -> None:
     """Write the table of all recorded runs of the experiment ``thesis``."""
     rows, _ = recorded(home_folder(), "thesis", {})
     claims = claims_of(rows)
-    write_whole(out, as_csv(claims), "the table of claims")
+    kept = of_others(out, HEADER, {claim.world for claim in claims})
+    write_whole(out, as_csv(claims, kept), "the table of claims")
     for claim in claims:
         print(f"{claim.world}: claim {claim.number}, {claim.text}: {claim.verdict}")
 

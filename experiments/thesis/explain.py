@@ -1,6 +1,6 @@
 """What explains the gap: T-Gap, TSTR and TRTS of all runs against what is known of each.
 
-Usage: ``python -m experiments.thesis.explain [FOLDER]``, with ``TGAP_HOME`` as for the runs. Writes
+Usage: ``python -m experiments.thesis.explain [FOLDER]``. Reads its ``runs.csv``, and writes
 ``explain.csv`` (partial correlations within world and method) and ``foretold.csv`` (how well a
 method's numbers are foretold from the other methods'). One run is one point.
 """
@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
+from experiments.thesis import runs
 from experiments.thesis.regression import Partial, explained, foretold, partial
 from experiments.thesis.worlds import GUIDANCE, STEPS, world_of
 from tgap.analysis.rows import RunRow
 from tgap.core import ConfigError, Doubles
-from tgap.core.files import home_folder, write_whole
+from tgap.core.files import write_whole
 from tgap.metrics.significance import LEVEL, holm
-from tgap.sweeps.history import recorded
 
 OUTCOMES = ("t_gap", "tstr/auroc", "trts/auroc")
 FEWEST = 20
@@ -272,9 +272,8 @@ def _text(number: float) -> str:
 
 
 def main(folder: Path) -> None:
-    """Write both tables, of all recorded runs of the experiment ``thesis``."""
-    rows, _ = recorded(home_folder(), "thesis", {})
-    points = points_of(rows)
+    """Write both tables beside ``runs.csv``, of all its runs."""
+    points = points_of(runs.read(folder / runs.FILE.name))
     found = explain(points)
     write_whole(folder / "explain.csv", as_csv(points, found), "the correlations")
     write_whole(folder / "foretold.csv", forecasts_as_csv(forecasts(points)), "the forecasts")

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.thesis import claims, explain
+from experiments.thesis import claims, explain, runs
 from experiments.thesis.explain import Found, points_of
 from experiments.thesis.regression import explained, foretold, partial, partial_correlation
 from tests.experiments.planted import run
 from tgap.analysis.rows import RunRow
-from tgap.core import ConfigError
+from tgap.core import ConfigError, DataError
 
 METHODS = [f"m{number}+dreambooth" for number in range(6)]
 Truth = Callable[[dict[str, float], str, np.random.Generator], float]
@@ -169,10 +169,45 @@ def test_both_scripts_write_their_tables(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     these = rows(by_coverage)
-    for module in (claims, explain):
+    for module in (claims, runs):
         monkeypatch.setattr(module, "recorded", lambda *_: (these, []))
     claims.main(tmp_path / "claims.csv")
+    runs.main(tmp_path / "runs.csv")
     explain.main(tmp_path)
     assert "digits: claim 1, there is a gap" in capsys.readouterr().out
     for name in ("claims", "explain", "foretold"):
         assert len(list(csv.reader(io.StringIO((tmp_path / f"{name}.csv").read_text())))) > 10
+    points = points_of(these)
+    of_all = explain.as_csv(points, explain.explain(points))
+    assert (tmp_path / "explain.csv").read_text() == of_all
+
+
+def test_a_world_that_is_recorded_takes_the_place_of_its_lines_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(these: list[RunRow]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+        for module in (claims, runs):
+            monkeypatch.setattr(module, "recorded", lambda *_: (these, []))
+        claims.main(tmp_path / "claims.csv")
+        runs.main(tmp_path / "runs.csv")
+        tables = [(tmp_path / f"{name}.csv").read_text() for name in ("claims", "runs")]
+        first, second = (list(csv.DictReader(io.StringIO(text))) for text in tables)
+        return first, second
+
+    def of(world: str, lines: list[dict[str, str]]) -> list[dict[str, str]]:
+        return [line for line in lines if line["world"] == world]
+
+    before = written(rows(by_coverage))
+    after = written(rows(by_coverage, seeds=3, worlds=("digits",)))
+    for old, new in zip(before, after, strict=True):
+        assert of("phantoms", old) == of("phantoms", new) != []
+        assert of("digits", old) != of("digits", new) != []
+    assert len(of("digits", after[1])) == 18
+
+
+def test_a_table_of_runs_without_a_column_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "runs.csv"
+    file.write_text("world,method\ndigits,random\n")
+    with pytest.raises(DataError, match=r"runs.csv has no column size, seed, .*; write it anew"):
+        runs.read(file)
+    assert runs.read(tmp_path / "none.csv") == []
