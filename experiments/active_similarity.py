@@ -89,7 +89,10 @@ def watched(tuning: PromptedImages) -> dict[int, dict[str, Doubles]]:
         },
         warmup=0.0,
     )
-    finetuner, model = Dreambooth(oracle=oracle), StableDiffusion(device="cpu").load()
+    finetuner, model = (
+        Dreambooth(oracle=oracle),
+        StableDiffusion(packaged="tiny_ldm", device="cpu").load(),
+    )
     prior = prior_set(model, finetuner.prior_images())
     # One step more, so that the model is seen after the last one that counts.
     budget = Budget(steps=STEPS + 1)
@@ -99,7 +102,7 @@ def watched(tuning: PromptedImages) -> dict[int, dict[str, Doubles]]:
 
 def real_similarity(tuning: PromptedImages) -> dict[str, float]:
     """Mean cosine of two different tuning images of one label, by space."""
-    model = StableDiffusion(device="cpu").load()
+    model = StableDiffusion(packaged="tiny_ldm", device="cpu").load()
     of: dict[str, Callable[..., np.ndarray]] = {
         space: embedder.embed
         if embedder is not None

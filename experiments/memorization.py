@@ -109,7 +109,7 @@ def jitter(strength: float, *kinds: str) -> Change:
 
 def autoencoder(images: Images) -> Images:
     """Through the packaged diffusion model's autoencoder and back."""
-    model = StableDiffusion(image_size=images.shape[1]).load()
+    model = StableDiffusion(packaged="tiny_ldm", image_size=images.shape[1]).load()
     return model.decode(model.moments(images)[:, 0])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from tgap.core import isolated
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.silence import quiet
-from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
+from tgap.generators.stable_diffusion import ASSETS, StableDiffusion
 
 
 def write(folder: Path, small: bool) -> None:
@@ -28,7 +28,9 @@ def write(folder: Path, small: bool) -> None:
     )
     from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-    tokenizer = CLIPTokenizer.from_pretrained(PACKAGED / "tokenizer", local_files_only=True)
+    tokenizer = CLIPTokenizer.from_pretrained(
+        ASSETS / "tiny_ldm" / "tokenizer", local_files_only=True
+    )
     widths, vae_widths = ((8, 16), (8, 8)) if small else ((32, 64, 128, 128), (16, 32, 64, 64))
     levels = {"norm_num_groups": 8, "layers_per_block": 1 if small else 2}
     blocks = {
@@ -91,4 +93,4 @@ def loaded(folder: Path, small: bool, **settings: Any) -> StableDiffusionModel:
 
 def miniature(**settings: Any) -> StableDiffusionModel:
     """The packaged one."""
-    return StableDiffusion(name="tiny_ldm", **settings).load()
+    return StableDiffusion(packaged="tiny_ldm", **settings).load()

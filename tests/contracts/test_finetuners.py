@@ -14,7 +14,7 @@ from tgap.core import Budget, ContractError, Sampler
 from tgap.finetuners.base import Finetuner, PromptedImages
 from tgap.finetuners.training.loop import Training
 from tgap.generators.latent.adapters.loading import is_adapter
-from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
+from tgap.generators.stable_diffusion import ASSETS, StableDiffusion
 
 from .interrupting import Stops, interrupted
 
@@ -43,7 +43,7 @@ def tune(
     finetuner: Finetuner, seed: int = 0, log=lambda step, values: None, checkpoint=None, steps=2
 ):
     prior = prompted(3, "an image of digit") if finetuner.prior_images() else None
-    model = StableDiffusion(device="cpu").load()
+    model = StableDiffusion(packaged="tiny_ldm", device="cpu").load()
     budget, rng = dataclasses.replace(BUDGET, steps=steps), np.random.default_rng(seed)
     return finetuner.finetune(model, TUNING, prior, budget, rng, log, checkpoint)
 
@@ -67,11 +67,11 @@ def test_says_what_it_is(name):
 @each_finetuner
 def test_it_changes_the_model_exactly_if_it_tunes_and_never_the_one_given(name):
     finetuner = make(name)
-    before = draw(StableDiffusion(device="cpu").load())
+    before = draw(StableDiffusion(packaged="tiny_ldm", device="cpu").load())
     fields = dataclasses.asdict(finetuner)
     tuned = tune(finetuner)
     assert (draw(tuned) != before).any() == finetuner.tunes
-    assert (draw(StableDiffusion(device="cpu").load()) == before).all()
+    assert (draw(StableDiffusion(packaged="tiny_ldm", device="cpu").load()) == before).all()
     assert dataclasses.asdict(finetuner) == fields
 
 
@@ -95,7 +95,7 @@ def test_steps_are_logged_up_to_the_budget(name):
 def test_a_tuned_model_can_be_saved_and_loaded(name, tmp_path):
     tuned = tune(make(name))
     tuned.save(tmp_path)
-    again = StableDiffusion(name="tiny_ldm", device="cpu").at(tmp_path)
+    again = StableDiffusion(packaged="tiny_ldm", device="cpu").at(tmp_path)
     assert again.check() + again.check_weights() == []
     apart = np.abs(draw(again.load()).astype(int) - draw(tuned)).max()
     # an adapter is folded into the weights when it is loaded, which rounds
@@ -122,7 +122,7 @@ def plainly_loaded(folder):
     """A pipeline of what was saved, and the texts to give it instead of prompts."""
     if not is_adapter(folder):
         return StableDiffusionPipeline.from_pretrained(folder), {}
-    pipeline = StableDiffusionPipeline.from_pretrained(PACKAGED)
+    pipeline = StableDiffusionPipeline.from_pretrained(ASSETS / "tiny_ldm")
     if (folder / "prompts.json").is_file():
         words = load_file(folder / "learned_embeds.safetensors")
         pipeline.load_textual_inversion([{word: rows} for word, rows in words.items()])
@@ -158,7 +158,7 @@ def test_as_many_parameters_are_trained_as_it_says(name, expected, monkeypatch):
 def test_an_adapter_is_small(name, tmp_path):
     tune(make(name)).save(tmp_path)
     assert is_adapter(tmp_path)
-    assert size_of(tmp_path) < size_of(PACKAGED) / 10
+    assert size_of(tmp_path) < size_of(ASSETS / "tiny_ldm") / 10
 
 
 def size_of(folder):
@@ -169,7 +169,7 @@ def size_of(folder):
 def test_prior_images_come_exactly_when_wanted(name):
     finetuner = make(name)
     unwanted = None if finetuner.prior_images() else prompted(3, "an image of digit")
-    model = StableDiffusion(device="cpu").load()
+    model = StableDiffusion(packaged="tiny_ldm", device="cpu").load()
     with pytest.raises(ContractError, match="prior images"):
         finetuner.finetune(model, TUNING, unwanted, BUDGET, np.random.default_rng(0))
 
@@ -181,7 +181,7 @@ def test_a_checkpoint_is_as_large_as_it_says(name, tmp_path):
         return
     with pytest.raises(KeyboardInterrupt):
         tune(finetuner, checkpoint=Stops(tmp_path, 1))
-    networks = StableDiffusion(device="cpu").networks()
+    networks = StableDiffusion(packaged="tiny_ldm", device="cpu").networks()
     foreseen = finetuner.checkpoint_bytes(networks, labels=2)
     size = size_of(tmp_path)
     assert foreseen > 0.95 * size - 100_000, "see Finetuner.trained_numbers"

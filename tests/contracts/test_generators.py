@@ -58,7 +58,7 @@ def make(tmp_path_factory):
             written[stem] = str(folder)
         fields = {"path": written.get(stem), **fields}
         if stem == "stable_diffusion":
-            fields = {"name": "tiny_ldm", **fields}  # else a path is asked for
+            fields = {"packaged": "tiny_ldm", **fields}  # else a path is asked for
         return registry.component_class(GROUP, stem)(device="cpu", **fields)
 
     return made

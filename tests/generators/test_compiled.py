@@ -30,7 +30,7 @@ def as_before():
 
 
 def generator(**fields):
-    return StableDiffusion(name="tiny_ldm", device="cpu", **fields)
+    return StableDiffusion(packaged="tiny_ldm", device="cpu", **fields)
 
 
 def drawn(model):

@@ -51,7 +51,7 @@ def put_into_cache(cache, folder, without=()):
 
 
 def only_problem(**fields):
-    generator = StableDiffusion(name="tiny_ldm", device="cpu", **fields)
+    generator = StableDiffusion(packaged="tiny_ldm", device="cpu", **fields)
     (problem,) = generator.check() or generator.check_weights()
     return problem
 

@@ -15,7 +15,7 @@ from tgap.core import ConfigError, ContractError, DataError, Sampler
 from tgap.core.settings import SCHEDULERS_OF_DIFFUSION
 from tgap.finetuners.dreambooth import Dreambooth
 from tgap.generators.latent.schedulers import scheduler_named
-from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
+from tgap.generators.stable_diffusion import ASSETS, StableDiffusion
 
 PROMPTS = ["an a", "b", "an a", "odd", "b", "c", "odd"]
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -129,7 +129,7 @@ class TestCheck:
             "import sys; from tgap.generators.stable_diffusion import StableDiffusion;"
             "import tgap.generators.stable_diffusion_xl, tgap.generators.stable_diffusion_3;"
             "import tgap.finetuners.textual_inversion, tgap.finetuners.dreambooth_lora;"
-            "g = StableDiffusion(name='tiny_ldm'); assert not g.check() and g.digest();"
+            "g = StableDiffusion(packaged='tiny_ldm'); assert not g.check() and g.digest();"
             "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
         )
         subprocess.run([sys.executable, "-c", code], check=True)
@@ -381,22 +381,22 @@ class TestParts:
 @pytest.mark.parametrize("guidance", [1.0, 7.5])
 @pytest.mark.parametrize("scheduler", SCHEDULERS_OF_DIFFUSION)
 def test_the_packaged_model_stays_in_range(scheduler, guidance):
-    model = StableDiffusion(device="cpu").load()
+    model = StableDiffusion(packaged="tiny_ldm", device="cpu").load()
     prompts = ["an image of even handwritten digit"] * 8
     latents = model._latents(prompts, range(8), Sampler(scheduler=scheduler, guidance=guidance))
     assert 0.5 <= latents.std() <= 2
 
 
 def test_the_packaged_model_is_small_and_whole():
-    assert StableDiffusion(name="tiny_ldm").check() == []
+    assert StableDiffusion(packaged="tiny_ldm").check() == []
     (problem,) = StableDiffusion().check()
-    assert "the miniature that is packaged with tgap is generator=tiny_ldm" in problem
-    assert sum(path.stat().st_size for path in PACKAGED.rglob("*")) < 10e6
+    assert "miniatures that are packaged with tgap are generator=tiny_ldm and gen" in problem
+    assert sum(path.stat().st_size for path in ASSETS.rglob("*")) < 16e6
 
 
 class TestImageSize:
     def test_images_of_another_size_are_drawn_encoded_and_tuned_on(self):
-        generator = StableDiffusion(name="tiny_ldm", image_size=48, device="cpu")
+        generator = StableDiffusion(packaged="tiny_ldm", image_size=48, device="cpu")
         assert generator.check() + generator.check_weights() == []
         assert generator.image_shape() == (48, 48, 1)
         model = generator.load()
@@ -406,10 +406,13 @@ class TestImageSize:
         assert model.with_parts(model.denoiser).image_size == 48
 
     def test_it_is_part_of_what_a_generator_is(self):
-        assert StableDiffusion(image_size=64).identity() != StableDiffusion().identity()
+        assert (
+            StableDiffusion(packaged="tiny_ldm", image_size=64).identity()
+            != StableDiffusion(packaged="tiny_ldm").identity()
+        )
 
     def test_a_size_that_the_autoencoder_cannot_halve_is_told(self):
-        assert StableDiffusion(name="tiny_ldm", image_size=50).check() == [
+        assert StableDiffusion(packaged="tiny_ldm", image_size=50).check() == [
             "generator.image_size must be a multiple of 4, by which the model reduces "
             "images, got 50"
         ]

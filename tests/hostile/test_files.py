@@ -25,7 +25,7 @@ from tgap.datasets.huggingface import Huggingface
 from tgap.datasets.image_folder import ImageFolder
 from tgap.datasets.medmnist import Medmnist
 from tgap.generators.base import Pretrained
-from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
+from tgap.generators.stable_diffusion import ASSETS, StableDiffusion
 from tgap.store import Spec, Store
 from tgap.sweeps.records import record_named, records
 from tgap.tracking import Journal
@@ -33,7 +33,7 @@ from tgap.tracking import Journal
 
 def model() -> Path:
     """A copy of the packaged generator to spoil."""
-    return Path(shutil.copytree(PACKAGED, "model"))
+    return Path(shutil.copytree(ASSETS / "tiny_ldm", "model"))
 
 
 def loaded(generator: Pretrained) -> None:

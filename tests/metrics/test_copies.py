@@ -58,7 +58,7 @@ def test_light_jitter_is_found(digits):
 def test_an_autoencoders_round_trip_is_found(digits):
     tuning, _, _, limit = digits
     copies = jittered(tuning[:80], LIGHT, np.arange(80))
-    model = StableDiffusion().load()
+    model = StableDiffusion(packaged="tiny_ldm").load()
     for images in (tuning[:80], copies):
         decoded = model.decode(model.moments(images)[:, 0])
         assert (resemblance(decoded, tuning).similarity > limit).mean() >= 0.85

@@ -95,7 +95,7 @@ def test_what_the_tokenizer_does_not_know_is_told() -> None:
 
 def test_labels_that_are_hardly_read_apart_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     given = pool("healthy", "finding", "cat")
-    distance = StableDiffusion().prompt_distances(
+    distance = StableDiffusion(packaged="tiny_ldm").prompt_distances(
         ["an image of healthy wave", "an image of finding wave"]
     )
     assert distance is not None

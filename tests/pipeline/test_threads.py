@@ -22,7 +22,7 @@ SAMPLER = Sampler(scheduler="ddim", steps=3, guidance=2.0, batch_size=4)
 
 @pytest.fixture(scope="module")
 def model() -> StableDiffusionModel:
-    return StableDiffusion(device="cpu").load()
+    return StableDiffusion(packaged="tiny_ldm", device="cpu").load()
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,10 @@ from tgap.generators.controls.base import Control, Draw, Drawn, Examples
 from tgap.generators.controls.dealing import cycled
 from tgap.generators.controls.jitter import jittered
 from tgap.generators.latent.files.folder import vae_factor
-from tgap.generators.stable_diffusion import PACKAGED, StableDiffusion
+from tgap.generators.stable_diffusion import ASSETS, StableDiffusion
+
+AUTOENCODER = "tiny_ldm"
+"""The packaged miniature whose autoencoder images may go through."""
 
 
 @dataclass(kw_only=True)
@@ -43,7 +46,7 @@ class CopyWithJitter(Control):
     def check_images(self, shape: tuple[int, ...]) -> list[str]:
         """Images that the autoencoder, if it is wanted, cannot take."""
         height, width = shape[:2]
-        factor = vae_factor(PACKAGED)
+        factor = vae_factor(ASSETS / AUTOENCODER)
         if not self.autoencoder or (height == width and height % factor == 0):
             return []
         return [
@@ -77,8 +80,8 @@ class CopyWithJitter(Control):
 
 
 def _packaged(image_size: int | None = None) -> StableDiffusion:
-    """The miniature, by the name that its preset gives it."""
-    return StableDiffusion(name=PACKAGED.name, image_size=image_size)
+    """The miniature."""
+    return StableDiffusion(packaged=AUTOENCODER, image_size=image_size)
 
 
 def _encoded_and_decoded(images: Images, autoencoder: StableDiffusion) -> Images:

@@ -57,7 +57,7 @@ def test_tgap_takes_it_as_a_generator(made: Made, tmp_path: Path, finetuner: str
     (folder,) = result.export(tmp_path / "out", ["generator"])
     whole = (folder / "model_index.json").exists()
     setting = {"path": str(folder)} if whole else {"adapters": [str(folder)]}
-    again = StableDiffusion(name="tiny_ldm", **setting)
+    again = StableDiffusion(packaged="tiny_ldm", **setting)
     assert again.check() + again.check_weights() == []
     rows = described_set(result)
     asked = [rows.known["prompt"][0]], [rows.known["seed"][0]], result.run.sampler
