@@ -14,6 +14,7 @@ from PIL import Image
 import tgap
 from tgap.analysis.comparison import Comparison
 from tgap.cli.main import command, run_command
+from tgap.composition import compose
 from tgap.core import ConfigError
 from tgap.sweeps.launch import Launched
 from tgap.sweeps.task import Outcome
@@ -280,3 +281,23 @@ def test_a_failed_run_is_told(
     monkeypatch.setattr("tgap.sweeps.launch.launch", lambda *_, **__: launched)
     assert run_command([]) == 1
     assert "FAILED: no light" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "part", "resolve"),
+    [
+        ("", None, False),
+        ("size=5 selector=clip_spectral classifier=chexnet", None, True),
+        ("generator=tiny_ldm generator.image_size=64", "generator", False),
+        ("seed=3", "seed", False),
+        ("clip.model=ViT-B-32 clip.pretrained=openai", "evaluators.fidelity", True),
+    ],
+)
+def test_a_job_is_shown_as_hydra_shows_it(words, part, resolve, capsys) -> None:
+    flags = [*(["--package", part] if part else []), *(["--resolve"] if resolve else [])]
+    assert run_command(["--cfg", "job", *flags, *words.split()]) == 0
+    ours = capsys.readouterr().out
+    with compose.hydra_ready() as hydra:
+        hydra.show_cfg(compose.CONFIG_NAME, words.split(), "job", part, resolve)
+    assert ours == capsys.readouterr().out
+    assert ours

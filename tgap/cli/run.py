@@ -134,7 +134,11 @@ def _ask_hydra(overrides: Sequence[str], config_dir: str | None, flags: Mapping[
     from tgap.composition.typed import readable
 
     with compose.hydra_ready(config_dir) as ready:  # Hydra would not tell mistakes in our words
-        compose.require_composable(ready, overrides, flags["package"], flags["resolve"])
+        part, resolve = flags["package"], flags["resolve"]
+        config = compose.require_composable(ready, overrides, part, resolve)
+        if flags["cfg"] == "job" and not (part or "").startswith("hydra"):
+            sys.stdout.write(compose.job_in_yaml(config, part, resolve))
+            return 0
     words = [*readable(overrides), *(["--config-dir", config_dir] if config_dir else [])]
     for flag in ("cfg", "info", "package"):
         words += [f"--{flag}", flags[flag]] if flags[flag] else []

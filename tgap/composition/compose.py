@@ -109,8 +109,8 @@ def compose_run(hydra: "Hydra", overrides: Sequence[str]) -> Run:
 
 def require_composable(
     hydra: "Hydra", overrides: Sequence[str], part: str | None, resolve: bool
-) -> None:
-    """See that Hydra can show a configuration, whether or not it is one of a run.
+) -> "DictConfig":
+    """A configuration that Hydra can show, whether or not it is one of a run.
 
     Args:
         hydra: Ready to compose.
@@ -133,6 +133,25 @@ def require_composable(
         OmegaConf.to_container(config, resolve=resolve)
     except OmegaConfBaseException as error:
         raise ConfigError(unresolved(error)) from error
+    return config
+
+
+def job_in_yaml(config: "DictConfig", part: str | None, resolve: bool) -> str:
+    """What Hydra's ``--cfg job`` prints, which would compose it a second time.
+
+    Args:
+        config: From ``require_composable``.
+        part: That is to be shown, if not all.
+        resolve: Whether references are put in.
+    """
+    from omegaconf import Container, OmegaConf
+
+    shown = config if part in (None, "_global_") else OmegaConf.select(config, part)
+    if not isinstance(shown, Container):
+        return f"{shown}\n"
+    if resolve:
+        OmegaConf.resolve(shown)
+    return (f"# @package {part}\n" if shown is not config else "") + OmegaConf.to_yaml(shown)
 
 
 def composed_sweep(hydra: "Hydra", overrides: Sequence[str]) -> "DictConfig":
