@@ -11,7 +11,7 @@ from tgap.core.randomised import (
     alike,
     drawing_order,
     guidances,
-    passes,
+    passes_per_image,
     setting_of,
     step_counts,
 )
@@ -95,7 +95,7 @@ def test_without_ranges_all_are_alike_and_in_their_order():
     ],
 )
 def test_passes_are_counted(sampler, expected):
-    assert passes(sampler) == pytest.approx(expected)
+    assert passes_per_image(sampler) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(

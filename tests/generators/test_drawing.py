@@ -133,7 +133,9 @@ class TestGuides:
         said, t = tuned.condition(["odd", "b"]), torch.tensor(500)
         states = said["encoder_hidden_states"]
         with torch.no_grad():
-            both = network(noisy.repeat(2, 1, 1, 1), t, encoder_hidden_states=states.repeat(2, 1, 1))
+            both = network(
+                noisy.repeat(2, 1, 1, 1), t, encoder_hidden_states=states.repeat(2, 1, 1)
+            )
             expected = [each.predict(noisy, t, said) for each in (model, tuned)]
         assert torch.equal(both[0], torch.cat(expected))
 
@@ -144,9 +146,7 @@ class TestGuides:
             weights.mul_(0.8)
         other = model.with_parts(text_encoders=(encoder,))
         reads_otherwise = model.guided_by(other)
-        assert furthest(
-            draw(reads_otherwise, guidance=3, guide="untuned"), draw(model, guidance=1)
-        )
+        assert furthest(draw(reads_otherwise, guidance=3, guide="untuned"), draw(model, guidance=1))
 
     def test_the_untuned_model_must_be_known(self, model):
         with pytest.raises(ContractError, match="guided_by"):
@@ -208,5 +208,5 @@ class TestDropout:
         assert (draw(model) == before).all()
 
     def test_a_network_without_such_layers_is_told(self):
-        with pytest.raises(DataError, match="its Linear has none; set sampler.dropout=0"):
+        with pytest.raises(DataError, match=r"its Linear has none; set sampler\.dropout=0"):
             with_dropout(torch.nn.Linear(2, 2), 0.1, [1], "dropout")

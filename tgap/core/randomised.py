@@ -2,12 +2,15 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
 from tgap.core.seeding import rng_for
 from tgap.core.settings import Sampler
 from tgap.core.types import Indices
+
+T = TypeVar("T")
 
 LEVELS = 8
 """Values that a range is drawn as: images of one value are drawn together."""
@@ -43,7 +46,12 @@ def step_counts(sampler: Sampler) -> tuple[int, ...]:
     return tuple(round(low + (high - low) * level / last) for level in range(LEVELS))
 
 
-def passes(sampler: Sampler) -> float:
+def mean_steps(sampler: Sampler) -> float:
+    """Steps of an image, on average."""
+    return float(np.mean(step_counts(sampler)))
+
+
+def passes_per_image(sampler: Sampler) -> float:
     """Denoiser passes of an image, on average: one a step, and with guidance two.
 
     Steps outside the levels that are guided count as one, as if the sampler's steps were spread
@@ -52,7 +60,7 @@ def passes(sampler: Sampler) -> float:
     scales = guidances(sampler)
     guided = sum(scale > 1 for scale in scales) / len(scales)
     second = guided * (sampler.guided_to - sampler.guided_from)
-    return float(np.mean(step_counts(sampler))) * (1 + second)
+    return mean_steps(sampler) * (1 + second)
 
 
 def setting_of(sampler: Sampler, seed: int) -> Sampler:
@@ -67,19 +75,11 @@ def setting_of(sampler: Sampler, seed: int) -> Sampler:
     """
     if not sampler.is_randomised:
         return sampler
-    scheduler, steps, guidance = (
-        choices[rng_for("sampler", seed, name).integers(len(choices))]
-        for name, choices in (
-            ("scheduler", sampler.every_scheduler()),
-            ("steps", step_counts(sampler)),
-            ("guidance", guidances(sampler)),
-        )
-    )
     return dataclasses.replace(
         sampler,
-        scheduler=scheduler,
-        steps=steps,
-        guidance=guidance,
+        scheduler=_one_of(sampler.every_scheduler(), seed, "scheduler"),
+        steps=_one_of(step_counts(sampler), seed, "steps"),
+        guidance=_one_of(guidances(sampler), seed, "guidance"),
         guidance_high=None,
         steps_high=None,
         schedulers=[],
@@ -112,3 +112,6 @@ def drawing_order(sampler: Sampler, seeds: Sequence[int]) -> Indices:
     """Positions of images in the order in which few batches hold images of two settings."""
     return np.concatenate([np.empty(0, np.int64), *(rows for _, rows in alike(sampler, seeds))])
 
+
+def _one_of(choices: Sequence[T], seed: int, name: str) -> T:
+    return choices[int(rng_for("sampler", seed, name).integers(len(choices)))]

@@ -129,6 +129,24 @@ class Sampler(Checked):
         """What images are drawn by."""
         return tuple(self.schedulers) or (self.scheduler,)
 
+    def guidance_in_words(self) -> str:
+        """E.g. ``guidance 3``, ``guidance 1 to 7.5 away from untuned``."""
+        high = "" if self.guidance_high is None else f" to {self.guidance_high:g}"
+        guide = "" if self.guide == "empty" else f" away from {self.guide}"
+        return f"guidance {self.guidance:g}{high}{guide}"
+
+    def in_words(self) -> str:
+        """E.g. ``ddim, 20 steps, guidance 3``."""
+        steps = str(self.steps) if self.steps_high is None else f"{self.steps} to {self.steps_high}"
+        told = [" or ".join(self.every_scheduler()), f"{steps} steps", self.guidance_in_words()]
+        if (self.guided_from, self.guided_to) != (0, 1):
+            told.append(
+                f"guided from {self.guided_from:g} to {self.guided_to:g} of the noise levels"
+            )
+        if self.dropout:
+            told.append(f"dropout {self.dropout:g}")
+        return ", ".join(told)
+
     def further(self) -> dict[str, Any]:
         """What is asked for beyond scheduler, steps and guidance, by the names of the options."""
         asked = {
@@ -141,8 +159,7 @@ class Sampler(Checked):
         return asked | of_guide
 
     def identity(self) -> dict[str, Any]:
-        """Without options that are not asked for: images of before they were there keep their key.
-        """
+        """Without options that are not asked for: what was drawn before they were there counts."""
         plain = {"scheduler": self.scheduler, "steps": self.steps, "guidance": self.guidance}
         return plain | self.further()
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 
-class Guided(torch.nn.Module):
+class Guided(torch.nn.Module):  # type: ignore[misc]
     """Stands in the place of a pipeline's denoiser where guidance is on.
 
     A pipeline hands over its batch twice, makes ``e_1 + w (e_2 - e_1)`` of the two halves of what
