@@ -148,6 +148,13 @@ class TestGuides:
         reads_otherwise = model.guided_by(other)
         assert furthest(draw(reads_otherwise, guidance=3, guide="untuned"), draw(model, guidance=1))
 
+    def test_learned_words_are_led_away_from_their_prompt(self, model):
+        learned = model._around(model._pipeline(), {"odd": "b"}).guided_by(model)
+        asked = Sampler(scheduler="ddim", steps=3, guidance=2, guide="untuned")
+        away = learned.sample(["odd"], [1], asked)
+        assert furthest(away, model.sample(["b"], [1], ALONE)) > 1
+        assert furthest(away, model.sample(["odd"], [1], ALONE)) > 1
+
     def test_the_untuned_model_must_be_known(self, model):
         with pytest.raises(ContractError, match="guided_by"):
             draw(model, guidance=3, guide="untuned")
