@@ -46,7 +46,7 @@ class Budget(Checked):
 GUIDES = ("empty", "untuned", "dropout")
 RANGES = {"guidance": "guidance_high", "steps": "steps_high", "guided_from": "guided_to"}
 """A sampler's ranges: the names of their ends."""
-FURTHER = (*RANGES.values(), "guided_from", "schedulers", "guide", "dropout")
+BEYOND_GUIDANCE = (*RANGES.values(), "guided_from", "schedulers", "guide", "dropout")
 """A sampler's options beyond scheduler, steps and guidance."""
 
 
@@ -152,7 +152,7 @@ class Sampler(Checked):
         asked = {
             f.name: value
             for f in dataclasses.fields(self)
-            if f.name in FURTHER and (value := getattr(self, f.name)) not in (f.default, [])
+            if f.name in BEYOND_GUIDANCE and (value := getattr(self, f.name)) not in (f.default, [])
         }
         # Which is something only for the guide that it is of.
         of_guide = {"guide_dropout": self.guide_dropout} if self.guide == "dropout" else {}
