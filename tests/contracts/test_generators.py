@@ -139,6 +139,38 @@ def test_images_follow_prompt_and_seed_alone(name, make):
     assert (model.sample(PROMPTS[1:2], (1,), how)[0] != whole[0]).any(), "so must the prompt"
 
 
+FURTHER = (
+    {"guidance_high": 6.0, "steps_high": 6},
+    {"guided_to": 0.6},
+    {"guide": "untuned"},
+    {"guide": "dropout"},
+    {"dropout": 0.2},
+)
+
+
+@each_pretrained
+@pytest.mark.parametrize("asked", FURTHER, ids=lambda asked: "-".join(asked))
+def test_further_options_of_the_sampler_are_heeded_or_refused(name, make, asked):
+    generator = make(name)
+    how = dataclasses.replace(sampler(generator), **asked)
+    if problems := generator.sampler_problems("sampler", how):
+        assert all(problem.startswith("sampler.") for problem in problems)
+        return
+    model = generator.load()
+    if not isinstance(model, LatentModel):
+        pytest.skip("not a latent model")
+    images = model.guided_by(model).sample(PROMPTS, (1, 2, 3), how)
+    alone = model.guided_by(model).sample(PROMPTS[2:], (3,), how)
+    assert np.abs(alone[0].astype(int) - images[2]).max() <= 1, "whatever the batch"
+    plain = model.sample(PROMPTS, (1, 2, 3), sampler(generator))
+    assert (images != plain).any()
+    if asked == {"guide": "untuned"}:  # which is the model itself
+        off = dataclasses.replace(sampler(generator), guidance=1.0)
+        own = dataclasses.replace(how, guidance=2.0)
+        drawn = [model.guided_by(model).sample(PROMPTS, (1, 2, 3), each) for each in (own, off)]
+        assert (drawn[0] == drawn[1]).all()
+
+
 @each_pretrained
 def test_progress_ends_at_the_number_of_images(name, make):
     done: list[int] = []

@@ -60,6 +60,7 @@ def test_it_is_said_that_the_thesis_has_no_intervals_and_what_is_missing() -> No
         ({"protocol.class": "clean"}, "another split: protocol clean, not thesis"),
         ({"sampler.guidance": "3.0"}, "guidance 3.0, not 7.5 (the thesis names none"),
         ({"generator.class": "tiny_ldm"}, "another model: generator tiny_ldm"),
+        ({"sampler.guide": "untuned"}, "drawn otherwise: sampler.guide untuned"),
     ],
 )
 def test_other_runs_are_set_apart_with_the_reason(changed: dict[str, str], reason: str) -> None:

@@ -234,6 +234,15 @@ def test_settings_that_vary_become_a_column_and_others_do_not():
     assert "b - random+dreambooth (guidance 3.0) at 100: +.000; " in text
 
 
+def test_what_guidance_means_is_named_where_it_was_asked_for():
+    ranged = SETTINGS | {"sampler.guidance_high": "5.0"}
+    text = text_of([row(settings=ranged), row(seed=1, settings=ranged)])
+    assert "guidance 3.0; protocol clean; guidance_high 5.0\n" in text
+    both = text_of([row(settings=ranged), row()])
+    assert "protocol clean; guidance_high 5.0, default\n" in both
+    assert "guidance_high" not in text_of([row()])
+
+
 def test_settings_that_vary_together_share_a_column():
     other = {"generator.class": "sd15", "generator.digest": "1"}
     text = text_of(

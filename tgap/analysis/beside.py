@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tgap.analysis.groups import RunGroup
+from tgap.analysis.groups import NAMED_IF_ASKED, RunGroup
 from tgap.analysis.published import Published
 from tgap.metrics.intervals import Interval
 
@@ -85,6 +85,7 @@ def apart_from_thesis(group: RunGroup) -> tuple[str, ...]:
     settings = group.settings
     data, generator = _data(group), settings.get("generator.class", "")
     protocol, guidance = settings.get("protocol.class", ""), settings.get("sampler.guidance", "")
+    further = ", ".join(f"{n} {settings[n]}" for n in NAMED_IF_ASKED if n in settings)
     changed = group.method.removeprefix(_plain_label(group)).partition(" #")[0].strip(" ()")
     reasons = [
         (data in DATA, f"other images: {data}, not ChestX-ray14"),
@@ -95,6 +96,7 @@ def apart_from_thesis(group: RunGroup) -> tuple[str, ...]:
             f"guidance {guidance}, not {GUIDANCE} (the thesis names none; that is the default of "
             "the pipeline)",
         ),
+        (not further, f"drawn otherwise: {further}"),
         (not changed, f"the method was changed: {changed}"),
     ]
     return tuple(text for holds, text in reasons if not holds)

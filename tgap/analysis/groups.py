@@ -20,6 +20,7 @@ from tgap.analysis.splits import (
     side_by_side,
     split_name,
 )
+from tgap.core.settings import BEYOND_GUIDANCE
 from tgap.metrics.gap import CHANCE, fter_is_meaningful
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
 from tgap.metrics.legs import (
@@ -55,6 +56,9 @@ NAMED = {
     "protocol": "protocol.class",
 }
 """Settings that every table names, varied or not."""
+
+NAMED_IF_ASKED = tuple(f"sampler.{name}" for name in BEYOND_GUIDANCE)
+"""Those that a run has only where they were asked for: they say what the guidance means."""
 
 NOT_RESAMPLED = np.full(2, np.nan)
 

@@ -85,7 +85,8 @@ class Run(Splitting):
                 f"finetuner '{self.finetuner.title()}' cannot tune generator "
                 f"'{self.generator.title()}'; choose finetuner=none or another generator"
             )
-        problems += self._scheduler_problems() + self._prompt_problems() + self._embedder_problems()
+        problems += self._scheduler_problems() + self._sampler_problems()
+        problems += self._prompt_problems() + self._embedder_problems()
         return problems + self._device_problems()
 
     def _device_problems(self) -> list[str]:
@@ -117,16 +118,42 @@ class Run(Splitting):
         """Samplers that the generator cannot be drawn from with."""
         if not isinstance(self.generator, Pretrained):
             return []
-        schedulers = {"sampler.scheduler": self.sampler.scheduler} | self.finetuner.schedulers()
-        if self.finetuner.prior_images():
-            schedulers["prior_sampler.scheduler"] = self.prior_sampler.scheduler
+        asked = [*self.finetuner.schedulers().items()]
+        for path, sampler in self._samplers().items():
+            name = f"{path}.schedulers" if sampler.schedulers else f"{path}.scheduler"
+            asked += [(name, scheduler) for scheduler in sampler.every_scheduler()]
         allowed = self.generator.schedulers
         return [
             f"{name} must be {' or '.join(allowed)} with generator '{self.generator.title()}', "
             f"got '{scheduler}'"
-            for name, scheduler in schedulers.items()
+            for name, scheduler in asked
             if scheduler not in allowed
         ]
+
+    def _sampler_problems(self) -> list[str]:
+        """Ways of drawing that the generator has not, and guides that would guide nothing."""
+        if not isinstance(self.generator, Pretrained):
+            return []
+        problems = []
+        for path, sampler in self._samplers().items():
+            problems += self.generator.sampler_problems(path, sampler)
+        if self.sampler.guide == "untuned" and not self.finetuner.tunes:
+            problems.append(
+                f"sampler.guide=untuned needs a tuned generator: with finetuner "
+                f"'{self.finetuner.title()}' the guide is the model itself; choose "
+                "sampler.guide=empty or dropout, or another finetuner"
+            )
+        if self.finetuner.prior_images() and self.prior_sampler.guide != "empty":
+            problems.append(
+                "prior_sampler.guide must be empty, because prior images stand for what the "
+                f"untuned generator draws by itself, got '{self.prior_sampler.guide}'"
+            )
+        return problems
+
+    def _samplers(self) -> dict[str, Sampler]:
+        """Those that something is drawn with, by their paths."""
+        prior = {"prior_sampler": self.prior_sampler} if self.finetuner.prior_images() else {}
+        return {"sampler": self.sampler, **prior}
 
     def _prompt_problems(self) -> list[str]:
         """Prompts that a finetuner which learns whole prompts would not know when drawing."""

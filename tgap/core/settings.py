@@ -3,8 +3,10 @@
 They are not fields of components, so that a profile can set them whatever component is chosen.
 """
 
+import dataclasses
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from tgap.core.component import Checked, option
 
@@ -41,18 +43,125 @@ class Budget(Checked):
     equal: bool = option(True, "both classifiers train on equal numbers of each label")
 
 
+GUIDES = ("empty", "untuned", "dropout")
+RANGES = {"guidance": "guidance_high", "steps": "steps_high", "guided_from": "guided_to"}
+"""A sampler's ranges: the names of their ends."""
+BEYOND_GUIDANCE = (*RANGES.values(), "guided_from", "schedulers", "guide", "dropout")
+"""A sampler's options beyond scheduler, steps and guidance."""
+
+
 @dataclass(kw_only=True)
 class Sampler(Checked):
     """How images are drawn from a generator.
 
     Guidance trades variation for fidelity (classifier-free guidance, Ho & Salimans 2022,
     arXiv 2207.12598), so it moves TRTS up and TSTR down: every table names it. 1 is off.
+    Ranges are drawn for each image by itself, from its noise seed (``tgap.core.randomised``).
+
+    Args:
+        guidance_high: Each image's scale is drawn from [``guidance``, this], at 8 levels.
+        steps_high: Each image's steps are drawn from ``steps`` to this, 8 numbers at most.
+        schedulers: Each image is drawn by one of these, in place of ``scheduler``.
+        guided_from: Guidance is on where the share t / T of the schedule's training timesteps is
+            between this and ``guided_to``, 0 is the image and 1 noise; elsewhere the prompt's pass
+            alone draws (Kynkäänniemi et al. 2024, arXiv 2404.07724, whose interval is one of
+            noise levels).
+        guide: What a prediction is driven away from. ``empty``: the same model under the empty
+            prompt, which is classifier-free guidance. ``untuned``: the generator as it was before
+            tuning, under the image's prompt (the contrast of arXiv 2410.14765). ``dropout``: the
+            same model and prompt with channels left out, a weaker version of itself (in the
+            manner of Karras et al. 2024, arXiv 2406.02507).
+        dropout: Share of channels that an image's model lacks, the same ones at every step
+            ("Dropout's Dream Land", Wellmer & Kwok 2021, arXiv 2109.08342).
     """
 
     scheduler: str = option("dpm_solver", "diffusers scheduler", choices=SCHEDULERS)
     steps: int = option(20, "denoising steps", low=1, high=1000)
     guidance: float = option(3.0, "classifier-free guidance scale, 1 = off", low=1, high=100)
     batch_size: int = option(128, "images drawn at once", low=1, high=1_000_000, in_key=False)
+    guidance_high: float | None = option(
+        None, "each image's scale is drawn from guidance to this, null = guidance", low=1, high=100
+    )
+    steps_high: int | None = option(
+        None, "each image's steps are drawn from steps to this, null = steps", low=1, high=1000
+    )
+    schedulers: list[str] = option([], "each image draws one of these, [] = scheduler")
+    guided_from: float = option(
+        0.0, "least noise that is guided, as share of the timesteps", low=0, high=1
+    )
+    guided_to: float = option(
+        1.0, "most noise that is guided, as share of the timesteps", low=0, high=1
+    )
+    guide: str = option("empty", "what guidance leads away from", choices=GUIDES)
+    guide_dropout: float = option(
+        0.1, "share of channels that guide=dropout lacks, below 1", above=0, high=1
+    )
+    dropout: float = option(
+        0.0, "share of channels left out, an image's own, below 1", low=0, high=1
+    )
+
+    def problems(self) -> list[str]:
+        """Ranges upside down, schedulers that there are not, nothing left after dropout."""
+        problems = [
+            f"{high} must be at least {low}={least:g}, got {value:g}"
+            for low, high in RANGES.items()
+            if (value := getattr(self, high)) is not None and value < (least := getattr(self, low))
+        ]
+        problems += [
+            f"{name} must be below 1, which would leave no channel, got {value:g}"
+            for name in ("dropout", "guide_dropout")
+            if (value := getattr(self, name)) == 1
+        ]
+        if unknown := [name for name in self.schedulers if name not in SCHEDULERS]:
+            problems.append(
+                f"schedulers must be some of {', '.join(SCHEDULERS)}, got {', '.join(unknown)}"
+            )
+        if twice := sorted({n for n in self.schedulers if self.schedulers.count(n) > 1}):
+            problems.append(f"schedulers must name each once, got {', '.join(twice)} repeatedly")
+        return problems
+
+    @property
+    def is_randomised(self) -> bool:
+        """Whether images have settings of their own."""
+        return bool(self.guidance_high or self.steps_high or self.schedulers)
+
+    def every_scheduler(self) -> tuple[str, ...]:
+        """What images are drawn by."""
+        return tuple(self.schedulers) or (self.scheduler,)
+
+    def guidance_in_words(self) -> str:
+        """E.g. ``guidance 3``, ``guidance 1 to 7.5 away from untuned``."""
+        high = "" if self.guidance_high is None else f" to {self.guidance_high:g}"
+        guide = "" if self.guide == "empty" else f" away from {self.guide}"
+        return f"guidance {self.guidance:g}{high}{guide}"
+
+    def in_words(self) -> str:
+        """E.g. ``ddim, 20 steps, guidance 3``."""
+        steps = str(self.steps) if self.steps_high is None else f"{self.steps} to {self.steps_high}"
+        told = [" or ".join(self.every_scheduler()), f"{steps} steps", self.guidance_in_words()]
+        if (self.guided_from, self.guided_to) != (0, 1):
+            told.append(
+                f"guided from {self.guided_from:g} to {self.guided_to:g} of the noise levels"
+            )
+        if self.dropout:
+            told.append(f"dropout {self.dropout:g}")
+        return ", ".join(told)
+
+    def further(self) -> dict[str, Any]:
+        """What is asked for beyond scheduler, steps and guidance, by the names of the options."""
+        asked = {
+            f.name: value
+            for f in dataclasses.fields(self)
+            if f.name in BEYOND_GUIDANCE and (value := getattr(self, f.name)) not in (f.default, [])
+        }
+        # Which is something only for the guide that it is of.
+        of_guide = {"guide_dropout": self.guide_dropout} if self.guide == "dropout" else {}
+        return asked | of_guide
+
+    def identity(self) -> dict[str, Any]:
+        """Without options that are not asked for: what was drawn before they were there counts."""
+        plain = {"scheduler": self.scheduler, "steps": self.steps, "guidance": self.guidance}
+        return plain | self.further()
 
 
 KEPT_WEIGHTS = ("float32", "float16", "bfloat16")

@@ -224,6 +224,22 @@ class Pretrained(Generator):
     adapters: list[str] = option([], "folders or files of adapters, in order", in_key=False)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 
+    def sampler_problems(self, path: str, sampler: Sampler) -> list[str]:
+        """What of a sampler its models do not heed, as sentences.
+
+        Scheduler, steps and guidance they do, one value for all images. A generator that draws
+        with more says here what is left.
+
+        Args:
+            path: Of the sampler's settings, such as ``sampler``.
+            sampler: As asked for.
+        """
+        return [
+            f"{path}.{name} has no effect with generator '{self.title()}', which heeds scheduler, "
+            f"steps and guidance alone; leave {path}.{name}={value} out"
+            for name, value in sampler.further().items()
+        ]
+
     @abstractmethod
     def at(self, folder: Path) -> Self:
         """The same kind of generator with what a tuned model was saved to: all of it, or an

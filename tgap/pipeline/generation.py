@@ -16,11 +16,13 @@ from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
 from tgap.core.memory import memory_told
 from tgap.core.progress import progress
+from tgap.core.randomised import drawing_order
 from tgap.core.seeding import noise_seeds, seed_for
 from tgap.core.team import current
 from tgap.core.types import no_pixels
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
+from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
 from tgap.pipeline.artifacts import apart, read_images, write_synthetic
@@ -61,7 +63,8 @@ def draw_prior(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing prior images")
     size = run.prior_sampler.batch_size
     sample = functools.partial(sampled, result, store, "prior")
-    images = draw(sample, [prompt] * count, seeds, size, "prior images", checkpoint)
+    order = drawing_order(run.prior_sampler, seeds)
+    images = draw(sample, [prompt] * count, seeds, size, "prior images", checkpoint, order=order)
     write_array(folder / "images.npy", images)
     return {EARLIER: checkpoint.earlier}
 
@@ -141,7 +144,8 @@ def draw_synthetic(result: Result, store: Store, folder: Path, spec: Spec) -> Ti
         prompts, size = drawn_prompts(result, asked), run.sampler.batch_size
         every = [seed for of_label in seeds for seed in of_label]
         sample = functools.partial(sampled, result, store, "synthetic")
-        images = draw(sample, prompts, every, size, "synthetic set", checkpoint, kept)
+        order = drawing_order(run.sampler, every)
+        images = draw(sample, prompts, every, size, "synthetic set", checkpoint, kept, order)
         patients = source_patients(images)
     made = dataclasses.replace(asked, images=images, patients=patients)
     _warn_of_defects(made)
@@ -247,7 +251,12 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     run = result.run
     if stage == "prior":
         return run.pretrained.load(), run.prior_sampler
-    return result.generator().load(), run.sampler
+    model = result.generator().load()
+    if run.sampler.guide == "untuned":
+        untuned = run.pretrained.load()
+        if isinstance(model, StableDiffusionModel) and isinstance(untuned, StableDiffusionModel):
+            model = model.guided_by(untuned)
+    return model, run.sampler
 
 
 def sampled(
@@ -273,6 +282,7 @@ def draw(
     what: str,
     checkpoint: Pieces | None = None,
     kept: Callable[[Images], Images] = lambda images: images,
+    order: Indices | None = None,
 ) -> Images:
     """Draw images batch by batch, with progress shown.
 
@@ -284,8 +294,10 @@ def draw(
         what: What is drawn, in words.
         checkpoint: Keeps the images that are drawn already.
         kept: What is made of the images of a batch.
+        order: Positions of the images in the order of drawing, if it is another one.
     """
     total, checkpoint = len(prompts), checkpoint or Pieces()
+    order = np.arange(total, dtype=np.int64) if order is None else order
     images: Images = np.empty((0, 1, 1, 1), np.uint8)
     done, stored = 0, checkpoint.done
 
@@ -293,17 +305,18 @@ def draw(
         nonlocal images, done
         if done == 0:  # all at once: put together at the end they would take twice the memory
             images = np.empty((total, *some.shape[1:]), np.uint8)
-        images[done : done + len(some)] = some
+        images[order[done : done + len(some)]] = some
         done += len(some)
 
     def since() -> Saved:
-        return Saved(done, {"images": images[checkpoint.done : done]}, {})
+        return Saved(done, {"images": images[order[checkpoint.done : done]]}, {})
 
     with progress(f"drawing {what}", total, before=stored) as advance, checkpoint.steps():
         for piece in checkpoint.pieces("image", total):
             add(piece.arrays["images"])
-        parts = [slice(start, start + batch_size) for start in range(done, total, batch_size)]
-        with closing(sample([(prompts[part], seeds[part]) for part in parts])) as batches:
+        parts = [order[start : start + batch_size] for start in range(done, total, batch_size)]
+        asked = [([prompts[row] for row in part], [seeds[row] for row in part]) for part in parts]
+        with closing(sample(asked)) as batches:
             for some in batches:
                 add(kept(some))
                 advance(done)

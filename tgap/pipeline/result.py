@@ -149,8 +149,8 @@ class Result:
         size = "" if run.tuning_size is None else f", size {run.tuning_size} {unit}"
         lines = [
             f"Result of {run.method}{size}, seed {run.seed}",
-            f"  dataset {run.dataset.title()}, generator {run.generator.title()}, guidance "
-            f"{run.sampler.guidance:g}, protocol {run.protocol.title()}",
+            f"  dataset {run.dataset.title()}, generator {run.generator.title()}, "
+            f"{run.sampler.guidance_in_words()}, protocol {run.protocol.title()}",
         ]
         for names in SHOWN:
             there = [

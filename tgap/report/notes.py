@@ -4,7 +4,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from tgap.analysis.groups import NAMED, RunGroup
+from tgap.analysis.groups import NAMED, NAMED_IF_ASKED, RunGroup
+from tgap.analysis.splits import short
 from tgap.metrics.few_errors import ENOUGH_PATIENTS
 from tgap.metrics.intervals import LEAST_FREEDOM
 from tgap.metrics.legs import REAL
@@ -21,6 +22,10 @@ def notes_on(groups: Sequence[RunGroup]) -> list[str]:
         values = [g.settings.get(name, "not recorded") for g in groups if g.has_setting(name)]
         if values or not groups:
             named.append(f"{title} {joined(dict.fromkeys(values or ['not recorded']))}")
+    for setting in NAMED_IF_ASKED:
+        values = [g.settings.get(setting, "default") for g in groups]
+        if set(values) - {"default"}:
+            named.append(f"{short(setting)} {joined(dict.fromkeys(values))}")
     notes = [
         "; ".join(named),
         "TSTR, TRTS, TRTR: macro AUROC. FTER = TSTR / TRTS, T-Gap = TRTS - TSTR.",

@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
 
+from tgap.core.randomised import mean_steps
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.disk import GB, WORTH_TELLING, checkpoint_size, needs, shared_once
 from tgap.pipeline.preflight.extent import Extents
@@ -53,7 +54,7 @@ def works(plan: Plan) -> Iterator[Work]:
     embedder = run.selector.embedder_used()
     drawn = run.budget.train_per_label + run.budget.test_per_label
     tuned = run.budget.steps * run.budget.batch_size
-    prior = run.finetuner.prior_images() * run.prior_sampler.steps
+    prior = run.finetuner.prior_images() * mean_steps(run.prior_sampler)
     trained = (f"classifier {run.classifier.title()}", run.budget.train_per_label)
     tuning = f"{DEVICES}{run.tuning_devices}" if run.tuning_devices > 1 else ""
     drawing = f"{DEVICES}{run.devices}" if run.devices > 1 else ""
@@ -63,7 +64,7 @@ def works(plan: Plan) -> Iterator[Work]:
         "selection": (f"selection {run.selector.title()} {dataset}", 1),
         "prior": (f"prior {generator}{drawing}", prior),
         "generator": (f"generator {generator} {tuner}{tuning}", tuned),
-        "synthetic": (f"synthetic {generator}{drawing}", drawn * run.sampler.steps),
+        "synthetic": (f"synthetic {generator}{drawing}", drawn * mean_steps(run.sampler)),
         "synthetic_classifier": trained,
         "real_classifier": trained,
         "scores": (f"scores {run.classifier.title()} {dataset}", 1),

@@ -12,7 +12,8 @@ from PIL import Image
 from tests.pipeline.export.conftest import Made, changed
 from tgap.classifiers.chexnet import Chexnet
 from tgap.classifiers.timm import Timm
-from tgap.core import DataError, StoreError, rng_for
+from tgap.core import DataError, Sampler, StoreError, rng_for
+from tgap.core.randomised import setting_of
 from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.export.image_folder import described_set
@@ -44,6 +45,24 @@ def test_plain_diffusers_draws_the_same_image_from_the_same_seed(
     drawn = np.array(Image.open(tmp_path / "drawn.png"))
     np.testing.assert_array_equal(drawn, ours)
     assert np.abs(drawn.astype(int) - base).max() > 1
+
+
+def test_the_example_has_the_first_images_setting_and_says_what_diffusers_lacks(
+    ran: Result, tmp_path: Path
+) -> None:
+    ranges = Sampler(steps=2, steps_high=40, guidance=2, guidance_high=9)
+    (folder,) = changed(ran, sampler=ranges).export(tmp_path / "ranges", ["generator"])
+    own = setting_of(ranges, described_set(ran).known["seed"][0])
+    script = (folder / "draw.py").read_text("utf-8")
+    assert f"num_inference_steps={own.steps},\n    guidance_scale={own.guidance}," in script
+    assert "draws the first image of the synthetic set" in (folder / "README.md").read_text("utf-8")
+    guided = changed(ran, sampler=Sampler(guide="dropout", guided_to=0.5))
+    (folder,) = guided.export(tmp_path / "guided", ["generator"])
+    told = (
+        "It is not the first image of the synthetic set, which was drawn otherwise (dpm_solver, "
+        "20 steps, guidance 3 away from dropout, guided from 0 to 0.5 of the noise levels)"
+    )
+    assert told in (folder / "README.md").read_text("utf-8")
 
 
 def untuned(result: Result) -> StableDiffusion:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, Component, Doubles, Images, Indices, Sampler, isolated, option
+from tgap.core.randomised import passes_per_image
 from tgap.embedders.base import Embedder
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.latent.base import Conditioning, LatentModel
@@ -69,7 +70,7 @@ class Tuning:
 
         The random states are left as they are, whatever the scheduler does.
         """
-        self.passes += len(prompts) * sampler.steps * (2 if sampler.guidance > 1 else 1)
+        self.passes += round(len(prompts) * passes_per_image(sampler))
         with isolated(0), self._as_it_draws():
             return self.model.sample(prompts, seeds, sampler)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from tgap.core import ContractError, DataError, Images, Sampler
+from tgap.core import ContractError, DataError, Images, Indices, Sampler
 from tgap.core.compiled import compile_blocks
 from tgap.core.memory import batches_that_fit
+from tgap.core.randomised import alike
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
 from tgap.generators.latent.files.folder import save_texts
 from tgap.generators.latent.files.tokens import too_long
@@ -76,6 +77,8 @@ class StableDiffusionModel(LatentModel):
         self.image_size, self.words = image_size, words
         self.precision = precision or torch.float32
         self.height, self.width = self._size()
+        self.untuned: StableDiffusionModel | None = None
+        """What ``sampler.guide=untuned`` leads away from."""
         self.at_once = sys.maxsize
         """Images that fit the memory when they are drawn, as far as is known."""
 
@@ -94,7 +97,8 @@ class StableDiffusionModel(LatentModel):
         Args:
             prompts: N texts.
             seeds: N noise seeds in [0, 2^64).
-            sampler: Scheduler, steps, guidance (1: the unconditional pass is left out).
+            sampler: Scheduler, steps, guidance (1: the guide's pass is left out). Images with the
+                same of these are drawn together.
             on_images: Told how many images are done so far.
             on_step: Called after each of the sampler's steps; what it raises ends the drawing.
 
@@ -102,7 +106,8 @@ class StableDiffusionModel(LatentModel):
             ``(N, H, W, C)`` uint8.
 
         Raises:
-            ContractError: If there are not as many seeds as prompts.
+            ContractError: If there are not as many seeds as prompts, or the untuned model is the
+                guide and there is none.
             DataError: If the sampler diverges, or a prompt is too long for the text encoder.
             OutOfMemoryError: If not even one image fits. Else a batch that does not is halved,
                 which changes no image by more than rounding.
@@ -116,18 +121,35 @@ class StableDiffusionModel(LatentModel):
         if not len(prompts):
             return images
 
+        done = 0
+        for own, rows in alike(sampler, seeds):
+            for drawn in self._drawn(prompts, seeds, rows, own, images, on_step):
+                on_images(done + drawn)
+            done += len(rows)
+        return images
+
+    def _drawn(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        rows: Indices,
+        sampler: Sampler,
+        images: Images,
+        on_step: Callable[[], None] | None,
+    ) -> Iterator[int]:
+        """Fill in some of the images, which are drawn alike; how many are done so far."""
+
         def work(part: slice) -> int:
-            latents = self._latents(prompts[part], seeds[part], sampler, on_step)
-            images[part] = self.decode(latents)
+            places = rows[part]
+            texts, own = [prompts[row] for row in places], [seeds[row] for row in places]
+            images[places] = self.decode(self._latents(texts, own, sampler, on_step))
             return int(part.stop)
 
         def fits(size: int) -> None:
             self.at_once = size
 
         size = min(sampler.batch_size, self.at_once)
-        for done in batches_that_fit(len(prompts), size, work, "images to be drawn", fits):
-            on_images(done)
-        return images
+        return batches_that_fit(len(rows), size, work, "images to be drawn", fits)
 
     def moments(self, images: Images) -> "torch.Tensor":
         """VAE posterior ``(N, 2, c, h, w)``: mean and standard deviation, times the scaling factor.
@@ -226,6 +248,12 @@ class StableDiffusionModel(LatentModel):
         if text_encoders is not None:
             parts |= zip(self._encoder_names(), text_encoders, strict=True)
         return self._around(self._pipeline(**parts), self.words)
+
+    def guided_by(self, untuned: "StableDiffusionModel") -> Self:
+        """The same model, which knows what it was before it was tuned."""
+        made = self._around(self._pipeline(), self.words)
+        made.adapter, made.untuned = self.adapter, untuned
+        return made
 
     def with_words(
         self, tokenizer: Any, text_encoder: "torch.nn.Module", words: Mapping[str, str]
@@ -326,6 +354,8 @@ class StableDiffusionModel(LatentModel):
         """Denoise one latent per seed, and refuse what diverged."""
         import torch
 
+        from tgap.generators.latent.drawing.denoiser import denoiser_for
+
         shape = (
             self.denoiser.config.in_channels,
             *(side // self.pipeline.vae_scale_factor for side in (self.height, self.width)),
@@ -335,7 +365,10 @@ class StableDiffusionModel(LatentModel):
         generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
         noise = torch.stack([torch.randn(shape, generator=each) for each in generators])
         # Schedulers count steps, so one that was used before would go on counting.
-        pipeline = self._pipeline(scheduler=self.scheduler_named(sampler.scheduler))
+        scheduler, guide = self.scheduler_named(sampler.scheduler), self._guide(sampler)
+        timesteps = scheduler.config.num_train_timesteps
+        denoiser = denoiser_for(sampler, seeds, self.denoiser, guide.denoiser, timesteps)
+        pipeline = self._pipeline(**{"scheduler": scheduler, self.denoiser_name: denoiser})
         half = self.precision != torch.float32
 
         def stepped(*_: object) -> dict[str, Any]:
@@ -346,7 +379,7 @@ class StableDiffusionModel(LatentModel):
         with torch.no_grad(), torch.autocast(self.device.type, self.precision, enabled=half):
             latents = pipeline(
                 # embeddings, not prompts: the pipeline would cut what is too long without a word
-                **self._embeddings(prompts, sampler.guidance > 1),
+                **self._embeddings(prompts, sampler),
                 latents=noise.to(self.device),
                 generator=generators,
                 num_inference_steps=sampler.steps,
@@ -366,14 +399,22 @@ class StableDiffusionModel(LatentModel):
             )
         return latents
 
-    def _embeddings(self, prompts: Sequence[str], guided: bool) -> dict[str, Any]:
+    def _guide(self, sampler: Sampler) -> "StableDiffusionModel":
+        """The model whose reading of the prompt, or of the empty one, guidance leads away from."""
+        if sampler.guide != "untuned":
+            return self
+        if self.untuned is None:
+            raise ContractError("guide=untuned needs the untuned model: model.guided_by(untuned)")
+        return self.untuned
+
+    def _embeddings(self, prompts: Sequence[str], sampler: Sampler) -> dict[str, Any]:
         """What the pipeline is told instead of prompts."""
         arguments = {self.pipeline_names[name]: t for name, t in self.condition(prompts).items()}
-        if guided:
-            empty = self.condition([""])
+        if sampler.guidance > 1:
+            texts = [""] if sampler.guide == "empty" else prompts
             arguments |= {
                 f"negative_{self.pipeline_names[name]}": t.expand(len(prompts), *t.shape[1:])
-                for name, t in empty.items()
+                for name, t in self._guide(sampler).condition(texts).items()
             }
         return arguments
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from tgap.core import DataError, Doubles, option
+from tgap.core import DataError, Doubles, Sampler, option
 from tgap.core.device import torch_device, warn_of_slow_bfloat16
 from tgap.core.files import expanded
 from tgap.core.origin import UNKNOWN, Origin
@@ -118,6 +118,17 @@ class LatentGenerator(Pretrained):
         return Origin(
             f"{self.path} on the Hugging Face hub{commit}", licence, licence_id, self.path
         )
+
+    def sampler_problems(self, path: str, sampler: Sampler) -> list[str]:
+        """Dropout among compiled blocks, which are compiled without."""
+        of_guide = sampler.guide == "dropout"
+        if not self.compile or not (of_guide or sampler.dropout):
+            return []
+        name, off = ("guide=dropout", "guide=empty") if of_guide else ("dropout", "dropout=0")
+        return [
+            f"{path}.{name} cannot be drawn with by compiled blocks; set generator.compile=false "
+            f"or {path}.{off}"
+        ]
 
     def source(self) -> Source:
         """Where the files are; nothing is fetched.

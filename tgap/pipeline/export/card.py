@@ -14,6 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from tgap.analysis.verdicts import verdicts
 from tgap.core.files import write_json
 from tgap.core.origin import Origin
+from tgap.core.randomised import setting_of
 from tgap.generators.base import Pretrained
 from tgap.pipeline.export.audit import COPIES, MEMBERS_TOLD, Audit
 from tgap.pipeline.export.classifier import ExportedClassifier
@@ -31,6 +32,8 @@ LEGS = {
     "TRTR": ("trtr/auroc", "trained and tested on real images: what TSTR is measured by"),
     "FTER": ("fter", "TSTR / TRTS"),
 }
+TGAPS = {"guided_from", "guided_to", "guide", "dropout", "schedulers"}
+"""Options of the sampler without which diffusers' own pipelines draw other images."""
 MOST_NAMED = 10
 """Prompts that a card names."""
 SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"))
@@ -95,7 +98,9 @@ class Cards:
         if made.form != "other":
             example = self._render("draw.py", made=made, **self._first_image(made))
             (folder / "draw.py").write_text(example, "utf-8")
-        self._write(folder, "generator.md", header, made=made, example=example)
+        sampler = self.result.run.sampler
+        more = {"drawn": sampler.in_words(), "beyond_diffusers": sampler.further().keys() & TGAPS}
+        self._write(folder, "generator.md", header, made=made, example=example, **more)
 
     def write_classifier(self, folder: Path, made: ExportedClassifier) -> None:
         """The card of both classifiers, and the code that scores an image."""
@@ -139,7 +144,7 @@ class Cards:
         return {
             "text": made.words.get(prompt, prompt),
             "seed": self.images.known["seed"][row],
-            "sampler": run.sampler,
+            "sampler": setting_of(run.sampler, self.images.known["seed"][row]),
             "side": getattr(run.generator, "image_size", None),
         }
 
@@ -201,14 +206,10 @@ class Cards:
             ("generator", run.generator.title()),
         ]
         if isinstance(run.generator, Pretrained):
-            drawn = run.sampler
             rows += [
                 ("its base", f"{base.source} (digest {self.result.plan.base['digest'][:16]})"),
                 ("licence of the base", base.licence),
-                (
-                    "drawn with",
-                    f"{drawn.scheduler}, {drawn.steps} steps, guidance {drawn.guidance:g}",
-                ),
+                ("drawn with", run.sampler.in_words()),
             ]
             rows += [("adapters on the base", ", ".join(n)) for n in self._adapters()]
         return [

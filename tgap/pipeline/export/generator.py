@@ -83,7 +83,7 @@ def write_generator(result: Result, folder: Path) -> ExportedGenerator:
     model = tuned.load()
     if not isinstance(model, StableDiffusionModel) or not isinstance(base, LatentGenerator):
         return ExportedGenerator("other")
-    scheduler = model.scheduler_named(result.run.sampler.scheduler)
+    scheduler = model.scheduler_named(result.run.sampler.every_scheduler()[0])
     with quiet():
         scheduler.save_pretrained(folder / "scheduler")
     about: dict[str, Any] = {

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tgap.composition.config import Run
 from tgap.core import TgapError
-from tgap.core.settings import Sampler
+from tgap.core.randomised import passes_per_image
 from tgap.generators.base import Pretrained
 from tgap.pipeline.preflight.work import CPU_FLOPS, FLOP
 
@@ -90,11 +90,7 @@ def seconds_of(run: Run, kind: str, speed: Speed, images: int, labels: int) -> f
     if kind not in drawn:
         return None
     count, sampler = drawn[kind]
-    return count * (_passes(sampler) * one_pass + decoding) / speed.drawing
-
-
-def _passes(sampler: Sampler) -> int:
-    return sampler.steps * (2 if sampler.guidance > 1 else 1)
+    return count * (passes_per_image(sampler) * one_pass + decoding) / speed.drawing
 
 
 def _classifier(run: Run, labels: int, speed: Speed) -> float | None:

@@ -4,6 +4,7 @@ import math
 
 from tgap.core import Budget, Sampler, TgapError
 from tgap.core.device import torch_device
+from tgap.core.randomised import passes_per_image
 from tgap.generators.base import Generator, Pretrained
 
 USUAL = (859_520_964, 512, 512)
@@ -30,8 +31,7 @@ def check_work(generator: Generator, budget: Budget, sampler: Sampler) -> list[s
     except TgapError:  # its own check tells; it may well be of the usual size
         numbers, height, width = USUAL
     images = 2 * (budget.train_per_label + budget.test_per_label)
-    passes = images * sampler.steps * (2 if sampler.guidance > 1 else 1)
-    days = passes * numbers * height * width * FLOP / CPU_FLOPS / 86_400
+    days = images * passes_per_image(sampler) * numbers * height * width * FLOP / CPU_FLOPS / 86_400
     if days < LONGEST or torch_device("auto").type != "cpu":
         return []
     return [
