@@ -236,9 +236,10 @@ def test_half_precision_draws_nearly_the_same(name, make, precision):
 def test_checks_and_plans_of_it_need_no_torch(name, make):
     generator = make(name)
     module, cls = type(generator).__module__, type(generator).__name__
+    packaged = {} if generator.path else {"packaged": generator.packaged}
     code = (
         f"import sys; from {module} import {cls};"
-        f"g = {cls}(path={generator.path!r}, name={generator.name!r});"
+        f"g = {cls}(path={generator.path!r}, **{packaged!r});"
         "assert not g.check(); g.digest(); g.image_shape(); g.check_prompts(['a']);"
         "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
     )
