@@ -27,7 +27,7 @@ from tgap.metrics.legs import LEGS
 from tgap.pipeline.artifacts import read_legs, read_selection, read_synthetic
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import Data
-from tgap.pipeline.subsets import at_most, divisible, draw_per_label
+from tgap.pipeline.subsets import at_most, divisible, draw_per_label, reserved
 from tgap.store import Artifact
 
 RESAMPLED = "resampled.npy"
@@ -202,6 +202,24 @@ class Result:
             weights=selection.weights,
             labels=selection.labels,
         )
+
+    def reserve(self) -> tuple[Indices, Indices]:
+        """Pool images that nothing else of the run uses, for judges: to fit one, and to check it.
+
+        None is of a patient with an image in the tuning set, real_train or real_test, whatever the
+        protocol: a judge that had seen either of these would choose images for the very classifier
+        or test that they are then judged by. All seeds and methods divide the pool alike.
+
+        Returns:
+            Positions in the dataset of the fitting and of the checking half, sorted; no patient is
+            in both, and both may be empty.
+        """
+        split, selection = self.split(), self.selection()
+        used = [split.real_train, split.real_test]
+        if selection is not None:
+            used.append(split.pool[selection.indices])
+        rng = rng_for("split", self.run.split_seed, "reserve")
+        return reserved(self.dataset(), split.pool, np.concatenate(used), rng)
 
     def prior_set(self) -> PromptedImages | None:
         """What the untuned generator drew for the class prompt, if that was wanted."""
