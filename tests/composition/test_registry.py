@@ -64,6 +64,8 @@ KNOWN = {
     "finetuner/oracle/score": ["generated", "loss", "one_step"],
     "finetuner/oracle/score/embedder": ["clip", "pixels"],
     "finetuner/oracle/embedder": ["clip", "pixels"],
+    "drawing": ["plain", "rejection"],
+    "drawing/judge": ["classifier"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": [

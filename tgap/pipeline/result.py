@@ -21,10 +21,11 @@ from tgap.core import (
     StoreError,
     rng_for,
 )
+from tgap.drawings.base import passes_of
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.metrics.legs import LEGS
-from tgap.pipeline.artifacts import read_legs, read_selection, read_synthetic
+from tgap.pipeline.artifacts import DRAWN, read_legs, read_selection, read_synthetic
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import Data
 from tgap.pipeline.subsets import at_most, divisible, draw_per_label, reserved
@@ -80,6 +81,7 @@ class Artifacts:
     prior: Artifact | None = None
     untuned: Artifact | None = None
     generator: Artifact | None = None
+    judge: Artifact = field(init=False)
     synthetic: Artifact = field(init=False)
     synthetic_classifier: Artifact = field(init=False)
     real_classifier: Artifact = field(init=False)
@@ -290,7 +292,8 @@ class Result:
         metrics: dict[str, float] = {}
         for name in self.artifacts.evaluations:
             metrics |= self._metrics_of(name)
-        return metrics | {f"cost/{name}": value for name, value in self.tuning_cost().items()}
+        metrics |= {f"cost/{name}": value for name, value in self.tuning_cost().items()}
+        return metrics | self.drawing_cost()
 
     def metric_names(self) -> dict[str, list[str]]:
         """Which of the metrics are each evaluator's."""
@@ -313,6 +316,25 @@ class Result:
         for last in made.read_json("losses.json")[-1:]:
             cost["steps"] = float(last["step"])
             cost |= {name: float(last[name]) for name in TOTALS if name in last}
+        return cost
+
+    def drawing_cost(self) -> dict[str, float]:
+        """What drawing the synthetic set took, by metric: images and passes of the denoiser.
+
+        Where images were rejected, also how many were, and the judge's passes and labelled images.
+        Empty if no model drew it.
+        """
+        run, artifacts = self.run, vars(self.artifacts)
+        if artifacts.get("synthetic") is None or not isinstance(run.generator, Pretrained):
+            return {}
+        if run.drawing.as_asked:
+            images = float(len(self.artifacts.synthetic.read_array("train.npy")))
+            passes = images * passes_of(run.sampler)
+            return {"cost/draw_images": images, "cost/draw_passes": passes}
+        cost: dict[str, float] = self.artifacts.synthetic.read_json(DRAWN)
+        if artifacts.get("judge") is not None:
+            seen = self.artifacts.judge.read_json("checked.json")["labelled_real"]
+            cost = {**cost, "cost/labelled_real": float(seen)}
         return cost
 
     def export(
