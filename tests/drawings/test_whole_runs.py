@@ -10,7 +10,10 @@ import tgap
 from tests.pipeline.conftest import CUT, store
 from tgap.core import ConfigError, DataError
 from tgap.pipeline import stages
+from tgap.pipeline.export.image_folder import described_set
+from tgap.pipeline.generation import drawn_seeds
 from tgap.pipeline.plan import plan
+from tgap.pipeline.preflight.runs import check_runs
 from tgap.pipeline.result import Result
 from tgap.pipeline.stored import stored
 from tgap.store import Store
@@ -173,3 +176,29 @@ def test_methods_are_called_by_their_drawing() -> None:
     ]
     assert len({job.row.method_key for job in jobs}) == 3
     assert len({str(job.row.settings) for job in jobs}) == 1
+
+
+def test_an_exported_image_is_drawn_again_by_its_prompt_and_seed(store: Store) -> None:
+    result = made(store, *REJECTS, "prompts=findings", "drawing.rule=prop2diff")
+    rows, model = described_set(result), result.generator().load()
+    plain = {seed for own in drawn_seeds(result.run, result.dataset()) for seed in own}
+    further = [at for at, seed in enumerate(rows.known["seed"]) if seed not in plain]
+    assert further
+    for row in (0, further[0], further[-1]):
+        prompt, seed = rows.known["prompt"][row], rows.known["seed"][row]
+        again = model.sample([prompt], [seed], result.run.sampler)[0].astype(int)
+        assert np.abs(again - rows.data.images[row]).max() <= 1
+        shown = [rows.data.finding_names[i] for i in np.flatnonzero(rows.data.findings[row])]
+        assert all(name in prompt for name in shown)
+
+
+def test_data_that_lack_what_a_drawing_needs_are_told_before_the_run(store: Store) -> None:
+    with pytest.raises(ConfigError, match=r"prop2diff shares .*prompts 'template' each label has"):
+        check_runs([tgap.compose(*QUICK, *REJECTS, "drawing.rule=prop2diff")], store.root.parent)
+    with pytest.raises(ConfigError, match="at least 20 images with and without label"):
+        check_runs([tgap.compose(*QUICK, *REJECTS, "pool_size=60")], store.root.parent)
+
+
+def test_other_embedders_of_the_run_may_be_the_classifiers(store: Store) -> None:
+    words = ("evaluator/embedder@evaluators.fidelity.embedder=classifier",)
+    assert tgap.compose(*REJECTS, *words).drawing.judge_used() is not None

@@ -109,14 +109,13 @@ class Rejection(Drawing):
     def _placed(
         self, wanted: Wanted, queries: Sequence[Query], rng: np.random.Generator
     ) -> dict[int, Trial]:
-        """The images by their places: those of their query, or any of their label's.
+        """The images by their places: those of their query, or mixed among their label's.
 
         By difficulty a query has another number of images than places, so that they are mixed:
         what trains and what tests must be alike.
         """
         if self.rule == "uniform":
-            pairs = [zip(query.rows, query.filled(), strict=True) for query in queries]
-            return {row: trial for own in pairs for row, trial in own}
+            return {row: trial for query in queries for row, trial in query.placed().items()}
         placed: dict[int, Trial] = {}
         for block in np.unique(wanted.blocks).tolist():
             own = [query for query in queries if query.block == block]
@@ -159,4 +158,5 @@ def _drawn(wanted: Wanted, trials: Sequence[tuple[int, int]]) -> list[Trial]:
     rows, seeds = [row for row, _ in trials], [wanted.seed(*trial) for trial in trials]
     images = wanted.draw(rows, seeds)
     # Copies: a view would keep all images of its round in memory.
-    return [Trial(*known) for known in zip(rows, seeds, map(np.copy, images), strict=True)]
+    every = zip(trials, seeds, map(np.copy, images), strict=True)
+    return [Trial(row, number, seed, image) for (row, number), seed, image in every]

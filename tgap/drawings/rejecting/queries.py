@@ -16,11 +16,13 @@ class Trial:
 
     Args:
         row: The position among the wanted that it was drawn for.
+        number: Of the trial there; 0 is what a plain set has.
         seed: Its noise seed.
         image: ``(H, W, C)`` uint8.
     """
 
     row: int
+    number: int
     seed: int
     image: Images
 
@@ -89,6 +91,12 @@ class Query:
     def filled(self) -> list[Trial]:
         """As many as the quota: the kept, then the rest in the order of drawing."""
         return [*self.kept, *self.rest[: max(self.lacking, 0)]]
+
+    def placed(self) -> dict[int, Trial]:
+        """The same by positions, where the quota is as many: a plain set's images at their own."""
+        placed = {trial.row: trial for trial in self.filled() if trial.number == 0}
+        others = iter(trial for trial in self.filled() if trial.number > 0)
+        return {row: placed.get(row) or next(others) for row in self.rows}
 
 
 def queries_of(wanted: Wanted, judged: Bools, most: int) -> list[Query]:
