@@ -210,6 +210,8 @@ class Cards:
                     f"{drawn.scheduler}, {drawn.steps} steps, guidance {drawn.guidance:g}",
                 ),
             ]
+            if not run.drawing.as_asked:
+                rows.append(("kept of what was drawn", run.drawing.title()))
             rows += [("adapters on the base", ", ".join(n)) for n in self._adapters()]
         return [
             *rows,
