@@ -65,7 +65,8 @@ KNOWN = {
     "finetuner/oracle/score/embedder": ["clip", "pixels"],
     "finetuner/oracle/embedder": ["clip", "pixels"],
     "drawing": ["plain", "rejection"],
-    "drawing/judge": ["classifier"],
+    "drawing/judge": ["classifier", "clip"],
+    "drawing/judge/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": [

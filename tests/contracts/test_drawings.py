@@ -20,7 +20,7 @@ from .simulated_drawing import Simulated
 
 GROUP, JUDGES = "drawing", "drawing/judge"
 KNOWN = {"plain", "rejection"}
-KNOWN_JUDGES = {"classifier"}
+KNOWN_JUDGES = {"classifier", "clip"}
 MEANS = Means(LogisticRegression(embedder=Pixels()), ("an image of dark", "an image of light"))
 
 each_drawing = pytest.mark.parametrize("name", registry.names(GROUP))
@@ -34,7 +34,10 @@ def drawing_of(name: str) -> Drawing:
 
 
 def judge_of(name: str, **settings) -> Judge:
-    return registry.component_class(JUDGES, name)(**settings)
+    cls = registry.component_class(JUDGES, name)
+    if "embedder" in (f.name for f in dataclasses.fields(cls)):
+        settings["embedder"] = registry.component_class(f"{JUDGES}/embedder", "clip")()
+    return cls(**settings)
 
 
 def films(count: int, seed: int = 0) -> ImageSet:

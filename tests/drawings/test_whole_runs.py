@@ -1,5 +1,6 @@
 """A synthetic set of a run that rejects, from its reserve to its metrics."""
 
+import dataclasses
 import logging
 import shutil
 
@@ -9,6 +10,10 @@ import pytest
 import tgap
 from tests.pipeline.conftest import CUT, store
 from tgap.core import ConfigError, DataError
+from tgap.drawings.judges.classifier import ClassifierJudge
+from tgap.drawings.rejection import Rejection
+from tgap.embedders.base import Embedder
+from tgap.embedders.classifier import ClassifierFeatures
 from tgap.pipeline import stages
 from tgap.pipeline.export.image_folder import described_set
 from tgap.pipeline.generation import drawn_seeds
@@ -153,6 +158,11 @@ def test_a_reserve_that_is_empty_is_told(store: Store) -> None:
     [
         (["generator=noise"], "draws from a model, and generator 'noise' is none"),
         (["drawing.judge.tells=findings"], "drawing.judge.tells must be labels"),
+        (["drawing/judge=clip", "drawing/judge/embedder=pixels"], "'pixels' reads no texts"),
+        (
+            ["drawing/judge=clip", "drawing.judge.tells=findings", "prompts=findings"],
+            "drawing.judge.tells must be labels with judge 'clip'",
+        ),
         (["drawing.keep=best"], "drawing.keep must be one of passed, random, got 'best'"),
         (["drawing.keep_any=1.5"], "drawing.keep_any must be at most 1, got 1.5"),
         (["drawing.trials=0"], "drawing.trials must be at least 1, got 0"),
@@ -202,3 +212,14 @@ def test_data_that_lack_what_a_drawing_needs_are_told_before_the_run(store: Stor
 def test_other_embedders_of_the_run_may_be_the_classifiers(store: Store) -> None:
     words = ("evaluator/embedder@evaluators.fidelity.embedder=classifier",)
     assert tgap.compose(*REJECTS, *words).drawing.judge_used() is not None
+
+
+def test_a_judge_by_the_classifier_of_real_train_is_refused() -> None:
+    @dataclasses.dataclass(kw_only=True)
+    class Crossing(ClassifierJudge):
+        embedder: Embedder = dataclasses.field(metadata={"help": "of the other side"})
+
+    run = tgap.compose(*REJECTS)
+    crossing = Rejection(judge=Crossing(embedder=ClassifierFeatures()))
+    with pytest.raises(ConfigError, match=r"drawing\.judge\.embedder 'classifier' .* no judge may"):
+        dataclasses.replace(run, drawing=crossing)
