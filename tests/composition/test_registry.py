@@ -64,7 +64,7 @@ KNOWN = {
     "finetuner/oracle/score": ["generated", "loss", "one_step"],
     "finetuner/oracle/score/embedder": ["clip", "pixels"],
     "finetuner/oracle/embedder": ["clip", "pixels"],
-    "drawing": ["plain", "rejection"],
+    "drawing": ["plain", "rejection", "variation"],
     "drawing/judge": ["classifier", "clip"],
     "drawing/judge/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],

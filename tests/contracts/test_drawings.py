@@ -19,7 +19,7 @@ from tgap.embedders.pixels import Pixels
 from .simulated_drawing import Simulated
 
 GROUP, JUDGES = "drawing", "drawing/judge"
-KNOWN = {"plain", "rejection"}
+KNOWN = {"plain", "rejection", "variation"}
 KNOWN_JUDGES = {"classifier", "clip"}
 MEANS = Means(LogisticRegression(embedder=Pixels()), ("an image of dark", "an image of light"))
 

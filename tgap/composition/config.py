@@ -101,6 +101,8 @@ class Run(Splitting):
                 f"drawing '{drawing.title()}' draws from a model, and generator "
                 f"'{self.generator.title()}' is none; choose drawing=plain or another generator"
             )
+        if drawing.from_tuning:
+            problems += self._starting_problems()
         if judge is not None and judge.tells == "findings" and not named:
             problems.append(
                 "drawing.judge.tells must be labels with prompts that name no findings, got "
@@ -113,6 +115,27 @@ class Run(Splitting):
             for path, part in walk({"drawing": drawing})
             if isinstance(part, Embedder) and part.uses_classifier
         ]
+
+    def _starting_problems(self) -> list[str]:
+        """Why images could not begin with tuning images."""
+        problems, title = [], self.drawing.title()
+        if not self.finetuner.tunes:
+            problems.append(
+                f"drawing '{title}' begins with tuning images, and with finetuner "
+                f"'{self.finetuner.title()}' there are none; choose drawing=plain or another "
+                "finetuner"
+            )
+        if isinstance(self.generator, Pretrained) and not self.generator.begins_with_images:
+            problems.append(
+                f"drawing '{title}' needs a generator that can begin with images, and "
+                f"'{self.generator.title()}' cannot; choose drawing=plain or another generator"
+            )
+        if int(self.sampler.steps * self.drawing.starting_share()) < 1:
+            problems.append(
+                f"drawing.strength={self.drawing.starting_share():g} of "
+                f"sampler.steps={self.sampler.steps} is less than one step; raise one of them"
+            )
+        return problems
 
     def _device_problems(self) -> list[str]:
         """Devices that could not share what this run does."""

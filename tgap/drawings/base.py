@@ -68,6 +68,17 @@ class Drawing(Component):
     as_asked: ClassVar[bool] = False
     """True if each image is drawn once and kept, so that nothing else need be known of it."""
 
+    from_tuning: ClassVar[bool] = False
+    """Whether its images begin with tuning images."""
+
+    def starting_share(self) -> float:
+        """Share of the schedule that is drawn, from images noised as much; 1 is all of it."""
+        return 1.0
+
+    def passes(self, sampler: Sampler) -> int:
+        """Passes of the denoiser that an image takes."""
+        return passes_of(sampler)
+
     def judge_used(self) -> Judge | None:
         """The judge that it rejects by, if any."""
         return None

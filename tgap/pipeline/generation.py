@@ -18,7 +18,7 @@ from tgap.core.progress import progress
 from tgap.core.seeding import noise_seeds, seed_for, trial_seed
 from tgap.core.team import current
 from tgap.core.types import no_pixels
-from tgap.drawings.base import Wanted, passes_of
+from tgap.drawings.base import Wanted
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
@@ -32,6 +32,7 @@ from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result, labels_asked_for
 from tgap.pipeline.sharing.crew import Batch, Crew
 from tgap.pipeline.sharing.threads import drawn
+from tgap.pipeline.starting import varied
 from tgap.pipeline.subsets import (
     deal_per_label,
     divisible,
@@ -168,7 +169,7 @@ def _drawn_by_model(
     rng = rng_for("generate", result.run.seed_of("generate"), "drawing")
     drawn = drawing.draw(wanted, rng)
     if not drawing.as_asked:
-        write_drawn(folder, drawn, passes_of(result.run.sampler))
+        write_drawn(folder, drawn, drawing.passes(result.run.sampler))
     labels, findings = asked.labels[drawn.rows], asked.findings[drawn.rows]
     return dataclasses.replace(asked, labels=labels, findings=findings), drawn.images
 
@@ -290,7 +291,12 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     run = result.run
     if stage == "prior":
         return run.pretrained.load(), run.prior_sampler
-    return result.generator().load(), run.sampler
+    model: Model = result.generator().load()
+    if run.drawing.from_tuning:
+        data = result.dataset()
+        asked = asked_for(run, data, result.split().pool)
+        model = varied(result, model, asked, drawn_seeds(run, data))
+    return model, run.sampler
 
 
 def sampled(

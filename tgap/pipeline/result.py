@@ -21,7 +21,6 @@ from tgap.core import (
     StoreError,
     rng_for,
 )
-from tgap.drawings.base import passes_of
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.metrics.legs import LEGS
@@ -329,7 +328,7 @@ class Result:
             return {}
         if run.drawing.as_asked:
             images = float(len(self.artifacts.synthetic.read_array("train.npy")))
-            passes = images * passes_of(run.sampler)
+            passes = images * run.drawing.passes(run.sampler)
             return {"cost/draw_images": images, "cost/draw_passes": passes}
         cost: dict[str, float] = self.artifacts.synthetic.read_json(DRAWN)
         if artifacts.get("judge") is not None:
