@@ -36,7 +36,7 @@ class Rejection(Drawing):
     A judge also rejects the hard images that teach: it is guidance by another name, and may raise
     TRTS and lower TSTR. ``keep=random`` is the twin that any gain must be compared with: it draws
     the same images, and keeps as many of each query by lot. A plain set of as many images as were
-    drawn (``draw/trials``) is the one of equal work.
+    drawn (``cost/draw_images``) is the one of equal work.
 
     Args:
         judge: Says which images show what they were asked for.
@@ -137,7 +137,7 @@ class Rejection(Drawing):
                 "sampler.guidance, or more budget.steps"
             )
         metrics = rates(queries, wanted.asked)
-        metrics |= {"draw/trials": float(drawn), "draw/filled": float(lacking)}
+        metrics["draw/filled"] = float(lacking)
         log.info("kept %d of %d drawn images", len(kept), drawn)
         for text in unfilled(queries, wanted.asked):
             log.warning(

@@ -141,9 +141,9 @@ def write_drawn(folder: Path, drawn: DrawnSet, passes: int) -> None:
         passes: Of the denoiser for an image.
     """
     costs = {
-        "cost/draw_images": drawn.trials,
-        "cost/draw_passes": drawn.trials * passes,
-        "cost/judge_passes": drawn.judged,
+        "cost/draw_images": float(drawn.trials),
+        "cost/draw_passes": float(drawn.trials * passes),
+        "cost/judge_passes": float(drawn.judged),
     }
     write_json(folder / DRAWN, {**drawn.metrics, **costs})
     write_array(folder / SEEDS, np.array(drawn.seeds, np.int64))
