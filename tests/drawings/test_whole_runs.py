@@ -3,6 +3,7 @@
 import dataclasses
 import logging
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tgap.pipeline.preflight.runs import check_runs
 from tgap.pipeline.result import Result
 from tgap.pipeline.stored import stored
 from tgap.store import Store
+from tgap.sweeps.records import records
 
 __all__ = ["store"]
 QUICK = (*CUT, "finetuner.prior_weight=0", "classifier.epochs=6")
@@ -223,3 +225,17 @@ def test_a_judge_by_the_classifier_of_real_train_is_refused() -> None:
     crossing = Rejection(judge=Crossing(embedder=ClassifierFeatures()))
     with pytest.raises(ConfigError, match=r"drawing\.judge\.embedder 'classifier' .* no judge may"):
         dataclasses.replace(run, drawing=crossing)
+
+
+def test_a_whole_run_tells_its_drawing_in_its_metrics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ("pool_size=300", "train_size=100", "test_size=100", "evaluators.two_way.resamples=100")
+    result = tgap.run(*QUICK, *small, "drawing=random_rejection")
+    assert result.run.method == "random+dreambooth+random_rejection"
+    assert result.drawing_cost().items() <= result.metrics.items()
+    assert 0 <= result.metrics["tstr/auroc"] <= 1
+    (record,) = records(tmp_path / ".tgap")
+    assert record.row.method.startswith(f"{result.run.method} (")
+    assert record.row.metrics["draw/pass_rate"] == result.metrics["draw/pass_rate"]
