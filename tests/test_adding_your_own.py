@@ -25,6 +25,7 @@ KINDS = {
     "protocol": "whole_patients",
     "selector/embedder": "grey_levels",
     "finetuner/oracle": "typical",
+    "drawing": "sharpest",
 }
 FOLDERS = {
     "prompts": "prompts",

@@ -22,7 +22,7 @@ cli __init__
 sweeps labelling
 pipeline
 composition
-finetuners evaluators report
+finetuners evaluators report drawings
 generators selectors classifiers analysis
 datasets protocols prompts embedders metrics store tracking
 core

@@ -64,6 +64,9 @@ KNOWN = {
     "finetuner/oracle/score": ["generated", "loss", "one_step"],
     "finetuner/oracle/score/embedder": ["clip", "pixels"],
     "finetuner/oracle/embedder": ["clip", "pixels"],
+    "drawing": ["plain", "rejection", "variation"],
+    "drawing/judge": ["classifier", "clip"],
+    "drawing/judge/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": [

@@ -11,9 +11,10 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.closed import closed
-from tgap.core import ConfigError, DataError, network
+from tgap.core import ConfigError, ContractError, DataError, network
 from tgap.embedders import clip
 from tgap.embedders.clip import Clip, batch_preprocess
+from tgap.embedders.pixels import Pixels
 
 MODEL = {
     "embed_dim": 16,
@@ -238,3 +239,21 @@ def test_the_packaged_model_tells_digits_apart() -> None:
     neighbours = KNeighborsClassifier(5).fit(vectors[::2], digit[::2])
     # Chance is .1, random weights give .34; the model has seen printed letters only.
     assert neighbours.score(vectors[1::2], digit[1::2]) > 0.5
+
+
+def test_texts_have_open_clips_own_vectors() -> None:
+    texts = ["an image of a", "an image of b", "an image of odd handwritten digit"]
+    model = open_clip.create_model(f"local-dir:{clip.TINY}").eval()
+    tokens = open_clip.get_tokenizer(f"local-dir:{clip.TINY}")(texts)
+    with torch.no_grad():
+        expected = torch.nn.functional.normalize(model.encode_text(tokens), dim=-1)
+    vectors = Clip().embed_texts(texts)
+    assert vectors.dtype == np.float32
+    assert np.allclose(vectors, expected.numpy(), atol=1e-6)
+    assert len(np.unique(vectors.round(4), axis=0)) == 3
+
+
+def test_an_embedder_without_texts_says_so() -> None:
+    assert not Pixels.reads_texts
+    with pytest.raises(ContractError, match="embedder 'pixels' reads no texts"):
+        Pixels().embed_texts(["a"])

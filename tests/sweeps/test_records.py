@@ -1,10 +1,12 @@
 """A run that was recorded, read back with all that it left."""
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 import tgap
 from tests.pipeline.conftest import CUT
@@ -14,6 +16,7 @@ from tgap.core import ConfigError, StoreError
 from tgap.pipeline.result import Result
 from tgap.store import Store
 from tgap.sweeps.records import ARTIFACTS, record_named, records
+from tgap.tracking.run_log import CONFIG
 
 WORDS = [*CUT, "pool_size=200", "train_size=100", "test_size=100", "selector=pixel_kmeans"]
 
@@ -126,3 +129,18 @@ def test_a_damaged_record_is_named_and_left_out(
     assert records(tmp_path) == []
     assert str(folder) in caplog.text
     assert "start the run again" in caplog.text or "delete that folder" in caplog.text
+
+
+def test_a_run_of_before_there_was_a_choice_of_drawings_drew_plainly(
+    tmp_path: Path, ran: tuple[Path, Result]
+) -> None:
+    home, before = ran
+    shutil.copytree(home / "journal", tmp_path / "journal")
+    for name, key in ((CONFIG, "drawing"), (ARTIFACTS, "judge")):
+        (file,) = tmp_path.rglob(name)
+        data = yaml.safe_load(file.read_text())
+        del data[key]
+        file.write_text(json.dumps(data))
+    (record,) = records(tmp_path)
+    assert data_of(record.run()) == data_of(before.run)
+    assert record.result(Store(home / "store")).metrics == before.metrics

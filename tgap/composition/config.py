@@ -11,6 +11,7 @@ from tgap.core.component import walk
 from tgap.core.seeding import seed_for
 from tgap.core.settings import LARGEST_SEED, ClipWeights, Seeds, Splitting, Storage, Tracking
 from tgap.datasets.base import Dataset
+from tgap.drawings.base import Drawing
 from tgap.embedders.base import Embedder
 from tgap.evaluators.base import Evaluator
 from tgap.finetuners.base import Finetuner
@@ -52,6 +53,7 @@ class Run(Splitting):
     generator: Generator
     finetuner: Finetuner
     classifier: Classifier
+    drawing: Drawing
     evaluators: dict[str, Evaluator] = field(
         default_factory=dict, metadata={"help": "what looks at what a run made, by name"}
     )
@@ -87,7 +89,60 @@ class Run(Splitting):
             )
         problems += self._scheduler_problems() + self._sampler_problems()
         problems += self._prompt_problems() + self._embedder_problems()
-        return problems + self._device_problems()
+        return problems + self._drawing_problems() + self._device_problems()
+
+    def _drawing_problems(self) -> list[str]:
+        """Ways of drawing for which this run lacks something."""
+        drawing, judge = self.drawing, self.drawing.judge_used()
+        if drawing.as_asked:
+            return []
+        problems, named = [], self.prompts.names_findings("generation")
+        if not isinstance(self.generator, Pretrained):
+            problems.append(
+                f"drawing '{drawing.title()}' draws from a model, and generator "
+                f"'{self.generator.title()}' is none; choose drawing=plain or another generator"
+            )
+        if drawing.from_tuning:
+            problems += self._starting_problems()
+        if judge is not None and judge.tells == "findings" and not named:
+            problems.append(
+                "drawing.judge.tells must be labels with prompts that name no findings, got "
+                "'findings': nothing is asked for with one; choose prompts=findings, or "
+                "drawing.judge.tells=labels"
+            )
+        return problems + [
+            f"{path} '{part.title()}' takes the features of the classifier of real_train, by which "
+            "TRTS is computed: no judge may choose images by it; choose another embedder"
+            for path, part in walk({"drawing": drawing})
+            if isinstance(part, Embedder) and part.uses_classifier
+        ]
+
+    def _starting_problems(self) -> list[str]:
+        """Why images could not begin with tuning images."""
+        problems, title = [], self.drawing.title()
+        if not self.finetuner.tunes:
+            problems.append(
+                f"drawing '{title}' begins with tuning images, and with finetuner "
+                f"'{self.finetuner.title()}' there are none; choose drawing=plain or another "
+                "finetuner"
+            )
+        if isinstance(self.generator, Pretrained) and not self.generator.begins_with_images:
+            problems.append(
+                f"drawing '{title}' needs a generator that can begin with images, and "
+                f"'{self.generator.title()}' cannot; choose drawing=plain or another generator"
+            )
+        if asked := self.sampler.further():
+            problems.append(
+                f"drawing '{title}' draws with scheduler, steps and guidance alone, got "
+                f"{', '.join(f'sampler.{name}' for name in asked)}; leave them out, or choose "
+                "drawing=plain"
+            )
+        if int(self.sampler.steps * self.drawing.starting_share()) < 1:
+            problems.append(
+                f"drawing.strength={self.drawing.starting_share():g} of "
+                f"sampler.steps={self.sampler.steps} is less than one step; raise one of them"
+            )
+        return problems
 
     def _device_problems(self) -> list[str]:
         """Devices that could not share what this run does."""
@@ -245,12 +300,16 @@ class Run(Splitting):
 
     @property
     def method(self) -> str:
-        """Short name of what is compared: selector + finetuner, a control, or ``none``."""
+        """Short name of what is compared: selector + finetuner, a control, or ``none``.
+
+        With the drawing behind it, where that is not ``plain``.
+        """
         if not self.generator.tunable:
             return self.generator.title()
+        drawing = "" if self.drawing.as_asked else f"+{self.drawing.title()}"
         if not self.finetuner.tunes:
-            return self.finetuner.title()
-        return f"{self.selector.title()}+{self.finetuner.title()}"
+            return f"{self.finetuner.title()}{drawing}"
+        return f"{self.selector.title()}+{self.finetuner.title()}{drawing}"
 
     @property
     def tuning_size(self) -> int | None:

@@ -70,6 +70,18 @@ def noise_seeds(seed: int, label: int, count: int) -> list[int]:
     return [seed_for("noise", seed, label, index) for index in range(count)]
 
 
+def trial_seed(seed: int, label: int, index: int, trial: int) -> int:
+    """The noise seed of a further trial at an image, whose trial 0 is that of ``noise_seeds``.
+
+    Args:
+        seed: Seed of the scope that draws the images.
+        label: Index of the label.
+        index: Of the image among the label's.
+        trial: Its number, at least 1.
+    """
+    return seed_for("noise", seed, label, index, trial)
+
+
 @contextmanager
 def isolated(seed: int) -> Iterator[None]:
     """Seed the global random states inside, and put them back as they were afterwards.

@@ -1,7 +1,7 @@
 """Images -> vectors."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -18,6 +18,9 @@ class Embedder(Component):
 
     uses_classifier: ClassVar[bool] = False
     """Whether ``embed`` must be given the features of the run's real classifier."""
+
+    reads_texts: ClassVar[bool] = False
+    """Whether ``embed_texts`` is implemented."""
 
     batch_size: int = option(256, "images embedded at once", low=1, high=1_000_000, in_key=False)
 
@@ -54,6 +57,26 @@ class Embedder(Component):
         vectors = self._embed(images, features)
         require_rows(self.stem(), "vectors", vectors, len(images))
         return vectors
+
+    def embed_texts(self, texts: Sequence[str]) -> Floats:
+        """Vectors of texts in the space of the images', to compare the two by cosine.
+
+        Args:
+            texts: N texts.
+
+        Returns:
+            ``(N, d)`` float32, finite.
+
+        Raises:
+            ContractError: If the embedder reads no texts (``reads_texts``), or the vectors have
+                another shape or are not finite.
+        """
+        vectors = self._embed_texts(texts)
+        require_rows(self.stem(), "vectors", vectors, len(texts))
+        return vectors
+
+    def _embed_texts(self, texts: Sequence[str]) -> Floats:
+        raise ContractError(f"embedder '{self.stem()}' reads no texts")
 
     @abstractmethod
     def _embed(self, images: Images, features: Features | None) -> Floats: ...

@@ -2,11 +2,11 @@
 
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -48,6 +48,8 @@ class Clip(Embedder):
             and ``clip.pretrained`` are the defaults of all its CLIP embedders.
         device: Where it runs.
     """
+
+    reads_texts: ClassVar[bool] = True
 
     model: str = option(
         "tiny", "tiny, open_clip's name, hf-hub:ID or local-dir:FOLDER", shared="clip.model"
@@ -122,9 +124,13 @@ class Clip(Embedder):
         text = self.pretrained or ""
         return "/" in text or text.endswith(_WEIGHTS) or expanded(text).is_file()
 
-    def _model(self, device: "torch.device") -> tuple["torch.nn.Module", "Preprocess"]:
+    def _name(self) -> str:
+        """As open_clip calls it."""
         local = self.model == "tiny" or self.model.startswith(_LOCAL)
-        name = f"{_LOCAL}{self.folder}" if local else self.model
+        return f"{_LOCAL}{self.folder}" if local else self.model
+
+    def _model(self, device: "torch.device") -> tuple["torch.nn.Module", "Preprocess"]:
+        name = self._name()
         file = str(expanded(str(self.pretrained))) if self._is_file else None
         return _loaded(name, file or self.pretrained, device)
 
@@ -141,6 +147,16 @@ class Clip(Embedder):
         with torch.inference_mode():
             parts = batches_that_fit(len(images), self.batch_size, work, "images to be embedded")
             return np.concatenate(list(parts))
+
+    def _embed_texts(self, texts: Sequence[str]) -> Floats:
+        import open_clip
+        import torch
+
+        model, _ = self._model(device := torch_device(self.device))
+        tokens = open_clip.get_tokenizer(self._name())(list(texts))
+        with torch.inference_mode():
+            vectors = model.encode_text(tokens.to(device), normalize=True)
+        return cast("Floats", vectors.float().cpu().numpy())
 
 
 Preprocess = Callable[["torch.Tensor"], "torch.Tensor"]

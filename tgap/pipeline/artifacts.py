@@ -13,10 +13,15 @@ from numpy.typing import NDArray
 from tgap.core import Bools, Images, ImageSet, Scores, Selection, Split
 from tgap.core.files import write_array, write_json
 from tgap.core.types import Resumable
+from tgap.drawings.base import DrawnSet
 from tgap.evaluators.base import Evaluation
 from tgap.store import Artifact
 
 SCRATCH = "scratch"
+DRAWN = "drawn.json"
+"""Of a synthetic set whose images were not each drawn once and kept: what was counted."""
+SEEDS = "seeds.npy"
+"""Of the same: the noise seed of each image."""
 OPTIONAL = ("official_test", "official_pool", "patient_names")
 
 
@@ -125,6 +130,23 @@ def write_synthetic(folder: Path, data: ImageSet, train: Bools) -> None:
     """Write a synthetic set, and which of it is trained on, into an artifact's folder."""
     write_images(folder, data)
     write_array(folder / "train.npy", train)
+
+
+def write_drawn(folder: Path, drawn: DrawnSet, passes: float) -> None:
+    """Write what a drawing counted, and the noise seeds of what it kept.
+
+    Args:
+        folder: The synthetic set's.
+        drawn: What was drawn.
+        passes: Of the denoiser for an image, on average.
+    """
+    costs = {
+        "cost/draw_images": float(drawn.trials),
+        "cost/draw_passes": float(drawn.trials * passes),
+        "cost/judge_passes": float(drawn.judged),
+    }
+    write_json(folder / DRAWN, {**drawn.metrics, **costs})
+    write_array(folder / SEEDS, np.array(drawn.seeds, np.int64))
 
 
 def read_synthetic(artifact: Artifact) -> tuple[ImageSet, Bools]:

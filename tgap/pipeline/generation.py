@@ -4,34 +4,37 @@ import dataclasses
 import functools
 import logging
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 
 from tgap.composition.config import Run
-from tgap.core import Images, ImageSet, Indices, Sampler, Saved, rng_for
+from tgap.core import Images, ImageSet, Indices, Sampler, rng_for
 from tgap.core.checkpoint import Pieces
 from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
 from tgap.core.memory import memory_told
 from tgap.core.progress import progress
 from tgap.core.randomised import drawing_order
-from tgap.core.seeding import noise_seeds, seed_for
+from tgap.core.seeding import noise_seeds, seed_for, trial_seed
 from tgap.core.team import current
 from tgap.core.types import no_pixels
+from tgap.drawings.base import Wanted
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
-from tgap.pipeline.artifacts import apart, read_images, write_synthetic
+from tgap.pipeline.artifacts import apart, read_images, write_drawn, write_synthetic
 from tgap.pipeline.checkpoints import checkpoint_of, shared_checkpoint
+from tgap.pipeline.draws import Draws, Order, Sample, in_order
 from tgap.pipeline.evidence import RunEvidence, with_labels_of
+from tgap.pipeline.judging import judged_by
 from tgap.pipeline.resizing import resized
 from tgap.pipeline.result import Result, labels_asked_for
 from tgap.pipeline.sharing.crew import Batch, Crew
 from tgap.pipeline.sharing.threads import drawn
+from tgap.pipeline.starting import varied
 from tgap.pipeline.subsets import (
     deal_per_label,
     divisible,
@@ -63,7 +66,7 @@ def draw_prior(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing prior images")
     size = run.prior_sampler.batch_size
     sample = functools.partial(sampled, result, store, "prior")
-    order = drawing_order(run.prior_sampler, seeds)
+    order = functools.partial(drawing_order, run.prior_sampler)
     images = draw(sample, [prompt] * count, seeds, size, "prior images", checkpoint, order=order)
     write_array(folder / "images.npy", images)
     return {EARLIER: checkpoint.earlier}
@@ -127,31 +130,77 @@ def tune_shared(result: Result, store: Store, folder: Path, spec: Spec) -> Times
 def draw_synthetic(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     """Images of each label, the first of them to train on and the rest to test on."""
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing synthetic images")
-    run, data, evidence = result.run, result.dataset(), RunEvidence(result)
+    run, data = result.run, result.dataset()
     per_label = run.budget.train_per_label + run.budget.test_per_label
     kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
     asked, seeds = asked_for(run, data, result.split().pool), drawn_seeds(run, data)
     if isinstance(run.generator, Control):
         rng = rng_for("generate", run.seed_of("generate"), "control")
         with progress("drawing synthetic set", len(seeds)) as advance:
-            drawn = run.generator.draw(evidence.examples(), seeds, rng, advance)
+            drawn = run.generator.draw(RunEvidence(result).examples(), seeds, rng, advance)
         # Its images may be real ones, which can be told only before they are reduced.
         patients = source_patients(drawn.images, data.take(result.split().pool))
         images = kept(drawn.images)
         if drawn.labels is not None and run.prompts.co_occurrence:
             asked = dataclasses.replace(asked, labels=drawn.labels)
     else:
-        prompts, size = drawn_prompts(result, asked), run.sampler.batch_size
-        every = [seed for of_label in seeds for seed in of_label]
         sample = functools.partial(sampled, result, store, "synthetic")
-        order = drawing_order(run.sampler, every)
-        images = draw(sample, prompts, every, size, "synthetic set", checkpoint, kept, order)
+        order = functools.partial(drawing_order, run.sampler)
+        size = run.sampler.batch_size
+        draws = Draws(sample, size, "synthetic set", checkpoint, kept, order)
+        asked, images = _drawn_by_model(result, asked, seeds, draws, folder)
         patients = source_patients(images)
     made = dataclasses.replace(asked, images=images, patients=patients)
     _warn_of_defects(made)
     train = np.arange(len(made)) % per_label < run.budget.train_per_label
     write_synthetic(folder, made, train)
     return {EARLIER: checkpoint.earlier}
+
+
+def _drawn_by_model(
+    result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]], draws: Draws, folder: Path
+) -> tuple[ImageSet, Images]:
+    """What the images show that the run's drawing makes of what is asked for, and the images.
+
+    Args:
+        result: Of the run, its judge fitted if it has one.
+        asked: What each image is to show.
+        seeds: Of each label, the noise seed of each image.
+        draws: Draws.
+        folder: Where what the drawing counted is written.
+    """
+    drawing, prompts = result.run.drawing, drawn_prompts(result, asked)
+    wanted = wanted_by(result, asked, seeds, lambda rows: [prompts[row] for row in rows], draws)
+    rng = rng_for("generate", result.run.seed_of("generate"), "drawing")
+    drawn = drawing.draw(wanted, rng)
+    if not drawing.as_asked:
+        write_drawn(folder, drawn, drawing.passes(result.run.sampler))
+    labels, findings = asked.labels[drawn.rows], asked.findings[drawn.rows]
+    return dataclasses.replace(asked, labels=labels, findings=findings), drawn.images
+
+
+def wanted_by(
+    result: Result,
+    asked: ImageSet,
+    seeds: Sequence[Sequence[int]],
+    prompts_of: Callable[[Sequence[int]], list[str]],
+    draws: Draws,
+) -> Wanted:
+    """What a drawing is handed; arguments as of ``_drawn_by_model``."""
+    per_label, judge = len(seeds[0]), result.run.drawing.judge_used()
+    scope = result.run.seed_of("generate")
+
+    def seed(row: int, trial: int) -> int:
+        label, index = divmod(row, per_label)
+        return seeds[label][index] if trial == 0 else trial_seed(scope, label, index, trial)
+
+    return Wanted(
+        asked=asked,
+        blocks=np.repeat(np.arange(len(seeds)), per_label),
+        seed=seed,
+        draw=lambda rows, noise: draws(prompts_of(rows), noise),
+        judge=None if judge is None else judged_by(result, judge, asked),
+    )
 
 
 def drawn_seeds(run: Run, data: ImageSet) -> list[list[int]]:
@@ -237,10 +286,6 @@ def _own_draw(run: Run, made: ImageSet, rng: np.random.Generator) -> Indices:
     return np.flatnonzero(deal_per_label(made.labels, parts, sources, rng) == part)
 
 
-Sample = Callable[[Sequence[Batch]], Generator[Images]]
-"""Draws the images of batches, in their order."""
-
-
 def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     """What a stage's images are drawn from, loaded, and how.
 
@@ -251,11 +296,15 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     run = result.run
     if stage == "prior":
         return run.pretrained.load(), run.prior_sampler
-    model = result.generator().load()
+    model: Model = result.generator().load()
     if run.sampler.guide == "untuned":
         untuned = run.pretrained.load()
         if isinstance(model, StableDiffusionModel) and isinstance(untuned, StableDiffusionModel):
             model = model.guided_by(untuned)
+    if run.drawing.from_tuning:
+        data = result.dataset()
+        asked = asked_for(run, data, result.split().pool)
+        model = varied(result, model, asked, drawn_seeds(run, data))
     return model, run.sampler
 
 
@@ -281,47 +330,10 @@ def draw(
     batch_size: int,
     what: str,
     checkpoint: Pieces | None = None,
-    kept: Callable[[Images], Images] = lambda images: images,
-    order: Indices | None = None,
+    order: Order = in_order,
 ) -> Images:
-    """Draw images batch by batch, with progress shown.
-
-    Args:
-        sample: Draws.
-        prompts: One per image.
-        seeds: One per image.
-        batch_size: Images that are drawn at once.
-        what: What is drawn, in words.
-        checkpoint: Keeps the images that are drawn already.
-        kept: What is made of the images of a batch.
-        order: Positions of the images in the order of drawing, if it is another one.
-    """
-    total, checkpoint = len(prompts), checkpoint or Pieces()
-    order = np.arange(total, dtype=np.int64) if order is None else order
-    images: Images = np.empty((0, 1, 1, 1), np.uint8)
-    done, stored = 0, checkpoint.done
-
-    def add(some: Images) -> None:
-        nonlocal images, done
-        if done == 0:  # all at once: put together at the end they would take twice the memory
-            images = np.empty((total, *some.shape[1:]), np.uint8)
-        images[order[done : done + len(some)]] = some
-        done += len(some)
-
-    def since() -> Saved:
-        return Saved(done, {"images": images[order[checkpoint.done : done]]}, {})
-
-    with progress(f"drawing {what}", total, before=stored) as advance, checkpoint.steps():
-        for piece in checkpoint.pieces("image", total):
-            add(piece.arrays["images"])
-        parts = [order[start : start + batch_size] for start in range(done, total, batch_size)]
-        asked = [([prompts[row] for row in part], [seeds[row] for row in part]) for part in parts]
-        with closing(sample(asked)) as batches:
-            for some in batches:
-                add(kept(some))
-                advance(done)
-                checkpoint.offer(done, since)
-    return images
+    """Draw images batch by batch, all in one call of ``Draws``, whose arguments these are."""
+    return Draws(sample, batch_size, what, checkpoint, order=order)(prompts, seeds)
 
 
 def asked_for(run: Run, data: ImageSet, pool: Indices) -> ImageSet:

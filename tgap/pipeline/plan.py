@@ -51,6 +51,7 @@ class Plan(DataPlan):
     external_scores: dict[str, Spec]
     evaluations: dict[str, Spec]
     pictures: Spec | None
+    judge: Spec | None = None
 
     @property
     def result_key(self) -> str:
@@ -139,7 +140,8 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         prior, untuned = _prior(run, base), _untuned(run, base)
         generator = _generator(run, base, selection, prior)
     # A control draws from the selection itself, and finetuner=none from neither.
-    synthetic = made or _synthetic(run, base, generator or selection, dataset, split)
+    judge = None if made else _judge(run, split, selection)
+    synthetic = made or _synthetic(run, base, generator or selection, dataset, split, judge)
     equal = _up(as_many=split) if run.budget.equal else {}
     on_synthetic = Spec(
         "classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic) | equal
@@ -170,6 +172,7 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         external_scores=external_scores,
         evaluations=_evaluations(run, looked_at),
         pictures=pictures if run.tracking.pictures else None,
+        judge=judge,
     )
 
 
@@ -255,7 +258,24 @@ def _generator(run: Run, base: Identity, selection: Spec, prior: Spec | None) ->
     return Spec("generator", identity, _up(selection=selection, prior=prior))
 
 
-def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, split: Spec) -> Spec:
+def _judge(run: Run, split: Spec, selection: Spec | None) -> Spec | None:
+    """What says which drawn images pass: of the reserve, which the selection leaves."""
+    judge = run.drawing.judge_used()
+    if judge is None:
+        return None
+    identity: Identity = {
+        "judge": judge.identity(),
+        "classifier": run.classifier.identity() if judge.learns else None,
+        "prompts": run.prompts.identity_of("generation"),
+        "domain": run.dataset.domain,
+        "seed": run.seed_of("generate"),
+    }
+    return Spec("judge", identity | _kept_size(run), _up(split=split, selection=selection))
+
+
+def _synthetic(
+    run: Run, base: Identity, source: Spec | None, dataset: Spec, split: Spec, judge: Spec | None
+) -> Spec:
     """Of a tuned generator, of a selection that a control draws from, or of neither."""
     identity: Identity = {
         "prompts": run.prompts.identity_of("generation"),
@@ -270,10 +290,14 @@ def _synthetic(run: Run, base: Identity, source: Spec | None, dataset: Spec, spl
         identity["channels"] = "the dataset's"
     if source is None or run.is_control:
         identity["generator"] = base
+    if not run.drawing.as_asked:  # plain sets keep the keys that they had before there was a choice
+        identity["drawing"] = run.drawing.identity()
     # Labels that occur together, and findings, are taken from images of the pool.
     prompts = run.prompts
     pool = split if prompts.co_occurrence or prompts.names_findings("generation") else None
-    return Spec("synthetic", identity, _up(dataset=dataset, generator=source, pool=pool))
+    return Spec(
+        "synthetic", identity, _up(dataset=dataset, generator=source, pool=pool, judge=judge)
+    )
 
 
 def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:

@@ -24,10 +24,10 @@ from tgap.core import (
 from tgap.finetuners.base import PromptedImages
 from tgap.generators.base import Pretrained
 from tgap.metrics.legs import LEGS
-from tgap.pipeline.artifacts import read_legs, read_selection, read_synthetic
+from tgap.pipeline.artifacts import DRAWN, read_legs, read_selection, read_synthetic
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import Data
-from tgap.pipeline.subsets import at_most, divisible, draw_per_label
+from tgap.pipeline.subsets import at_most, divisible, draw_per_label, reserved
 from tgap.store import Artifact
 
 RESAMPLED = "resampled.npy"
@@ -80,6 +80,7 @@ class Artifacts:
     prior: Artifact | None = None
     untuned: Artifact | None = None
     generator: Artifact | None = None
+    judge: Artifact = field(init=False)
     synthetic: Artifact = field(init=False)
     synthetic_classifier: Artifact = field(init=False)
     real_classifier: Artifact = field(init=False)
@@ -203,6 +204,24 @@ class Result:
             labels=selection.labels,
         )
 
+    def reserve(self) -> tuple[Indices, Indices]:
+        """Pool images that nothing else of the run uses, for judges: to fit one, and to check it.
+
+        None is of a patient with an image in the tuning set, real_train or real_test, whatever the
+        protocol: a judge that had seen either of these would choose images for the very classifier
+        or test that they are then judged by. All seeds and methods divide the pool alike.
+
+        Returns:
+            Positions in the dataset of the fitting and of the checking half, sorted; no patient is
+            in both, and both may be empty.
+        """
+        split, selection = self.split(), self.selection()
+        used = [split.real_train, split.real_test]
+        if selection is not None:
+            used.append(split.pool[selection.indices])
+        rng = rng_for("split", self.run.split_seed, "reserve")
+        return reserved(self.dataset(), split.pool, np.concatenate(used), rng)
+
     def prior_set(self) -> PromptedImages | None:
         """What the untuned generator drew for the class prompt, if that was wanted."""
         if self.artifacts.prior is None:
@@ -272,7 +291,8 @@ class Result:
         metrics: dict[str, float] = {}
         for name in self.artifacts.evaluations:
             metrics |= self._metrics_of(name)
-        return metrics | {f"cost/{name}": value for name, value in self.tuning_cost().items()}
+        metrics |= {f"cost/{name}": value for name, value in self.tuning_cost().items()}
+        return metrics | self.drawing_cost()
 
     def metric_names(self) -> dict[str, list[str]]:
         """Which of the metrics are each evaluator's."""
@@ -295,6 +315,25 @@ class Result:
         for last in made.read_json("losses.json")[-1:]:
             cost["steps"] = float(last["step"])
             cost |= {name: float(last[name]) for name in TOTALS if name in last}
+        return cost
+
+    def drawing_cost(self) -> dict[str, float]:
+        """What drawing the synthetic set took, by metric: images and passes of the denoiser.
+
+        Where images were rejected, also how many were, and the judge's passes and labelled images.
+        Empty if no model drew it.
+        """
+        run, artifacts = self.run, vars(self.artifacts)
+        if artifacts.get("synthetic") is None or not isinstance(run.generator, Pretrained):
+            return {}
+        if run.drawing.as_asked:
+            images = float(len(self.artifacts.synthetic.read_array("train.npy")))
+            passes = images * run.drawing.passes(run.sampler)
+            return {"cost/draw_images": images, "cost/draw_passes": passes}
+        cost: dict[str, float] = self.artifacts.synthetic.read_json(DRAWN)
+        if artifacts.get("judge") is not None:
+            seen = self.artifacts.judge.read_json("checked.json")["labelled_real"]
+            cost = {**cost, "cost/labelled_real": float(seen)}
         return cost
 
     def export(

@@ -22,6 +22,7 @@ from tgap.evaluators.base import Evaluator
 from tgap.pipeline import generation, legs
 from tgap.pipeline.artifacts import write_evaluation, write_selection
 from tgap.pipeline.evidence import RunEvidence
+from tgap.pipeline.judging import fit_judge
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preparation import prepared
 from tgap.pipeline.result import Result, StageRecord
@@ -110,6 +111,9 @@ def _select(result: Result, folder: Path) -> None:
 def finetune(result: Result, store: Store) -> None:
     """The generator, tuned on the tuning set."""
     plan, artifacts = result.plan, result.artifacts
+    # Whatever a judge cannot tell is known before hours of tuning.
+    with _timed(result, generate.__name__):
+        _fit_judge(result, store)
     _draw_prior(result, store)
     if plan.untuned is not None:
         artifacts.untuned = store.get_or_make(
@@ -140,6 +144,14 @@ def generate(result: Result, store: Store) -> None:
         result.artifacts.synthetic = _resumed(
             result, store, spec, partial(generation.draw_synthetic, result, store)
         )
+
+
+def _fit_judge(result: Result, store: Store) -> None:
+    """What says which drawn images are kept, if any are rejected."""
+    judge, spec = result.run.drawing.judge_used(), result.plan.judge
+    if judge is not None and spec is not None:
+        make = partial(fit_judge, result, judge)
+        result.artifacts.judge = _resumed(result, store, spec, make)
 
 
 def classify(result: Result, store: Store) -> None:

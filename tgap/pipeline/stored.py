@@ -97,6 +97,7 @@ ONE_EACH = (
     "prior",
     "untuned",
     "generator",
+    "judge",
     "synthetic",
     "synthetic_classifier",
     "real_classifier",

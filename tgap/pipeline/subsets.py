@@ -200,6 +200,29 @@ def patients_of(
     return chosen
 
 
+def reserved(
+    data: ImageSet, pool: Indices, used: Indices, rng: np.random.Generator
+) -> tuple[Indices, Indices]:
+    """The pool's images of patients that have no image elsewhere, as two halves by patient.
+
+    The halves are dealt before the others' patients are taken out: on which half a patient is
+    does not depend on what was used, nor on the order of the rows.
+
+    Args:
+        data: The dataset.
+        pool: Positions of the pool in it.
+        used: Positions of images whose patients are left out.
+        rng: Of the division.
+
+    Returns:
+        Positions in the dataset of each half, sorted; no patient is in both.
+    """
+    patients = data.patients[pool]
+    half = deal_per_label(data.labels[pool], 2, patients, rng)
+    free = ~np.isin(patients, data.patients[used])
+    return np.sort(pool[free & (half == 0)]), np.sort(pool[free & (half == 1)])
+
+
 def source_patients(images: Images, originals: ImageSet | None = None) -> Indices:
     """Which images stem from one patient, so that they do not pass for independent ones.
 

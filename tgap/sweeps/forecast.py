@@ -58,13 +58,16 @@ def works(plan: Plan) -> Iterator[Work]:
     trained = (f"classifier {run.classifier.title()}", run.budget.train_per_label)
     tuning = f"{DEVICES}{run.tuning_devices}" if run.tuning_devices > 1 else ""
     drawing = f"{DEVICES}{run.devices}" if run.devices > 1 else ""
+    way = "" if run.drawing.as_asked else f" {run.drawing.title()}"
+    judge = run.drawing.judge_used()
     kinds = {
         "dataset": (f"dataset {dataset}", 1),
         "embedding": (f"embedding {embedder and embedder.title()} {dataset}", 1),
         "selection": (f"selection {run.selector.title()} {dataset}", 1),
         "prior": (f"prior {generator}{drawing}", prior),
         "generator": (f"generator {generator} {tuner}{tuning}", tuned),
-        "synthetic": (f"synthetic {generator}{drawing}", drawn * mean_steps(run.sampler)),
+        "judge": (f"judge {judge and judge.title()} {run.classifier.title()} {dataset}", 1),
+        "synthetic": (f"synthetic {generator}{way}{drawing}", drawn * mean_steps(run.sampler)),
         "synthetic_classifier": trained,
         "real_classifier": trained,
         "scores": (f"scores {run.classifier.title()} {dataset}", 1),

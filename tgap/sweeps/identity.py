@@ -11,7 +11,7 @@ from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import Result
 from tgap.protocols.base import Protocol
 
-METHOD_GROUPS = ("selector", "finetuner")
+METHOD_GROUPS = ("selector", "finetuner", "drawing")
 SETTING_GROUPS = ("protocol", "prompts", "classifier")
 TITLES = (*METHOD_GROUPS, "generator", "dataset", *SETTING_GROUPS)
 OF_TUNING = ("size", "selector")
@@ -64,6 +64,8 @@ def planned(plan: Plan, overrides: Sequence[str]) -> Planned:
     method = {group: getattr(run, group).identity() for group in METHOD_GROUPS}
     if not run.selects:
         del method["selector"]
+    if run.drawing.as_asked:  # as methods were called before there was a choice
+        del method["drawing"]
     if not run.generator.tunable:
         method["generator"] = run.generator.identity()
     row = PlannedRun(

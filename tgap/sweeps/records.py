@@ -43,12 +43,15 @@ STAGES: Mapping[str, str] = {
     "selection": "select",
     "prior": "finetune",
     "generator": "finetune",
+    "judge": "generate",
     "synthetic": "generate",
     "classifier": "classify",
     "scores": "classify",
     "evaluation": "evaluate",
 }
 """The stage of a kind of work, by the kind's first word."""
+PLAIN = "tgap.drawings.plain.Plain"
+"""How every synthetic set was drawn once."""
 DAMAGED = (
     OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError,
     ContractError,
@@ -208,6 +211,8 @@ class Record:
             raise StoreError(f"the record {self.journal.folder} has no {CONFIG}: it never began")
         with self._reading(CONFIG):
             data = yaml.safe_load(file.read_text("utf-8"))
+        if isinstance(data, dict):  # of a run that was recorded before there was a choice
+            data.setdefault("drawing", {"_target_": PLAIN})
         return build(Run, data)
 
     def result(self, store: Store, *, fetch: bool = False) -> Result:

@@ -89,6 +89,8 @@ class LatentGenerator(Pretrained):
             proportion.
     """
 
+    begins_with_images: ClassVar[bool] = True
+
     layout: ClassVar[Layout]
     model: ClassVar[type[StableDiffusionModel]] = StableDiffusionModel
     """What is made of a loaded pipeline."""

@@ -211,6 +211,8 @@ class Cards:
                 ("licence of the base", base.licence),
                 ("drawn with", run.sampler.in_words()),
             ]
+            if not run.drawing.as_asked:
+                rows.append(("kept of what was drawn", run.drawing.title()))
             rows += [("adapters on the base", ", ".join(n)) for n in self._adapters()]
         return [
             *rows,

@@ -14,6 +14,7 @@ from tgap.core.progress import progress
 from tgap.datasets.reading.metadata_table import FILE_COLUMN, READING, TABLE
 from tgap.datasets.reading.tables import write_csv
 from tgap.generators.base import Pretrained
+from tgap.pipeline.artifacts import SEEDS
 from tgap.pipeline.generation import asked_for, drawn_prompts, drawn_seeds
 from tgap.pipeline.result import Result
 
@@ -57,10 +58,14 @@ def described_set(result: Result) -> DescribedSet:
     known: dict[str, list[Any]] = {}
     if isinstance(result.run.generator, Pretrained):
         real = result.dataset()
-        asked = asked_for(result.run, real, result.split().pool)
-        seeds = drawn_seeds(result.run, real)
+        if result.run.drawing.as_asked:
+            asked = asked_for(result.run, real, result.split().pool)
+            seeds = drawn_seeds(result.run, real)
+            known["seed"] = [seed for of_label in seeds for seed in of_label]
+        else:  # an image may show what another was asked for, by a seed of a further trial
+            asked = data
+            known["seed"] = result.artifacts.synthetic.read_array(SEEDS).tolist()
         known["prompt"] = drawn_prompts(result, asked)
-        known["seed"] = [seed for of_label in seeds for seed in of_label]
     elif "file" in data.metadata:
         known["source"] = data.metadata["file"].tolist()
     return DescribedSet(data, train, test, known)

@@ -20,6 +20,7 @@ from tgap.pipeline.artifacts import read_images
 from tgap.pipeline.evidence import shared_labels, shared_patients
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.answers import Answers
+from tgap.pipeline.preflight.drawing import check_drawing
 from tgap.pipeline.preflight.prompts import (
     check_embeddings,
     check_prompts,
@@ -211,6 +212,7 @@ def check_pool(plan: Plan, pool: Pool) -> list[str]:
     problems = check_size(run, pool.images, pool.dataset)
     problems += check_shape(run, pool.shape)
     problems += check_external(plan, pool)
+    problems += check_drawing(run, pool.dataset, pool.split)
     return problems + check_ready_made(pool)
 
 

@@ -87,8 +87,8 @@ def seconds_of(run: Run, kind: str, speed: Speed, images: int, labels: int) -> f
         "prior": (run.finetuner.prior_images(), run.prior_sampler),
         "synthetic": (labels * (budget.train_per_label + budget.test_per_label), run.sampler),
     }
-    if kind not in drawn:
-        return None
+    if kind not in drawn or (kind == "synthetic" and not run.drawing.as_asked):
+        return None  # how many are drawn until enough pass is not known before
     count, sampler = drawn[kind]
     return count * (passes_per_image(sampler) * one_pass + decoding) / speed.drawing
 

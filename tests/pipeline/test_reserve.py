@@ -1,0 +1,80 @@
+"""The reserve: real images that judges may see, and none that trains or tests a classifier."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.pipeline.test_leaks import selected
+from tests.pipeline.test_subsets import ROWS, arrays, data
+from tgap.pipeline.result import Result
+from tgap.pipeline.subsets import reserved
+from tgap.store import Store
+
+
+def patients(result: Result, rows: np.ndarray) -> set[int]:
+    return set(result.dataset().patients[rows].tolist())
+
+
+@pytest.mark.parametrize("protocol", ["clean", "thesis"])
+def test_it_shares_no_patient_with_what_is_tuned_on_trained_on_or_tested_on(
+    store: Store, protocol: str
+) -> None:
+    result = selected(store, f"protocol={protocol}")
+    fitting, checking = result.reserve()
+    split, selection = result.split(), result.selection()
+    assert selection is not None
+    sides = [split.pool[selection.indices], split.real_train, split.real_test]
+    taken = set().union(*(patients(result, rows) for rows in sides))
+    ours = patients(result, fitting), patients(result, checking)
+    assert not (ours[0] | ours[1]) & taken
+    assert not ours[0] & ours[1]
+    # all that is free, and nothing else: counted one by one
+    free = {row for row in split.pool.tolist() if not patients(result, np.array([row])) & taken}
+    assert set(fitting.tolist()) | set(checking.tolist()) == free
+    assert len(fitting) + len(checking) == len(free)
+    if protocol == "clean":  # the thesis's draw leaves next to none
+        assert min(len(fitting), len(checking)) > 30
+
+
+def test_a_patient_is_in_the_same_half_whatever_is_tuned_on_and_whichever_the_seed(
+    store: Store,
+) -> None:
+    ways = [selected(store, "size=4"), selected(store, "size=12", "seed=1")]
+    (fit_a, check_a), (fit_b, check_b) = (result.reserve() for result in ways)
+    assert not set(fit_a.tolist()) & set(check_b.tolist())
+    assert not set(fit_b.tolist()) & set(check_a.tolist())
+    assert set(fit_a.tolist()) & set(fit_b.tolist())
+
+
+def test_other_splits_have_other_reserves(store: Store) -> None:
+    first, other = (selected(store, f"split_seed={seed}").reserve()[0] for seed in (0, 1))
+    assert set(first.tolist()) != set(other.tolist())
+
+
+@given(ROWS, st.integers(0, 99), st.randoms(use_true_random=False))
+def test_the_halves_do_not_depend_on_the_order_of_the_rows(rows, seed, shuffler) -> None:
+    labels, names = arrays(rows)
+    pool = np.arange(len(rows), dtype=np.int64)
+    used = pool[: len(pool) // 4]
+    halves = reserved(data(labels, names), pool, used, np.random.default_rng(seed))
+    order = np.array(shuffler.sample(range(len(rows)), len(rows)), dtype=np.int64)
+    place = np.argsort(order)
+    mixed = data(labels[order], names[order])
+    again = reserved(mixed, pool, place[used], np.random.default_rng(seed))
+    for half, other in zip(halves, again, strict=True):
+        assert (np.diff(half) > 0).all()
+        assert set(half.tolist()) == set(order[other].tolist())
+
+
+def test_halves_have_labels_alike() -> None:
+    labels = np.arange(400)[:, None] % 8 == np.array([[0, 1]])
+    pool = np.arange(400, dtype=np.int64)
+    halves = reserved(data(labels, pool), pool, pool[:0], np.random.default_rng(0))
+    assert [labels[half].sum(axis=0).tolist() for half in halves] == [[25, 25], [25, 25]]
+
+
+def test_nothing_is_left_where_all_is_tuned_on() -> None:
+    labels, pool = np.ones((6, 2), bool), np.arange(6, dtype=np.int64)
+    halves = reserved(data(labels, pool), pool, pool, np.random.default_rng(0))
+    assert [len(half) for half in halves] == [0, 0]

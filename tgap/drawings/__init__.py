@@ -1,0 +1,1 @@
+"""How a synthetic set is drawn from a tuned model; ``drawing=...``."""

@@ -1,0 +1,1 @@
+"""Which drawn images show what they were asked for; ``drawing/judge=...``."""

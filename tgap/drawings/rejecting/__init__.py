@@ -1,0 +1,1 @@
+"""Trials, quotas and counts of a drawing that rejects."""
