@@ -348,6 +348,40 @@ def test_what_a_ratio_of_perfect_legs_does_not_show_is_in_the_difference_of_two(
     assert p_of_interval(difference) == 1
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    trains=st.lists(st.floats(0.85, 0.97), min_size=3, max_size=8),
+    few=st.floats(0.99, 0.9999),
+    patients=st.integers(30, 400),
+    seed=st.integers(0, 99),
+)
+def test_nothing_is_unseen_twice_in_differences_of_gaps_and_ratios(trains, few, patients, seed):
+    """Two methods of which the classifier of real images makes hardly an error."""
+    rng = np.random.default_rng(seed)
+    n, freedom = len(trains), patients - 1.0
+    tstr = np.array([trains, np.clip(np.array(trains) + rng.normal(0, 0.01, n), 0.5, 0.99)])
+    trts = np.clip(few + rng.normal(0, 0.001, (2, n)), 0.9, 1)
+    images = rng.normal(0, 0.01, (200, 1, 1))
+    drawn = [np.clip(x + images + rng.normal(0, 0.005, (200, 2, n)), 0, 1) for x in (tstr, trts)]
+    gaps = []
+    for side in range(2):
+        legs = [
+            interval(x[side], d[:, side], scale="logit", image_freedom=freedom)
+            for x, d in zip((trts, tstr), drawn[::-1], strict=True)
+        ]
+        plain = interval(trts[side] - tstr[side], drawn[1][:, side] - drawn[0][:, side])
+        gaps.append(recovered(plain, *legs, scale="identity"))
+    assert min(gap.unseen for gap in gaps) >= 0
+    difference = interval(
+        (trts - tstr)[0] - (trts - tstr)[1],
+        (drawn[1] - drawn[0])[:, 0] - (drawn[1] - drawn[0])[:, 1],
+        image_freedom=freedom,
+    )
+    found = recovered(difference, *gaps, scale="identity")
+    assert found.unseen >= 0
+    assert found.hi - found.lo > 0.7 * (difference.hi - difference.lo)
+
+
 def test_seeds_that_happen_to_be_alike_are_not_surer_than_their_images_allow():
     alike = locked(np.array([0.020, 0.021, 0.019]))
     replicates = draws(alike, shared=0.0, own=0.02)

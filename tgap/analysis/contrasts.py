@@ -206,7 +206,7 @@ def _as_wide_as(found: Interval, weights: Sequence[float], means: Sequence[Inter
         hi=found.estimate + above,
         standard_error=seen,
         degrees_of_freedom=freedom,
-        unseen=(nearer / t_quantile(0.95, freedom)) ** 2 - seen**2,
+        unseen=max((nearer / t_quantile(0.95, freedom)) ** 2 - seen**2, 0.0),
     )
 
 

@@ -259,7 +259,8 @@ def recovered(
         standard_error=seen,
         degrees_of_freedom=freedom,
         n_seeds=number.n_seeds,
-        unseen=error**2 - seen**2,
+        # Ends are not symmetric, and this one may be the nearer: nothing is seen twice.
+        unseen=max(error**2 - seen**2, 0.0),
     )
 
 
