@@ -11,7 +11,7 @@ import math
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from experiments.thesis.worlds import GUIDANCE, STEPS, world_of
 from tgap.analysis.rows import RunRow
 from tgap.core import ConfigError, Doubles
 from tgap.core.files import write_whole
+from tgap.metrics.intervals import LEAST_FREEDOM
 from tgap.metrics.significance import LEVEL, holm
 
 OUTCOMES = ("t_gap", "tstr/auroc", "trts/auroc")
@@ -67,6 +68,9 @@ CHEAP: Mapping[str, Reading] = {
 }
 """Known before any classifier is trained."""
 PREDICTORS: Mapping[str, Reading] = {**CHEAP, "label leakage": _leakage}
+SETTINGS = ("guidance", "steps", "size")
+"""What a person sets. Coverage and the like follow from these, so that what a setting does is asked
+given the other settings alone, and what is measured given everything else."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ class Points:
         names: K.
         worlds: N.
         methods: N labels.
+        seeds: N.
         left_out: Runs that are no points, and predictors that are none, by reason.
     """
 
@@ -87,6 +92,7 @@ class Points:
     names: tuple[str, ...]
     worlds: tuple[str, ...]
     methods: tuple[str, ...]
+    seeds: tuple[str, ...]
     left_out: Mapping[str, int]
 
     @property
@@ -98,6 +104,17 @@ class Points:
         """Where a predictor stands."""
         return self.names.index(name)
 
+    def given(self, name: str) -> tuple[Doubles, int]:
+        """A predictor and those that it is asked beside, and where it stands among them."""
+        names = [n for n in self.names if n in SETTINGS] if name in SETTINGS else [*self.names]
+        return self.predictors[:, [self.column(n) for n in names]], names.index(name)
+
+    def over(self, name: str) -> str:
+        """What an interval is over: methods, or seeds where a predictor varies in few of them."""
+        values, groups = self.predictors[:, self.column(name)], np.array(self.groups)
+        varying = [g for g in dict.fromkeys(self.groups) if np.ptp(values[groups == g]) > 0]
+        return "methods" if len(varying) > LEAST_FREEDOM else "seeds"
+
 
 @dataclass(frozen=True)
 class Found:
@@ -106,7 +123,8 @@ class Found:
     Args:
         outcome: Of ``OUTCOMES``.
         predictor: Of ``PREDICTORS``.
-        partial: Their correlation, given the other predictors.
+        over: What the interval is for new ones of: ``methods`` or ``seeds``.
+        partial: Their correlation, given the others (``SETTINGS``).
         p_holm: Adjusted for all predictors and outcomes.
         least: Smallest correlation when one method is left out.
         most: Largest one.
@@ -114,6 +132,7 @@ class Found:
 
     outcome: str
     predictor: str
+    over: str
     partial: Partial
     p_holm: float
     least: float
@@ -122,7 +141,7 @@ class Found:
     @property
     def holds(self) -> bool:
         """Shown, and of one sign whichever method is left out."""
-        return self.p_holm <= LEVEL and self.least * self.most > 0
+        return self.p_holm <= LEVEL and self.least * self.most > 0 and self.over == "methods"
 
 
 @dataclass(frozen=True)
@@ -171,6 +190,7 @@ def points_of(rows: Sequence[RunRow]) -> Points:
     names = tuple(name for name, there in zip(PREDICTORS, varies, strict=True) if there)
     worlds = tuple(world_of(row) for row in kept)
     methods = tuple(row.method.partition(" ")[0] for row in kept)
+    seeds = tuple(f"{w}: {row.seed}" for w, row in zip(worlds, kept, strict=True))
     needed = FEWEST + len(names) + len(set(zip(worlds, methods, strict=True)))
     if len(kept) < needed:
         why = ", ".join(f"{number} {reason}" for reason, number in reasons.items()) or "none"
@@ -181,9 +201,8 @@ def points_of(rows: Sequence[RunRow]) -> Points:
     for name, there in zip(PREDICTORS, varies, strict=True):
         if not there:
             reasons[f"predictor '{name}', which does not vary"] += 1
-    return Points(
-        array[:, : len(OUTCOMES)], predictors[:, varies], names, worlds, methods, dict(reasons)
-    )
+    outcomes = array[:, : len(OUTCOMES)]
+    return Points(outcomes, predictors[:, varies], names, worlds, methods, seeds, dict(reasons))
 
 
 def explain(points: Points) -> list[Found]:
@@ -191,26 +210,24 @@ def explain(points: Points) -> list[Found]:
     found = []
     for place, outcome in enumerate(OUTCOMES):
         y = points.outcomes[:, place]
-        for which, name in enumerate(points.names):
-            whole = partial(y, points.predictors, which, points.groups)
-            left = [r for r in _left_out(points, y, which) if math.isfinite(r)]
-            ends = (min(left), max(left)) if left else (math.nan, math.nan)
-            found.append((outcome, name, whole, *ends))
-    p_values = holm(np.array([whole.p_value for _, _, whole, _, _ in found], np.float64))
-    return [
-        Found(outcome, name, whole, float(p), least, most)
-        for (outcome, name, whole, least, most), p in zip(found, p_values, strict=True)
-    ]
+        for name in points.names:
+            x, which = points.given(name)
+            over = points.over(name)
+            units = points.groups if over == "methods" else points.seeds
+            whole = partial(y, x, which, points.groups, units)
+            left = [r for r in _left_out(points, y, x, which) if math.isfinite(r)]
+            least, most = (min(left), max(left)) if left else (math.nan, math.nan)
+            found.append(Found(outcome, name, over, whole, math.nan, least, most))
+    p_values = holm(np.array([one.partial.p_value for one in found], np.float64))
+    return [replace(one, p_holm=float(p)) for one, p in zip(found, p_values, strict=True)]
 
 
-def _left_out(points: Points, y: Doubles, which: int) -> list[float]:
-    """The correlation without each method, in all worlds."""
+def _left_out(points: Points, y: Doubles, x: Doubles, which: int) -> list[float]:
+    """The correlation without each method, in all worlds, where it varies beyond rounding."""
     methods, groups = np.array(points.methods), np.array(points.groups)
     rest = [methods != method for method in dict.fromkeys(points.methods)]
     return [
-        partial(y[rows], points.predictors[rows], which, groups[rows].tolist()).r
-        for rows in rest
-        if rows.any()
+        partial(y[rows], x[rows], which, groups[rows].tolist()).r for rows in rest if rows.any()
     ]
 
 
@@ -239,14 +256,16 @@ def _forecast(points: Points, place: int, names: tuple[str, ...]) -> Forecast:
 
 def as_csv(points: Points, found: Sequence[Found]) -> str:
     """A line per outcome and predictor."""
-    head = ["outcome", "predictor", "partial_r", "lo", "hi", "p_holm", "least_without_a_method",
-            "most_without_a_method", "holds", "runs", "groups"]  # fmt: skip
-    lines = [
-        [one.outcome, one.predictor, *map(_text, (one.partial.r, one.partial.lo, one.partial.hi)),
-         *map(_text, (one.p_holm, one.least, one.most)), "yes" if one.holds else "no",
-         len(points.worlds), len(set(points.groups))]
-        for one in found
-    ]  # fmt: skip
+    head = [
+        *("outcome", "predictor", "interval_over", "partial_r", "lo", "hi", "p_holm"),
+        *("least_without_a_method", "most_without_a_method", "holds", "runs", "groups"),
+    ]
+    size = [len(points.worlds), len(set(points.groups))]
+    lines = []
+    for one in found:
+        numbers = (one.partial.r, one.partial.lo, one.partial.hi, one.p_holm, one.least, one.most)
+        told = [*map(_text, numbers), "yes" if one.holds else "no"]
+        lines.append([one.outcome, one.predictor, one.over, *told, *size])
     return _written([head, *lines])
 
 

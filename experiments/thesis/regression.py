@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tgap.core import Doubles
+from tgap.core import Bools, Doubles
 from tgap.metrics.intervals import LEAST_FREEDOM, ROUNDING, t_quantile
 
 Texts = Sequence[str]
@@ -61,7 +61,9 @@ def partial_correlation(outcome: Doubles, predictors: Doubles, which: int) -> fl
     return float(np.clip(both[:, 0] @ both[:, 1] / left.prod(), -1, 1))
 
 
-def partial(outcome: Doubles, predictors: Doubles, which: int, groups: Texts) -> Partial:
+def partial(
+    outcome: Doubles, predictors: Doubles, which: int, groups: Texts, units: Texts | None = None
+) -> Partial:
     """A partial correlation within groups, with its interval.
 
     Runs of one group are alike in more than chance, so the jackknife leaves out whole groups
@@ -73,12 +75,15 @@ def partial(outcome: Doubles, predictors: Doubles, which: int, groups: Texts) ->
         predictors: ``(N, K)``.
         which: Of the predictors.
         groups: N names.
+        units: N names of what is left out instead, e.g. seeds: the interval then is for new ones
+            of these, in the groups there are.
     """
-    names = np.asarray(groups)
+    names = np.asarray(groups if units is None else units)
     y, x = centred(outcome[:, None], groups)[:, 0], centred(predictors, groups)
     r = partial_correlation(y, x, which)
-    varying = [g for g in dict.fromkeys(groups) if np.ptp(x[names == g][:, which]) > ROUNDING]
-    without = [partial_correlation(y[names != g], x[names != g], which) for g in varying]
+    each = dict.fromkeys(names.tolist())
+    varying = [unit for unit in each if np.ptp(x[names == unit][:, which]) > ROUNDING]
+    without = [_without(outcome, predictors, which, groups, names != unit) for unit in varying]
     number = len(without)
     if number <= LEAST_FREEDOM or not np.isfinite([r, *without]).all():
         return Partial(r, math.nan, math.nan, math.nan)
@@ -91,6 +96,15 @@ def partial(outcome: Doubles, predictors: Doubles, which: int, groups: Texts) ->
     half = t_quantile(0.95, number - 1) * error
     p_value = float(2 * stdtr(number - 1, -abs(z) / error))
     return Partial(r, math.tanh(z - half), math.tanh(z + half), p_value)
+
+
+def _without(
+    outcome: Doubles, predictors: Doubles, which: int, groups: Texts, rest: Bools
+) -> float:
+    """The correlation of some runs, centred anew: their groups' means are other ones."""
+    of = np.asarray(groups)[rest].tolist()
+    y = centred(outcome[rest][:, None], of)[:, 0]
+    return partial_correlation(y, centred(predictors[rest], of), which)
 
 
 def _fisher(r: Doubles) -> Doubles:

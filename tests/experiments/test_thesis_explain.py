@@ -72,6 +72,25 @@ def test_a_difference_between_methods_alone_is_no_explanation() -> None:
     assert not any(it.holds for it in found(rows(by_method)).values())
 
 
+def test_what_was_set_in_one_method_alone_has_an_interval_over_seeds_and_does_not_hold() -> None:
+    def by_guidance(known: dict[str, float], method: str, rng: np.random.Generator) -> float:
+        return 0.8 + rng.normal(0, 0.01)
+
+    these = rows(by_guidance)
+    for row in these:
+        ladder = row.method == METHODS[0]
+        scale = [1.0, 3.0, 7.5][row.seed % 3] if ladder else 3.0
+        row.settings["sampler.guidance"] = str(scale)
+        row.metrics["tstr/auroc"] -= 0.02 * np.log2(scale) if ladder else 0.0
+        # What follows from guidance must not take its effect away.
+        row.metrics["fidelity/coverage"] = 0.7 - 0.05 * np.log2(scale) + 0.001 * row.seed
+    one = found(these)["guidance"]
+    assert one.over == "seeds"
+    assert one.partial.r < -0.5
+    assert one.partial.hi < 0
+    assert not one.holds
+
+
 def test_an_effect_of_one_method_only_does_not_hold() -> None:
     def in_one(known: dict[str, float], method: str, rng: np.random.Generator) -> float:
         effect = 6.0 if method == METHODS[0] else -0.8
