@@ -437,3 +437,16 @@ class TestMemory:
         model.sample(PROMPTS[:2], range(2), sampler)
         model.sample(PROMPTS[:4], range(4), sampler)
         assert asked == [7, 3, 1, *[1] * 6, 1, 1, *[1] * 4]
+
+
+def test_the_xray_miniature_draws_films_and_letters_as_asked():
+    generator = StableDiffusion(packaged="tiny_xray", device="cpu")
+    assert generator.check() + generator.check_weights() == []
+    assert generator.image_shape() == (64, 64, 1)
+    model, sampler = generator.load(), Sampler(steps=8, guidance=3)
+    films = model.sample(["an image of chest X-ray"] * 4, range(4), sampler).astype(float)
+    letters = model.sample(["an image of the letter G"] * 4, range(4), sampler).astype(float)
+    # A film has a bright middle (spine and heart) between dark lungs; a letter is mostly black.
+    middle, lungs = films[:, 36:44, 28:36].mean(), films[:, 20:40, [12, 13, 50, 51]].mean()
+    assert middle > lungs + 40
+    assert np.median(letters) < 20 < np.median(films)
