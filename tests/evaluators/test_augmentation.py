@@ -135,9 +135,9 @@ class Noting(Centroids):
         TRAININGS.append(("fit", np.sort(marks)))
         return super()._fit(train, validation, rng, log, checkpoint)
 
-    def _adapt(self, weights, few, rng, log):
+    def _adapt(self, weights, few, rng, log, checkpoint):
         TRAININGS.append(("adapt", np.sort(few.images[:, 0, 0, 0])))
-        return super()._adapt(weights, few, rng, log)
+        return super()._adapt(weights, few, rng, log, checkpoint)
 
 
 def test_each_arm_is_trained_on_what_it_says():

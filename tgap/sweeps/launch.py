@@ -97,7 +97,7 @@ class CheckedRuns:
     runs: Sequence[Planned]
     expected: Forecast
     workers: int
-    config_dir: str | None
+    config_dir: str | None = None
 
     @property
     def words(self) -> list[str]:
