@@ -51,6 +51,7 @@ STAGES: Mapping[str, str] = {
 }
 """The stage of a kind of work, by the kind's first word."""
 PLAIN = "tgap.drawings.plain.Plain"
+MINIATURE = "tgap.generators.stable_diffusion.StableDiffusion"
 """How every synthetic set was drawn once."""
 DAMAGED = (
     OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, yaml.YAMLError,
@@ -213,6 +214,7 @@ class Record:
             data = yaml.safe_load(file.read_text("utf-8"))
         if isinstance(data, dict):  # of a run that was recorded before there was a choice
             data.setdefault("drawing", {"_target_": PLAIN})
+            _name_miniature(data.get("generator"))
         return build(Run, data)
 
     def result(self, store: Store, *, fetch: bool = False) -> Result:
@@ -358,3 +360,11 @@ def record_named(home: Path, word: str) -> Record:
     if len(keys) > 1:
         raise ConfigError(f"'{word}' begins the keys of {len(keys)} runs: {', '.join(keys)}")
     return next((one for one in reversed(found) if one.finished), found[-1])
+
+
+def _name_miniature(generator: object) -> None:
+    """Of a run that was recorded when the one packaged miniature had no name to be chosen by."""
+    if not isinstance(generator, dict) or generator.get("_target_") != MINIATURE:
+        return
+    if generator.get("path") is None:
+        generator.setdefault("packaged", "tiny_ldm")

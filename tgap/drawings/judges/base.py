@@ -170,18 +170,20 @@ def shown(scores: Floats, asked: Bools) -> Bools:
 
     Args:
         scores: ``(N, L)``.
-        asked: ``(N, L)`` bool; where none is asked for, no score may be above 0.
+        asked: ``(N, L)`` bool; where none is asked for, no score may be above 0, and where all
+            are, all must be.
 
     Returns:
         ``(N,)`` bool; equal scores do not pass.
 
-    >>> scores = np.array([[2.0, 1.0], [1.0, 1.0], [1.0, 3.0], [-1.0, -2.0]])
-    >>> asked = np.array([[True, False], [True, False], [True, True], [False, False]])
+    >>> scores = np.array([[2.0, 1.0], [1.0, 1.0], [1.0, 3.0], [-1.0, 3.0], [-1.0, -2.0]])
+    >>> asked = np.array([[True, False], [True, False], [True, True], [True, True], [False, False]])
     >>> shown(scores, asked).tolist()
-    [True, False, True, True]
+    [True, False, True, False, True]
     """
     lowest = np.where(asked, scores, np.inf).min(axis=1)
     highest = np.where(asked, -np.inf, scores).max(axis=1)
+    highest = np.where(asked.all(axis=1), 0.0, highest)
     passed: Bools = lowest > np.where(asked.any(axis=1), highest, np.inf)
     passed |= ~asked.any(axis=1) & (scores <= 0).all(axis=1)
     return passed
