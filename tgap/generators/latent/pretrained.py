@@ -82,7 +82,7 @@ class LatentGenerator(Pretrained):
             elsewhere, so what it draws differs a little between devices, and a run's key does not:
             set it where machines with and without CUDA share a store.
         compile: Have the denoiser's repeated blocks compiled (``torch.compile``), to draw and to
-            tune: faster after a minute or so, the same but for rounding. Takes CUDA or a C++
+            tune: the same but for rounding, at the cost of compiling once. Takes CUDA or a C++
             compiler; blocks that cannot be compiled are run as they are, which is told.
         image_size: Images may have another size than the model was trained at, because its networks
             are convolutional or read positions; what it draws before it is tuned may then be out of
