@@ -56,6 +56,10 @@ class Simulated:
         assert (images[:, 0, 1, 0] == rows % len(self.rates)).all(), "images stand beside others"
         return images[:, 0, 2, 0] == 1
 
+    def value(self, images, rows) -> np.ndarray:
+        """Good images are worth 1."""
+        return self.judge(images, rows).astype(float)
+
     def wanted(self) -> Wanted:
         blocks = np.repeat(np.arange(2), self.per_label)
-        return Wanted(self.asked(), blocks, self.seed, self.draw, self.judge)
+        return Wanted(self.asked(), blocks, self.seed, self.draw, self.judge, self.value)

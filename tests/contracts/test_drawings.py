@@ -10,27 +10,31 @@ import torch
 
 from tgap.classifiers.logistic_regression import LogisticRegression
 from tgap.composition import registry
-from tgap.core import DataError, ImageSet
+from tgap.core import ContractError, DataError, ImageSet
 from tgap.drawings.base import Drawing
 from tgap.drawings.judges.base import Judge, Means
 from tgap.drawings.judges.classifier import ClassifierJudge
+from tgap.drawings.rewards.base import Grounds, Reward
+from tgap.drawings.rewards.uncertainty import Uncertainty
 from tgap.embedders.pixels import Pixels
 
 from .simulated_drawing import Simulated
 
-GROUP, JUDGES = "drawing", "drawing/judge"
-KNOWN = {"plain", "rejection", "variation"}
+GROUP, JUDGES, REWARDS = "drawing", "drawing/judge", "drawing/reward"
+KNOWN = {"plain", "rejection", "variation", "best_of", "value_based"}
+KNOWN_REWARDS = {"label", "uncertainty", "novelty", "likeness"}
 KNOWN_JUDGES = {"classifier", "clip"}
 MEANS = Means(LogisticRegression(embedder=Pixels()), ("an image of dark", "an image of light"))
 
 each_drawing = pytest.mark.parametrize("name", registry.names(GROUP))
+each_reward = pytest.mark.parametrize("reward", registry.names(REWARDS))
 each_judge = pytest.mark.parametrize("judge", registry.names(JUDGES))
 
 
 def drawing_of(name: str) -> Drawing:
     cls = registry.component_class(GROUP, name)
-    has_judge = "judge" in (f.name for f in dataclasses.fields(cls))
-    return cls(**({"judge": ClassifierJudge()} if has_judge else {}))
+    parts = {"judge": ClassifierJudge(), "reward": Uncertainty()}
+    return cls(**{f.name: parts[f.name] for f in dataclasses.fields(cls) if f.name in parts})
 
 
 def judge_of(name: str, **settings) -> Judge:
@@ -57,6 +61,7 @@ def films(count: int, seed: int = 0) -> ImageSet:
 def test_known_ones_are_found():
     assert set(registry.names(GROUP)) >= KNOWN
     assert set(registry.names(JUDGES)) >= KNOWN_JUDGES
+    assert set(registry.names(REWARDS)) >= KNOWN_REWARDS
 
 
 @each_drawing
@@ -151,3 +156,50 @@ def test_a_judge_that_knows_no_better_than_chance_is_refused(judge):
     lots = dataclasses.replace(data, labels=labels)
     with pytest.raises(DataError, match=r"tells '\w+' with an AUROC of 0\.\d\d on 400 real images"):
         judge_of(judge, least_auroc=0.65).fit(films(400, 1), lots, MEANS, rng)
+
+
+def reward_of(name: str) -> Reward:
+    cls = registry.component_class(REWARDS, name)
+    has_embedder = "embedder" in (f.name for f in dataclasses.fields(cls))
+    return cls(**({"embedder": Pixels()} if has_embedder else {}))
+
+
+def grounds() -> Grounds:
+    """A judge that goes by light, and distances from mid grey."""
+
+    def scores(images):
+        light = images.mean((1, 2, 3)).astype(np.float32) - 100
+        return np.stack([-light, light], axis=1)
+
+    return Grounds(scores, lambda images: np.abs(images.mean((1, 2, 3)) - 100))
+
+
+@each_reward
+def test_a_reward_says_what_it_is(reward):
+    cls = registry.component_class(REWARDS, reward)
+    assert issubclass(cls, Reward)
+    assert cls.stem() == reward
+    assert not (cls.__doc__ or "").startswith(f"{cls.__name__}(")
+
+
+@each_reward
+def test_a_reward_gives_each_image_a_finite_value_whatever_is_beside_it(reward):
+    data, reward = films(30), reward_of(reward)
+    values = reward.values(data.images, data.labels, grounds())
+    assert values.shape == (30,)
+    assert values.dtype == np.float64
+    assert np.isfinite(values).all()
+    assert len(set(values.tolist())) > 1
+    alone = reward.values(data.images[7:8], data.labels[7:8], grounds())
+    assert alone[0] == pytest.approx(values[7], abs=1e-9)
+
+
+@each_reward
+def test_a_reward_goes_by_what_it_says(reward):
+    data, reward = films(10), reward_of(reward)
+    with pytest.raises(ContractError, match="needs"):
+        reward.values(data.images, data.labels, Grounds())
+    own = grounds()
+    assert reward.uses_judge != (reward.embedder_used() is not None)
+    only = Grounds(scores=own.scores) if reward.uses_judge else Grounds(distances=own.distances)
+    reward.values(data.images, data.labels, only)

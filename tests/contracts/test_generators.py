@@ -15,6 +15,7 @@ from tgap.core.settings import SCHEDULERS
 from tgap.generators.base import Generator, Pretrained
 from tgap.generators.controls.base import Control, Examples
 from tgap.generators.latent.base import LatentModel
+from tgap.generators.latent.drawing.aids import Aids
 from tgap.generators.latent.pretrained import LatentGenerator
 
 from .small_pipelines import write_3, write_xl
@@ -159,15 +160,17 @@ def test_further_options_of_the_sampler_are_heeded_or_refused(name, make, asked)
     model = generator.load()
     if not isinstance(model, LatentModel):
         pytest.skip("not a latent model")
-    images = model.guided_by(model).sample(PROMPTS, (1, 2, 3), how)
-    alone = model.guided_by(model).sample(PROMPTS[2:], (3,), how)
+    images = model.aided(Aids(guide=model)).sample(PROMPTS, (1, 2, 3), how)
+    alone = model.aided(Aids(guide=model)).sample(PROMPTS[2:], (3,), how)
     assert np.abs(alone[0].astype(int) - images[2]).max() <= 1, "whatever the batch"
     plain = model.sample(PROMPTS, (1, 2, 3), sampler(generator))
     assert (images != plain).any()
     if asked == {"guide": "untuned"}:  # which is the model itself
         off = dataclasses.replace(sampler(generator), guidance=1.0)
         own = dataclasses.replace(how, guidance=2.0)
-        drawn = [model.guided_by(model).sample(PROMPTS, (1, 2, 3), each) for each in (own, off)]
+        drawn = [
+            model.aided(Aids(guide=model)).sample(PROMPTS, (1, 2, 3), each) for each in (own, off)
+        ]
         assert (drawn[0] == drawn[1]).all()
 
 

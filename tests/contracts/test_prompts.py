@@ -7,7 +7,7 @@ from tgap.core import ContractError
 from tgap.prompts.base import USES, Prompts
 
 GROUP = "prompts"
-KNOWN = {"template"}
+KNOWN = {"template", "attributes"}
 
 each_prompts = pytest.mark.parametrize("name", registry.names(GROUP))
 

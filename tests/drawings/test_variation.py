@@ -10,11 +10,11 @@ from tests.drawings.test_whole_runs import QUICK, made
 from tests.generators.conftest import base, folder, model
 from tests.pipeline.conftest import store
 from tgap.core import ConfigError, DataError, Sampler
-from tgap.generators.latent.variations import Variations
+from tgap.generators.latent.drawing.aids import Aids, Start
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
+from tgap.pipeline.aiding import in_turn
 from tgap.pipeline.plan import plan
-from tgap.pipeline.starting import in_turn
 from tgap.store import Store
 
 __all__ = ["base", "folder", "model", "store"]  # fixtures
@@ -29,7 +29,8 @@ def begins(size: int, channels: int, seed: int = 0) -> np.ndarray:
 
 def varied(model, strength: float, images: np.ndarray, **settings) -> np.ndarray:
     sampler = Sampler(**{"steps": 10, "scheduler": "ddim", "batch_size": 4, **settings})
-    return Variations(model, images, STARTS, strength).sample(PROMPTS, SEEDS, sampler)
+    begun = model.aided(Aids(start=Start(images, STARTS, strength)))
+    return begun.sample(PROMPTS, SEEDS, sampler)
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])

@@ -8,6 +8,7 @@ import torch
 
 from tgap.core import ContractError, DataError, Images, Sampler
 from tgap.core.randomised import setting_of
+from tgap.generators.latent.drawing.aids import Aids
 from tgap.generators.latent.drawing.dropout import with_dropout
 from tgap.generators.latent.drawing.guided import Guided
 from tgap.generators.latent.model import StableDiffusionModel
@@ -29,7 +30,7 @@ def tuned(model: StableDiffusionModel) -> StableDiffusionModel:
     """A model of other weights that knows the miniature as what it was."""
     denoiser = copy.deepcopy(model.denoiser)
     denoiser.conv_out.weight.mul_(0.9)
-    return model.with_parts(denoiser).guided_by(model)
+    return model.with_parts(denoiser).aided(Aids(guide=model))
 
 
 def draw(model: StableDiffusionModel, **asked: object) -> Images:
@@ -109,7 +110,7 @@ class TestInterval:
 class TestGuides:
     @pytest.mark.parametrize("scheduler", ["ddim", "ddpm", "dpm_solver", "euler", "pndm"])
     def test_a_model_that_is_its_own_guide_draws_as_without_guidance(self, model, scheduler):
-        itself = model.guided_by(model)
+        itself = model.aided(Aids(guide=model))
         own = Sampler(scheduler=scheduler, steps=3, guidance=2, guide="untuned")
         alone = Sampler(scheduler=scheduler, steps=3, guidance=1)
         drawn = [itself.sample(PROMPTS, SEEDS, how) for how in (own, alone)]
@@ -145,23 +146,23 @@ class TestGuides:
         for weights in encoder.parameters():
             weights.mul_(0.8)
         other = model.with_parts(text_encoders=(encoder,))
-        reads_otherwise = model.guided_by(other)
+        reads_otherwise = model.aided(Aids(guide=other))
         assert furthest(draw(reads_otherwise, guidance=3, guide="untuned"), draw(model, guidance=1))
 
     def test_learned_words_are_led_away_from_their_prompt(self, model):
-        learned = model._around(model._pipeline(), {"odd": "b"}).guided_by(model)
+        learned = model._around(model.pipeline_with(), {"odd": "b"}).aided(Aids(guide=model))
         asked = Sampler(scheduler="ddim", steps=3, guidance=2, guide="untuned")
         away = learned.sample(["odd"], [1], asked)
         assert furthest(away, model.sample(["b"], [1], ALONE)) > 1
         assert furthest(away, model.sample(["odd"], [1], ALONE)) > 1
 
     def test_the_untuned_model_must_be_known(self, model):
-        with pytest.raises(ContractError, match="guided_by"):
+        with pytest.raises(ContractError, match="aided"):
             draw(model, guidance=3, guide="untuned")
 
     def test_a_guide_takes_two_passes_of_each_image(self, tuned):
         assert widths(tuned, guidance=3, guide="untuned") == [5, 5, 5]
-        assert widths(tuned.untuned, guidance=3) == [10, 10, 10]
+        assert widths(tuned.aids.guide, guidance=3) == [10, 10, 10]
 
     def test_what_a_pipeline_asks_a_denoiser_for_is_the_denoisers(self, model):
         network = Guided(model.denoiser)

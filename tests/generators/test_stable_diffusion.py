@@ -184,7 +184,7 @@ class TestSample:
     def test_it_is_what_the_pipeline_itself_draws(self, model, guidance):
         sampler = Sampler(scheduler="ddim", steps=5, guidance=guidance)
         ours = model.sample(["odd"], [2**63 + 5], sampler)
-        pipeline = model._pipeline(scheduler=scheduler_named("ddim", model.pipeline))
+        pipeline = model.pipeline_with(scheduler=scheduler_named("ddim", model.pipeline))
         theirs = pipeline(
             "odd",
             num_inference_steps=5,
@@ -250,7 +250,7 @@ class TestSample:
     def test_schedulers_are_fresh_and_do_not_clip(self, model):
         # PNDM's configuration says nothing of clipping, and DDIM's default is to clip
         model = copy.copy(model)
-        model.pipeline = model._pipeline(scheduler=scheduler_named("pndm", model.pipeline))
+        model.pipeline = model.pipeline_with(scheduler=scheduler_named("pndm", model.pipeline))
         for name in SCHEDULERS_OF_DIFFUSION:
             made = scheduler_named(name, model.pipeline)
             assert made is not scheduler_named(name, model.pipeline)
@@ -383,7 +383,7 @@ class TestParts:
 def test_the_packaged_model_stays_in_range(scheduler, guidance):
     model = StableDiffusion(packaged="tiny_ldm", device="cpu").load()
     prompts = ["an image of even handwritten digit"] * 8
-    latents = model._latents(prompts, range(8), Sampler(scheduler=scheduler, guidance=guidance))
+    latents = model.latents(prompts, range(8), Sampler(scheduler=scheduler, guidance=guidance))
     assert 0.5 <= latents.std() <= 2
 
 
@@ -422,7 +422,7 @@ class TestMemory:
     def test_a_batch_that_does_not_fit_is_halved_and_draws_the_same(self, model, monkeypatch):
         sampler, asked = Sampler(steps=2, batch_size=7), []
         whole = model.sample(PROMPTS, range(7), sampler)
-        latents = model._latents
+        latents = model.latents
 
         def small(prompts, seeds, sampler, on_step):
             asked.append(len(prompts))
@@ -430,7 +430,7 @@ class TestMemory:
                 raise torch.OutOfMemoryError("CUDA out of memory")
             return latents(prompts, seeds, sampler, on_step)
 
-        monkeypatch.setattr(model, "_latents", small)
+        monkeypatch.setattr(model, "latents", small)
         monkeypatch.setattr(model, "at_once", model.at_once)
         parts = model.sample(PROMPTS, range(7), sampler)
         assert np.abs(parts.astype(int) - whole.astype(int)).max() <= 1

@@ -59,7 +59,7 @@ def test_the_empty_prompt_is_zeros_where_the_settings_say_so(model, xl, tmp_path
     (copy / "model_index.json").write_text(json.dumps(index))
     other = StableDiffusionXL(path=str(copy), device="cpu").load()
     assert other.condition([""])["text_embeds"].any()
-    assert not other.with_parts()._pipeline().config.force_zeros_for_empty_prompt
+    assert not other.with_parts().pipeline_with().config.force_zeros_for_empty_prompt
 
 
 @pytest.mark.parametrize("text_encoder", [False, True])

@@ -13,6 +13,7 @@ from tests.pipeline.conftest import CUT
 from tgap.core import Images, Sampler
 from tgap.core.checkpoint import Pieces
 from tgap.core.randomised import drawing_order
+from tgap.generators.latent.drawing.aids import Aids
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.pipeline import generation, stages
 from tgap.pipeline.draws import Order, in_order
@@ -65,7 +66,7 @@ def test_cut_anywhere_it_draws_the_same(model, tmp_path):
 
 
 def test_threads_that_draw_side_by_side_do_not_get_each_others_masks(model):
-    guided = model.guided_by(model)
+    guided = model.aided(Aids(guide=model))
     batches = [(PROMPTS[n : n + 4], list(SEEDS[n : n + 4])) for n in range(0, 40, 4)]
     before = torch.get_num_threads()
     try:
@@ -98,7 +99,7 @@ def check(result: Result) -> None:
     """Each image is what the tuned model draws for its prompt and seed, away from the untuned."""
     model, sampler = generation.drawing(result, "synthetic")
     assert isinstance(model, StableDiffusionModel)
-    assert model.untuned is result.run.pretrained.load()
+    assert model.aids.guide is result.run.pretrained.load()
     data = result.dataset()
     seeds = [seed for of_label in drawn_seeds(result.run, data) for seed in of_label]
     prompts = drawn_prompts(result, asked_for(result.run, data, result.split().pool))
@@ -119,4 +120,4 @@ def test_prior_images_are_drawn_without_a_guide(tmp_path):
     run = tgap.compose(*CUT, "sampler.guide=untuned")
     model, sampler = generation.drawing(Result(plan(run)), "prior")
     assert isinstance(model, StableDiffusionModel)
-    assert (model.untuned, sampler.guide) == (None, "empty")
+    assert (model.aids.guide, sampler.guide) == (None, "empty")

@@ -9,7 +9,15 @@ from tgap.classifiers.base import Classifier
 from tgap.core import Bools, Budget, Component, Sampler, TgapError, option, rng_for
 from tgap.core.component import walk
 from tgap.core.seeding import seed_for
-from tgap.core.settings import LARGEST_SEED, ClipWeights, Seeds, Splitting, Storage, Tracking
+from tgap.core.settings import (
+    LARGEST_SEED,
+    OTHER_MODELS,
+    ClipWeights,
+    Seeds,
+    Splitting,
+    Storage,
+    Tracking,
+)
 from tgap.datasets.base import Dataset
 from tgap.drawings.base import Drawing
 from tgap.embedders.base import Embedder
@@ -104,6 +112,19 @@ class Run(Splitting):
             )
         if drawing.from_tuning:
             problems += self._starting_problems()
+        if drawing.schedulers and set(self.sampler.every_scheduler()) - {*drawing.schedulers}:
+            problems.append(
+                f"drawing '{drawing.title()}' needs a scheduler that adds noise at each step: "
+                f"sampler.scheduler must be {' or '.join(drawing.schedulers)}, got "
+                f"{' or '.join(self.sampler.every_scheduler())}"
+            )
+        reward = drawing.reward_used()
+        if reward is not None and reward.embedder_used() and not self.finetuner.tunes:
+            problems.append(
+                f"drawing.reward '{reward.title()}' compares with the tuning images, and with "
+                f"finetuner '{self.finetuner.title()}' there are none; choose another "
+                "drawing/reward or finetuner"
+            )
         if judge is not None and judge.tells == "findings" and not named:
             problems.append(
                 "drawing.judge.tells must be labels with prompts that name no findings, got "
@@ -192,11 +213,17 @@ class Run(Splitting):
         problems = []
         for path, sampler in self._samplers().items():
             problems += self.generator.sampler_problems(path, sampler)
-        if self.sampler.guide == "untuned" and not self.finetuner.tunes:
+        guide = self.sampler.guide
+        if guide in OTHER_MODELS and not self.finetuner.tunes:
             problems.append(
-                f"sampler.guide=untuned needs a tuned generator: with finetuner "
+                f"sampler.guide={guide} needs a tuned generator: with finetuner "
                 f"'{self.finetuner.title()}' the guide is the model itself; choose "
                 "sampler.guide=empty or dropout, or another finetuner"
+            )
+        if guide == "early" and round(self.sampler.early * self.budget.steps) < 1:
+            problems.append(
+                f"sampler.early={self.sampler.early:g} of budget.steps={self.budget.steps} is less "
+                "than one step; raise one of them"
             )
         if self.finetuner.prior_images() and self.prior_sampler.guide != "empty":
             problems.append(
@@ -234,6 +261,14 @@ class Run(Splitting):
             for path, part in walk(self.components())
             if isinstance(part, Embedder) and part.uses_classifier
         ]
+
+    @property
+    def early_run(self) -> "Run | None":
+        """The same run of fewer tuning steps, where its model is what the sampler is guided by."""
+        if self.sampler.guide != "early" or not self.finetuner.tunes:
+            return None
+        steps = round(self.sampler.early * self.budget.steps)
+        return dataclasses.replace(self, budget=dataclasses.replace(self.budget, steps=steps))
 
     @property
     def tuning_channels(self) -> int | None:

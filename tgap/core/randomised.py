@@ -63,6 +63,15 @@ def passes_per_image(sampler: Sampler) -> float:
     return mean_steps(sampler) * (1 + second)
 
 
+def choosing_steps(steps: int, share: float) -> int:
+    """How many of an image's steps choose among candidates: the last ones, but for the very last.
+
+    >>> choosing_steps(20, 0.6), choosing_steps(1, 0.6)
+    (11, 0)
+    """
+    return round(share * (steps - 1))
+
+
 def setting_of(sampler: Sampler, seed: int) -> Sampler:
     """What one image is drawn with: a sampler without ranges.
 

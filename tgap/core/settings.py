@@ -43,7 +43,9 @@ class Budget(Checked):
     equal: bool = option(True, "both classifiers train on equal numbers of each label")
 
 
-GUIDES = ("empty", "untuned", "dropout")
+GUIDES = ("empty", "untuned", "early", "dropout")
+OTHER_MODELS = ("untuned", "early")
+"""Guides that are another model than the one that draws."""
 RANGES = {"guidance": "guidance_high", "steps": "steps_high", "guided_from": "guided_to"}
 """A sampler's ranges: the names of their ends."""
 BEYOND_GUIDANCE = (*RANGES.values(), "guided_from", "schedulers", "guide", "dropout")
@@ -68,9 +70,12 @@ class Sampler(Checked):
             noise levels).
         guide: What a prediction is driven away from. ``empty``: the same model under the empty
             prompt, which is classifier-free guidance. ``untuned``: the generator as it was before
-            tuning, under the image's prompt (the contrast of arXiv 2410.14765). ``dropout``: the
-            same model and prompt with channels left out, a weaker version of itself (in the
-            manner of Karras et al. 2024, arXiv 2406.02507).
+            tuning, under the image's prompt (the contrast of arXiv 2410.14765). ``early``: the
+            same after ``early`` of the tuning's steps (Karras et al. 2024, arXiv 2406.02507, whose
+            guide is a smaller model that was trained for 1/16 of them). ``dropout``: the same model
+            and prompt with channels left out, another weaker version of itself.
+        early: Share of ``budget.steps`` that ``guide=early`` is tuned for. It is a tuned model of
+            its own in the store, of the same seed, batches and noise.
         dropout: Share of channels that an image's model lacks, the same ones at every step
             ("Dropout's Dream Land", Wellmer & Kwok 2021, arXiv 2109.08342).
     """
@@ -96,6 +101,9 @@ class Sampler(Checked):
     guide_dropout: float = option(
         0.1, "share of channels that guide=dropout lacks, below 1", above=0, high=1
     )
+    early: float = option(
+        0.125, "share of the tuning steps that guide=early has had, below 1", above=0, high=1
+    )
     dropout: float = option(
         0.0, "share of channels left out, an image's own, below 1", low=0, high=1
     )
@@ -112,6 +120,11 @@ class Sampler(Checked):
             for name in ("dropout", "guide_dropout")
             if (value := getattr(self, name)) == 1
         ]
+        if self.early == 1:
+            problems.append(
+                "early must be below 1, got 1: as many steps make the model itself, which guides "
+                "nothing"
+            )
         if unknown := [name for name in self.schedulers if name not in SCHEDULERS]:
             problems.append(
                 f"schedulers must be some of {', '.join(SCHEDULERS)}, got {', '.join(unknown)}"
@@ -155,8 +168,8 @@ class Sampler(Checked):
             if f.name in BEYOND_GUIDANCE and (value := getattr(self, f.name)) not in (f.default, [])
         }
         # Which is something only for the guide that it is of.
-        of_guide = {"guide_dropout": self.guide_dropout} if self.guide == "dropout" else {}
-        return asked | of_guide
+        of_guide = {"dropout": "guide_dropout", "early": "early"}.get(self.guide)
+        return asked | ({of_guide: getattr(self, of_guide)} if of_guide else {})
 
     def identity(self) -> dict[str, Any]:
         """Without options that are not asked for: what was drawn before they were there counts."""

@@ -7,9 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, Component, ContractError, Images, ImageSet, Indices, Sampler
+from tgap.core import Bools, Component, ContractError, Doubles, Images, ImageSet, Indices, Sampler
 from tgap.core.randomised import passes_per_image
 from tgap.drawings.judges.base import Judge
+from tgap.drawings.rewards.base import Reward
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Wanted:
         draw: Draws an image for each position and seed, as it will be kept.
         judge: Says of images, drawn for positions, which of them show what was asked for; ``None``
             for a drawing without a judge.
+        value: The values of images, drawn for positions, by the reward; ``None`` without one.
     """
 
     asked: ImageSet
@@ -31,6 +33,7 @@ class Wanted:
     seed: Callable[[int, int], int]
     draw: Callable[[Sequence[int], Sequence[int]], Images]
     judge: Callable[[Images, Indices], Bools] | None = None
+    value: Callable[[Images, Indices], Doubles] | None = None
 
     def __len__(self) -> int:
         return len(self.blocks)
@@ -57,6 +60,21 @@ class DrawnSet:
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Candidates:
+    """Among what each step of an image chooses.
+
+    Args:
+        count: How many latents that the step may lead to.
+        alpha: One of value v is kept with chance in proportion to exp(v / alpha).
+        share: Of the steps that choose, the last ones.
+    """
+
+    count: int
+    alpha: float
+    share: float
+
+
 @dataclass(kw_only=True)
 class Drawing(Component):
     """Draws the images of a synthetic set, as many of each label as are wanted."""
@@ -67,6 +85,9 @@ class Drawing(Component):
     from_tuning: ClassVar[bool] = False
     """Whether its images begin with tuning images."""
 
+    schedulers: ClassVar[Sequence[str]] = ()
+    """Those that it can draw by; any, if none is named."""
+
     def starting_share(self) -> float:
         """Share of the schedule that is drawn, from images noised as much; 1 is all of it."""
         return 1.0
@@ -75,8 +96,20 @@ class Drawing(Component):
         """Passes of the denoiser that an image takes, on average."""
         return passes_per_image(sampler)
 
+    def looks(self, sampler: Sampler) -> float:
+        """Images that are decoded and valued while one is drawn, besides it."""
+        return 0.0
+
     def judge_used(self) -> Judge | None:
-        """The judge that it rejects by, if any."""
+        """The judge that it rejects or chooses by, if any."""
+        return None
+
+    def reward_used(self) -> Reward | None:
+        """The reward that it chooses by, if any."""
+        return None
+
+    def at_each_step(self) -> Candidates | None:
+        """What each step of an image chooses among by the reward's values, if it does."""
         return None
 
     def needs_prompts(self) -> str:

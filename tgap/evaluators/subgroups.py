@@ -1,6 +1,5 @@
 """Whom a classifier serves worse: TSTR, TRTR and missed positives by sex, age, view, site."""
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core import Bools, Doubles, ImageSet, Scores, option, rng_for
+from tgap.core.bands import bands
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import macro_auroc
 from tgap.metrics.few_errors import FLOOR_PATIENTS
@@ -107,16 +107,7 @@ class Subgroups(Evaluator):
         if len(known) == 0:
             return {}
         borders = self.bands.get(name) or np.unique(np.quantile(known, [0.25, 0.5, 0.75])).tolist()
-        ends = [-np.inf, *borders, np.inf]
-        bands = {}
-        for low, high in itertools.pairwise(ends):
-            title = f"{low:g} to {high:g}"
-            title = f"below {high:g}" if low == -np.inf else title
-            title = f"from {low:g}" if high == np.inf else title
-            rows = (column >= low) & (column < high)
-            if rows.any():
-                bands[title] = rows
-        return bands
+        return bands(column, borders)
 
 
 @dataclass(frozen=True)

@@ -132,18 +132,20 @@ def write_synthetic(folder: Path, data: ImageSet, train: Bools) -> None:
     write_array(folder / "train.npy", train)
 
 
-def write_drawn(folder: Path, drawn: DrawnSet, passes: float) -> None:
+def write_drawn(folder: Path, drawn: DrawnSet, passes: float, looks: float) -> None:
     """Write what a drawing counted, and the noise seeds of what it kept.
 
     Args:
         folder: The synthetic set's.
         drawn: What was drawn.
         passes: Of the denoiser for an image, on average.
+        looks: Images that were valued while one was drawn.
     """
     costs = {
         "cost/draw_images": float(drawn.trials),
         "cost/draw_passes": float(drawn.trials * passes),
-        "cost/judge_passes": float(drawn.judged),
+        "cost/draw_decodes": float(drawn.trials * (1 + looks)),
+        "cost/judge_passes": float(drawn.judged + drawn.trials * looks),
     }
     write_json(folder / DRAWN, {**drawn.metrics, **costs})
     write_array(folder / SEEDS, np.array(drawn.seeds, np.int64))

@@ -5,11 +5,13 @@ import functools
 import logging
 from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tgap.composition.config import Run
-from tgap.core import Images, ImageSet, Indices, Sampler, rng_for
+from tgap.core import ContractError, DataError, Images, ImageSet, Indices, Sampler, rng_for
 from tgap.core.checkpoint import Pieces
 from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
@@ -22,19 +24,20 @@ from tgap.core.types import no_pixels
 from tgap.drawings.base import Wanted
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
+from tgap.generators.latent.drawing.aids import Aids
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
+from tgap.pipeline.aiding import aids_of
 from tgap.pipeline.artifacts import apart, read_images, write_drawn, write_synthetic
 from tgap.pipeline.checkpoints import checkpoint_of, shared_checkpoint
 from tgap.pipeline.draws import Draws, Order, Sample, in_order
 from tgap.pipeline.evidence import RunEvidence, with_labels_of
-from tgap.pipeline.judging import judged_by
-from tgap.pipeline.resizing import resized
+from tgap.pipeline.judging import judged_by, valued_by
+from tgap.pipeline.resizing import as_kept
 from tgap.pipeline.result import Result, labels_asked_for
 from tgap.pipeline.sharing.crew import Batch, Crew
 from tgap.pipeline.sharing.threads import drawn
-from tgap.pipeline.starting import varied
 from tgap.pipeline.subsets import (
     deal_per_label,
     divisible,
@@ -47,6 +50,8 @@ from tgap.store import EARLIER, Spec, Store
 
 log = logging.getLogger(__name__)
 
+TEMPLATE = "template"
+"""Column of a synthetic set: which of several templates its images were asked for by."""
 Times = dict[str, float]
 """Seconds by name."""
 
@@ -127,12 +132,21 @@ def tune_shared(result: Result, store: Store, folder: Path, spec: Spec) -> Times
         return dict(crew.finished())
 
 
+def tune_guide(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
+    """What the sampler is guided by, where that is a generator tuned for fewer steps."""
+    early = result.run.early_run
+    if early is None:
+        raise ContractError("there is nothing to tune twice")
+    plan = dataclasses.replace(result.plan, run=early, generator=spec, guide=None)
+    return tune_shared(Result(plan, artifacts=result.artifacts), store, folder, spec)
+
+
 def draw_synthetic(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     """Images of each label, the first of them to train on and the rest to test on."""
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing synthetic images")
     run, data = result.run, result.dataset()
     per_label = run.budget.train_per_label + run.budget.test_per_label
-    kept = functools.partial(_kept, size=run.storage.image_size, channels=data.images.shape[3])
+    kept = functools.partial(as_kept, size=run.storage.image_size, channels=data.images.shape[3])
     asked, seeds = asked_for(run, data, result.split().pool), drawn_seeds(run, data)
     if isinstance(run.generator, Control):
         rng = rng_for("generate", run.seed_of("generate"), "control")
@@ -174,9 +188,9 @@ def _drawn_by_model(
     rng = rng_for("generate", result.run.seed_of("generate"), "drawing")
     drawn = drawing.draw(wanted, rng)
     if not drawing.as_asked:
-        write_drawn(folder, drawn, drawing.passes(result.run.sampler))
-    labels, findings = asked.labels[drawn.rows], asked.findings[drawn.rows]
-    return dataclasses.replace(asked, labels=labels, findings=findings), drawn.images
+        sampler = result.run.sampler
+        write_drawn(folder, drawn, drawing.passes(sampler), drawing.looks(sampler))
+    return asked.take(drawn.rows), drawn.images
 
 
 def wanted_by(
@@ -187,7 +201,8 @@ def wanted_by(
     draws: Draws,
 ) -> Wanted:
     """What a drawing is handed; arguments as of ``_drawn_by_model``."""
-    per_label, judge = len(seeds[0]), result.run.drawing.judge_used()
+    drawing, per_label = result.run.drawing, len(seeds[0])
+    judge, reward = drawing.judge_used(), drawing.reward_used()
     scope = result.run.seed_of("generate")
 
     def seed(row: int, trial: int) -> int:
@@ -200,6 +215,7 @@ def wanted_by(
         seed=seed,
         draw=lambda rows, noise: draws(prompts_of(rows), noise),
         judge=None if judge is None else judged_by(result, judge, asked),
+        value=None if reward is None else valued_by(result, reward, asked),
     )
 
 
@@ -219,10 +235,12 @@ def drawn_prompts(result: Result, asked: ImageSet) -> list[str]:
         result: Of the run.
         asked: What each image is to show.
     """
-    data = result.dataset()
+    data, prompts = result.dataset(), result.run.prompts
+    said = prompts.attributes_of(asked.metadata) if prompts.columns() else [""] * len(asked)
+    templates = asked.metadata.get(TEMPLATE, np.zeros(len(asked))).astype(int).tolist()
     return [
         result.prompt("generation", data, *rows)
-        for rows in zip(asked.labels, asked.findings, strict=True)
+        for rows in zip(asked.labels, asked.findings, said, templates, strict=True)
     ]
 
 
@@ -297,15 +315,17 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     if stage == "prior":
         return run.pretrained.load(), run.prior_sampler
     model: Model = result.generator().load()
-    if run.sampler.guide == "untuned":
-        untuned = run.pretrained.load()
-        if isinstance(model, StableDiffusionModel) and isinstance(untuned, StableDiffusionModel):
-            model = model.guided_by(untuned)
-    if run.drawing.from_tuning:
-        data = result.dataset()
-        asked = asked_for(run, data, result.split().pool)
-        model = varied(result, model, asked, drawn_seeds(run, data))
-    return model, run.sampler
+    data = result.dataset()
+    asked, seeds = asked_for(run, data, result.split().pool), drawn_seeds(run, data)
+    aids = aids_of(result, asked, seeds)
+    if aids == Aids():
+        return model, run.sampler
+    if not isinstance(model, StableDiffusionModel):
+        raise DataError(
+            f"{type(model).__name__} draws from noise, by itself; choose drawing=plain and "
+            "sampler.guide=empty"
+        )
+    return model.aided(aids), run.sampler
 
 
 def sampled(
@@ -353,7 +373,7 @@ def asked_for(run: Run, data: ImageSet, pool: Indices) -> ImageSet:
     for label in range(len(data.label_names)):
         rng = rng_for("generate", run.seed_of("generate"), "findings", label)
         members = pool[data.labels[pool, label]]
-        drawn.append(members[rng.integers(len(members), size=per_label)])
+        drawn.append(run.prompts.draw(data.metadata, members, per_label, rng))
     rows = np.concatenate(drawn)
     for_labels = np.repeat(np.arange(len(drawn)), per_label)
     names = data.finding_names if run.prompts.names_findings("generation") else ()
@@ -364,11 +384,14 @@ def asked_for(run: Run, data: ImageSet, pool: Indices) -> ImageSet:
         findings=data.findings[rows, : len(names)],
         finding_names=names,
         patients=np.arange(len(rows), dtype=np.int64),
+        metadata=_told(run, data, rows),
     )
 
 
-def _kept(images: Images, size: int | None, channels: int) -> Images:
-    """Drawn images as they are kept: in the dataset's channels, reduced if asked for."""
-    if size in (None, images.shape[1]) and images.shape[3] == channels:
-        return images
-    return resized(images, size, channels)
+def _told(run: Run, data: ImageSet, rows: Indices) -> dict[str, NDArray[Any]]:
+    """Columns that prompts tell of, of the images whose attributes synthetic ones have."""
+    told = {name: data.metadata[name][rows] for name in run.prompts.columns()}
+    if (count := run.prompts.templates_drawn()) > 1:
+        rng = rng_for("generate", run.seed_of("generate"), "templates")
+        told[TEMPLATE] = rng.integers(count, size=len(rows)).astype(np.float64)
+    return told

@@ -1,14 +1,28 @@
 """The judge of a drawing that rejects: fitted on the reserve, and asked about drawn images."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from sklearn.neighbors import NearestNeighbors
 
-from tgap.core import Bools, Checkpoint, DataError, Images, ImageSet, Indices, rng_for
+from tgap.core import (
+    Bools,
+    Checkpoint,
+    DataError,
+    Doubles,
+    Floats,
+    Images,
+    ImageSet,
+    Indices,
+    rng_for,
+)
 from tgap.core.files import write_arrays, write_json
 from tgap.core.memory import memory_told
 from tgap.drawings.judges.base import Judge, Means
+from tgap.drawings.rewards.base import Grounds, Reward
+from tgap.embedders.base import Embedder
 from tgap.pipeline.checkpoints import checkpoint_of
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.result import Result
@@ -63,3 +77,53 @@ def judged_by(result: Result, judge: Judge, asked: ImageSet) -> Callable[[Images
         return judge.passes(weights, images, told[rows], means)
 
     return passes
+
+
+def valued_by(
+    result: Result, reward: Reward, asked: ImageSet
+) -> Callable[[Images, Indices], Doubles]:
+    """A reward, asked about images by the positions of what they were asked for.
+
+    Args:
+        result: Of the run, its judge fitted if the reward goes by one.
+        reward: The run's.
+        asked: What each image of the synthetic set is to show.
+    """
+    judge, told = result.run.drawing.judge_used(), asked.labels
+    scores: Callable[[Images], Floats] | None = None
+    if judge is not None:
+        weights = result.artifacts.judge.read_arrays("weights.safetensors")
+        scores, told = (
+            partial(judge.scores, weights, means=means_of(result)),
+            judge.told(asked).labels,
+        )
+    embedder = reward.embedder_used()
+    distances = None if embedder is None else _distances(result, embedder)
+    grounds = Grounds(scores, distances)
+
+    def values(images: Images, rows: Indices) -> Doubles:
+        return reward.values(images, told[rows], grounds)
+
+    return values
+
+
+def _distances(result: Result, embedder: Embedder) -> Callable[[Images], Doubles]:
+    """How far images are from the nearest tuning image, over the mean of that among these."""
+    selection, data = result.selection(), result.dataset()
+    if selection is None:
+        raise DataError("there are no tuning images to compare with; choose another drawing/reward")
+    rows = np.unique(result.split().pool[selection.indices])
+    found = NearestNeighbors(metric="cosine", algorithm="brute")
+    found.fit(embedder.embed(RunEvidence(result).shown(data, rows).images))
+    apart = float(found.kneighbors(n_neighbors=1)[0].mean()) if len(rows) > 1 else 0.0
+    if not apart > 0:
+        raise DataError(
+            f"the {len(rows)} tuning images are all alike by embedder '{embedder.title()}', so "
+            "that distances from them mean nothing; choose another drawing/reward, or a larger size"
+        )
+
+    def distances(images: Images) -> Doubles:
+        nearest: Doubles = found.kneighbors(embedder.embed(images), n_neighbors=1)[0][:, 0]
+        return nearest / apart
+
+    return distances

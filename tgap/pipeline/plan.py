@@ -52,6 +52,7 @@ class Plan(DataPlan):
     evaluations: dict[str, Spec]
     pictures: Spec | None
     judge: Spec | None = None
+    guide: Spec | None = None
 
     @property
     def result_key(self) -> str:
@@ -133,15 +134,18 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
     equal = _up(as_many=made) if run.budget.equal else {}
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split) | equal)
     embedding, selection, prior, untuned, generator = None, None, None, None, None
+    guide = None
     if run.selects:
         embedding = _embedding(run, dataset, on_real)
         selection = _selection(run, split, embedding)
     if run.finetuner.tunes and selection is not None:
         prior, untuned = _prior(run, base), _untuned(run, base)
         generator = _generator(run, base, selection, prior)
+        guide = _generator(run.early_run, base, selection, prior) if run.early_run else None
     # A control draws from the selection itself, and finetuner=none from neither.
     judge = None if made else _judge(run, split, selection)
-    synthetic = made or _synthetic(run, base, generator or selection, dataset, split, judge)
+    source = _up(generator=generator or selection, judge=judge, guide=guide)
+    synthetic = made or _synthetic(run, base, source, dataset, split)
     equal = _up(as_many=split) if run.budget.equal else {}
     on_synthetic = Spec(
         "classifier", {**classifier, "side": "synthetic"}, _up(train=synthetic) | equal
@@ -173,6 +177,7 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
         evaluations=_evaluations(run, looked_at),
         pictures=pictures if run.tracking.pictures else None,
         judge=judge,
+        guide=guide,
     )
 
 
@@ -274,7 +279,7 @@ def _judge(run: Run, split: Spec, selection: Spec | None) -> Spec | None:
 
 
 def _synthetic(
-    run: Run, base: Identity, source: Spec | None, dataset: Spec, split: Spec, judge: Spec | None
+    run: Run, base: Identity, source: Mapping[str, str], dataset: Spec, split: Spec
 ) -> Spec:
     """Of a tuned generator, of a selection that a control draws from, or of neither."""
     identity: Identity = {
@@ -288,16 +293,15 @@ def _synthetic(
     identity |= _kept_size(run)
     if run.tuning_channels is not None:  # a generator of colour, whose images are kept grey again
         identity["channels"] = "the dataset's"
-    if source is None or run.is_control:
+    if "generator" not in source or run.is_control:
         identity["generator"] = base
     if not run.drawing.as_asked:  # plain sets keep the keys that they had before there was a choice
         identity["drawing"] = run.drawing.identity()
     # Labels that occur together, and findings, are taken from images of the pool.
     prompts = run.prompts
-    pool = split if prompts.co_occurrence or prompts.names_findings("generation") else None
-    return Spec(
-        "synthetic", identity, _up(dataset=dataset, generator=source, pool=pool, judge=judge)
-    )
+    from_pool = prompts.co_occurrence or prompts.names_findings("generation")
+    pool = split if from_pool or prompts.columns() else None
+    return Spec("synthetic", identity, {**_up(dataset=dataset, pool=pool), **source})
 
 
 def _ready_made(run: Run, images: Spec, dataset: Spec) -> Spec:

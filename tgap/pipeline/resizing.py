@@ -45,3 +45,10 @@ def _resized(image: Images, to: tuple[int, int], channels: int) -> NDArray[np.ui
     if picture.size != to:
         picture = picture.resize(to, Image.Resampling.BICUBIC)
     return np.asarray(picture).reshape(to[1], to[0], channels)
+
+
+def as_kept(images: Images, size: int | None, channels: int) -> Images:
+    """Drawn images as they are kept: in the dataset's channels, reduced if asked for."""
+    if size in (None, images.shape[1]) and images.shape[3] == channels:
+        return images
+    return resized(images, size, channels)

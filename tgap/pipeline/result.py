@@ -62,6 +62,7 @@ ARTIFACT_WORDS = {
     "synthetic": "synthetic set",
     "selection": "tuning set",
     "generator": "tuned generator",
+    "guide": "early generator",
     "untuned": "untuned generator",
     "prior": "prior set",
     "real_classifier": "classifier of real images",
@@ -80,6 +81,7 @@ class Artifacts:
     prior: Artifact | None = None
     untuned: Artifact | None = None
     generator: Artifact | None = None
+    guide: Artifact | None = None
     judge: Artifact = field(init=False)
     synthetic: Artifact = field(init=False)
     synthetic_classifier: Artifact = field(init=False)
@@ -193,12 +195,15 @@ class Result:
         data = self.dataset()
         chosen = self.split().pool[selection.indices]
         labels = labels_asked_for(self.run, data, selection.labels, chosen)
-        channels = self.run.tuning_channels or data.images.shape[3]
+        channels, told = self.run.tuning_channels or data.images.shape[3], self.run.prompts
+        said: Sequence[str] = [""] * len(chosen)
+        if columns := told.columns():
+            said = told.attributes_of({c: data.metadata[c][chosen] for c in columns}).tolist()
         return PromptedImages(
             images=data.with_channels(channels).images[chosen],
             prompts=tuple(
                 self.prompt("tuning", data, *rows)
-                for rows in zip(labels, data.findings[chosen], strict=True)
+                for rows in zip(labels, data.findings[chosen], said, strict=True)
             ),
             weights=selection.weights,
             labels=selection.labels,
@@ -231,11 +236,20 @@ class Result:
         count = len(images)
         return PromptedImages(images, (prompt,) * count, np.ones(count), np.zeros(count, np.int64))
 
-    def prompt(self, use: str, data: ImageSet, labels: Bools, findings: Bools) -> str:
+    def prompt(
+        self,
+        use: str,
+        data: ImageSet,
+        labels: Bools,
+        findings: Bools,
+        attributes: str = "",
+        template: int = 0,
+    ) -> str:
         """The text for an image, by its rows of labels and findings."""
         label_names = [data.label_names[i] for i in np.flatnonzero(labels)]
         names = [data.finding_names[i] for i in np.flatnonzero(findings)]
-        return self.run.prompts.text(use, self.run.dataset.domain, label_names, names)
+        domain = self.run.dataset.domain
+        return self.run.prompts.text(use, domain, label_names, names, attributes, template)
 
     def generator(self) -> Pretrained:
         """The tuned generator; the untuned one if nothing was tuned.
@@ -306,16 +320,11 @@ class Result:
     def tuning_cost(self) -> dict[str, float]:
         """What fine-tuning took, when it was made: its totals, ``steps`` and ``seconds``.
 
-        Empty if nothing was tuned.
+        Those of an early generator that guides the sampler are ``guide_steps`` and so on. Empty if
+        nothing was tuned.
         """
-        made = self.artifacts.generator
-        if made is None:
-            return {}
-        cost = {"seconds": made.seconds, **made.times}
-        for last in made.read_json("losses.json")[-1:]:
-            cost["steps"] = float(last["step"])
-            cost |= {name: float(last[name]) for name in TOTALS if name in last}
-        return cost
+        guide = {f"guide_{name}": value for name, value in _cost(self.artifacts.guide).items()}
+        return _cost(self.artifacts.generator) | guide
 
     def drawing_cost(self) -> dict[str, float]:
         """What drawing the synthetic set took, by metric: images and passes of the denoiser.
@@ -364,6 +373,17 @@ class Result:
             if (made.folder / RESAMPLED).exists():
                 return made.read_array(RESAMPLED)
         return None
+
+
+def _cost(tuned: Artifact | None) -> dict[str, float]:
+    """What tuning a generator took."""
+    if tuned is None:
+        return {}
+    cost = {"seconds": tuned.seconds, **tuned.times}
+    for last in tuned.read_json("losses.json")[-1:]:
+        cost["steps"] = float(last["step"])
+        cost |= {name: float(last[name]) for name in TOTALS if name in last}
+    return cost
 
 
 def real_train_rows(

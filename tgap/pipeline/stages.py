@@ -123,6 +123,10 @@ def finetune(result: Result, store: Store) -> None:
         artifacts.generator = _resumed(
             result, store, plan.generator, partial(generation.tune_shared, result, store)
         )
+    if plan.guide is not None:
+        artifacts.guide = _resumed(
+            result, store, plan.guide, partial(generation.tune_guide, result, store)
+        )
 
 
 def _draw_prior(result: Result, store: Store) -> None:

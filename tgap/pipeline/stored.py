@@ -97,6 +97,7 @@ ONE_EACH = (
     "prior",
     "untuned",
     "generator",
+    "guide",
     "judge",
     "synthetic",
     "synthetic_classifier",

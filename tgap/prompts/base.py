@@ -1,11 +1,14 @@
 """What a generator gets to read: the text of an image, by what the text is for."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tgap.core import Component, ContractError, option
+import numpy as np
+from numpy.typing import NDArray
+
+from tgap.core import Component, ContractError, ImageSet, Indices, option
 
 USES = ("tuning", "generation", "prior")
 """Of a tuning image; of a synthetic image; the class prompt of prior preservation."""
@@ -25,7 +28,13 @@ class Prompts(Component):
     co_occurrence: bool = option(True, "images have all labels that occur together in the pool")
 
     def text(
-        self, use: str, domain: str, labels: Sequence[str] = (), findings: Sequence[str] = ()
+        self,
+        use: str,
+        domain: str,
+        labels: Sequence[str] = (),
+        findings: Sequence[str] = (),
+        attributes: str = "",
+        template: int = 0,
     ) -> str:
         """The prompt of one image.
 
@@ -34,13 +43,16 @@ class Prompts(Component):
             domain: What the dataset's images show, e.g. ``chest X-ray``.
             labels: The image's labels, by name.
             findings: Its findings, by name.
+            attributes: What ``attributes_of`` says of it.
+            template: Which of ``templates_drawn`` a synthetic image is asked for by.
 
         Raises:
             ContractError: If labels are one text, or the subclass gives an empty one.
         """
         if isinstance(labels, str):
             raise ContractError(f"labels must be a list of names, got the text '{labels}'")
-        text = self._text(use, domain, labels, findings)
+        told = {"attributes": attributes, "template": template} if self.columns() else {}
+        text = self._text(use, domain, labels, findings, **told)
         if not text.strip():
             raise ContractError(
                 f"{self.stem()} gave an empty {use} prompt for label '{', '.join(labels)}'; "
@@ -59,6 +71,50 @@ class Prompts(Component):
     def names(self) -> list[str]:
         """Labels and findings that the settings speak of, to be checked against the dataset's."""
         return []
+
+    def columns(self) -> tuple[str, ...]:
+        """Columns of the dataset's table that texts tell of."""
+        return ()
+
+    def templates_drawn(self) -> int:
+        """Texts among which one is drawn for each synthetic image."""
+        return 1
+
+    def column_problems(self, pool: ImageSet) -> list[str]:
+        """What stands in the way of telling of these columns, as sentences.
+
+        Args:
+            pool: Has the columns; pixels are not looked at.
+        """
+        return []
+
+    def attributes_of(self, metadata: Mapping[str, NDArray[Any]]) -> NDArray[np.str_]:
+        """``(N,)``, what texts say of N images besides labels and findings.
+
+        Args:
+            metadata: ``columns`` of them, ``(N,)`` each.
+        """
+        raise ContractError(f"{self.stem()} tells of no columns")
+
+    def draw(
+        self,
+        metadata: Mapping[str, NDArray[Any]],
+        members: Indices,
+        count: int,
+        rng: np.random.Generator,
+    ) -> Indices:
+        """Images whose labels, findings and attributes synthetic ones have: any of a label's.
+
+        Args:
+            metadata: The dataset's columns.
+            members: Positions of the pool's images with the label.
+            count: How many are drawn, with replacement.
+            rng: The only source of randomness.
+
+        Returns:
+            ``(count,)`` positions in the dataset.
+        """
+        return members[rng.integers(len(members), size=count)]
 
     @abstractmethod
     def _text(

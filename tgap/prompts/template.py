@@ -40,9 +40,10 @@ class Template(Prompts):
         problems = []
         for use in USES:
             template = getattr(self, use)
-            if not _well_formed(template):
+            if not well_formed(template, self.places()):
                 problems.append(
-                    f"{use} may use {{label}}, {{findings}} and {{domain}} only, got {template!r}"
+                    f"{use} may use {_listed([f'{{{place}}}' for place in self.places()])} only, "
+                    f"got {template!r}"
                 )
             named = [field for field in NAMED if field in template]
             if use == "prior" and named:
@@ -56,6 +57,10 @@ class Template(Prompts):
             if not words.strip():
                 problems.append(f"wordings must have words for '{name}', got {words!r}")
         return problems
+
+    def places(self) -> tuple[str, ...]:
+        """What a template may name."""
+        return "label", "findings", "domain"
 
     def names_findings(self, use: str) -> bool:
         """Whether the template has ``{findings}``."""
@@ -71,9 +76,22 @@ class Template(Prompts):
         return list(self.wordings)
 
     def _text(self, use: str, domain: str, labels: Sequence[str], findings: Sequence[str]) -> str:
+        return self._filled(getattr(self, use), domain, labels, findings)
+
+    def _filled(
+        self,
+        template: str,
+        domain: str,
+        labels: Sequence[str],
+        findings: Sequence[str],
+        attributes: str = "",
+    ) -> str:
         of_labels, named = ([self._words(n) for n in names] for names in (labels, findings))
-        return str(getattr(self, use)).format(
-            label=_listed(of_labels), findings=_listed(named or of_labels), domain=domain
+        return template.format(
+            label=_listed(of_labels),
+            findings=_listed(named or of_labels),
+            domain=domain,
+            attributes=attributes,
         )
 
     def _words(self, name: str) -> str:
@@ -85,11 +103,10 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _well_formed(template: str) -> bool:
-    """Whether a template uses the known fields, as they are, only."""
+def well_formed(template: str, places: Sequence[str]) -> bool:
+    """Whether a template names these, as they are, only."""
     try:
         fields = [part[1:] for part in string.Formatter().parse(template) if part[1] is not None]
     except ValueError:
         return False
-    allowed = ("label", "findings", "domain")
-    return all(name in allowed and (form, how) == ("", None) for name, form, how in fields)
+    return all(name in places and (form, how) == ("", None) for name, form, how in fields)

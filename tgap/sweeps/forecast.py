@@ -66,6 +66,7 @@ def works(plan: Plan) -> Iterator[Work]:
         "selection": (f"selection {run.selector.title()} {dataset}", 1),
         "prior": (f"prior {generator}{drawing}", prior),
         "generator": (f"generator {generator} {tuner}{tuning}", tuned),
+        "guide": (f"generator {generator} {tuner}{tuning}", tuned * run.sampler.early),
         "judge": (f"judge {judge and judge.title()} {run.classifier.title()} {dataset}", 1),
         "synthetic": (f"synthetic {generator}{way}{drawing}", drawn * mean_steps(run.sampler)),
         "synthetic_classifier": trained,

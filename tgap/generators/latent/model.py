@@ -14,6 +14,7 @@ from tgap.core.compiled import compile_blocks
 from tgap.core.memory import batches_that_fit
 from tgap.core.randomised import alike
 from tgap.generators.latent.base import Conditioning, LatentModel, Noising
+from tgap.generators.latent.drawing.aids import Aids
 from tgap.generators.latent.files.folder import save_texts
 from tgap.generators.latent.files.tokens import too_long
 from tgap.generators.latent.noising import Diffusion
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import torch
     from diffusers import DiffusionPipeline
 
-DIVERGED = 30.0  # latents of a trained model have a standard deviation near 1, diverged ones 1,000
 MOST_NAMED = 10  # prompts in an error message
 _READING = threading.RLock()
 """Held while prompts are read: tokenizers keep how they pad from one call to the next, and several
@@ -77,8 +77,8 @@ class StableDiffusionModel(LatentModel):
         self.image_size, self.words = image_size, words
         self.precision = precision or torch.float32
         self.height, self.width = self._size()
-        self.untuned: StableDiffusionModel | None = None
-        """What ``sampler.guide=untuned`` leads away from."""
+        self.aids = Aids()
+        """What it draws with besides a sampler."""
         self.at_once = sys.maxsize
         """Images that fit the memory when they are drawn, as far as is known."""
 
@@ -90,7 +90,7 @@ class StableDiffusionModel(LatentModel):
         on_images: Callable[[int], None] = lambda done: None,
         on_step: Callable[[], None] | None = None,
     ) -> Images:
-        """Draw one image per prompt, from noise of the image's own seed.
+        """Draw one image per prompt, from noise of the image's own seed, with the model's aids.
 
         Noise is drawn on the CPU, so a seed stands for the same noise on every device.
 
@@ -106,8 +106,8 @@ class StableDiffusionModel(LatentModel):
             ``(N, H, W, C)`` uint8.
 
         Raises:
-            ContractError: If there are not as many seeds as prompts, or the untuned model is the
-                guide and there is none.
+            ContractError: If there are not as many seeds as prompts, or another model is the guide
+                and there is none.
             DataError: If the sampler diverges, or a prompt is too long for the text encoder.
             OutOfMemoryError: If not even one image fits. Else a batch that does not is halved,
                 which changes no image by more than rounding.
@@ -142,7 +142,7 @@ class StableDiffusionModel(LatentModel):
         def work(part: slice) -> int:
             places = rows[part]
             texts, own = [prompts[row] for row in places], [seeds[row] for row in places]
-            images[places] = self.decode(self._latents(texts, own, sampler, on_step))
+            images[places] = self.decode(self.latents(texts, own, sampler, on_step))
             return int(part.stop)
 
         def fits(size: int) -> None:
@@ -150,6 +150,25 @@ class StableDiffusionModel(LatentModel):
 
         size = min(sampler.batch_size, self.at_once)
         return batches_that_fit(len(rows), size, work, "images to be drawn", fits)
+
+    def latents(
+        self,
+        prompts: Sequence[str],
+        seeds: Sequence[int],
+        sampler: Sampler,
+        on_step: Callable[[], None] | None = None,
+    ) -> "torch.Tensor":
+        """What ``sample`` decodes, ``(N, c, h, w)`` float32, all drawn at once; arguments as there.
+
+        Args:
+            prompts: N texts.
+            seeds: N noise seeds.
+            sampler: Without ranges.
+            on_step: Called after each step.
+        """
+        from tgap.generators.latent.drawing.latents import latents_of
+
+        return latents_of(self, prompts, seeds, sampler, on_step)
 
     def moments(self, images: Images) -> "torch.Tensor":
         """VAE posterior ``(N, 2, c, h, w)``: mean and standard deviation, times the scaling factor.
@@ -247,12 +266,12 @@ class StableDiffusionModel(LatentModel):
         parts: dict[str, Any] = {} if denoiser is None else {self.denoiser_name: denoiser}
         if text_encoders is not None:
             parts |= zip(self._encoder_names(), text_encoders, strict=True)
-        return self._around(self._pipeline(**parts), self.words)
+        return self._around(self.pipeline_with(**parts), self.words)
 
-    def guided_by(self, untuned: "StableDiffusionModel") -> Self:
-        """The same model, which knows what it was before it was tuned."""
-        made = self._around(self._pipeline(), self.words)
-        made.adapter, made.untuned = self.adapter, untuned
+    def aided(self, aids: Aids) -> Self:
+        """The same model, which draws with these."""
+        made = self._around(self.pipeline_with(), self.words)
+        made.adapter, made.aids = self.adapter, aids
         return made
 
     def with_words(
@@ -265,7 +284,7 @@ class StableDiffusionModel(LatentModel):
             text_encoder: Has embeddings for them.
             words: Texts that are read instead of prompts, besides those there are.
         """
-        pipeline = self._pipeline(tokenizer=tokenizer, text_encoder=text_encoder)
+        pipeline = self.pipeline_with(tokenizer=tokenizer, text_encoder=text_encoder)
         return self._around(pipeline, {**self.words, **words})
 
     def save(self, folder: Path) -> None:
@@ -294,7 +313,8 @@ class StableDiffusionModel(LatentModel):
         parts = self.pipeline.components
         return sorted(n for n in parts if n.startswith("text_encoder") and parts[n] is not None)
 
-    def _pipeline(self, **replaced: Any) -> "DiffusionPipeline":
+    def pipeline_with(self, **replaced: Any) -> "DiffusionPipeline":
+        """A pipeline of its own around the model's modules, some of them replaced."""
         # A pipeline keeps state between calls (guidance, scheduler), so each use gets a new one
         # around the same modules. Its settings too: they are saved with it, and some change what
         # it draws.
@@ -343,80 +363,6 @@ class StableDiffusionModel(LatentModel):
             texts = dict(zip(prompts, written_out(prompts, tokenizer), strict=True))
             for problem in too_long(tokenizer, texts, most):
                 raise DataError(problem)
-
-    def _latents(
-        self,
-        prompts: Sequence[str],
-        seeds: Sequence[int],
-        sampler: Sampler,
-        on_step: Callable[[], None] | None = None,
-    ) -> "torch.Tensor":
-        """Denoise one latent per seed, and refuse what diverged."""
-        import torch
-
-        from tgap.generators.latent.drawing.denoiser import denoiser_for
-
-        shape = (
-            self.denoiser.config.in_channels,
-            *(side // self.pipeline.vae_scale_factor for side in (self.height, self.width)),
-        )
-        # One per image, also for the noise that some schedulers add at each step: an image
-        # is then the same in every batch, at every place of it, and on every device.
-        generators = [torch.Generator("cpu").manual_seed(int(seed)) for seed in seeds]
-        noise = torch.stack([torch.randn(shape, generator=each) for each in generators])
-        # Schedulers count steps, so one that was used before would go on counting.
-        scheduler, guide = self.scheduler_named(sampler.scheduler), self._guide(sampler)
-        timesteps = scheduler.config.num_train_timesteps
-        denoiser = denoiser_for(sampler, seeds, self.denoiser, guide.denoiser, timesteps)
-        pipeline = self._pipeline(**{"scheduler": scheduler, self.denoiser_name: denoiser})
-        half = self.precision != torch.float32
-
-        def stepped(*_: object) -> dict[str, Any]:
-            if on_step is not None:
-                on_step()
-            return {}
-
-        with torch.no_grad(), torch.autocast(self.device.type, self.precision, enabled=half):
-            latents = pipeline(
-                # embeddings, not prompts: the pipeline would cut what is too long without a word
-                **self._embeddings(prompts, sampler),
-                latents=noise.to(self.device),
-                generator=generators,
-                num_inference_steps=sampler.steps,
-                guidance_scale=sampler.guidance,
-                height=self.height,
-                width=self.width,
-                output_type="latent",
-                callback_on_step_end=stepped,
-            ).images.float()
-        worst = float(latents.flatten(1).std(dim=1).max())
-        if not worst < DIVERGED:  # NaN compares false, so it is refused too
-            raise DataError(
-                f"sampling diverged: scheduler {sampler.scheduler} with {sampler.steps} steps and "
-                f"guidance {sampler.guidance:g} gave latents with a standard deviation of "
-                f"{worst:.3g}, where about 1 is usual; use more steps, less guidance or another "
-                "scheduler (ddim, ddpm), or look at the model's training losses"
-            )
-        return latents
-
-    def _guide(self, sampler: Sampler) -> "StableDiffusionModel":
-        """The model whose reading of the prompt, or of the empty one, guidance leads away from."""
-        if sampler.guide != "untuned":
-            return self
-        if self.untuned is None:
-            raise ContractError("guide=untuned needs the untuned model: model.guided_by(untuned)")
-        return self.untuned
-
-    def _embeddings(self, prompts: Sequence[str], sampler: Sampler) -> dict[str, Any]:
-        """What the pipeline is told instead of prompts."""
-        arguments = {self.pipeline_names[name]: t for name, t in self.condition(prompts).items()}
-        if sampler.guidance > 1:
-            texts = [""] if sampler.guide == "empty" else prompts
-            arguments |= {
-                f"negative_{self.pipeline_names[name]}": t.expand(len(prompts), *t.shape[1:])
-                for name, t in self._guide(sampler).condition(texts).items()
-            }
-        return arguments
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:

@@ -22,6 +22,8 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
     """
     if run.generator.ready_made():
         return []
+    if problems := _column_problems(run, pool):
+        return problems
     problems = [*_unknown_names(run, pool)]
     for use in _uses(run):
         problems += _alike(run, label_texts(run, pool, use), use)
@@ -67,13 +69,36 @@ def all_texts(run: Run, pool: ImageSet, use: str) -> list[str]:
     """All distinct prompts for a use: of each label, and as the pool's images will be asked for."""
     domain, texts = run.dataset.domain, list(label_texts(run, pool, use).values())
     findings = pool.findings if run.prompts.names_findings(use) else pool.findings[:, :0]
+    columns = run.prompts.columns()
+    said = np.zeros(len(pool), np.str_)
+    if columns:
+        said = run.prompts.attributes_of({name: pool.metadata[name] for name in columns})
+    words, kinds = np.unique(said, return_inverse=True)
     label_names, names = np.array(pool.label_names), np.array(pool.finding_names)
-    for row in np.unique(np.hstack([pool.labels, findings]), axis=0):
-        has, found = np.split(row, [len(label_names)])
+    templates = run.prompts.templates_drawn() if use == "generation" else 1
+    for row in np.unique(np.hstack([pool.labels, findings, kinds[:, None]]), axis=0):
+        has, found = np.split(row[:-1].astype(bool), [len(label_names)])
         named, held = names[: len(found)][found].tolist(), label_names[has].tolist()
         asked = [held] if run.prompts.co_occurrence and held else [[name] for name in held]
-        texts += [run.prompts.text(use, domain, some, named) for some in asked]
+        texts += [
+            run.prompts.text(use, domain, some, named, str(words[row[-1]]), template)
+            for some in asked
+            for template in range(templates)
+        ]
     return list(dict.fromkeys(texts))
+
+
+def _column_problems(run: Run, pool: ImageSet) -> list[str]:
+    """Columns that the dataset's table lacks, or that cannot be told of."""
+    title, lacking = run.dataset.title(), []
+    for column in run.prompts.columns():
+        if column not in pool.metadata:
+            known = ", ".join(pool.metadata) or "none"
+            lacking.append(
+                f"prompts.attributes.{column}: the table of dataset '{title}' has no column "
+                f"'{column}'{nearest(column, list(pool.metadata))}; it has: {known}"
+            )
+    return lacking or run.prompts.column_problems(pool)
 
 
 def _uses(run: Run) -> list[str]:

@@ -1,0 +1,1 @@
+"""What drawings that go by a reward have in common."""

@@ -1,0 +1,1 @@
+"""What makes one drawn image better than another; ``drawing/reward=...``."""

@@ -1,0 +1,59 @@
+"""Chooses at each step among candidates, by the image that each stands for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from tgap.core import Sampler, option
+from tgap.core.randomised import choosing_steps, mean_steps, passes_per_image
+from tgap.drawings.base import Candidates, DrawnSet, Wanted
+from tgap.drawings.choosing.rewarded import Rewarded
+
+
+@dataclass(kw_only=True)
+class ValueBased(Rewarded):
+    """Soft value-based decoding (SVDD-PM, Li et al. 2024, arXiv 2408.08252).
+
+    At each of the last steps ``candidates`` latents are drawn of what the step may lead to, and one
+    is kept by the reward of the clean image that the model predicts from it: exp(v / alpha). A
+    reward that is differentiable or not; no gradient is taken. Needs a scheduler that adds noise at
+    each step, ``sampler.scheduler=ddpm``. Departures stand in
+    ``tgap.generators.latent.drawing.choosing``.
+
+    Work: ``candidates`` passes of the denoiser and decodes of images at each step that chooses.
+    ``drawing=best_of`` with as many candidates is the twin of equal work, ``choose=random`` the one
+    of chance, which draws as ``plain`` does.
+
+    Args:
+        share: Of the schedule that chooses, from the image: what a clean image will be is not known
+            at the first steps.
+    """
+
+    schedulers: ClassVar[Sequence[str]] = ("ddpm",)
+
+    share: float = option(0.6, "share of the steps that choose, the last ones", above=0, high=1)
+
+    def passes(self, sampler: Sampler) -> float:
+        """Of all candidates."""
+        steps = mean_steps(sampler)
+        extra = self._choosing(sampler) * (self.candidates - 1)
+        return passes_per_image(sampler) * (steps + extra) / steps
+
+    def looks(self, sampler: Sampler) -> float:
+        """All candidates."""
+        return float(self._choosing(sampler) * self.candidates)
+
+    def at_each_step(self) -> Candidates:
+        """The candidates."""
+        return Candidates(self.candidates, self.alpha, self.share)
+
+    def _choosing(self, sampler: Sampler) -> int:
+        return choosing_steps(round(mean_steps(sampler)), self.share)
+
+    def _draw(self, wanted: Wanted, rng: np.random.Generator) -> DrawnSet:
+        rows = np.arange(len(wanted), dtype=np.int64)
+        seeds = [wanted.seed(row, 0) for row in range(len(wanted))]
+        images = wanted.draw(rows.tolist(), seeds)
+        return DrawnSet(images, rows, seeds, len(wanted))

@@ -1,0 +1,58 @@
+"""What images are drawn with besides a model and a sampler."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tgap.core import Doubles, Images
+
+if TYPE_CHECKING:
+    from tgap.generators.latent.model import StableDiffusionModel
+
+
+@dataclass(frozen=True)
+class Start:
+    """Images that are begun with instead of noise.
+
+    Args:
+        images: ``(M, H, W, C)`` uint8 of the model's size and channels.
+        of: The position of the image that a noise seed begins with.
+        strength: In (0, 1]: 1 makes all steps, and little is left of the image.
+    """
+
+    images: Images
+    of: Mapping[int, int]
+    strength: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Among how many candidates each step of an image chooses, and by what.
+
+    Args:
+        count: Of candidates, at least 1.
+        alpha: Above 0: a candidate of value v is kept with chance in proportion to exp(v / alpha).
+        share: Of the steps that choose, the last ones; earlier ones are taken as they come.
+        value: ``(N,)`` of the clean images ``(N, H, W, C)`` that N noisy ones stand for, by their
+            noise seeds.
+    """
+
+    count: int
+    alpha: float
+    share: float
+    value: Callable[[Images, Sequence[int]], Doubles]
+
+
+@dataclass(frozen=True)
+class Aids:
+    """All of it; nothing unless said.
+
+    Args:
+        guide: The model that ``sampler.guide`` leads away from, where it is another one.
+        start: What images begin with.
+        choice: What is chosen at each step.
+    """
+
+    guide: "StableDiffusionModel | None" = None
+    start: Start | None = None
+    choice: Choice | None = None

@@ -1,0 +1,192 @@
+"""Steps that choose among several candidates, without a loop of their own."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from tgap.core import DataError, Doubles, Images, Indices, rng_for
+from tgap.core.randomised import choosing_steps
+from tgap.core.seeding import seed_for
+from tgap.generators.latent.drawing.aids import Choice
+
+if TYPE_CHECKING:
+    from tgap.generators.latent.model import StableDiffusionModel
+
+
+class Remembering(torch.nn.Module):  # type: ignore[misc]
+    """A denoiser that can be asked about other latents as it was asked last, and told its answer.
+
+    All else that a pipeline asks it for (config, dtype, device) is the denoiser's.
+
+    Args:
+        denoiser: Predicts.
+    """
+
+    def __init__(self, denoiser: torch.nn.Module) -> None:
+        super().__init__()
+        self.denoiser = denoiser
+        self.answer: torch.Tensor | None = None
+        """What it says next, without a pass: the pass was made already."""
+        self._named: dict[str, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        """The denoiser's, where it is not its own."""
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            return getattr(super().__getattr__("denoiser"), name)
+
+    def forward(
+        self, latents: torch.Tensor, timestep: torch.Tensor, **named: Any
+    ) -> tuple[torch.Tensor]:
+        """The prediction, of a pass or as it is known."""
+        self._named, answer = named, self.answer
+        self.answer = None
+        if answer is not None:
+            return (answer,)
+        predicted: tuple[torch.Tensor] = self.denoiser(latents, timestep, **named)
+        return predicted
+
+    def at(self, latents: torch.Tensor, timestep: torch.Tensor, times: int) -> torch.Tensor:
+        """What it predicts of latents that are put there as often as a pipeline would."""
+        predicted: torch.Tensor = self.denoiser(
+            torch.cat([latents] * times), timestep, **self._named
+        )[0]
+        return predicted
+
+
+class Choosing:
+    """A stochastic scheduler whose steps choose: soft value-based decoding (SVDD-PM).
+
+    Li et al. 2024, arXiv 2408.08252, algorithm 1 with the posterior mean in the value's place: of M
+    latents that a step may lead to, one is kept with chance in proportion to exp(v / alpha), where
+    v is the value of the clean image that the denoiser predicts from it. Departures: candidates
+    and chances follow from an image's noise seed; the chosen candidate's prediction is that of the
+    next step, so that no pass is made twice; the steps before the last
+    ``share`` of them do not choose; the last step adds no noise, so there is nothing to choose.
+
+    Args:
+        model: Decodes.
+        denoiser: Predicts.
+        scheduler: Adds noise at each step (``DDPMScheduler``).
+        seeds: Noise seeds of the batch. The first candidate is what the scheduler does by itself.
+        guidance: Scale.
+        choice: Among how many, and by what.
+    """
+
+    def __init__(
+        self,
+        model: "StableDiffusionModel",
+        denoiser: Remembering,
+        scheduler: Any,
+        seeds: Sequence[int],
+        guidance: float,
+        choice: Choice,
+    ) -> None:
+        self.model, self.denoiser, self.scheduler = model, denoiser, scheduler
+        self.seeds, self.guidance, self.choice = list(seeds), guidance, choice
+        self._further = [
+            [torch.Generator("cpu").manual_seed(seed_for("candidate", s, m)) for s in self.seeds]
+            for m in range(1, choice.count)
+        ]
+
+    def __getattr__(self, name: str) -> Any:
+        """The scheduler's, where it is not its own."""
+        return getattr(self.__dict__["scheduler"], name)
+
+    def step(
+        self,
+        model_output: torch.Tensor,
+        timestep: torch.Tensor,
+        sample: torch.Tensor,
+        generator: Any = None,
+        return_dict: bool = True,
+    ) -> tuple[torch.Tensor]:
+        """The latents after a step; arguments as of the scheduler's."""
+        times = self.scheduler.timesteps
+        at = int((times == timestep).nonzero()[0, 0])
+        draws = [generator, *(self._further if at in self._chooses() else [])]
+        candidates = [
+            self.scheduler.step(model_output, timestep, sample, draw, return_dict=False)[0]
+            for draw in draws
+        ]
+        if len(candidates) == 1:
+            return (candidates[0],)
+        kept, answer = self._chosen(candidates, times[at + 1], at)
+        self.denoiser.answer = answer
+        return (kept,)
+
+    def _chooses(self) -> range:
+        """Positions of the steps that choose."""
+        count = len(self.scheduler.timesteps)
+        return range(count - 1 - choosing_steps(count, self.choice.share), count - 1)
+
+    def _chosen(
+        self, candidates: Sequence[torch.Tensor], timestep: torch.Tensor, at: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each image one of its candidates, and what the denoiser predicts from it."""
+        guided = 2 if self.guidance > 1 else 1
+        predicted = [self.denoiser.at(each, timestep, guided) for each in candidates]
+        values = np.stack(
+            [
+                self.choice.value(self._clean(latents, prediction, timestep), self.seeds)
+                for latents, prediction in zip(candidates, predicted, strict=True)
+            ]
+        )
+        rows = torch.from_numpy(picks(values, self.choice.alpha, self.seeds, at))
+        images = torch.arange(len(rows))
+        kept = torch.stack(list(candidates))[rows, images]
+        # (M, N, ...) or (M, 2 N, ...), the halves of which are of the same images
+        halves = torch.stack(predicted).unflatten(1, (guided, len(rows)))
+        return kept, halves[rows, :, images].transpose(0, 1).flatten(0, 1)
+
+    def _clean(
+        self, latents: torch.Tensor, predicted: torch.Tensor, timestep: torch.Tensor
+    ) -> Images:
+        """The images that noisy latents stand for."""
+        parts = predicted.float().chunk(2 if self.guidance > 1 else 1)
+        guided = parts[0] + self.guidance * (parts[1] - parts[0]) if len(parts) == 2 else parts[0]
+        each = timestep.reshape(1).expand(len(latents)).to(latents.device)
+        return self.model.decode(self.model.noising.denoised(latents.float(), guided, each))
+
+
+def picks(values: Doubles, alpha: float, seeds: Sequence[int], step: int) -> Indices:
+    """Which candidate of each image is kept: with chance in proportion to exp(v / alpha).
+
+    By the largest of v / alpha + Gumbel noise, which follows from the image's seed and the step.
+
+    Args:
+        values: ``(M, N)`` of M candidates of N images.
+        alpha: Above 0.
+        seeds: N noise seeds.
+        step: Number of the step.
+
+    Returns:
+        ``(N,)`` int64 in [0, M).
+
+    Raises:
+        DataError: If a value is no finite number.
+    """
+    if not np.isfinite(values).all():
+        raise DataError(
+            f"drawing.reward gave {np.count_nonzero(~np.isfinite(values))} of {values.size} "
+            "images a value that is no finite number; choose another drawing/reward"
+        )
+    noise = np.stack([rng_for("pick", seed, step).gumbel(size=len(values)) for seed in seeds])
+    rows: Indices = (values / alpha + noise.T).argmax(axis=0).astype(np.int64)
+    return rows
+
+
+def chosen(
+    model: "StableDiffusionModel",
+    denoiser: torch.nn.Module,
+    scheduler: Any,
+    seeds: Sequence[int],
+    guidance: float,
+    choice: Choice,
+) -> tuple[Remembering, Choosing]:
+    """What takes a denoiser's and its scheduler's places in a pipeline; see ``Choosing``."""
+    remembering = Remembering(denoiser)
+    return remembering, Choosing(model, remembering, scheduler, seeds, guidance, choice)
