@@ -31,6 +31,7 @@ KNOWN = {
     "occlusion",
     "factors",
     "augmentation",
+    "adaptation",
     "subgroups",
 }
 ONE = ("only",)

@@ -56,6 +56,9 @@ class Classifier(Component):
     adapts: ClassVar[bool] = False
     """Whether ``adapt`` is implemented."""
 
+    restandardises: ClassVar[bool] = False
+    """Whether ``restandardised`` is implemented."""
+
     validation: float = option(0.15, "share of training images held back", above=0, high=0.5)
     device: str = option("auto", "where it runs", choices=DEVICES, in_key=False)
 
@@ -178,6 +181,25 @@ class Classifier(Component):
         adapted = self._adapt(weights, few, rng, log, checkpoint or Checkpoint())
         return {**adapted, "input_shape": weights["input_shape"]}
 
+    def restandardised(self, weights: Weights, images: Images) -> Weights:
+        """Fitted weights whose batch norm goes by the statistics of other images.
+
+        Args:
+            weights: What ``fit`` returned; they stay as they are.
+            images: ``(N, H, W, C)`` uint8 of the shape trained on, at least 2; no labels.
+
+        Returns:
+            Weights as ``fit`` returns them; the same where there is no batch norm.
+
+        Raises:
+            ContractError: If the classifier has none by its kind (``restandardises``), or the
+                images have another shape.
+        """
+        if len(images) < 2:
+            raise ContractError(f"statistics need at least 2 images, got {len(images)}")
+        _require_images(weights, images)
+        return {**self._restandardised(weights, images), "input_shape": weights["input_shape"]}
+
     def score(self, weights: Weights, images: Images) -> Floats:
         """Logits of images by fitted weights; their sigmoids are the labels' probabilities.
 
@@ -248,6 +270,9 @@ class Classifier(Component):
         checkpoint: Checkpoint,
     ) -> Weights:
         raise ContractError(f"classifier '{self.stem()}' does not adapt to further images")
+
+    def _restandardised(self, weights: Weights, images: Images) -> Weights:
+        raise ContractError(f"classifier '{self.stem()}' has no batch norm")
 
     def _features(self, weights: Weights, images: Images) -> Floats:
         raise ContractError(f"classifier '{self.stem()}' has no features")

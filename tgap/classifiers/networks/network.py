@@ -1,15 +1,17 @@
 """What neural classifiers share: batches, augmentation, training and scoring."""
 
+import copy
 import dataclasses
 import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from tgap.classifiers.base import Classifier
+from tgap.classifiers.networks.crafted import FAMILIES, crafted
 from tgap.classifiers.networks.fitting import BestEpoch, Fitting, Passes, state_arrays, to_device
 from tgap.classifiers.networks.schedules import OneCycle, Schedule
 from tgap.core import (
@@ -30,6 +32,7 @@ from tgap.core.progress import progress
 if TYPE_CHECKING:
     import torch
 
+VALIDATE = ("held_back", "shifted")
 FEWEST_STEPS = 30
 """Optimizer steps of ``adapt`` at least: fewer leave batch norm with the statistics it had."""
 FEW_STEPS = 200
@@ -42,7 +45,12 @@ SMALL_BATCH = 4
 class Network(Classifier):
     """A neural network with a linear last layer, trained on binary cross-entropy per label.
 
-    The epoch with the least validation loss is kept. An image may be moved a little before it is
+    The epoch with the least validation loss is kept. Held back are images of the training side,
+    synthetic ones where that is synthetic: with ``validate=shifted`` they are changed by families
+    of crafted shifts (``tgap.classifiers.networks.crafted``), and the loss is the mean over the
+    families', so that an epoch which goes by what only these images have is not chosen for it
+    (Efthymiadis et al. 2024, arXiv 2409.19774, who choose by the mean accuracy over ten families
+    of other transformations). An image may be moved a little before it is
     learnt from; it is normalised by the arrays ``input_mean`` and ``input_std``, which belong to
     the fitted weights. Batches reach the device as uint8.
 
@@ -64,10 +72,14 @@ class Network(Classifier):
         learning_rate: Peak or initial learning rate, as the schedule has it.
         weight_decay: The optimizer's.
         shift: Images are moved by up to so many pixels, edges repeated.
+        validate: What the epoch is chosen on: held-back images as they are, or shifted.
+        families: Of shifts; all that there are if none is named. Leave out those that change what
+            a label says, e.g. brightness where a label is one of exposure.
     """
 
     has_features: ClassVar[bool] = True
     adapts: ClassVar[bool] = True
+    restandardises: ClassVar[bool] = True
     smallest: ClassVar[int]
     """The smallest side of an image that the network can take."""
     scored_at_once: ClassVar[int] = 64
@@ -77,6 +89,26 @@ class Network(Classifier):
     learning_rate: float = option(3e-3, "peak learning rate", above=0, high=1.0)
     weight_decay: float = option(0.01, "weight decay", low=0)
     shift: int = option(2, "random shift in pixels", low=0, high=1_000_000)
+    validate: str = option("held_back", "what chooses the epoch", choices=VALIDATE)
+    families: list[str] = option([], "shifts of validate=shifted, [] = all")
+
+    def problems(self) -> list[str]:
+        """Families that there are not."""
+        problems = super().problems()
+        if unknown := [name for name in self.families if name not in FAMILIES]:
+            problems.append(
+                f"families must be some of {', '.join(FAMILIES)}, got {', '.join(unknown)}"
+            )
+        if self.families and self.validate != "shifted":
+            problems.append(
+                f"families are of validate=shifted, got validate={self.validate}; set both or none"
+            )
+        return problems
+
+    def identity(self) -> dict[str, Any]:
+        """Without a validation that is not asked for: classifiers of before there was one count."""
+        left_out = {"validate", "families"} if self.validate == "held_back" else set()
+        return {name: v for name, v in super().identity().items() if name not in left_out}
 
     @abstractmethod
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
@@ -186,6 +218,29 @@ class Network(Classifier):
         scaling = {name: weights[name] for name in ("input_mean", "input_std")}
         return {**state_arrays(network), **scaling}
 
+    def _restandardised(self, weights: Weights, images: Images) -> Weights:
+        """By cumulative means over batches of equal size; the network is seen as in training."""
+        import torch
+
+        network = self._restored(weights)
+        norms = [
+            m
+            for m in network.modules()
+            if isinstance(m, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d))
+        ]
+        device = next(network.parameters()).device
+        network.eval()
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over all batches
+            norm.train()
+        parts = np.array_split(images, math.ceil(len(images) / max(self.scored_at_once, 2)))
+        with torch.no_grad():
+            for part in parts:
+                network(self._input(to_device(part, device), weights))
+        scaling = {name: weights[name] for name in ("input_mean", "input_std")}
+        return {**state_arrays(network), **scaling}
+
     def _adapting(self, count: int) -> tuple[int, int]:
         """Batches a pass, and passes, when ``count`` images are adapted to."""
         wanted = min(math.ceil(FEW_STEPS / self.epochs), count // SMALL_BATCH)
@@ -217,10 +272,14 @@ class Network(Classifier):
         # Batch norm needs two images in each batch.
         batches = min(math.ceil(len(train) / self.batch_size), len(train) // 2)
         truth = torch.from_numpy(validation.labels.astype(np.float32))
+        held_back = self._held_back(validation.images, rng)
 
         def validate(epoch: int) -> float:
-            outputs = self._outputs(network, network, validation.images, scaling)
-            loss: float = cross_entropy(outputs, truth).item()
+            losses = [
+                cross_entropy(self._outputs(network, network, images, scaling), truth).item()
+                for images in held_back
+            ]
+            loss = losses[0] if len(losses) == 1 else float(np.mean(losses))
             if not math.isfinite(loss):
                 raise TgapError(
                     f"{self.stem()} diverged: the validation loss of epoch {epoch} is {loss}; "
@@ -235,6 +294,12 @@ class Network(Classifier):
         about = f"training {self.title()}"
         with progress(about, self.epochs, before=fitting.epoch) as advance:
             training.run(advance)
+
+    def _held_back(self, images: Images, rng: np.random.Generator) -> list[Images]:
+        """The sets on whose mean loss an epoch is chosen; ``rng`` is left as it is."""
+        if self.validate == "held_back":
+            return [images]
+        return crafted(images, self.families or [*FAMILIES], copy.deepcopy(rng))
 
     def _fitting_of(
         self,

@@ -1,0 +1,170 @@
+"""A synthetic-trained classifier that looks at real images before it is tested on them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from tests.contracts.evidence import Made, labelled
+from tests.evaluators.test_augmentation import Stubborn, blobs
+from tgap.classifiers.small_cnn import SmallCnn
+from tgap.core import ConfigError, ContractError, ImageSet
+from tgap.evaluators.adaptation import Adaptation, with_head
+from tgap.metrics.classification import macro_auroc
+
+
+def squares(count: int, seed: int, dark: float = 1.0) -> ImageSet:
+    """16 x 16, noise with a brighter square on the left or on the right; ``dark`` dims them."""
+    rng = np.random.default_rng(seed)
+    right = np.arange(count) % 2 == 1
+    pixels = rng.integers(60, 140, (count, 16, 16, 1)).astype(float)
+    pixels[~right, 4:12, 2:7] += 45
+    pixels[right, 4:12, 9:14] += 45
+    return labelled(
+        (pixels * dark).astype(np.uint8), np.stack([~right, right], axis=1), ("left", "right")
+    )
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[SmallCnn, dict]:
+    classifier = SmallCnn(epochs=6, device="cpu", shift=0)
+    return classifier, classifier.fit(squares(200, 0), np.random.default_rng(0))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Looked(Made):
+    """Real images are dimmed; scores are those of the fitted classifier."""
+
+    weights: dict = dataclasses.field(default_factory=dict)
+
+    def fitted(self, side):
+        return self.weights
+
+
+def evidence(fitted, dark: float) -> Looked:
+    classifier, weights = fitted
+    synthetic = squares(200, 0)
+    return Looked(
+        train=squares(60, 1, dark),
+        test=squares(120, 2, dark),
+        spare=squares(120, 3, dark),
+        parts=(synthetic, squares(60, 4)),
+        classifier=classifier,
+        weights=weights,
+    )
+
+
+def evaluate(made: Made, **settings) -> dict[str, float]:
+    return dict(Adaptation(**settings).evaluate(made, np.random.default_rng(0)).metrics)
+
+
+def test_batch_norm_of_the_images_it_was_trained_on_changes_little(fitted) -> None:
+    classifier, weights = fitted
+    images = squares(200, 0).images
+    again = classifier.restandardised(weights, images)
+    assert np.abs(again["head.weight"] - weights["head.weight"]).max() == 0
+    scores = [classifier.score(w, images) for w in (weights, again)]
+    assert np.corrcoef(scores[0][:, 0], scores[1][:, 0])[0, 1] > 0.95
+    statistics = [name for name in weights if name.endswith("running_mean")]
+    assert statistics
+    assert any((again[name] != weights[name]).any() for name in statistics)
+
+
+def test_statistics_are_those_of_the_images(fitted) -> None:
+    """Of the first norm's input, by hand."""
+    import torch
+
+    classifier, weights = fitted
+    images = squares(100, 5, 0.4).images
+    again = classifier.restandardised(weights, images)
+    network = classifier._restored(weights)
+    with torch.no_grad():
+        seen = network.features[0](classifier._input(torch.from_numpy(images), weights))
+    assert again["features.norm1.running_mean"] == pytest.approx(
+        seen.mean(dim=(0, 2, 3)).numpy(), abs=1e-4
+    )
+
+
+def test_statistics_need_two_images(fitted) -> None:
+    classifier, weights = fitted
+    with pytest.raises(ContractError, match="at least 2 images, got 1"):
+        classifier.restandardised(weights, squares(1, 0).images)
+
+
+def test_dimmed_images_are_told_apart_once_they_were_looked_at(fitted) -> None:
+    made = evidence(fitted, 0.25)
+    found = evaluate(made)
+    classifier, weights = fitted
+    before = macro_auroc(classifier.score(weights, made.test.images), made.test.labels)
+    assert found["adapted/inductive/batch_norm"] > before + 0.02
+    assert found["adapted/transductive/batch_norm"] > before + 0.02
+    assert found["adapted/few/10"] > before
+    assert found["cost/unlabelled_real"] == 120
+
+
+def test_where_nothing_is_moved_nothing_is_lost(fitted) -> None:
+    made = evidence(fitted, 1.0)
+    found = evaluate(made)
+    classifier, weights = fitted
+    before = macro_auroc(classifier.score(weights, made.test.images), made.test.labels)
+    for leg in ("inductive", "transductive"):
+        for way in ("batch_norm", "self_training", "neighbours"):
+            assert found[f"adapted/{leg}/{way}"] > before - 0.02
+        assert found[f"adapted/{leg}/self_trained_on"] > 0.5
+
+
+def test_what_nothing_is_sure_of_trains_nothing(fitted) -> None:
+    made = evidence(fitted, 0.25)
+    found = evaluate(made, floor=1.0)
+    classifier, weights = fitted
+    before = macro_auroc(classifier.score(weights, made.test.images), made.test.labels)
+    assert found["adapted/inductive/self_training"] == before
+    assert found["adapted/inductive/self_trained_on"] < 0.1
+
+
+def test_labels_of_test_images_change_no_score(fitted) -> None:
+    made = evidence(fitted, 0.5)
+    swapped = dataclasses.replace(made.test, labels=made.test.labels[:, ::-1])
+    found = [evaluate(each) for each in (made, dataclasses.replace(made, test=swapped))]
+    for name, value in found[0].items():
+        if name.startswith(("adapted/inductive", "adapted/transductive")) and "_on" not in name:
+            assert found[1][name] == pytest.approx(1 - value)
+
+
+def test_a_head_is_a_logistic_regression() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(60, 5)).astype(np.float32) * 30
+    labels = np.stack([features[:, 0] > 0, np.ones(60, bool)], axis=1)
+    old = {"head.weight": np.ones((2, 5), np.float32), "head.bias": np.ones(2, np.float32)}
+    made = with_head(old, features, labels)
+    scale = np.sqrt((features**2).mean())
+    expected = LogisticRegression(max_iter=1000).fit(features / scale, labels[:, 0])
+    scores = features @ made["head.weight"].T + made["head.bias"]
+    assert scores[:, 0] == pytest.approx(expected.decision_function(features / scale), abs=1e-3)
+    assert (made["head.weight"][1] == 1).all(), "a label that all have keeps its layer"
+    assert (old["head.weight"] == 1).all()
+    assert with_head({"means": features}, features, labels) == {"means": features}
+
+
+def test_classifiers_without_a_way_leave_it_out() -> None:
+    train = blobs(60, 0)
+    made = Made(train=train, test=blobs(80, 2), parts=(train, train), spare=blobs(40, 3))
+    stubborn = dataclasses.replace(made, classifier=Stubborn(device="cpu"))
+    found = evaluate(stubborn)
+    assert not any("batch_norm" in name or "self_training" in name for name in found)
+    assert not any("few" in name for name in found)
+    assert "adapted/inductive/neighbours" in found
+
+
+def test_without_a_reserve_there_is_no_inductive_leg() -> None:
+    train = blobs(60, 0)
+    made = Made(train=train, test=blobs(80, 2), parts=(train, train), spare=blobs(10, 3))
+    found = evaluate(made)
+    assert not any("inductive" in name for name in found)
+    assert found["cost/unlabelled_real"] == 10
+
+
+def test_numbers_that_fall_are_refused() -> None:
+    with pytest.raises(ConfigError, match="few must be rising numbers of images per label"):
+        Adaptation(few=[3, 1])

@@ -1,0 +1,193 @@
+"""What the synthetic-trained classifier says of real images once it has looked at some."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from tgap.core import Bools, Checkpoint, Floats, Images, ImageSet, Weights, option, rng_for
+from tgap.evaluators.augmentation import ranks
+from tgap.evaluators.base import Evaluation, Evaluator, Evidence
+from tgap.metrics.classification import macro_auroc
+from tgap.metrics.votes import adaptive_votes, votes
+
+LEAST = 20
+"""Unlabelled real images below which nothing adapts to them."""
+
+
+@dataclass(kw_only=True)
+class Adaptation(Evaluator):
+    """Macro AUROC on real_test after the synthetic-trained classifier adapted to real images.
+
+    TSTR is that of a classifier that has seen none, and stays so: what has seen real images has
+    legs of its own. Of ``inductive`` those are of the reserve, without labels; of ``transductive``
+    they are real_test's own, without labels; of ``few`` labelled ones of real_train.
+
+    - ``adapted/{inductive,transductive}/batch_norm``: batch norm's statistics are those of the real
+      images (Schneider et al. 2020, arXiv 2006.16971, with no synthetic images mixed in); networks
+      with batch norm only
+    - ``.../self_training``: trained on (``Classifier.adapt``) with the real images of which all
+      labels are said with a probability of at least ``floor``, or of at most 1 - ``floor``, as if
+      that were true (Lee 2013)
+    - ``adapted/inductive/neighbours``: votes of the nearest synthetic images by features, which no
+      real image changes: the baseline of
+    - ``adapted/transductive/neighbours``, where confident test images vote too (AdaNPC, Zhang et
+      al. 2023, arXiv 2302.12566): in a random order, which matters
+    - ``adapted/few/{n}``: LP-FT (Kumar et al. 2022, arXiv 2202.10054): the last layer by logistic
+      regression on n labelled real images per label, then all layers (``Classifier.adapt``)
+
+    ``adapted/none`` is TSTR; ``.../self_trained_on`` the share of the images that were sure enough.
+    Where they have one label only, or too few are sure, nothing is trained and the number is
+    TSTR's. ``cost/unlabelled_real`` counts the reserve's images. Nothing here chooses anything by
+    the labels of real_test. Each number is of one training: small differences need seeds.
+
+    Args:
+        images: Of the reserve, at most.
+        floor: Probability from which a label is taken for true.
+        neighbours: That vote.
+        temperature: Of their votes: the less, the more the nearest count.
+        few: Labelled real images per label.
+    """
+
+    shown: ClassVar[Sequence[str]] = (
+        "adapted/none",
+        "adapted/inductive/*",
+        "adapted/transductive/*",
+    )
+
+    images: int = option(1000, "unlabelled real images of the reserve", low=LEAST, high=20_000)
+    floor: float = option(0.9, "probability from which a label is believed", above=0.5, high=1)
+    neighbours: int = option(100, "synthetic images that vote", low=1, high=100_000)
+    temperature: float = option(0.1, "of the neighbours' votes", above=0)
+    few: list[int] = option([1, 10], "labelled real images per label")
+
+    def problems(self) -> list[str]:
+        """Numbers that are no numbers of images."""
+        if any(n < 1 for n in self.few) or sorted(set(self.few)) != self.few:
+            return [f"few must be rising numbers of images per label, got {self.few}"]
+        return []
+
+    def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
+        legs = evidence.legs()
+        if not legs:
+            return Evaluation({})
+        seed, tstr = int(rng.integers(2**63)), legs["tstr"]
+        test, spare = evidence.real_test(), evidence.reserve(self.images)
+        metrics = {"adapted/none": macro_auroc(tstr.scores, tstr.labels)}
+        for leg, images in (("inductive", spare), ("transductive", test.images)):
+            if len(images) < LEAST:
+                continue
+            for name, scores in self._unlabelled(evidence, leg, images, test.images, seed):
+                metrics[f"adapted/{leg}/{name}"] = macro_auroc(scores, test.labels)
+            sure = self._sure(self._probabilities(evidence, images))
+            metrics[f"adapted/{leg}/self_trained_on"] = float(sure.mean())
+        for n, scores in self._few(evidence, test.images, seed):
+            metrics[f"adapted/few/{n}"] = macro_auroc(scores, test.labels)
+        return Evaluation({**metrics, "cost/unlabelled_real": float(len(spare))})
+
+    def _unlabelled(
+        self, evidence: Evidence, leg: str, seen: Images, test: Images, seed: int
+    ) -> Iterator[tuple[str, NDArray[Any]]]:
+        """Scores of the test images by each way of adapting to unlabelled ones, by its name."""
+        classifier, fitted = evidence.classifier, evidence.fitted("synthetic")
+        if classifier.restandardises:
+            yield "batch_norm", classifier.score(classifier.restandardised(fitted, seen), test)
+        if classifier.adapts:
+            yield "self_training", self._self_trained(evidence, leg, seen, test, seed)
+        if classifier.has_features:
+            train = evidence.synthetic()[0]
+            memory = classifier.features(fitted, train.images)
+            asked = classifier.features(fitted, test)
+            how = (min(self.neighbours, len(train)), self.temperature)
+            if leg == "inductive":
+                yield "neighbours", votes(memory, train.labels, asked, *how)
+            else:
+                order = rng_for("adaptation", seed, "order").permutation(len(asked))
+                shares = adaptive_votes(memory, train.labels, asked[order], *how, self.floor)
+                yield "neighbours", shares[np.argsort(order)]
+
+    def _self_trained(
+        self, evidence: Evidence, leg: str, seen: Images, test: Images, seed: int
+    ) -> Floats:
+        """Scores by the classifier that went on with what it was sure of."""
+        classifier, fitted = evidence.classifier, evidence.fitted("synthetic")
+        probabilities = self._probabilities(evidence, seen)
+        rows = np.flatnonzero(self._sure(probabilities)).astype(np.int64)
+        believed = probabilities[rows] > 0.5
+        if len(rows) < LEAST or (believed.all(axis=0) | ~believed.any(axis=0)).any():
+            return classifier.score(fitted, test)
+        train = replace(
+            evidence.synthetic()[0].without_images().take(np.zeros(len(rows), np.int64)),
+            images=seen[rows],
+            labels=believed,
+            patients=np.arange(len(rows), dtype=np.int64),
+        )
+        rng = rng_for("adaptation", seed, leg)
+        fit = partial(_adapt, evidence, fitted, train, rng)
+        return evidence.trained(f"self_training_{leg}", test, fit)
+
+    def _probabilities(self, evidence: Evidence, images: Images) -> NDArray[np.float64]:
+        scores = evidence.classifier.score(evidence.fitted("synthetic"), images)
+        probabilities: NDArray[np.float64] = expit(scores.astype(np.float64))
+        return probabilities
+
+    def _sure(self, probabilities: NDArray[np.float64]) -> Bools:
+        """Images of which every label is said surely."""
+        sure: Bools = (np.maximum(probabilities, 1 - probabilities) >= self.floor).all(axis=1)
+        return sure
+
+    def _few(self, evidence: Evidence, test: Images, seed: int) -> Iterator[tuple[int, Floats]]:
+        """Scores of the test images after so many labelled real images per label."""
+        classifier, fitted = evidence.classifier, evidence.fitted("synthetic")
+        if not (classifier.adapts and classifier.has_features):
+            return
+        train = evidence.real_train()
+        least = ranks(train.labels, rng_for("adaptation", seed, "few"))
+        for n in self.few:
+            some = train.take(np.flatnonzero(least <= n).astype(np.int64))
+            if n > int(least.max()) or len(some) < 2:
+                continue
+            headed = with_head(fitted, classifier.features(fitted, some.images), some.labels)
+            rng = rng_for("adaptation", seed, "few", n)
+            fit = partial(_adapt, evidence, headed, some, rng)
+            yield n, evidence.trained(f"few_{n}", test, fit)
+
+
+def with_head(weights: Weights, features: Floats, labels: Bools) -> Weights:
+    """A fitted network whose last layer is a logistic regression on its features.
+
+    By scikit-learn with C = 1, of each label by itself, on features divided by their root mean
+    square, which is put back into the weights. A label that all images have, or none, keeps its
+    old layer.
+
+    Args:
+        weights: With ``head.weight`` ``(L, d)`` and ``head.bias`` ``(L,)``; others stay as they
+            are.
+        features: ``(N, d)``.
+        labels: ``(N, L)`` bool.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    if "head.weight" not in weights:
+        return weights
+    weight, bias = weights["head.weight"].copy(), weights["head.bias"].copy()
+    scale = float(np.sqrt(np.mean(np.square(features, dtype=np.float64)))) or 1.0
+    for label, truth in enumerate(labels.T):
+        if truth.any() and not truth.all():
+            fitted = LogisticRegression(max_iter=1000).fit(features / scale, truth)
+            weight[label], bias[label] = fitted.coef_[0] / scale, fitted.intercept_[0]
+    return {**weights, "head.weight": weight, "head.bias": bias}
+
+
+def _adapt(
+    evidence: Evidence,
+    weights: Weights,
+    images: ImageSet,
+    rng: np.random.Generator,
+    checkpoint: Checkpoint,
+) -> Weights:
+    return evidence.classifier.adapt(weights, images, rng, checkpoint=checkpoint)
