@@ -137,7 +137,8 @@ class Adaptation(Evaluator):
 
     def _sure(self, probabilities: NDArray[np.float64]) -> Bools:
         """Images of which every label is said surely."""
-        sure: Bools = (np.maximum(probabilities, 1 - probabilities) >= self.floor).all(axis=1)
+        surest = np.maximum(probabilities, 1 - probabilities)
+        sure: Bools = np.asarray((surest >= self.floor).all(axis=1), bool)
         return sure
 
     def _few(self, evidence: Evidence, test: Images, seed: int) -> Iterator[tuple[int, Floats]]:

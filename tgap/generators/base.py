@@ -218,7 +218,7 @@ class Pretrained(Generator):
     schedulers: ClassVar[tuple[str, ...]] = SCHEDULERS_OF_DIFFUSION
     """What ``sampler.scheduler`` may be for it."""
     begins_with_images: ClassVar[bool] = False
-    """Whether its model can begin with noised images (``Variations``)."""
+    """Whether its model can begin with noised images (``drawing=variation``)."""
 
     path: str | None = option(
         None, "folder, file or hub id of the weights, null = the packaged ones", in_key=False
