@@ -160,6 +160,11 @@ def share(flags: Sequence[bool]) -> str:
     return f"{np.mean(flags):.2f}".lstrip("0") if flags else "-"
 
 
+def width(widths: Sequence[float]) -> str:
+    """Their median, e.g. ``.043``, or ``-`` of nothing."""
+    return f"{np.median(widths):.3f}".lstrip("0") if widths else "-"
+
+
 def line(kind: str, outcomes: Sequence[Outcome]) -> str:
     """A row of the table."""
     kept = [one for one in outcomes if not one.refused]
@@ -169,7 +174,7 @@ def line(kind: str, outcomes: Sequence[Outcome]) -> str:
         cells += [
             share([one.holds(one.came)[place] for one in kept]),
             share([one.holds(one.truth)[place] for one in kept]),
-            f"{np.median([one.found.at[place].hi - one.found.at[place].lo for one in kept]):.3f}",
+            width([one.found.at[place].hi - one.found.at[place].lo for one in kept]),
             share([one.found.is_useless(one.found.at[place]) for one in kept]),
         ]
     cells += [str(len(rising_ones)), share([one.holds(one.came)[1] for one in rising_ones])]

@@ -1,7 +1,7 @@
 """What methods would reach with more images, and where that cannot be said."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
@@ -19,7 +19,7 @@ Of = Literal["tstr", "utility_lost"]
 TSTR, TRTR = "tstr/auroc", "trtr/auroc"
 SYNTHETIC = "budget.train_per_label"
 POINT = re.compile(r"augmentation/(mixed|pretrained|synthetic)_(\d+)")
-"""A point of the augmentation curves; those called ``all`` do not say how many images that is."""
+"""A point of the augmentation curves; one called ``all`` does not say how many images that is."""
 WITH_REAL = ("mixed", "pretrained")
 """Curves over real images that are trained on with all synthetic ones, or after them."""
 LEAST_SIZES = 4
@@ -37,6 +37,15 @@ spite of them covers as well; of curves that do turn the other value lets one in
 (experiments/statistics/scaling.py)."""
 TIMES = (2, 4)
 """Predicted at so many times the largest size, unless sizes are asked for."""
+MEANINGS: Mapping[Over, str] = {
+    "size": "tuning-set sizes (size=25,50,100,200)",
+    "synthetic": "numbers of synthetic images (budget.train_per_label=50,100,200,400, or the "
+    "augmentation evaluator)",
+    "real": "numbers of real images beside synthetic ones (the augmentation evaluator)",
+}
+
+Point = tuple[int, RunGroup, str]
+"""A number of images, the runs that have it, and their metric there."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +55,24 @@ class SizeCurve:
     Args:
         group: Of its largest size, without the setting that varies.
         over: What varies.
+        of: Which loss: 1 - TSTR, or the utility lost, TRTR - TSTR.
         kind: Of the augmentation curves ``mixed``, ``pretrained`` or ``synthetic``, else empty.
         sizes: ``(K,)`` float64, ascending.
         seeds: S seeds that all sizes have.
         left_out: Those that some size lacks.
         aurocs: ``(S, K)`` float64, trained with synthetic images, tested on real ones.
-        ceilings: ``(S, K)`` float64, TRTR beside them.
+        losses: ``(S, K)`` float64.
     """
 
     group: RunGroup
     over: Over
+    of: Of
     kind: str
     sizes: Doubles
     seeds: tuple[int, ...]
     left_out: tuple[int, ...]
     aurocs: Doubles
-    ceilings: Doubles
+    losses: Doubles
 
     @property
     def offset(self) -> bool:
@@ -73,22 +84,20 @@ class SizeCurve:
         """Sizes below which nothing is predicted."""
         return LEAST_SIZES + self.offset
 
+    @property
+    def least(self) -> float:
+        """The loss where TSTR is 1: 0, or mean TRTR - 1."""
+        return 0.0 if self.of == "tstr" else float((self.losses + self.aurocs).mean()) - 1.0
+
     def only(self, kept: Sequence[int]) -> "SizeCurve":
         """With these of its sizes, by position."""
         return replace(
-            self,
-            sizes=self.sizes[kept],
-            aurocs=self.aurocs[:, kept],
-            ceilings=self.ceilings[:, kept],
+            self, sizes=self.sizes[kept], aurocs=self.aurocs[:, kept], losses=self.losses[:, kept]
         )
 
-    def losses(self, of: Of) -> Doubles:
-        """``(S, K)``: 1 - TSTR, or TRTR - TSTR."""
-        return (1.0 if of == "tstr" else self.ceilings) - self.aurocs
-
-    def least(self, of: Of) -> float:
-        """The loss where TSTR is 1."""
-        return 0.0 if of == "tstr" else float(self.ceilings.mean()) - 1.0
+    def predict(self, at: Sequence[float]) -> Prediction:
+        """Its law, and the loss at these sizes."""
+        return predict(self.sizes, self.losses, at, self.least, self.offset)
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,6 @@ class Outlook:
 
     Args:
         curve: Without the sizes that were left out.
-        of: Which loss.
         cannot: Why nothing is predicted; empty if something is.
         told: What must be read with it.
         prediction: Of the whole curve, unless it could not be fitted.
@@ -123,8 +131,7 @@ class Outlook:
     """
 
     curve: SizeCurve
-    of: Of
-    cannot: tuple[str, ...]
+    cannot: str = ""
     told: tuple[str, ...] = ()
     prediction: Prediction | None = None
     check: Check | None = None
@@ -156,35 +163,29 @@ def outlooks(
     Raises:
         ConfigError: If no method has runs of two such numbers.
     """
-    curves = {one: curves_over(rows, missing, one) for one in get_args(Over)}
-    if not curves[over]:
-        others = [f"--over {one}" for one in get_args(Over) if curves[one]]
-        hint = f"; there are such curves with {' and '.join(others)}" if others else ""
-        raise ConfigError(f"no method has finished runs of two or more {MEANINGS[over]}{hint}")
-    return [outlook(curve, of, at) for curve in curves[over]]
-
-
-MEANINGS: Mapping[Over, str] = {
-    "size": "tuning-set sizes (size=25,50,100,200)",
-    "synthetic": "numbers of synthetic images (budget.train_per_label=50,100,200,400, or the "
-    "augmentation evaluator)",
-    "real": "numbers of real images beside synthetic ones (the augmentation evaluator)",
-}
+    if curves := curves_over(rows, missing, over, of):
+        return [outlook(curve, at) for curve in curves]
+    others = [one for one in get_args(Over) if curves_over(rows, missing, one, of)]
+    flags = " and ".join(f"--over {one}" for one in others)
+    hint = f"; there are such curves with {flags}" if others else ""
+    raise ConfigError(f"no method has finished runs of two or more {MEANINGS[over]}{hint}")
 
 
 def curves_over(
-    rows: Sequence[RunRow], missing: Sequence[PlannedRun], over: Over
+    rows: Sequence[RunRow], missing: Sequence[PlannedRun], over: Over, of: Of
 ) -> list[SizeCurve]:
-    """The curves that runs make over one number of images; those of two sizes at least."""
+    """The curves that runs make over one number of images; those of two at least."""
     names = sorted({name for row in rows for name in row.metrics if POINT.fullmatch(name)})
     groups = group_runs(rows, missing, names)
+    lines: list[tuple[str, list[Point]]] = []
     if over == "size":
-        found = _of_groups(groups, over, lambda group: group.size)
+        lines += [("", points) for points in _of_groups(groups, lambda group: group.size)]
     elif over == "synthetic":
-        found = _of_groups(groups, over, _trained_on) + _of_points(groups, over, ("synthetic",))
+        lines += [("", points) for points in _of_groups(groups, _trained_on, SYNTHETIC)]
+        lines += _of_points(groups, ("synthetic",))
     else:
-        found = _of_points(groups, over, WITH_REAL)
-    return [curve for curve in found if len(curve.sizes) > 1]
+        lines += _of_points(groups, WITH_REAL)
+    return [_curve(points, over, of, kind) for kind, points in lines if len(points) > 1]
 
 
 def _trained_on(group: RunGroup) -> int | None:
@@ -193,55 +194,48 @@ def _trained_on(group: RunGroup) -> int | None:
 
 
 def _of_groups(
-    groups: Sequence[RunGroup], over: Over, number: Callable[[RunGroup], int | None]
-) -> list[SizeCurve]:
-    """Groups that differ in one number only."""
-    alike: dict[tuple[object, ...], dict[int, RunGroup]] = {}
+    groups: Sequence[RunGroup], number: Callable[[RunGroup], int | None], setting: str = ""
+) -> list[list[Point]]:
+    """Groups that differ in one number only: their size, unless it is that of a setting."""
+    alike: dict[tuple[object, ...], list[Point]] = {}
     for group in groups:
         n = number(group)
         if n is None or not group.seeds:
             continue
-        settings = {k: v for k, v in group.settings.items() if over == "size" or k != SYNTHETIC}
-        size = None if over == "size" else group.size
-        key = (group.method_key, size, tuple(sorted(settings.items())))
-        alike.setdefault(key, {})[n] = replace(group, settings=settings)
-    return [
-        _curve([(n, group, TSTR) for n, group in sorted(those.items())], over, "")
-        for those in alike.values()
-    ]
+        settings = {name: value for name, value in group.settings.items() if name != setting}
+        key = (group.method_key, setting and group.size, tuple(sorted(settings.items())))
+        alike.setdefault(key, []).append((n, replace(group, settings=settings), TSTR))
+    return list(alike.values())
 
 
-def _of_points(groups: Sequence[RunGroup], over: Over, kinds: Sequence[str]) -> list[SizeCurve]:
+def _of_points(
+    groups: Sequence[RunGroup], kinds: Sequence[str]
+) -> Iterator[tuple[str, list[Point]]]:
     """The curves within runs, of ``POINT``."""
-    curves = []
     for group in groups:
         for kind in kinds:
             matches = [POINT.fullmatch(name) for name in group.numbers]
             points = [
                 (int(match[2]), group, match[0])
                 for match in matches
-                if match is not None and match[1] == kind and np.isfinite(_mean(group, match[0]))
+                if match and match[1] == kind and np.isfinite(group.numbers[match[0]].estimate)
             ]
             if points and kind in WITH_REAL:
                 points.append((0, group, TSTR))
-            if points:
-                curves.append(_curve(sorted(points, key=lambda point: point[0]), over, kind))
-    return curves
+            yield kind, points
 
 
-def _mean(group: RunGroup, name: str) -> float:
-    return group.numbers[name].estimate
-
-
-def _curve(points: Sequence[tuple[int, RunGroup, str]], over: Over, kind: str) -> SizeCurve:
-    values = [group.values(name) for _, group, name in points]
-    ceilings = [group.values(TRTR) for _, group, _ in points]
-    every = sorted({seed for of_size in values for seed in of_size})
-    finite = [
-        {seed for seed in one if np.isfinite(one[seed]) and np.isfinite(other[seed])}
-        for one, other in zip(values, ceilings, strict=True)
-    ]
-    seeds = [seed for seed in every if all(seed in those for those in finite)]
+def _curve(points: Sequence[Point], over: Over, of: Of, kind: str) -> SizeCurve:
+    points = sorted(points, key=lambda point: point[0])
+    aurocs = [group.values(name) for _, group, name in points]
+    if of == "tstr":
+        losses = [{seed: 1.0 - one[seed] for seed in one} for one in aurocs]
+    else:
+        ceilings = [group.values(TRTR) for _, group, _ in points]
+        pairs = zip(ceilings, aurocs, strict=True)
+        losses = [{seed: top[seed] - one[seed] for seed in one} for top, one in pairs]
+    every = sorted({seed for one in losses for seed in one})
+    seeds = [seed for seed in every if all(np.isfinite(one.get(seed, np.nan)) for one in losses)]
 
     def table(columns: Sequence[Mapping[int, float]]) -> Doubles:
         cells = [[column[seed] for column in columns] for seed in seeds]
@@ -250,16 +244,17 @@ def _curve(points: Sequence[tuple[int, RunGroup, str]], over: Over, kind: str) -
     return SizeCurve(
         group=points[-1][1],
         over=over,
+        of=of,
         kind=kind,
         sizes=np.array([n for n, _, _ in points], dtype=np.float64),
         seeds=tuple(seeds),
         left_out=tuple(seed for seed in every if seed not in seeds),
-        aurocs=table(values),
-        ceilings=table(ceilings),
+        aurocs=table(aurocs),
+        losses=table(losses),
     )
 
 
-def outlook(curve: SizeCurve, of: Of = "tstr", at: Sequence[float] = ()) -> Outlook:
+def outlook(curve: SizeCurve, at: Sequence[float] = ()) -> Outlook:
     """What can be said of a curve; see ``outlooks``."""
     told = []
     if curve.left_out:
@@ -268,36 +263,33 @@ def outlook(curve: SizeCurve, of: Of = "tstr", at: Sequence[float] = ()) -> Outl
         told.append("all seeds train on one synthetic set: nothing is known of other draws")
     if len(curve.seeds) < LEAST_SEEDS:
         why = f"{len(curve.seeds)} seeds in common to all sizes, and {LEAST_SEEDS} are needed"
-        return Outlook(curve, of, (why,), tuple(told))
-    means = curve.aurocs.mean(axis=0)
-    near = means <= CHANCE + NEAR
+        return Outlook(curve, why, tuple(told))
+    near = curve.aurocs.mean(axis=0) <= CHANCE + NEAR
     if near.any():
-        told.append(f"left out, near chance: {_listed(curve.sizes[near])}")
+        told.append(f"left out, TSTR near chance: {_listed(curve.sizes[near])}")
         curve = curve.only(np.flatnonzero(~near).tolist())
     if len(curve.sizes) < curve.least_sizes:
-        why = (
-            f"{len(curve.sizes)} sizes{' above chance' if near.any() else ''} "
-            f"({_listed(curve.sizes) or 'none'}), and {curve.least_sizes} are needed"
-        )
-        return Outlook(curve, of, (why,), tuple(told))
-    return _fitted(curve, of, at, told)
+        what = "sizes above chance" if near.any() else "sizes"
+        there = f"{len(curve.sizes)} {what} ({_listed(curve.sizes) or 'none'})"
+        return Outlook(curve, f"{there}, and {curve.least_sizes} are needed", tuple(told))
+    return _fitted(curve, at, told)
 
 
-def _fitted(curve: SizeCurve, of: Of, at: Sequence[float], told: list[str]) -> Outlook:
-    losses, least = curve.losses(of), curve.least(of)
-    asked = list(at) or [times * curve.sizes[-1] for times in TIMES]
-    found = predict(curve.sizes, losses, asked, least, curve.offset)
-    if len(steps := rises(losses)):
+def _fitted(curve: SizeCurve, at: Sequence[float], told: list[str]) -> Outlook:
+    largest = float(curve.sizes[-1])
+    asked = list(at) or [times * largest for times in TIMES]
+    found = curve.predict(asked)
+    if len(steps := rises(curve.losses)):
         where = [f"{curve.sizes[i]:g} to {curve.sizes[i + 1]:g}" for i in steps]
         told.append(f"not monotone: more images are worse from {_listed(where)}")
-    if far := [size for size in asked if size > max(TIMES) * curve.sizes[-1]]:
+    if far := [size for size in asked if size > max(TIMES) * largest]:
         told.append(
             f"{_listed(far)}: beyond {max(TIMES)} times the largest size, which no test covers"
         )
-    cannot: tuple[str, ...] = ()
-    if misses(found, losses):
-        cannot = (f"no such law fits its sizes (p {found.misfit:.2g})",)
-    return Outlook(curve, of, cannot, tuple(told), found, _checked(curve, of))
+    cannot = ""
+    if misses(found, curve.losses):
+        cannot = f"no law of this form fits its sizes (p {found.misfit:.2g})"
+    return Outlook(curve, cannot, tuple(told), found, _checked(curve))
 
 
 def rises(losses: Doubles) -> Indices:
@@ -310,14 +302,12 @@ def misses(found: Prediction, losses: Doubles) -> bool:
     return found.misfit < (MISFIT_RISING if len(rises(losses)) else MISFIT)
 
 
-def _checked(curve: SizeCurve, of: Of) -> Check | None:
+def _checked(curve: SizeCurve) -> Check | None:
     """The largest size by the law of the others."""
     if len(curve.sizes) <= curve.least_sizes:
         return None
-    fewer = curve.only(range(len(curve.sizes) - 1))
-    last = curve.sizes[-1:].tolist()
-    found = predict(fewer.sizes, fewer.losses(of), last, fewer.least(of), fewer.offset)
-    return Check(found.at[0], float(curve.losses(of)[:, -1].mean()))
+    found = curve.only(range(len(curve.sizes) - 1)).predict([float(curve.sizes[-1])])
+    return Check(found.at[0], float(curve.losses[:, -1].mean()))
 
 
 def _listed(values: Sequence[object] | Doubles) -> str:

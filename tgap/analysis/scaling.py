@@ -22,7 +22,7 @@ from itertools import product
 import numpy as np
 
 from tgap.core import ContractError, Doubles, rng_for
-from tgap.metrics.intervals import t_quantile
+from tgap.metrics.intervals import ROUNDING, t_quantile
 
 LEVEL = 0.95
 RESAMPLES = 200
@@ -332,7 +332,7 @@ def _misfit(sizes: Doubles, losses: Doubles, law: Law) -> float:
     rest = losses - losses.mean(axis=1, keepdims=True) - means + losses.mean()
     freedom, of_rest = k - law.free, (seeds - 1) * (k - 1)
     variance = float((rest**2).sum()) / of_rest if of_rest else 0.0
-    if freedom < 1 or not variance > 0:
+    if freedom < 1 or variance <= ROUNDING**2:
         return math.nan
     missed = seeds * float(((means - law.at(sizes)) ** 2).sum()) / freedom
     return float(fdtrc(freedom, of_rest, missed / variance))

@@ -36,7 +36,7 @@ def table_of(outlooks: Sequence[Outlook]) -> ShownTable:
     is predicted; its notes are ``sentences_of``.
     """
     first = outlooks[0]
-    over, quantity = first.curve.over, QUANTITIES[first.of]
+    over, quantity = first.curve.over, QUANTITIES[first.curve.of]
     headings = {"method": True, COUNTED[over]: False, "seeds": False, "how": True, quantity: False}
     rows = [
         (
@@ -68,15 +68,15 @@ def _lines(one: Outlook) -> Iterator[tuple[float, str, Value]]:
     """Size, what it is and its value, of each row of a curve."""
     if len(one.curve.sizes) and len(one.curve.seeds):
         largest = float(one.curve.sizes[-1])
-        measured = float(one.curve.losses(one.of)[:, -1].mean())
-        yield largest, "measured", number(_shown(measured, one.of))
+        measured = float(one.curve.losses[:, -1].mean())
+        yield largest, "measured", number(_shown(measured, one.curve.of))
     if one.cannot or one.prediction is None:
         return
     if one.check is not None:
-        yield _predicted(one.check.predicted, "by the others", one.of)
+        yield _predicted(one.check.predicted, "by the others", one.curve.of)
     for at in one.prediction.at:
         useless = one.prediction.is_useless(at)
-        yield _predicted(at, "predicted (useless)" if useless else "predicted", one.of)
+        yield _predicted(at, "predicted (useless)" if useless else "predicted", one.curve.of)
 
 
 def _predicted(at: Predicted, what: str, of: Of) -> tuple[float, str, Value]:
@@ -108,11 +108,11 @@ def sentences_of(outlooks: Sequence[Outlook]) -> list[str]:
 
 def _sentences(one: Outlook) -> Iterator[str]:
     if one.cannot:
-        yield f"cannot predict: {'; '.join(one.cannot)}"
+        yield f"cannot predict: {one.cannot}"
     elif one.prediction is not None:
         found = one.prediction
-        yield _law(found.law, one.of)
-        yield _limit(found, one.of)
+        yield _law(found.law, one.curve.of)
+        yield _limit(found, one.curve.of)
         yield _check(one.check, one)
         if useless := [at.size for at in found.at if found.is_useless(at)]:
             yield (
@@ -145,7 +145,7 @@ def _check(check: Check | None, one: Outlook) -> str:
     if check is None:
         left = len(one.curve.sizes) - 1
         return f"no check: without its largest size {left} sizes are left"
-    measured, at = _shown(check.measured, one.of), interval_of(check.predicted, one.of)
+    measured, at = _shown(check.measured, one.curve.of), interval_of(check.predicted, one.curve.of)
     text = f"check: the others predict {decimal(at.estimate)} ({decimal(at.lo)} to "
     text += f"{decimal(at.hi)}) at {check.predicted.size:g}, {decimal(measured)} was measured, "
     if check.holds:
@@ -183,15 +183,14 @@ def as_json(outlooks: Sequence[Outlook]) -> str:
 
 def _json(one: Outlook, outlooks: Sequence[Outlook]) -> dict[str, Any]:
     curve, found = one.curve, one.prediction
-    losses = curve.losses(one.of)
     return {
         "method": _label(one, outlooks),
         "over": curve.over,
-        "loss": one.of,
+        "loss": curve.of,
         "sizes": curve.sizes.tolist(),
         "seeds": list(curve.seeds),
-        "losses": losses.tolist(),
-        "cannot": list(one.cannot),
+        "losses": curve.losses.tolist(),
+        "cannot": one.cannot or None,
         "told": list(one.told),
         "law": None if found is None else _law_json(found),
         "predicted": [] if found is None or one.cannot else [vars(at) for at in found.at],
