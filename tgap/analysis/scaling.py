@@ -73,10 +73,15 @@ class Law:
         return np.array([self.floor, self.above, self.exponent, *further])
 
     @property
+    def is_level(self) -> bool:
+        """Whether it no longer falls at the largest size, whatever the exponent."""
+        return self.above < AT_BOUND
+
+    @property
     def free(self) -> int:
         """How many of its numbers the data chose, and no bound did."""
-        if self.above < AT_BOUND:
-            return 1  # level, whatever the exponent
+        if self.is_level:
+            return 1
         low, high = _bounds(self.largest, self.least, self.offset is not None)
         numbers = self.numbers
         return int(((numbers > low + AT_BOUND) & (numbers < high - AT_BOUND)).sum())

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -125,11 +126,18 @@ def _sentences(one: Outlook) -> Iterator[str]:
 
 def _law(law: Law, of: Of) -> str:
     loss = "1 - TSTR" if of == "tstr" else "TRTR - TSTR"
+    if law.is_level:
+        return f"{loss} = {decimal(law.floor)}, and more images change nothing"
     n = "n" if law.offset is None else f"(n + {law.offset:.3g})"
-    text = f"{loss} = {decimal(law.floor)} + {law.factor:.3g} {n}^-{law.exponent:.2f}"
+    text = f"{loss} = {decimal(law.floor)} + {_short(law.factor)} {n}^-{_short(law.exponent)}"
     if law.offset is not None:
         text += f", as if the synthetic images were {law.offset:.3g} real ones per label"
     return text
+
+
+def _short(number: float) -> str:
+    """``.239``, ``12.1``."""
+    return re.sub(r"^0\.", ".", f"{number:.3g}")
 
 
 def _limit(found: Prediction, of: Of) -> str:
