@@ -27,7 +27,7 @@ from tgap.metrics.intervals import ROUNDING, t_quantile
 LEVEL = 0.95
 RESAMPLES = 200
 EXPONENTS = (0.01, 3.0)
-"""Exponents reported of learning curves lie between .07 and 2."""
+"""Hestness et al. report .07 to .35 of deep networks and .5 to 1 of theory."""
 OFFSETS = (0.1, 10.0)
 """The least k, and the largest in units of the largest size."""
 STARTS = (0.1, 0.3, 0.6, 1.0, 1.7, 2.5)
@@ -64,7 +64,7 @@ class Law:
     @property
     def factor(self) -> float:
         """B."""
-        return self.above * (self.largest + (self.offset or 0.0)) ** self.exponent
+        return float(self.above * (self.largest + (self.offset or 0.0)) ** self.exponent)
 
     @property
     def numbers(self) -> Doubles:
@@ -295,34 +295,29 @@ def predict(
         fitted(sizes, losses[rng.integers(seeds, size=seeds)], least, offset, begin=law)
         for _ in range(resamples)
     ]
-    t = t_quantile(LEVEL, seeds - 1)
-    wider = t * math.sqrt(seeds / (seeds - 1)) / t_quantile(LEVEL, math.inf)
     scatter = math.sqrt(float(losses.var(axis=0, ddof=1).mean()))
-    every = np.array([*at, law.largest])
-    values = np.stack([one.at(every) for one in laws])
-    lows, highs = _ends(law.at(every), values, wider, t * scatter / math.sqrt(seeds))
-    highs = np.where(every > law.largest, np.minimum(highs, highs[-1]), highs)
-    floors = _ends(
-        np.array([law.floor]), np.array([[one.floor] for one in laws]), wider, 0.0
-    ).ravel()
+    of_new = t_quantile(LEVEL, seeds - 1) * scatter / math.sqrt(seeds)
+    every = np.array([*at, law.largest, math.inf])
+    estimates, (below, above) = law.at(every), _reach(law, laws, every, seeds)
+    lows = np.maximum(estimates - np.hypot(below, of_new), least)
+    highs = estimates + np.hypot(above, of_new)
+    highs = np.where(every > law.largest, np.minimum(highs, highs[-2]), highs)
+    ends = np.stack([every, estimates, lows, highs], axis=1)[: len(at)]
     return Prediction(
         law,
-        tuple(
-            Predicted(float(size), float(estimate), max(float(lo), least), float(hi))
-            for size, estimate, lo, hi in zip(at, law.at(at), lows[:-1], highs[:-1], strict=True)
-        ),
-        (max(float(floors[0]), least), float(floors[1])),
+        tuple(Predicted(*(float(number) for number in one)) for one in ends),
+        (max(law.floor - float(below[-1]), least), law.floor + float(above[-1])),
         scatter,
         _misfit(sizes, losses, law),
     )
 
 
-def _ends(estimates: Doubles, values: Doubles, wider: float, further: float) -> Doubles:
-    """``(2, N)``: both ends, of values ``(R, N)`` that resampled seeds gave."""
+def _reach(law: Law, laws: Sequence[Law], sizes: Doubles, seeds: int) -> Doubles:
+    """``(2, N)``: w d of ``predict``, how far the law at these sizes may be below and above."""
+    values = np.stack([one.at(sizes) for one in laws]) - law.at(sizes)
     low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    below = np.hypot(wider * np.maximum(estimates - low, 0), further)
-    above = np.hypot(wider * np.maximum(high - estimates, 0), further)
-    return np.stack([estimates - below, estimates + above])
+    wider = t_quantile(LEVEL, seeds - 1) * math.sqrt(seeds / (seeds - 1))
+    return np.maximum([-low, high], 0) * wider / t_quantile(LEVEL, math.inf)
 
 
 def _misfit(sizes: Doubles, losses: Doubles, law: Law) -> float:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -91,8 +92,8 @@ def _shown(loss: float, of: Of) -> float:
 
 def interval_of(at: Predicted, of: Of) -> Interval:
     """A prediction as its quantity."""
-    ends = sorted(_shown(end, of) for end in (at.lo, at.hi))
-    return Interval(_shown(at.estimate, of), *ends, float("nan"), float("nan"), 0)
+    lo, hi = sorted(_shown(end, of) for end in (at.lo, at.hi))
+    return Interval(_shown(at.estimate, of), lo, hi, math.nan, math.nan, 0)
 
 
 # In words
@@ -221,5 +222,5 @@ def _law_json(found: Prediction) -> dict[str, Any]:
         "exponent": law.exponent,
         "offset": law.offset,
         "scatter": found.scatter,
-        "misfit_p": found.misfit if found.misfit == found.misfit else None,
+        "misfit_p": None if math.isnan(found.misfit) else found.misfit,
     }
