@@ -32,8 +32,8 @@ a power law holds from where learning begins."""
 MISFIT = 0.01
 """p-value of lack of fit below which a law is not believed."""
 MISFIT_RISING = 0.05
-"""The same where more images were worse somewhere. Small rises are chance, and a law fitted in
-spite of them covers as well; of curves that do turn the other value lets one in thirteen pass
+"""The same where more images were worse somewhere. Small rises are chance, and curves that have
+some are covered as well as others; of 40 simulated ones that do turn the other value let 3 pass
 (experiments/statistics/scaling.py)."""
 TIMES = (2, 4)
 """Predicted at so many times the largest size, unless sizes are asked for."""

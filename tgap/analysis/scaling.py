@@ -269,10 +269,8 @@ def predict(
     standard deviation of a run, t the quantile of Student's t with S - 1 degrees of freedom. A
     plain percentile bootstrap of few seeds is too short; w widens it as Hesterberg (2015, arXiv
     1411.5279) does, but by length instead of by percentile, of which few seeds have none so far
-    out. It is conservative where a seed shifts its whole curve. No upper end beyond the largest
-    size is above that of the largest size, because the law never rises.
-
-    The order of the seeds does not matter: they are sorted by their values.
+    out. No upper end beyond the largest size is above that of the largest size: the law never
+    rises. The order of the seeds does not matter: they are sorted by their values.
 
     Args:
         sizes: ``(K,)`` float64, ascending.
