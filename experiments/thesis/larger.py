@@ -35,7 +35,7 @@ def main(file: Path = FILE) -> None:
         estimate, lo, hi = (decimal(1 - loss) for loss in (at.estimate, at.hi, at.lo))
         print(
             f"{whole.group.method}: a law of {len(fewer.sizes)} sizes says {estimate} ({lo} to "
-            f"{hi}) at {size:g}, where {decimal(measured)} was measured."
+            f"{hi}) at {size:.0f}, where {decimal(measured)} was measured."
         )
 
 

@@ -95,3 +95,11 @@ def test_sizes_in_total_are_called_so():
     group = replace(one.curve.group, settings={"size_unit": "total"})
     table = table_of([replace(one, curve=replace(one.curve, group=group))])
     assert table.rows[2][1].text == "800 in total"
+
+
+def test_large_numbers_are_written_out():
+    one = an_outlook()
+    found = replace(one.prediction, at=(Predicted(1234567, 0.07, 0.01, 0.2),))
+    outlook = replace(one, prediction=found)
+    assert table_of([outlook]).rows[2][1].text == "1234567"
+    assert any("at 1234567 the interval" in line for line in sentences_of([outlook]))

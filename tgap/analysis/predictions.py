@@ -280,7 +280,7 @@ def _fitted(curve: SizeCurve, at: Sequence[float], told: list[str]) -> Outlook:
     asked = list(at) or [times * largest for times in TIMES]
     found = curve.predict(asked)
     if len(steps := rises(curve.losses)):
-        where = [f"{curve.sizes[i]:g} to {curve.sizes[i + 1]:g}" for i in steps]
+        where = [f"{curve.sizes[i]:.0f} to {curve.sizes[i + 1]:.0f}" for i in steps]
         told.append(f"not monotone: more images are worse from {_listed(where)}")
     if far := [size for size in asked if size > max(TIMES) * largest]:
         told.append(
@@ -311,4 +311,4 @@ def _checked(curve: SizeCurve) -> Check | None:
 
 
 def _listed(values: Sequence[object] | Doubles) -> str:
-    return ", ".join(one if isinstance(one, str) else f"{one:g}" for one in values)
+    return ", ".join(one if isinstance(one, str) else f"{one:.0f}" for one in values)

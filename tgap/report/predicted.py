@@ -63,7 +63,7 @@ def _label(one: Outlook, outlooks: Sequence[Outlook]) -> str:
 
 def _number(one: Outlook, size: float) -> str:
     in_total = one.curve.over == "size" and one.curve.group.settings.get("size_unit") == "total"
-    return f"{size:g} in total" if in_total else f"{size:g}"
+    return f"{size:.0f} in total" if in_total else f"{size:.0f}"
 
 
 def _lines(one: Outlook) -> Iterator[tuple[float, str, Value]]:
@@ -119,7 +119,7 @@ def _sentences(one: Outlook) -> Iterator[str]:
         if useless := [at.size for at in found.at if found.is_useless(at)]:
             yield (
                 f"at {_sizes(useless)} the interval is wider than all of the loss at "
-                f"{found.law.largest:g}, so it is of no use; more seeds or larger sizes narrow it"
+                f"{found.law.largest:.0f}, so it is of no use; more seeds or larger sizes narrow it"
             )
         yield f"a single run scatters by {decimal(found.scatter)} about such a mean"
     yield from one.told
@@ -156,14 +156,14 @@ def _check(check: Check | None, one: Outlook) -> str:
         return f"no check: without its largest size {left} sizes are left"
     measured, at = _shown(check.measured, one.curve.of), interval_of(check.predicted, one.curve.of)
     text = f"check: the others predict {decimal(at.estimate)} ({decimal(at.lo)} to "
-    text += f"{decimal(at.hi)}) at {check.predicted.size:g}, {decimal(measured)} was measured, "
+    text += f"{decimal(at.hi)}) at {check.predicted.size:.0f}, {decimal(measured)} was measured, "
     if check.holds:
         return text + "inside"
     return text + "outside: the law does not go on as fitted, do not trust it further"
 
 
 def _sizes(sizes: Sequence[float]) -> str:
-    return joined(f"{size:g}" for size in sizes)
+    return joined(f"{size:.0f}" for size in sizes)
 
 
 # Written
