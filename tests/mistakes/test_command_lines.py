@@ -99,6 +99,7 @@ def test_the_corpus_is_large_and_says_something_of_each() -> None:
         "data",
         "evaluate",
         "compare",
+        "predict",
         "report",
         "export",
         "label",

@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from tgap.cli.overrides import PATH
+from tgap.cli.texts import printed, put
 from tgap.core import ConfigError
-from tgap.core.files import home_folder, write_whole
+from tgap.core.files import home_folder
 
 
 def _words(context: click.Context, option: click.Parameter, text: str | None) -> tuple[str, ...]:
@@ -62,10 +63,7 @@ def compare(
     ours beside published numbers comes after it; --markdown, --csv and --latex are of that one.
     """
     asked_for = {flag: path for flag, path in texts.items() if path is not None}
-    printed = sorted(flag for flag, path in asked_for.items() if str(path) == "-")
-    if len(printed) + markdown > 1:
-        flags = [f"--{flag}" for flag in printed] + ["--markdown"] * markdown
-        raise ConfigError(f"{' and '.join(flags)} both print; give one of them a file")
+    alone = printed(asked_for, markdown)
     if beside is not None and "json" in asked_for:
         raise ConfigError(
             f"--json holds no published numbers: take --csv, or leave out --with {beside}"
@@ -89,12 +87,12 @@ def compare(
         else:
             write = tables.as_csv if flag == "csv" else tables.as_latex
             text = write(tables.leaderboard(found) if published is None else published.in_one())
-        _put(text, path)
+        put(text, path)
     if plot is not None:
         write_plot(found, plot)
     if markdown:
         print(table.markdown(found) if published is None else published.markdown(), end="")
-    elif not printed:
+    elif not alone:
         from rich.console import Console
 
         console = Console(highlight=False, soft_wrap=True)
@@ -102,11 +100,3 @@ def compare(
         if published is not None:
             console.print(published.markdown(), end="", markup=False)
     return 0
-
-
-def _put(text: str, path: Path) -> None:
-    """Print a text, or write it."""
-    if str(path) == "-":
-        print(text, end="")
-    else:
-        write_whole(path, text, "the table")

@@ -33,7 +33,7 @@ def plain(comparison: Comparison, width: int | None = None) -> str:
     """
     from rich.console import Console
 
-    width = width or max(WIDTH, _least_width(*layout(comparison)))
+    width = width or max(WIDTH, least_width(*layout(comparison)))
     file = io.StringIO()
     console = Console(file=file, width=width, no_color=True, force_terminal=False, highlight=False)
     _print(comparison, console)
@@ -119,7 +119,7 @@ def cell_of(group: RunGroup, name: str) -> Cell:
 
 def _print(comparison: Comparison, console: "Console") -> None:
     for headings, cells in _fitting(comparison, console.width, console.encoding):
-        console.print(_table(headings, cells), "", sep="\n", soft_wrap=False)
+        console.print(rich_table(headings, cells), "", sep="\n", soft_wrap=False)
     lines = notes_on(comparison.groups)
     for title, sentences in differences(comparison).items():
         lines += ["", title, *(f"  {sentence}" for sentence in sentences)]
@@ -137,7 +137,7 @@ def _fitting(
     naming = list(range(len(headings) - metrics))
     parts = [naming]
     for column in range(len(naming), len(headings)):
-        fits = _least_width(*_columns(headings, cells, [*parts[-1], column])) <= width
+        fits = least_width(*_columns(headings, cells, [*parts[-1], column])) <= width
         if fits or parts[-1] == naming:
             parts[-1] = [*parts[-1], column]
         else:
@@ -153,22 +153,22 @@ def _columns(
     return dict(items[i] for i in chosen), [[row[i] for i in chosen] for row in cells]
 
 
-def _least_width(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> int:
+def least_width(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> int:
     """How wide a table is at least, with its texts folded."""
     from rich.console import Console
 
     wide = Console(width=1000)
-    return wide.measure(_table(headings, cells), options=wide.options).minimum
+    return wide.measure(rich_table(headings, cells), options=wide.options).minimum
 
 
-def _table(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> "Table":
+def rich_table(headings: Mapping[str, bool], cells: Sequence[Sequence[Cell]]) -> "Table":
+    """A table for a console: numbers stay whole, and where it is too wide long names are folded."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
     for column, (heading, is_text) in enumerate(headings.items()):
-        # Numbers stay whole; if the table is too wide, long names are folded.
         longest = max((len(line) for row in cells for line in row[column]), default=0)
         least = max(len(heading), longest)
         table.add_column(
