@@ -203,3 +203,14 @@ def test_a_reward_goes_by_what_it_says(reward):
     assert reward.uses_judge != (reward.embedder_used() is not None)
     only = Grounds(scores=own.scores) if reward.uses_judge else Grounds(distances=own.distances)
     reward.values(data.images, data.labels, only)
+
+
+@each_reward
+def test_values_that_are_no_numbers_are_told(reward):
+    data = films(10)
+    nothing = Grounds(
+        lambda images: np.full((len(images), 2), np.nan, np.float32),
+        lambda images: np.full(len(images), np.nan),
+    )
+    with pytest.raises(DataError, match="gave 10 of 10 images a value that is no finite number"):
+        reward_of(reward).values(data.images, data.labels, nothing)

@@ -1,5 +1,7 @@
 """Drawings that choose by a reward, and rewards, from the reserve to a synthetic set."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.stats import entropy
@@ -85,7 +87,11 @@ def test_work_is_counted() -> None:
     drawing, sampler = ValueBased(**PARTS, candidates=3, share=0.5), Sampler(steps=5, guidance=3)
     assert drawing.passes(sampler) == 2 * (5 + 2 * 2)
     assert drawing.looks(sampler) == 2 * 3
-    assert ValueBased(**PARTS, candidates=1).passes(sampler) == 10
+    one, lots = ValueBased(**PARTS, candidates=1), ValueBased(**PARTS, choose="random")
+    assert one.passes(sampler) == 10
+    assert one.looks(sampler) == lots.looks(sampler) == 0
+    far = Sampler(steps=20, guidance=3, guided_from=0.6)  # the steps that choose have no guide
+    assert ValueBased(**PARTS, candidates=3).passes(far) == pytest.approx(20 * 1.4 + 11 * 2)
 
 
 @pytest.mark.parametrize("reward", ["label", "novelty"])
@@ -162,6 +168,13 @@ def test_what_cannot_be_is_refused(words: list[str], said: str) -> None:
     assert said in str(error.value)
 
 
+def test_an_early_guide_may_have_few_steps_and_is_not_tuned_for_nothing() -> None:
+    words = (*QUICK, "sampler.guide=early", "budget.steps=20")
+    assert plan(tgap.compose(*words)).guide is not None
+    off = plan(tgap.compose(*words, "sampler.guidance=1"))
+    assert off.guide is None
+
+
 def test_an_early_guide_is_the_model_of_a_shorter_run(store: Store) -> None:
     words = ("sampler.guide=early", "sampler.early=.5", "budget.steps=4")
     result = made(store, *words)
@@ -176,6 +189,9 @@ def test_an_early_guide_is_the_model_of_a_shorter_run(store: Store) -> None:
     assert early is not None
     moved = [not (tuned[n] == w).all() for n, w in early.denoiser.state_dict().items()]
     assert any(moved)
+    alone = dataclasses.replace(sampler, guidance=1.0)
+    images = [model.sample(["an image of a"], [1], how).astype(int) for how in (sampler, alone)]
+    assert np.abs(images[0] - images[1]).max() > 1
     cost = result.tuning_cost()
     assert cost["guide_steps"] == 2
     assert cost["steps"] == 4

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.generators.conftest import base, folder, model
-from tgap.core import DataError, Sampler
+from tgap.core import Sampler
 from tgap.generators.latent.drawing.aids import Aids, Choice
 from tgap.generators.latent.drawing.choosing import Choosing, Remembering, picks
 
@@ -83,10 +83,27 @@ def test_candidates_are_kept_by_their_chances() -> None:
     assert (again[::-1] == picks(values[:, :5], 0.1, range(5), 3)).all()
 
 
-def test_a_value_that_is_no_number_is_told(model) -> None:
-    nothing = Choice(2, 0.1, 1.0, lambda images, seeds: np.full(len(images), np.nan))
-    with pytest.raises(DataError, match=r"gave 8 of 8 images a value that is no finite number"):
-        draw(model, nothing)
+def test_at_random_no_image_is_decoded_before_its_end(model, monkeypatch) -> None:
+    decoded: list[int] = []
+    decode = type(model).decode
+    monkeypatch.setattr(
+        type(model), "decode", lambda self, z: decoded.append(len(z)) or decode(self, z)
+    )
+    draw(model, Choice(3, 0.1, 1.0, None))
+    assert decoded == [4]
+
+
+def test_values_are_taken_in_float32_whatever_is_drawn_in(model) -> None:
+    autocast: list[bool] = []
+
+    def value(images, seeds) -> np.ndarray:
+        autocast.append(torch.is_autocast_enabled("cpu"))
+        return light(images, seeds)
+
+    half = type(model)(model.pipeline_with(), precision=torch.bfloat16)
+    draw(half, Choice(2, 0.1, 1.0, value))
+    assert autocast
+    assert not any(autocast)
 
 
 def test_a_normal_is_moved_by_its_slope_over_alpha() -> None:

@@ -170,7 +170,7 @@ def test_a_run_asks_and_tunes_with_them(store: Store) -> None:
     data = result.synthetic_parts()[0]
     prompts = described_set(result).known["prompt"]
     said = run.prompts.attributes_of(data.metadata)
-    further = data.metadata["template"] == 1
+    further = data.metadata["prompt_template"] == 1
     assert 0.3 < further.mean() < 0.7
     for prompt, attributes, other in zip(prompts, said, further, strict=True):
         assert prompt.endswith(f", {attributes}") != other
@@ -179,3 +179,18 @@ def test_a_run_asks_and_tunes_with_them(store: Store) -> None:
 
 def test_other_prompts_keep_their_keys() -> None:
     assert "attributes" not in str(plan(tgap.compose(*CUT)).synthetic.content())
+
+
+def test_how_synthetic_images_are_asked_for_is_no_part_of_tuning() -> None:
+    words = (*CUT, *PHANTOMS)
+    plans = [plan(tgap.compose(*words, f"prompts.drawn={d}")) for d in ("joint", "balanced")]
+    assert plans[0].generator == plans[1].generator
+    assert plans[0].synthetic != plans[1].synthetic
+    other = plan(tgap.compose(*words, "prompts.values.M=man"))
+    assert other.generator != plans[0].generator
+    assert other.prior == plans[0].prior
+
+
+def test_finetuners_that_learn_whole_prompts_refuse_them() -> None:
+    with pytest.raises(ConfigError, match="prompts 'attributes' are of many more combinations"):
+        tgap.compose(*PHANTOMS, "finetuner=textual_inversion")

@@ -8,6 +8,7 @@ from typing import Any
 from tgap.classifiers.base import Classifier
 from tgap.core import Bools, Budget, Component, Sampler, TgapError, option, rng_for
 from tgap.core.component import walk
+from tgap.core.randomised import guidances
 from tgap.core.seeding import seed_for
 from tgap.core.settings import (
     LARGEST_SEED,
@@ -241,6 +242,12 @@ class Run(Splitting):
         """Prompts that a finetuner which learns whole prompts would not know when drawing."""
         if not self.finetuner.whole_prompts:
             return []
+        if self.prompts.columns():
+            return [
+                f"finetuner '{self.finetuner.title()}' learns a word for each tuning prompt and "
+                f"can draw those only, and prompts '{self.prompts.title()}' are of many more "
+                "combinations; choose prompts=template, or another finetuner"
+            ]
         uses = ("tuning", "generation")
         texts = {self.prompts.text(use, "domain", ["label"]) for use in uses}
         if len(texts) == 1 and not any(self.prompts.names_findings(use) for use in uses):
@@ -265,10 +272,15 @@ class Run(Splitting):
     @property
     def early_run(self) -> "Run | None":
         """The same run of fewer tuning steps, where its model is what the sampler is guided by."""
-        if self.sampler.guide != "early" or not self.finetuner.tunes:
+        sampler = self.sampler
+        if sampler.guide != "early" or not self.finetuner.tunes or max(guidances(sampler)) == 1:
             return None
-        steps = round(self.sampler.early * self.budget.steps)
-        return dataclasses.replace(self, budget=dataclasses.replace(self.budget, steps=steps))
+        steps = round(sampler.early * self.budget.steps)
+        return dataclasses.replace(
+            self,
+            budget=dataclasses.replace(self.budget, steps=steps),
+            sampler=dataclasses.replace(sampler, guide="empty"),
+        )
 
     @property
     def tuning_channels(self) -> int | None:

@@ -57,10 +57,21 @@ def passes_per_image(sampler: Sampler) -> float:
     Steps outside the levels that are guided count as one, as if the sampler's steps were spread
     evenly over them.
     """
+    return mean_steps(sampler) * passes_of_step(sampler)
+
+
+def passes_of_step(sampler: Sampler, up_to: float = 1.0) -> float:
+    """Denoiser passes of a step on average, of those with at most the share ``up_to`` of noise.
+
+    >>> passes_of_step(Sampler(guidance=3, guided_to=0.5)), passes_of_step(Sampler(guidance=1))
+    (1.5, 1.0)
+    >>> passes_of_step(Sampler(guidance=3, guided_from=0.5), up_to=0.5)
+    1.0
+    """
     scales = guidances(sampler)
     guided = sum(scale > 1 for scale in scales) / len(scales)
-    second = guided * (sampler.guided_to - sampler.guided_from)
-    return mean_steps(sampler) * (1 + second)
+    inside = max(0.0, min(sampler.guided_to, up_to) - sampler.guided_from)
+    return 1 + guided * (inside / up_to if up_to else 0.0)
 
 
 def choosing_steps(steps: int, share: float) -> int:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from tgap.core import Sampler, option
-from tgap.core.randomised import choosing_steps, mean_steps, passes_per_image
+from tgap.core.randomised import choosing_steps, passes_of_step, passes_per_image, step_counts
 from tgap.drawings.base import Candidates, DrawnSet, Wanted
 from tgap.drawings.choosing.rewarded import Rewarded
 
@@ -36,21 +36,25 @@ class ValueBased(Rewarded):
     share: float = option(0.6, "share of the steps that choose, the last ones", above=0, high=1)
 
     def passes(self, sampler: Sampler) -> float:
-        """Of all candidates."""
-        steps = mean_steps(sampler)
-        extra = self._choosing(sampler) * (self.candidates - 1)
-        return passes_per_image(sampler) * (steps + extra) / steps
+        """Of all candidates: the steps that choose are those of the least noise."""
+        further = [
+            self._choosing(steps) * passes_of_step(sampler, self._choosing(steps) / steps)
+            for steps in step_counts(sampler)
+        ]
+        return passes_per_image(sampler) + (self.candidates - 1) * float(np.mean(further))
 
     def looks(self, sampler: Sampler) -> float:
-        """All candidates."""
-        return float(self._choosing(sampler) * self.candidates)
+        """All candidates, where there is something to choose, and by a value."""
+        if self.candidates == 1 or self.reward_used() is None:
+            return 0.0
+        return self.candidates * float(np.mean([*map(self._choosing, step_counts(sampler))]))
 
     def at_each_step(self) -> Candidates:
         """The candidates."""
         return Candidates(self.candidates, self.alpha, self.share)
 
-    def _choosing(self, sampler: Sampler) -> int:
-        return choosing_steps(round(mean_steps(sampler)), self.share)
+    def _choosing(self, steps: int) -> int:
+        return choosing_steps(steps, self.share)
 
     def _draw(self, wanted: Wanted, rng: np.random.Generator) -> DrawnSet:
         rows = np.arange(len(wanted), dtype=np.int64)

@@ -41,9 +41,10 @@ class Adaptation(Evaluator):
       regression on n labelled real images per label, then all layers (``Classifier.adapt``)
 
     ``adapted/none`` is TSTR; ``.../self_trained_on`` the share of the images that were sure enough.
-    Where they have one label only, or too few are sure, nothing is trained and the number is
-    TSTR's. ``cost/unlabelled_real`` counts the reserve's images. Nothing here chooses anything by
-    the labels of real_test. Each number is of one training: small differences need seeds.
+    Where fewer than 20 are, or a label is believed of all of them or of none, nothing is trained
+    and the number is TSTR's. ``cost/unlabelled_real`` counts the reserve's images. Nothing here
+    chooses anything by the labels of real_test. Each number is of one training: small differences
+    need seeds.
 
     Args:
         images: Of the reserve, at most.
@@ -87,14 +88,15 @@ class Adaptation(Evaluator):
             metrics[f"adapted/{leg}/self_trained_on"] = float(sure.mean())
         for n, scores in self._few(evidence, test.images, seed):
             metrics[f"adapted/few/{n}"] = macro_auroc(scores, test.labels)
-        return Evaluation({**metrics, "cost/unlabelled_real": float(len(spare))})
+        looked_at = len(spare) if len(spare) >= LEAST else 0
+        return Evaluation({**metrics, "cost/unlabelled_real": float(looked_at)})
 
     def _unlabelled(
         self, evidence: Evidence, leg: str, seen: Images, test: Images, seed: int
     ) -> Iterator[tuple[str, NDArray[Any]]]:
         """Scores of the test images by each way of adapting to unlabelled ones, by its name."""
         classifier, fitted = evidence.classifier, evidence.fitted("synthetic")
-        if classifier.restandardises:
+        if classifier.restandardises and any(name.endswith("running_mean") for name in fitted):
             yield "batch_norm", classifier.score(classifier.restandardised(fitted, seen), test)
         if classifier.adapts:
             yield "self_training", self._self_trained(evidence, leg, seen, test, seed)

@@ -50,7 +50,7 @@ def _choice(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> 
     candidates, reward = result.run.drawing.at_each_step(), result.run.drawing.reward_used()
     if candidates is None:
         return None
-    value: Callable[[Images, Sequence[int]], Doubles] = _alike
+    value: Callable[[Images, Sequence[int]], Doubles] | None = None
     if reward is not None:
         rows = {seed: row for row, seed in enumerate(seed for own in seeds for seed in own)}
         valued = valued_by(result, reward, asked)
@@ -62,11 +62,6 @@ def _choice(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> 
 
         value = of_seeds
     return Choice(candidates.count, candidates.alpha, candidates.share, value)
-
-
-def _alike(images: Images, seeds: Sequence[int]) -> Doubles:
-    """The value of every image where one is taken at random."""
-    return np.zeros(len(seeds))
 
 
 def _start(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> Start:

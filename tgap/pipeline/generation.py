@@ -50,7 +50,7 @@ from tgap.store import EARLIER, Spec, Store
 
 log = logging.getLogger(__name__)
 
-TEMPLATE = "template"
+TEMPLATE = "prompt_template"
 """Column of a synthetic set: which of several templates its images were asked for by."""
 Times = dict[str, float]
 """Seconds by name."""
@@ -202,7 +202,9 @@ def wanted_by(
 ) -> Wanted:
     """What a drawing is handed; arguments as of ``_drawn_by_model``."""
     drawing, per_label = result.run.drawing, len(seeds[0])
-    judge, reward = drawing.judge_used(), drawing.reward_used()
+    judge = drawing.judge_used()
+    # One that chooses at each step was handed to the model.
+    reward = drawing.reward_used() if drawing.at_each_step() is None else None
     scope = result.run.seed_of("generate")
 
     def seed(row: int, trial: int) -> int:

@@ -1,5 +1,6 @@
 """The judge of a drawing that rejects: fitted on the reserve, and asked about drawn images."""
 
+import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -101,8 +102,11 @@ def valued_by(
     distances = None if embedder is None else _distances(result, embedder)
     grounds = Grounds(scores, distances)
 
+    alone = threading.Lock()
+
     def values(images: Images, rows: Indices) -> Doubles:
-        return reward.values(images, told[rows], grounds)
+        with alone:  # several threads may draw, and a network is restored by one at a time
+            return reward.values(images, told[rows], grounds)
 
     return values
 

@@ -13,6 +13,8 @@ from tgap.prompts.template import Template, well_formed
 
 DRAWN = ("joint", "balanced")
 PLACE = "{attributes}"
+OWN = {"attributes", "values", "bands", "drawn", "only", "further"}
+"""Settings that a template has not."""
 
 
 @dataclass(kw_only=True)
@@ -110,6 +112,11 @@ class Attributes(Template):
     def names_findings(self, use: str) -> bool:
         """Whether a template for the use has ``{findings}``."""
         return any("{findings}" in template for template in self._templates(use))
+
+    def identity_of(self, use: str) -> dict[str, Any]:
+        """Of tuning without how synthetic images are asked for; of the prior without both."""
+        others = {"tuning": {"drawn", "only", "further"}, "generation": set[str](), "prior": OWN}
+        return {n: value for n, value in super().identity_of(use).items() if n not in others[use]}
 
     def columns(self) -> tuple[str, ...]:
         """Those of ``attributes``."""

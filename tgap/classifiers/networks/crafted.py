@@ -24,7 +24,7 @@ def crafted(images: Images, families: Sequence[str], rng: np.random.Generator) -
             changes none of them.
 
     Returns:
-        For each family ``(N, H, W, C)`` uint8.
+        All in memory: for each family ``(N, H, W, C)`` uint8.
     """
     import torch
 

@@ -234,10 +234,12 @@ class Network(Classifier):
             norm.reset_running_stats()
             norm.momentum = None  # the mean over all batches
             norm.train()
-        parts = np.array_split(images, math.ceil(len(images) / max(self.scored_at_once, 2)))
+        # Mixed: a batch of one label alone is no sample of all images.
+        order = np.random.default_rng(0).permutation(len(images))
+        parts = np.array_split(order, math.ceil(len(images) / max(self.scored_at_once, 2)))
         with torch.no_grad():
-            for part in parts:
-                network(self._input(to_device(part, device), weights))
+            for rows in parts:
+                network(self._input(to_device(images[np.sort(rows)], device), weights))
         scaling = {name: weights[name] for name in ("input_mean", "input_std")}
         return {**state_arrays(network), **scaling}
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, Component, ContractError, Doubles, Floats, Images
+from tgap.core import Bools, Component, ContractError, DataError, Doubles, Floats, Images
 from tgap.embedders.base import Embedder
 
 
@@ -49,11 +49,18 @@ class Reward(Component):
 
         Raises:
             ContractError: If the subclass breaks this.
+            DataError: If a value is no finite number.
         """
         values = np.asarray(self._values(images, asked, grounds), np.float64)
         if values.shape != (len(images),):
             raise ContractError(
                 f"reward {self.stem()} must give {len(images)} values, got {values.shape}"
+            )
+        if wrong := np.count_nonzero(~np.isfinite(values)):
+            raise DataError(
+                f"reward '{self.title()}' gave {wrong} of {len(values)} images a value that is no "
+                "finite number; choose another drawing/reward, or look at what the model draws "
+                "with drawing=plain"
             )
         return values
 

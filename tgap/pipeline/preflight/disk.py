@@ -59,6 +59,7 @@ def needs(plan: Plan, extents: Extents) -> list[Need]:
         ("prior images", plan.prior, _prior(plan)),
         ("untuned parts", plan.untuned, _unchanged(plan)),
         ("tuned models", plan.generator, _tuned(plan, data)),
+        ("guides", plan.guide, _tuned(plan, data)),
         ("synthetic sets", plan.synthetic, _synthetic(plan, data)),
         ("classifiers", plan.synthetic_classifier, classifier),
         ("real classifiers", plan.real_classifier, classifier),

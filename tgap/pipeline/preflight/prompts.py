@@ -26,7 +26,8 @@ def check_prompts(run: Run, pool: ImageSet) -> list[str]:
         return problems
     problems = [*_unknown_names(run, pool)]
     for use in _uses(run):
-        problems += _alike(run, label_texts(run, pool, use), use)
+        for template in range(run.prompts.templates_drawn() if use == "generation" else 1):
+            problems += _alike(run, label_texts(run, pool, use, template), use)
         problems += _finding_problems(run, pool, use)
     texts = [text for use in _uses(run) for text in all_texts(run, pool, use)]
     prior = [run.prompts.text("prior", run.dataset.domain)] if run.finetuner.prior_images() else []
@@ -60,9 +61,12 @@ def prompt_advice(run: Run, pool: ImageSet) -> list[str]:
     return run.generator.unknown_words(texts) + _near(run, texts, SAME, NEAR)
 
 
-def label_texts(run: Run, pool: ImageSet, use: str) -> dict[str, str]:
+def label_texts(run: Run, pool: ImageSet, use: str, template: int = 0) -> dict[str, str]:
     """The prompt of each label, by name."""
-    return {name: run.prompts.text(use, run.dataset.domain, [name]) for name in pool.label_names}
+    return {
+        name: run.prompts.text(use, run.dataset.domain, [name], template=template)
+        for name in pool.label_names
+    }
 
 
 def all_texts(run: Run, pool: ImageSet, use: str) -> list[str]:

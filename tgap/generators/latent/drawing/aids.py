@@ -34,13 +34,13 @@ class Choice:
         alpha: Above 0: a candidate of value v is kept with chance in proportion to exp(v / alpha).
         share: Of the steps that choose, the last ones; earlier ones are taken as they come.
         value: ``(N,)`` of the clean images ``(N, H, W, C)`` that N noisy ones stand for, by their
-            noise seeds.
+            noise seeds; ``None`` where one is taken at random, so that none need be looked at.
     """
 
     count: int
     alpha: float
     share: float
-    value: Callable[[Images, Sequence[int]], Doubles]
+    value: Callable[[Images, Sequence[int]], Doubles] | None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from tgap.core import DataError, Doubles, Images, Indices, rng_for
+from tgap.core import Doubles, Images, Indices, rng_for
 from tgap.core.randomised import choosing_steps
 from tgap.core.seeding import seed_for
 from tgap.generators.latent.drawing.aids import Choice
@@ -129,18 +129,24 @@ class Choosing:
         """Of each image one of its candidates, and what the denoiser predicts from it."""
         guided = 2 if self.guidance > 1 else 1
         predicted = [self.denoiser.at(each, timestep, guided) for each in candidates]
-        values = np.stack(
-            [
-                self.choice.value(self._clean(latents, prediction, timestep), self.seeds)
-                for latents, prediction in zip(candidates, predicted, strict=True)
-            ]
-        )
+        pairs = zip(candidates, predicted, strict=True)
+        values = np.stack([self._value(*pair, timestep) for pair in pairs])
         rows = torch.from_numpy(picks(values, self.choice.alpha, self.seeds, at))
         images = torch.arange(len(rows))
         kept = torch.stack(list(candidates))[rows, images]
         # (M, N, ...) or (M, 2 N, ...), the halves of which are of the same images
         halves = torch.stack(predicted).unflatten(1, (guided, len(rows)))
         return kept, halves[rows, :, images].transpose(0, 1).flatten(0, 1)
+
+    def _value(
+        self, latents: torch.Tensor, predicted: torch.Tensor, timestep: torch.Tensor
+    ) -> Doubles:
+        """Of the images that noisy latents stand for."""
+        if self.choice.value is None:
+            return np.zeros(len(latents))
+        # In float32 whatever the drawing is in: as images that are drawn are judged.
+        with torch.autocast(latents.device.type, enabled=False):
+            return self.choice.value(self._clean(latents, predicted, timestep), self.seeds)
 
     def _clean(
         self, latents: torch.Tensor, predicted: torch.Tensor, timestep: torch.Tensor
@@ -165,15 +171,7 @@ def picks(values: Doubles, alpha: float, seeds: Sequence[int], step: int) -> Ind
 
     Returns:
         ``(N,)`` int64 in [0, M).
-
-    Raises:
-        DataError: If a value is no finite number.
     """
-    if not np.isfinite(values).all():
-        raise DataError(
-            f"drawing.reward gave {np.count_nonzero(~np.isfinite(values))} of {values.size} "
-            "images a value that is no finite number; choose another drawing/reward"
-        )
     noise = np.stack([rng_for("pick", seed, step).gumbel(size=len(values)) for seed in seeds])
     rows: Indices = (values / alpha + noise.T).argmax(axis=0).astype(np.int64)
     return rows

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from tgap.core import Sampler
+from tgap.core.settings import OTHER_MODELS
 from tgap.generators.latent.drawing.dropout import with_dropout
 from tgap.generators.latent.drawing.guided import Guided
 
@@ -15,7 +16,7 @@ def denoiser_for(
     sampler: Sampler,
     seeds: Sequence[int],
     denoiser: torch.nn.Module,
-    untuned: torch.nn.Module,
+    other: torch.nn.Module,
     timesteps: int,
 ) -> torch.nn.Module:
     """What takes a denoiser's place in the pipeline; itself where nothing else is asked for.
@@ -24,7 +25,7 @@ def denoiser_for(
         sampler: Without ranges.
         seeds: Noise seeds of the batch.
         denoiser: Of the model that draws.
-        untuned: The same before it was tuned.
+        other: Of the model that guides, where that is another one.
         timesteps: Of the training schedule.
     """
     own = with_dropout(denoiser, sampler.dropout, seeds, "dropout")
@@ -32,9 +33,9 @@ def denoiser_for(
     if sampler.guidance == 1 or (sampler.guide == "empty" and interval == EVERYWHERE):
         return own
     guide: torch.nn.Module | None = None
-    if sampler.guide == "untuned":
-        # The same masks: an image's model lacks the same channels, before and after tuning.
-        guide = with_dropout(untuned, sampler.dropout, seeds, "dropout")
+    if sampler.guide in OTHER_MODELS:
+        # The same masks: an image's model lacks the same channels, as what guides it.
+        guide = with_dropout(other, sampler.dropout, seeds, "dropout")
     if sampler.guide == "dropout":
         guide = with_dropout(denoiser, sampler.guide_dropout, seeds, "guide")
     return Guided(own, guide, interval, timesteps)

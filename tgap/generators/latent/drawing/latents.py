@@ -105,7 +105,7 @@ def _from_images(
 
 def _guide(model: "StableDiffusionModel", sampler: Sampler) -> "StableDiffusionModel":
     """The model whose reading of the prompt, or of the empty one, guidance leads away from."""
-    if sampler.guide not in OTHER_MODELS:
+    if sampler.guide not in OTHER_MODELS or sampler.guidance == 1:
         return model
     if model.aids.guide is None:
         raise ContractError(
