@@ -32,6 +32,7 @@ KNOWN = {
     "factors",
     "augmentation",
     "subgroups",
+    "unlabelled",
 }
 ONE = ("only",)
 
