@@ -82,8 +82,9 @@ class Unlabelled(Evaluator):
     Scores of unsupervised validation (``tgap.metrics.unlabelled``), each a mean over labels:
 
     - ``unlabelled/iw_risk``, ``unlabelled/dev``: cross-entropy on the synthetic test part, weighted
-      as real images lie in its features; ``unlabelled/overlap``: share of the images that these
-      weights leave. Lower is better, where the overlap is not near 0
+      as real images lie in its features; lower is better. Believe them only where
+      ``unlabelled/weights_mean`` is near 1 and ``unlabelled/weights_effective``, the share of the
+      images that is really weighted, is not near 0
     - ``unlabelled/entropy``, ``unlabelled/snd``, ``unlabelled/mano``, ``unlabelled/mixval``: how
       sure, dense, large and steady the predictions on real images are
     - ``unlabelled/circular``: trained back from real images, if asked for
@@ -186,7 +187,8 @@ def _weighted(train: Seen, test: Seen, real: Seen) -> dict[str, float]:
     return {
         "iw_risk": importance_weighted_risk(losses, ratio),
         "dev": dev(losses, ratio),
-        "overlap": effective_share(ratio),
+        "weights_mean": float(ratio.mean()),
+        "weights_effective": effective_share(ratio),
     }
 
 

@@ -69,9 +69,10 @@ def density_ratio(source: Reals, target: Reals, at: Reals) -> Doubles:
 
     ``w(x) = (N_s / N_t) P(target | x) / P(source | x)``, P by a logistic regression that tells the
     domains (scikit-learn's, C = 1; Bickel et al., JMLR 2009). A kernel density estimate, as skada
-    takes it for importance weights, says nothing in more than a few dimensions. Where both sides
-    can be told apart without error, weights are of a few images or next to 0: see
-    ``effective_share``.
+    takes it for importance weights, says nothing in more than a few dimensions. The mean of the
+    true ratio over the source is 1. Where it is far below, most target images are where no source
+    image is, and where ``effective_share`` is near 0, a few images stand for all: what is weighted
+    by them says nothing then.
 
     Args:
         source: ``(N_s, d)`` features that the regression learns from; standardise them.
@@ -96,8 +97,7 @@ def density_ratio(source: Reals, target: Reals, at: Reals) -> Doubles:
 def effective_share(weights: Reals) -> float:
     """``(sum w)^2 / (N sum w^2)``: share of the images that a weighted mean is really over.
 
-    Kish's effective sample size. Near 0 the domains hardly overlap, and ``dev`` and
-    ``importance_weighted_risk`` say nothing.
+    Kish's effective sample size, over the number of images.
 
     >>> effective_share(np.array([1.0, 1.0, 0.0, 0.0]))
     0.5
@@ -131,8 +131,9 @@ def dev(losses: Reals, weights: Reals) -> float:
     """Deep embedded validation: the weighted risk, its variance lessened by a control variate.
 
     ``mean(w l) + eta mean(w) - eta`` with ``eta = -cov(w l, w) / var(w)``, since weights are 1 on
-    average where they are right (You et al., ICML 2019, section 3.4). May be below 0. As skada has
-    it; only w of features make it "deep embedded".
+    average where they are right (You et al., ICML 2019); w of features make it "deep embedded". May
+    be below 0. As skada has it for losses given as a column: its own default loss is a row, and
+    skada 0.6 then multiplies every weight with every loss.
 
     Args:
         losses: ``(N,)`` of source images that were not trained on.
@@ -170,7 +171,7 @@ def soft_neighbourhood_density(probabilities: Reals, temperature: float = TEMPER
     """Entropy of each image's similarities to the others, mean over images; higher is better.
 
     ``P_ij`` is the softmax over j other than i of ``cos(p_i, p_j) / T``; the number is the mean of
-    ``-sum_j P_ij log P_ij`` (Saito et al., ICCV 2021, arXiv 2108.10860, equations 1 to 3): images
+    ``-sum_j P_ij log P_ij`` (Saito et al., ICCV 2021, arXiv 2108.10860): images
     of a class should lie densely. At most ``log(N - 1)``, which a classifier reaches that says the
     same of all images. Memory grows with N^2. Numbers of different N do not compare. skada leaves
     the image itself among its neighbours at a similarity of -1, which adds e^-40 of one of a like
@@ -242,7 +243,7 @@ def circular_validation(
     """Whether a classifier trained on target images by predicted labels knows the source's labels.
 
     Balanced accuracy (mean over true classes of the share that is right) of the way back (Bruzzone
-    & Marconcini, TPAMI 2010, section IV; as skada has it). Hard labels are handed on, so a
+    & Marconcini, TPAMI 2010; as skada has it). Hard labels are handed on, so a
     classifier whose order is right and whose threshold is not scores badly; one whose labels are
     swapped is trained back to swapped labels, and scores 0 where the way back works.
 
