@@ -18,6 +18,8 @@ from tgap.metrics.out_of_distribution import (
     told_apart,
 )
 
+LOGITS = st.floats(-20, 20)
+
 
 def two_kinds(count=400, seed=0):
     rng = np.random.default_rng(seed)
@@ -75,19 +77,13 @@ def test_the_kth_neighbour_by_brute_force():
         neighbour_distance(reference, x, 0)
 
 
-@given(
-    arrays(np.float64, st.tuples(st.integers(1, 9), st.integers(1, 4)), elements=st.floats(-40, 40))
-)
+@given(arrays(np.float64, st.tuples(st.integers(1, 9), st.integers(1, 4)), elements=LOGITS))
 def test_energy_and_entropy_by_formula(logits):
     p = 1 / (1 + np.exp(-logits))
     np.testing.assert_allclose(energy(logits), -np.log1p(np.exp(logits)).sum(axis=1))
-    found = entropy(logits)
-    assert (found >= 0).all()
-    assert (found <= logits.shape[1] * math.log(2) + 1e-9).all()
-    np.testing.assert_allclose(found, entropy(-logits))
-    inner = (np.abs(logits) < 20).all(axis=1)
-    expected = -(p * np.log(p) + (1 - p) * np.log1p(-p)).sum(axis=1, where=(p > 0) & (p < 1))
-    np.testing.assert_allclose(found[inner], expected[inner], rtol=1e-5, atol=1e-12)
+    expected = -(p * np.log(p) + (1 - p) * np.log(1 - p)).sum(axis=1)
+    np.testing.assert_allclose(entropy(logits), expected, rtol=1e-5)
+    np.testing.assert_allclose(entropy(logits), entropy(-logits), rtol=1e-9)
 
 
 def test_sure_scores_stay_finite():
@@ -109,6 +105,6 @@ def test_a_regression_tells_domains_apart_where_they_differ_alone():
     one, alike = rng.normal(size=(2, 800, 5))
     assert domain_auroc(one, alike, np.random.default_rng(1)) == pytest.approx(0.5, abs=0.06)
     # Two normal distributions at distance d are told apart with AUROC Phi(d / sqrt 2).
-    apart = domain_auroc(one, alike + [1, 0, 0, 0, 0], np.random.default_rng(1))
+    apart = domain_auroc(one, alike + np.eye(5)[0], np.random.default_rng(1))
     assert apart == pytest.approx(0.760, abs=0.03)
     assert math.isnan(domain_auroc(one[:4], alike, np.random.default_rng(1)))
