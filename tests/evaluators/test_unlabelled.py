@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 
 from tests.contracts.evidence import Made, labelled
+from tests.report.test_table import row
+from tgap.analysis.groups import group_runs
+from tgap.analysis.ranking import NAMES as RANKED_BY
+from tgap.analysis.ranking import rank
 from tgap.classifiers.logistic_regression import LogisticRegression
 from tgap.evaluators.unlabelled import Unlabelled, one_class
 
@@ -72,6 +76,16 @@ def test_swapped_labels_look_perfect_but_for_the_tuning_images(metrics):
     assert real["unlabelled/tuning_auroc"] > 0.9
     assert swapped["unlabelled/tuning_auroc"] < 0.1
     assert (real["unlabelled/unsafe"], swapped["unlabelled/unsafe"]) == (0, 1)
+
+
+def test_the_order_of_sets_whose_use_is_known(metrics):
+    """As ``tgap rank`` has it, without their TSTR: real ones first, swapped labels last."""
+    rows = [row(kind, metrics={**row().metrics, **of}) for kind, of in metrics.items()]
+    found = [one.group.method for one in rank(group_runs(rows, further=RANKED_BY)).placed]
+    assert found[0] == "real"
+    safe = [kind for kind in found if metrics[kind]["unlabelled/unsafe"] == 0]
+    assert found[: len(safe)] == safe
+    assert "swapped" not in safe
 
 
 def test_of_an_unknown_tuning_set_nothing_is_claimed():

@@ -89,7 +89,7 @@ def compare(
         else:
             write = tables.as_csv if flag == "csv" else tables.as_latex
             text = write(tables.leaderboard(found) if published is None else published.in_one())
-        _put(text, path)
+        put(text, path)
     if plot is not None:
         write_plot(found, plot)
     if markdown:
@@ -104,7 +104,7 @@ def compare(
     return 0
 
 
-def _put(text: str, path: Path) -> None:
+def put(text: str, path: Path) -> None:
     """Print a text, or write it."""
     if str(path) == "-":
         print(text, end="")

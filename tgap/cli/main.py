@@ -19,6 +19,7 @@ from tgap.cli.label import label
 from tgap.cli.listing import everything, show_help
 from tgap.cli.phantom import phantom
 from tgap.cli.plan import plan
+from tgap.cli.rank import rank
 from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
@@ -69,6 +70,7 @@ for _command in (
     plan,
     evaluate,
     compare,
+    rank,
     report,
     runs,
     status,
