@@ -203,11 +203,15 @@ def _agreements(
             continue
         taus = kendall_tau(values[:, known].round(12), samples[TSTR][:, known].round(12))
         seeds = min(len(g.seeds) for g, counts in zip(groups, known, strict=True) if counts)
-        lo, hi = np.nanpercentile(taus[1:], [2.5, 97.5]) if _varies(taus, seeds) else 2 * [np.nan]
-        found.append(Agreement(words, float(taus[0]), float(lo), float(hi), int(known.sum())))
+        ends = _ends(taus[1:]) if seeds >= FEWEST_SEEDS else (float("nan"), float("nan"))
+        found.append(Agreement(words, float(taus[0]), *ends, int(known.sum())))
     return found if found and found[0].order == "both" else []
 
 
-def _varies(taus: Doubles, seeds: int) -> bool:
-    """Whether an interval over seeds is justified."""
-    return seeds >= FEWEST_SEEDS and not np.isnan(taus).all()
+def _ends(taus: Doubles) -> tuple[float, float]:
+    """The middle 95 % of what is defined."""
+    defined = taus[~np.isnan(taus)]
+    if len(defined) == 0:
+        return float("nan"), float("nan")
+    lo, hi = np.percentile(defined, [2.5, 97.5])
+    return float(lo), float(hi)
