@@ -58,6 +58,8 @@ def test_real_images_are_nothing_new_to_a_classifier_of_others_like_them(metrics
     ood = {kind: of["unlabelled/ood"] for kind, of in metrics.items()}
     assert ood["real"] == pytest.approx(0.5, abs=0.06)
     assert metrics["real"]["unlabelled/domain_auroc"] < 0.6
+    assert metrics["real"]["unlabelled/weights_mean"] == pytest.approx(1, abs=0.2)
+    assert metrics["real"]["unlabelled/weights_effective"] > 0.7
     assert ood["shifted"] > ood["real"] + 0.1
     assert ood["copies"] > 0.9
     assert metrics["shifted"]["unlabelled/domain_auroc"] > 0.95

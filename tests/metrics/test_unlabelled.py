@@ -187,6 +187,15 @@ def test_the_ratio_is_that_of_two_normal_distributions():
     np.testing.assert_allclose(found, at[:, 0] - 0.5, atol=0.06)
 
 
+def test_of_like_domains_in_many_dimensions_a_chosen_penalty_weighs_all_alike():
+    source, target, at = np.random.default_rng(0).normal(size=(3, 200, 100))
+    one, chosen = (density_ratio(source, target, at, c) for c in ((1.0,), (1e-5, 1e-2, 1.0)))
+    assert effective_share(one) < 0.5
+    assert effective_share(chosen) > 0.9
+    assert chosen.mean() == pytest.approx(1, abs=0.1)
+    assert np.isnan(density_ratio(source[:4], target, at, (0.1, 1.0))).all()
+
+
 def test_the_weighted_risk_is_the_targets_where_domains_overlap():
     """Every image has the label, and the model is the surer of it the larger x is."""
     rng = np.random.default_rng(1)

@@ -46,6 +46,8 @@ from tgap.metrics.unlabelled import (
 LEAST = 20
 """Real images below which nothing is said."""
 CHANCE = 0.5
+STRENGTHS = (1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0)
+"""Among which the regression behind ``density_ratio`` is chosen."""
 
 
 class Seen(NamedTuple):
@@ -183,7 +185,7 @@ def _strangeness(train: Seen, test: Seen, real: Seen) -> dict[str, float]:
 
 
 def _weighted(train: Seen, test: Seen, real: Seen) -> dict[str, float]:
-    ratio = density_ratio(train.features, real.features, test.features)
+    ratio = density_ratio(train.features, real.features, test.features, STRENGTHS)
     losses = log_losses(test.logits, test.labels)
     return {
         "iw_risk": importance_weighted_risk(losses, ratio),
