@@ -188,7 +188,8 @@ def _ranks(values: Doubles, ties: str = "average") -> Doubles:
 def _keys(samples: Mapping[str, Doubles]) -> Doubles:
     """``(B, n)``: mean of the two ranks; behind all others where most seeds are unsafe."""
     mean = (_ranks(samples[OUTSIDE]) + _ranks(samples[SIMULATION])) / 2
-    return mean + mean.shape[1] * (samples[UNSAFE] > 1 / 2)
+    keys: Doubles = mean + mean.shape[1] * (samples[UNSAFE] > 1 / 2)
+    return keys
 
 
 def _agreements(

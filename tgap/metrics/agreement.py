@@ -32,7 +32,8 @@ def kendall_tau(x: Doubles, y: Doubles) -> Doubles:
     signs = [np.sign(side[:, first] - side[:, second]) for side in (x, y)]
     told = np.sqrt(np.prod([(side != 0).sum(axis=1) for side in signs], axis=0))
     agreed = (signs[0] * signs[1]).sum(axis=1)
-    return np.divide(agreed, told, out=np.full(len(x), np.nan), where=told > 0)
+    taus: Doubles = np.divide(agreed, told, out=np.full(len(x), np.nan), where=told > 0)
+    return taus
 
 
 def tau_of_chance(n: int, level: float = 0.05) -> float:
