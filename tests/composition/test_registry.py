@@ -78,6 +78,7 @@ KNOWN = {
         "occlusion",
         "subgroups",
         "two_way",
+        "unlabelled",
     ],
     "evaluator/embedder": ["classifier", "clip", "pixels"],
 }

@@ -98,6 +98,7 @@ class Made:
         tuning: What was tuned on.
         unseen: Held-out real images.
         others: Other images of tuning patients.
+        spare: Unlabelled real images; their labels are not handed on.
         known: Whether ``tuning`` is what the generator saw.
         tells_apart: Whether there is more than one label.
         classifier: The run's.
@@ -111,6 +112,7 @@ class Made:
     tuning: ImageSet | None = field(default_factory=lambda: noisy(40, 5))
     unseen: ImageSet = field(default_factory=lambda: noisy(240, 6))
     others: ImageSet | None = None
+    spare: ImageSet = field(default_factory=lambda: noisy(120, 7))
     known: bool = True
     tells_apart: bool = True
     classifier: Classifier = field(default_factory=lambda: Centroids(device="cpu"))
@@ -150,6 +152,9 @@ class Made:
 
     def other_images(self) -> ImageSet:
         return self.train.take(np.arange(0)) if self.others is None else self.others
+
+    def reserve(self, most: int) -> Images:
+        return self.spare.images[:most]
 
     def images_of(self, patients: Indices) -> Indices:
         return np.ones(len(patients), np.int64)

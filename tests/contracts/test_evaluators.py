@@ -33,6 +33,7 @@ KNOWN = {
     "augmentation",
     "adaptation",
     "subgroups",
+    "unlabelled",
 }
 ONE = ("only",)
 

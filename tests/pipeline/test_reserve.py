@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from tests.pipeline.test_leaks import selected
 from tests.pipeline.test_subsets import ROWS, arrays, data
+from tgap.core.digest import image_digests
+from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.result import Result
 from tgap.pipeline.subsets import reserved
 from tgap.store import Store
@@ -45,6 +47,37 @@ def test_a_patient_is_in_the_same_half_whatever_is_tuned_on_and_whichever_the_se
     assert not set(fit_a.tolist()) & set(check_b.tolist())
     assert not set(fit_b.tolist()) & set(check_a.tolist())
     assert set(fit_a.tolist()) & set(fit_b.tolist())
+
+
+def test_evaluators_see_images_of_the_checking_half_that_no_control_gave_away(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = selected(store, "size=4")
+    images, (_, checking) = result.dataset(), result.reserve()
+    given = images.take(checking[:20])
+    parts = given.take(np.arange(12)), given.take(np.arange(12, 20))
+    monkeypatch.setattr(result, "synthetic", lambda: parts)
+    rest = checking[~np.isin(images.patients[checking], given.patients)]
+    seen = RunEvidence(result).reserve(10_000)
+    assert image_digests(seen) == image_digests(images.images[rest])
+    few = RunEvidence(result).reserve(40)
+    assert 40 - 20 <= len(few) <= 40
+    assert set(image_digests(few)) <= set(image_digests(seen))
+
+
+def test_what_two_methods_may_both_see_they_see_in_the_same_order(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few, every = [], []
+    for words in (["size=4"], ["size=6", "seed=1"]):
+        result = selected(store, *words)
+        none = result.dataset().take(np.arange(0))
+        monkeypatch.setattr(result, "synthetic", lambda none=none: (none, none))
+        few.append(set(image_digests(RunEvidence(result).reserve(25))))
+        every.append(set(image_digests(RunEvidence(result).reserve(10_000))))
+    both = every[0] & every[1]
+    assert len(both) > 25
+    assert few[0] & both <= few[1] or few[1] & both <= few[0]
 
 
 def test_other_splits_have_other_reserves(store: Store) -> None:

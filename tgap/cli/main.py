@@ -20,6 +20,7 @@ from tgap.cli.listing import everything, show_help
 from tgap.cli.phantom import phantom
 from tgap.cli.plan import plan
 from tgap.cli.predict import predict
+from tgap.cli.rank import rank
 from tgap.cli.report import report
 from tgap.cli.run import run
 from tgap.cli.runs import runs
@@ -71,6 +72,7 @@ for _command in (
     evaluate,
     compare,
     predict,
+    rank,
     report,
     runs,
     status,

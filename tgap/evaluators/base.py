@@ -66,6 +66,15 @@ class Evidence(Protocol):
         patients are numbered alike in both.
         """
 
+    def reserve(self, most: int) -> Images:
+        """Real images without their labels, of patients of the pool that have no image in the
+        tuning set, real_train, real_test or the synthetic set; the last is of controls that give
+        real images away. A judge was not fitted on them. May be none.
+
+        Args:
+            most: So many of them at most, at random, nearly the same for all methods and seeds.
+        """
+
     def images_of(self, patients: Indices) -> Indices:
         """How many images the dataset has of each of these patients of ``tuned_on`` or
         ``held_out``; 1 of each where the tuning set was read for itself, since nobody knows how

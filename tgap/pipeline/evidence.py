@@ -140,6 +140,20 @@ class RunEvidence:
         rng = rng_for("evaluate", self.run.seed_of("evaluate"), "other_images")
         return self.shown(data, patients_of(data, others, OTHER_IMAGES, rng))
 
+    def reserve(self, most: int) -> Images:
+        """Of the reserve's checking half, without labels."""
+        data = self.result.dataset()
+        _, checking = self.result.reserve()
+        # One order for all: methods whose tuning sets differ look at nearly the same images.
+        order = rng_for("split", self.run.split_seed, "unlabelled").permutation(len(data))
+        drawn = self.shown(data, np.sort(checking[np.argsort(order[checking])[:most]]))
+        given = {one for part in self.synthetic() for one in image_digests(part.images)}
+        equal = np.array([digest in given for digest in image_digests(drawn.images)], bool)
+        unseen = ~np.isin(drawn.patients, drawn.patients[equal])
+        if self.tuning_is_known() and (tuned_on := self.tuned_on()) is not None:
+            unseen &= self._apart(drawn, tuned_on)
+        return drawn.images[unseen]
+
     def images_of(self, patients: Indices) -> Indices:
         """On all sides together: with ``protocol=thesis`` a patient stands on several."""
         if "tuned_on" in self.result.artifacts.data.ready_made:
