@@ -19,8 +19,8 @@ def squares(count: int, seed: int, dark: float = 1.0) -> ImageSet:
     rng = np.random.default_rng(seed)
     right = np.arange(count) % 2 == 1
     pixels = rng.integers(60, 140, (count, 16, 16, 1)).astype(float)
-    pixels[~right, 4:12, 2:7] += 45
-    pixels[right, 4:12, 9:14] += 45
+    pixels[~right, 4:12, 2:7] += 12
+    pixels[right, 4:12, 9:14] += 12
     return labelled(
         (pixels * dark).astype(np.uint8), np.stack([~right, right], axis=1), ("left", "right")
     )
@@ -28,7 +28,7 @@ def squares(count: int, seed: int, dark: float = 1.0) -> ImageSet:
 
 @pytest.fixture(scope="module")
 def fitted() -> tuple[SmallCnn, dict]:
-    classifier = SmallCnn(epochs=6, device="cpu", shift=0)
+    classifier = SmallCnn(epochs=8, device="cpu", shift=0)
     return classifier, classifier.fit(squares(200, 0), np.random.default_rng(0))
 
 
@@ -97,8 +97,8 @@ def test_dimmed_images_are_told_apart_once_they_were_looked_at(fitted) -> None:
     found = evaluate(made)
     classifier, weights = fitted
     before = macro_auroc(classifier.score(weights, made.test.images), made.test.labels)
-    assert found["adapted/inductive/batch_norm"] > before + 0.02
-    assert found["adapted/transductive/batch_norm"] > before + 0.02
+    assert found["adapted/inductive/batch_norm"] > before + 0.005
+    assert found["adapted/transductive/batch_norm"] > before + 0.005
     assert found["adapted/few/10"] > before
     assert found["cost/unlabelled_real"] == 120
 

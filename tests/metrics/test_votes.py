@@ -52,11 +52,11 @@ def test_votes_are_those_counted_by_hand(k: int, temperature: float, seed: int) 
 def test_adaptive_votes_are_votes_of_a_memory_that_grows() -> None:
     memory, labels = cloud(40, 0)
     queries, _ = cloud(30, 1)
-    ours = adaptive_votes(memory, labels, queries, 10, 0.1, 0.8)
+    ours = adaptive_votes(memory, labels, queries, 10, 0.1, 0.99)
     joined = 0
     for query, shares in zip(queries, ours, strict=True):
         assert votes(memory, labels, query[None], 10, 0.1)[0] == pytest.approx(shares, abs=1e-9)
-        if (np.maximum(shares, 1 - shares) >= 0.8).all():
+        if (np.maximum(shares, 1 - shares) >= 0.99).all():
             memory, labels = np.vstack([memory, query]), np.vstack([labels, shares > 0.5])
             joined += 1
     assert 5 < joined < 30
