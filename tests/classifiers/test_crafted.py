@@ -82,7 +82,7 @@ def test_the_loss_is_the_mean_over_families() -> None:
 def test_a_shortcut_of_the_training_side_does_not_choose_the_epoch() -> None:
     """A faint grid tells the label of each image held back, and is gone from a blurred one."""
     data = films(200)
-    grid = 12 * (np.indices((32, 24)).sum(axis=0) % 2) - 6
+    grid = 20 * (np.indices((32, 24)).sum(axis=0) % 2) - 10
     images = np.random.default_rng(1).integers(60, 120, data.images.shape)
     images[1::2] += grid[None, :, :, None]
     trap = dataclasses.replace(data, images=images.astype(np.uint8))

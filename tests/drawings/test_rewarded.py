@@ -44,7 +44,7 @@ def test_label_is_the_log_probability() -> None:
 
 
 def test_uncertainty_is_the_entropy_of_what_is_right_and_falls_where_it_is_wrong() -> None:
-    reward = Uncertainty(floor=0.5)
+    reward = Uncertainty(least=0.5)
     for margin, value in zip([0.5, 1.0, 3.0], of_margins(reward, [0.5, 1.0, 3.0]), strict=True):
         p = 1 / (1 + np.exp(-margin))
         assert value == pytest.approx(entropy([p, 1 - p]))

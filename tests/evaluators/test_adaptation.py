@@ -111,12 +111,12 @@ def test_where_nothing_is_moved_nothing_is_lost(fitted) -> None:
     for leg in ("inductive", "transductive"):
         for way in ("batch_norm", "self_training", "neighbours"):
             assert found[f"adapted/{leg}/{way}"] > before - 0.02
-        assert found[f"adapted/{leg}/self_trained_on"] > 0.5
+        assert found[f"adapted/{leg}/self_trained_on"] > 0.2
 
 
 def test_what_nothing_is_sure_of_trains_nothing(fitted) -> None:
     made = evidence(fitted, 0.25)
-    found = evaluate(made, floor=1.0)
+    found = evaluate(made, sure=1.0)
     classifier, weights = fitted
     before = macro_auroc(classifier.score(weights, made.test.images), made.test.labels)
     assert found["adapted/inductive/self_training"] == before

@@ -8,7 +8,7 @@ import torch
 
 from tests.generators.conftest import base, folder, model
 from tgap.core import Sampler
-from tgap.generators.latent.drawing.aids import Aids, Choice
+from tgap.generators.latent.drawing.aids import Aids, StepChoice
 from tgap.generators.latent.drawing.choosing import Choosing, Remembering, picks
 
 __all__ = ["base", "folder", "model"]  # fixtures
@@ -19,7 +19,7 @@ def light(images, seeds) -> np.ndarray:
     return images.mean((1, 2, 3)) / 255
 
 
-def draw(model, choice: Choice | None = None, **asked) -> np.ndarray:
+def draw(model, choice: StepChoice | None = None, **asked) -> np.ndarray:
     sampler = Sampler(**{"scheduler": "ddpm", "steps": 5, "batch_size": 4, **asked})
     return model.aided(Aids(choice=choice)).sample(PROMPTS, SEEDS, sampler)
 
@@ -30,7 +30,7 @@ def furthest(one, other) -> int:
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_one_candidate_draws_as_the_scheduler_does(model, guidance: float) -> None:
-    choice = Choice(1, 0.1, 1.0, light)
+    choice = StepChoice(1, 0.1, 1.0, light)
     assert (draw(model, choice, guidance=guidance) == draw(model, guidance=guidance)).all()
 
 
@@ -44,21 +44,24 @@ def test_the_first_candidate_is_what_the_scheduler_does(model, guidance: float) 
         return np.full(len(images), 1e6 if len(calls) % 3 == 1 else 0.0)
 
     assert (
-        draw(model, Choice(3, 1.0, 1.0, first), guidance=guidance) == draw(model, guidance=guidance)
+        draw(model, StepChoice(3, 1.0, 1.0, first), guidance=guidance)
+        == draw(model, guidance=guidance)
     ).all()
     assert calls == [4] * 3 * 4
 
 
 @pytest.mark.parametrize("guidance", [1.0, 3.0])
 def test_an_image_does_not_depend_on_its_batch(model, guidance: float) -> None:
-    choice = Choice(3, 0.01, 0.5, light)
+    choice = StepChoice(3, 0.01, 0.5, light)
     images = draw(model, choice, guidance=guidance)
     assert furthest(images, draw(model, guidance=guidance)) > 10
     assert furthest(images, draw(model, choice, guidance=guidance, batch_size=1)) <= 1
 
 
 def test_the_more_is_chosen_among_the_more_is_reached(model) -> None:
-    reached = [light(draw(model, Choice(m, 1e-4, 1.0, light)), SEEDS).mean() for m in (1, 4, 16)]
+    reached = [
+        light(draw(model, StepChoice(m, 1e-4, 1.0, light)), SEEDS).mean() for m in (1, 4, 16)
+    ]
     assert reached[0] < reached[1] < reached[2]
 
 
@@ -67,7 +70,7 @@ def test_passes_are_those_that_are_counted(model) -> None:
     seen: list[int] = []
     hook = model.denoiser.register_forward_pre_hook(lambda _, args: seen.append(len(args[0])))
     try:
-        draw(model, Choice(3, 0.1, 0.5, light), guidance=3.0)
+        draw(model, StepChoice(3, 0.1, 0.5, light), guidance=3.0)
     finally:
         hook.remove()
     assert seen == [8] * (5 + 2 * 2)
@@ -89,7 +92,7 @@ def test_at_random_no_image_is_decoded_before_its_end(model, monkeypatch) -> Non
     monkeypatch.setattr(
         type(model), "decode", lambda self, z: decoded.append(len(z)) or decode(self, z)
     )
-    draw(model, Choice(3, 0.1, 1.0, None))
+    draw(model, StepChoice(3, 0.1, 1.0, None))
     assert decoded == [4]
 
 
@@ -101,7 +104,7 @@ def test_values_are_taken_in_float32_whatever_is_drawn_in(model) -> None:
         return light(images, seeds)
 
     half = type(model)(model.pipeline_with(), precision=torch.bfloat16)
-    draw(half, Choice(2, 0.1, 1.0, value))
+    draw(half, StepChoice(2, 0.1, 1.0, value))
     assert autocast
     assert not any(autocast)
 
@@ -123,7 +126,9 @@ def test_a_normal_is_moved_by_its_slope_over_alpha() -> None:
         decode=lambda latents: latents.numpy(),
     )
     denoiser = Remembering(lambda latents, *_, **__: (latents,))
-    choice = Choice(60, alpha, 1.0, lambda images, seeds: slope * images[:, 0, 0, 0].astype(float))
+    choice = StepChoice(
+        60, alpha, 1.0, lambda images, seeds: slope * images[:, 0, 0, 0].astype(float)
+    )
     choosing = Choosing(model, denoiser, scheduler, list(range(count)), 1.0, choice)
     kept = choosing.step(None, torch.tensor(1), None)[0].numpy().ravel()
     assert kept.mean() == pytest.approx(slope / alpha, abs=0.08)

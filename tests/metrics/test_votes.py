@@ -98,7 +98,7 @@ def test_zeros_are_as_near_to_everything() -> None:
         ({"memory": np.empty((0, 6), np.float32)}, "the memory is empty"),
         ({"k": 0}, "k must be at least 1"),
         ({"temperature": 0.0}, "temperature above 0"),
-        ({"floor": 0.5}, r"floor must be in \(.5, 1\], got 0.5"),
+        ({"sure": 0.5}, r"sure must be in \(.5, 1\], got 0.5"),
     ],
 )
 def test_what_cannot_be_is_told(change: dict, said: str) -> None:

@@ -61,7 +61,7 @@ class DrawnSet:
 
 
 @dataclass(frozen=True)
-class Candidates:
+class Alternatives:
     """Among what each step of an image chooses.
 
     Args:
@@ -108,7 +108,7 @@ class Drawing(Component):
         """The reward that it chooses by, if any."""
         return None
 
-    def at_each_step(self) -> Candidates | None:
+    def at_each_step(self) -> Alternatives | None:
         """What each step of an image chooses among by the reward's values, if it does."""
         return None
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tgap.core import Sampler, option
 from tgap.core.randomised import choosing_steps, passes_of_step, passes_per_image, step_counts
-from tgap.drawings.base import Candidates, DrawnSet, Wanted
+from tgap.drawings.base import Alternatives, DrawnSet, Wanted
 from tgap.drawings.choosing.rewarded import Rewarded
 
 
@@ -49,9 +49,9 @@ class ValueBased(Rewarded):
             return 0.0
         return self.candidates * float(np.mean([*map(self._choosing, step_counts(sampler))]))
 
-    def at_each_step(self) -> Candidates:
+    def at_each_step(self) -> Alternatives:
         """The candidates."""
-        return Candidates(self.candidates, self.alpha, self.share)
+        return Alternatives(self.candidates, self.alpha, self.share)
 
     def _choosing(self, steps: int) -> int:
         return choosing_steps(steps, self.share)

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from tgap.core import Bools, Checkpoint, Floats, Images, ImageSet, Weights, option, rng_for
 from tgap.evaluators.augmentation import ranks
@@ -24,14 +23,15 @@ class Adaptation(Evaluator):
     """Macro AUROC on real_test after the synthetic-trained classifier adapted to real images.
 
     TSTR is that of a classifier that has seen none, and stays so: what has seen real images has
-    legs of its own. Of ``inductive`` those are of the reserve, without labels; of ``transductive``
-    they are real_test's own, without labels; of ``few`` labelled ones of real_train.
+    numbers of its own. Of ``inductive`` those are of the reserve, without labels; of
+    ``transductive`` they are real_test's own, without labels; of ``few`` labelled ones of
+    real_train.
 
     - ``adapted/{inductive,transductive}/batch_norm``: batch norm's statistics are those of the real
       images (Schneider et al. 2020, arXiv 2006.16971, with no synthetic images mixed in); networks
       with batch norm only
     - ``.../self_training``: trained on (``Classifier.adapt``) with the real images of which all
-      labels are said with a probability of at least ``floor``, or of at most 1 - ``floor``, as if
+      labels are said with a probability of at least ``sure``, or of at most 1 - ``sure``, as if
       that were true (Lee 2013)
     - ``adapted/inductive/neighbours``: votes of the nearest synthetic images by features, which no
       real image changes: the baseline of
@@ -48,7 +48,7 @@ class Adaptation(Evaluator):
 
     Args:
         images: Of the reserve, at most.
-        floor: Probability from which a label is taken for true.
+        sure: Probability from which a label is taken for true.
         neighbours: That vote.
         temperature: Of their votes: the less, the more the nearest count.
         few: Labelled real images per label.
@@ -61,7 +61,7 @@ class Adaptation(Evaluator):
     )
 
     images: int = option(1000, "unlabelled real images of the reserve", low=LEAST, high=20_000)
-    floor: float = option(0.9, "probability from which a label is believed", above=0.5, high=1)
+    sure: float = option(0.9, "probability from which a label is believed", above=0.5, high=1)
     neighbours: int = option(100, "synthetic images that vote", low=1, high=100_000)
     temperature: float = option(0.1, "of the neighbours' votes", above=0)
     few: list[int] = option([1, 10], "labelled real images per label")
@@ -109,7 +109,7 @@ class Adaptation(Evaluator):
                 yield "neighbours", votes(memory, train.labels, asked, *how)
             else:
                 order = rng_for("adaptation", seed, "order").permutation(len(asked))
-                shares = adaptive_votes(memory, train.labels, asked[order], *how, self.floor)
+                shares = adaptive_votes(memory, train.labels, asked[order], *how, self.sure)
                 yield "neighbours", shares[np.argsort(order)]
 
     def _self_trained(
@@ -133,6 +133,8 @@ class Adaptation(Evaluator):
         return evidence.trained(f"self_training_{leg}", test, fit)
 
     def _probabilities(self, evidence: Evidence, images: Images) -> NDArray[np.float64]:
+        from scipy.special import expit
+
         scores = evidence.classifier.score(evidence.fitted("synthetic"), images)
         probabilities: NDArray[np.float64] = expit(scores.astype(np.float64))
         return probabilities
@@ -140,7 +142,7 @@ class Adaptation(Evaluator):
     def _sure(self, probabilities: NDArray[np.float64]) -> Bools:
         """Images of which every label is said surely."""
         surest = np.maximum(probabilities, 1 - probabilities)
-        sure: Bools = np.asarray((surest >= self.floor).all(axis=1), bool)
+        sure: Bools = np.asarray((surest >= self.sure).all(axis=1), bool)
         return sure
 
     def _few(self, evidence: Evidence, test: Images, seed: int) -> Iterator[tuple[int, Floats]]:

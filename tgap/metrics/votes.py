@@ -48,11 +48,11 @@ def adaptive_votes(
     queries: Floats,
     k: int = 100,
     temperature: float = 0.1,
-    floor: float = 0.9,
+    sure: float = 0.9,
 ) -> Doubles:
     """The same, one query after another: one whose labels are all voted clearly joins the memory.
 
-    Clearly is a share of at least ``floor``, or of at most 1 - ``floor``. Departures from the
+    Clearly is a share of at least ``sure``, or of at most 1 - ``sure``. Departures from the
     authors' code: the memory holds nothing at first but the training images (there one random
     vector stays in it), and the threshold is one of shares (there of a softmax of them, which .75
     of two classes never reaches).
@@ -63,24 +63,24 @@ def adaptive_votes(
         queries: ``(N, d)`` in the order in which they come, which matters.
         k: As of ``votes``.
         temperature: As of ``votes``.
-        floor: In (.5, 1].
+        sure: In (.5, 1].
 
     Returns:
         ``(N, L)`` in [0, 1].
 
     Raises:
-        ContractError: As ``votes``, or if the floor is out of range.
+        ContractError: As ``votes``, or if ``sure`` is out of range.
     """
     _check(memory, k, temperature)
-    if not 0.5 < floor <= 1:
-        raise ContractError(f"floor must be in (.5, 1], got {floor}")
+    if not 0.5 < sure <= 1:
+        raise ContractError(f"sure must be in (.5, 1], got {sure}")
     asked, filled = directions(queries), len(memory)
     known = np.concatenate([directions(memory), np.empty_like(asked)])
     said = np.concatenate([labels, np.zeros((len(asked), labels.shape[1]), bool)])
     shares = np.empty((len(asked), labels.shape[1]))
     for row, query in enumerate(asked):
         shares[row] = _of(known[:filled] @ query, said[:filled], k, temperature)
-        if (np.maximum(shares[row], 1 - shares[row]) >= floor).all():
+        if (np.maximum(shares[row], 1 - shares[row]) >= sure).all():
             known[filled], said[filled] = query, shares[row] > 0.5
             filled += 1
     return shares

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from tgap.core import Bools, ContractError, DataError, Doubles, Images, ImageSet, Indices, rng_for
-from tgap.generators.latent.drawing.aids import Aids, Choice, Start
+from tgap.generators.latent.drawing.aids import Aids, Start, StepChoice
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.pipeline.judging import valued_by
 from tgap.pipeline.resizing import as_kept
@@ -45,7 +45,7 @@ def _guide(result: Result) -> StableDiffusionModel | None:
     return guide
 
 
-def _choice(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> Choice | None:
+def _choice(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> StepChoice | None:
     """What each step of an image chooses among."""
     candidates, reward = result.run.drawing.at_each_step(), result.run.drawing.reward_used()
     if candidates is None:
@@ -61,7 +61,7 @@ def _choice(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> 
             return valued(as_kept(images, size, channels), at)
 
         value = of_seeds
-    return Choice(candidates.count, candidates.alpha, candidates.share, value)
+    return StepChoice(candidates.count, candidates.alpha, candidates.share, value)
 
 
 def _start(result: Result, asked: ImageSet, seeds: Sequence[Sequence[int]]) -> Start:

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from tgap.core import Doubles, Images
+from tgap.generators.latent.base import Conditioning, Noising
 
 if TYPE_CHECKING:
-    from tgap.generators.latent.model import StableDiffusionModel
+    import torch
+    from diffusers import DiffusionPipeline
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Start:
 
 
 @dataclass(frozen=True)
-class Choice:
+class StepChoice:
     """Among how many candidates each step of an image chooses, and by what.
 
     Args:
@@ -53,6 +55,39 @@ class Aids:
         choice: What is chosen at each step.
     """
 
-    guide: "StableDiffusionModel | None" = None
+    guide: "Drawable | None" = None
     start: Start | None = None
-    choice: Choice | None = None
+    choice: StepChoice | None = None
+
+
+class Drawable(Protocol):
+    """What drawing asks of a model around a diffusers pipeline."""
+
+    pipeline: "DiffusionPipeline"
+    denoiser: "torch.nn.Module"
+    denoiser_name: ClassVar[str]
+    pipeline_names: ClassVar[Mapping[str, str]]
+    precision: "torch.dtype"
+    noising: Noising
+    height: int
+    width: int
+    aids: Aids
+
+    @property
+    def device(self) -> "torch.device":
+        """Where it runs."""
+
+    def pipeline_with(self, **replaced: Any) -> "DiffusionPipeline":
+        """A pipeline of its own, some of its modules replaced."""
+
+    def scheduler_named(self, name: str) -> Any:
+        """A fresh scheduler."""
+
+    def condition(self, prompts: Sequence[str]) -> Conditioning:
+        """What text encoders make of prompts."""
+
+    def moments(self, images: Images) -> "torch.Tensor":
+        """Latents of images, as mean and deviation."""
+
+    def decode(self, latents: "torch.Tensor") -> Images:
+        """Images of latents."""

@@ -1,7 +1,7 @@
 """Steps that choose among several candidates, without a loop of their own."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +9,7 @@ import torch
 from tgap.core import Doubles, Images, Indices, rng_for
 from tgap.core.randomised import choosing_steps
 from tgap.core.seeding import seed_for
-from tgap.generators.latent.drawing.aids import Choice
-
-if TYPE_CHECKING:
-    from tgap.generators.latent.model import StableDiffusionModel
+from tgap.generators.latent.drawing.aids import Drawable, StepChoice
 
 
 class Remembering(torch.nn.Module):  # type: ignore[misc]
@@ -78,12 +75,12 @@ class Choosing:
 
     def __init__(
         self,
-        model: "StableDiffusionModel",
+        model: Drawable,
         denoiser: Remembering,
         scheduler: Any,
         seeds: Sequence[int],
         guidance: float,
-        choice: Choice,
+        choice: StepChoice,
     ) -> None:
         self.model, self.denoiser, self.scheduler = model, denoiser, scheduler
         self.seeds, self.guidance, self.choice = list(seeds), guidance, choice
@@ -178,12 +175,12 @@ def picks(values: Doubles, alpha: float, seeds: Sequence[int], step: int) -> Ind
 
 
 def chosen(
-    model: "StableDiffusionModel",
+    model: Drawable,
     denoiser: torch.nn.Module,
     scheduler: Any,
     seeds: Sequence[int],
     guidance: float,
-    choice: Choice,
+    choice: StepChoice,
 ) -> tuple[Remembering, Choosing]:
     """What takes a denoiser's and its scheduler's places in a pipeline; see ``Choosing``."""
     remembering = Remembering(denoiser)

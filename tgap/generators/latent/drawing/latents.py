@@ -1,25 +1,22 @@
 """Latents that a model denoises, as a sampler asks for it."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from tgap.core import ContractError, DataError, Sampler
 from tgap.core.settings import OTHER_MODELS
-from tgap.generators.latent.drawing.aids import Start
+from tgap.generators.latent.drawing.aids import Drawable, Start
 from tgap.generators.latent.drawing.choosing import chosen
 from tgap.generators.latent.drawing.denoiser import denoiser_for
-
-if TYPE_CHECKING:
-    from tgap.generators.latent.model import StableDiffusionModel
 
 DIVERGED = 30.0
 """Latents of a trained model have a standard deviation near 1, diverged ones 1,000."""
 
 
 def latents_of(
-    model: "StableDiffusionModel",
+    model: Drawable,
     prompts: Sequence[str],
     seeds: Sequence[int],
     sampler: Sampler,
@@ -70,10 +67,7 @@ def latents_of(
 
 
 def _from_noise(
-    model: "StableDiffusionModel",
-    seeds: Sequence[int],
-    sampler: Sampler,
-    generators: Sequence[torch.Generator],
+    model: Drawable, seeds: Sequence[int], sampler: Sampler, generators: Sequence[torch.Generator]
 ) -> tuple[Any, dict[str, Any]]:
     """A pipeline, and what it begins with."""
     sides = (model.height, model.width)
@@ -91,7 +85,7 @@ def _from_noise(
 
 
 def _from_images(
-    model: "StableDiffusionModel", seeds: Sequence[int], sampler: Sampler, start: Start
+    model: Drawable, seeds: Sequence[int], sampler: Sampler, start: Start
 ) -> tuple[Any, dict[str, Any]]:
     """Diffusers' own image-to-image pipeline of the model's architecture, and the latents."""
     from diffusers import AutoPipelineForImage2Image
@@ -103,7 +97,7 @@ def _from_images(
     return pipeline, {"image": means, "strength": start.strength}
 
 
-def _guide(model: "StableDiffusionModel", sampler: Sampler) -> "StableDiffusionModel":
+def _guide(model: Drawable, sampler: Sampler) -> Drawable:
     """The model whose reading of the prompt, or of the empty one, guidance leads away from."""
     if sampler.guide not in OTHER_MODELS or sampler.guidance == 1:
         return model
@@ -114,9 +108,7 @@ def _guide(model: "StableDiffusionModel", sampler: Sampler) -> "StableDiffusionM
     return model.aids.guide
 
 
-def _embeddings(
-    model: "StableDiffusionModel", prompts: Sequence[str], sampler: Sampler
-) -> dict[str, Any]:
+def _embeddings(model: Drawable, prompts: Sequence[str], sampler: Sampler) -> dict[str, Any]:
     """What the pipeline is told instead of prompts."""
     names = model.pipeline_names
     arguments = {names[name]: tensor for name, tensor in model.condition(prompts).items()}
