@@ -1,9 +1,9 @@
 """Draws what moves the gap: guidance, and coverage, in each world.
 
-Usage: ``python -m experiments.thesis.figure [FOLDER]``. Reads its ``runs.csv`` and writes
-``explained.png``. Above, TSTR and TRTS of random images at each guidance; below, TSTR by coverage,
-a point for each row of a table. Means over seeds with 95 % t intervals over seeds: other than a
-table's, these leave out that test images are a draw too.
+Usage: ``python -m experiments.thesis.figure [FILE]``. Reads ``runs.csv`` and draws the figure of
+``docs/thesis_results.md``, or another file. Above, TSTR and TRTS of random images at each guidance;
+below, TSTR by coverage, a point for each row of a table. Means over seeds with 95 % t intervals
+over seeds: other than a table's, these leave out that test images are a draw too.
 """
 
 import csv
@@ -128,6 +128,7 @@ def draw(rows: Sequence[Row], path: Path) -> None:
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent
-    with (folder / "runs.csv").open(encoding="utf-8", newline="") as file:
-        draw([*csv.DictReader(file)], folder / "explained.png")
+    own = Path(__file__).parent
+    out = own.parents[1] / "docs" / "thesis_explained.png"
+    with (own / "runs.csv").open(encoding="utf-8", newline="") as file:
+        draw([*csv.DictReader(file)], Path(sys.argv[1]) if len(sys.argv) > 1 else out)
