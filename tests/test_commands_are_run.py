@@ -20,6 +20,7 @@ NOT_RUN = {
     ("tgap", "run"): "trains for minutes; composed and built, and run by tests/test_end_to_end.py",
     ("tgap", "plan"): "checks the reader's sweeps; run by tests/sweeps/test_forecast.py",
     ("tgap", "evaluate"): "scores the reader's images; run by tests/cli/test_evaluate.py",
+    ("tgap", "predict"): "needs runs of several sizes; run by tests/cli/test_predict.py",
     ("tgap", "rank"): "orders runs with one evaluator more; run by tests/cli/test_rank.py",
     ("tgap", "data"): "looks at the reader's images; run by tests/cli/test_data.py",
     ("tgap", "label"): "labels the reader's images; run by tests/labelling",

@@ -1,15 +1,16 @@
 """What ``tgap predict`` says of larger tuning sets, from ``runs.csv``.
 
-Usage: ``python -m experiments.thesis.larger [FILE]``. Of methods with four sizes or more: of all
-sizes, then without the largest, and what a law of those left would say there even where the command
-refuses to (a law of three sizes touches all three, so nothing could speak against it).
+Usage: ``python -m experiments.thesis.larger [WORLD]``, digits unless said. Of methods with four
+sizes or more: of all sizes, then without the largest, and what a law of those left would say there
+even where the command refuses to (a law of three sizes touches all three, so nothing could speak
+against it).
 """
 
 import sys
-from pathlib import Path
 from typing import get_args
 
 from experiments.thesis.runs import FILE, read
+from experiments.thesis.worlds import by_world
 from tgap.analysis.predictions import Of, curves_over, outlook
 from tgap.report.headings import decimal
 from tgap.report.predicted import plain
@@ -17,9 +18,9 @@ from tgap.report.predicted import plain
 LEAST = 3
 
 
-def main(file: Path = FILE) -> None:
+def main(world: str = "digits") -> None:
     """Print the table of all sizes, that without the largest, and what is left unsaid there."""
-    rows = [row for row in read(file) if not row.is_control]
+    rows = [row for row in by_world(read(FILE))[world] if not row.is_control]
     curves, lost = (
         [one for one in curves_over(rows, (), "size", of) if len(one.sizes) > LEAST]
         for of in get_args(Of)
@@ -40,4 +41,4 @@ def main(file: Path = FILE) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FILE)
+    main(*sys.argv[1:2])
