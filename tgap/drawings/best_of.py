@@ -14,7 +14,7 @@ class BestOf(Rewarded):
     """Of ``candidates`` images for each place, one with chance in proportion to exp(v / alpha).
 
     As alpha goes to 0 that is best-of-N. What ``value_based`` decides at each step is decided once,
-    at the end, after as many passes of the denoiser; it works with every sampler.
+    at the end, after at least as many passes of the denoiser; it works with every sampler.
     """
 
     def _draw(self, wanted: Wanted, rng: np.random.Generator) -> DrawnSet:

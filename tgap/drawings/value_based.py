@@ -23,8 +23,8 @@ class ValueBased(Rewarded):
     ``tgap.generators.latent.drawing.choosing``.
 
     Work: ``candidates`` passes of the denoiser and decodes of images at each step that chooses.
-    ``drawing=best_of`` with as many candidates is the twin of equal work, ``choose=random`` the one
-    of chance, which draws as ``plain`` does.
+    ``drawing=best_of`` with as many candidates takes as much work and more; ``choose=random`` is
+    the twin of chance, which draws as ``plain`` does.
 
     Args:
         share: Of the schedule that chooses, from the image: what a clean image will be is not known

@@ -19,12 +19,12 @@ from tgap.core.memory import memory_told
 from tgap.core.progress import progress
 from tgap.core.randomised import drawing_order
 from tgap.core.seeding import noise_seeds, seed_for, trial_seed
+from tgap.core.settings import OTHER_MODELS
 from tgap.core.team import current
 from tgap.core.types import no_pixels
 from tgap.drawings.base import Wanted
 from tgap.generators.base import TRAIN_SHARE, Model
 from tgap.generators.controls.base import Control
-from tgap.generators.latent.drawing.aids import Aids
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
@@ -317,17 +317,17 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     if stage == "prior":
         return run.pretrained.load(), run.prior_sampler
     model: Model = result.generator().load()
+    way = run.drawing
+    if run.sampler.guide not in OTHER_MODELS and not (way.from_tuning or way.at_each_step()):
+        return model, run.sampler
     data = result.dataset()
     asked, seeds = asked_for(run, data, result.split().pool), drawn_seeds(run, data)
-    aids = aids_of(result, asked, seeds)
-    if aids == Aids():
-        return model, run.sampler
     if not isinstance(model, StableDiffusionModel):
         raise DataError(
             f"{type(model).__name__} draws from noise, by itself; choose drawing=plain and "
             "sampler.guide=empty"
         )
-    return model.aided(aids), run.sampler
+    return model.aided(aids_of(result, asked, seeds)), run.sampler
 
 
 def sampled(

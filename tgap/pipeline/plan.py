@@ -133,8 +133,7 @@ def plan(run: Run, identities: Identities | None = None) -> Plan:
     # a set made elsewhere has is not known before.
     equal = _up(as_many=made) if run.budget.equal else {}
     on_real = Spec("classifier", {**classifier, "side": "real"}, _up(train=split) | equal)
-    embedding, selection, prior, untuned, generator = None, None, None, None, None
-    guide = None
+    embedding, selection, prior, untuned, generator, guide = None, None, None, None, None, None
     if run.selects:
         embedding = _embedding(run, dataset, on_real)
         selection = _selection(run, split, embedding)

@@ -1,14 +1,14 @@
 """Images like the tuning images."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tgap.core import Bools, Doubles, Images
-from tgap.drawings.rewards.base import Grounds, Reward, distances_by
-from tgap.embedders.base import Embedder
+from tgap.drawings.rewards.base import Grounds
+from tgap.drawings.rewards.novelty import Novelty
 
 
 @dataclass(kw_only=True)
-class Likeness(Reward):
+class Likeness(Novelty):
     """The opposite of ``novelty``: minus the distance to the nearest tuning image.
 
     The logarithm of a density of the tuning images, up to constants, by their nearest one. Keeps
@@ -18,12 +18,6 @@ class Likeness(Reward):
         embedder: Of images.
     """
 
-    embedder: Embedder = field(metadata={"help": "of drawn and tuning images", "choice": "clip"})
-
-    def embedder_used(self) -> Embedder:
-        """The embedder."""
-        return self.embedder
-
     def _values(self, images: Images, asked: Bools, grounds: Grounds) -> Doubles:
-        values: Doubles = -distances_by(images, grounds)
+        values: Doubles = -super()._values(images, asked, grounds)
         return values

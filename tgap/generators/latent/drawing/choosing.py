@@ -10,9 +10,10 @@ from tgap.core import Doubles, Images, Indices, rng_for
 from tgap.core.randomised import choosing_steps
 from tgap.core.seeding import seed_for
 from tgap.generators.latent.drawing.aids import Drawable, StepChoice
+from tgap.generators.latent.drawing.standing_in import StandIn
 
 
-class Remembering(torch.nn.Module):  # type: ignore[misc]
+class Remembering(StandIn):
     """A denoiser that can be asked about other latents as it was asked last, and told its answer.
 
     All else that a pipeline asks it for (config, dtype, device) is the denoiser's.
@@ -22,18 +23,10 @@ class Remembering(torch.nn.Module):  # type: ignore[misc]
     """
 
     def __init__(self, denoiser: torch.nn.Module) -> None:
-        super().__init__()
-        self.denoiser = denoiser
+        super().__init__(denoiser)
         self.answer: torch.Tensor | None = None
         """What it says next, without a pass: the pass was made already."""
         self._named: dict[str, Any] = {}
-
-    def __getattr__(self, name: str) -> Any:
-        """The denoiser's, where it is not its own."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("denoiser"), name)
 
     def forward(
         self, latents: torch.Tensor, timestep: torch.Tensor, **named: Any

@@ -4,8 +4,10 @@ from typing import Any
 
 import torch
 
+from tgap.generators.latent.drawing.standing_in import StandIn
 
-class Guided(torch.nn.Module):  # type: ignore[misc]
+
+class Guided(StandIn):
     """Stands in the place of a pipeline's denoiser where guidance is on.
 
     A pipeline hands over its batch twice, makes ``e_1 + w (e_2 - e_1)`` of the two halves of what
@@ -30,16 +32,9 @@ class Guided(torch.nn.Module):  # type: ignore[misc]
         interval: tuple[float, float] = (0.0, 1.0),
         timesteps: int = 1000,
     ) -> None:
-        super().__init__()
-        self.denoiser, self.guide = denoiser, guide
+        super().__init__(denoiser)
+        self.guide = guide
         self.interval, self.timesteps = interval, timesteps
-
-    def __getattr__(self, name: str) -> Any:
-        """The denoiser's, where it is not its own."""
-        try:
-            return super().__getattr__(name)
-        except AttributeError:
-            return getattr(super().__getattr__("denoiser"), name)
 
     def forward(self, *arguments: Any, **named: Any) -> tuple[torch.Tensor]:
         """The prediction of a batch that comes twice, as a pipeline asks for it."""
