@@ -98,6 +98,7 @@ class Made:
         tuning: What was tuned on.
         unseen: Held-out real images.
         others: Other images of tuning patients.
+        further: Another real test set, where scores on one are given.
         spare: Unlabelled real images; their labels are not handed on.
         known: Whether ``tuning`` is what the generator saw.
         tells_apart: Whether there is more than one label.
@@ -113,6 +114,7 @@ class Made:
     unseen: ImageSet = field(default_factory=lambda: noisy(240, 6))
     others: ImageSet | None = None
     spare: ImageSet = field(default_factory=lambda: noisy(120, 7))
+    further: ImageSet = field(default_factory=lambda: noisy(60, 8))
     known: bool = True
     tells_apart: bool = True
     classifier: Classifier = field(default_factory=lambda: Centroids(device="cpu"))
@@ -134,6 +136,9 @@ class Made:
 
     def real_test(self, pixels: bool = True) -> ImageSet:
         return self.test if pixels else self.test.without_images()
+
+    def external(self, name: str) -> ImageSet:
+        return self.further.without_images()
 
     def synthetic(self) -> tuple[ImageSet, ImageSet]:
         return self.parts

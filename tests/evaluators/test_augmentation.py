@@ -100,7 +100,8 @@ def test_names_numbers_and_what_is_known_already():
     evidence = made()
     found = evaluate(evidence)
     real, synthetic = ["1", "3", "10", "all"], ["10", "30", "all"]
-    assert list(found.metrics) == [
+    points = [name for name in found.metrics if not name.endswith(("/lo", "/hi"))]
+    assert points == [
         *(f"augmentation/real_{n}" for n in real[2:]),
         *(f"augmentation/mixed_{n}" for n in real),
         *(f"augmentation/pretrained_{n}" for n in real),
@@ -111,7 +112,9 @@ def test_names_numbers_and_what_is_known_already():
         expected = macro_auroc(legs[leg].scores, legs[leg].labels)
         assert found.metrics[f"augmentation/{name}"] == expected
     rows = found.tables["curves"]
-    assert [row["auroc"] for row in rows] == list(found.metrics.values())
+    values = [row[number] for row in rows for number in ("auroc", "lo", "hi")]
+    assert values == list(found.metrics.values())
+    assert all(row["lo"] < row["auroc"] < row["hi"] for row in rows if row["auroc"] < 1)
     amounts = [(r["trained_on"], r["real_per_label"], r["synthetic_per_label"]) for r in rows]
     assert amounts == [
         ("real", 10, 0),
@@ -204,5 +207,6 @@ def test_too_few_synthetic_images_are_refused():
 
 def test_all_real_images_are_shown_however_few():
     found = evaluate(made(train=blobs(12, 0)))
-    names = [name.removeprefix("augmentation/") for name in found.metrics]
+    points = [name for name in found.metrics if not name.endswith(("/lo", "/hi"))]
+    names = [name.removeprefix("augmentation/") for name in points]
     assert names[:4] == ["real_all", "mixed_1", "mixed_3", "mixed_all"]

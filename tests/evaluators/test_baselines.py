@@ -223,7 +223,14 @@ def test_nothing_is_learnt_from_permuted_labels():
 
 def test_permuted_labels_can_be_left_out():
     assert set(evaluated(images(50, 0), images(50, 1), shuffled=False)) == {
-        f"baseline/{what}_auroc{label}"
+        f"baseline/{what}_auroc{label}{end}"
         for what in ("metadata", "brightness")
         for label in ("", "_well", "_mass_ill")
+        for end in ("", "/lo", "/hi")
     }
+
+
+def test_a_number_lies_within_its_interval():
+    metrics = evaluated(images(200, 0), images(200, 1, brighter=20))
+    for name in ("baseline/brightness_auroc", "baseline/shuffled_auroc_mass_ill"):
+        assert metrics[f"{name}/lo"] < metrics[name] < metrics[f"{name}/hi"]

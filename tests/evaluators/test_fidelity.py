@@ -41,6 +41,13 @@ def image_set(counts, seed=0, levels=(60, 180), spread=20.0, names=NAMES):
 MISSING = {"fidelity/missing", "fidelity/missing_even", "fidelity/missing_odd"}
 COUNTS = {f"diversity/{what}_{name}" for what in ("images", "different", "blank") for name in NAMES}
 REPEATS = {f"diversity/{what}" for what in ("images", "different", "tested_repeats")}
+WITHIN = {
+    f"fidelity/within/label/{name}/{what}{floor}{end}"
+    for name in NAMES
+    for what in ("kid", "coverage")
+    for floor in ("", "_floor")
+    for end in ("", "/lo", "/hi")
+}
 
 
 @dataclass(kw_only=True)
@@ -88,7 +95,7 @@ def test_metrics_are_those_of_the_sets_where_all_images_are_used():
     expected["diversity/vendi_real"] = np.mean(of_real)
     expected["diversity/vendi_even"], expected["diversity/vendi_odd"] = of_fake
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=1e-6)
-    assert found.keys() - expected.keys() == COUNTS | REPEATS | MISSING
+    assert found.keys() - expected.keys() == COUNTS | REPEATS | MISSING | WITHIN
 
 
 def test_pictures_are_counted_over_both_parts():
@@ -120,7 +127,11 @@ def test_sets_of_one_picture_have_all_the_numbers():
     one = image_set((20, 20), spread=0)
     for evidence in (made(one, one), made(one, one, one, one), made(train=one, test=one)):
         found = evaluated(evidence)
-        undefined = {name for name, value in found.items() if not math.isfinite(value)}
+        undefined = {
+            name
+            for name, value in found.items()
+            if not math.isfinite(value) and not name.endswith(("/lo", "/hi"))
+        }
         assert undefined <= {"fidelity/missing"}  # one picture has no kinds
     same = evaluated(made(one, one, one, one))
     assert same["fidelity/frechet"] == pytest.approx(0, abs=1e-6)
@@ -260,3 +271,66 @@ def test_is_found_by_its_name_and_wants_an_embedder_and_a_neighbour():
     data = {"_target_": "tgap.evaluators.fidelity.Fidelity", "embedder": None}
     with pytest.raises(ConfigError, match=r"fidelity\.embedder must be chosen, .*, got None"):
         building.build(Fidelity, data, "evaluators.fidelity")
+
+
+def two_sexes(seed, swapped=False, sexes=("F", "M"), count=80):
+    """Images that are brighter of one sex, or of the other if they are swapped; with findings."""
+    data = image_set((count // 2, count // 2), seed)
+    rng = np.random.default_rng(seed)
+    sex, ill = rng.choice(sexes, count), rng.random(count) < 0.5
+    bright = (sex == "F") != swapped
+    images = np.where(bright[:, None, None, None], data.images // 2 + 120, data.images // 2)
+    return dataclasses.replace(
+        data,
+        images=images.astype(np.uint8),
+        findings=ill[:, None],
+        finding_names=("ill",),
+        metadata={"sex": sex},
+    )
+
+
+def test_parts_that_are_swapped_match_as_a_whole_and_not_within():
+    sets = {"train": two_sexes(1), "test": two_sexes(2), "rest": image_set((0, 0), 4)}
+    right, wrong = (
+        Fidelity(embedder=Pixels()).evaluate(
+            made(two_sexes(3, swapped), **sets | {"rest": two_sexes(9, swapped)}),
+            np.random.default_rng(0),
+        )
+        for swapped in (False, True)
+    )
+    for name in ("kid", "coverage"):
+        whole = [found.metrics[f"fidelity/{name}"] for found in (right, wrong)]
+        assert abs(whole[0] - whole[1]) < 0.1
+    for sex in "FM":
+        name = f"fidelity/within/sex/{sex}/kid"
+        assert wrong.metrics[f"{name}/lo"] > right.metrics[f"{name}/hi"]
+        assert (
+            wrong.metrics[f"{name}/lo"] > wrong.metrics[f"fidelity/within/sex/{sex}/kid_floor/hi"]
+        )
+    first = wrong.tables["parts"][0]
+    assert (first["kind"], first["coverage"] < 0.2) == ("sex", True)
+    assert {(row["kind"], row["part"]) for row in right.tables["parts"]} == {
+        *(("label", name) for name in NAMES),
+        ("finding", "ill"),
+        *(("sex", value) for value in "FM"),
+    }
+
+
+def test_parts_are_compared_at_equal_numbers_and_not_where_there_are_few():
+    found = Fidelity(embedder=Pixels()).evaluate(
+        made(two_sexes(3), two_sexes(9), two_sexes(1), two_sexes(2, sexes=["F"] * 9 + ["M"])),
+        np.random.default_rng(0),
+    )
+    sizes = {row["part"]: row["images"] for row in found.tables["parts"]}
+    assert "M" not in sizes
+    assert sizes["even"] == sizes["odd"] == 40
+    assert 30 <= sizes["F"] < 60
+    assert not any("sex/M" in name for name in found.metrics)
+
+
+def test_what_synthetic_images_were_not_asked_to_show_has_no_part():
+    data = image_set((40, 40), 3)
+    found = Fidelity(embedder=Pixels()).evaluate(
+        made(data, image_set((10, 10), 4), two_sexes(1), two_sexes(2)), np.random.default_rng(0)
+    )
+    assert {row["kind"] for row in found.tables["parts"]} == {"label"}

@@ -1,5 +1,6 @@
 """Groups whose truth is planted in scores."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -104,3 +105,45 @@ def test_columns_of_numbers_are_cut_at_quartiles_or_as_asked():
     assert not any(math.isnan(value) for value in metrics.values())
     with pytest.raises(ConfigError, match=r"bands.age must be rising numbers, got \[3.0, 2.0\]"):
         Subgroups(bands={"age": [3.0, 2.0]})
+
+
+def asked_by_sex(made):
+    """The same world, whose synthetic test images were asked for by sex."""
+    count = len(made.given["trts"].labels)
+    rng = np.random.default_rng(5)
+    sex = np.where(rng.random(count) < 0.5, "F", "M")
+    drawn = labelled(
+        np.zeros((count, 1, 1, 1), np.uint8),
+        made.given["trts"].labels,
+        NAMES,
+        metadata={"sex": sex},
+    )
+    asked = dataclasses.replace(made, parts=(drawn, drawn))
+    object.__setattr__(asked, "given", made.given)
+    return asked, sex
+
+
+def test_a_group_that_was_drawn_has_both_sides_and_the_gap():
+    made, sex = asked_by_sex(world(blind="F"))
+    metrics = found_in(made).metrics
+    trts = made.given["trts"]
+    rows = sex == "F"
+    expected = macro_auroc(trts.scores[rows], trts.labels[rows])
+    name = "subgroups/sex/F"
+    assert metrics[f"{name}/trts"] == pytest.approx(expected)
+    tstr = metrics[f"{name}/tstr"]
+    assert metrics[f"{name}/fter"] == pytest.approx(tstr / expected)
+    assert metrics[f"{name}/t_gap"] == pytest.approx(expected - tstr)
+    assert metrics[f"{name}/t_gap/lo"] > 0  # blind to them
+    assert metrics[f"{name}/fter_meaningful"] == 0
+    assert metrics["subgroups/sex/M/fter_meaningful"] == 1
+    for number in ("trts", "fter", "t_gap"):
+        of_m = f"subgroups/sex/M/{number}"
+        assert metrics[f"{of_m}/lo"] < metrics[of_m] < metrics[f"{of_m}/hi"]
+
+
+def test_groups_that_were_not_asked_for_have_no_synthetic_side():
+    made, _ = asked_by_sex(world())
+    names = found_in(made).metrics
+    assert not any(name.startswith("subgroups/age/") and "trts" in name for name in names)
+    assert not any("trts" in name for name in found_in(world()).metrics)

@@ -1,6 +1,6 @@
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from tests.contracts.evidence import Made, labelled
 from tgap.core import ConfigError, ContractError, Scores
 from tgap.evaluators.two_way import TwoWay
-from tgap.metrics.findings import FEWEST, finding_aurocs
+from tgap.metrics.findings import FEWEST
 from tgap.metrics.legs import (
     LABELS_REAL,
     LABELS_SYNTHETIC,
@@ -199,13 +199,7 @@ def test_a_label_without_images_makes_the_gap_undefined_not_wrong():
         "trts/ties",
         "tsts/ties",
         *(f"{name}{label}" for name in gap for label in both),
-        *(f"{name}/{end}" for name in sorted(synthetic) for end in ("lo", "hi")),
-        *(
-            f"{leg}/auroc_{label}/{end}"
-            for leg in ("trts", "tsts")
-            for label in NAMES
-            for end in ("lo", "hi")
-        ),
+        *(f"{n}{label}/{end}" for n in synthetic for label in both for end in ("lo", "hi")),
         *(f"tsts/{name}{label}" for name in ("average_precision", "f1") for label in ("", "_even")),
         *(f"tsts/auroc{label}" for label in ("", "_odd", "_even")),
         "tsts/accuracy_even",
@@ -367,6 +361,52 @@ def test_a_finding_below_two_labels_counts_for_the_one_that_most_of_its_images_c
     truth = legs["tstr"].labels
     has = truth[:, 0].copy()
     has[np.flatnonzero(truth[:, 1])[:5]] = True
-    data = scored(legs, findings=has[:, None], finding_names=("x",)).test
+    metrics = found_in(legs, findings=has[:, None], finding_names=("x",)).metrics
     expected = roc_auc_score(truth[:, 0], legs["tstr"].scores[:, 0])
-    assert finding_aurocs(legs["tstr"], data)[0] == pytest.approx(expected)
+    assert metrics["tstr/finding_auroc_x"] == pytest.approx(expected)
+
+
+def test_labels_findings_and_further_test_sets_have_intervals():
+    legs = larger(0, {**QUALITY, "tstr": 1.0})
+    truth = legs["tstr"].labels
+    has = truth[:, 0] & (np.arange(len(truth)) % 2 == 0)
+    legs["external/other/tstr"] = legs["tstr"]
+    evidence = scored(legs, findings=has[:, None], finding_names=("x",))
+    evidence = replace(evidence, further=evidence.test)
+    metrics = TwoWay(resamples=400).evaluate(evidence, np.random.default_rng(0)).metrics
+    for name in (
+        "fter_odd",
+        "t_gap_even",
+        "t_gap/utility_lost_even",
+        "tstr/auroc_odd",
+        "tstr/finding_auroc_x",
+        "trtr/finding_auroc_x",
+        "t_gap/utility_lost_finding_x",
+        "external/other/tstr/auroc",
+        "external/other/tstr/auroc_even",
+    ):
+        assert metrics[f"{name}/lo"] < metrics[name] < metrics[f"{name}/hi"], name
+    # The same scores of the same images: the same interval, by the same resamples.
+    for end in ("lo", "hi"):
+        assert metrics[f"external/other/tstr/auroc/{end}"] == metrics[f"tstr/auroc/{end}"]
+    # Half of the positives say less than all of them.
+    widths = [
+        metrics[f"{n}/hi"] - metrics[f"{n}/lo"] for n in ("tstr/auroc_odd", "tstr/finding_auroc_x")
+    ]
+    assert widths[0] < widths[1]
+
+
+def test_a_further_test_set_is_resampled_by_its_own_patients():
+    legs = larger(0, {**QUALITY, "tstr": 1.0})
+    count = len(legs["tstr"].labels)
+    legs["external/other/tstr"] = legs["tstr"]
+    evidence = scored(legs)
+    few = replace(evidence.test, patients=np.arange(count, dtype=np.int64) // 10)
+    found = [
+        TwoWay(resamples=400)
+        .evaluate(replace(evidence, further=f), np.random.default_rng(0))
+        .metrics
+        for f in (evidence.test, few)
+    ]
+    widths = [m["external/other/tstr/auroc/hi"] - m["external/other/tstr/auroc/lo"] for m in found]
+    assert widths[0] != widths[1]

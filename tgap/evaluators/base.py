@@ -44,6 +44,11 @@ class Evidence(Protocol):
     def real_test(self, pixels: bool = True) -> ImageSet:
         """The real test set; TSTR and TRTR have their rows in this order."""
 
+    def external(self, name: str) -> ImageSet:
+        """A further real test set, whose images are the rows of ``external/<name>/tstr``; one black
+        pixel each.
+        """
+
     def synthetic(self) -> tuple[ImageSet, ImageSet]:
         """Train and test part of the synthetic set; TRTS and TSTS are on the test part."""
 

@@ -7,18 +7,19 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, Doubles, Floats, Images, ImageSet, option
+from tgap.core import Doubles, Floats, Images, ImageSet, option
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.metrics.classification import auroc_per_label
 from tgap.metrics.metadata import scores_from_columns
 from tgap.metrics.naming import metric_names
+from tgap.metrics.tested import Resamples, ends
 
 
 @dataclass(kw_only=True)
 class Baselines(Evaluator):
     """AUROC on real_test of classifiers that know less than they should need.
 
-    Each is a macro mean with ``..._{label}`` beside it:
+    Each is a macro mean with ``..._{label}`` beside it, all with ``.../lo`` and ``.../hi`` (95 %,
+    of this training, for new test images, resampled by patient):
 
     - ``baseline/metadata_auroc``: additive logistic regression on columns of the dataset's table,
       trained on real_train. A TSTR no higher than this may have learnt who is ill rather than what
@@ -42,6 +43,8 @@ class Baselines(Evaluator):
 
     shown: ClassVar[Sequence[str]] = ("baseline/metadata_auroc",)
 
+    version: ClassVar[int] = 2
+
     columns: list[str] = option(["view", "sex", "age"], "metadata columns, where there are any")
     shuffled: bool = option(True, "train the classifier on permuted labels")
 
@@ -52,7 +55,7 @@ class Baselines(Evaluator):
         scores = self._from_columns(evidence.real_train(), test)
         if self.shuffled:
             scores["shuffled"] = shuffled_scores(evidence, test.images, rng)
-        return Evaluation(_aurocs(scores, test.labels, test.label_names))
+        return Evaluation(_aurocs(scores, test))
 
     def _from_columns(self, train: ImageSet, test: ImageSet) -> dict[str, Floats | None]:
         names = [c for c in self.columns if c in train.metadata and c in test.metadata]
@@ -83,13 +86,16 @@ def brightness(images: Images) -> dict[str, Doubles]:
     }
 
 
-def _aurocs(
-    scores: Mapping[str, Floats | None], labels: Bools, label_names: tuple[str, ...]
-) -> dict[str, float]:
-    metrics, unknown = {}, np.full(len(label_names), np.nan)
+def _aurocs(scores: Mapping[str, Floats | None], test: ImageSet) -> dict[str, float]:
+    metrics, unknown = dict[str, float](), np.full((3, len(test.label_names)), np.nan)
+    tested = Resamples.of(test)
     for baseline, of_images in scores.items():
-        values = unknown if of_images is None else auroc_per_label(of_images, labels)
-        metrics[f"baseline/{baseline}_auroc"] = float(values.mean())
-        for name, value in zip(metric_names(label_names), values, strict=True):
-            metrics[f"baseline/{baseline}_auroc_{name}"] = float(value)
+        name = f"baseline/{baseline}_auroc"
+        values = unknown if of_images is None else tested.aurocs(of_images)
+        columns = {name: values.mean(axis=1)} | {
+            f"{name}_{label}": of_label
+            for label, of_label in zip(metric_names(test.label_names), values.T, strict=True)
+        }
+        for what, of_one in columns.items():
+            metrics |= ends(of_one, tested.effective).named(what)
     return metrics

@@ -6,12 +6,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from tgap.core import Bools, Floats, Images, ImageSet, option
+from tgap.core import Bools, Floats, ImageSet, option
 from tgap.core.digest import image_digests
 from tgap.embedders.base import Embedder
-from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.evaluators.parts.matching import common_count, draw_images, draw_rows, embedded
+from tgap.evaluators.base import Evaluation, Evidence
+from tgap.evaluators.parts.groups import ByGroups
+from tgap.evaluators.parts.matching import common_count, draw, embedded
 from tgap.evaluators.parts.pairs import sheet
+from tgap.evaluators.parts.within import Side, parts_of, within
 from tgap.metrics.distances import frechet, kid, vendi
 from tgap.metrics.modes import LeftOut, clusters, left_out, typical
 from tgap.metrics.naming import metric_names
@@ -23,7 +25,7 @@ SHOWN = 12
 
 
 @dataclass(kw_only=True)
-class Fidelity(Evaluator):
+class Fidelity(ByGroups):
     """Distances, precision, recall, density, coverage and Vendi scores of an embedder's vectors.
 
     Synthetic, real_train and real_test images are compared at the same number of images per label,
@@ -45,6 +47,15 @@ class Fidelity(Evaluator):
     - ``diversity/images``, ``diversity/different``: the same of all labels together;
       ``diversity/tested_repeats``: test images that equal an image of the train part, so that TSTS
       tests what was trained on
+
+    Within each label, each finding that prompts named and each group of ``columns`` that was asked
+    for (``prompts=attributes``), at equal numbers of images, 30 at least: a generator can match the
+    whole and swap its parts.
+
+    - ``fidelity/within/{label,finding,column}/{name}/kid``, ``.../coverage``, ``.../kid_floor``,
+      ``.../coverage_floor``, each with ``/lo`` and ``/hi`` (95 %, for other images of the same
+      model and other real patients, see ``tgap.metrics.jackknife``). The table ``parts`` begins
+      with the one that is least covered beside its floor
 
     What of reality is left out (``tgap.metrics.modes``), by the findings and clusters of real_test:
 
@@ -72,53 +83,63 @@ class Fidelity(Evaluator):
         "diversity/vendi",
     )
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     embedder: Embedder = field(metadata={"help": "makes the vectors", "choice": "clip"})
     k: int = option(5, "which nearest neighbour a ball reaches to", low=1, high=1_000_000)
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         synthetic = evidence.synthetic()
-        label_names = synthetic[0].label_names
         count = common_count(
             np.concatenate([part.labels for part in synthetic]),
             evidence.real_train(pixels=False).labels,
             evidence.real_test(pixels=False).labels,
         )
 
-        def vectors(images: Images) -> Floats:
-            if count == 0:
-                return np.empty((0, 1), np.float32)
-            return embedded(self.embedder, evidence, images)
-
         # One set's pixels at a time: real ones may fill the memory.
-        streams = rng.spawn(4)
-        fake = vectors(draw_images(synthetic, count, streams[0]))
-        floor = vectors(draw_images([evidence.real_train()], count, streams[1]))
-        test = evidence.real_test()
-        rows = [of_label for _, of_label in draw_rows([test.labels], count, streams[2])]
-        shown = test.take(np.concatenate(rows))
-        real = vectors(shown.images)
-        missing = self._missing(shown, real, floor, fake, streams[3])
+        streams = rng.spawn(5)
+        drawn, fresh = self._drawn(evidence, synthetic, count, streams[0])
+        others, fresh_others = self._drawn(evidence, [evidence.real_train()], count, streams[1])
+        real, fresh_real = self._drawn(evidence, [evidence.real_test()], count, streams[2], True)
+        missing = self._missing(real, others.vectors, drawn.vectors, streams[3])
+        sides = real.where(fresh_real), others.where(fresh_others), drawn.where(fresh)
+        parts = list(parts_of(*sides, self.columns, self.bands))
+        of_parts, table = within(parts, *sides, self.k, streams[4])
         return Evaluation(
-            {"fidelity/n": float(len(real))}
-            | self._distances(real, fake, "")
-            | self._distances(real, floor, "_floor")
-            | _diversity(real, fake, label_names)
+            {"fidelity/n": float(len(real.vectors))}
+            | self._distances(real.vectors, drawn.vectors, "")
+            | self._distances(real.vectors, others.vectors, "_floor")
+            | of_parts
+            | _diversity(real.vectors, drawn.vectors, synthetic[0].label_names)
             | dict(missing.metrics)
             | _pictures(synthetic),
-            tables=missing.tables,
+            tables={**missing.tables, **({"parts": table} if table else {})},
             pictures=missing.pictures,
         )
 
+    def _drawn(
+        self,
+        evidence: Evidence,
+        parts: Sequence[ImageSet],
+        count: int,
+        rng: np.random.Generator,
+        pixels: bool = False,
+    ) -> tuple[Side, Bools]:
+        """A set's vectors, and which of its images come for the first time."""
+        chosen, fresh = draw(parts, count, rng)
+        vectors = np.empty((0, 1), np.float32)
+        if count:
+            vectors = embedded(self.embedder, evidence, chosen.images)
+        return Side(chosen if pixels else chosen.without_images(), vectors), fresh
+
     def _missing(
-        self, shown: ImageSet, real: Floats, floor: Floats, fake: Floats, rng: np.random.Generator
+        self, real: Side, floor: Floats, fake: Floats, rng: np.random.Generator
     ) -> Evaluation:
-        kinds = _Kinds.of(shown, real, rng)
-        found = left_out(real, floor, fake, kinds.of_images, self.k)
+        kinds = _Kinds.of(real.images, real.vectors, rng)
+        found = left_out(real.vectors, floor, fake, kinds.of_images, self.k)
         if found is None:
             return Evaluation({"fidelity/missing": float("nan")})
-        return _left_out(shown, real, kinds, found)
+        return _left_out(real.images, real.vectors, kinds, found)
 
     def _distances(self, real: Floats, other: Floats, suffix: str) -> dict[str, float]:
         values = {"frechet": frechet(real, other), "kid": kid(real, other)}

@@ -1,29 +1,25 @@
-"""Whom a classifier serves worse: TSTR, TRTR and missed positives by sex, age, view, site."""
+"""Whom a classifier serves worse: the gap and missed positives by sex, age, view, site."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from tgap.core import Bools, Doubles, ImageSet, Scores, option, rng_for
-from tgap.core.bands import bands
-from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.metrics.classification import macro_auroc
+from tgap.core import Bools, Doubles, Scores, option
+from tgap.evaluators.base import Evaluation, Evidence
+from tgap.evaluators.parts.groups import ByGroups, Group, group_names, groups_of
 from tgap.metrics.few_errors import FLOOR_PATIENTS
-from tgap.metrics.intervals import Scale, interval
-from tgap.metrics.naming import metric_names
-from tgap.metrics.resampling import effective_images, multiplicities, resampled_auroc
+from tgap.metrics.gap import fter_is_meaningful
+from tgap.metrics.intervals import recovered
+from tgap.metrics.tested import RESAMPLES, Resamples, difference, ends
 
 LEGS = ("tstr", "trtr")
-MOST = 12
-"""Categories of a text column that are groups; a column of more is none of groups."""
 
 
 @dataclass(kw_only=True)
-class Subgroups(Evaluator):
+class Subgroups(ByGroups):
     """TSTR, TRTR and what is lost between them, of the images of each group of real_test.
 
     Groups are the values of columns of the dataset's table; numbers are cut into bands. Of each,
@@ -31,6 +27,10 @@ class Subgroups(Evaluator):
 
     - ``images``, and ``tstr``, ``trtr`` (macro AUROC among the group's images), ``utility_lost`` =
       TRTR - TSTR, each with ``.../lo`` and ``.../hi`` (95 %, test images resampled by patient);
+    - ``trts``, ``fter`` = TSTR / TRTS and ``t_gap`` = TRTS - TSTR, with their ends, where synthetic
+      images were asked to show the column (``prompts=attributes``): TRTS is of those that were
+      asked to be of the group, real and synthetic test images being resampled independently;
+      ``fter_meaningful`` as of all images;
     - ``missed_tstr``, ``missed_trtr``: the share of a label's images whose logit is below 0, mean
       over labels. Of a finding that is under-diagnosis (Seyyed-Kalantari et al., Nature Medicine
       2021; there the false positives of "No Finding", at a threshold chosen for F1; here both
@@ -50,35 +50,27 @@ class Subgroups(Evaluator):
     """
 
     shown: ClassVar[Sequence[str]] = ()
+    version: ClassVar[int] = 2
 
-    columns: list[str] = option(["sex", "age", "view", "site"], "metadata columns, if there")
-    bands: dict[str, list[float]] = field(
-        default_factory=lambda: {"age": [20.0, 40.0, 60.0, 80.0]},
-        metadata={"help": "borders of columns of numbers, others are cut at quartiles"},
+    resamples: int = option(
+        RESAMPLES, "bootstrap resamples of the test images", low=100, high=1_000_000
     )
-    resamples: int = option(1000, "bootstrap resamples of the test images", low=100, high=1_000_000)
-
-    def problems(self) -> list[str]:
-        """Borders that do not rise."""
-        return [
-            f"bands.{name} must be rising numbers, got {borders}"
-            for name, borders in self.bands.items()
-            if not borders or sorted(set(borders)) != list(borders)
-        ]
 
     def _evaluate(self, evidence: Evidence, rng: np.random.Generator) -> Evaluation:
         legs = evidence.legs()
         if not legs:
             return Evaluation({})
-        test = evidence.real_test(pixels=False)
-        groups = list(self._groups(test.metadata))
-        # The same draws as for the legs' intervals: of a test set, whatever the seed and method.
-        weights = multiplicities(test.patients, self.resamples, rng_for("resample", 0))
-        level = 1 - 0.05 / max(1, len(groups))
-        found = [_numbers(group, legs, test, weights, level) for group in groups]
+        test, (_, drawn) = evidence.real_test(pixels=False), evidence.synthetic()
+        groups = list(groups_of(test.metadata, self.columns, self.bands, drawn.metadata))
+        if not groups:
+            return Evaluation({})
+        level = 1 - 0.05 / len(groups)
+        real = Resamples.of(test, self.resamples)
+        synthetic = Resamples.of(drawn, self.resamples, evidence.synthetic_key())
+        found = [_numbers(group, legs, real, synthetic, level) for group in groups]
         metrics = {
             f"subgroups/{name}/{key}": value
-            for name, numbers in zip(_names(groups), found, strict=True)
+            for name, numbers in zip(group_names(groups), found, strict=True)
             for key, value in numbers.items()
         }
         if known := [numbers for numbers in found if "tstr" in numbers]:
@@ -89,103 +81,59 @@ class Subgroups(Evaluator):
             {"column": groups[i].column, "group": groups[i].value, **found[i]}
             for i in sorted(range(len(groups)), key=lost.__getitem__, reverse=True)
         ]
-        return Evaluation(metrics, tables={"groups": rows} if rows else {})
-
-    def _groups(self, metadata: Mapping[str, NDArray[Any]]) -> Iterator["Group"]:
-        for name in self.columns:
-            if name not in metadata:
-                continue
-            column = metadata[name]
-            parts = _values(column) if column.dtype.kind == "U" else self._bands(name, column)
-            if 2 <= len(parts) <= MOST:
-                known = np.logical_or.reduce(list(parts.values()))
-                for value, rows in parts.items():
-                    yield Group(name, value, rows, known & ~rows)
-
-    def _bands(self, name: str, column: Doubles) -> dict[str, Bools]:
-        known = column[np.isfinite(column)]
-        if len(known) == 0:
-            return {}
-        borders = self.bands.get(name) or np.unique(np.quantile(known, [0.25, 0.5, 0.75])).tolist()
-        return bands(column, borders)
-
-
-@dataclass(frozen=True)
-class Group:
-    """Some test images, and the others of whom the same is known.
-
-    Args:
-        column: Of the table.
-        value: In it.
-        rows: ``(N,)`` bool.
-        others: ``(N,)`` bool.
-    """
-
-    column: str
-    value: str
-    rows: Bools
-    others: Bools
-
-
-def _values(column: NDArray[np.str_]) -> dict[str, Bools]:
-    return {value: column == value for value in np.unique(column).tolist() if value.strip()}
-
-
-def _names(groups: Sequence[Group]) -> list[str]:
-    """Parts of metrics' names."""
-    columns, values = (
-        dict(zip(names, metric_names(names), strict=True))
-        for names in (
-            list(dict.fromkeys(group.column for group in groups)),
-            list(dict.fromkeys(group.value for group in groups)),
-        )
-    )
-    return [f"{columns[group.column]}/{values[group.value]}" for group in groups]
+        return Evaluation(metrics, tables={"groups": rows})
 
 
 def _numbers(
-    group: Group,
-    legs: Mapping[str, Scores],
-    test: ImageSet,
-    weights: NDArray[np.generic],
-    level: float,
+    group: Group, legs: Mapping[str, Scores], real: Resamples, synthetic: Resamples, level: float
 ) -> dict[str, float]:
     """See ``Subgroups``; ``level`` is of the comparison with the others."""
     numbers = {"images": float(group.rows.sum())}
-    effective, others = (
-        effective_images(test.labels[rows], test.patients[rows]) if rows.any() else 0.0
-        for rows in (group.rows, group.others)
-    )
-    if effective < FLOOR_PATIENTS:
+    own, others = real.part(group.rows), real.part(group.others)
+    if own.effective < FLOOR_PATIENTS:
         return numbers
-    # Each an array of the value and, behind it, what it is in the resamples.
-    tstr, trtr = (_aurocs(legs[leg], group.rows, weights) for leg in LEGS)
-    numbers |= _with_ends("tstr", tstr, effective, "logit")
-    numbers |= _with_ends("trtr", trtr, effective, "logit")
-    numbers |= _with_ends("utility_lost", trtr - tstr, effective, "identity")
+    tstr, trtr = (own.aurocs(legs[leg].scores[group.rows]).mean(axis=1) for leg in LEGS)
+    for name, values in (("tstr", tstr), ("trtr", trtr)):
+        numbers |= ends(values, own.effective).named(name)
+    numbers |= difference(trtr, tstr, own.effective).named("utility_lost")
+    numbers |= _two_way(group, legs["trts"], tstr, own.effective, synthetic)
     numbers |= {f"missed_{leg}": _missed(legs[leg], group.rows) for leg in LEGS}
-    if others >= FLOOR_PATIENTS:
-        their_tstr, their_trtr = (_aurocs(legs[leg], group.others, weights) for leg in LEGS)
-        more = (trtr - tstr) - (their_trtr - their_tstr)
-        numbers |= _with_ends("lost_more", more, min(effective, others), "identity", level)
+    if others.effective >= FLOOR_PATIENTS:
+        theirs = [others.aurocs(legs[leg].scores[group.others]).mean(axis=1) for leg in LEGS]
+        more = (trtr - tstr) - (theirs[1] - theirs[0])
+        least = min(own.effective, others.effective)
+        both = (
+            difference(trtr, tstr, own.effective, level),
+            difference(theirs[1], theirs[0], others.effective, level),
+        )
+        number = ends(more, least, "identity", level)
+        numbers |= recovered(number, *both, level, "identity").named("lost_more")
     return numbers
 
 
-def _aurocs(leg: Scores, rows: Bools, weights: NDArray[np.generic]) -> Doubles:
-    """``(1 + B,)`` macro AUROCs of these images, as they are and resampled."""
-    scores, labels = leg.scores[rows], leg.labels[rows]
-    each = [
-        resampled_auroc(of_label, has, weights[:, rows])
-        for of_label, has in zip(scores.T, labels.T, strict=True)
-    ]
-    return np.concatenate([[macro_auroc(scores, labels)], np.mean(each, axis=0)])
-
-
-def _with_ends(
-    name: str, values: Doubles, effective: float, scale: Scale, level: float = 0.95
+def _two_way(
+    group: Group, trts: Scores, tstr: Doubles, effective: float, synthetic: Resamples
 ) -> dict[str, float]:
-    found = interval(values[:1], values[1:, None], level, scale=scale, image_freedom=effective - 1)
-    return {name: float(values[0]), f"{name}/lo": found.lo, f"{name}/hi": found.hi}
+    """TRTS, FTER and T-Gap of a group; none where too few synthetic images are known to be of it.
+
+    ``tstr`` is ``(1 + B,)``.
+    """
+    if group.drawn is None:
+        return {}
+    drawn = synthetic.part(group.drawn)
+    if drawn.effective < FLOOR_PATIENTS:
+        return {}
+    values = drawn.aurocs(trts.scores[group.drawn]).mean(axis=1)
+    least, of_trts = min(effective, drawn.effective), ends(values, drawn.effective)
+    of_tstr = ends(tstr, effective)
+    ratio, gap = ends(tstr / values, least, "log"), ends(values - tstr, least, "identity")
+    certain = fter_is_meaningful(of_tstr.estimate, of_trts.estimate, least=(of_tstr.lo, of_trts.lo))
+    return {
+        **of_trts.named("trts"),
+        **recovered(ratio, of_tstr, of_trts, scale="log").named("fter"),
+        **recovered(gap, of_trts, of_tstr, scale="identity").named("t_gap"),
+        "fter_meaningful": float(certain),
+    }
 
 
 def _missed(leg: Scores, rows: Bools) -> float:

@@ -1,7 +1,7 @@
 """The two-way evaluation: how well each of the four tells the labels apart, and the gap."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import auroc_per_label, best_thresholds, right_at
 from tgap.metrics.findings import finding_metrics
 from tgap.metrics.gap import fter_is_meaningful, gaps
-from tgap.metrics.intervals import Interval, Scale, interval
+from tgap.metrics.intervals import interval
 from tgap.metrics.legs import (
     LABELS_REAL,
     LABELS_SYNTHETIC,
@@ -26,6 +26,7 @@ from tgap.metrics.legs import (
 )
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
+from tgap.metrics.tested import Resamples, ends
 
 ENDS = ("lo", "hi")
 
@@ -47,11 +48,11 @@ class TwoWay(Evaluator):
     and ``fter_{label}``, ``utility_ratio_{label}``, ``t_gap_{label}``, ... of each label's AUROC.
 
     Intervals (``fter/lo``, ``fter/hi``, and so on for each AUROC, the ratios, the gap and its
-    parts) are at 95 % and speak of this run's trained models: only the test images are resampled,
-    real ones by patient. What seeds add is known to a sweep only, which is given what was
-    resampled. ``tstr/right_at_synthetic_threshold`` is the mean of sensitivity and specificity on
-    real images at the thresholds that are best on the synthetic test part,
-    ``tstr/right_at_best_threshold`` at those that are best on real_test itself.
+    parts, of each label, finding and external set too) are at 95 % and speak of this run's trained
+    models: only the test images are resampled, real ones by patient. What seeds add is known to a
+    sweep only, which is given what was resampled. ``tstr/right_at_synthetic_threshold`` is the mean
+    of sensitivity and specificity on real images at the thresholds that are best on the synthetic
+    test part, ``tstr/right_at_best_threshold`` at those that are best on real_test itself.
 
     Where findings are known, ``tstr/finding_auroc_{finding}`` and ``trtr/...`` say which the
     classifiers know, and ``t_gap/utility_lost_finding_{finding}`` which the synthetic set fails to
@@ -84,7 +85,7 @@ class TwoWay(Evaluator):
         "external/*/tstr/auroc",
     )
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)
     resamples: int = option(2000, "bootstrap resamples of the test images", low=100, high=1_000_000)
@@ -106,12 +107,13 @@ class TwoWay(Evaluator):
         metrics |= gaps(aurocs)
         metrics |= _by_thresholds(legs["tstr"], legs["tsts"])
         metrics |= _gaps_per_label(per_label, names)
-        metrics |= finding_metrics(legs, real)
+        metrics |= finding_metrics(legs, real, Resamples.of(real, self.resamples))
         metrics[LABELS_REAL] = _labels_each(evidence.real_train(pixels=False))
         metrics[LABELS_SYNTHETIC] = _labels_each(drawn)
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
         metrics |= {f"leaks/{side}": share for side, share in evidence.leaks().items()}
+        metrics |= self._external(legs, evidence)
         clusters = {"r": real.patients, "s": synthetic.patients}
         resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics |= _intervals(per_label, resampled, metrics, names)
@@ -120,6 +122,22 @@ class TwoWay(Evaluator):
         metrics["fter/meaningful"] = float(meaningful)
         macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
         return Evaluation(metrics, arrays={"resampled": macro})
+
+    def _external(self, legs: Mapping[str, Scores], evidence: Evidence) -> dict[str, float]:
+        """Ends of the intervals of AUROCs on further test sets, resampled by their patients."""
+        found = dict[str, float]()
+        for leg in (name for name in legs if name not in LEGS):
+            test = legs[leg]
+            whole = Resamples.of(evidence.external(leg.split("/")[1]), self.resamples)
+            tested = replace(whole, labels=test.labels)
+            aurocs = tested.aurocs(test.scores)
+            columns = {f"{leg}/auroc": aurocs.mean(axis=1)} | {
+                f"{leg}/auroc_{name}": of_label
+                for name, of_label in zip(metric_names(test.label_names), aurocs.T, strict=True)
+            }
+            for name, values in columns.items():
+                found |= ends(values, tested.effective).named(name)
+        return found
 
     def _resampled(
         self, legs: Mapping[str, Scores], clusters: Mapping[str, Indices], synthetic_key: str
@@ -171,24 +189,39 @@ def _intervals(
     effective: Mapping[str, float],
     names: Sequence[str],
 ) -> dict[str, float]:
-    """Ends of the intervals: of macro means, and of each label's AUROC."""
+    """Ends of the intervals: of macro means, and of each label's numbers."""
     macro = {leg: float(values.mean()) for leg, values in aurocs.items()}
-    values = numbers_with_intervals(macro)
-    replicates = numbers_with_intervals({leg: r.mean(axis=1) for leg, r in resampled.items()})
+    found = _ends(macro, {leg: r.mean(axis=1) for leg, r in resampled.items()}, effective, "")
+    for label, name in enumerate(names):
+        own = {leg: float(values[label]) for leg, values in aurocs.items()}
+        draws = {leg: r[:, label] for leg, r in resampled.items()}
+        found |= _ends(own, draws, effective, f"_{name}")
+    return found
 
-    def of_one(name: str, value: float, draws: Doubles, scale: Scale) -> Interval:
-        freedom = image_freedom(name, effective)
-        return interval(np.array([value]), draws[:, None], scale=scale, image_freedom=freedom)
 
-    intervals = {
-        name: of_one(name, values[name], replicates[name], scale) for name, scale in SCALES.items()
+def _ends(
+    aurocs: Mapping[str, float],
+    resampled: Mapping[str, Doubles],
+    effective: Mapping[str, float],
+    suffix: str,
+) -> dict[str, float]:
+    values, replicates = numbers_with_intervals(aurocs), numbers_with_intervals(resampled)
+    intervals = of_legs(
+        {
+            name: interval(
+                np.array([values[name]]),
+                replicates[name][:, None],
+                scale=scale,
+                image_freedom=image_freedom(name, effective),
+            )
+            for name, scale in SCALES.items()
+        }
+    )
+    return {
+        f"{name}{suffix}/{end}": getattr(one, end)
+        for name, one in intervals.items()
+        for end in ENDS
     }
-    intervals = of_legs(intervals)
-    for leg, of_labels in aurocs.items():
-        for label, name in enumerate(names):
-            value, draws = float(of_labels[label]), resampled[leg][:, label]
-            intervals[f"{leg}/auroc_{name}"] = of_one(f"{leg}/auroc", value, draws, "logit")
-    return {f"{name}/{end}": getattr(one, end) for name, one in intervals.items() for end in ENDS}
 
 
 def _gaps_per_label(aurocs: Mapping[str, Doubles], names: Sequence[str]) -> dict[str, float]:

@@ -68,6 +68,10 @@ class Interval:
     n_seeds: int
     unseen: float = 0.0
 
+    def named(self, name: str) -> dict[str, float]:
+        """The estimate by a metric's name, and the ends below it."""
+        return {name: self.estimate, f"{name}/lo": self.lo, f"{name}/hi": self.hi}
+
 
 def interval(
     values: Doubles,

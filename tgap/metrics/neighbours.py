@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tgap.core import Bools, ContractError, Doubles
+from tgap.core import Bools, ContractError, Doubles, Indices
 from tgap.metrics.distances import Vectors, as_pair
 
 _BLOCK = 1024
@@ -165,6 +165,24 @@ def covered(real: Vectors, fake: Vectors, k: int = 5) -> Bools:
     """
     real, fake, slack = _centred(*as_pair(real, fake))
     return np.asarray(_inside(real, _radii(real, k) + slack, fake)[1] > 0)
+
+
+def neighbourhoods(real: Vectors, fake: Vectors, groups: Indices, k: int = 5) -> Doubles:
+    """``(N, G)``: how many fake vectors of each group are in each real ball.
+
+    Args:
+        real: ``(N, d)``, more than ``k``.
+        fake: ``(M, d)``.
+        groups: ``(M,)`` int64, each fake vector's group, all from 0 on.
+        k: As in ``prdc``.
+    """
+    real, fake, slack = _centred(*as_pair(real, fake))
+    edges, members = _radii(real, k) + slack, np.eye(int(groups.max()) + 1)[groups]
+    held = np.empty((len(real), members.shape[1]))
+    for begin in range(0, len(real), _BLOCK):
+        rows = slice(begin, begin + _BLOCK)
+        held[rows] = (_squared_distances(real[rows], fake) <= edges[rows, None]) @ members
+    return held
 
 
 def _unless(undefined: bool, value: float) -> float:

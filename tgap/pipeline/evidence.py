@@ -61,6 +61,10 @@ class RunEvidence:
         """The scores of the four legs and of external sets."""
         return self.result.legs()
 
+    def external(self, name: str) -> ImageSet:
+        """A further real test set, without its pixels."""
+        return read_images(self.result.artifacts.data.external[name]).without_images()
+
     def synthetic(self) -> tuple[ImageSet, ImageSet]:
         """Train and test part of the synthetic set."""
         return self.result.synthetic()

@@ -222,7 +222,8 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
 
     Args:
         rows: The table ``curves``: ``trained_on``, ``real_per_label``, ``synthetic_per_label``,
-            ``auroc``; an AUROC that is not known (NaN or null) has no point.
+            ``auroc``, and ``lo`` and ``hi`` where there are intervals, which are shaded; an AUROC
+            that is not known (NaN or null) has no point.
         path: PNG file to write.
 
     Raises:
@@ -239,7 +240,9 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
     for kind in TRAINING_STYLES:
         side = "synthetic" if kind == "synthetic" else "real"
         points = [
-            (row[f"{side}_per_label"], row["auroc"]) for row in rows if row["trained_on"] == kind
+            tuple(row.get(name) for name in (f"{side}_per_label", "auroc", "lo", "hi"))
+            for row in rows
+            if row["trained_on"] == kind
         ]
         if points:
             _curve(right if side == "synthetic" else left, kind, sorted(points))
@@ -257,9 +260,11 @@ def augmentation_curves(rows: Rows, path: Path) -> None:
     _save(figure, path)
 
 
-def _curve(panel: "Axes", kind: str, points: Sequence[tuple[int, float | None]]) -> None:
+def _curve(panel: "Axes", kind: str, points: Sequence[tuple[float | None, ...]]) -> None:
+    """Points of a number of images, an AUROC and the ends of its interval."""
     colour, dashes, text = TRAINING_STYLES[kind]
-    numbers, aurocs = np.array(points, dtype=np.float64).T
+    numbers, aurocs, lo, hi = np.array(points, dtype=np.float64).T
+    panel.fill_between(numbers, lo, hi, color=colour, alpha=0.12, linewidth=0)
     panel.plot(
         numbers,
         aurocs,

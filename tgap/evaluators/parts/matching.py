@@ -1,6 +1,7 @@
 """As many images of each label from every set, so that neither n nor the mix of labels differs."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,27 +23,50 @@ def common_count(*labels: Bools) -> int:
 
 
 def draw_images(parts: Sequence[ImageSet], count: int, rng: np.random.Generator) -> Images:
+    """The pixels of ``draw``, ``(L * count, H, W, C)`` uint8."""
+    rows = draw_rows([part.labels for part in parts], count, rng)
+    return np.concatenate([parts[part].images[chosen] for part, chosen in rows])
+
+
+def draw(parts: Sequence[ImageSet], count: int, rng: np.random.Generator) -> tuple[ImageSet, Bools]:
     """``count`` random images of each label.
 
     An image with two labels may stand for each of them, so each label's images are a fair draw of
     all its images.
 
     Args:
-        parts: Of a set; a part's images of a label are used up before the next part's.
+        parts: Of a set, alike but for their images; a part's images of a label are used up before
+            the next part's.
         count: Images per label, at most as many as there are.
         rng: Of the draw.
 
     Returns:
-        ``(L * count, H, W, C)`` uint8, labels one after another.
+        L * count images, labels one after another; and which of them were not drawn before.
     """
     rows = draw_rows([part.labels for part in parts], count, rng)
-    return np.concatenate([parts[part].images[chosen] for part, chosen in rows])
+    drawn = [parts[part].take(chosen) for part, chosen in rows]
+    places = np.concatenate([part * 2**32 + chosen for part, chosen in rows])
+    fresh = np.zeros(len(places), bool)
+    fresh[np.unique(places, return_index=True)[1]] = True
+    first = drawn[0]
+    together = replace(
+        first,
+        images=np.concatenate([one.images for one in drawn]),
+        labels=np.concatenate([one.labels for one in drawn]),
+        findings=np.concatenate([one.findings for one in drawn]),
+        patients=np.concatenate([one.patients for one in drawn]),
+        metadata={
+            name: np.concatenate([one.metadata[name] for one in drawn]) for name in first.metadata
+        },
+        patient_names=None,
+    )
+    return together, fresh
 
 
 def draw_rows(
     parts: Sequence[Bools], count: int, rng: np.random.Generator
 ) -> list[tuple[int, Indices]]:
-    """Which images ``draw_images`` draws: a part and positions in it, again and again.
+    """Which images ``draw`` draws: a part and positions in it, again and again.
 
     Args:
         parts: Their labels.
