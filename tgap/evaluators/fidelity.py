@@ -55,7 +55,7 @@ class Fidelity(ByGroups):
     - ``fidelity/within/{label,finding,column}/{name}/kid``, ``.../coverage``, ``.../kid_floor``,
       ``.../coverage_floor``, each with ``/lo`` and ``/hi`` (95 %, for other images of the same
       model and other real patients, see ``tgap.metrics.jackknife``). The table ``parts`` begins
-      with the one that is least covered beside its floor
+      with the one of the least coverage beside that of real images
 
     What of reality is left out (``tgap.metrics.modes``), by the findings and clusters of real_test:
 
@@ -71,6 +71,9 @@ class Fidelity(ByGroups):
     Args:
         embedder: Makes the vectors; one that takes a classifier gets the real one.
         k: Which nearest neighbour a ball reaches to.
+        columns: Of groups, as far as the dataset has them.
+        bands: Ascending borders of a column of numbers, of which each belongs to the band above;
+            others are cut at their quartiles.
     """
 
     shown: ClassVar[Sequence[str]] = (

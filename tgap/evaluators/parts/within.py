@@ -40,7 +40,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Part:
+class Compared:
     """What is compared with its like.
 
     Args:
@@ -62,7 +62,7 @@ class Part:
 
 def parts_of(
     real: Side, others: Side, drawn: Side, columns: Sequence[str], bands: dict[str, list[float]]
-) -> Iterator[Part]:
+) -> Iterator[Compared]:
     """Labels, and those findings and groups that synthetic images were asked to show.
 
     Args:
@@ -82,24 +82,29 @@ def parts_of(
             value = names[0][position]
             if all(value in own for own in names):
                 has = [held[:, own.index(value)] for held, own in zip(of_sides, names, strict=True)]
-                yield Part(kind, value, f"{kind}/{plain}", *has)
+                yield Compared(kind, value, f"{kind}/{plain}", *has)
     yield from _groups(sides, columns, bands)
 
 
 def _groups(
     sides: Sequence[ImageSet], columns: Sequence[str], bands: dict[str, list[float]]
-) -> Iterator[Part]:
+) -> Iterator[Compared]:
     real, others, drawn = (side.metadata for side in sides)
     of_drawn = list(groups_of(real, columns, bands, drawn))
     of_others = list(groups_of(real, columns, bands, others))
     known: list[tuple[Group, Group]] = list(zip(of_drawn, of_others, strict=True))
     for name, (one, other) in zip(group_names(of_drawn), known, strict=True):
         if one.drawn is not None and other.drawn is not None:
-            yield Part(one.column, one.value, name, one.rows, other.drawn, one.drawn)
+            yield Compared(one.column, one.value, name, one.rows, other.drawn, one.drawn)
 
 
 def within(
-    parts: Sequence[Part], real: Side, others: Side, drawn: Side, k: int, rng: np.random.Generator
+    parts: Sequence[Compared],
+    real: Side,
+    others: Side,
+    drawn: Side,
+    k: int,
+    rng: np.random.Generator,
 ) -> tuple[dict[str, float], list[dict[str, Any]]]:
     """Kernel distance and coverage of each part, at equal numbers of images on the three sides.
 
