@@ -186,7 +186,7 @@ def test_months_on_a_cpu_are_refused_unless_they_are_meant(
     assert "set generator.device=cpu" in problem
     assert not any("CUDA" in line for line in told([*words, "generator.device=cpu"], capsys))
     run = tgap.compose(*words, "budget.train_per_label=200", "budget.test_per_label=100")
-    assert check_work(run.generator, run.budget, run.sampler) == []
+    assert check_work(run.generator, run.budget, run.sampler, run.drawing) == []
 
 
 @pytest.mark.long

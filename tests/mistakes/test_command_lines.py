@@ -6,6 +6,7 @@
 import os
 import shlex
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tgap.cli.main import command
 CORPUS = Path(__file__).with_name("command_lines.txt")
 EVERY = 12
 """Of the corpus, one in so many is in the ordinary tests; ``make test-long`` has all."""
+LONGEST = 3.0
+"""Seconds in which a mistake is told, where nothing has to be imported first."""
 STARTED = AssertionError("a run was started")
 
 
@@ -44,6 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("TGAP_HOME", str(folder.parent / "home_of_mistakes"))
         for name in ("_single", "_swept"):
             patch.setattr(f"tgap.sweeps.launch.{name}", _started)
+        command(["run", "size=0"])  # imports what every command does
         yield folder
 
 
@@ -64,7 +68,9 @@ def check(words: str, world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A command is refused, tells what it must, and leaves nothing but data that it read."""
     home = Path(os.environ["TGAP_HOME"])
     before = paths(world), paths(home)
+    begun = time.process_time()
     assert command(shlex.split(words)) == 2
+    assert time.process_time() - begun < LONGEST  # of this process, whatever runs beside it
     told = capsys.readouterr().err
     assert "Traceback" not in told
     for piece in CASES[words]:

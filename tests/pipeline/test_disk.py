@@ -123,6 +123,43 @@ def test_checkpoints_take_room_for_a_while_twice(
     assert "checkpoints of 10.3 GB" in problem
 
 
+def test_each_of_several_runs_at_a_time_keeps_checkpoints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [plan(tgap.compose(f"seed={seed}")) for seed in range(3)]
+    monkeypatch.setattr(disk, "needs", lambda plan, extents: [])
+    monkeypatch.setattr(disk, "_unfinished", lambda plan, extents: 0)
+    monkeypatch.setattr(disk, "checkpoint_size", lambda plans, extents: 10e9)
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 50e9)
+    for at_once, fits in ((1, True), (2, True), (3, False), (8, False)):
+        assert (disk.check_disk(some, Store(tmp_path), tmp_path, at_once) == []) is fits
+    monkeypatch.setattr(disk, "free_bytes", lambda folder: 67e9)
+    assert disk.check_disk(some, Store(tmp_path), tmp_path, 8) == []  # there are three runs
+
+
+def test_images_that_a_set_is_chosen_from_take_room_for_a_while(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (*CUT, "drawing=best_of", "drawing.candidates=50", "~evaluator@evaluators.fidelity")
+    extents = Extents(store)
+    check_runs([tgap.compose(*CUT)], store.root.parent)
+    chosen, plain = plan(tgap.compose(*words)), plan(tgap.compose(*CUT))
+    assert disk._unfinished(chosen, extents) == 50 * disk._unfinished(plain, extents) > 0
+
+
+def test_a_guide_that_is_to_be_tuned_has_checkpoints(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extents = Extents(store)
+    guided = plan(tgap.compose(*CUT, "sampler.guide=early", "sampler.early=.5"))
+    whole = disk.checkpoint_size([guided], extents)
+    there = {guided.generator.key}
+    monkeypatch.setattr(store, "find", lambda spec: spec if spec.key in there else None)
+    assert disk.checkpoint_size([guided], extents) == whole > 0
+    there.add(guided.guide.key)
+    assert disk.checkpoint_size([guided], extents) == 0
+
+
 def test_of_stable_diffusion_1_5_a_checkpoint_has_10_gigabytes() -> None:
     unet = 859_520_964  # parameters
     networks = Networks(denoiser={"all": (unet,)})

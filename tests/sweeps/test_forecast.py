@@ -130,17 +130,61 @@ def test_before_the_first_run_rates_are_anothers_or_not_known(ran, tmp_path: Pat
 
 
 def test_packaged_rates_are_of_kinds_that_there_are() -> None:
-    kinds = {work.kind for run in planned() for work in works(run)}
+    kinds = {work.kind for run in planned() for work in works(run, 2)}
     for name in REFERENCE:
         assert any(kind.startswith(name) for kind in kinds), name
 
 
 def test_all_that_a_run_makes_but_the_split_and_pictures_is_work(ran) -> None:
     plan = ran[1].plan
-    keys = {work.spec.key for work in works(plan)}
+    keys = {work.spec.key for work in works(plan, 2)}
     all_specs = {v.key for v in vars(plan).values() if isinstance(v, Spec)}
     all_specs |= {spec.key for spec in plan.evaluations.values()}
     assert all_specs - keys == {plan.split.key, plan.pictures.key}
+
+
+def drawn_amount(*words: str) -> float:
+    (work,) = [w for run in planned(*words) for w in works(run, 2) if w.spec is run.synthetic]
+    return work.amount
+
+
+def test_drawing_is_counted_in_passes_of_all_that_is_drawn() -> None:
+    steps = "sampler.steps=10"
+    plain = drawn_amount(steps, "sampler.guidance=3")
+    assert drawn_amount(steps, "sampler.guidance=1") == plain / 2
+    assert drawn_amount(steps, "drawing=best_of", "drawing.candidates=32") == 32 * plain
+    assert drawn_amount(steps, "drawing=variation", "drawing.strength=.5") == plain / 2
+    assert drawn_amount(steps, "drawing=rejection") == plain  # at least
+    ddpm = ("drawing=value_based", "sampler.scheduler=ddpm", "sampler.steps=10")
+    chosen = drawn_amount(*ddpm, "drawing.candidates=3")
+    assert chosen > 2 * drawn_amount(*ddpm, "drawing.candidates=1")
+    (run,) = planned(steps)
+    assert [w.amount / 2 for w in works(run, 4) if w.spec is run.synthetic] == [plain]
+
+
+def test_a_guide_is_as_much_work_as_its_steps(monkeypatch) -> None:
+    words = ("sampler.guide=early", "sampler.early=.5", "budget.steps=4")
+    (run,) = planned(*words)
+    amounts = {work.spec.key: work for work in works(run, 2)}
+    own, guide = amounts[run.generator.key], amounts[run.guide.key]
+    assert (own.amount, guide.amount) == (4 * run.run.budget.batch_size, own.amount / 2)
+    assert guide.run.budget.steps == 2
+    monkeypatch.setattr(operations, "_denoiser", lambda run: (859_520_964, 512 * 512))
+    h200 = operations.SPEEDS["h200"]
+    seconds = [operations.seconds_of(r, "generator", h200, 100, 2) for r in (run.run, guide.run)]
+    assert seconds[1] == seconds[0] / 2
+
+
+def test_amounts_of_earlier_versions_are_not_compared_with(ran) -> None:
+    home = ran[0] / ".tgap"
+    (record,) = records(home)
+    file = record.journal.folder / "files" / COSTS
+    content = file.read_text()
+    file.write_text(json.dumps([c | {"unit": 1} for c in json.loads(content)]))
+    try:
+        assert measured_rates(home) == {}
+    finally:
+        file.write_text(content)
 
 
 def test_a_damaged_or_missing_note_of_costs_counts_nothing(ran) -> None:
@@ -287,6 +331,10 @@ def test_operations_of_large_networks_are_counted(monkeypatch) -> None:
     epochs = run.classifier.epochs
     assert seconds("classifier") == pytest.approx(epochs * 20_000 * 16.8e9 / h200.seeing)
     assert seconds("evaluation") is None
+    best = tgap.compose(*words, "drawing=best_of", "drawing.candidates=3")
+    assert operations.seconds_of(best, "synthetic", h200, 112_120, 2) == pytest.approx(3 * drawn)
+    some = tgap.compose(*words, "drawing=rejection")
+    assert operations.seconds_of(some, "synthetic", h200, 112_120, 2) is None
     lora = tgap.compose(*words, "finetuner=dreambooth_lora")
     adapted = operations.seconds_of(lora, "generator", h200, 112_120, 2)
     assert adapted == pytest.approx(1000 * 20 * 1714e9 / 309e12)

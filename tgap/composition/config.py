@@ -113,12 +113,7 @@ class Run(Splitting):
             )
         if drawing.from_tuning:
             problems += self._starting_problems()
-        if drawing.schedulers and set(self.sampler.every_scheduler()) - {*drawing.schedulers}:
-            problems.append(
-                f"drawing '{drawing.title()}' needs a scheduler that adds noise at each step: "
-                f"sampler.scheduler must be {' or '.join(drawing.schedulers)}, got "
-                f"{' or '.join(self.sampler.every_scheduler())}"
-            )
+        problems += drawing.sampler_problems(self.sampler)
         reward = drawing.reward_used()
         if reward is not None and reward.embedder_used() and not self.finetuner.tunes:
             problems.append(
@@ -152,17 +147,6 @@ class Run(Splitting):
             problems.append(
                 f"drawing '{title}' needs a generator that can begin with images, and "
                 f"'{self.generator.title()}' cannot; choose drawing=plain or another generator"
-            )
-        if asked := self.sampler.further():
-            problems.append(
-                f"drawing '{title}' draws with scheduler, steps and guidance alone, got "
-                f"{', '.join(f'sampler.{name}' for name in asked)}; leave them out, or choose "
-                "drawing=plain"
-            )
-        if int(self.sampler.steps * self.drawing.starting_share()) < 1:
-            problems.append(
-                f"drawing.strength={self.drawing.starting_share():g} of "
-                f"sampler.steps={self.sampler.steps} is less than one step; raise one of them"
             )
         return problems
 

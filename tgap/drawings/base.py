@@ -96,6 +96,20 @@ class Drawing(Component):
         """Passes of the denoiser that an image takes, on average."""
         return passes_per_image(sampler)
 
+    def sampler_problems(self, sampler: Sampler) -> list[str]:
+        """Settings of the sampler that it cannot draw by, as sentences."""
+        others = [name for name in sampler.every_scheduler() if name not in self.schedulers]
+        if not self.schedulers or not others:
+            return []
+        return [
+            f"drawing '{self.title()}' needs a scheduler that adds noise at each step: "
+            f"sampler.scheduler must be {' or '.join(self.schedulers)}, got {' or '.join(others)}"
+        ]
+
+    def drawn_each(self) -> tuple[int, int]:
+        """Images drawn for each that is kept, at least and at most."""
+        return 1, 1
+
     def looks(self, sampler: Sampler) -> float:
         """Images that are decoded and valued while one is drawn, besides it."""
         return 0.0

@@ -17,6 +17,10 @@ class BestOf(Rewarded):
     at the end, after at least as many passes of the denoiser; it works with every sampler.
     """
 
+    def drawn_each(self) -> tuple[int, int]:
+        """The candidates."""
+        return self.candidates, self.candidates
+
     def _draw(self, wanted: Wanted, rng: np.random.Generator) -> DrawnSet:
         rows = np.arange(len(wanted), dtype=np.int64)
         best = np.full(len(wanted), -np.inf)

@@ -56,6 +56,10 @@ class Rejection(Drawing):
         """Its judge."""
         return self.judge
 
+    def drawn_each(self) -> tuple[int, int]:
+        """One if all pass, ``trials`` if none does."""
+        return 1, self.trials
+
     def needs_prompts(self) -> str:
         """By difficulty: a label with one prompt has one difficulty."""
         return "drawing.rule=prop2diff" if self.rule == "prop2diff" else ""

@@ -35,6 +35,16 @@ class ValueBased(Rewarded):
 
     share: float = option(0.6, "share of the steps that choose, the last ones", above=0, high=1)
 
+    def sampler_problems(self, sampler: Sampler) -> list[str]:
+        """Another scheduler, or so few steps that none chooses."""
+        problems, fewest = super().sampler_problems(sampler), min(step_counts(sampler))
+        if self.candidates > 1 and not self._choosing(fewest):
+            problems.append(
+                f"of sampler.steps={fewest} none chooses with drawing.share={self.share:g}; raise "
+                "one of them, or choose drawing=best_of"
+            )
+        return problems
+
     def passes(self, sampler: Sampler) -> float:
         """Of all candidates: the steps that choose are those of the least noise."""
         further = [

@@ -35,6 +35,22 @@ class Variation(Drawing):
         """The strength."""
         return self.strength
 
+    def sampler_problems(self, sampler: Sampler) -> list[str]:
+        """Settings beside scheduler, steps and guidance, or no step at all."""
+        problems = super().sampler_problems(sampler)
+        if asked := sampler.further():
+            problems.append(
+                f"drawing '{self.title()}' draws with scheduler, steps and guidance alone, got "
+                f"{', '.join(f'sampler.{name}' for name in asked)}; leave them out, or choose "
+                "drawing=plain"
+            )
+        if int(sampler.steps * self.strength) < 1:
+            problems.append(
+                f"drawing.strength={self.strength:g} of sampler.steps={sampler.steps} is less than "
+                "one step; raise one of them"
+            )
+        return problems
+
     def passes(self, sampler: Sampler) -> float:
         """Of the steps that are made."""
         steps = min(int(sampler.steps * self.strength), sampler.steps)

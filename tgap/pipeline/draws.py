@@ -84,7 +84,9 @@ class Draws:
         """Images that were drawn before an interruption, by their seeds."""
         if self._stored is None:
             self._stored = {}
-            for piece in self._checkpoint.pieces("image", total):
+            # Of further trials' images it is not known here how many there will be.
+            of = total if self._checkpoint.done <= total else None
+            for piece in self._checkpoint.pieces("image", of):
                 seeds = piece.arrays["seeds"].tolist()
                 self._stored |= zip(seeds, piece.arrays["images"], strict=True)
         return self._stored

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from tgap.composition.config import Run
 from tgap.core import ContractError, DataError, Images, ImageSet, Indices, Sampler, rng_for
 from tgap.core.checkpoint import Pieces
-from tgap.core.digest import image_digests
 from tgap.core.files import write_array, write_json
 from tgap.core.memory import memory_told
 from tgap.core.progress import progress
@@ -23,29 +22,22 @@ from tgap.core.settings import OTHER_MODELS
 from tgap.core.team import current
 from tgap.core.types import no_pixels
 from tgap.drawings.base import Wanted
-from tgap.generators.base import TRAIN_SHARE, Model
+from tgap.generators.base import Model
 from tgap.generators.controls.base import Control
 from tgap.generators.latent.model import StableDiffusionModel
 from tgap.generators.latent.saving import save_tuned, save_untuned, share_files
 from tgap.metrics.pictures import defects, pictures
 from tgap.pipeline.aiding import aids_of
-from tgap.pipeline.artifacts import apart, read_images, write_drawn, write_synthetic
+from tgap.pipeline.artifacts import apart, write_drawn, write_synthetic
 from tgap.pipeline.checkpoints import checkpoint_of, shared_checkpoint
 from tgap.pipeline.draws import Draws, Order, Sample, in_order
-from tgap.pipeline.evidence import RunEvidence, with_labels_of
+from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.judging import judged_by, valued_by
 from tgap.pipeline.resizing import as_kept
 from tgap.pipeline.result import Result, labels_asked_for
 from tgap.pipeline.sharing.crew import Batch, Crew
 from tgap.pipeline.sharing.threads import drawn
-from tgap.pipeline.subsets import (
-    deal_per_label,
-    divisible,
-    draw_per_label,
-    share_per_label,
-    source_patients,
-    sources_of,
-)
+from tgap.pipeline.subsets import source_patients
 from tgap.store import EARLIER, Spec, Store
 
 log = logging.getLogger(__name__)
@@ -70,7 +62,7 @@ def draw_prior(result: Result, store: Store, folder: Path, spec: Spec) -> Times:
     seeds = noise_seeds(seed_for("prior", 0), 0, count)
     checkpoint = checkpoint_of(Pieces, folder, spec, "drawing prior images")
     size = run.prior_sampler.batch_size
-    sample = functools.partial(sampled, result, store, "prior")
+    sample = Sampling(result, store, "prior")
     order = functools.partial(drawing_order, run.prior_sampler)
     images = draw(sample, [prompt] * count, seeds, size, "prior images", checkpoint, order=order)
     write_array(folder / "images.npy", images)
@@ -158,14 +150,14 @@ def draw_synthetic(result: Result, store: Store, folder: Path, spec: Spec) -> Ti
         if drawn.labels is not None and run.prompts.co_occurrence:
             asked = dataclasses.replace(asked, labels=drawn.labels)
     else:
-        sample = functools.partial(sampled, result, store, "synthetic")
+        sample = Sampling(result, store, "synthetic")
         order = functools.partial(drawing_order, run.sampler)
         size = run.sampler.batch_size
         draws = Draws(sample, size, "synthetic set", checkpoint, kept, order)
         asked, images = _drawn_by_model(result, asked, seeds, draws, folder)
         patients = source_patients(images)
     made = dataclasses.replace(asked, images=images, patients=patients)
-    _warn_of_defects(made)
+    warn_of_defects(made)
     train = np.arange(len(made)) % per_label < run.budget.train_per_label
     write_synthetic(folder, made, train)
     return {EARLIER: checkpoint.earlier}
@@ -246,64 +238,11 @@ def drawn_prompts(result: Result, asked: ImageSet) -> list[str]:
     ]
 
 
-def take_ready_made(result: Result, folder: Path) -> None:
-    """A synthetic set made elsewhere, labels in the dataset's order, divided in two."""
-    run, evidence = result.run, RunEvidence(result)
-    made = evidence.shown(read_images(result.artifacts.data.ready_made["images"]))
-    made = with_labels_of(made, result.dataset())
-    # Also where no patients are told: equal images are one, whatever their names are.
-    made = dataclasses.replace(made, patients=sources_of(made))
-    _warn_of_repeats(made)
-    train, test = ready_made_rows(run, made)
-    rows = np.concatenate([train, test])
-    _warn_of_defects(made.take(rows))
-    write_synthetic(folder, made.take(rows), np.arange(len(rows)) < len(train))
-
-
-def _warn_of_defects(made: ImageSet) -> None:
+def warn_of_defects(made: ImageSet) -> None:
     """Say at once that a label's images are all the same: what follows can still be computed."""
     counts = zip(made.label_names, pictures(made.images, made.labels), strict=True)
     for text in defects(dict(counts)):
         log.warning("%s", text)
-
-
-def _warn_of_repeats(made: ImageSet) -> None:
-    different = len(set(image_digests(made.images)))
-    if different < len(made):
-        log.warning(
-            "%d of the %d synthetic images repeat another of them in every pixel: they stay on one "
-            "side, and count as one",
-            len(made) - different,
-            len(made),
-        )
-
-
-def ready_made_rows(run: Run, made: ImageSet) -> tuple[Indices, Indices]:
-    """Positions of the images of a set made elsewhere that train, and of those that test.
-
-    Args:
-        run: Its generator is a ready-made set.
-        made: All images, whose patients are their sources.
-    """
-    # As the real split, the same for all seeds: there is one synthetic set and no other.
-    rng = rng_for("split", run.split_seed, "ready_made")
-    rows = _own_draw(run, made, rng)
-    labels = made.labels[rows]
-    sources = divisible(made.patients[rows], labels)
-    train = np.flatnonzero(share_per_label(labels, TRAIN_SHARE, sources, rng))
-    count = run.budget.train_per_label
-    train = train[draw_per_label(labels[train], count, rng, sources[train])]
-    rest = np.flatnonzero(~np.isin(sources, sources[train]) & labels.any(axis=1))
-    return rows[train], rows[rest]
-
-
-def _own_draw(run: Run, made: ImageSet, rng: np.random.Generator) -> Indices:
-    """Positions of the run's own draw, where one set is divided into several."""
-    part, parts = run.generator.part()
-    if parts == 1:
-        return np.arange(len(made), dtype=np.int64)
-    sources = divisible(made.patients, made.labels)
-    return np.flatnonzero(deal_per_label(made.labels, parts, sources, rng) == part)
 
 
 def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
@@ -330,19 +269,33 @@ def drawing(result: Result, stage: str) -> tuple[Model, Sampler]:
     return model.aided(aids_of(result, asked, seeds)), run.sampler
 
 
-def sampled(
-    result: Result, store: Store, stage: str, batches: Sequence[Batch]
-) -> Generator[Images]:
-    """Draw a stage's batches, in their order, by as many processes as the run has devices.
+class Sampling:
+    """Draws a stage's batches, in their order, by as many processes as the run has devices.
 
-    On a CPU several batches of a small model are drawn at the same time.
+    On a CPU several batches of a small model are drawn at the same time. In this process a model is
+    loaded once, however often images are drawn.
+
+    Args:
+        result: As far as the stage.
+        store: Where its artifacts are.
+        stage: ``prior`` or ``synthetic``.
     """
-    devices = min(result.run.devices, len(batches))
-    if devices > 1:
-        with Crew(result.plan, store, "draw", "drawing", devices, stage=stage) as crew:
-            yield from crew.drawn(batches)
-    elif batches:
-        yield from drawn(*drawing(result, stage), batches)
+
+    def __init__(self, result: Result, store: Store, stage: str) -> None:
+        self._result, self._store, self._stage = result, store, stage
+
+    def __call__(self, batches: Sequence[Batch]) -> Generator[Images]:
+        """Draw, closed before its end too."""
+        plan, devices = self._result.plan, min(self._result.run.devices, len(batches))
+        if devices > 1:
+            with Crew(plan, self._store, "draw", "drawing", devices, stage=self._stage) as crew:
+                yield from crew.drawn(batches)
+        elif batches:
+            yield from drawn(*self._drawing, batches)
+
+    @functools.cached_property
+    def _drawing(self) -> tuple[Model, Sampler]:
+        return drawing(self._result, self._stage)
 
 
 def draw(

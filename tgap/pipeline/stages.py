@@ -19,7 +19,7 @@ import numpy as np
 from tgap.core import rng_for
 from tgap.core.files import write_array
 from tgap.evaluators.base import Evaluator
-from tgap.pipeline import generation, legs
+from tgap.pipeline import generation, legs, ready_made
 from tgap.pipeline.artifacts import write_evaluation, write_selection
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.judging import fit_judge
@@ -141,9 +141,7 @@ def generate(result: Result, store: Store) -> None:
     """The synthetic set: drawn from the generator, or taken as it was made elsewhere."""
     spec = result.plan.synthetic
     if result.plan.ready_made:
-        result.artifacts.synthetic = store.get_or_make(
-            spec, partial(generation.take_ready_made, result)
-        )
+        result.artifacts.synthetic = store.get_or_make(spec, partial(ready_made.take, result))
     else:
         result.artifacts.synthetic = _resumed(
             result, store, spec, partial(generation.draw_synthetic, result, store)

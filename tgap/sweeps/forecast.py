@@ -13,16 +13,20 @@ from functools import cached_property
 from pathlib import Path
 from textwrap import wrap
 
-from tgap.core.randomised import mean_steps
+from tgap.composition.config import Run
+from tgap.core.randomised import passes_per_image
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.disk import GB, WORTH_TELLING, checkpoint_size, needs, shared_once
 from tgap.pipeline.preflight.extent import Extents
 from tgap.pipeline.result import Result
 from tgap.store import Spec, Store
 from tgap.sweeps.rates import COUNTED, DEVICES, PACKAGED, Rates, Time
-from tgap.sweeps.records import STAGES, stage_of
+from tgap.sweeps.records import STAGES, UNIT, stage_of
 from tgap.sweeps.schedule import Step
 
+LOOK = 2.0
+"""Decoding and valuing an image, in passes of the denoiser: an estimate, 3.1 of Stable Diffusion's
+without the judge."""
 WIDTH = 66
 """Of a line behind the time, on a terminal of 80 columns."""
 
@@ -35,11 +39,13 @@ class Work:
         kind: What takes the same time for as much work, e.g. ``generator tiny_ldm dreambooth``.
         amount: Of work: images that a network sees, of what networks do; else 1.
         spec: The artifact.
+        run: That makes it, if not the plan's: one of fewer steps, of a guide.
     """
 
     kind: str
     amount: float
     spec: Spec
+    run: Run | None = None
 
     @property
     def stage(self) -> str:
@@ -47,15 +53,23 @@ class Work:
         return stage_of(self.kind)
 
 
-def works(plan: Plan) -> Iterator[Work]:
-    """All that a run makes, in the order of its stages."""
-    run = plan.run
+def works(plan: Plan, labels: int) -> Iterator[Work]:
+    """All that a run makes, in the order of its stages.
+
+    Args:
+        plan: Of the run.
+        labels: Of its dataset.
+    """
+    run, early = plan.run, plan.run.early_run
     dataset, generator, tuner = run.dataset.title(), run.generator.title(), run.finetuner.title()
     embedder = run.selector.embedder_used()
-    drawn = run.budget.train_per_label + run.budget.test_per_label
+    drawn = labels * (run.budget.train_per_label + run.budget.test_per_label)
+    drawn *= run.drawing.drawn_each()[0]
+    passes = run.drawing.passes(run.sampler) + LOOK * run.drawing.looks(run.sampler)
     tuned = run.budget.steps * run.budget.batch_size
-    prior = run.finetuner.prior_images() * mean_steps(run.prior_sampler)
-    trained = (f"classifier {run.classifier.title()}", run.budget.train_per_label)
+    guide = 0 if early is None else early.budget.steps * run.budget.batch_size
+    prior = run.finetuner.prior_images() * passes_per_image(run.prior_sampler)
+    trained = (f"classifier {run.classifier.title()}", labels * run.budget.train_per_label)
     tuning = f"{DEVICES}{run.tuning_devices}" if run.tuning_devices > 1 else ""
     drawing = f"{DEVICES}{run.devices}" if run.devices > 1 else ""
     way = "" if run.drawing.as_asked else f" {run.drawing.title()}"
@@ -66,9 +80,9 @@ def works(plan: Plan) -> Iterator[Work]:
         "selection": (f"selection {run.selector.title()} {dataset}", 1),
         "prior": (f"prior {generator}{drawing}", prior),
         "generator": (f"generator {generator} {tuner}{tuning}", tuned),
-        "guide": (f"generator {generator} {tuner}{tuning}", tuned * run.sampler.early),
+        "guide": (f"generator {generator} {tuner}{tuning}", guide),
         "judge": (f"judge {judge and judge.title()} {run.classifier.title()} {dataset}", 1),
-        "synthetic": (f"synthetic {generator}{way}{drawing}", drawn * mean_steps(run.sampler)),
+        "synthetic": (f"synthetic {generator}{way}{drawing}", drawn * passes),
         "synthetic_classifier": trained,
         "real_classifier": trained,
         "scores": (f"scores {run.classifier.title()} {dataset}", 1),
@@ -76,7 +90,7 @@ def works(plan: Plan) -> Iterator[Work]:
     for name, (kind, amount) in kinds.items():
         spec = getattr(plan, name)
         if spec is not None:
-            yield Work(kind, max(amount, 1), spec)
+            yield Work(kind, max(amount, 1), spec, early if name == "guide" else None)
     for name, spec in plan.evaluations.items():
         yield Work(f"evaluation {run.evaluators[name].title()}", 1, spec)
 
@@ -86,8 +100,8 @@ def costs_of(result: Result) -> str:
     made = {artifact.key: artifact.seconds for artifact in result.artifacts}
     return json.dumps(
         [
-            {"kind": work.kind, "amount": work.amount, "seconds": made[work.spec.key]}
-            for work in works(result.plan)
+            {"kind": work.kind, "amount": work.amount, "seconds": made[work.spec.key], "unit": UNIT}
+            for work in works(result.plan, len(result.dataset().label_names))
             if work.spec.key in made
         ]
     )
@@ -230,7 +244,7 @@ def forecast(plans: Sequence[Plan], home: Path, gpu: str | None = None) -> Forec
     """
     store = Store(home / "store")
     extents, rates = Extents(store), Rates(home, gpu)
-    wanted = [list(works(plan)) for plan in plans]
+    wanted = [list(works(plan, extents.of(plan).labels)) for plan in plans]
     specs = {work.spec.key: work.spec for of_run in wanted for work in of_run}
     fetched = store.only_elsewhere(specs.values())
     lacking = {key for key in specs.keys() - fetched if store.find(specs[key]) is None}
@@ -242,11 +256,15 @@ def forecast(plans: Sequence[Plan], home: Path, gpu: str | None = None) -> Forec
         for work in new:
             key = work.spec.key
             if key not in made:
-                time = rates.time(plan, work.kind, work.amount)
+                time = rates.time(plan, work.kind, work.amount, work.run)
                 made[key] = Making(work, time, early=key in early)
         missing.append([made[work.spec.key] for work in new])
     changing = _needing(plans, wanted, lacking | fetched)
-    tuning = [plan for plan in changing if plan.generator and plan.generator.key in lacking]
+    tuning = [
+        plan
+        for plan in changing
+        if any(spec and spec.key in lacking for spec in (plan.generator, plan.guide))
+    ]
     all_needs = shared_once([need for plan in changing for need in needs(plan, extents)])
     return Forecast(
         missing=missing,

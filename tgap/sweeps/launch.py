@@ -147,7 +147,7 @@ def checked(
             plans, problems = plan_jobs(hydra, jobs, require)
         tell_idle(overrides, sweep=sweep)
         workers = 1 if config is None else workers_of(config.hydra.launcher, len(jobs))
-        runs = _checked(jobs, plans, problems)
+        runs = _checked(jobs, plans, problems, workers)
         # Hydra's launchers may change the folder or the process: from here on it is absolute.
         with environment(TGAP_HOME=str(home)):
             expected = forecast([job.plan for job in runs], home, gpu)
@@ -398,7 +398,7 @@ def plan_jobs(
 
 
 def _checked(
-    jobs: Sequence[Sequence[str]], plans: Sequence[Plan], problems: list[str]
+    jobs: Sequence[Sequence[str]], plans: Sequence[Plan], problems: list[str], workers: int = 1
 ) -> list[Planned]:
     """Planned runs that fit data and disk, too.
 
@@ -406,11 +406,12 @@ def _checked(
         jobs: The words of each.
         plans: Of those that could be planned.
         problems: Of the others.
+        workers: Runs at a time.
     """
     if not problems and (repeated := repeats(jobs, [plan.run for plan in plans])):
         raise ConfigError(*repeated)
     try:
-        check_plans(plans, home_folder(), others_sound=not problems)
+        check_plans(plans, home_folder(), others_sound=not problems, at_once=workers)
     except ConfigError as error:
         problems = [*problems, *error.problems]
     if problems:
@@ -425,6 +426,7 @@ def check_sound_parts(parts: Mapping[str, Any]) -> list[str]:
     """
     problems = check_components([components_in(parts)])
     problems += check_domain(parts["dataset"]) if "dataset" in parts else []
-    if {"generator", "budget", "sampler"} <= parts.keys():
-        problems += check_work(parts["generator"], parts["budget"], parts["sampler"])
+    drawing = ("generator", "budget", "sampler", "drawing")
+    if parts.keys() >= {*drawing}:
+        problems += check_work(*(parts[name] for name in drawing))
     return problems or check_sizes([parts])

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from tgap.composition.config import Run
 from tgap.core import ConfigError, nearest
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.preflight.extent import Extents
 from tgap.pipeline.preflight.operations import CPU, SPEEDS, Speed, seconds_of
 from tgap.store import Store
-from tgap.sweeps.records import records
+from tgap.sweeps.records import UNIT, records
 
 NEWEST = 50
 """Records that are looked into."""
@@ -19,9 +20,9 @@ RATES = 5
 """Of equal artifacts, the newest so many count; the median of their rates is taken."""
 REFERENCE: Mapping[str, float] = {
     "generator tiny_ldm dreambooth": 0.0016,
-    "synthetic tiny_ldm": 0.0012,
-    "prior tiny_ldm": 0.0009,
-    "classifier small_cnn": 0.001,
+    "synthetic tiny_ldm": 0.0003,
+    "prior tiny_ldm": 0.00045,
+    "classifier small_cnn": 0.0005,
     "evaluation two_way": 1.0,
     "evaluation baselines": 0.6,
     "evaluation fidelity": 0.7,
@@ -78,7 +79,7 @@ class Rates:
         self._home, self._gpu = home, gpu
         self._extents = Extents(Store(home / "store"))
 
-    def time(self, plan: Plan, kind: str, amount: float) -> Time | None:
+    def time(self, plan: Plan, kind: str, amount: float, run: Run | None = None) -> Time | None:
         """How long a run's piece of work takes, if anything is known of it.
 
         Args:
@@ -87,6 +88,7 @@ class Rates:
                 not measured so, GPUs are taken to need that part of one's time; processes on the
                 CPU are no faster.
             amount: Of work.
+            run: Whose work it is, if not the plan's: fewer steps, of a guide.
         """
         alone, _, devices = kind.partition(DEVICES)
         on_cpu = getattr(plan.run.generator, "device", "") == "cpu" and self._gpu is None
@@ -100,16 +102,16 @@ class Rates:
         time = next(known, None)
         if time is not None and self._gpu is None:
             return time
-        counted = self._counted(plan, alone.partition(" ")[0])
+        counted = self._counted(plan, alone.partition(" ")[0], run or plan.run)
         return Time(counted.seconds * part, COUNTED) if counted else time
 
-    def _counted(self, plan: Plan, kind: str) -> Time | None:
+    def _counted(self, plan: Plan, kind: str, run: Run) -> Time | None:
         data = self._extents.of(plan)
         size = data.images, data.labels
         # Of most kinds nothing is counted: torch is not asked for a GPU then.
-        if seconds_of(plan.run, kind, CPU, *size) is None or self._speed is None:
+        if seconds_of(run, kind, CPU, *size) is None or self._speed is None:
             return None
-        seconds = seconds_of(plan.run, kind, self._speed, *size)
+        seconds = seconds_of(run, kind, self._speed, *size)
         return None if seconds is None else Time(seconds, COUNTED)
 
     @cached_property
@@ -139,9 +141,9 @@ def measured_rates(home: Path) -> dict[str, float]:
     for record in reversed(records(home)[-NEWEST:]):
         for cost in record.costs if record.finished else ():  # those of others nobody has checked
             found = rates.setdefault(cost.kind, [])
-            if len(found) < RATES:
+            if len(found) < RATES and cost.unit == UNIT:
                 found.append(cost.seconds / cost.amount)
-    return {kind: statistics.median(found) for kind, found in rates.items()}
+    return {kind: statistics.median(found) for kind, found in rates.items() if found}
 
 
 def reference(kind: str) -> float | None:

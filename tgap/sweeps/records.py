@@ -76,6 +76,10 @@ def record_planned(log: RunLog, planned: PlannedRun, plan: Plan) -> None:
     log.text(json.dumps(plan_as_json(plan)), ARTIFACTS)
 
 
+UNIT = 2
+"""Of an amount of work: the first one left out labels, guidance and candidates."""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What making an artifact took, as ``costs_of`` writes it down.
@@ -84,11 +88,13 @@ class Cost:
         kind: Of the work, e.g. ``generator tiny_ldm dreambooth``.
         amount: How much of it there was.
         seconds: That it took.
+        unit: What amounts are counted in, ``UNIT`` today; earlier records have another.
     """
 
     kind: str
     amount: float
     seconds: float
+    unit: int = 1
 
 
 @dataclass(frozen=True)

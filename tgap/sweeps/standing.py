@@ -100,7 +100,8 @@ def sweeps(home: Path, chosen: str = "") -> list[SweepStanding]:
         named = [one for one in found if one.sweep_key.startswith(chosen)]
         if not named:
             keys = [one.sweep_key[:8] for one in found]
-            raise ConfigError(f"no sweep has the key '{chosen}'{nearest(chosen, keys)}")
+            there = f"; there are {', '.join(keys[-5:])}" if keys else "; none was begun here"
+            raise ConfigError(f"no sweep has the key '{chosen}'{nearest(chosen, keys)}{there}")
         return [_sweep(one, places) for one in named]
     running = [one for one in found if not one.ended() and is_running(one)]
     last = sorted(found, key=_begun)[-1:]

@@ -91,6 +91,15 @@ def _unchanged(plan: Plan) -> float:
     return NUMBER_BYTES[plan.run.storage.weights] * generator.networks().other_numbers()
 
 
+def _unfinished(plan: Plan, extents: Extents) -> float:
+    """Images that a drawing keeps until its set is whole: those that are not chosen too."""
+    if plan.synthetic is None or not isinstance(plan.run.generator, Pretrained):
+        return 0
+    if extents.store.find(plan.synthetic) is not None:
+        return 0
+    return plan.run.drawing.drawn_each()[1] * _synthetic(plan, extents.of(plan))
+
+
 def _passing(plan: Plan) -> float:
     """What lies on the disk for a while only."""
     generator = plan.run.generator
@@ -109,9 +118,10 @@ def checkpoint_size(plans: Sequence[Plan], extents: Extents) -> float:
     sizes = [0.0]
     for plan in plans:
         generator = plan.run.generator
-        if plan.generator is None or not isinstance(generator, Pretrained):
+        tuned = [spec for spec in (plan.generator, plan.guide) if spec is not None]
+        if not tuned or not isinstance(generator, Pretrained):
             continue
-        if extents.store.find(plan.generator) is None:
+        if any(extents.store.find(spec) is None for spec in tuned):
             labels = extents.of(plan).labels
             sizes.append(plan.run.finetuner.checkpoint_bytes(generator.networks(), labels))
     return max(sizes)
@@ -177,21 +187,36 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def check_disk(plans: Sequence[Plan], store: Store, home: Path) -> list[str]:
-    """Whether what the runs will make fits on the disk; says how much it is, if it is much."""
+def check_disk(plans: Sequence[Plan], store: Store, home: Path, at_once: int = 1) -> list[str]:
+    """Whether what the runs will make fits on the disk; says how much it is, if it is much.
+
+    Args:
+        plans: Of the runs.
+        store: Where they are kept.
+        home: Its folder's.
+        at_once: How many runs are done at a time, each of which keeps what it goes on from.
+    """
     extents = Extents(store)
     all_needs = shared_once([need for plan in plans for need in needs(plan, extents)])
     # Parts that tuning leaves alone are saved in float32 before they are cast, one model at a time.
     passing = max((_passing(plan) for plan in plans), default=0)
     checkpoint = checkpoint_size(plans, extents)
+    unfinished = max((_unfinished(plan, extents) for plan in plans), default=0)
     # The last one stays until the next one is whole.
-    room = total_of(all_needs) + max(passing, 2 * checkpoint)
+    kept = max(2 * checkpoint, unfinished) * min(at_once, max(len(plans), 1))
+    room = total_of(all_needs) + max(passing, kept)
     text = in_words(all_needs, home, free_bytes(home))
     if checkpoint > WORTH_TELLING:
+        each = f" for each of {at_once} runs at a time" if at_once > 1 else ""
         text += (
-            f"; while a model is tuned, {2 * checkpoint / GB:.1f} GB more for checkpoints of "
+            f"; while a model is tuned, {2 * checkpoint / GB:.1f} GB more{each} for checkpoints of "
             f"{checkpoint / GB:.1f} GB (weights and the optimizer's memory), by which it goes on "
             "if it is interrupted"
+        )
+    if unfinished > WORTH_TELLING:
+        text += (
+            f"; while a set is drawn, {unfinished / GB:.1f} GB more for the images that it is "
+            "chosen from"
         )
     return _fitting(
         room,

@@ -83,14 +83,22 @@ def seconds_of(run: Run, kind: str, speed: Speed, images: int, labels: int) -> f
         trained = ADAPTED if finetuner.saves_adapter else TRAINED
         passes = budget.steps * budget.batch_size * share * trained
         return passes * one_pass / speed.tuning
-    drawn = {
-        "prior": (run.finetuner.prior_images(), run.prior_sampler),
-        "synthetic": (labels * (budget.train_per_label + budget.test_per_label), run.sampler),
-    }
-    if kind not in drawn or (kind == "synthetic" and not run.drawing.as_asked):
-        return None  # how many are drawn until enough pass is not known before
-    count, sampler = drawn[kind]
-    return count * (passes_per_image(sampler) * one_pass + decoding) / speed.drawing
+    if kind == "prior":
+        count, passes, decoded = (
+            run.finetuner.prior_images(),
+            passes_per_image(run.prior_sampler),
+            1.0,
+        )
+    elif kind == "synthetic":
+        least, most = run.drawing.drawn_each()
+        if least < most:
+            return None  # how many are drawn until enough pass is not known before
+        count = labels * (budget.train_per_label + budget.test_per_label) * least
+        passes = run.drawing.passes(run.sampler)
+        decoded = 1 + run.drawing.looks(run.sampler)
+    else:
+        return None
+    return count * (passes * one_pass + decoded * decoding) / speed.drawing
 
 
 def _classifier(run: Run, labels: int, speed: Speed) -> float | None:

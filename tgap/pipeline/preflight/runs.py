@@ -44,7 +44,9 @@ def check_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     return plans
 
 
-def check_plans(plans: Sequence[Plan], home: Path, *, others_sound: bool = True) -> None:
+def check_plans(
+    plans: Sequence[Plan], home: Path, *, others_sound: bool = True, at_once: int = 1
+) -> None:
     """The second half of ``check_runs``: whether runs that are planned fit data and disk.
 
     Args:
@@ -52,6 +54,7 @@ def check_plans(plans: Sequence[Plan], home: Path, *, others_sound: bool = True)
         home: Folder of the store.
         others_sound: Whether nothing is wrong with other runs of the same command. If it is,
             what takes loading a network is told once that is mended.
+        at_once: How many of them are done at a time.
 
     Raises:
         ConfigError: As ``check_runs``.
@@ -60,7 +63,7 @@ def check_plans(plans: Sequence[Plan], home: Path, *, others_sound: bool = True)
     # The disk last: what a run takes depends on the shape of its images.
     _require_none(check_listed(plans, store))
     _require_none(check_data(plans, store, loading=others_sound))
-    _require_none(check_disk(plans, store, home))
+    _require_none(check_disk(plans, store, home, at_once))
 
 
 def plan_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
@@ -73,7 +76,7 @@ def plan_runs(runs: Sequence[Run], home: Path) -> list[Plan]:
     problems += [text for run in runs for text in check_domain(run.dataset)]
     as_asked, runs = runs, [run.fitted() for run in runs]
     for run in runs:
-        problems += check_work(run.generator, run.budget, run.sampler)
+        problems += check_work(run.generator, run.budget, run.sampler, run.drawing)
         problems += check_devices(run)
     problems = problems or [
         *check_sizes([vars(run) for run in runs]),

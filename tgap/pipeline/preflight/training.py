@@ -10,7 +10,7 @@ from tgap.core.types import no_pixels
 from tgap.datasets.reading.notes import first
 from tgap.generators.controls.base import Control
 from tgap.pipeline.evidence import with_labels_of
-from tgap.pipeline.generation import ready_made_rows
+from tgap.pipeline.ready_made import ready_made_rows
 from tgap.pipeline.result import real_train_rows, synthetic_rows
 
 ENOUGH = 0.9

@@ -4,7 +4,7 @@ import math
 
 from tgap.core import Budget, Sampler, TgapError
 from tgap.core.device import torch_device
-from tgap.core.randomised import passes_per_image
+from tgap.drawings.base import Drawing
 from tgap.generators.base import Generator, Pretrained
 
 USUAL = (859_520_964, 512, 512)
@@ -17,7 +17,9 @@ LONGEST = 7
 """Days that a CPU may draw without being asked for by name."""
 
 
-def check_work(generator: Generator, budget: Budget, sampler: Sampler) -> list[str]:
+def check_work(
+    generator: Generator, budget: Budget, sampler: Sampler, drawing: Drawing
+) -> list[str]:
     """Whether drawing the synthetic set would take a CPU longer than anybody wants to wait.
 
     Only if the device is left to chance: whoever sets it may wait. Nothing is loaded for it, and
@@ -30,8 +32,8 @@ def check_work(generator: Generator, budget: Budget, sampler: Sampler) -> list[s
         height, width, _ = generator.image_shape()
     except TgapError:  # its own check tells; it may well be of the usual size
         numbers, height, width = USUAL
-    images = 2 * (budget.train_per_label + budget.test_per_label)
-    days = images * passes_per_image(sampler) * numbers * height * width * FLOP / CPU_FLOPS / 86_400
+    images = 2 * (budget.train_per_label + budget.test_per_label) * drawing.drawn_each()[0]
+    days = images * drawing.passes(sampler) * numbers * height * width * FLOP / CPU_FLOPS / 86_400
     if days < LONGEST or torch_device("auto").type != "cpu":
         return []
     return [
