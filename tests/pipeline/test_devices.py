@@ -167,6 +167,27 @@ def test_the_untuned_models_images_are_the_same_from_any_number(tmp_path, monkey
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "words",
+    [
+        "drawing=value_based sampler.scheduler=ddpm sampler.steps=4 drawing.share=1",
+        "drawing=best_of sampler.guidance=1.5 sampler.guidance_high=3 sampler.guide=dropout",
+        "drawing=rejection drawing.trials=3",
+    ],
+)
+def test_chosen_images_are_the_same_from_two_processes(tmp_path, monkeypatch, words):
+    monkeypatch.setattr(
+        f"{__name__}.WORDS", [word for word in WORDS if not word.startswith("finetuner.")]
+    )
+    words = [*words.split(), "finetuner=none", "drawing.judge.least_auroc=.5"]
+    results = [done(tmp_path / str(n), *words, f"devices={n}") for n in (1, 2)]
+    files = [each.artifacts.synthetic.manifest["files"] for each in results]
+    assert {name: told["sha256"] for name, told in files[0].items()} == {
+        name: told["sha256"] for name, told in files[1].items()
+    }
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_process_that_is_killed_while_it_tunes_is_told_and_none_is_left(tmp_path, number):
     killed: list[int] = []
