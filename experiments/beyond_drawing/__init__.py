@@ -1,0 +1,1 @@
+"""How sets are drawn, compared over sizes, guidance and seeds."""

@@ -1,0 +1,155 @@
+"""Compares ways of drawing with the plain one, and writes ``table.csv`` and ``twins.csv``.
+
+Usage: ``python -m experiments.beyond_drawing.table [EXPERIMENT [FOLDER]]``, with ``TGAP_HOME`` as
+for the runs. Prints the tables in Markdown; lines of other worlds stay in the files.
+"""
+
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from experiments.beyond_drawing.ways import (
+    COPIED,
+    COVERAGE,
+    FTER,
+    GAP,
+    LABELS,
+    TRTS,
+    TSTR,
+    Way,
+    beside_plain,
+    beside_twins,
+    ways,
+)
+from experiments.thesis.runs import lines_of, of_others, written
+from experiments.thesis.worlds import by_world
+from tgap.analysis.contrasts import Contrast
+from tgap.core.files import home_folder, write_whole
+from tgap.metrics.intervals import Interval
+from tgap.metrics.significance import LEVEL
+from tgap.sweeps.history import recorded
+
+METRICS = {"tstr": TSTR, "trts": TRTS, "fter": FTER, "t_gap": GAP, "coverage": COVERAGE}
+HEADER = (
+    *("world", "way", "size", "guidance", "seeds"),
+    *(f"{name}{end}" for name in METRICS for end in ("", "_lo", "_hi")),
+    *("copied", "passes", "labelled_real", "more", "more_lo", "more_hi", "p"),
+)
+TWINS = ("world", "way", "twin", "size", "guidance", "seeds", "more", "more_lo", "more_hi", "p")
+Line = Mapping[str, object]
+
+
+def lines(world: str, found: Sequence[Way]) -> list[Line]:
+    """A line per way and size."""
+    return [
+        {
+            **_head(world, way),
+            **{k: v for name, of in METRICS.items() for k, v in _numbers(name, way, of).items()},
+            "copied": _text(way.mean(COPIED)),
+            "passes": _text(way.passes),
+            "labelled_real": _text(way.mean(LABELS)),
+            **_difference(contrast),
+        }
+        for way, contrast in zip(found, beside_plain(found), strict=True)
+    ]
+
+
+def twin_lines(world: str, found: Sequence[Way]) -> list[Line]:
+    """A line per way and twin."""
+    return [
+        {**_head(world, way), "twin": twin.name, **_difference(contrast)}
+        for way, twin, contrast in beside_twins(found)
+    ]
+
+
+def _head(world: str, way: Way) -> dict[str, object]:
+    return {
+        "world": world,
+        "way": way.name or "plain",
+        "size": way.size,
+        "guidance": way.guidance,
+        "seeds": len(way.group.seeds),
+    }
+
+
+def _numbers(name: str, way: Way, metric: str) -> dict[str, str]:
+    number = way.group.numbers[metric]
+    return {
+        name: _text(number.estimate),
+        f"{name}_lo": _text(number.lo),
+        f"{name}_hi": _text(number.hi),
+    }
+
+
+def _difference(contrast: Contrast | None) -> dict[str, str]:
+    nothing = Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
+    number = nothing if contrast is None else contrast.difference
+    p = math.nan if contrast is None else contrast.p_value
+    return {
+        "more": _text(number.estimate),
+        "more_lo": _text(number.lo),
+        "more_hi": _text(number.hi),
+        "p": _text(p),
+    }
+
+
+def _text(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"
+
+
+def markdown(table: Sequence[Mapping[str, str]]) -> str:
+    """The main table, numbers of three digits."""
+    heads = ["way", "size", "guidance", "TSTR", "minus plain", "TRTS", "FTER", "Coverage"]
+    heads += ["Copied", "passes"]
+    rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for one in table:
+        cells = [one["way"], one["size"], one["guidance"], _ranged(one, "tstr"), more(one)]
+        cells += [_ranged(one, "trts"), _ranged(one, "fter"), _ranged(one, "coverage")]
+        cells += [short(one["copied"]), f"{float(one['passes']):.1f}"]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def more(one: Mapping[str, str]) -> str:
+    """A difference with its interval, in bold where it is shown."""
+    if not one["more"]:
+        return "-"
+    text = f"{float(one['more']):+.3f}".replace("0.", ".")
+    if one["more_lo"]:
+        text += f" ({short(one['more_lo'])} to {short(one['more_hi'])})"
+    return f"**{text}**" if one["p"] and float(one["p"]) <= LEVEL else text
+
+
+def _ranged(one: Mapping[str, str], name: str) -> str:
+    ends = [one[f"{name}_lo"], one[f"{name}_hi"]]
+    return short(one[name]) + (f" {short(ends[0])}-{short(ends[1])}" if all(ends) else "")
+
+
+def short(text: str) -> str:
+    """``.541`` for ``0.5413``; ``-`` for nothing."""
+    return f"{float(text):.3f}".replace("0.", ".", 1) if text else "-"
+
+
+def main(experiment: str, folder: Path) -> None:
+    """Write and print the tables of all recorded worlds."""
+    rows, missing = recorded(home_folder(), experiment, {})
+    worlds = {world: ways(own) for world, own in by_world(rows).items()}
+    for name, header, of in (("table", HEADER, lines), ("twins", TWINS, twin_lines)):
+        file = folder / f"{name}.csv"
+        new = [line for world, found in worlds.items() for line in of(world, found)]
+        text = written(header, [*of_others(file, header, worlds), *new])
+        write_whole(file, text, "the table of ways")
+    print(markdown(lines_of(folder / "table.csv", HEADER)))
+    for one in lines_of(folder / "twins.csv", TWINS):
+        print(
+            f"- {one['way']} minus {one['twin']}, {one['size']} at {one['guidance']}: {more(one)}"
+        )
+    print(f"{len(rows)} runs; {len(missing)} are not finished")
+
+
+if __name__ == "__main__":
+    main(
+        sys.argv[1] if len(sys.argv) > 1 else "beyond_drawing",
+        Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).parent,
+    )

@@ -1,0 +1,144 @@
+"""Recorded runs by the way in which their sets were drawn or learnt from, beside the plain way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tgap.analysis.contrasts import Contrast, differences
+from tgap.analysis.groups import RunGroup, group_runs, varied
+from tgap.analysis.rows import RunRow
+from tgap.core import ConfigError
+
+TSTR, TRTS, FTER, GAP = "tstr/auroc", "trts/auroc", "fter", "t_gap"
+COVERAGE, COPIED = "fidelity/coverage", "memorization/copied_fraction"
+PASSES, KEPT, LOOKS = "cost/draw_passes", "diversity/images", "cost/judge_passes"
+LABELS = "cost/labelled_real"
+FURTHER = (COVERAGE, COPIED, PASSES, KEPT, LOOKS, LABELS)
+GUIDANCE, HIGH, SCHEDULER = "sampler.guidance", "sampler.guidance_high", "sampler.scheduler"
+PER_LABEL = "budget.train_per_label"
+SILENT = ("sampler.guide_dropout", "sampler.early", GUIDANCE, HIGH)
+"""Settings that are told otherwise, or follow from another."""
+USUAL: Mapping[str, str] = {GUIDANCE: "3.0", SCHEDULER: "dpm_solver"}
+"""What a way is compared with where its own guidance is none of one number."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way, at one size.
+
+    Args:
+        name: In words; empty = plain.
+        guidance: A number, or a range.
+        group: Its runs.
+    """
+
+    name: str
+    guidance: str
+    group: RunGroup
+
+    @property
+    def size(self) -> int:
+        """Tuning images."""
+        return self.group.size or 0
+
+    def mean(self, metric: str) -> float:
+        """Over seeds."""
+        return self.group.numbers[metric].estimate
+
+    @property
+    def passes(self) -> float:
+        """Of the denoiser, for each image that is kept."""
+        return self.mean(PASSES) / self.mean(KEPT)
+
+
+def ways(rows: Sequence[RunRow]) -> list[Way]:
+    """All ways that were run.
+
+    Raises:
+        ConfigError: If nothing was, or no run is plain.
+    """
+    groups = group_runs(rows, (), FURTHER)
+    if not groups:
+        raise ConfigError("no finished run; run the commands of README.md first")
+    plain = min((group.method for group in groups), key=len)
+    usual = [group for group in groups if group.method == plain]
+    names = [name for name in varied(groups) if name not in SILENT]
+    common = {name: _most_common(usual, name) for name in names}
+    found = [Way(_name(group, plain, common), _guidance(group), group) for group in groups]
+    if not any(way.name == "" for way in found):
+        raise ConfigError("no run is plain; run the first command of README.md")
+    return sorted(found, key=lambda way: (way.size, way.name, way.guidance))
+
+
+def _most_common(groups: Sequence[RunGroup], name: str) -> str | None:
+    values = [group.settings.get(name) for group in groups]
+    return max(values, key=values.count)
+
+
+def _name(group: RunGroup, plain: str, common: Mapping[str, str | None]) -> str:
+    said = group.method.removeprefix(plain).strip("+ ")
+    own = [
+        f"{name.rpartition('.')[2]}={group.settings[name]}"
+        for name, usual in common.items()
+        if name in group.settings and group.settings[name] != usual
+    ]
+    return " ".join([said, *own]).strip()
+
+
+def _guidance(group: RunGroup) -> str:
+    low, high = group.settings.get(GUIDANCE, ""), group.settings.get(HIGH)
+    return f"{float(low):g}" + (f" to {float(high):g}" if high else "")
+
+
+def beside_plain(found: Sequence[Way]) -> list[Contrast | None]:
+    """TSTR of each way minus that of the plain way of as much, p adjusted by Holm over all."""
+    plains = [plain_of(way, found) for way in found]
+    pairs = [(w.group, p.group) for w, p in zip(found, plains, strict=True) if p is not None]
+    contrasts = iter(differences(pairs, (TSTR,)))
+    return [None if plain is None else next(contrasts) for plain in plains]
+
+
+def plain_of(way: Way, found: Sequence[Way]) -> Way | None:
+    """The plain way of the same size, guidance and scheduler; ``None`` of one that is plain.
+
+    A range of guidance is compared with the usual number.
+    """
+    if _is_plain(way):
+        return None
+    asked = {name: way.group.settings.get(name, usual) for name, usual in USUAL.items()}
+    if " to " in way.guidance:
+        asked[GUIDANCE] = USUAL[GUIDANCE]
+    for other in found:
+        same = all(other.group.settings.get(name) == value for name, value in asked.items())
+        if same and other.size == way.size and _is_plain(other):
+            return other
+    return None
+
+
+def _is_plain(way: Way) -> bool:
+    """Also with another scheduler, by which others are drawn."""
+    named = way.name.split()
+    return not named or (len(named) == 1 and named[0].startswith("scheduler="))
+
+
+TWINS = (
+    ("rejection", "random_rejection"),
+    ("best_of", "train_per_label=900"),
+    ("value_based", "best_of"),
+)
+"""A way, and one of as much work or more that lacks its reason."""
+
+
+def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
+    """TSTR of ways minus that of their twins, at equal sizes and guidance; one family."""
+    pairs = [
+        (way, other)
+        for first, second in TWINS
+        for way in found
+        for other in found
+        if way.name.startswith(first)
+        and other.name.startswith(second)
+        and (way.size, way.guidance) == (other.size, other.guidance)
+    ]
+    contrasts = differences([(one.group, other.group) for one, other in pairs], (TSTR,))
+    for (one, other), contrast in zip(pairs, contrasts, strict=True):
+        yield one, other, contrast
