@@ -201,8 +201,10 @@ def in_styles_of(images: Images, others: Images, donors: Indices, share: float) 
     changed = np.empty_like(images)
     for start in range(0, len(images), AT_ONCE):
         rows = slice(start, start + AT_ONCE)
-        pair = (torch.from_numpy(np.array(part)) for part in (images[rows], others[donors[rows]]))
-        changed[rows] = restyled(*pair, share).numpy()
+        some, given = (
+            torch.from_numpy(np.array(part)) for part in (images[rows], others[donors[rows]])
+        )
+        changed[rows] = restyled(some, given, share).numpy()
     return changed
 
 
