@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.classifiers.conftest import fitted, image_set, two_kinds
-from tgap.classifiers.networks.network import Network, shifted
+from tgap.classifiers.networks.moving import shifted
+from tgap.classifiers.networks.network import Network
 from tgap.classifiers.networks.schedules import OneCycle, Plateau
 from tgap.core import ConfigError, ContractError, TgapError
 

@@ -70,6 +70,7 @@ KNOWN = {
     "drawing/reward": ["label", "likeness", "novelty", "uncertainty"],
     "drawing/reward/embedder": ["clip", "pixels"],
     "classifier": ["chexnet", "logistic_regression", "small_cnn", "timm"],
+    "classifier/augment": ["dsu", "fourier", "mixstyle", "none"],
     "classifier/embedder": ["classifier", "clip", "pixels"],
     "evaluator": [
         "adaptation",

@@ -19,6 +19,12 @@ KNOWN = {"small_cnn", "chexnet", "timm", "logistic_regression"}
 SMALL = {"chexnet": {"weights": None}, "timm": {"model": "test_resnet"}}
 
 each_classifier = pytest.mark.parametrize("name", registry.names(GROUP))
+NETWORKS = [
+    name
+    for name in registry.names(GROUP)
+    if issubclass(registry.component_class(GROUP, name), network.Network)
+]
+each_network = pytest.mark.parametrize("name", NETWORKS)
 
 
 def make(stem: str, **fields: object) -> Classifier:
@@ -243,6 +249,24 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(name):
     classifier = make(name)
     if hasattr(classifier, "epochs"):
         classifier = dataclasses.replace(classifier, epochs=2, batch_size=32)
+
+    def fit(checkpoint=None):
+        logged = []
+        weights = classifier.fit(
+            noisy(), np.random.default_rng(0), lambda *told: logged.append(told), checkpoint
+        )
+        return weights, without_seconds(logged)
+
+    require_equal(fit(), interrupted(fit, 1, 3))
+
+
+@pytest.mark.parametrize("augment", registry.names(f"{GROUP}/augment"))
+@each_network
+def test_an_interrupted_training_with_other_styles_goes_on_too(name, augment):
+    """What it draws is another batch's where the training goes on with other random states."""
+    part = registry.component_class(f"{GROUP}/augment", augment)()
+    classifier = make(name, augment=part, epochs=2, batch_size=32)
+    assert classifier.check() == []
 
     def fit(checkpoint=None):
         logged = []

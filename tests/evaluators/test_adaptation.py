@@ -8,9 +8,10 @@ from sklearn.linear_model import LogisticRegression
 
 from tests.contracts.evidence import Made, labelled
 from tests.evaluators.test_augmentation import Stubborn, blobs
+from tgap.classifiers.logistic_regression import LogisticRegression as Linear
 from tgap.classifiers.small_cnn import SmallCnn
 from tgap.core import ConfigError, ContractError, ImageSet
-from tgap.evaluators.adaptation import Adaptation, with_head
+from tgap.evaluators.adaptation import AT_ONCE, Adaptation, in_styles_of, with_head
 from tgap.metrics.classification import macro_auroc
 
 
@@ -130,6 +131,74 @@ def test_labels_of_test_images_change_no_score(fitted) -> None:
     for name, value in found[0].items():
         if name.startswith(("adapted/inductive", "adapted/transductive")) and "_on" not in name:
             assert found[1][name] == pytest.approx(1 - value)
+
+
+def test_amplitudes_of_dimmed_images_bring_their_brightness(fitted) -> None:
+    """Seen in the reserve; a synthetic image that keeps its own is brighter than all of these."""
+    made = evidence(fitted, 0.25)
+    images, real = made.parts[0].images, made.spare.images
+    donors = np.arange(len(images)) % len(real)
+    changed = in_styles_of(images, real, donors, 0.01)
+    means = [part.mean(axis=(1, 2, 3)) for part in (changed, real[donors])]
+    assert np.abs(means[0] - means[1]).max() < 4, "some of their darkest pixels are clipped"
+    found = evaluate(made)
+    assert found["adapted/inductive/fourier"] > found["adapted/none"] + 0.005
+
+
+def test_own_styles_change_little(fitted) -> None:
+    found = evaluate(evidence(fitted, 1.0))
+    assert found["adapted/inductive/fourier"] > found["adapted/none"] - 0.02
+
+
+def test_styles_are_taken_over_in_parts_and_none_by_a_share_of_0() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (AT_ONCE + 40, 8, 8, 1)).astype(np.uint8)
+    donors = np.random.default_rng(1).integers(0, 30, len(images))
+    assert (in_styles_of(images, images[:30], donors, 0.0) == images).all()
+    changed = in_styles_of(images, images[:30], donors, 0.2)
+    last = in_styles_of(images[-10:], images[:30], donors[-10:], 0.2)
+    assert (changed[-10:] == last).all()
+    assert (changed != images).any()
+
+
+def gaussians(count: int, seed: int, moved: float = 0.0) -> ImageSet:
+    """Of two kinds in 50 dimensions, 3 deviations apart, in grey levels; all moved in some way."""
+    rng, right = np.random.default_rng(seed), np.arange(count) % 2 == 1
+    values = rng.normal(size=(count, 50)) + np.where(right, 1.5, -1.5)[:, None] / np.sqrt(50)
+    way = np.random.default_rng(0).normal(size=50)
+    values += moved * way / np.linalg.norm(way)
+    pixels = np.clip(128 + 16 * values, 0, 255).round().astype(np.uint8)
+    labels = np.stack([~right, right], axis=1)
+    return labelled(pixels.reshape(count, 5, 10, 1), labels, ("left", "right"))
+
+
+def self_trained(seed: int, unlabelled: int, moved: float = 0.0) -> tuple[float, float]:
+    """AUROC by 20 labelled images, before and after it trained itself on others."""
+    train, classifier = gaussians(20, seed), Linear(c_grid=[0.01, 0.1])
+    weights = classifier.fit(train, np.random.default_rng(seed))
+    test, spare = gaussians(1000, 500 + seed, moved), gaussians(unlabelled, 900 + seed, moved)
+    made = Looked(
+        test=test, spare=spare, parts=(train, train), classifier=classifier, weights=weights
+    )
+    way = Adaptation(sure=0.6, images=max(unlabelled, 20))
+    scores = way._self_trained(made, "inductive", spare.images, test.images, 0)
+    before = classifier.score(weights, test.images)
+    return macro_auroc(before, test.labels), macro_auroc(scores, test.labels)
+
+
+def test_two_gaussians_are_told_apart_the_better_the_more_unlabelled_images_there_are() -> None:
+    """As theory has it (Saberi et al. 2023, arXiv 2310.00027): m = 20 labelled, d = 50."""
+    few, many = (
+        np.mean([self_trained(seed, count) for seed in range(6)], axis=0) for count in (40, 2000)
+    )
+    assert few[1] > few[0]
+    assert many[1] > few[1] + 0.005
+    assert many[1] > many[0] + 0.02
+
+
+@pytest.mark.parametrize("moved", [3.0, 10.0])
+def test_gaussians_that_are_far_away_are_not_told_apart_worse(moved: float) -> None:
+    before, after = np.mean([self_trained(seed, 2000, moved) for seed in range(6)], axis=0)
+    assert after > before - 0.005
 
 
 def test_a_head_is_a_logistic_regression() -> None:

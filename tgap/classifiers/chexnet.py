@@ -2,7 +2,7 @@
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -56,6 +56,10 @@ class Chexnet(PretrainedNetwork):
     weight_decay: float = option(0.0, "weight decay", low=0)
     weights: str | None = option("imagenet", "imagenet, null = from scratch, or a file")
     patience: int = option(3, "epochs without improvement before it stops", low=1, high=1_000_000)
+
+    def early_stages(self) -> Sequence[str]:
+        """The first two dense blocks."""
+        return ["features.backbone.denseblock1", "features.backbone.denseblock2"]
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         from torch import nn

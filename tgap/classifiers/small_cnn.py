@@ -1,6 +1,7 @@
 """A small convolutional network, trained from scratch in seconds."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,6 +33,10 @@ class SmallCnn(Network):
     def stored_bytes(self, shape: tuple[int, ...], labels: int) -> int:
         """Those of its convolutions."""
         return 100_000
+
+    def early_stages(self) -> Sequence[str]:
+        """Behind the first two convolutions."""
+        return ["features.relu1", "features.relu2"]
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         from torch import nn

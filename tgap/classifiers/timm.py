@@ -1,7 +1,7 @@
 """Any image model of the timm library."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -50,6 +50,10 @@ class Timm(PretrainedNetwork):
             (2, 3, height, width),
             "set classifier.image_size",
         )
+
+    def early_stages(self) -> Sequence[str]:
+        """The first two stages that see a quarter of the image's side or less."""
+        return [f"features.backbone.{name}" for name in timm_models.early_stages(self.model)]
 
     def _network(self, channels: int, labels: int) -> "torch.nn.Module":
         import timm

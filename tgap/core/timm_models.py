@@ -1,6 +1,7 @@
 """What classifiers and embedders ask the timm library about its models."""
 
 import difflib
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -54,6 +55,38 @@ def last_layers(model: str) -> tuple[str, ...]:
 
     last = timm.get_pretrained_cfg(model).classifier or ()
     return tuple(f"{layer}." for layer in ((last,) if isinstance(last, str) else last))
+
+
+@functools.cache
+def early_stages(model: str) -> tuple[str, ...]:
+    """Names of a model's first two stages that see a quarter of the image's side or less.
+
+    None where their outputs are not ``(B, C, H, W)``, as those of transformers: tried without
+    weights or arithmetic on images of the model's own size.
+
+    Args:
+        model: Its name.
+    """
+    import timm
+    import torch
+
+    size = timm.get_pretrained_cfg(model).input_size
+    with torch.device("meta"):
+        backbone = timm.create_model(model, pretrained=False, num_classes=0).eval()
+    stages = [part for part in getattr(backbone, "feature_info", ()) if part["reduction"] >= 4][:2]
+    shapes: list[tuple[int, ...]] = []
+    for stage in stages:
+        backbone.get_submodule(stage["module"]).register_forward_hook(
+            lambda module, inputs, outputs: shapes.append(tuple(getattr(outputs, "shape", ())))
+        )
+    try:
+        backbone(torch.empty((2, *size), device="meta"))
+    except NotImplementedError:  # a layer without such a trial
+        return ()
+    expected = [(2, stage["num_chs"]) for stage in stages]
+    if [shape[:2] for shape in shapes if len(shape) == 4] != expected:
+        return ()
+    return tuple(stage["module"] for stage in stages)
 
 
 def untakeable(

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from tgap.core import Bools, Checkpoint, Floats, Images, ImageSet, Weights, option, rng_for
+from tgap.core import Bools, Checkpoint, Floats, Images, ImageSet, Indices, Weights, option, rng_for
+from tgap.core.spectra import restyled
 from tgap.evaluators.augmentation import ranks
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
 from tgap.metrics.classification import macro_auroc
@@ -16,6 +17,8 @@ from tgap.metrics.votes import adaptive_votes, votes
 
 LEAST = 20
 """Unlabelled real images below which nothing adapts to them."""
+AT_ONCE = 256
+"""Images whose spectra are in memory."""
 
 
 @dataclass(kw_only=True)
@@ -37,6 +40,9 @@ class Adaptation(Evaluator):
       real image changes: the baseline of
     - ``adapted/transductive/neighbours``, where confident test images vote too (AdaNPC, Zhang et
       al. 2023, arXiv 2302.12566): in a random order, which matters
+    - ``adapted/inductive/fourier``: a classifier trained anew on the synthetic training images,
+      each with the low-frequency amplitudes of a random image of the reserve (Yang & Soatto 2020,
+      arXiv 2004.05498, for another task; ``tgap.core.spectra``)
     - ``adapted/few/{n}``: LP-FT (Kumar et al. 2022, arXiv 2202.10054): the last layer by logistic
       regression on n labelled real images per label, then all layers (``Classifier.adapt``)
 
@@ -51,9 +57,11 @@ class Adaptation(Evaluator):
         sure: Probability from which a label is taken for true.
         neighbours: That vote.
         temperature: Of their votes: the less, the more the nearest count.
+        share: Of the spectrum's area whose amplitudes are the real images'.
         few: Labelled real images per label.
     """
 
+    version: ClassVar[int] = 2  # adapted/inductive/fourier
     shown: ClassVar[Sequence[str]] = (
         "adapted/none",
         "adapted/inductive/*",
@@ -64,6 +72,7 @@ class Adaptation(Evaluator):
     sure: float = option(0.9, "probability from which a label is believed", above=0.5, high=1)
     neighbours: int = option(100, "synthetic images that vote", low=1, high=100_000)
     temperature: float = option(0.1, "of the neighbours' votes", above=0)
+    share: float = option(0.01, "of the spectrum's area, for fourier", low=0, high=1)
     few: list[int] = option([1, 10], "labelled real images per label")
 
     def problems(self) -> list[str]:
@@ -86,6 +95,9 @@ class Adaptation(Evaluator):
                 metrics[f"adapted/{leg}/{name}"] = macro_auroc(scores, test.labels)
             sure = self._sure(self._probabilities(evidence, images))
             metrics[f"adapted/{leg}/self_trained_on"] = float(sure.mean())
+        if len(spare) >= LEAST:
+            scores = self._restyled(evidence, spare, test.images, seed)
+            metrics["adapted/inductive/fourier"] = macro_auroc(scores, test.labels)
         for n, scores in self._few(evidence, test.images, seed):
             metrics[f"adapted/few/{n}"] = macro_auroc(scores, test.labels)
         looked_at = len(spare) if len(spare) >= LEAST else 0
@@ -132,6 +144,19 @@ class Adaptation(Evaluator):
         fit = partial(_adapt, evidence, fitted, train, rng)
         return evidence.trained(f"self_training_{leg}", test, fit)
 
+    def _restyled(self, evidence: Evidence, seen: Images, test: Images, seed: int) -> Floats:
+        """Scores by a classifier of synthetic images in the styles of real ones."""
+
+        def fit(checkpoint: Checkpoint) -> Weights:
+            rng = rng_for("adaptation", seed, "fourier")
+            train = evidence.synthetic()[0]
+            donors = rng.integers(len(seen), size=len(train))
+            images = in_styles_of(train.images, seen, donors, self.share)
+            changed = replace(train, images=images)
+            return evidence.classifier.fit(changed, rng, checkpoint=checkpoint)
+
+        return evidence.trained("fourier", test, fit)
+
     def _probabilities(self, evidence: Evidence, images: Images) -> NDArray[np.float64]:
         from scipy.special import expit
 
@@ -160,6 +185,27 @@ class Adaptation(Evaluator):
             rng = rng_for("adaptation", seed, "few", n)
             fit = partial(_adapt, evidence, headed, some, rng)
             yield n, evidence.trained(f"few_{n}", test, fit)
+
+
+def in_styles_of(images: Images, others: Images, donors: Indices, share: float) -> Images:
+    """Images with low-frequency amplitudes of others (``restyled``), all in memory.
+
+    Args:
+        images: ``(N, H, W, C)`` uint8.
+        others: ``(M, H, W, C)`` uint8.
+        donors: ``(N,)`` position in ``others`` of each image's donor.
+        share: Of the spectrum's area.
+    """
+    import torch
+
+    changed = np.empty_like(images)
+    for start in range(0, len(images), AT_ONCE):
+        rows = slice(start, start + AT_ONCE)
+        some, given = (
+            torch.from_numpy(np.array(part)) for part in (images[rows], others[donors[rows]])
+        )
+        changed[rows] = restyled(some, given, share).numpy()
+    return changed
 
 
 def with_head(weights: Weights, features: Floats, labels: Bools) -> Weights:

@@ -4,15 +4,18 @@ import copy
 import dataclasses
 import math
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from tgap.classifiers.augments.base import Augment
+from tgap.classifiers.augments.none import NoAugment
 from tgap.classifiers.base import Classifier
 from tgap.classifiers.networks.crafted import FAMILIES, crafted
 from tgap.classifiers.networks.fitting import BestEpoch, Fitting, Passes, state_arrays, to_device
+from tgap.classifiers.networks.moving import shifted
 from tgap.classifiers.networks.schedules import OneCycle, Schedule
 from tgap.core import (
     Checkpoint,
@@ -50,9 +53,10 @@ class Network(Classifier):
     of crafted shifts (``tgap.classifiers.networks.crafted``), and the loss is the mean over the
     families', so that an epoch which goes by what only these images have is not chosen for it
     (Efthymiadis et al. 2024, arXiv 2409.19774, who choose by the mean accuracy over ten families
-    of other transformations). An image may be moved a little before it is
-    learnt from; it is normalised by the arrays ``input_mean`` and ``input_std``, which belong to
-    the fitted weights. Batches reach the device as uint8.
+    of other transformations). An image may be moved a little before it is learnt from, and in
+    ``fit`` its batch may change styles (``augment``); it is normalised by the arrays
+    ``input_mean`` and ``input_std``, which belong to the fitted weights. Batches reach the device
+    as uint8.
 
     Each epoch logs ``loss``, ``validation_loss``, ``learning_rate`` (at its end), ``seconds`` (of
     training, validation not counted) and ``data_seconds`` (of these, spent gathering images and
@@ -75,6 +79,7 @@ class Network(Classifier):
         validate: What the epoch is chosen on: held-back images as they are, or shifted.
         families: Of shifts; all that there are if none is named. Leave out those that change what
             a label says, e.g. brightness where a label is one of exposure.
+        augment: How styles of training batches are changed.
     """
 
     has_features: ClassVar[bool] = True
@@ -91,6 +96,30 @@ class Network(Classifier):
     shift: int = option(2, "random shift in pixels", low=0, high=1_000_000)
     validate: str = option("held_back", "what chooses the epoch", choices=VALIDATE)
     families: list[str] = option([], "shifts of validate=shifted, [] = all")
+    augment: Augment = field(
+        default_factory=NoAugment, metadata={"help": "how training batches change their styles"}
+    )
+
+    def title(self) -> str:
+        """The preset's name, or the class's stem and the augmentation's if there is one."""
+        if self.name or not self.augment.changes:
+            return super().title()
+        return f"{super().title()}+{self.augment.title()}"
+
+    def early_stages(self) -> Sequence[str]:
+        """Modules of the network whose outputs, ``(B, C, H, W)``, hold styles; none if unknown."""
+        return []
+
+    def check(self) -> list[str]:
+        """Feature maps that nobody can point to."""
+        problems = super().check()
+        if self.augment.on_maps and not self.early_stages():
+            problems.append(
+                f"augment={self.augment.stem()} changes feature maps behind early stages, and "
+                f"'{self.title()}' names none; choose classifier/augment=fourier, which changes "
+                "images, or another classifier"
+            )
+        return problems
 
     def problems(self) -> list[str]:
         """Families that there are not."""
@@ -106,8 +135,9 @@ class Network(Classifier):
         return problems
 
     def identity(self) -> dict[str, Any]:
-        """Without a validation that is not asked for: classifiers of before there was one count."""
+        """Without what is not asked for: classifiers of before there was such a choice count."""
         left_out = {"validate", "families"} if self.validate == "held_back" else set()
+        left_out |= set() if self.augment.changes else {"augment"}
         return {name: v for name, v in super().identity().items() if name not in left_out}
 
     @abstractmethod
@@ -198,10 +228,11 @@ class Network(Classifier):
             )
         network = self._restored(weights)
         batches, epochs = self._adapting(len(few))
-        gentle = dataclasses.replace(self, learning_rate=self.learning_rate / 10)
+        rate = self.learning_rate / 10
+        gentle = dataclasses.replace(self, learning_rate=rate, augment=NoAugment())
         optimizer = gentle._optimizer(network)
-        schedule = OneCycle(optimizer, gentle.learning_rate, epochs * batches)
-        fitting = self._fitting_of(network, optimizer, schedule, few, batches, weights, rng)
+        schedule = OneCycle(optimizer, rate, epochs * batches)
+        fitting = gentle._fitting_of(network, optimizer, schedule, few, batches, weights, rng)
 
         def told(epoch: int, values: dict[str, float]) -> None:
             if not math.isfinite(values["loss"]):
@@ -313,8 +344,12 @@ class Network(Classifier):
         scaling: Weights,
         rng: np.random.Generator,
     ) -> Fitting:
+        stages = self.early_stages() if self.augment.on_maps else []
+
         def forward(images: "torch.Tensor") -> "torch.Tensor":
-            outputs: torch.Tensor = network(self._input(self._augmented(images, rng), scaling))
+            batch = self.augment.images(self._augmented(images, rng), rng)
+            with self.augment.behind(network, stages, rng):
+                outputs: torch.Tensor = network(self._input(batch, scaling))
             return outputs
 
         return Fitting(network, forward, optimizer, schedule, train, batches, rng)
@@ -363,19 +398,3 @@ class Network(Classifier):
                     )
                 ]
             )
-
-
-def shifted(images: "torch.Tensor", most: int, rng: np.random.Generator) -> "torch.Tensor":
-    """Move each image by up to ``most`` pixels in both directions; its edge is repeated.
-
-    Args:
-        images: ``(N, H, W, C)``.
-        most: Largest shift in pixels.
-        rng: Draws two shifts per image, uniform on the integers.
-    """
-    n, height, width, _ = images.shape
-    down, right = rng.integers(-most, most + 1, size=(2, n, 1))
-    rows = np.clip(np.arange(height) - down, 0, height - 1)
-    columns = np.clip(np.arange(width) - right, 0, width - 1)
-    index = (np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :])
-    return images[tuple(to_device(part, images.device) for part in index)]

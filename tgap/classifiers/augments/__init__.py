@@ -1,0 +1,1 @@
+"""How the training batches of the run's classifier are changed; ``classifier/augment=...``."""
