@@ -113,6 +113,8 @@ def test_where_nothing_is_moved_nothing_is_lost(fitted) -> None:
         for way in ("batch_norm", "self_training", "neighbours"):
             assert found[f"adapted/{leg}/{way}"] > before - 0.02
         assert found[f"adapted/{leg}/self_trained_on"] > 0.2
+        name = f"adapted/{leg}/self_training"
+        assert found[f"{name}/lo"] < found[name] < found[f"{name}/hi"]
 
 
 def test_what_nothing_is_sure_of_trains_nothing(fitted) -> None:
@@ -129,7 +131,8 @@ def test_labels_of_test_images_change_no_score(fitted) -> None:
     swapped = dataclasses.replace(made.test, labels=made.test.labels[:, ::-1])
     found = [evaluate(each) for each in (made, dataclasses.replace(made, test=swapped))]
     for name, value in found[0].items():
-        if name.startswith(("adapted/inductive", "adapted/transductive")) and "_on" not in name:
+        left_out = ("_on", "/lo", "/hi")
+        if name.startswith(("adapted/in", "adapted/tr")) and not name.endswith(left_out):
             assert found[1][name] == pytest.approx(1 - value)
 
 

@@ -12,7 +12,7 @@ from tgap.core import Bools, Checkpoint, Floats, Images, ImageSet, Indices, Weig
 from tgap.core.spectra import restyled
 from tgap.evaluators.augmentation import ranks
 from tgap.evaluators.base import Evaluation, Evaluator, Evidence
-from tgap.metrics.classification import macro_auroc
+from tgap.metrics.tested import Resamples
 from tgap.metrics.votes import adaptive_votes, votes
 
 LEAST = 20
@@ -46,6 +46,7 @@ class Adaptation(Evaluator):
     - ``adapted/few/{n}``: LP-FT (Kumar et al. 2022, arXiv 2202.10054): the last layer by logistic
       regression on n labelled real images per label, then all layers (``Classifier.adapt``)
 
+    All have ``.../lo`` and ``.../hi`` (95 %, of this training, for new test images).
     ``adapted/none`` is TSTR; ``.../self_trained_on`` the share of the images that were sure enough.
     Where fewer than 20 are, or a label is believed of all of them or of none, nothing is trained
     and the number is TSTR's. ``cost/unlabelled_real`` counts the reserve's images. Nothing here
@@ -61,11 +62,13 @@ class Adaptation(Evaluator):
         few: Labelled real images per label.
     """
 
-    version: ClassVar[int] = 2  # adapted/inductive/fourier
+    version: ClassVar[int] = 3
     shown: ClassVar[Sequence[str]] = (
         "adapted/none",
-        "adapted/inductive/*",
-        "adapted/transductive/*",
+        "adapted/*/batch_norm",
+        "adapted/*/self_training",
+        "adapted/*/neighbours",
+        "adapted/*/fourier",
     )
 
     images: int = option(1000, "unlabelled real images of the reserve", low=LEAST, high=20_000)
@@ -87,19 +90,20 @@ class Adaptation(Evaluator):
             return Evaluation({})
         seed, tstr = int(rng.integers(2**63)), legs["tstr"]
         test, spare = evidence.real_test(), evidence.reserve(self.images)
-        metrics = {"adapted/none": macro_auroc(tstr.scores, tstr.labels)}
+        tested = Resamples.of(test)
+        metrics = tested.macro(tstr.scores).named("adapted/none")
         for leg, images in (("inductive", spare), ("transductive", test.images)):
             if len(images) < LEAST:
                 continue
             for name, scores in self._unlabelled(evidence, leg, images, test.images, seed):
-                metrics[f"adapted/{leg}/{name}"] = macro_auroc(scores, test.labels)
+                metrics |= tested.macro(scores).named(f"adapted/{leg}/{name}")
             sure = self._sure(self._probabilities(evidence, images))
             metrics[f"adapted/{leg}/self_trained_on"] = float(sure.mean())
         if len(spare) >= LEAST:
             scores = self._restyled(evidence, spare, test.images, seed)
-            metrics["adapted/inductive/fourier"] = macro_auroc(scores, test.labels)
+            metrics |= tested.macro(scores).named("adapted/inductive/fourier")
         for n, scores in self._few(evidence, test.images, seed):
-            metrics[f"adapted/few/{n}"] = macro_auroc(scores, test.labels)
+            metrics |= tested.macro(scores).named(f"adapted/few/{n}")
         looked_at = len(spare) if len(spare) >= LEAST else 0
         return Evaluation({**metrics, "cost/unlabelled_real": float(looked_at)})
 

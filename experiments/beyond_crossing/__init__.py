@@ -1,0 +1,1 @@
+"""How the gap is crossed: classifiers and what they look at, compared over seeds."""
