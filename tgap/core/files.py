@@ -249,7 +249,7 @@ def write_whole(path: Path, text: str, what: str) -> None:
 
 
 @contextmanager
-def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, what: str, *, wait: bool | float = True) -> Iterator[None]:
     """Let one process at a time inside, on this host and on others that share the folder.
 
     The system's own lock (``flock``) is exact but may not reach other hosts, as on many network
@@ -260,13 +260,15 @@ def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
     Args:
         path: The lock's file. It is never removed: a process that waits holds on to this one.
         what: What is locked, e.g. ``run 1a2b``.
-        wait: For a process that holds the lock, however long.
+        wait: For a process that holds the lock: however long, not at all, or so many seconds.
 
     Raises:
         StoreError: If the file cannot be written.
-        filelock.Timeout: If another process holds the lock and ``wait`` is false.
+        filelock.Timeout: If another process holds the lock for longer than that.
     """
     import filelock
+
+    limit = -1.0 if wait is True else float(wait)
 
     # Without a fallback of its own, which would never be taken over from another host.
     flock = filelock.FileLock(path, poll_interval=0.1, fallback_to_soft=False)
@@ -286,7 +288,7 @@ def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
                 if not wait:
                     raise
                 log.info("another process is at work on %s; waiting for it", what)
-                lock.acquire()
+                lock.acquire(timeout=limit)
             except OSError as error:
                 if lock is flock and error.errno in NO_FLOCK:
                     continue  # the lease alone holds
