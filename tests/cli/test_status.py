@@ -60,6 +60,27 @@ def test_a_run_of_another_machine_is_believed_by_its_sign_of_life(tmp_path, age,
     assert is_running(journal) == runs
 
 
+@pytest.mark.parametrize(("age", "state"), [(30, "running"), (3000, "stopped")])
+def test_where_nothing_may_be_written_a_sign_of_life_is_believed(
+    home: Path, age: int, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As another user's home, which may be read only: no lock can be taken there."""
+    for run_key in ("sweep", "run"):
+        journal = begun(home / "journal" / "abcdefgh" / run_key)
+        beat = {"time": time.time() - age, "host": socket.gethostname(), "pid": 1}
+        (journal.folder / "progress.json").write_text(json.dumps(beat))
+    plan = {"method": "m", "method_key": "k", "size": 5, "seed": 1, "settings": {}, "key": "run"}
+    planned = home / "journal" / "abcdefgh" / "sweep" / "files" / "planned.json"
+    planned.write_text(json.dumps([plan]))
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    (sweep,) = sweeps(home)
+    assert (sweep.running, [run.state for run in sweep.runs]) == (state == "running", [state])
+
+
 def begun(folder: Path, time: int = 1) -> Journal:
     """A journal that was not ended."""
     (folder / "files").mkdir(parents=True)

@@ -20,6 +20,7 @@ import tgap
 import tgap.core.weights
 from tests.hostile.conftest import Payload, refusal
 from tgap.classifiers.timm import Timm
+from tgap.cli.main import command
 from tgap.core import TgapError
 from tgap.datasets.huggingface import Huggingface
 from tgap.datasets.image_folder import ImageFolder
@@ -264,6 +265,13 @@ class TestStore:
         made = store.get_or_make(spec, lambda f: np.save(f / "x.npy", np.arange(3)))
         assert made.read_array("x.npy").tolist() == [0, 1, 2]
 
+    @pytest.mark.parametrize("mmap", [True, False])
+    @pytest.mark.parametrize("head", ["terabytes", "no end", "nested too deeply"])
+    def test_arrays_that_claim_what_is_not_there(self, head: str, mmap: bool) -> None:
+        store, spec = Store(Path("home/store")), Spec("vectors", {"a": 1}, {})
+        made = store.get_or_make(spec, lambda f: (f / "x.npy").write_bytes(npy(HEADS[head])))
+        assert "cannot read" in refusal(lambda: made.read_array("x.npy", mmap))
+
     @pytest.mark.parametrize("text", ["[]", "5", "{}", "[" * 100_000, '{"files": 5}', "\0"])
     def test_a_manifest_of_another_form(self, text: str) -> None:
         store, spec, folder = self.artifact()
@@ -278,6 +286,26 @@ CONFIGS = {
     "a pickle": "dataset: {_target_: torch.load, f: x.pt, weights_only: false}\n",
     "no mapping": "- 5\n",
 }
+
+
+def npy(head: str) -> bytes:
+    """A file of numpy without content."""
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode("latin1")
+
+
+HEADS = {
+    name: f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}}}\n"
+    for name, kind, shape in (
+        ("terabytes", "<f8", (10**14, 4)),
+        ("more than 64 bits", "<f8", (10**30, 4)),
+        ("a product of more than 64 bits", "<f8", (2**62, 4)),
+        ("less than nothing", "<f8", (-5, 4)),
+        ("many of no size", "<U0", (10**14, 4)),
+        ("text", "<U1", (0, 4)),
+        ("no table", "<f8", (0,)),
+    )
+}
+HEADS |= {"no end": "{'descr': '<f8", "nested too deeply": "-" * 9000 + "1", "a list": "{[]: 1}"}
 
 
 class TestRecord:
@@ -313,6 +341,15 @@ class TestRecord:
     def test_pickled_numbers(self, canary: Path) -> None:
         self.record(**{"row.json": json.dumps(ROW), "resampled.npy": pickle.dumps(Payload(canary))})
         assert records(Path("home")) == []
+
+    @pytest.mark.parametrize("head", HEADS)
+    def test_an_array_that_claims_what_is_not_there(
+        self, head: str, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self.record(**{"row.json": json.dumps(ROW), "resampled.npy": npy(HEADS[head])})
+        assert command(["runs"]) == 2  # it was the only one
+        assert records(Path("home")) == []
+        assert "resampled.npy is damaged" in caplog.text + capsys.readouterr().err
 
     @pytest.mark.parametrize(
         "line",

@@ -17,7 +17,7 @@ from PIL import Image
 
 from tgap.cli.main import command
 from tgap.core import Checkpoint, TgapError
-from tgap.core.files import write_sealed
+from tgap.core.files import read_array, write_sealed
 from tgap.datasets.reading.pixels import read_image
 from tgap.datasets.reading.tables import read_table
 from tgap.generators.latent.files.header import shapes_in
@@ -194,6 +194,22 @@ def manifests(data: bytes, value: object) -> None:
     for text in (data, json.dumps(value).encode(), json.dumps({**sound, "files": value}).encode()):
         manifest.write_bytes(text)
         value_or_refusal(lambda: store.find(spec))
+
+
+def array(rows: int) -> bytes:
+    """A sound array as numpy writes it."""
+    file = io.BytesIO()
+    np.save(file, np.ones((rows, 3)))
+    return file.getvalue()
+
+
+@fuzzed(spoiled(array(1)), spoiled(array(9)[:128]))
+def arrays(data: bytes, head: bytes) -> None:
+    for content in (data, head):
+        Path("a.npy").write_bytes(content)
+        for mmap in (False, True):
+            with contextlib.suppress(ValueError):
+                read_array(Path("a.npy"), mmap=mmap)
 
 
 def picture(name: str) -> bytes:

@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 
 import tgap.core.digest
 import tgap.store.damaged
+import tgap.store.left
 import tgap.store.store
 import tgap.store.vouched
 from tests.core.test_digest import rewrite
@@ -26,6 +27,7 @@ from tgap.core import ContractError, StoreError
 from tgap.core.digest import FRESH_NS
 from tgap.core.files import locked, write_array, write_arrays, write_json
 from tgap.store import Spec, Store
+from tgap.store.damaged import set_aside
 
 SPEC = Spec("selection", {"size": 500, "rate": 0.1}, {"split": "0a1b"})
 
@@ -275,11 +277,48 @@ def test_a_killed_process_leaves_nothing_that_is_read_and_is_swept_away(store, c
     assert not store.get_or_make(spec, make).reused
 
 
-def test_left_overs_of_other_hosts_are_let_be(store):
-    theirs = store.root / "tmp" / f"a-{'0' * 20}.another-host.1"
+@pytest.mark.parametrize(
+    ("days", "at_work", "kept"), [(13, False, True), (15, False, False), (15, True, True)]
+)
+def test_left_overs_of_other_hosts_go_when_they_are_old(store, days, at_work, kept):
+    name = f"a-{'0' * 20}"
+    theirs = store.root / "tmp" / f"{name}.another-host.1"
     theirs.mkdir(parents=True)
+    os.utime(theirs, (time.time() - 86_400 * days,) * 2)
+    lock = store.root / "locks" / f"{name}.lock"
+    with locked(lock, "it") if at_work else nullcontext():
+        Store(store.root)
+    assert theirs.is_dir() == kept
+
+
+@pytest.mark.parametrize("when", ["it is looked at", "its lock is held"])
+def test_what_goes_while_left_overs_are_looked_at_is_no_trouble(store, when, monkeypatch, caplog):
+    """Another process finishes it, or removes it too."""
+    old = [store.root / "partial" / f"a-{digit * 20}.another-host" for digit in "01"]
+    for folder in old:
+        folder.mkdir(parents=True)
+        os.utime(folder, (0, 0))
+    is_old, lock = tgap.store.left._is_old, tgap.store.left.locked
+
+    def gone(*_):
+        if old[0].exists():
+            old[0].rmdir()
+
+    def looked_at(folder):
+        gone()
+        return is_old(folder)
+
+    def held(*args, **how):
+        gone()
+        return lock(*args, **how)
+
+    if when == "it is looked at":
+        monkeypatch.setattr(tgap.store.left, "_is_old", looked_at)
+    else:
+        monkeypatch.setattr(tgap.store.left, "locked", held)
     Store(store.root)
-    assert theirs.is_dir()
+    assert "cannot remove" not in caplog.text
+    assert not old[1].exists()
 
 
 RACE = """
@@ -470,6 +509,20 @@ def test_the_newest_damaged_artifacts_are_kept(store):
         (folder / "notes.json").write_text(str(number))
     aside = sorted((store.root / "damaged").iterdir())
     assert [(path / "notes.json").read_text() for path in aside] == [str(n) for n in range(3, 13)]
+
+
+def test_two_processes_may_remove_the_same_oldest_damaged_artifact(store, monkeypatch):
+    remove = tgap.store.damaged.remove
+
+    def gone(path):
+        remove(path)
+        raise FileNotFoundError(path)  # another one was first
+
+    monkeypatch.setattr(tgap.store.damaged, "remove", gone)
+    for key in range(12):
+        (store.root / "a" / f"{key}").mkdir(parents=True)
+        set_aside(store.root, store.root / "a" / f"{key}")
+    assert len(list((store.root / "damaged").iterdir())) == 10
 
 
 def test_a_manifest_of_an_earlier_version_is_believed(store):

@@ -1,13 +1,18 @@
 """One bad run does not sink a sweep, whatever it does to its process."""
 
+import logging
 import os
+import resource
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
+from PIL import Image
+from torch.backends import cudnn
 
 from tests.sweeps.test_launchers import LAUNCHERS
 from tgap.cli.main import command, run_command
@@ -28,6 +33,8 @@ FAILURES = {
     "fault": ("it was killed by signal 11 (SIGSEGV)",) * 2,
 }
 """What the terminal says of them, and what their record says."""
+OPEN_FILES = resource.RLIMIT_NOFILE
+LIMITS = resource.getrlimit(OPEN_FILES)
 TRACED = ("raise", "base", "exit", "spoil")
 CHANGED = {
     "home": "os.environ['TGAP_HOME']",
@@ -248,6 +255,30 @@ def test_with_joblib_one_bad_run_of_four_sinks_no_other(
             lambda: setattr(torch.backends.mkldnn, "enabled", False),
             lambda: setattr(torch.backends.mkldnn, "enabled", True),
             "torch's use of oneDNN",
+        ),
+        *(
+            (partial(setattr, *where, new), partial(setattr, *where, old), named)
+            for where, old, new, named in (
+                ((cudnn, "deterministic"), False, True, "torch.backends.cudnn.deterministic"),
+                ((cudnn, "benchmark"), False, True, "torch.backends.cudnn.benchmark"),
+                ((cudnn, "allow_tf32"), True, False, "torch.backends.cudnn.allow_tf32"),
+                ((Image, "MAX_IMAGE_PIXELS"), 89478485, None, "PIL.Image.MAX_IMAGE_PIXELS"),
+            )
+        ),
+        *(
+            (partial(switch, False), partial(switch, True), "torch's kinds of attention")
+            for switch in (
+                torch.backends.cuda.enable_flash_sdp,
+                torch.backends.cuda.enable_mem_efficient_sdp,
+                torch.backends.cuda.enable_math_sdp,
+                torch.backends.cuda.enable_cudnn_sdp,
+            )
+        ),
+        (partial(logging.disable, 20), partial(logging.disable, 0), "logging.disable"),
+        (
+            partial(resource.setrlimit, OPEN_FILES, (LIMITS[0] - 1, LIMITS[1])),
+            partial(resource.setrlimit, OPEN_FILES, LIMITS),
+            "the limit RLIMIT_NOFILE",
         ),
     ],
 )

@@ -8,8 +8,9 @@ from tgap.sweeps.workers import workers_of
 
 
 @pytest.fixture(autouse=True)
-def four_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+def four_cores_and_two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "cores", lambda: 4)
+    monkeypatch.setattr(workers, "gpus", lambda: 2)
 
 
 def launcher(kind: str, **settings: object) -> dict[str, object]:
@@ -17,6 +18,12 @@ def launcher(kind: str, **settings: object) -> dict[str, object]:
 
 
 RAY = {"init": {"address": None, "num_cpus": None}, "remote": {"num_cpus": 2}}
+
+
+
+
+def ray(init: dict[str, object] | None = None, **remote: object) -> dict[str, object]:
+    return launcher("RayLauncher", ray={"init": init or {"address": None}, "remote": remote})
 
 
 @pytest.mark.parametrize(
@@ -30,6 +37,13 @@ RAY = {"init": {"address": None, "num_cpus": None}, "remote": {"num_cpus": 2}}
         (launcher("RayLauncher", ray=RAY), 9, 2),
         (launcher("RayLauncher", ray=RAY | {"init": {"num_cpus": 8}}), 9, 4),
         (launcher("RayLauncher", ray=RAY | {"init": {"address": "auto"}}), 9, 9),
+        (ray(num_cpus=1, num_gpus=0), 9, 4),
+        (ray(num_cpus=1, num_gpus=1), 9, 2),
+        (ray(num_cpus=1, num_gpus=2), 9, 1),
+        (ray(num_cpus=1, num_gpus=0.5), 9, 4),
+        (ray(num_cpus=2, num_gpus=0.5), 9, 2),
+        (ray({"num_gpus": 3}, num_cpus=1, num_gpus=1), 9, 3),
+        (ray({"num_cpus": 64, "num_gpus": 8}, num_cpus=2, num_gpus=2), 9, 4),
         (launcher("SlurmLauncher", array_parallelism=16), 40, 16),
         (launcher("LocalLauncher", array_parallelism=256), 40, 40),
         (launcher("Another"), 40, 40),
@@ -47,6 +61,29 @@ def test_no_number_of_runs(asked: object) -> None:
         "hydra.launcher.n_jobs must be the number of runs at a time, or -1 for one for each core "
         f"(4 here); got {asked}"
     )
+
+
+@pytest.mark.parametrize(
+    ("node", "path", "least", "got"),
+    [
+        (launcher("SlurmLauncher", array_parallelism=-3), "array_parallelism", 1, -3),
+        (launcher("SlurmLauncher", array_parallelism=0), "array_parallelism", 1, 0),
+        (launcher("LocalLauncher", timeout_min=-5), "timeout_min", 1, -5),
+        (ray(num_cpus=-2), "ray.remote.num_cpus", 1, -2),
+        (ray(num_cpus=0), "ray.remote.num_cpus", 1, 0),
+        (ray(num_cpus="many"), "ray.remote.num_cpus", 1, "many"),
+        (ray(num_cpus=float("nan")), "ray.remote.num_cpus", 1, "nan"),
+        (ray(num_gpus=-1), "ray.remote.num_gpus", 0, -1),
+        (ray({"num_cpus": 0}), "ray.init.num_cpus", 1, 0),
+        (ray({"address": "auto"}, num_cpus=-2), "ray.remote.num_cpus", 1, -2),
+    ],
+)
+def test_numbers_that_cannot_be_meant(
+    node: dict[str, object], path: str, least: int, got: object
+) -> None:
+    with pytest.raises(ConfigError) as told:
+        workers_of(node, 9)
+    assert str(told.value) == f"hydra.launcher.{path} must be at least {least}, got {got}"
 
 
 def test_more_workers_than_cores_are_told_in_a_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -150,6 +151,25 @@ def test_a_push_that_was_cut_short_is_repeated_without_double_points(home, monke
     assert len(history(home, run.info.run_id, "train/loss")) == 300
     assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
     assert_everything(home, *runs(home))
+
+
+@pytest.mark.parametrize("secret", ["00000000", "FINISHED", "one.json", 'a"b\\c\ndé'])
+def test_a_secret_is_masked_in_texts_and_numbers_and_names_stay(tmp_path, monkeypatch, secret):
+    """A password may be a number, or hold what JSON writes in another way."""
+    monkeypatch.setenv("DB_PASSWORD", secret)
+    with tracker(tmp_path, uri=CLOSED).run("key", f"n {secret}", {"p": secret}, {}) as log:
+        log.metrics({"x": 1e9, "y": 100000000.5}, 100000000)
+        log.tags({"tgap.overrides": f"a={secret}"})
+        log.text(json.dumps({"seed": 1000000000, "text": secret}), "one.json")
+        log.config({"seed": 1000000000, "text": secret})
+    journal = Journal(tmp_path / "journal" / "single" / "key")
+    start, numbers, tags, *files, end = journal.events()
+    assert (start["name"], start["params"], end["status"]) == ("n ***", {"p": "***"}, "FINISHED")
+    assert (numbers["values"], numbers["step"]) == ({"x": 1e9, "y": 100000000.5}, 100000000)
+    assert tags["tags"] == {"tgap.overrides": "a=***"}
+    for event, read in zip(files, (json.loads, yaml.safe_load), strict=True):
+        text = (journal.folder / event["path"]).read_text("utf-8")
+        assert read(text) == {"seed": 1000000000, "text": "***"}
 
 
 def test_a_run_is_found_by_its_tags_when_its_id_is_lost(home):

@@ -10,17 +10,20 @@ import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+import filelock
 import pytest
 import sqlalchemy
 
 from tests.tracking.logged import history, runs, tracker
-from tgap.core import StoreError
+from tgap.core import StoreError, TgapError
 from tgap.core.progress import LogFile
-from tgap.tracking import Journal, resolve_uri, sync
+from tgap.tracking import Journal, push, resolve_uri, sync
 from tgap.tracking.push import connect
+from tgap.tracking.server import LIMITS, with_limits
 
 SYNC = "import sys; from tgap.cli.main import command; sys.exit(command(['sync']))"
 
@@ -142,6 +145,122 @@ def test_a_log_file_that_cannot_be_written_is_told_once_in_a_line(tmp_path, caps
     handler.close()
     assert err.count("\n") == 1
     assert "cannot write the log file /dev/full: No space left on device" in err
+
+
+@pytest.fixture
+def full(home, monkeypatch) -> threading.Event:
+    """While it is set, nothing can be written below the journals."""
+    event, open_file = threading.Event(), Path.open
+
+    def opened(path: Path, mode: str = "r", *args, **how):
+        if event.is_set() and mode[0] in "wa" and path.is_relative_to(home / "journal"):
+            raise OSError(28, "No space left on device")
+        return open_file(path, mode, *args, **how)
+
+    monkeypatch.setattr(Path, "open", opened)
+    return event
+
+
+@pytest.mark.parametrize("in_time", [True, False])
+def test_a_record_on_a_full_disk_is_written_when_there_is_room(
+    home, full, in_time, caplog, monkeypatch
+) -> None:
+    monkeypatch.setattr("tgap.tracking.journal.AGAIN", 0.0)
+    told = "could not be written to its end; make room and start the run again"
+    with (
+        nullcontext() if in_time else pytest.raises(StoreError, match=told),
+        tracker(home).run("key", "name", {}, {}) as log,
+    ):
+        log_first(log)
+        full.set()
+        log_second(log)
+        log.flush()
+        if in_time:
+            full.clear()
+    first, *others = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert "cannot write the journal in" in first or "cannot write two.txt in" in first
+    assert "No space left on device; free some space" in first
+    assert "the run goes on, and this is tried again" in first
+    assert all("the run goes on: log it later with `tgap sync`" in other for other in others)
+    full.clear()
+    if not in_time:
+        with tracker(home).run("key", "name", {}, {}) as log:
+            log_first(log)
+            log_second(log)
+    require_all(home)
+    assert not list((home / "journal" / "single" / "key").glob("*.tmp"))
+
+
+def test_a_record_that_cannot_be_begun_is_told_before_the_work(home, full) -> None:
+    full.set()
+    with (
+        pytest.raises(StoreError, match=r"cannot write the journal.*No space left on device"),
+        tracker(home).run("key", "name", {}, {}),
+    ):
+        pytest.fail("the work was begun")
+
+
+def test_another_process_that_holds_mlflows_lock_holds_up_no_run(home, caplog, monkeypatch) -> None:
+    """However long; and ``tgap sync`` does not take it for a run in progress."""
+    monkeypatch.setattr("tgap.tracking.push.LOCKED_SECONDS", 0.2)
+    path = home / "mlflow.db.lock"
+    with filelock.FileLock(path):
+        with tracker(home).run("key", "name", {}, {}) as log:
+            log_first(log)
+            log_second(log)
+        (told,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+        assert f"another process has held {path} for 0.2 s" in told
+        assert "the run goes on" in told
+        with pytest.raises(TgapError, match=r"has held .*run `tgap sync` when it has ended"):
+            sync(home, resolve_uri(home))
+    assert sync(home, resolve_uri(home)) == {"runs": 1, "sweeps": 0, "curves": 0}
+    require_all(home)
+
+
+def test_a_lock_of_mlflow_that_may_not_be_written_stops_no_run(home, caplog, monkeypatch) -> None:
+    acquire = filelock.FileLock.acquire
+
+    def refuse(self, *args, **how):
+        if self.lock_file.endswith("mlflow.db.lock"):
+            raise PermissionError(13, "Permission denied")
+        return acquire(self, *args, **how)
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    with tracker(home).run("key", "name", {}, {}) as log:
+        log_first(log)
+    assert "cannot write the lock of MLflow's database" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("uri", "query"),
+    [
+        ("postgresql://a:b@h/d", LIMITS),
+        ("postgresql+psycopg://a:b@h/d", LIMITS),
+        ("postgresql://h/d?connect_timeout=90&sslmode=require", LIMITS | {"connect_timeout": 90}),
+        ("postgresql+pg8000://h/d", {}),
+        ("mysql://h/d", {}),
+        ("http://h:5000", {}),
+    ],
+)
+def test_a_database_behind_a_dead_network_is_given_up(uri, query, monkeypatch) -> None:
+    given = parse_qs(urlsplit(with_limits(uri, {})).query)
+    assert {name: int(given[name][0]) for name in query} == query
+    assert set(given) - set(query) <= {"sslmode"}
+    assert "connect_timeout=10" not in with_limits(uri, {"PGCONNECT_TIMEOUT": "5"})
+    asked = {}
+    monkeypatch.setattr(push, "loaded", lambda: asked.update)
+    monkeypatch.setenv("PGOPTIONS", "")
+    connect.__wrapped__(uri)
+    assert asked["tracking_uri"] == asked["registry_uri"] == with_limits(uri, {})
+
+
+def test_a_postgresql_server_that_says_nothing_is_left_after_seconds(monkeypatch) -> None:
+    psycopg = pytest.importorskip("psycopg", reason="pip install 'tgap[postgres]'")
+    monkeypatch.setitem(LIMITS, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"postgresql://tgap@127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(psycopg.OperationalError, match="timeout"):
+            psycopg.connect(with_limits(uri, {}))
 
 
 DIE = """

@@ -4,8 +4,10 @@ import errno
 import hashlib
 import json
 import logging
+import math
 import os
 import shutil
+import tokenize
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,6 +26,8 @@ RENEWED_SECONDS = 15.0
 """How often a holder lets itself be heard of."""
 NO_FLOCK = (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK)
 """What file systems without the system's own lock answer."""
+BAD_HEAD = (TypeError, MemoryError, RecursionError, OverflowError, tokenize.TokenError)
+"""What numpy raises beside ``ValueError`` at a head that is none."""
 PART = ".part"
 """Ending of what is being written beside its place."""
 
@@ -54,6 +58,43 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     _refuse_objects(path.name, array)
     with writing(path.name, path.parent), path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
+
+
+def read_array(path: Path, *, mmap: bool = False) -> NDArray[Any]:
+    """The array of a ``.npy`` file, read without pickle, which could run code.
+
+    Args:
+        path: The file.
+        mmap: Whether it stays on disk; it is read-only then.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is none, or its head claims more or less than the file holds.
+    """
+    _require_claimed(path)
+    array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+    return array
+
+
+def _require_claimed(path: Path) -> None:
+    """See that a file is as large as its head says: numpy makes room for whatever that claims."""
+    with path.open("rb") as file:
+        try:
+            version = np.lib.format.read_magic(file)
+            if version == (1, 0):
+                shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+            elif version == (2, 0):
+                shape, _, dtype = np.lib.format.read_array_header_2_0(file)
+            else:
+                raise ValueError(f"it is of version {version[0]}.{version[1]}, not 1.0 or 2.0")
+        except BAD_HEAD as error:
+            raise ValueError(f"its head is none ({type(error).__name__})") from error
+        if dtype.hasobject:
+            raise ValueError("it holds Python objects, which are not loaded: allow_pickle=False")
+        there = os.fstat(file.fileno()).st_size - file.tell()
+        claimed = math.prod(shape) * max(dtype.itemsize, 1)
+        if there != claimed:
+            raise ValueError(f"its head claims {claimed} bytes, and it holds {there}")
 
 
 def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -208,7 +249,7 @@ def write_whole(path: Path, text: str, what: str) -> None:
 
 
 @contextmanager
-def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
+def locked(path: Path, what: str, *, wait: bool | float = True) -> Iterator[None]:
     """Let one process at a time inside, on this host and on others that share the folder.
 
     The system's own lock (``flock``) is exact but may not reach other hosts, as on many network
@@ -219,13 +260,15 @@ def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
     Args:
         path: The lock's file. It is never removed: a process that waits holds on to this one.
         what: What is locked, e.g. ``run 1a2b``.
-        wait: For a process that holds the lock, however long.
+        wait: For a process that holds the lock: however long, not at all, or so many seconds.
 
     Raises:
         StoreError: If the file cannot be written.
-        filelock.Timeout: If another process holds the lock and ``wait`` is false.
+        filelock.Timeout: If another process holds the lock for longer than that.
     """
     import filelock
+
+    limit = -1.0 if wait is True else float(wait)
 
     # Without a fallback of its own, which would never be taken over from another host.
     flock = filelock.FileLock(path, poll_interval=0.1, fallback_to_soft=False)
@@ -245,7 +288,7 @@ def locked(path: Path, what: str, *, wait: bool = True) -> Iterator[None]:
                 if not wait:
                     raise
                 log.info("another process is at work on %s; waiting for it", what)
-                lock.acquire()
+                lock.acquire(timeout=limit)
             except OSError as error:
                 if lock is flock and error.errno in NO_FLOCK:
                     continue  # the lease alone holds

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from tgap.core import StoreError
 from tgap.core.digest import digest_of
+from tgap.core.files import read_array
 from tgap.core.foreign import json_in
 from tgap.store.manifest import file_problem
 from tgap.store.vouched import Vouched
@@ -81,9 +81,7 @@ class Artifact:
     def read_array(self, name: str, mmap: bool = False) -> NDArray[Any]:
         """The array of a ``.npy`` file; with ``mmap`` it is read-only and stays on disk."""
         with self._reading(name) as path:
-            # Without pickle, which could run code.
-            array: NDArray[Any] = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
-            return array
+            return read_array(path, mmap=mmap)
 
     def read_arrays(self, name: str) -> dict[str, NDArray[Any]]:
         """The arrays of a safetensors file by name."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +30,8 @@ def set_aside(root: Path, folder: Path) -> Path:
     aside.parent.mkdir(parents=True, exist_ok=True)
     os.rename(folder, aside)
     for old in sorted(aside.parent.iterdir())[:-KEPT]:  # names begin with the time
-        remove(old)
+        with suppress(OSError):  # another process removes it too; what stays goes next time
+            remove(old)
     return aside
 
 

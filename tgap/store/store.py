@@ -27,18 +27,13 @@ from tgap.core.files import cannot_write, locked, remedy, sync, writing
 from tgap.store.artifact import Artifact
 from tgap.store.behind import Unsent, send_behind, send_left, sending, wait_until_sent
 from tgap.store.damaged import remove, set_aside
+from tgap.store.left import BESIDE, beside, lock_path, sweep
 from tgap.store.manifest import MALFORMED, MANIFEST, file_problems, seal, understood
 from tgap.store.remote import remote
 from tgap.store.spec import Spec
 from tgap.store.vouched import Vouched
 
 MIN_FREE_MB = 500
-
-PARTIAL_DAYS = 14
-"""What an interrupted process left half-made is kept so long for another to go on with."""
-
-BESIDE = ".checkpoint"
-"""Ending of the folder beside one that is being filled."""
 
 EARLIER = "earlier"
 """Seconds that making an artifact took before it was interrupted."""
@@ -60,15 +55,15 @@ class Store:
     change; see ``Vouched``. ``verify`` reads every byte whatever was found before.
 
     Args:
-        root: The store's folder, made when first needed. Left-overs there of processes of this
-            host that were killed are removed.
+        root: The store's folder, made when first needed. Left-overs there of processes that were
+            killed are removed, those of other hosts when they are old.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser().absolute()
         self.waited = 0.0
         """Seconds spent so far for artifacts that other processes were making."""
-        self._sweep()
+        sweep(self.root, _host())
 
     def check_writable(self) -> list[str]:
         """What stands in the way of writing, as sentences; tries to write a file."""
@@ -385,62 +380,11 @@ class Store:
         return self.root / "tmp" / f"{_lock_name(spec)}.{_host()}.{os.getpid()}"
 
     def _lock_path(self, name: str) -> Path:
-        return self.root / "locks" / f"{name}.lock"
-
-    def _sweep(self) -> None:
-        """Remove what killed processes of this host left behind.
-
-        A free lock tells that nobody is making the artifact; unlike a process number, it cannot
-        be taken over by a stranger. On shared disks locks may not reach other hosts, so theirs
-        are let be.
-        """
-        try:
-            for folder in sorted((self.root / "tmp").glob(f"*.{_host()}.*")):
-                name = folder.name.partition(".")[0]  # no part of it has a dot
-                try:
-                    with locked(self._lock_path(name), name, wait=False):
-                        remove(folder)
-                except filelock.Timeout:
-                    continue  # being made right now
-                log.info("removed %s, left behind by a process that was killed", folder)
-            self._sweep_partial()
-        except (OSError, StoreError) as error:  # no reason not to work
-            log.warning("cannot remove left-overs in %s: %s", self.root, error)
-
-    def _remove_if_old(self, folder: Path) -> None:
-        """Remove what was interrupted long ago, on whatever host, unless somebody goes on with it.
-
-        By age, as its lock is free for as long as nobody does.
-        """
-        both = [path for path in (folder, beside(folder)) if path.exists()]
-        if time.time() - max(path.stat().st_mtime for path in both) <= PARTIAL_DAYS * 86_400:
-            return
-        name = folder.name.partition(".")[0]
-        with suppress(filelock.Timeout), locked(self._lock_path(name), name, wait=False):
-            for path in both:
-                shutil.rmtree(path)
-            log.info("removed %s, interrupted long ago", folder)
-
-    def _sweep_partial(self) -> None:
-        partial = self.root / "partial"
-        for folder in sorted(partial.glob("*.*")):
-            if not folder.name.endswith(BESIDE):
-                self._remove_if_old(folder)
-        for folder in sorted(partial.glob(f"*.{_host()}{BESIDE}")):
-            name = folder.name.partition(".")[0]
-            # Its artifact stands, unless that is so just now.
-            with suppress(filelock.Timeout), locked(self._lock_path(name), name, wait=False):
-                if not folder.with_name(folder.name.removesuffix(BESIDE)).exists():
-                    shutil.rmtree(folder)
+        return lock_path(self.root, name)
 
 
 class _DamagedError(StoreError):
     """What is at a key is not the whole artifact."""
-
-
-def beside(folder: Path) -> Path:
-    """Where ``make`` keeps, beside the folder that it fills, what is gone when that stands."""
-    return folder.with_name(folder.name + BESIDE)
 
 
 def _clear(temporary: Path, made: bool) -> None:

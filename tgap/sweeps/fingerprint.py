@@ -1,5 +1,6 @@
 """What of a process the next run would inherit: compared before and after a run."""
 
+import logging
 import os
 import signal
 import sys
@@ -12,13 +13,15 @@ OF_PEOPLE = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_NA
 """Of these, what people set, and no library by itself."""
 MEANT = ("TGAP_", "CUDA_")
 """Beginnings of variables that count also where they were not set before."""
+LIMITS = ("NOFILE", "AS", "DATA", "STACK", "FSIZE", "CPU")
+"""Of what the system gives a process, by the names of ``resource`` without ``RLIMIT_``."""
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCHLD")
 
 
 def fingerprint() -> dict[str, Any]:
     """What a run could leave changed behind it, by the names that people know it by.
 
-    Of torch nothing where it was not imported: what it then sets is its own default.
+    Of libraries nothing where they were not imported: what they then set is their own default.
     """
     state: dict[str, Any] = {
         f"os.environ['{name}']": value
@@ -28,10 +31,11 @@ def fingerprint() -> dict[str, Any]:
     state |= {"the current folder": _folder(), "umask": _umask(), "sys.path": list(sys.path)}
     state |= {"sys.stdout": id(sys.stdout), "sys.stderr": id(sys.stderr)}
     state["the recursion limit"] = sys.getrecursionlimit()
+    state["logging.disable"] = logging.root.manager.disable
     for name in SIGNALS:
         if hasattr(signal, name):
             state[f"the handler of {name}"] = signal.getsignal(getattr(signal, name))
-    return state | dict(_of_numpy()) | dict(_of_torch())
+    return state | dict(_limits()) | dict(_of_numpy()) | dict(_of_pillow()) | dict(_of_torch())
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -42,8 +46,7 @@ def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     (``set_environment``), but those that begin like ``MEANT``.
     """
     was: dict[str, Any] = {name: after.get(name) for name in UNKNOWN_BEFORE} | dict(before)
-    if "torch's default dtype" in after:
-        was = TORCH_DEFAULTS | was
+    was = {name: value for name, value in DEFAULTS.items() if name in after} | was
     new = [name for name in after if name not in was and _counts(name)]
     return [name for name in was if was[name] != after.get(name)] + new
 
@@ -66,7 +69,7 @@ def set_environment(variables: Mapping[str, str]) -> None:
     os.environ.update(wanted)
 
 
-TORCH_DEFAULTS = {
+DEFAULTS = {
     "torch's default dtype": "torch.float32",
     "torch's gradients": True,
     "torch's inference mode": False,
@@ -75,7 +78,13 @@ TORCH_DEFAULTS = {
     "torch's default device": "cpu",
     "torch's use of oneDNN": True,
     "torch's smallest numbers": "as they are",
+    "torch.backends.cudnn.deterministic": False,
+    "torch.backends.cudnn.benchmark": False,
+    "torch.backends.cudnn.allow_tf32": True,
+    "torch's kinds of attention": (True, True, True, True),
+    "PIL.Image.MAX_IMAGE_PIXELS": 89_478_485,
 }
+"""What libraries begin with."""
 UNKNOWN_BEFORE = ("torch's threads", "numpy's error state")
 """What has no default that is the same everywhere; a library that is new leaves it unknown."""
 
@@ -91,6 +100,21 @@ def _umask() -> int:
     mask = os.umask(0o077)  # there is no way to only look
     os.umask(mask)
     return mask
+
+
+def _limits() -> Iterator[tuple[str, Any]]:
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return
+    for name in LIMITS:
+        if (number := getattr(resource, f"RLIMIT_{name}", None)) is not None:
+            yield f"the limit RLIMIT_{name}", resource.getrlimit(number)
+
+
+def _of_pillow() -> Iterator[tuple[str, Any]]:
+    if (image := sys.modules.get("PIL.Image")) is not None:
+        yield "PIL.Image.MAX_IMAGE_PIXELS", getattr(image, "MAX_IMAGE_PIXELS", None)
 
 
 def _of_numpy() -> Iterator[tuple[str, Any]]:
@@ -109,6 +133,26 @@ def _of_torch() -> Iterator[tuple[str, Any]]:
     yield "torch's precision of matrix products", torch.get_float32_matmul_precision()
     yield "torch's default device", str(torch.get_default_device())
     yield "torch's use of oneDNN", torch.backends.mkldnn.enabled
+    cudnn, attention = torch.backends.cudnn, torch.backends.cuda
+    yield "torch.backends.cudnn.deterministic", cudnn.deterministic
+    yield "torch.backends.cudnn.benchmark", cudnn.benchmark
+    yield "torch.backends.cudnn.allow_tf32", _allow_tf32(cudnn)
+    yield (
+        "torch's kinds of attention",
+        (
+            attention.flash_sdp_enabled(),
+            attention.mem_efficient_sdp_enabled(),
+            attention.math_sdp_enabled(),
+            attention.cudnn_sdp_enabled(),
+        ),
+    )
     # There is no way to ask whether numbers below the normal ones are taken as 0.
     kept = bool(torch.tensor(1e-310, dtype=torch.float64, device="cpu").mul(1.0).ne(0))
     yield "torch's smallest numbers", "as they are" if kept else "taken as 0"
+
+
+def _allow_tf32(cudnn: Any) -> bool | str:
+    try:
+        return bool(cudnn.allow_tf32)
+    except RuntimeError:  # of its parts not all are as one
+        return "in part"

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml  # type: ignore[import-untyped]
 
 from tgap.analysis.rows import ArtifactCost, PlannedRun, RunRow
 from tgap.composition.building import build
 from tgap.composition.config import Run
 from tgap.core import ConfigError, ContractError, StoreError, nearest
+from tgap.core.files import read_array
 from tgap.core.foreign import formed, json_in
 from tgap.metrics.legs import LEGS
 from tgap.pipeline.plan import Plan
@@ -176,7 +176,9 @@ class Record:
         resampled = {}
         if (file := self._file(RESAMPLED)).exists():
             with self._reading(RESAMPLED):
-                replicates = np.load(file, allow_pickle=False)
+                replicates = read_array(file)
+                if replicates.ndim != 2 or replicates.dtype.kind != "f":
+                    raise ValueError(f"{replicates.shape} {replicates.dtype} are no replicates")
                 resampled = dict(zip(LEGS, replicates.T, strict=True))
         with self._reading(ROW):
             # Two artifacts of a kind never took the same time to the last digit of a clock.

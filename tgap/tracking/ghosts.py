@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import filelock
 
-from tgap.core import TgapError
+from tgap.core import StoreError, TgapError
 from tgap.core.files import locked
 from tgap.tracking.beat import beat_of
 from tgap.tracking.journal import SWEEP, Journal
@@ -74,6 +74,8 @@ def is_running(journal: Journal) -> bool:
             return False
     except filelock.Timeout:
         return True
+    except StoreError:  # a home that may be read only
+        return beat is not None and beat.is_fresh()
 
 
 def close_ghosts(home: Path, push: Callable[[Journal], None]) -> int:

@@ -20,8 +20,8 @@ from typing import Any
 from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
 from tgap.core.foreign import formed, json_in
-from tgap.core.secrets import masked
-from tgap.tracking.event import NUMBERS, Event, read_event
+from tgap.core.secrets import masked, masked_file, masked_texts
+from tgap.tracking.event import NUMBERS, TEXTS, Event, read_event
 from tgap.tracking.server import SQLITE, sqlite_file
 
 SWEEP = "sweep"
@@ -33,8 +33,12 @@ SINGLE = "single"
 
 log = logging.getLogger(__name__)
 
+AGAIN = 10.0
+"""Seconds after which it is tried again to write what could not be written."""
 TAIL = 2**14
 """Bytes in which the end of a run is looked for first."""
+MASKED = ("experiment", "name", *TEXTS)
+"""Parts of an event that may hold anything that a person typed."""
 TURNS = ("start", "resume", "end")
 """Events that begin a run, go on with it, and end it."""
 PUSHED = {"tracking_uri": str, "run_id": str, "events": int, "experiment_id": str}
@@ -49,11 +53,13 @@ class _Held:
         lines: Of the journal.
         state: Size and time of the file after the last of them.
         files: Contents of files, or where they were copied from.
+        tried: When it was last tried in vain to write all that; ``None`` if all is written.
     """
 
     lines: list[bytes]
     state: tuple[int, int] | None
     files: dict[str, Path | str] = field(default_factory=dict)
+    tried: float | None = None
 
 
 class Journal:
@@ -144,28 +150,53 @@ class Journal:
             self._write_lines(lines)
         self._held = _Held(lines, self._state())
 
-    def _put_back(self) -> None:
-        """Write the journal again if something else than this process removed or changed it."""
+    def _put_back(self, *, at_once: bool = False) -> None:
+        """Write the journal again if it could not be written, or something else changed it.
+
+        Args:
+            at_once: Whether to try it though that was in vain a moment ago.
+        """
         held = self._held
-        if held is None or held.state == self._state():
+        if held is None or (held.tried is None and held.state == self._state()):
             return
-        log.warning(
-            "the record %s was removed or changed while its run went on: it is written again",
-            self.folder,
-        )
-        with writing("the journal", self.folder):
+        if held.tried is None:
+            log.warning(
+                "the record %s was removed or changed while its run went on: it is written again",
+                self.folder,
+            )
+        elif not at_once and time.monotonic() - held.tried < AGAIN:
+            return
+        with self._or_later():
+            for name, content in held.files.items():  # first, as lines name them
+                lost = not (self.folder / "files" / name).exists()
+                if lost and (isinstance(content, str) or content.exists()):
+                    self._copy(content, name)
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write_lines(held.lines)
-        held.state = self._state()
-        for name, content in held.files.items():
-            lost = not (self.folder / "files" / name).exists()
-            if lost and (isinstance(content, str) or content.exists()):
-                self._copy(content, name)
+            held.tried, held.state = None, self._state()
+
+    @contextmanager
+    def _or_later(self) -> Iterator[None]:
+        """Inside, what cannot be written is held until it can, if the record was begun."""
+        try:
+            with writing("the journal", self.folder):
+                yield
+        except StoreError as error:
+            held = self._held
+            gone = isinstance(error.__cause__, FileNotFoundError)  # what is to be copied
+            if held is None or not held.lines or gone:
+                raise
+            if held.tried is None:
+                log.warning("%s; the run goes on, and this is tried again", error)
+            held.tried = time.monotonic()
 
     def _write_lines(self, lines: Sequence[bytes]) -> None:
         beside = self.folder / "journal.jsonl.tmp"
-        beside.write_bytes(b"".join(line + b"\n" for line in lines))
-        os.replace(beside, self._path)
+        try:
+            beside.write_bytes(b"".join(line + b"\n" for line in lines))
+            os.replace(beside, self._path)
+        finally:
+            beside.unlink(missing_ok=True)
 
     def _state(self) -> tuple[int, int] | None:
         try:
@@ -189,26 +220,31 @@ class Journal:
             content: JSON types; in ``values``, NaN and infinities too.
 
         Raises:
-            StoreError: If the disk is full or may not be written to.
+            StoreError: If the first one cannot be written; later ones are held and tried again.
         """
         for name in NUMBERS:
             if values := content.get(name):  # what is no number in JSON becomes text
                 content[name] = {k: v if math.isfinite(v) else str(v) for k, v in values.items()}
+        if kind != "artifact":  # a file's name stays true
+            content = {k: masked_texts(v) if k in MASKED else v for k, v in content.items()}
         event = {"event": kind, "time": time.time_ns() // 1_000_000, **content}
-        line = masked(json.dumps(event, allow_nan=False)).encode()
-        self._put_back()
-        with writing("the journal", self.folder), self._path.open("ab") as file:
-            file.write(line + b"\n")  # not synced: that would cost more than the event: to_disk
-        if self._held is not None:
-            self._held.lines.append(line)
-            self._held.state = self._state()
+        line = json.dumps(event, allow_nan=False).encode()
+        self._put_back(at_once=kind == "end")
+        held = self._held
+        if held is None or held.tried is None:
+            with self._or_later(), self._path.open("ab") as file:
+                file.write(line + b"\n")  # not synced: that would cost more than an event: to_disk
+        if held is not None:
+            held.lines.append(line)
+            held.state = self._state()
 
     def keep(self, content: Path | str, name: str) -> None:
         """Copy a file, or write a text, into the journal, to be logged under ``name``.
 
         A second one of that name replaces the first.
         """
-        self._copy(content, name)
+        with self._or_later():
+            self._copy(content, name)
         if self._held is not None:
             self._held.files[name] = content
         self.append("artifact", path=f"files/{name}", name=name)
@@ -217,10 +253,14 @@ class Journal:
         kept = self.folder / "files" / name
         with writing(name, kept.parent):
             kept.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, str):
-                kept.write_text(masked(content), "utf-8")
-            else:
-                shutil.copyfile(content, kept)
+            try:
+                if isinstance(content, str):
+                    kept.write_text(masked_file(content, name), "utf-8")
+                else:
+                    shutil.copyfile(content, kept)
+            except OSError:
+                kept.unlink(missing_ok=True)  # half of it counts as none
+                raise
 
     def to_disk(self) -> None:
         """Wait until the events are on disk, so that MLflow never has more than the journal."""
@@ -273,17 +313,27 @@ class Journal:
             os.replace(temporary, self.folder / "pushed.json")
 
     @contextmanager
-    def locked(self, wait: bool = True) -> Iterator[None]:
+    def locked(self, wait: bool | float = True) -> Iterator[None]:
         """Let one process at a time write.
 
+        Args:
+            wait: For another one that is writing, as in ``tgap.core.files.locked``.
+
         Raises:
-            filelock.Timeout: If ``wait`` is false and another process is writing.
+            filelock.Timeout: If another process is writing for longer than that.
+            StoreError: If the lock, or at the end what is held, cannot be written.
         """
         with locked(self.folder / "lock", f"the journal of run {self.run_key}", wait=wait):
             self._drop_torn_line()
             self._held = _Held(self._lines(), self._state())
             try:
                 yield
+                self._put_back(at_once=True)
+                if self._held is not None and self._held.tried is not None:
+                    raise StoreError(
+                        f"the record {self.folder} could not be written to its end; make room and "
+                        "start the run again: what is in the store is reused"
+                    )
             finally:
                 self._held = None
 

@@ -10,8 +10,8 @@ import os
 import shutil
 import sqlite3
 import warnings
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -20,9 +20,10 @@ from urllib.request import url2pathname
 import filelock
 
 from tgap.core import StoreError, TgapError
+from tgap.core.files import locked
 from tgap.tracking.event import Event
 from tgap.tracking.journal import SINGLE, SWEEP, Journal
-from tgap.tracking.server import quiet, sqlite_file
+from tgap.tracking.server import quiet, sqlite_file, with_limits
 from tgap.tracking.views import view_tag
 
 log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 ARTIFACTS = "mlartifacts"
 """Folder of logged files beside the database."""
 LOCKED_SECONDS = 10
-"""So long PostgreSQL waits for a table that somebody has locked."""
+"""So long another process is waited for that holds a lock, and PostgreSQL waits for a table."""
 NETWORK_DISKS = ("nfs", "lustre", "gpfs", "cifs", "smb", "beegfs", "fuse")
 
 
@@ -82,7 +83,8 @@ def connect(uri: str) -> Any:
     if database is None:
         # PostgreSQL waits for a locked table for ever; a run goes on instead, as when it is away.
         os.environ.setdefault("PGOPTIONS", f"-c lock_timeout={LOCKED_SECONDS}s")
-        return client_of(tracking_uri=uri, registry_uri=uri)
+        address = with_limits(uri, os.environ)
+        return client_of(tracking_uri=address, registry_uri=address)
     database.parent.mkdir(parents=True, exist_ok=True)
     with _lock(database):  # MLflow itself lets two processes make the same tables
         fresh = not database.exists()
@@ -95,9 +97,29 @@ def connect(uri: str) -> Any:
     return client
 
 
-def _lock(database: Path) -> filelock.BaseFileLock:
-    # Its errors are the system's: they stop no run, as those of the journal's lock do.
-    return filelock.FileLock(database.with_name(f"{database.name}.lock"))
+def _lock(database: Path) -> AbstractContextManager[None]:
+    path = database.with_name(f"{database.name}.lock")
+    return _for_a_while(locked(path, "MLflow's database", wait=LOCKED_SECONDS), path)
+
+
+@contextmanager
+def _for_a_while(lock: AbstractContextManager[None], path: Path) -> Iterator[None]:
+    """Hold a lock; where that cannot be had, MLflow counts as away, which stops no run.
+
+    So its errors are neither ``StoreError``, which says that the run's own journal is in trouble,
+    nor ``Timeout``, which says that a run is in progress.
+    """
+    with ExitStack() as held:
+        try:
+            held.enter_context(lock)
+        except filelock.Timeout as error:
+            raise TgapError(
+                f"another process has held {path} for {LOCKED_SECONDS} s; run `tgap sync` when it "
+                "has ended"
+            ) from error
+        except StoreError as error:
+            raise TgapError(str(error)) from error
+        yield
 
 
 def put_back(journal: Journal, uri: str) -> bool:
@@ -219,7 +241,8 @@ def _parent_id(journal: Journal, home: Path, uri: str) -> str | None:
     parent = journal.parent()
     if parent is None:
         return None
-    with parent.locked():
+    lock = parent.locked(wait=LOCKED_SECONDS)
+    with _for_a_while(lock, parent.folder / "lock"):
         if parent.pushed(uri)[0] is None:
             push(parent, home, uri)
         return parent.pushed(uri)[0]

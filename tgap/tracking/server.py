@@ -1,9 +1,9 @@
 """Where MLflow is, and how it is asked to behave."""
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tgap.core import ConfigError, nearest
 from tgap.core.files import expanded
@@ -13,6 +13,17 @@ SQLITE = "sqlite:///"
 SCHEMES = "databricks file http https mssql mysql postgresql sqlite uc".split()
 SERVERS = ("mssql", "mysql", "postgresql")
 """Databases that need a package of their own."""
+LIBPQ = ("postgresql", "postgresql+psycopg", "postgresql+psycopg2")
+"""Addresses whose settings go to PostgreSQL's own library, libpq."""
+LIMITS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""Of these, so that a network that swallows all is told within a minute: seconds, seconds between
+questions, how many of them, and milliseconds. Without them a system takes minutes to hours."""
 
 
 def resolve_uri(home: Path) -> str:
@@ -76,6 +87,22 @@ def sqlite_file(uri: str) -> Path | None:
     '/data/mlflow.db'
     """
     return expanded(uri.removeprefix(SQLITE)).absolute() if uri.startswith(SQLITE) else None
+
+
+def with_limits(uri: str, environment: Mapping[str, str]) -> str:
+    """An address of a PostgreSQL server with ``LIMITS``, but for what is set; another as it is.
+
+    >>> with_limits("postgresql://db/x?connect_timeout=3", {}).partition("&")[2]
+    'keepalives_idle=30&keepalives_interval=10&keepalives_count=3&tcp_user_timeout=30000'
+    """
+    if uri.partition(":")[0] not in LIBPQ:
+        return uri
+    address, _, query = uri.partition("?")
+    known = {*parse_qs(query, keep_blank_values=True)}
+    if "PGCONNECT_TIMEOUT" in environment:
+        known.add("connect_timeout")
+    new = {name: value for name, value in LIMITS.items() if name not in known}
+    return f"{address}?{'&'.join(part for part in (query, urlencode(new)) if part)}"
 
 
 def quiet(environment: MutableMapping[str, str]) -> None:

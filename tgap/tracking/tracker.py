@@ -140,8 +140,8 @@ class Tracker:
             return
         try:
             _push(journal, self.home, self.uri)
-        except StoreError:
-            raise  # the journal itself: what is not written down is lost
+        except StoreError as error:  # a journal's own folder, which may soon be well again
+            log.warning("%s; the run goes on: log it later with `tgap sync`", error)
         except Exception as error:
             self._away = time.monotonic()
             log.log(
