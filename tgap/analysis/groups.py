@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from tgap.analysis.distinct import averaged, results_of, units_of
 from tgap.analysis.readings import SCATTER
 from tgap.analysis.redrawn import LEAST_SPLITS, averaged_over_draws, family_of, own_share, shares_of
 from tgap.analysis.rows import PlannedRun, RunRow, Settings
 from tgap.analysis.splits import (
+    NOT_RESAMPLED,
     Numbers,
     Sampled,
     expected_splits,
@@ -20,14 +22,17 @@ from tgap.analysis.splits import (
     side_by_side,
     split_name,
 )
+from tgap.core import Doubles
 from tgap.core.settings import BEYOND_GUIDANCE
 from tgap.metrics.gap import CHANCE, fter_is_meaningful
 from tgap.metrics.intervals import LEAST_FREEDOM, Interval
 from tgap.metrics.legs import (
+    EXTERNAL,
     LEGS,
     REAL,
     SCALES,
     SYNTHETIC,
+    external_patients,
     image_freedom,
     numbers_with_intervals,
     of_legs,
@@ -39,7 +44,7 @@ FURTHER = re.compile(
     r"external/.+/(tstr|trtr)/auroc|memorization/(copied_fraction|tuning_known)|fidelity/coverage"
     r"|train_images/synthetic"
 )
-"""Metrics that are averaged beside those of ``SCALES``, without what test images add."""
+"""Metrics that are averaged beside those of ``SCALES``; of further test sets with intervals."""
 
 SHARES = ("memorization/copied_fraction", "fidelity/coverage")
 """Those that have an interval over draws, given the real images."""
@@ -59,9 +64,6 @@ NAMED = {
 
 NAMED_IF_ASKED = tuple(f"sampler.{name}" for name in BEYOND_GUIDANCE)
 """Those that a run has only where they were asked for: they say what the guidance means."""
-
-NOT_RESAMPLED = np.full(2, np.nan)
-
 
 BySplit = Mapping[str, Numbers]
 """A seed's numbers by split: one, or for each fold."""
@@ -226,11 +228,11 @@ def _labels(runs: Sequence[PlannedRun]) -> dict[str, str]:
 
 def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str], apart: str) -> RunGroup:
     rows = sorted((run for run in runs if isinstance(run, RunRow)), key=lambda row: row.seed)
-    units = _units(rows)
+    units = units_of(rows)
     one_set = len(units) > 1 and len(set(units.values())) == 1
     units = {seed: seed for seed in units} if one_set else units
-    once = _results(rows)
-    results = _averaged(once, units)
+    once = results_of(rows)
+    results = averaged(once, units)
     there = {
         seed: {split: _sampled(same, further) for split, same in by_split.items()}
         for seed, by_split in sorted(results.items())
@@ -239,7 +241,7 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str], apart
     splits = largest_block(there, expected)
     by_seed = {seed: one for seed, one in there.items() if one.keys() >= set(splits)}
     repeated = {row.seed for row in rows} - once.keys()
-    averaged = {seed for seed in once if units[seed] != seed}
+    shared = {seed for seed in once if units[seed] != seed}
     every = [row for row in rows if units[row.seed] in by_seed]
     shares = shares_of(every)
     effective = {side: _effective(side, every, splits, bool(shares)) for side in (REAL, SYNTHETIC)}
@@ -253,12 +255,12 @@ def _group(runs: Sequence[PlannedRun], label: str, further: Sequence[str], apart
         by_seed=by_seed,
         splits=splits,
         missing_splits=tuple(name for name in expected if name not in splits),
-        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated - averaged)),
+        missing=tuple(sorted({run.seed for run in runs} - by_seed.keys() - repeated - shared)),
         repeated=tuple(sorted(repeated)),
-        averaged=tuple(sorted(averaged)),
+        averaged=tuple(sorted(shared)),
         one_set=one_set and len(by_seed) > 1,
         numbers=_means(means, len(splits), effective, _least_freedom(shares))
-        | {name: mean_interval([seed[name] for seed in means]) for name in further}
+        | {name: _further(name, means, every) for name in further}
         | ({} if one_set else _shares(means, further)),
         fter_meaningful=_meaningful(means, splits, every),
         effective=effective,
@@ -281,65 +283,9 @@ def _effective(side: str, rows: Sequence[RunRow], splits: Sequence[str], anew: b
     return (min(fewest) if anew else math.fsum(fewest)) if fewest else math.inf
 
 
-def distinct(rows: Sequence[RunRow]) -> list[RunRow]:
-    """The different results of a group's runs, which count once each.
-
-    Runs of one seed and split with the same evaluation key are one result, of which the last one
-    stays; one that several seeds share is the first seed's.
-
-    Args:
-        rows: Finished runs that differ in seed and split only, the later recorded ones last.
-
-    Returns:
-        Rows by seed.
-    """
-    ordered = sorted(rows, key=lambda row: row.seed)
-    return [
-        row for splits in _results(ordered).values() for same in splits.values() for row in same
-    ]
-
-
-def _results(rows: Sequence[RunRow]) -> dict[int, dict[str, list[RunRow]]]:
-    """Different results by seed and split; one that several seeds share is the first one's.
-
-    Rows are sorted by seed.
-    """
-    owners: dict[str, int] = {}
-    results: dict[int, dict[str, dict[str, RunRow]]] = {}
-    for row in rows:
-        seed = owners.setdefault(row.evaluation_key, row.seed)
-        same = results.setdefault(seed, {}).setdefault(split_name(row.split), {})
-        same[row.evaluation_key] = row
-    return {
-        seed: {split: list(same.values()) for split, same in of_seed.items()}
-        for seed, of_seed in results.items()
-    }
-
-
-def _units(rows: Sequence[RunRow]) -> dict[int, int]:
-    """The first seed that trains on the same synthetic set, by seed; rows sorted by seed."""
-    owners: dict[str, int] = {}
-    units: dict[int, int] = {}
-    for row in rows:
-        first = owners.setdefault(row.synthetic or f"of seed {row.seed}", row.seed)
-        units[row.seed] = min(units.get(row.seed, row.seed), units.get(first, first))
-    return units
-
-
-def _averaged(
-    results: Mapping[int, Mapping[str, Sequence[RunRow]]], units: Mapping[int, int]
-) -> dict[int, dict[str, list[RunRow]]]:
-    """Results by draw: those of all seeds that train on it together."""
-    together: dict[int, dict[str, list[RunRow]]] = {}
-    for seed, by_split in results.items():
-        for split, same in by_split.items():
-            together.setdefault(units[seed], {}).setdefault(split, []).extend(same)
-    return together
-
-
 def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> Numbers:
     """The numbers of one seed and split, averaged over its results."""
-    resampled = [numbers_with_intervals(row.resampled) if row.resampled else {} for row in results]
+    resampled = [_resampled(row) for row in results]
     return {
         name: Sampled(
             math.fsum(row.metrics.get(name, math.nan) for row in results) / len(results),
@@ -347,6 +293,24 @@ def _sampled(results: Sequence[RunRow], further: Sequence[str]) -> Numbers:
         )
         for name in (*SCALES, *further)
     }
+
+
+def _resampled(row: RunRow) -> dict[str, Doubles]:
+    """Numbers on resampled test images, of further test sets too, by metric."""
+    if not row.resampled:
+        return {}
+    further = {f"{leg}/auroc": one for leg, one in row.resampled.items() if leg not in LEGS}
+    return numbers_with_intervals(row.resampled) | further
+
+
+def _further(name: str, seeds: Sequence[Numbers], rows: Sequence[RunRow]) -> Interval:
+    """Mean over seeds of what is no number of ``SCALES``, with an interval where it has one."""
+    values, leg = [seed[name] for seed in seeds], EXTERNAL.fullmatch(name)
+    if leg is None:
+        return mean_interval(values)
+    patients = [row.metrics.get(external_patients(leg[1]), math.inf) for row in rows]
+    fewest = min(patients, default=math.inf)
+    return mean_interval(values, "logit", fewest - 1, fewest)
 
 
 def _meaningful(seeds: Sequence[Numbers], splits: Sequence[str], rows: Sequence[RunRow]) -> bool:

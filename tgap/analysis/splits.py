@@ -51,6 +51,9 @@ def largest_block(
     return tuple(name for name in expected if name in most)
 
 
+NOT_RESAMPLED = np.full(2, np.nan)
+
+
 def mean_over_splits(
     by_split: Mapping[str, Numbers], splits: Sequence[str], shares: Mapping[str, float] = NO_SHARES
 ) -> Numbers:
@@ -67,7 +70,8 @@ def mean_over_splits(
     all splits have one test set.
 
     Args:
-        by_split: At least all of ``SCALES``, and numbers without resamples.
+        by_split: At least all of ``SCALES``; other numbers lose their resamples, which do not know
+            of splits.
         splits: Which of them; J.
         shares: Of ``shares_of`` where splits are drawn anew; empty for the folds of one dealing.
     """
@@ -88,8 +92,10 @@ def mean_over_splits(
             rows = _together(rows, of_images)
         numbers[name] = Sampled(float(value), np.asarray(value + rows))
     others = {
-        name: Sampled(math.fsum(part[name].value for part in parts) / len(parts), one.resampled)
-        for name, one in parts[0].items()
+        name: Sampled(
+            math.fsum(part[name].value for part in parts) / len(parts), np.full(2, np.nan)
+        )
+        for name in parts[0]
         if name not in numbers
     }
     return numbers | others

@@ -19,10 +19,12 @@ from tgap.metrics.legs import (
     REAL,
     SCALES,
     SYNTHETIC,
+    external_patients,
     image_freedom,
     leg_metrics,
     numbers_with_intervals,
     of_legs,
+    resampled_legs,
 )
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
@@ -50,7 +52,8 @@ class TwoWay(Evaluator):
     Intervals (``fter/lo``, ``fter/hi``, and so on for each AUROC, the ratios, the gap and its
     parts, of each label, finding and external set too) are at 95 % and speak of this run's trained
     models: only the test images are resampled, real ones by patient. What seeds add is known to a
-    sweep only, which is given what was resampled. ``tstr/right_at_synthetic_threshold`` is the mean
+    sweep only, which is given what was resampled. ``external/{name}/effective`` is how many
+    patients of that set say as much. ``tstr/right_at_synthetic_threshold`` is the mean
     of sensitivity and specificity on real images at the thresholds that are best on the synthetic
     test part, ``tstr/right_at_best_threshold`` at those that are best on real_test itself.
 
@@ -113,19 +116,23 @@ class TwoWay(Evaluator):
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
         metrics[SYNTHETIC] = effective_images(legs["trts"].labels, synthetic.patients)
         metrics |= {f"leaks/{side}": share for side, share in evidence.leaks().items()}
-        metrics |= self._external(legs, evidence)
+        of_external, further = self._external(legs, evidence)
+        metrics |= of_external
         clusters = {"r": real.patients, "s": synthetic.patients}
         resampled = self._resampled(legs, clusters, evidence.synthetic_key())
         metrics |= _intervals(per_label, resampled, metrics, names)
         least = [metrics[f"{leg}/auroc/lo"] for leg in ("tstr", "trts")]
         meaningful = fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin, least)
         metrics["fter/meaningful"] = float(meaningful)
-        macro = np.stack([of_labels.mean(axis=1) for of_labels in resampled.values()], axis=1)
-        return Evaluation(metrics, arrays={"resampled": macro})
+        macro = {leg: of_labels.mean(axis=1) for leg, of_labels in resampled.items()} | further
+        columns = [macro[leg] for leg in resampled_legs(metrics)]
+        return Evaluation(metrics, arrays={"resampled": np.stack(columns, axis=1)})
 
-    def _external(self, legs: Mapping[str, Scores], evidence: Evidence) -> dict[str, float]:
-        """Ends of the intervals of AUROCs on further test sets, resampled by their patients."""
-        found = dict[str, float]()
+    def _external(
+        self, legs: Mapping[str, Scores], evidence: Evidence
+    ) -> tuple[dict[str, float], dict[str, Doubles]]:
+        """Of AUROCs on further test sets the ends, and ``(B,)`` resampled by their patients."""
+        found, resampled = dict[str, float](), dict[str, Doubles]()
         for leg in (name for name in legs if name not in LEGS):
             test = legs[leg]
             whole = Resamples.of(evidence.external(leg.split("/")[1]), self.resamples)
@@ -137,7 +144,9 @@ class TwoWay(Evaluator):
             }
             for name, values in columns.items():
                 found |= ends(values, tested.effective).named(name)
-        return found
+            found[external_patients(leg)] = tested.effective
+            resampled[leg] = aurocs[1:].mean(axis=1)
+        return found, resampled
 
     def _resampled(
         self, legs: Mapping[str, Scores], clusters: Mapping[str, Indices], synthetic_key: str

@@ -1,11 +1,12 @@
 """The numbers of one evaluation: TSTR, TRTS, TRTR or TSTS."""
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
-from tgap.core import Scores
+from tgap.core import Doubles, Scores
 from tgap.metrics.classification import (
     accuracy,
     accuracy_per_label,
@@ -54,6 +55,41 @@ LABELS_REAL, LABELS_SYNTHETIC = "images/labels_each_real", "images/labels_each_s
 REAL, SYNTHETIC = "images/effective_real_test", "images/effective_synthetic_test"
 """How many patients with equally many images would say as much, of the label, or of the images
 without it, that has fewest."""
+
+
+EXTERNAL = re.compile(r"(external/.+/(?:tstr|trtr))/auroc")
+"""TSTR and TRTR on further real test sets."""
+
+
+def resampled_legs(metrics: Collection[str]) -> list[str]:
+    """What the columns of a run's resampled AUROCs are of: ``LEGS``, then further test sets.
+
+    >>> resampled_legs(["external/b/tstr/auroc", "external/a/trtr/auroc", "tstr/auroc"])[4:]
+    ['external/a/trtr', 'external/b/tstr']
+    """
+    further = sorted(match[1] for name in metrics if (match := EXTERNAL.fullmatch(name)))
+    return [*LEGS, *further]
+
+
+def by_leg(resampled: Doubles, metrics: Collection[str]) -> dict[str, Doubles]:
+    """A run's resampled AUROCs ``(B, legs)``, ``(B,)`` by leg.
+
+    Args:
+        resampled: With a column for each of ``resampled_legs``, or, of earlier versions, ``LEGS``.
+        metrics: The run's, by name.
+
+    Raises:
+        ValueError: If there are others.
+    """
+    names = resampled_legs(metrics)
+    if resampled.shape[1:] == (len(LEGS),):
+        names = names[: len(LEGS)]
+    return dict(zip(names, resampled.T, strict=True))
+
+
+def external_patients(leg: str) -> str:
+    """The metric of how many patients say as much as a further test set, by a leg on it."""
+    return f"{leg.rpartition('/')[0]}/effective"
 
 
 def leg_metrics(leg: Scores) -> dict[str, float]:

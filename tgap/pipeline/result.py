@@ -368,7 +368,9 @@ class Result:
         return folders
 
     def resampled(self) -> Doubles | None:
-        """``(B, 4)``: macro AUROCs of ``LEGS`` on resampled test images, if they were made."""
+        """``(B, legs)``: macro AUROCs on resampled test images, if they were made; columns are of
+        ``tgap.metrics.legs.resampled_legs``.
+        """
         for made in self.artifacts.evaluations.values():
             if (made.folder / RESAMPLED).exists():
                 return made.read_array(RESAMPLED)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tgap.analysis.rows import PlannedRun, RunRow
 from tgap.composition.config import Run
 from tgap.core.digest import digest_of
-from tgap.metrics.legs import LEGS, SIDE_SHARES
+from tgap.metrics.legs import SIDE_SHARES, by_leg
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import Result
 from tgap.protocols.base import Protocol
@@ -167,12 +167,12 @@ def _flat(prefix: str, value: object) -> dict[str, str]:
 
 def row_of(result: Result, job: Planned) -> RunRow:
     """A finished run's row for the table."""
-    replicates = result.resampled()
+    replicates, metrics = result.resampled(), {**dataset_metrics(result), **result.metrics}
     return RunRow(
         **vars(job.row),
         evaluation_key=result.plan.scores.key,
-        metrics={**dataset_metrics(result), **result.metrics},
-        resampled={} if replicates is None else dict(zip(LEGS, replicates.T, strict=True)),
+        metrics=metrics,
+        resampled={} if replicates is None else by_leg(replicates, metrics),
     )
 
 

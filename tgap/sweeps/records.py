@@ -18,7 +18,7 @@ from tgap.composition.config import Run
 from tgap.core import ConfigError, ContractError, StoreError, nearest
 from tgap.core.files import read_array
 from tgap.core.foreign import formed, json_in
-from tgap.metrics.legs import LEGS
+from tgap.metrics.legs import by_leg
 from tgap.pipeline.plan import Plan
 from tgap.pipeline.result import RESAMPLED, Result
 from tgap.pipeline.stored import plan_as_json, plan_from_json, stored
@@ -179,7 +179,7 @@ class Record:
                 replicates = read_array(file)
                 if replicates.ndim != 2 or replicates.dtype.kind != "f":
                     raise ValueError(f"{replicates.shape} {replicates.dtype} are no replicates")
-                resampled = dict(zip(LEGS, replicates.T, strict=True))
+                resampled = by_leg(replicates, self.metrics)
         with self._reading(ROW):
             # Two artifacts of a kind never took the same time to the last digit of a clock.
             costs = [

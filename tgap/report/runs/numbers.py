@@ -3,7 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from tgap.analysis.groups import RunGroup, distinct
+from tgap.analysis.distinct import distinct
+from tgap.analysis.groups import RunGroup
 from tgap.analysis.redrawn import SPLIT_SEED
 from tgap.analysis.rows import RunRow
 from tgap.report.headings import joined, label_of, size_of
