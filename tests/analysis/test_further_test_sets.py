@@ -14,7 +14,7 @@ from tgap.metrics.legs import LEGS, by_leg, resampled_legs
 KIDS = "external/kids/tstr"
 
 
-def tested(seed, auroc, patients=90.0, resampled=True):
+def on_kids(seed, auroc, patients=90.0, resampled=True):
     """A run that was tested on a further set too."""
     made, leg = row(seed=seed), replicates({KIDS: auroc}, seed)
     metrics = {**made.metrics, f"{KIDS}/auroc": auroc, "external/kids/effective": patients}
@@ -23,19 +23,19 @@ def tested(seed, auroc, patients=90.0, resampled=True):
 
 
 def test_they_have_the_interval_of_their_own_patients():
-    rows = [tested(seed, auroc) for seed, auroc in enumerate((0.7, 0.72, 0.78))]
+    rows = [on_kids(seed, auroc) for seed, auroc in enumerate((0.7, 0.72, 0.78))]
     (group,) = group_runs(rows)
     found = group.numbers[f"{KIDS}/auroc"]
     draws = np.stack([one.resampled[KIDS] for one in rows], axis=1)
     values = np.array([0.7, 0.72, 0.78])
     expected = interval(values, draws, scale="logit", image_freedom=89.0, patients=90.0)
     assert (found.lo, found.hi) == pytest.approx((expected.lo, expected.hi))
-    few = group_runs([tested(seed, 0.7, patients=3.0) for seed in range(3)])[0]
-    assert math.isnan(few.numbers[f"{KIDS}/auroc"].lo)
+    few = group_runs([on_kids(s, v, patients=5.0) for s, v in enumerate(values)])[0]
+    assert few.numbers[f"{KIDS}/auroc"].lo < found.lo - 0.05
 
 
 def test_runs_of_before_have_none_and_means_all_the_same():
-    rows = [tested(seed, 0.7, resampled=False) for seed in range(3)]
+    rows = [on_kids(seed, 0.7, resampled=False) for seed in range(3)]
     (group,) = group_runs(rows)
     found = group.numbers[f"{KIDS}/auroc"]
     assert found.estimate == pytest.approx(0.7)
@@ -51,5 +51,5 @@ def test_columns_are_named_by_the_runs_metrics():
         leg: whole[:, at].tolist() for at, leg in enumerate(names)
     }
     assert list(by_leg(whole[:, :4], metrics)) == list(LEGS)
-    with pytest.raises(ValueError, match="shorter|longer"):
+    with pytest.raises(ValueError, match=r"shorter|longer"):
         by_leg(whole[:, :5], metrics)
