@@ -72,7 +72,7 @@ def resampled_legs(metrics: Collection[str]) -> list[str]:
 
 
 def by_leg(resampled: Doubles, metrics: Collection[str]) -> dict[str, Doubles]:
-    """A run's resampled AUROCs ``(B, legs)``, ``(B,)`` by leg.
+    """A run's resampled AUROCs ``(B, E)``, ``(B,)`` by evaluation.
 
     Args:
         resampled: With a column for each of ``resampled_legs``, or, of earlier versions, ``LEGS``.
@@ -88,7 +88,7 @@ def by_leg(resampled: Doubles, metrics: Collection[str]) -> dict[str, Doubles]:
 
 
 def external_patients(leg: str) -> str:
-    """The metric of how many patients say as much as a further test set, by a leg on it."""
+    """The metric of how many patients say as much as a further test set, by TSTR on it."""
     return f"{leg.rpartition('/')[0]}/effective"
 
 

@@ -368,7 +368,7 @@ class Result:
         return folders
 
     def resampled(self) -> Doubles | None:
-        """``(B, legs)``: macro AUROCs on resampled test images, if they were made; columns are of
+        """``(B, E)``: macro AUROCs on resampled test images, if they were made; columns are of
         ``tgap.metrics.legs.resampled_legs``.
         """
         for made in self.artifacts.evaluations.values():

@@ -58,10 +58,11 @@ class PretrainedNetwork(Network):
         """Weights, found to be named as ``network.features.backbone``'s, but for the last layer."""
 
     def problems(self) -> list[str]:
-        """Weights that are not there or of no known kind."""
+        """Weights that are not there or of no known kind, beside what is wrong with any network."""
+        problems = super().problems()
         if not self._is_file:
-            return []
-        return file_problems(
+            return problems
+        return problems + file_problems(
             str(self.weights),
             f"give '{self.published}' (the published weights), null (from scratch) or a file "
             f"({', '.join(SUFFIXES)})",

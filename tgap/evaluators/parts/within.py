@@ -117,8 +117,8 @@ def within(
         rng: Draws the images, and deals patients out.
 
     Returns:
-        Metrics, and a row for each part with images enough, that of the least coverage beside its
-        floor first.
+        Metrics, and a row for each part with images enough, that of the least coverage beside
+        real images' first.
     """
     metrics, rows = dict[str, float](), []
     for part, stream in zip(parts, rng.spawn(len(parts)), strict=True):
