@@ -6,7 +6,7 @@ for the runs. Prints the tables in Markdown; lines of other worlds stay in the f
 
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from experiments.beyond_drawing.ways import (
@@ -45,11 +45,15 @@ def lines(world: str, found: Sequence[Way]) -> list[Line]:
     return [
         {
             **_head(world, way),
-            **{k: v for name, of in METRICS.items() for k, v in _numbers(name, way, of).items()},
+            **{
+                column: text
+                for name, metric in METRICS.items()
+                for column, text in number_of(name, way.group.numbers[metric]).items()
+            },
             "copied": _text(way.mean(COPIED)),
             "passes": _text(way.passes),
             "labelled_real": _text(way.mean(LABELS)),
-            **_difference(contrast),
+            **difference_of(contrast),
         }
         for way, contrast in zip(found, beside_plain(found), strict=True)
     ]
@@ -58,7 +62,7 @@ def lines(world: str, found: Sequence[Way]) -> list[Line]:
 def twin_lines(world: str, found: Sequence[Way]) -> list[Line]:
     """A line per way and twin."""
     return [
-        {**_head(world, way), "twin": twin.name, **_difference(contrast)}
+        {**_head(world, way), "twin": twin.name, **difference_of(contrast)}
         for way, twin, contrast in beside_twins(found)
     ]
 
@@ -73,8 +77,8 @@ def _head(world: str, way: Way) -> dict[str, object]:
     }
 
 
-def _numbers(name: str, way: Way, metric: str) -> dict[str, str]:
-    number = way.group.numbers[metric]
+def number_of(name: str, number: Interval) -> dict[str, str]:
+    """A number and its ends, by column."""
     return {
         name: _text(number.estimate),
         f"{name}_lo": _text(number.lo),
@@ -82,33 +86,39 @@ def _numbers(name: str, way: Way, metric: str) -> dict[str, str]:
     }
 
 
-def _difference(contrast: Contrast | None) -> dict[str, str]:
-    nothing = Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
-    number = nothing if contrast is None else contrast.difference
-    p = math.nan if contrast is None else contrast.p_value
-    return {
-        "more": _text(number.estimate),
-        "more_lo": _text(number.lo),
-        "more_hi": _text(number.hi),
-        "p": _text(p),
-    }
+def difference_of(contrast: Contrast | None) -> dict[str, str]:
+    """A difference, its ends and its p-value, by column; empty if there is none."""
+    if contrast is None:
+        return dict.fromkeys(("more", "more_lo", "more_hi", "p"), "")
+    return {**number_of("more", contrast.difference), "p": _text(contrast.p_value)}
 
 
 def _text(value: float) -> str:
     return "" if math.isnan(value) else f"{value:.6g}"
 
 
-def markdown(table: Sequence[Mapping[str, str]]) -> str:
-    """The main table, numbers of three digits."""
-    heads = ["way", "size", "guidance", "TSTR", "minus plain", "TRTS", "FTER", "Coverage"]
-    heads += ["Copied", "passes"]
-    rows = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
-    for one in table:
-        cells = [one["way"], one["size"], one["guidance"], _ranged(one, "tstr"), more(one)]
-        cells += [_ranged(one, "trts"), _ranged(one, "fter"), _ranged(one, "coverage")]
-        cells += [short(one["copied"]), f"{float(one['passes']):.1f}"]
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
+def markdown_of(
+    head: Sequence[str],
+    table: Sequence[Mapping[str, str]],
+    cells_of: Callable[[Mapping[str, str]], Mapping[str, str]],
+) -> str:
+    """A table in Markdown: some columns as they are, and cells made of the others."""
+    rows = [[*(one[name] for name in head), *cells_of(one).values()] for one in table]
+    names = [*head, *(cells_of(table[0]) if table else ())]
+    lines = [names, ["---"] * len(names), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines) + "\n"
+
+
+def _cells(one: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "TSTR": _ranged(one, "tstr"),
+        "minus plain": more(one),
+        "TRTS": _ranged(one, "trts"),
+        "FTER": _ranged(one, "fter"),
+        "Coverage": _ranged(one, "coverage"),
+        "Copied": short(one["copied"]),
+        "passes": f"{float(one['passes']):.1f}",
+    }
 
 
 def more(one: Mapping[str, str]) -> str:
@@ -140,7 +150,7 @@ def main(experiment: str, folder: Path) -> None:
         new = [line for world, found in worlds.items() for line in of(world, found)]
         text = written(header, [*of_others(file, header, worlds), *new])
         write_whole(file, text, "the table of ways")
-    print(markdown(lines_of(folder / "table.csv", HEADER)))
+    print(markdown_of(HEADER[1:4], lines_of(folder / "table.csv", HEADER), _cells))
     for one in lines_of(folder / "twins.csv", TWINS):
         print(
             f"- {one['way']} minus {one['twin']}, {one['size']} at {one['guidance']}: {more(one)}"

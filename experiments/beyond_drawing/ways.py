@@ -50,13 +50,17 @@ class Way:
         return self.mean(PASSES) / self.mean(KEPT)
 
 
-def ways(rows: Sequence[RunRow]) -> list[Way]:
+def ways(rows: Sequence[RunRow], further: Sequence[str] = FURTHER) -> list[Way]:
     """All ways that were run.
+
+    Args:
+        rows: Of one world.
+        further: Metrics that are averaged beside those of every table.
 
     Raises:
         ConfigError: If nothing was, or no run is plain.
     """
-    groups = group_runs(rows, (), FURTHER)
+    groups = group_runs(rows, (), further)
     if not groups:
         raise ConfigError("no finished run; run the commands of README.md first")
     plain = min((group.method for group in groups), key=len)
@@ -117,6 +121,8 @@ def plain_of(way: Way, found: Sequence[Way]) -> Way | None:
 def _is_plain(way: Way) -> bool:
     """Also with another scheduler, by which others are drawn."""
     named = way.name.split()
+    if HIGH in way.group.settings:
+        return False
     return not named or (len(named) == 1 and named[0].startswith("scheduler="))
 
 

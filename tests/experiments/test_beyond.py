@@ -1,0 +1,108 @@
+"""Tables of ways to draw and to learn, from runs whose numbers are planted."""
+
+from dataclasses import replace
+
+import pytest
+
+from experiments.beyond_crossing.table import adapted_lines, adapted_names, classifier_lines
+from experiments.beyond_drawing.figure import draw
+from experiments.beyond_drawing.table import lines, twin_lines
+from experiments.beyond_drawing.ways import beside_plain, plain_of, ways
+from tests.analysis.test_comparison import row
+from tgap.core import ConfigError
+
+SAMPLER = {"sampler.guidance": "3.0", "sampler.scheduler": "dpm_solver"}
+SETTINGS = {**SAMPLER, "generator.class": "tiny_ldm", "budget.train_per_label": "300"}
+COSTS = {"cost/draw_passes": 9000.0, "diversity/images": 900.0}
+NOISE = [0.001, -0.002, 0.0015, 0.0]
+OWN = [0.002, 0.001, -0.001, -0.002]
+"""Of seeds: what all ways share, and times a way's own TSTR what is its own."""
+
+
+def runs(way="", tstr=0.8, size=50, metrics=None, **settings):
+    said = {name.replace("__", "."): value for name, value in settings.items()}
+    method = f"random+dreambooth{way}"
+    return [
+        replace(
+            made := row(method, size, seed, tstr=tstr + noise + tstr * OWN[seed]),
+            settings={**SETTINGS, **said},
+            metrics={**made.metrics, **COSTS, **(metrics or {})},
+        )
+        for seed, noise in enumerate(NOISE)
+    ]
+
+
+WORLD = [
+    *runs(),
+    *runs(tstr=0.81, sampler__guidance="1.0"),
+    *runs("+rejection", 0.9),
+    *runs("+random_rejection", 0.8),
+    *runs(tstr=0.7, sampler__scheduler="ddpm"),
+    *runs("+value_based (reward=label)", 0.75, sampler__scheduler="ddpm"),
+    *runs(tstr=0.85, sampler__guidance="1.0", sampler__guidance_high="5.0"),
+    *runs(tstr=0.78, sampler__guide="early"),
+    *runs(tstr=0.82, budget__train_per_label="900"),
+]
+
+
+def test_each_way_is_compared_with_the_plain_one_that_differs_in_nothing_else():
+    found = ways(WORLD)
+    names = [(way.name, way.guidance) for way in found]
+    assert names == [
+        ("", "1"),
+        ("", "1 to 5"),
+        ("", "3"),
+        ("guide=early", "3"),
+        ("random_rejection", "3"),
+        ("rejection", "3"),
+        ("scheduler=ddpm", "3"),
+        ("train_per_label=900", "3"),
+        ("value_based (reward=label) scheduler=ddpm", "3"),
+    ]
+    plain = {way.name: plain_of(way, found) for way in found if way.name}
+    assert (plain["rejection"].name, plain["rejection"].guidance) == ("", "3")
+    assert plain["value_based (reward=label) scheduler=ddpm"].name == "scheduler=ddpm"
+    more = dict(zip(names, beside_plain(found), strict=True))
+    assert more["rejection", "3"].difference.estimate == pytest.approx(0.1)
+    assert more["value_based (reward=label) scheduler=ddpm", "3"].difference.estimate == (
+        pytest.approx(0.05)
+    )
+    assert more["", "3"] is None
+    assert more["", "1 to 5"].difference.estimate == pytest.approx(0.05)
+    assert more["", "1 to 5"].second.settings["sampler.guidance"] == "3.0"
+
+
+def test_lines_have_numbers_and_shown_differences(tmp_path):
+    found = ways(WORLD)
+    table = {(str(one["way"]), one["guidance"]): one for one in lines("digits", found)}
+    one = table["rejection", "3"]
+    assert (one["size"], one["seeds"], one["passes"]) == (50, 4, "10")
+    assert float(one["more_lo"]) < float(one["more"]) < float(one["more_hi"])
+    (twin,) = [one for one in twin_lines("digits", found) if one["way"] == "rejection"]
+    assert (twin["twin"], float(twin["more"])) == ("random_rejection", pytest.approx(0.1))
+    draw([{k: str(v) for k, v in one.items()} for one in table.values()], tmp_path / "f.png")
+    assert (tmp_path / "f.png").stat().st_size > 10_000
+
+
+def test_without_runs_it_says_what_to_run():
+    with pytest.raises(ConfigError, match=r"run the commands of README\.md first"):
+        ways([])
+
+
+def test_what_has_looked_at_real_images_is_compared_with_what_has_not():
+    looked = {
+        "adapted/none": 0.8,
+        "adapted/none/lo": 0.7,
+        "adapted/inductive/batch_norm": 0.83,
+        "adapted/inductive/batch_norm/lo": 0.7,
+        "adapted/inductive/self_trained_on": 0.9,
+    }
+    world = [*runs(metrics=looked), *runs(classifier__validate="shifted", tstr=0.81)]
+    names = adapted_names(world)
+    assert names == ["adapted/inductive/batch_norm"]
+    found = ways(world, ("trtr/auroc", "adapted/none", *names))
+    (line,) = adapted_lines("digits", found, names)
+    assert (line["looked_at"], float(line["more"])) == ("inductive/batch_norm", pytest.approx(0.03))
+    usual, other = classifier_lines("digits", found)
+    assert (usual["classifier"], other["classifier"]) == ("usual", "validate=shifted")
+    assert float(other["more"]) == pytest.approx(0.01)
