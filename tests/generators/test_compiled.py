@@ -22,10 +22,11 @@ PROMPTS = ["an image of odd digit", "an image of even digit"]
 def as_before():
     """Nothing compiled stays, nor what is done about what cannot be."""
     logger, before = logging.getLogger("torch._dynamo.convert_frame"), dynamo.suppress_errors
+    limit = dynamo.recompile_limit
     yield
     for one in [one for one in logger.filters if isinstance(one, _InALine)]:
         logger.removeFilter(one)
-    dynamo.suppress_errors = before
+    dynamo.suppress_errors, dynamo.recompile_limit = before, limit
     torch._dynamo.reset()
 
 
@@ -113,3 +114,31 @@ def test_compiled_blocks_draw_and_tune_the_same_but_for_rounding() -> None:
 
 def test_what_is_compiled_is_another_model() -> None:
     assert generator(compile=True).identity() != generator().identity()
+
+
+class Block(torch.nn.Module):
+    def forward(self, x):
+        return x * 2
+
+
+class Blocks(torch.nn.Module):
+    _repeated_blocks = ("Block",)
+
+    def __init__(self):
+        super().__init__()
+        self.each = torch.nn.ModuleList([Block() for _ in range(12)])
+
+
+def test_blocks_of_more_shapes_than_torch_allows_by_itself_are_compiled(monkeypatch) -> None:
+    graphs = []
+    compile_with = torch.nn.Module.compile
+
+    def counted(self, **options):
+        compile_with(self, backend=lambda graph, inputs: graphs.append(1) or graph, **options)
+
+    monkeypatch.setattr(torch.nn.Module, "compile", counted)
+    network = Blocks()
+    compile_blocks(network)
+    for width, block in enumerate(network.each, start=2):
+        assert block(torch.ones(width)).tolist() == [2.0] * width
+    assert len(graphs) == 12 > 8

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+VARIANTS = 64
+"""Of one block's code: channels by resolution, training or drawing, precision, batch. With torch's
+own limit of 8 the later ones of a UNet would be run as they are."""
+
 
 def compile_blocks(network: "torch.nn.Module") -> None:
     """Have the blocks that a diffusers network repeats compiled, each when it is first called.
@@ -28,7 +32,9 @@ def compile_blocks(network: "torch.nn.Module") -> None:
             "%s has no blocks that repeat; nothing of it is compiled", type(network).__name__
         )
         return
-    torch._dynamo.config.suppress_errors = True  # what fails is run as it is
+    settings = torch._dynamo.config
+    settings.suppress_errors = True  # what fails is run as it is
+    settings.recompile_limit = max(settings.recompile_limit, VARIANTS)
     logger = logging.getLogger("torch._dynamo.convert_frame")
     if not any(isinstance(one, _InALine) for one in logger.filters):
         logger.addFilter(_InALine())
