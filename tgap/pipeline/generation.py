@@ -34,10 +34,11 @@ from tgap.pipeline.draws import Draws, Order, Sample, in_order
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.judging import judged_by, valued_by
 from tgap.pipeline.resizing import as_kept
-from tgap.pipeline.result import Result, labels_asked_for
+from tgap.pipeline.result import Result
 from tgap.pipeline.sharing.crew import Batch, Crew
 from tgap.pipeline.sharing.threads import drawn
 from tgap.pipeline.subsets import source_patients
+from tgap.pipeline.training_rows import labels_asked_for
 from tgap.store import EARLIER, Spec, Store
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from tgap.datasets.reading.notes import first
 from tgap.generators.controls.base import Control
 from tgap.pipeline.evidence import with_labels_of
 from tgap.pipeline.ready_made import ready_made_rows
-from tgap.pipeline.result import real_train_rows, synthetic_rows
+from tgap.pipeline.training_rows import real_train_rows, synthetic_rows
 
 ENOUGH = 0.9
 """Share of a label's images of which it is not told that the others do not train."""
