@@ -15,8 +15,8 @@ from tgap.pipeline.plan import plan
 from tgap.pipeline.preflight.runs import check_runs
 from tgap.report.headings import decimal
 from tgap.store import Store
+from tgap.sweeps.checking import checked
 from tgap.sweeps.few import folds_of
-from tgap.sweeps.launch import checked
 
 FILES = ("dataset=image_folder", "dataset.path=pets", "dataset.domain=pet")
 SHORT = (

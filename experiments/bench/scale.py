@@ -170,7 +170,7 @@ def checking() -> None:
     """A sweep of 40 runs over a folder of 20,000 files, before its first run starts."""
     from tgap.composition.compose import hydra_ready
     from tgap.composition.sweeps import expand
-    from tgap.sweeps.launch import check_jobs
+    from tgap.sweeps.checking import check_jobs
 
     with tempfile.TemporaryDirectory() as name:
         os.environ["TGAP_HOME"] = f"{name}/home"

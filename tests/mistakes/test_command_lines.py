@@ -142,7 +142,7 @@ def test_an_address_that_mlflow_cannot_use(
 def test_what_needs_no_data_is_refused_before_they_are_read(
     world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tgap.sweeps.launch.plan_runs", _started)
+    monkeypatch.setattr("tgap.sweeps.checking.plan_runs", _started)
     assert command(["plan", "--on", "H200"]) == 2
     assert command(["plan", "--gpus", "2", "devices=3"]) == 2
     assert command(["plan", "--gpus", "2", "--workers", "2"]) == 2

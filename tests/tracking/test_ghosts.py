@@ -132,6 +132,7 @@ def test_a_sweep_runs_before_its_record_is_begun_and_until_that_has_ended(
     import tgap
     from tgap.pipeline.plan import plan
     from tgap.sweeps import launch
+    from tgap.sweeps.checking import CheckedRuns
     from tgap.sweeps.forecast import Forecast
     from tgap.sweeps.identity import planned, sweep_key_of
 
@@ -149,7 +150,7 @@ def test_a_sweep_runs_before_its_record_is_begun_and_until_that_has_ended(
     monkeypatch.setattr(Tracker, "open_sweep", note)
     monkeypatch.setattr(Tracker, "close_sweep", note)
     monkeypatch.setattr(launch, "_launch", stopped)
-    those = launch.CheckedRuns(None, ["size=4"], None, [["size=4"]], [job], Forecast([[]]), 1)
+    those = CheckedRuns(None, ["size=4"], None, [["size=4"]], [job], Forecast([[]]), 1)
     with pytest.raises(KeyboardInterrupt):
         launch._swept(those, None)
     assert seen == [True, True]

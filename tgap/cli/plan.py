@@ -43,7 +43,7 @@ def plan(
     is computed. Each time says whether it was measured by earlier runs here, is a packaged rate of
     another machine, or follows from counted operations.
     """
-    from tgap.sweeps.launch import checked
+    from tgap.sweeps.checking import checked
     from tgap.sweeps.planning import sweep_plan
     from tgap.sweeps.rates import check_gpu
 
