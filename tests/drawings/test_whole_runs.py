@@ -57,6 +57,18 @@ def test_a_set_that_was_rejected_for_has_its_counts_and_its_costs(store: Store) 
     assert {name: result.read_metrics()[name] for name in cost} == cost
 
 
+def test_a_judge_of_few_labels_counts_those_alone(store: Store) -> None:
+    judged = (*REJECTS, "drawing.judge.least_auroc=.5")
+    few = made(store, *judged, "drawing.judge.per_label=25")
+    fitting, checking = few.reserve()
+    assert min(len(fitting), len(checking)) > 50
+    assert few.drawing_cost()["cost/labelled_real"] == 4 * 25
+    assert few.run.drawing.judge.identity()["per_label"] == 25
+    every = plan(tgap.compose(*QUICK, *judged))
+    assert "per_label" not in every.run.drawing.judge.identity()
+    assert every.judge.key != few.plan.judge.key
+
+
 def test_plain_sets_keep_their_keys_and_others_have_their_own(store: Store) -> None:
     base = plan(tgap.compose(*CUT))
     assert "drawing" not in base.synthetic.identity

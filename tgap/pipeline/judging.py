@@ -27,6 +27,7 @@ from tgap.embedders.base import Embedder
 from tgap.pipeline.checkpoints import checkpoint_of
 from tgap.pipeline.evidence import RunEvidence
 from tgap.pipeline.result import Result
+from tgap.pipeline.subsets import draw_per_label
 from tgap.store import EARLIER, Spec
 
 
@@ -37,7 +38,8 @@ def fit_judge(result: Result, judge: Judge, folder: Path, spec: Spec) -> dict[st
         DataError: If the reserve is too small, or the judge tells a label no better than chance.
     """
     run, data, shown = result.run, result.dataset(), RunEvidence(result).shown
-    fitting, checking = result.reserve()
+    whole = zip(("fitting", "checking"), result.reserve(), strict=True)
+    fitting, checking = (_some(judge, result, name, half) for name, half in whole)
     checkpoint = checkpoint_of(Checkpoint, folder, spec, f"fitting judge {judge.title()}")
     bare = data.without_images()
     # Before any pixel is read, since a reserve may be empty.
@@ -52,6 +54,15 @@ def fit_judge(result: Result, judge: Judge, folder: Path, spec: Spec) -> dict[st
     seen = len(checking) + (len(fitting) if judge.learns else 0)
     write_json(folder / "checked.json", {"auroc": reached, "labelled_real": seen})
     return {EARLIER: checkpoint.earlier}
+
+
+def _some(judge: Judge, result: Result, name: str, half: Indices) -> Indices:
+    """So many of a half of the reserve as a judge is to see of each label, at random."""
+    if judge.per_label is None:
+        return half
+    rng = rng_for("generate", result.run.seed_of("generate"), "judge", "images", name)
+    labels = judge.told(result.dataset().without_images().take(half)).labels
+    return half[draw_per_label(labels, judge.per_label, rng)]
 
 
 def means_of(result: Result) -> Means:

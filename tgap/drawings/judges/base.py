@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class Judge(Component):
         tells: What it tells apart; ``findings`` needs prompts that name them.
         least_auroc: On the checking half each label must reach this AUROC, or the run stops: a
             judge that knows no better than chance rejects at random, at a price.
+        per_label: Images of each label that it learns from, and as many that it is checked on;
+            the fewer, the fewer labels it costs. All of the reserve if not said.
     """
 
     learns: ClassVar[bool] = True
@@ -66,6 +68,15 @@ class Judge(Component):
 
     tells: str = option("labels", "what it tells apart: labels or findings", choices=TELLS)
     least_auroc: float = option(0.6, "AUROC that each label must reach", low=0.5, high=1)
+
+    per_label: int | None = option(
+        None, "images of each label that it learns from, null = all", low=LEAST, high=1_000_000
+    )
+
+    def identity(self) -> dict[str, Any]:
+        """Without a number that is not asked for: judges of before there was one count."""
+        left_out = {"per_label"} if self.per_label is None else set()
+        return {name: v for name, v in super().identity().items() if name not in left_out}
 
     def told(self, data: ImageSet) -> ImageSet:
         """The same images, what is told apart being their labels."""
