@@ -36,7 +36,11 @@ HEADER = (
     *(f"{name}{end}" for name in METRICS for end in ("", "_lo", "_hi")),
     *("copied", "passes", "labelled_real", "more", "more_lo", "more_hi", "p"),
 )
-TWINS = ("world", "way", "twin", "size", "guidance", "seeds", "more", "more_lo", "more_hi", "p")
+TWINS = (
+    *("world", "way", "size", "guidance", "seeds", "twin", "twin_size", "twin_guidance"),
+    *("more", "more_lo", "more_hi", "p"),
+)
+COLUMNS = (("way", "size", "guidance"), ("twin", "twin_size", "twin_guidance"))
 Line = Mapping[str, object]
 
 
@@ -62,7 +66,13 @@ def lines(world: str, found: Sequence[Way]) -> list[Line]:
 def twin_lines(world: str, found: Sequence[Way]) -> list[Line]:
     """A line per way and twin."""
     return [
-        {**_head(world, way), "twin": twin.name, **difference_of(contrast)}
+        {
+            **_head(world, way),
+            "twin": twin.name or "plain",
+            "twin_size": twin.size,
+            "twin_guidance": twin.guidance,
+            **difference_of(contrast),
+        }
         for way, twin, contrast in beside_twins(found)
     ]
 

@@ -126,6 +126,7 @@ def _is_plain(way: Way) -> bool:
     return not named or (len(named) == 1 and named[0].startswith("scheduler="))
 
 
+FIFTH = 0.2
 TWINS = (
     ("rejection", "random_rejection"),
     ("best_of", "train_per_label=900"),
@@ -135,7 +136,11 @@ TWINS = (
 
 
 def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
-    """TSTR of ways minus that of their twins, at equal sizes and guidance; one family."""
+    """TSTR of ways minus that of their twins; one family.
+
+    Twins have the same size and guidance; but what a judge's labels are held against are plain
+    ways of any guidance that tune on as many images as the way and its judge have labelled ones.
+    """
     pairs = [
         (way, other)
         for first, second in TWINS
@@ -145,6 +150,18 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
         and other.name.startswith(second)
         and (way.size, way.guidance) == (other.size, other.guidance)
     ]
+    pairs += [
+        (way, other)
+        for way in found
+        for other in found
+        if not other.name and HIGH not in other.group.settings and as_labelled(way, other)
+    ]
     contrasts = differences([(one.group, other.group) for one, other in pairs], (TSTR,))
     for (one, other), contrast in zip(pairs, contrasts, strict=True):
         yield one, other, contrast
+
+
+def as_labelled(way: Way, plain: Way) -> bool:
+    """Whether a plain way tunes on some fifth more or fewer images than a way knows labels of."""
+    known = way.size + way.mean(LABELS)
+    return not way.name.startswith("random") and abs(plain.size / known - 1) < FIFTH

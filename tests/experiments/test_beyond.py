@@ -106,3 +106,23 @@ def test_what_has_looked_at_real_images_is_compared_with_what_has_not():
     usual, other = classifier_lines("digits", found)
     assert (usual["classifier"], other["classifier"]) == ("usual", "validate=shifted")
     assert float(other["more"]) == pytest.approx(0.01)
+
+
+def test_what_a_judge_knows_is_held_against_as_many_tuning_images():
+    knows = {"cost/labelled_real": 1950.0}
+    world = [
+        *runs(),
+        *runs("+rejection", 0.9, metrics=knows),
+        *runs("+random_rejection", 0.8, metrics=knows),
+        *runs(tstr=0.85, size=2000),
+        *runs(tstr=0.86, size=2000, sampler__guidance="1.0"),
+        *runs(tstr=0.87, size=5000),
+    ]
+    found = twin_lines("digits", ways(world))
+    pairs = [(one["way"], one["twin"], one["twin_size"], one["twin_guidance"]) for one in found]
+    assert pairs == [
+        ("rejection", "random_rejection", 50, "3"),
+        ("rejection", "plain", 2000, "1"),
+        ("rejection", "plain", 2000, "3"),
+    ]
+    assert float(found[1]["more"]) == pytest.approx(0.04)
