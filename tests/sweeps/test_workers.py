@@ -20,8 +20,6 @@ def launcher(kind: str, **settings: object) -> dict[str, object]:
 RAY = {"init": {"address": None, "num_cpus": None}, "remote": {"num_cpus": 2}}
 
 
-
-
 def ray(init: dict[str, object] | None = None, **remote: object) -> dict[str, object]:
     return launcher("RayLauncher", ray={"init": init or {"address": None}, "remote": remote})
 
