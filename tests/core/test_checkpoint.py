@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from tgap.core import checkpoint as module
 from tgap.core import interrupts, random_states
@@ -127,13 +128,24 @@ def test_a_disk_without_room_costs_no_work(tmp_path, caplog, monkeypatch):
     kept(tmp_path, 2)
 
     def full(*args):
-        raise OSError(28, "No space left on device")
+        raise SafetensorError("I/O error: No space left on device (os error 28)")
 
+    caplog.set_level(logging.INFO)
     checkpoint = again(tmp_path)
-    monkeypatch.setattr(module, "write_sealed", full)
-    checkpoint.offer(3, lambda: state(3))
-    assert f"cannot save how far fine-tuning is in {tmp_path}: [Errno 28]" in caplog.text
+    with monkeypatch.context() as patch:
+        patch.setattr("safetensors.numpy.save_file", full)
+        for step in (3, 4, 5):
+            checkpoint.offer(step, lambda step=step: state(step))
+    (told,) = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert told == (
+        f"cannot write how far fine-tuning is in {tmp_path}: No space left on device; free some "
+        "space, or set TGAP_HOME to a folder on another disk; the work goes on, saving is tried "
+        "again, and until then an interruption sets it back to 2"
+    )
     assert again(tmp_path).done == 2
+    checkpoint.offer(6, lambda: state(6))
+    assert caplog.messages[-1] == "how far fine-tuning is was saved, after 3 in vain"
+    assert again(tmp_path).done == 6
 
 
 @pytest.mark.parametrize(
@@ -175,8 +187,21 @@ def test_a_lost_piece_takes_those_after_it_along(tmp_path, caplog):
         piece(checkpoint, done)
     sorted(tmp_path.iterdir())[1].unlink()
     assert made(Pieces(tmp_path, OWNER, "drawing")) == [0, 1, 2, 3]
-    assert "what was made before it is not there" in caplog.text
+    assert "what was made before it is not there; it is removed, and made again" in caplog.text
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_lost_pieces_are_told_once_with_how_many_they_are(tmp_path, caplog):
+    checkpoint = Pieces(tmp_path, OWNER, "drawing")
+    for done in (4, 8, 11, 12, 15):
+        piece(checkpoint, done)
+    first = min(tmp_path.iterdir())
+    truncated(first)
+    assert made(Pieces(tmp_path, OWNER, "drawing")) == []
+    (told,) = caplog.messages
+    assert told.startswith(f"drawing cannot go on from what an interrupted process left in {first}")
+    assert told.endswith("it is removed with 4 more, and made again")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_piece_that_could_not_be_saved_comes_with_the_next_one(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgap.core.errors import DataError
-from tgap.core.files import PART, read_sealed, write_sealed
+from tgap.core.files import PART, cannot_write, read_sealed, write_sealed
 from tgap.core.foreign import formed, json_of
 from tgap.core.interrupts import Interrupts, held
 
@@ -109,6 +109,7 @@ class Checkpoint:
         self._place = dict(place or {})
         self._begun = self._saved_at = time.monotonic()
         self._took: float | None = None
+        self._failed = 0
         self._interrupts = Interrupts()
         self.earlier = 0.0
         """Seconds that the work took before it was interrupted."""
@@ -210,9 +211,19 @@ class Checkpoint:
                 if other != path:
                     other.unlink()
             self.done = saved.done
+            if self._failed:
+                log.info("how far %s is was saved, after %d in vain", self._what, self._failed)
+            self._failed = 0
         except OSError as error:
             # The work itself can go on; whether its result can be written is told at its end.
-            log.warning("cannot save how far %s is in %s: %s", self._what, folder, error)
+            log.log(
+                logging.DEBUG if self._failed else logging.WARNING,
+                "%s; the work goes on, saving is tried again, and until then an interruption sets "
+                "it back to %d",
+                cannot_write(f"how far {self._what} is", folder, error),
+                self.done,
+            )
+            self._failed += 1
         self._saved_at = time.monotonic()
         self._took = self._saved_at - start
 
@@ -226,6 +237,7 @@ class Checkpoint:
         """What can be gone on with; the rest is removed."""
         found: list[Saved] = []
         begun: list[str] = []
+        lost: list[str] = []
         for path in self._files() if self.keeps_all else self._files()[::-1]:
             if found and not self.keeps_all:
                 path.unlink()  # older
@@ -238,14 +250,16 @@ class Checkpoint:
                 log.warning("%s cannot read %s: %s; it begins before it", self._what, path, error)
                 break
             except (DataError, ValueError) as error:
-                log.warning(
-                    "%s cannot go on from what an interrupted process left in %s: %s; "
-                    "it is removed, and made again",
-                    self._what,
-                    path,
-                    error,
-                )
+                lost.append(f"{path}: {error}")
                 path.unlink()
+        if lost:  # of pieces, those after one that is damaged are of no use either
+            log.warning(
+                "%s cannot go on from what an interrupted process left in %s; it is removed%s, and "
+                "made again",
+                self._what,
+                lost[0],
+                f" with {len(lost) - 1} more" if lost[1:] else "",
+            )
         for path in () if self._folder is None else self._folder.glob(f"*{PART}"):
             path.unlink()  # killed while it was written
         if begun:

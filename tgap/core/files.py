@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
 import tokenize
 from collections.abc import Iterator, Mapping
@@ -136,7 +137,8 @@ def write_sealed(path: Path, head: Mapping[str, Any], arrays: Mapping[str, NDArr
         beside.replace(path)
         sync(path.parent)
     except SafetensorError as error:
-        raise OSError(str(error)) from error
+        number = error_number(error)
+        raise OSError(number, os.strerror(number) if number else str(error)) from error
     finally:
         beside.unlink(missing_ok=True)
 
@@ -255,7 +257,9 @@ def locked(path: Path, what: str, *, wait: bool | float = True) -> Iterator[None
     The system's own lock (``flock``) is exact but may not reach other hosts, as on many network
     disks. So a lease lies beside it, ``<path>.held``: its holder renews it every
     ``RENEWED_SECONDS``, and whoever sees it unchanged for ``LEASE_SECONDS`` takes it over. That of
-    a dead process of this host is taken over at once.
+    a dead process of this host is taken over at once. Where ``flock`` reaches other hosts, that of
+    one that died is held until the file server gives it up: an old lease beside it does not let
+    another one in, as its holder may only be cut off, and two would write.
 
     Args:
         path: The lock's file. It is never removed: a process that waits holds on to this one.
@@ -310,6 +314,13 @@ def cannot_write(what: str, where: Path, error: OSError) -> str:
     """The text of such an error."""
     reason = error.strerror or str(error)
     return f"cannot write {what} in {where}: {reason}; {remedy(error.errno)}"
+
+
+def error_number(error: Exception) -> int | None:
+    """The system's number of an error; safetensors has it in its text only."""
+    told = re.search(r"os error (\d+)", str(error))
+    number: int | None = getattr(error, "errno", None)
+    return int(told[1]) if number is None and told else number
 
 
 def remedy(number: int | None) -> str:

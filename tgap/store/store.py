@@ -23,7 +23,7 @@ import filelock
 from safetensors import SafetensorError
 
 from tgap.core import StoreError
-from tgap.core.files import cannot_write, locked, remedy, sync, writing
+from tgap.core.files import cannot_write, error_number, locked, remedy, sync, writing
 from tgap.store.artifact import Artifact
 from tgap.store.behind import Unsent, send_behind, send_left, sending, wait_until_sent
 from tgap.store.damaged import remove, set_aside
@@ -401,11 +401,9 @@ def _call(make: Make, folder: Path, spec: Spec) -> dict[str, float]:
         times = make(folder)
         return dict(times) if isinstance(times, Mapping) else {}  # a lambda returns anything
     except (OSError, SafetensorError) as error:
-        number = getattr(error, "errno", None)
         # A failed write of numpy or safetensors comes without a number; the latter's text tells of
         # quotas too, which the room on the disk does not show.
-        if number is None and (told := re.search(r"os error (\d+)", str(error))):
-            number = int(told[1])
+        number = error_number(error)
         if number is None and shutil.disk_usage(folder).free < 2**20:
             number = errno.ENOSPC
         # Other errors of this kind are the maker's own, e.g. an image that it cannot read.
