@@ -6,6 +6,7 @@ what a classifier reaches that has looked at real images, minus its TSTR, with i
 on these test images. p adjusted by Holm over all of a file's differences in a world.
 """
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from tgap.analysis.rows import RunRow
 from tgap.analysis.splits import Sampled, mean_interval
 from tgap.core.files import home_folder, write_whole
 from tgap.metrics.intervals import Interval
-from tgap.metrics.significance import holm, p_of_interval
+from tgap.metrics.significance import FEWEST_SEEDS, holm, p_of_interval
 from tgap.sweeps.history import recorded
 
 TRTR = "trtr/auroc"
@@ -62,14 +63,18 @@ def adapted_lines(world: str, found: Sequence[Way], names: Sequence[str]) -> lis
     """A line per way to look at real images, of the usual classifier."""
     plain = [(way, name) for way in found if not way.name for name in names]
     gains = [_gain(way, name) for way, name in plain]
-    p_values = holm(np.array([p_of_interval(one) for one in gains], np.float64))
+    enough = [len(way.group.seeds) >= FEWEST_SEEDS for way, _ in plain]
+    alone = [
+        p_of_interval(one) if many else math.nan for one, many in zip(gains, enough, strict=True)
+    ]
+    p_values = holm(np.array(alone, np.float64))
     return [
         {
             **_head(world, way),
             "looked_at": name.removeprefix("adapted/"),
             "auroc": f"{way.mean(name):.6g}",
             **number_of("more", gain),
-            "p": f"{p:.6g}",
+            "p": "" if math.isnan(p) else f"{p:.6g}",
         }
         for (way, name), gain, p in zip(plain, gains, p_values, strict=True)
     ]

@@ -15,6 +15,8 @@ from experiments.beyond_drawing.ways import (
     FTER,
     GAP,
     LABELS,
+    LOOKS,
+    PASSES,
     TRTS,
     TSTR,
     Way,
@@ -34,7 +36,17 @@ METRICS = {"tstr": TSTR, "trts": TRTS, "fter": FTER, "t_gap": GAP, "coverage": C
 HEADER = (
     *("world", "way", "size", "guidance", "seeds"),
     *(f"{name}{end}" for name in METRICS for end in ("", "_lo", "_hi")),
-    *("copied", "passes", "labelled_real", "more", "more_lo", "more_hi", "p"),
+    *(
+        "copied",
+        "passes",
+        "draw_passes",
+        "judge_passes",
+        "labelled_real",
+        "more",
+        "more_lo",
+        "more_hi",
+        "p",
+    ),
 )
 TWINS = (
     *("world", "way", "size", "guidance", "seeds", "twin", "twin_size", "twin_guidance"),
@@ -56,6 +68,8 @@ def lines(world: str, found: Sequence[Way]) -> list[Line]:
             },
             "copied": _text(way.mean(COPIED)),
             "passes": _text(way.passes),
+            "draw_passes": _text(way.mean(PASSES)),
+            "judge_passes": _text(way.mean(LOOKS)),
             "labelled_real": _text(way.mean(LABELS)),
             **difference_of(contrast),
         }
@@ -127,7 +141,8 @@ def _cells(one: Mapping[str, str]) -> dict[str, str]:
         "FTER": _ranged(one, "fter"),
         "Coverage": _ranged(one, "coverage"),
         "Copied": short(one["copied"]),
-        "passes": f"{float(one['passes']):.1f}",
+        "passes": f"{float(one['passes']):.1f}" if one["passes"] else "-",
+        "labels": one["labelled_real"] or "0",
     }
 
 

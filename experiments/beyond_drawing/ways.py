@@ -14,11 +14,10 @@ PASSES, KEPT, LOOKS = "cost/draw_passes", "diversity/images", "cost/judge_passes
 LABELS = "cost/labelled_real"
 FURTHER = (COVERAGE, COPIED, PASSES, KEPT, LOOKS, LABELS)
 GUIDANCE, HIGH, SCHEDULER = "sampler.guidance", "sampler.guidance_high", "sampler.scheduler"
-PER_LABEL = "budget.train_per_label"
-SILENT = ("sampler.guide_dropout", "sampler.early", GUIDANCE, HIGH)
+SILENT = ("sampler.guide_dropout", "sampler.early", "budget.equal", GUIDANCE, HIGH)
 """Settings that are told otherwise, or follow from another."""
-USUAL: Mapping[str, str] = {GUIDANCE: "3.0", SCHEDULER: "dpm_solver"}
-"""What a way is compared with where its own guidance is none of one number."""
+USUAL = "dpm_solver"
+"""The scheduler of ways that say nothing of theirs."""
 
 
 @dataclass(frozen=True)
@@ -104,18 +103,23 @@ def beside_plain(found: Sequence[Way]) -> list[Contrast | None]:
 def plain_of(way: Way, found: Sequence[Way]) -> Way | None:
     """The plain way of the same size, guidance and scheduler; ``None`` of one that is plain.
 
-    A range of guidance is compared with the usual number.
+    A range of guidance is compared with the best single number that was run.
     """
     if _is_plain(way):
         return None
-    asked = {name: way.group.settings.get(name, usual) for name, usual in USUAL.items()}
-    if " to " in way.guidance:
-        asked[GUIDANCE] = USUAL[GUIDANCE]
-    for other in found:
-        same = all(other.group.settings.get(name) == value for name, value in asked.items())
-        if same and other.size == way.size and _is_plain(other):
-            return other
-    return None
+    plains = [
+        other
+        for other in found
+        if _is_plain(other) and other.size == way.size and scheduler(other) == scheduler(way)
+    ]
+    if HIGH not in way.group.settings:
+        plains = [other for other in plains if other.guidance == way.guidance]
+    return max(plains, key=lambda plain: plain.mean(TSTR), default=None)
+
+
+def scheduler(way: Way) -> str:
+    """What it draws by."""
+    return way.group.settings.get(SCHEDULER, USUAL)
 
 
 def _is_plain(way: Way) -> bool:
@@ -129,8 +133,9 @@ def _is_plain(way: Way) -> bool:
 FIFTH = 0.2
 TWINS = (
     ("rejection", "random_rejection"),
+    ("rejection", "train_per_label=900"),
     ("best_of", "train_per_label=900"),
-    ("value_based", "best_of"),
+    ("value_based", "train_per_label=900"),
 )
 """A way, and one of as much work or more that lacks its reason."""
 
@@ -147,8 +152,9 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
         for way in found
         for other in found
         if way.name.startswith(first)
-        and other.name.startswith(second)
+        and second in other.name.split()
         and (way.size, way.guidance) == (other.size, other.guidance)
+        and scheduler(way) == scheduler(other)
     ]
     pairs += [
         (way, other)

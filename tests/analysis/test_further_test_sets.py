@@ -51,5 +51,5 @@ def test_columns_are_named_by_the_runs_metrics():
         leg: whole[:, at].tolist() for at, leg in enumerate(names)
     }
     assert list(by_leg(whole[:, :4], metrics)) == list(LEGS)
-    with pytest.raises(ValueError, match=r"shorter|longer"):
-        by_leg(whole[:, :5], metrics)
+    with pytest.raises(ValueError, match="shorter"):
+        by_leg(whole[:, :3], metrics)

@@ -386,9 +386,11 @@ def test_labels_findings_and_further_test_sets_have_intervals():
         "external/other/tstr/auroc_even",
     ):
         assert metrics[f"{name}/lo"] < metrics[name] < metrics[f"{name}/hi"], name
-    # The same scores of the same images: the same interval, by the same resamples.
+    # The same scores of the same images: nearly the same interval, by resamples of its own.
     for end in ("lo", "hi"):
-        assert metrics[f"external/other/tstr/auroc/{end}"] == metrics[f"tstr/auroc/{end}"]
+        ours, theirs = metrics[f"tstr/auroc/{end}"], metrics[f"external/other/tstr/auroc/{end}"]
+        assert ours != theirs
+        assert theirs == pytest.approx(ours, abs=0.02)
     # Half of the positives say less than all of them.
     widths = [
         metrics[f"{n}/hi"] - metrics[f"{n}/lo"] for n in ("tstr/auroc_odd", "tstr/finding_auroc_x")
@@ -410,3 +412,48 @@ def test_a_further_test_set_is_resampled_by_its_own_patients():
     ]
     widths = [m["external/other/tstr/auroc/hi"] - m["external/other/tstr/auroc/lo"] for m in found]
     assert widths[0] != widths[1]
+
+
+def test_a_rare_label_does_not_widen_the_interval_of_another():
+    rng = np.random.default_rng(0)
+    count = 600
+    common, rare = rng.random(count) < 0.5, np.arange(count) < 8
+    labels = np.stack([common, rare], axis=1)
+    scores = (2.0 * labels + rng.normal(0, 1, labels.shape)).astype(np.float32)
+    legs = {leg: Scores(scores, labels, NAMES) for leg in ("tstr", "trts", "trtr", "tsts")}
+    metrics = found_in(legs, TwoWay(resamples=400)).metrics
+    widths = {n: metrics[f"tstr/auroc_{n}/hi"] - metrics[f"tstr/auroc_{n}/lo"] for n in NAMES}
+    assert widths["odd"] < 0.06
+    assert widths["even"] > 2 * widths["odd"]
+    assert metrics["fter_odd/lo"] > 0.9
+
+
+def test_findings_that_were_asked_for_have_both_sides_and_the_worst_is_named():
+    legs = larger(0, {**QUALITY, "tstr": 1.0})
+    evidence = scored(legs)
+    real, drawn = evidence.test, evidence.parts[1]
+    asked = [
+        replace(
+            one,
+            findings=one.labels[:, :1] & (np.arange(len(one)) % 2 == 0)[:, None],
+            finding_names=("x",),
+        )
+        for one in (real, drawn)
+    ]
+    evidence = replace(evidence, test=asked[0], parts=(asked[1], asked[1]))
+    found = TwoWay(resamples=400).evaluate(evidence, np.random.default_rng(0))
+    trts, tstr = (found.metrics[f"{leg}/finding_auroc_x"] for leg in ("trts", "tstr"))
+    rows = asked[1].findings[:, 0] | ~asked[1].labels[:, 0]
+    expected = roc_auc_score(asked[1].findings[rows, 0], legs["trts"].scores[rows, 0])
+    assert trts == pytest.approx(expected)
+    assert found.metrics["fter_finding_x"] == pytest.approx(tstr / trts)
+    assert found.metrics["t_gap_finding_x"] == pytest.approx(trts - tstr)
+    assert found.metrics["t_gap_finding_x/lo"] < trts - tstr < found.metrics["t_gap_finding_x/hi"]
+    rows_told = found.tables["parts"]
+    assert {(row["kind"], row["part"]) for row in rows_told} == {
+        ("finding", "x"),
+        *(("label", name) for name in NAMES),
+    }
+    lost = [row["utility_lost"] for row in rows_told]
+    assert lost == sorted(lost, reverse=True)
+    assert rows_told[0]["utility_lost/lo"] < lost[0]

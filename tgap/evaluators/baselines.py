@@ -43,7 +43,7 @@ class Baselines(Evaluator):
 
     shown: ClassVar[Sequence[str]] = ("baseline/metadata_auroc",)
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     columns: list[str] = option(["view", "sex", "age"], "metadata columns, where there are any")
     shuffled: bool = option(True, "train the classifier on permuted labels")
@@ -92,10 +92,8 @@ def _aurocs(scores: Mapping[str, Floats | None], test: ImageSet) -> dict[str, fl
     for baseline, of_images in scores.items():
         name = f"baseline/{baseline}_auroc"
         values = unknown if of_images is None else tested.aurocs(of_images)
-        columns = {name: values.mean(axis=1)} | {
-            f"{name}_{label}": of_label
-            for label, of_label in zip(metric_names(test.label_names), values.T, strict=True)
-        }
-        for what, of_one in columns.items():
-            metrics |= ends(of_one, tested.effective).named(what)
+        metrics |= ends(values.mean(axis=1), tested.effective).named(name)
+        for number, label in enumerate(metric_names(test.label_names)):
+            one = ends(values[:, number], tested.effective_of(number))
+            metrics |= one.named(f"{name}_{label}")
     return metrics

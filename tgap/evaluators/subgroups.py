@@ -13,7 +13,7 @@ from tgap.evaluators.parts.groups import ByGroups, Group, group_names, groups_of
 from tgap.metrics.few_errors import FLOOR_PATIENTS
 from tgap.metrics.gap import fter_is_meaningful
 from tgap.metrics.intervals import recovered
-from tgap.metrics.tested import RESAMPLES, Resamples, difference, ends
+from tgap.metrics.tested import RESAMPLES, Resamples, TwoSides, difference, ends
 
 LEGS = ("tstr", "trtr")
 
@@ -124,14 +124,12 @@ def _two_way(
     if drawn.effective < FLOOR_PATIENTS:
         return {}
     values = drawn.aurocs(trts.scores[group.drawn]).mean(axis=1)
-    least, of_trts = min(effective, drawn.effective), ends(values, drawn.effective)
-    of_tstr = ends(tstr, effective)
-    ratio, gap = ends(tstr / values, least, "log"), ends(values - tstr, least, "identity")
-    certain = fter_is_meaningful(of_tstr.estimate, of_trts.estimate, least=(of_tstr.lo, of_trts.lo))
+    of = TwoSides.of(tstr, effective, values, drawn.effective)
+    certain = fter_is_meaningful(of.tstr.estimate, of.trts.estimate, least=(of.tstr.lo, of.trts.lo))
     return {
-        **of_trts.named("trts"),
-        **recovered(ratio, of_tstr, of_trts, scale="log").named("fter"),
-        **recovered(gap, of_trts, of_tstr, scale="identity").named("t_gap"),
+        **of.trts.named("trts"),
+        **of.fter.named("fter"),
+        **of.gap.named("t_gap"),
         "fter_meaningful": float(certain),
     }
 

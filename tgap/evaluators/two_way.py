@@ -1,7 +1,7 @@
 """The two-way evaluation: how well each of the four tells the labels apart, and the gap."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -28,7 +28,7 @@ from tgap.metrics.legs import (
 )
 from tgap.metrics.naming import metric_names
 from tgap.metrics.resampling import effective_images, resampled_auroc_per_label
-from tgap.metrics.tested import Resamples, ends
+from tgap.metrics.tested import ends
 
 ENDS = ("lo", "hi")
 
@@ -88,7 +88,7 @@ class TwoWay(Evaluator):
         "external/*/tstr/auroc",
     )
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
 
     margin: float = option(0.05, "AUROC above chance that makes FTER meaningful", low=0, high=0.5)
     resamples: int = option(2000, "bootstrap resamples of the test images", low=100, high=1_000_000)
@@ -110,7 +110,7 @@ class TwoWay(Evaluator):
         metrics |= gaps(aurocs)
         metrics |= _by_thresholds(legs["tstr"], legs["tsts"])
         metrics |= _gaps_per_label(per_label, names)
-        metrics |= finding_metrics(legs, real, Resamples.of(real, self.resamples))
+        metrics |= finding_metrics(legs, real, synthetic, evidence.synthetic_key())
         metrics[LABELS_REAL] = _labels_each(evidence.real_train(pixels=False))
         metrics[LABELS_SYNTHETIC] = _labels_each(drawn)
         metrics[REAL] = effective_images(legs["tstr"].labels, real.patients)
@@ -120,13 +120,25 @@ class TwoWay(Evaluator):
         metrics |= of_external
         clusters = {"r": real.patients, "s": synthetic.patients}
         resampled = self._resampled(legs, clusters, evidence.synthetic_key())
-        metrics |= _intervals(per_label, resampled, metrics, names)
+        patients = {"tstr": real.patients, "trts": synthetic.patients}
+        effective = [
+            {
+                side: effective_images(legs[leg].labels[:, [label]], patients[leg])
+                for side, leg in ((REAL, "tstr"), (SYNTHETIC, "trts"))
+            }
+            for label in range(len(names))
+        ]
+        metrics |= _intervals(per_label, resampled, [metrics, *effective], names)
         least = [metrics[f"{leg}/auroc/lo"] for leg in ("tstr", "trts")]
         meaningful = fter_is_meaningful(aurocs["tstr"], aurocs["trts"], self.margin, least)
         metrics["fter/meaningful"] = float(meaningful)
         macro = {leg: of_labels.mean(axis=1) for leg, of_labels in resampled.items()} | further
         columns = [macro[leg] for leg in resampled_legs(metrics)]
-        return Evaluation(metrics, arrays={"resampled": np.stack(columns, axis=1)})
+        return Evaluation(
+            metrics,
+            arrays={"resampled": np.stack(columns, axis=1)},
+            tables={"parts": _parts(metrics, real)},
+        )
 
     def _external(
         self, legs: Mapping[str, Scores], evidence: Evidence
@@ -135,17 +147,19 @@ class TwoWay(Evaluator):
         found, resampled = dict[str, float](), dict[str, Doubles]()
         for leg in (name for name in legs if name not in LEGS):
             test = legs[leg]
-            whole = Resamples.of(evidence.external(leg.split("/")[1]), self.resamples)
-            tested = replace(whole, labels=test.labels)
-            aurocs = tested.aurocs(test.scores)
-            columns = {f"{leg}/auroc": aurocs.mean(axis=1)} | {
-                f"{leg}/auroc_{name}": of_label
-                for name, of_label in zip(metric_names(test.label_names), aurocs.T, strict=True)
-            }
-            for name, values in columns.items():
-                found |= ends(values, tested.effective).named(name)
-            found[external_patients(leg)] = tested.effective
-            resampled[leg] = aurocs[1:].mean(axis=1)
+            name = leg.split("/")[1]
+            patients = evidence.external(name).patients
+            draws = resampled_auroc_per_label(
+                test.scores, test.labels, patients, self.resamples, rng_for("resample", 0, name)
+            )
+            aurocs = np.vstack([auroc_per_label(test.scores, test.labels), draws])
+            effective = effective_images(test.labels, patients)
+            found |= ends(aurocs.mean(axis=1), effective).named(f"{leg}/auroc")
+            for number, label in enumerate(metric_names(test.label_names)):
+                own = effective_images(test.labels[:, [number]], patients)
+                found |= ends(aurocs[:, number], own).named(f"{leg}/auroc_{label}")
+            found[external_patients(leg)] = effective
+            resampled[leg] = draws.mean(axis=1)
         return found, resampled
 
     def _resampled(
@@ -165,6 +179,34 @@ class TwoWay(Evaluator):
                 scores.scores, scores.labels, clusters[side], self.resamples, draw
             )
         return resampled
+
+
+def _parts(metrics: Mapping[str, float], real: ImageSet) -> list[dict[str, object]]:
+    """A row for each label and finding, that of which most is lost first."""
+    kinds = {"label": ("auroc_", "", real.label_names)}
+    if real.finding_names != real.label_names:
+        kinds["finding"] = ("finding_auroc_", "finding_", real.finding_names)
+    rows: list[dict[str, object]] = []
+    for kind, (auroc, suffix, names) in kinds.items():
+        for plain, name in zip(metric_names(names), names, strict=True):
+            columns = {leg: f"{leg}/{auroc}{plain}" for leg in ("tstr", "trts", "trtr")}
+            columns |= {
+                number.removeprefix("t_gap/"): f"{number}_{suffix}{plain}"
+                for number in ("fter", "t_gap", "t_gap/utility_lost")
+            }
+            numbers = {
+                f"{column}{end}": metrics[f"{of}{end}"]
+                for column, of in columns.items()
+                for end in ("", "/lo", "/hi")
+                if of in metrics
+            }
+            rows.append({"kind": kind, "part": name, **numbers})
+    return sorted(rows, key=_least_taught)
+
+
+def _least_taught(row: Mapping[str, object]) -> float:
+    lost = row["utility_lost"]
+    return -lost if isinstance(lost, float) and lost == lost else np.inf
 
 
 def _labels_each(data: ImageSet) -> float:
@@ -195,16 +237,19 @@ def _by_thresholds(tstr: Scores, tsts: Scores) -> dict[str, float]:
 def _intervals(
     aurocs: Mapping[str, Doubles],
     resampled: Mapping[str, Doubles],
-    effective: Mapping[str, float],
+    effective: Sequence[Mapping[str, float]],
     names: Sequence[str],
 ) -> dict[str, float]:
-    """Ends of the intervals: of macro means, and of each label's numbers."""
+    """Ends of the intervals: of macro means, and of each label's numbers.
+
+    ``effective`` are the patients of all labels together, then of each.
+    """
     macro = {leg: float(values.mean()) for leg, values in aurocs.items()}
-    found = _ends(macro, {leg: r.mean(axis=1) for leg, r in resampled.items()}, effective, "")
+    found = _ends(macro, {leg: r.mean(axis=1) for leg, r in resampled.items()}, effective[0], "")
     for label, name in enumerate(names):
         own = {leg: float(values[label]) for leg, values in aurocs.items()}
         draws = {leg: r[:, label] for leg, r in resampled.items()}
-        found |= _ends(own, draws, effective, f"_{name}")
+        found |= _ends(own, draws, effective[label + 1], f"_{name}")
     return found
 
 

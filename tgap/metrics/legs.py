@@ -79,11 +79,11 @@ def by_leg(resampled: Doubles, metrics: Collection[str]) -> dict[str, Doubles]:
         metrics: The run's, by name.
 
     Raises:
-        ValueError: If there are others.
+        ValueError: If there are fewer.
     """
     names = resampled_legs(metrics)
-    if resampled.shape[1:] == (len(LEGS),):
-        names = names[: len(LEGS)]
+    if resampled.shape[1:] != (len(names),):  # of before, or of an evaluator of another name
+        resampled, names = resampled[:, : len(LEGS)], names[: len(LEGS)]
     return dict(zip(names, resampled.T, strict=True))
 
 

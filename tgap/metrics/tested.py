@@ -53,6 +53,11 @@ class Resamples:
         """
         return effective_images(self.labels, self.patients) if len(self.labels) else 0.0
 
+    def effective_of(self, label: int) -> float:
+        """The same of one label, by position: another label's few images say nothing of it."""
+        column = self.labels[:, [label]]
+        return effective_images(column, self.patients) if len(column) else 0.0
+
     def aurocs(self, scores: Reals) -> Doubles:
         """``(1 + B, L)``: AUROCs of scores ``(N, L)``, as they are and below that resampled."""
         columns = zip(scores.T, self.labels.T, strict=True)
@@ -84,3 +89,39 @@ def difference(first: Doubles, second: Doubles, effective: float, level: float =
     number = ends(first - second, effective, "identity", level)
     one, other = (ends(values, effective, level=level) for values in (first, second))
     return recovered(number, one, other, level, "identity")
+
+
+@dataclass(frozen=True)
+class TwoSides:
+    """FTER and T-Gap of a part of the images, whose two test sets are resampled independently.
+
+    Args:
+        tstr: With its interval.
+        trts: The same.
+        fter: TSTR / TRTS.
+        gap: TRTS - TSTR.
+    """
+
+    tstr: Interval
+    trts: Interval
+    fter: Interval
+    gap: Interval
+
+    @classmethod
+    def of(cls, tstr: Doubles, real: float, trts: Doubles, synthetic: float) -> "TwoSides":
+        """From the AUROCs.
+
+        Args:
+            tstr: ``(1 + B,)``, the number and its resamples.
+            real: Patients that say as much.
+            trts: ``(1 + B,)``.
+            synthetic: Images that say as much.
+        """
+        one, other, least = ends(tstr, real), ends(trts, synthetic), min(real, synthetic)
+        ratio, gap = ends(tstr / trts, least, "log"), ends(trts - tstr, least, "identity")
+        return cls(
+            one,
+            other,
+            recovered(ratio, one, other, scale="log"),
+            recovered(gap, other, one, scale="identity"),
+        )

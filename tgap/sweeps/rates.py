@@ -30,6 +30,8 @@ REFERENCE: Mapping[str, float] = {
     "evaluation occlusion": 0.1,
 }
 """Seconds for a unit of work: of one default run on two cores (AMD EPYC), nothing beside it."""
+COUNTED_OTHERWISE = ("synthetic ", "prior ", "classifier ")
+"""Kinds of which amounts had another unit."""
 DEVICES = ", devices="
 """Between a kind of work and the number of devices that share it, if there are several."""
 MEASURED, PACKAGED, COUNTED = "measured here", "another machine", "counted"
@@ -141,7 +143,8 @@ def measured_rates(home: Path) -> dict[str, float]:
     for record in reversed(records(home)[-NEWEST:]):
         for cost in record.costs if record.finished else ():  # those of others nobody has checked
             found = rates.setdefault(cost.kind, [])
-            if len(found) < RATES and cost.unit == UNIT:
+            same = cost.unit == UNIT or not cost.kind.startswith(COUNTED_OTHERWISE)
+            if len(found) < RATES and same:
                 found.append(cost.seconds / cost.amount)
     return {kind: statistics.median(found) for kind, found in rates.items() if found}
 

@@ -55,8 +55,12 @@ class ByGroups(Evaluator):
     )
 
     def problems(self) -> list[str]:
-        """Borders that do not rise."""
+        """Borders that do not rise, or columns that have the name of something else."""
+        taken = [name for name in self.columns if name in ("label", "finding")]
         return [
+            f"columns must not be {name}, which each label and finding is looked at by anyway"
+            for name in taken
+        ] + [
             f"bands.{name} must be rising numbers, got {borders}"
             for name, borders in self.bands.items()
             if not borders or sorted(set(borders)) != list(borders)

@@ -1,6 +1,5 @@
 """How near synthetic images are to real ones within labels, findings and groups."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -147,5 +146,4 @@ def _numbers(
 
 
 def _least_covered(row: dict[str, Any]) -> float:
-    floor = row["coverage_floor"]
-    return float(row["coverage"] / floor) if floor > 0 else math.inf
+    return float(row["coverage"] - row["coverage_floor"])

@@ -92,12 +92,12 @@ def _unchanged(plan: Plan) -> float:
 
 
 def _unfinished(plan: Plan, extents: Extents) -> float:
-    """Images that a drawing keeps until its set is whole: those that are not chosen too."""
+    """What a drawing keeps until its set is whole: all that it drew, of which it is chosen."""
     if plan.synthetic is None or not isinstance(plan.run.generator, Pretrained):
         return 0
     if extents.store.find(plan.synthetic) is not None:
         return 0
-    return plan.run.drawing.drawn_each()[1] * _synthetic(plan, extents.of(plan))
+    return plan.run.drawing.drawn_each()[0] * _synthetic(plan, extents.of(plan))
 
 
 def _passing(plan: Plan) -> float:
@@ -214,10 +214,7 @@ def check_disk(plans: Sequence[Plan], store: Store, home: Path, at_once: int = 1
             "if it is interrupted"
         )
     if unfinished > WORTH_TELLING:
-        text += (
-            f"; while a set is drawn, {unfinished / GB:.1f} GB more for the images that it is "
-            "chosen from"
-        )
+        text += f"; while a set is drawn, {unfinished / GB:.1f} GB more for what it goes on from"
     return _fitting(
         room,
         text,
