@@ -55,7 +55,7 @@ def gpus() -> int:
     """That this process may use."""
     import torch
 
-    return torch.cuda.device_count()
+    return int(torch.cuda.device_count())
 
 
 def _of_ray(there: Mapping[str, Any], each: Mapping[str, Any]) -> int:
