@@ -75,7 +75,6 @@ def test_a_lease_is_renewed_often_enough_and_taken_over_within_a_minute() -> Non
     assert files.RENEWED_SECONDS * 3 <= files.LEASE_SECONDS <= 55
 
 
-@pytest.mark.parametrize("number", files.NO_FLOCK)
 def test_an_old_lease_lets_nobody_in_while_flock_is_held(lock: Path) -> None:
     """Where it reaches other hosts: its holder may be cut off for a while, and alive."""
     holder = filelock.FileLock(lock)
@@ -96,6 +95,7 @@ def test_a_lock_is_waited_for_so_long_as_was_asked(lock: Path) -> None:
         assert 0.5 <= time.monotonic() - start < 30
 
 
+@pytest.mark.parametrize("number", files.NO_FLOCK)
 def test_without_flock_the_lease_alone_holds(
     lock: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -165,6 +166,13 @@ def test_a_secret_is_masked_in_texts_and_numbers_and_names_stay(tmp_path, monkey
     journal = Journal(tmp_path / "journal" / "single" / "key")
     start, numbers, tags, *files, end = journal.events()
     assert (start["name"], start["params"], end["status"]) == ("n ***", {"p": "***"}, "FINISHED")
+    with (
+        pytest.raises(ValueError, match=re.escape(secret)),
+        tracker(tmp_path, uri=CLOSED).run("failed", "n", {}, {}),
+    ):
+        raise ValueError(secret)
+    *_, end = Journal(tmp_path / "journal" / "single" / "failed").events()
+    assert (end["status"], end["tags"]["tgap.error"]) == ("FAILED", "ValueError: ***")
     assert (numbers["values"], numbers["step"]) == ({"x": 1e9, "y": 100000000.5}, 100000000)
     assert tags["tags"] == {"tgap.overrides": "a=***"}
     for event, read in zip(files, (json.loads, yaml.safe_load), strict=True):

@@ -21,7 +21,7 @@ from tgap.core import StoreError
 from tgap.core.files import locked, sync, writing
 from tgap.core.foreign import formed, json_in
 from tgap.core.secrets import masked, masked_file, masked_texts
-from tgap.tracking.event import NUMBERS, TEXTS, Event, read_event
+from tgap.tracking.event import NUMBERS, Event, read_event
 from tgap.tracking.server import SQLITE, sqlite_file
 
 SWEEP = "sweep"
@@ -37,8 +37,7 @@ AGAIN = 10.0
 """Seconds after which it is tried again to write what could not be written."""
 TAIL = 2**14
 """Bytes in which the end of a run is looked for first."""
-MASKED = ("experiment", "name", *TEXTS)
-"""Parts of an event that may hold anything that a person typed."""
+STATUSES = ("FINISHED", "FAILED", "KILLED")
 TURNS = ("start", "resume", "end")
 """Events that begin a run, go on with it, and end it."""
 PUSHED = {"tracking_uri": str, "run_id": str, "events": int, "experiment_id": str}
@@ -225,8 +224,9 @@ class Journal:
         for name in NUMBERS:
             if values := content.get(name):  # what is no number in JSON becomes text
                 content[name] = {k: v if math.isfinite(v) else str(v) for k, v in values.items()}
-        if kind != "artifact":  # a file's name stays true
-            content = {k: masked_texts(v) if k in MASKED else v for k, v in content.items()}
+        if kind != "artifact":  # names of files, and ways to end, are no secrets
+            plain = {k: v for k, v in content.items() if k == "status" and v in STATUSES}
+            content = masked_texts(content) | plain
         event = {"event": kind, "time": time.time_ns() // 1_000_000, **content}
         line = json.dumps(event, allow_nan=False).encode()
         self._put_back(at_once=kind == "end")
