@@ -13,9 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.beyond_drawing.table import difference_of, markdown_of, more, number_of, short
+from experiments.beyond_drawing.table import (
+    difference_of,
+    markdown_of,
+    more,
+    number_of,
+    short,
+    with_others,
+)
 from experiments.beyond_drawing.ways import TSTR, Way, beside_plain, ways
-from experiments.thesis.runs import lines_of, of_others, written
+from experiments.thesis.runs import lines_of
 from experiments.thesis.worlds import by_world
 from tgap.analysis.contrasts import ON_THESE
 from tgap.analysis.rows import RunRow
@@ -102,7 +109,7 @@ def main(experiment: str, folder: Path) -> None:
     for name, (header, of_worlds) in files.items():
         file = folder / f"{name}.csv"
         new = [line for lines in of_worlds for line in lines]
-        write_whole(file, written(header, [*of_others(file, header, worlds), *new]), "a table")
+        write_whole(file, with_others(file, header, new), "a table")
         print(markdown_of(header[1:4], lines_of(file, header), _cells))
     print(f"{len(rows)} runs; {len(missing)} are not finished")
 

@@ -1,7 +1,8 @@
 """Compares ways of drawing with the plain one, and writes ``table.csv`` and ``twins.csv``.
 
 Usage: ``python -m experiments.beyond_drawing.table [EXPERIMENT [FOLDER]]``, with ``TGAP_HOME`` as
-for the runs. Prints the tables in Markdown; lines of other worlds stay in the files.
+for the runs. Prints the tables in Markdown. Lines of what is not recorded there stay in the files;
+their p-values are then of other families.
 """
 
 import math
@@ -24,7 +25,7 @@ from experiments.beyond_drawing.ways import (
     beside_twins,
     ways,
 )
-from experiments.thesis.runs import lines_of, of_others, written
+from experiments.thesis.runs import lines_of, written
 from experiments.thesis.worlds import by_world
 from tgap.analysis.contrasts import Contrast
 from tgap.core.files import home_folder, write_whole
@@ -53,6 +54,11 @@ TWINS = (
     *("more", "more_lo", "more_hi", "p"),
 )
 COLUMNS = (("way", "size", "guidance"), ("twin", "twin_size", "twin_guidance"))
+ABOUT = (
+    *("world", "way", "size", "guidance", "twin", "twin_size", "twin_guidance"),
+    *("classifier", "looked_at"),
+)
+"""Columns that say what a line is about."""
 Line = Mapping[str, object]
 
 
@@ -166,6 +172,17 @@ def short(text: str) -> str:
     return f"{float(text):.3f}".replace("0.", ".", 1) if text else "-"
 
 
+def with_others(file: Path, header: Sequence[str], new: Sequence[Line]) -> str:
+    """A file's lines with new ones in place of those about the same, as text."""
+
+    def about(line: Mapping[str, object]) -> tuple[str, ...]:
+        return tuple(str(line[name]) for name in header if name in ABOUT)
+
+    there = {about(line) for line in new}
+    old = [line for line in lines_of(file, header) if about(line) not in there]
+    return written(header, [*old, *new])
+
+
 def main(experiment: str, folder: Path) -> None:
     """Write and print the tables of all recorded worlds."""
     rows, missing = recorded(home_folder(), experiment, {})
@@ -173,13 +190,11 @@ def main(experiment: str, folder: Path) -> None:
     for name, header, of in (("table", HEADER, lines), ("twins", TWINS, twin_lines)):
         file = folder / f"{name}.csv"
         new = [line for world, found in worlds.items() for line in of(world, found)]
-        text = written(header, [*of_others(file, header, worlds), *new])
-        write_whole(file, text, "the table of ways")
+        write_whole(file, with_others(file, header, new), "the table of ways")
     print(markdown_of(HEADER[1:4], lines_of(folder / "table.csv", HEADER), _cells))
     for one in lines_of(folder / "twins.csv", TWINS):
-        print(
-            f"- {one['way']} minus {one['twin']}, {one['size']} at {one['guidance']}: {more(one)}"
-        )
+        both = [f"{one[way]} ({one[size]}, {one[scale]})" for way, size, scale in COLUMNS]
+        print(f"- {one['world']}: {' minus '.join(both)}: {more(one)}")
     print(f"{len(rows)} runs; {len(missing)} are not finished")
 
 

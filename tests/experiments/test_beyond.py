@@ -6,8 +6,9 @@ import pytest
 
 from experiments.beyond_crossing.table import adapted_lines, adapted_names, classifier_lines
 from experiments.beyond_drawing.figure import draw
-from experiments.beyond_drawing.table import lines, twin_lines
+from experiments.beyond_drawing.table import HEADER, lines, twin_lines, with_others
 from experiments.beyond_drawing.ways import beside_plain, plain_of, ways
+from experiments.thesis.runs import lines_of
 from tests.analysis.test_comparison import row
 from tgap.core import ConfigError
 
@@ -128,3 +129,14 @@ def test_what_a_judge_knows_is_held_against_as_many_tuning_images():
         ("rejection", "plain", 2000, "3"),
     ]
     assert float(found[1]["more"]) == pytest.approx(0.04)
+
+
+def test_lines_of_what_is_not_recorded_here_stay(tmp_path):
+    file, new = tmp_path / "table.csv", lines("digits", ways(WORLD))
+    file.write_text(with_others(file, HEADER, new))
+    some = lines("digits", ways([*runs(tstr=0.5), *runs("+rejection", 0.9)]))
+    file.write_text(with_others(file, HEADER, some))
+    after = {(one["way"], one["guidance"]): one for one in lines_of(file, HEADER)}
+    assert len(after) == len(new)
+    assert float(after["plain", "3"]["tstr"]) == pytest.approx(0.5, abs=0.001)
+    assert float(after["guide=early", "3"]["tstr"]) == pytest.approx(0.78, abs=0.001)
