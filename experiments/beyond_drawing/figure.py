@@ -55,12 +55,10 @@ def draw(table: Sequence[Line], path: Path) -> None:
     figure = Figure(
         figsize=(3.2 + 3.4 * len(places), 1.6 + 0.42 * len(names)), layout="constrained"
     )
-    for axes, place in zip(
-        figure.subplots(1, len(places), squeeze=False, sharey=True)[0], places, strict=True
-    ):
-        panel(
-            axes, [line for line in lines if (line["world"], line["size"]) == place], names, colour
-        )
+    grid = figure.subplots(1, len(places), squeeze=False, sharex=True, sharey=True)[0]
+    for axes, place in zip(grid, places, strict=True):
+        own = [line for line in lines if (line["world"], line["size"]) == place]
+        panel(axes, own, names, colour)
     for scale in scales:
         axes.plot([], [], "o", color=colour[scale], label=f"guidance {scale}")
     figure.legend(

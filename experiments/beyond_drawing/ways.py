@@ -7,6 +7,7 @@ from tgap.analysis.contrasts import Contrast, differences
 from tgap.analysis.groups import RunGroup, group_runs, varied
 from tgap.analysis.rows import RunRow
 from tgap.core import ConfigError
+from tgap.metrics.significance import FEWEST_SEEDS
 
 TSTR, TRTS, FTER, GAP = "tstr/auroc", "trts/auroc", "fter", "t_gap"
 COVERAGE, COPIED = "fidelity/coverage", "memorization/copied_fraction"
@@ -50,7 +51,7 @@ class Way:
 
 
 def ways(rows: Sequence[RunRow], further: Sequence[str] = FURTHER) -> list[Way]:
-    """All ways that were run.
+    """All ways that were run with seeds enough to compare them.
 
     Args:
         rows: Of one world.
@@ -59,7 +60,7 @@ def ways(rows: Sequence[RunRow], further: Sequence[str] = FURTHER) -> list[Way]:
     Raises:
         ConfigError: If nothing was, or no run is plain.
     """
-    groups = group_runs(rows, (), further)
+    groups = [group for group in group_runs(rows, (), further) if len(group.seeds) >= FEWEST_SEEDS]
     if not groups:
         raise ConfigError("no finished run; run the commands of README.md first")
     plain = min((group.method for group in groups), key=len)
@@ -130,6 +131,9 @@ def _is_plain(way: Way) -> bool:
     return not named or (len(named) == 1 and named[0].startswith("scheduler="))
 
 
+MORE, GUIDED = ("train_per_label=900", "1"), ("", "3")
+"""Three times as many images to train on, without guidance, and a plain set with it: of nearly as
+many passes, because guidance takes two for each step."""
 FIFTH = 0.2
 TWINS = (
     ("rejection", "random_rejection"),
@@ -143,8 +147,8 @@ TWINS = (
 def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
     """TSTR of ways minus that of their twins; one family.
 
-    Twins have the same size and guidance; but what a judge's labels are held against are plain
-    ways of any guidance that tune on as many images as the way and its judge have labelled ones.
+    Twins have the same size and guidance; but what a judge's labels are held against is the best
+    plain way that tunes on as many images as the way and its judge have labelled ones.
     """
     pairs = [
         (way, other)
@@ -157,10 +161,16 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
         and scheduler(way) == scheduler(other)
     ]
     pairs += [
+        (way, max(plains, key=lambda plain: plain.mean(TSTR)))
+        for way in found
+        if (plains := [other for other in found if as_labelled(way, other)])
+    ]
+    pairs += [
         (way, other)
         for way in found
         for other in found
-        if not other.name and HIGH not in other.group.settings and as_labelled(way, other)
+        if (way.name, way.guidance) == MORE and (other.name, other.guidance) == GUIDED
+        if way.size == other.size
     ]
     contrasts = differences([(one.group, other.group) for one, other in pairs], (TSTR,))
     for (one, other), contrast in zip(pairs, contrasts, strict=True):
@@ -169,5 +179,6 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
 
 def as_labelled(way: Way, plain: Way) -> bool:
     """Whether a plain way tunes on some fifth more or fewer images than a way knows labels of."""
-    known = way.size + way.mean(LABELS)
-    return not way.name.startswith("random") and abs(plain.size / known - 1) < FIFTH
+    if plain.name or HIGH in plain.group.settings or way.name.startswith("random"):
+        return False
+    return abs(plain.size / (way.size + way.mean(LABELS)) - 1) < FIFTH
