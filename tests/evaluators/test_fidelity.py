@@ -334,3 +334,16 @@ def test_what_synthetic_images_were_not_asked_to_show_has_no_part():
         made(data, image_set((10, 10), 4), two_sexes(1), two_sexes(2)), np.random.default_rng(0)
     )
     assert {row["kind"] for row in found.tables["parts"]} == {"label"}
+
+
+def test_what_else_is_known_of_each_image_is_no_trouble():
+    """Columns, official sides and names of patients, of all images of the dataset."""
+    known = {
+        "official_test": np.arange(80) % 2 == 0,
+        "patient_names": np.array([f"p{number}" for number in range(80)]),
+    }
+    real = [dataclasses.replace(two_sexes(seed), **known) for seed in (1, 2)]
+    found = Fidelity(embedder=Pixels()).evaluate(
+        made(two_sexes(3), two_sexes(9), *real), np.random.default_rng(0)
+    )
+    assert found.metrics["fidelity/n"] == 80

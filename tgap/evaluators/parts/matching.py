@@ -1,7 +1,6 @@
 """As many images of each label from every set, so that neither n nor the mix of labels differs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -49,16 +48,16 @@ def draw(parts: Sequence[ImageSet], count: int, rng: np.random.Generator) -> tup
     fresh = np.zeros(len(places), bool)
     fresh[np.unique(places, return_index=True)[1]] = True
     first = drawn[0]
-    together = replace(
-        first,
+    together = ImageSet(
         images=np.concatenate([one.images for one in drawn]),
         labels=np.concatenate([one.labels for one in drawn]),
+        label_names=first.label_names,
         findings=np.concatenate([one.findings for one in drawn]),
+        finding_names=first.finding_names,
         patients=np.concatenate([one.patients for one in drawn]),
         metadata={
             name: np.concatenate([one.metadata[name] for one in drawn]) for name in first.metadata
         },
-        patient_names=None,
     )
     return together, fresh
 
