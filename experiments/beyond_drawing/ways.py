@@ -57,18 +57,21 @@ def ways(rows: Sequence[RunRow], further: Sequence[str] = FURTHER) -> list[Way]:
         rows: Of one world.
         further: Metrics that are averaged beside those of every table.
 
+    Returns:
+        By size, name and guidance; none if no way has seeds enough.
+
     Raises:
-        ConfigError: If nothing was, or no run is plain.
+        ConfigError: If no run is plain.
     """
     groups = [group for group in group_runs(rows, (), further) if len(group.seeds) >= FEWEST_SEEDS]
     if not groups:
-        raise ConfigError("no finished run; run the commands of README.md first")
+        return []
     plain = min((group.method for group in groups), key=len)
     usual = [group for group in groups if group.method == plain]
     names = [name for name in varied(groups) if name not in SILENT]
     common = {name: _most_common(usual, name) for name in names}
     found = [Way(_name(group, plain, common), _guidance(group), group) for group in groups]
-    if not any(way.name == "" for way in found):
+    if not any(map(_is_plain, found)):
         raise ConfigError("no run is plain; run the first command of README.md")
     return sorted(found, key=lambda way: (way.size, way.name, way.guidance))
 

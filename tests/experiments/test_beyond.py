@@ -87,9 +87,10 @@ def test_lines_have_numbers_and_shown_differences(tmp_path):
     assert (tmp_path / "f.png").stat().st_size > 10_000
 
 
-def test_without_runs_it_says_what_to_run():
-    with pytest.raises(ConfigError, match=r"run the commands of README\.md first"):
-        ways([])
+def test_without_a_plain_run_it_says_what_to_run():
+    assert ways(runs()[:1]) == []  # of one seed
+    with pytest.raises(ConfigError, match=r"run the first command of README\.md"):
+        ways(runs(sampler__guidance_high="5.0"))
 
 
 def test_what_has_looked_at_real_images_is_compared_with_what_has_not():
