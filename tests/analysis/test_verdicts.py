@@ -202,6 +202,7 @@ def test_every_code_is_reached_by_some_run():
     reached |= set(codes({"trtr/auroc": 0.52}))
     reached |= set(codes({"tstr/auroc": 0.58, "baseline/metadata_auroc": 0.583}))
     reached |= set(codes({"trts/auroc": 0.9, "trtr/auroc": 0.8}))
+    reached |= set(codes({"trts/auroc": 0.8, "trtr/auroc": 0.9, "cost/draw_passes": 1.0}))
     reached |= set(codes({"memorization/closer_than_held_out": 0.8}))
     reached |= set(codes({"memorization/in_real_test": 0.01}))
     reached |= set(codes({"memorization/equal_to_tuning": 0.01})) | set(codes(REPEATED))
@@ -729,3 +730,17 @@ def test_better_than_real_by_more_than_the_interval(most, told):
     assert ("better_than_real" in codes(metrics)) is told
     assert codes(legs(0.93, 0.9) | {"t_gap/utility_lost/hi": most}) == ["as_useful_as_real"]
     assert "better_than_real" not in codes(legs(0.6, 0.5) | {"t_gap/utility_lost/hi": -0.05})
+
+
+def test_images_that_do_not_show_what_they_were_asked_for_can_be_rejected():
+    read = {"tstr/auroc": 0.93, "trts/auroc": 0.89, "trtr/auroc": 0.98, "cost/draw_passes": 9000.0}
+    assert "TRTS 0.890, TRTR 0.980" in sentence(read, "some_not_as_asked")
+    assert "drawing=rejection" in sentence(read | {"trts/auroc/hi": 0.91}, "some_not_as_asked")
+    for silent in (
+        {"cost/judge_passes": 1000.0},  # they were
+        {"cost/draw_passes": math.nan},  # drawn elsewhere
+        {"trts/auroc": 0.965},
+        {"trts/auroc/hi": 0.97},
+        {"trts/auroc": 0.52},  # not at all
+    ):
+        assert "some_not_as_asked" not in codes(read | silent)
