@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Line = Mapping[str, str]
+NAMES = {"plain": "guidance as a range", "guided_from=0.2": "guided from .2 to .8"}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 
 
@@ -36,7 +37,8 @@ def panel(
             markerfacecolor=colour[line["guidance"]] if shown else "white",
         )  # fmt: skip
     axes.axvline(0, color="0.6", linewidth=1, zorder=0)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(names)), [NAMES.get(name, name) for name in names])
+    axes.locator_params(axis="x", nbins=4)
     axes.set_ylim(len(names) - 0.5, -0.5)
     axes.grid(axis="y", color="0.93")
     axes.set_title(f"{lines[0]['world']}, {lines[0]['size']} tuning images", fontsize=10)

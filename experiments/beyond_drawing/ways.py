@@ -134,9 +134,10 @@ def _is_plain(way: Way) -> bool:
     return not named or (len(named) == 1 and named[0].startswith("scheduler="))
 
 
-MORE, GUIDED = ("train_per_label=900", "1"), ("", "3")
-"""Three times as many images to train on, without guidance, and a plain set with it: of nearly as
-many passes, because guidance takes two for each step."""
+UNGUIDED, GUIDED = ("train_per_label=900", "rejection"), ("", "3")
+"""Ways without guidance that are held against a plain set with it: three times as many images to
+train on, which takes nearly as many passes, and a judge, which takes fewer; guidance takes two for
+each step."""
 FIFTH = 0.2
 TWINS = (
     ("rejection", "random_rejection"),
@@ -172,7 +173,8 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
         (way, other)
         for way in found
         for other in found
-        if (way.name, way.guidance) == MORE and (other.name, other.guidance) == GUIDED
+        if way.name in UNGUIDED and way.guidance == "1"
+        if (other.name, other.guidance) == GUIDED
         if way.size == other.size
     ]
     contrasts = differences([(one.group, other.group) for one, other in pairs], (TSTR,))
