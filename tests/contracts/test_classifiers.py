@@ -243,13 +243,7 @@ def test_scores_that_are_no_numbers_are_refused(value):
         Constant().score(weights, noisy().images)
 
 
-@each_classifier
-def test_an_interrupted_training_goes_on_as_if_it_had_not_been(name):
-    """After an epoch and a batch of the next one."""
-    classifier = make(name)
-    if hasattr(classifier, "epochs"):
-        classifier = dataclasses.replace(classifier, epochs=2, batch_size=32)
-
+def require_going_on(classifier):
     def fit(checkpoint=None):
         logged = []
         weights = classifier.fit(
@@ -258,6 +252,16 @@ def test_an_interrupted_training_goes_on_as_if_it_had_not_been(name):
         return weights, without_seconds(logged)
 
     require_equal(fit(), interrupted(fit, 1, 3))
+
+
+@each_classifier
+def test_an_interrupted_training_goes_on_as_if_it_had_not_been(name):
+    """After an epoch and a batch of the next one."""
+    classifier = make(name)
+    if hasattr(classifier, "epochs"):
+        classifier = dataclasses.replace(classifier, epochs=2, batch_size=32)
+
+    require_going_on(classifier)
 
 
 @pytest.mark.parametrize("augment", registry.names(f"{GROUP}/augment"))
@@ -268,14 +272,7 @@ def test_an_interrupted_training_with_other_styles_goes_on_too(name, augment):
     classifier = make(name, augment=part, epochs=2, batch_size=32)
     assert classifier.check() == []
 
-    def fit(checkpoint=None):
-        logged = []
-        weights = classifier.fit(
-            noisy(), np.random.default_rng(0), lambda *told: logged.append(told), checkpoint
-        )
-        return weights, without_seconds(logged)
-
-    require_equal(fit(), interrupted(fit, 1, 3))
+    require_going_on(classifier)
 
 
 @each_classifier
