@@ -6,7 +6,7 @@ import inspect
 import logging
 import typing
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tgap.composition.fields import hints_of, named_parts_of, parts_of
 from tgap.composition.registry import (
@@ -19,9 +19,6 @@ from tgap.composition.registry import (
 )
 from tgap.core import Component
 from tgap.core.component import Checked
-
-if TYPE_CHECKING:
-    from hydra.core.config_store import ConfigNode
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +86,12 @@ def register(run_class: Any) -> None:
     """Tell Hydra about every component's schema and the run's own."""
     from hydra.core.config_store import ConfigStore
 
+    from tgap.composition.option_node import option_node
+
     # conf/hydra/launcher has presets that a plugin's schema of the same name completes, as meant.
     warnings.filterwarnings("ignore", message=r"\n'hydra/launcher/\w+' is validated against")
     repository = ConfigStore.instance().repo
-    repository["run_schema.yaml"] = _config(run_class, "", "run_schema")
+    repository["run_schema.yaml"] = option_node(run_class, "", "run_schema")
     for group in GROUPS:
         folder = repository
         for part in group.split("/"):
@@ -103,18 +102,7 @@ def register(run_class: Any) -> None:
             if problem := load_problem(group, name):  # told again if it is chosen
                 log.warning("%s", problem)
             else:
-                cls: Any = component_class(group, name)
-                folder[f"{name}.yaml"] = _config(cls, group, name)
-
-
-@functools.cache
-def _config(cls: type, group: str, name: str) -> "ConfigNode":
-    """As Hydra's store keeps it; Hydra copies it before each use."""
-    from hydra.core.config_store import ConfigNode
-    from omegaconf import OmegaConf
-
-    node = OmegaConf.structured(schema(cls, group))
-    return ConfigNode(f"{name}.yaml", node, group or None, package=None, provider="tgap")
+                folder[f"{name}.yaml"] = option_node(component_class(group, name), group, name)
 
 
 def data_of(value: Checked) -> dict[str, Any]:
