@@ -178,11 +178,15 @@ def test_libraries_of_the_frame_stay_out_of_components() -> None:
         assert "mlflow" not in roots or module == "tgap.tracking.push", module
 
 
-def test_composing_a_run_imports_nothing_heavy() -> None:
-    code = (
-        "import sys, tgap; tgap.compose('selector=clip_spectral', 'size=7');"
-        f"print([m for m in {HEAVY!r} if m in sys.modules])"
-    )
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import tgap; tgap.compose('selector=clip_spectral', 'size=7')",
+        "import tgap.sweeps.launch, tgap.pipeline.stages",  # a run that is in the store
+    ],
+)
+def test_what_starts_a_run_imports_nothing_heavy(code: str) -> None:
+    code = f"{code}; import sys; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -128,8 +128,9 @@ def _ask_hydra(overrides: Sequence[str], config_dir: str | None, flags: Mapping[
     """Hydra's own questions (``--cfg``, ``--info``), answered by Hydra."""
     import hydra
 
-    from tgap.composition import compose, schema
+    from tgap.composition import compose
     from tgap.composition.config import Run
+    from tgap.composition.config_store import register
     from tgap.composition.registry import conf_folder
     from tgap.composition.typed import readable
 
@@ -143,7 +144,7 @@ def _ask_hydra(overrides: Sequence[str], config_dir: str | None, flags: Mapping[
     for flag in ("cfg", "info", "package"):
         words += [f"--{flag}", flags[flag]] if flags[flag] else []
     words += [f"--{flag.replace('_', '-')}" for flag in ("resolve", "hydra_help") if flags[flag]]
-    schema.register(Run)
+    register(Run)
     sys.argv = ["tgap", *words]
     hydra.main(str(conf_folder()), compose.CONFIG_NAME, version_base="1.3")(lambda config: None)()
     return 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakKeyDictionary
 
-from tgap.composition import building, schema
+from tgap.composition import building
 from tgap.composition.config import Run
 from tgap.composition.explain import UnknownKeyError, WrongValueError, explained, key_of, unresolved
 from tgap.composition.hydra_node import composed_safely, secrets_in
@@ -38,6 +38,8 @@ def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
     from hydra.core.global_hydra import GlobalHydra
     from hydra.version import setbase
 
+    from tgap.composition.config_store import register
+
     search_path = create_config_search_path(str(conf_folder()))
     if config_dir is not None:
         folder = Path(config_dir).absolute()
@@ -47,7 +49,7 @@ def hydra_ready(config_dir: str | None = None) -> Iterator["Hydra"]:
         search_path.prepend("command-line", f"file://{folder}", anchor)
     with _hydras_state_kept():
         setbase("1.3")
-        schema.register(Run)
+        register(Run)
         GlobalHydra.instance().clear()
         yield Hydra.create_main_hydra2(task_name="tgap", config_search_path=search_path)
 

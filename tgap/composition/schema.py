@@ -3,24 +3,12 @@
 import dataclasses
 import functools
 import inspect
-import logging
 import typing
-import warnings
 from typing import Any
 
 from tgap.composition.fields import hints_of, named_parts_of, parts_of
-from tgap.composition.registry import (
-    GROUPS,
-    component_class,
-    installed_components,
-    load_problem,
-    names,
-    own_components,
-)
 from tgap.core import Component
 from tgap.core.component import Checked
-
-log = logging.getLogger(__name__)
 
 
 def schema(cls: type[Checked], group: str = "") -> type[Any]:
@@ -80,29 +68,6 @@ def _open(field: Any, hint: Any) -> Any:
     return DictConfig(
         field.default_factory(), key_type=str, element_type=element_type, flags={"struct": False}
     )
-
-
-def register(run_class: Any) -> None:
-    """Tell Hydra about every component's schema and the run's own."""
-    from hydra.core.config_store import ConfigStore
-
-    from tgap.composition.option_node import option_node
-
-    # conf/hydra/launcher has presets that a plugin's schema of the same name completes, as meant.
-    warnings.filterwarnings("ignore", message=r"\n'hydra/launcher/\w+' is validated against")
-    repository = ConfigStore.instance().repo
-    repository["run_schema.yaml"] = option_node(run_class, "", "run_schema")
-    for group in GROUPS:
-        folder = repository
-        for part in group.split("/"):
-            folder = folder.setdefault(part, {})
-        for name in sorted(own_components(group).keys() & installed_components(group).keys()):
-            log.warning("entry point '%s' is not used: tgap has a %s of that name", name, group)
-        for name in names(group):
-            if problem := load_problem(group, name):  # told again if it is chosen
-                log.warning("%s", problem)
-            else:
-                folder[f"{name}.yaml"] = option_node(component_class(group, name), group, name)
 
 
 def data_of(value: Checked) -> dict[str, Any]:

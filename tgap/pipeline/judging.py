@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from tgap.core import (
     Bools,
@@ -124,6 +123,8 @@ def valued_by(
 
 def _distances(result: Result, embedder: Embedder) -> Callable[[Images], Doubles]:
     """How far images are from the nearest tuning image, over the mean of that among these."""
+    from sklearn.neighbors import NearestNeighbors
+
     selection, data = result.selection(), result.dataset()
     if selection is None:
         raise DataError("there are no tuning images to compare with; choose another drawing/reward")
