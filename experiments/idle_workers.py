@@ -61,9 +61,10 @@ def as_typed(found: Sequence[Record]) -> list[Record]:
 
 def steps(record: Record, store: Store) -> list[Step]:
     """What a run has to make on an empty store, by what its artifacts took."""
-    plan = record.result(store).plan
+    result = record.result(store)
+    plan, labels = result.plan, len(result.dataset().label_names)
     early = {spec.key for spec in plan.early.values()}
-    found = [(work.spec, store.find(work.spec)) for work in works(plan)]
+    found = [(work.spec, store.find(work.spec)) for work in works(plan, labels)]
     return [
         Step(spec.key, artifact.seconds, spec.key in early)
         for spec, artifact in found

@@ -17,7 +17,14 @@ from tgap.cli.main import command, run_command
 from tgap.tracking.beat import beat_of
 
 pytestmark = pytest.mark.long
-RUN = "import sys; from tgap.cli.main import run_command; sys.exit(run_command(sys.argv[1:]))"
+RUN = """
+import signal, sys
+for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"):  # nohup and shells' jobs ignore some
+    handler = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
+    signal.signal(getattr(signal, name), handler)
+from tgap.cli.main import run_command
+sys.exit(run_command(sys.argv[1:]))
+"""
 
 
 def mlflow_runs(home: Path) -> dict[str, str]:
@@ -127,7 +134,7 @@ def test_runs_of_another_launcher_end_in_order_too(
         os.killpg(process.pid, signal.SIGINT)
     else:
         os.kill(process.pid, signal.SIGTERM)
-    assert process.wait(timeout=60) == 130
+    assert process.wait(timeout=20) == 130
     assert (tmp_path / "pid").read_text() == "saved"
     gone(worker)
     statuses = list(mlflow_runs(tmp_path / "home").values())

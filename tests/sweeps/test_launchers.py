@@ -2,7 +2,13 @@
 
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -61,6 +67,59 @@ def test_every_launcher_makes_the_same_bytes(
     assert found.keys() == one_after_another.keys()
     assert {name for name in found if found[name] != one_after_another[name]} == set()
     assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def ray_cluster(tmp_path, monkeypatch) -> Iterator[str]:
+    """Address of a cluster that was begun in another folder, without our variables."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    ray = Path(sys.executable).with_name("ray")
+    words = ["start", "--head", "--num-cpus=2", "--include-dashboard=false", "--block"]
+    words += ["--node-ip-address=127.0.0.1", f"--port={address.rpartition(':')[2]}"]
+    variables = {name: value for name, value in os.environ.items() if "TGAP" not in name}
+    variables |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).parents[2])}
+    with (elsewhere / "log").open("w") as log:
+        cluster = subprocess.Popen(
+            [ray, *words], cwd=elsewhere, env=variables, stdout=log, stderr=log, process_group=0
+        )
+    end = time.monotonic() + 60
+    while "Ray runtime started" not in (elsewhere / "log").read_text():
+        assert cluster.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    yield address
+    cluster.terminate()  # ends its processes
+    cluster.wait(timeout=60)
+    with suppress(ProcessLookupError):
+        os.killpg(cluster.pid, signal.SIGKILL)
+
+
+@pytest.mark.long
+def test_a_cluster_that_runs_already_works_in_our_folders(
+    ray_cluster, one_after_another, tmp_path, monkeypatch, capsys
+) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    words = ["hydra/launcher=ray", f"hydra.launcher.ray.init.address={ray_cluster}"]
+    assert swept(work / "home", words, monkeypatch) == one_after_another
+    assert len(list(work.glob("multirun/*/*/*/.hydra/config.yaml"))) == 2
+    assert "run 2 of 2: " in capsys.readouterr().err, "each knows its sweep"
+    assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"log"}
+
+
+@pytest.mark.long
+def test_a_second_sweep_on_ray_is_not_done_where_the_first_one_was(
+    tmp_path, monkeypatch, capsys
+) -> None:
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        swept(tmp_path / name / "home", LAUNCHERS["ray"], monkeypatch)
 
 
 @pytest.mark.long

@@ -18,7 +18,8 @@ from tgap.store import Store
 from tgap.sweeps import isolation
 from tgap.sweeps.checking import CheckedRuns, checked, environment
 from tgap.sweeps.identity import Planned, sweep_key_of
-from tgap.sweeps.launching import begin, check_launcher, gave_up, kind_of, without_earlier_workers
+from tgap.sweeps.launching import check_launcher, gave_up, kind_of, without_earlier_workers
+from tgap.sweeps.on_ray import begin, ended_afterwards, reaching_workers
 from tgap.sweeps.outcomes import finished_row
 from tgap.sweeps.recorder import Recorder
 from tgap.sweeps.schedule import least_waiting
@@ -183,8 +184,6 @@ def _launch(
     callbacks = Callbacks(config)
     callbacks.on_multirun_start(config=config, config_name=CONFIG_NAME)
     context = HydraContext(config_loader=those.hydra.config_loader, callbacks=callbacks)
-    without_earlier_workers(config.hydra.launcher)
-    launcher = Plugins.instance().instantiate_launcher(context, task, config)
     folder = Path(config.hydra.sweep.dir)
     folder.mkdir(parents=True, exist_ok=True)
     OmegaConf.save(config, folder / "multirun.yaml")
@@ -194,7 +193,13 @@ def _launch(
         # The basic launcher's runs are stopped by this process itself.
         elsewhere = kind_of(config.hydra.launcher) != "BasicLauncher"
         begun_by = functools.partial(begin, config.hydra.launcher)
-        with runs_stopped_first(runs, begun_by) if elsewhere else nullcontext():
+        without_earlier_workers(config.hydra.launcher)
+        with (
+            ended_afterwards(config.hydra.launcher),
+            runs_stopped_first(runs, begun_by) if elsewhere else nullcontext(),
+        ):
+            reaching_workers(config)
+            launcher = Plugins.instance().instantiate_launcher(context, task, config)
             begun = launcher.launch([those.jobs[number] for number in order], initial_job_idx=0)
     except Exception as error:
         if (said := gave_up(config.hydra.launcher, error)) is None:

@@ -10,8 +10,6 @@ from typing import Any
 from tgap.core import ConfigError, TgapError
 from tgap.sweeps.outcomes import failure_of
 
-LEAST_MEMORY = 78_643_200
-"""Bytes for what Ray's processes share, as its launcher has it."""
 LONGEST = 400
 """Characters of a launcher's reason: submitit's has a job's whole log in it."""
 
@@ -45,21 +43,6 @@ def without_earlier_workers(launcher: Mapping[str, Any]) -> None:
         from joblib.externals.loky import get_reusable_executor  # type: ignore[import-untyped]
 
         get_reusable_executor(reuse=True).shutdown(wait=True)
-
-
-def begin(launcher: Mapping[str, Any]) -> None:
-    """Start what a launcher would start itself, so that its signal handlers are not the last ones.
-
-    Ray ends a command at SIGTERM by a handler of its own, and its processes with it.
-    """
-    if kind_of(launcher) != "RayLauncher":
-        return
-    import ray
-    from omegaconf import OmegaConf
-
-    init: Any = OmegaConf.to_container(launcher["ray"]["init"], resolve=True)
-    if not ray.is_initialized():
-        ray.init(**{"object_store_memory": LEAST_MEMORY} | init)
 
 
 def gave_up(launcher: Mapping[str, Any], error: Exception) -> str | None:

@@ -42,7 +42,7 @@ def runs_stopped_first(runs: Sequence[Journal], begin: Callable[[], None]) -> It
     """Inside, a signal to stop waits until this machine's runs have ended, ``LONGEST`` at most.
 
     A second one, later than ``SAME_SECONDS``, does not wait. Only processes that this one began,
-    or that those did, are told.
+    or those did, or a cluster's at its behest, are told.
 
     Args:
         runs: Where they are recorded.
@@ -99,11 +99,11 @@ class _RunsFirst:
 
     def end(self) -> None:
         """End the processes that were told: their runs have ended, or had their time."""
-        _, left = psutil.wait_procs(self._asked, timeout=SAME_SECONDS)
-        for process in left:
+        _wait_for(self._asked, SAME_SECONDS)
+        for process in self._asked:
             with suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(left, timeout=LONGEST)
+        _wait_for(self._asked, LONGEST)
 
     def _let_end(self) -> None:
         """Tell processes to end what they do, and wait for that."""
@@ -115,11 +115,22 @@ class _RunsFirst:
 
     def _ask(self) -> None:
         """Tell processes that were not told yet."""
-        for process in psutil.Process().children(recursive=True):
+        for process in [*psutil.Process().children(recursive=True), *self._of_a_cluster()]:
             with suppress(psutil.Error):
                 if process not in self._asked and WORKER in " ".join(process.cmdline()):
                     self._asked.append(process)
                     process.send_signal(signal.SIGINT)
+
+    def _of_a_cluster(self) -> Iterator[psutil.Process]:
+        """Those on this machine that do a run and are nobody's children: they know of our note."""
+        for journal in self._runs:
+            beat = beat_of(journal.folder)
+            if beat is None or not beat.is_here():
+                continue
+            with suppress(psutil.Error):
+                process = psutil.Process(beat.pid)
+                if process.environ().get(NOTE) == str(self.note):
+                    yield process
 
     def _busy(self) -> bool:
         """Whether a run goes on, or is being recorded, of a process that was told or is to be."""
@@ -130,3 +141,17 @@ class _RunsFirst:
             if beat is not None and beat.is_here() and beat.pid in ours:
                 self._begun.add(journal.folder)
         return any(is_running(each) for each in self._runs if each.folder in self._begun)
+
+
+def _wait_for(processes: Sequence[psutil.Process], seconds: float) -> None:
+    """Until all have ended; who began them may never ask how, and leave zombies."""
+    end = time.monotonic() + seconds
+    while not all(map(_has_ended, processes)) and time.monotonic() < end:
+        time.sleep(0.05)
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return True
