@@ -19,6 +19,9 @@ from tgap.composition.registry import (
 from tgap.composition.schema import schema
 
 log = logging.getLogger(__name__)
+# conf/hydra/launcher has presets that a plugin's schema of the same name completes, as meant. Said
+# here, a launcher's processes do not tell it either: they import this with the store they are sent.
+warnings.filterwarnings("ignore", message=r"\n'hydra/launcher/\w+' is validated against")
 
 
 class _Node(ConfigNode):
@@ -53,8 +56,6 @@ def _structured(cls: type, group: str) -> DictConfig:
 
 def register(run_class: type) -> None:
     """Tell Hydra about every component's schema and the run's own."""
-    # conf/hydra/launcher has presets that a plugin's schema of the same name completes, as meant.
-    warnings.filterwarnings("ignore", message=r"\n'hydra/launcher/\w+' is validated against")
     repository = ConfigStore.instance().repo
     repository["run_schema.yaml"] = _node(run_class, "", "run_schema")
     for group in GROUPS:
