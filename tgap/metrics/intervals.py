@@ -192,7 +192,7 @@ def interval_of_covariance(
         return Interval(estimate, math.nan, math.nan, math.nan, math.nan, seeds)
     per_freedom = of_seeds / max(1, seeds - 1) + of_images / image_freedom
     freedom = variance / per_freedom if per_freedom > 0 else math.inf
-    lo, hi = _ends(estimate, t_quantile(level, freedom) * error, scale)
+    lo, hi = ends_on_scale(estimate, t_quantile(level, freedom) * error, scale)
     return Interval(estimate, lo, hi, error, freedom, seeds)
 
 
@@ -312,8 +312,17 @@ def t_quantile(level: float, freedom: float) -> float:
     return float(stdtrit(freedom, (1 + level) / 2))
 
 
-def _ends(estimate: float, half: float, scale: Scale) -> tuple[float, float]:
-    """``g^-1(g(estimate) -+ half g'(estimate))``, NaN where g is not defined."""
+def ends_on_scale(estimate: float, half: float, scale: Scale) -> tuple[float, float]:
+    """Ends that are symmetric on a scale: ``g^-1(g(estimate) -+ half g'(estimate))``.
+
+    Args:
+        estimate: Between them.
+        half: How far off they are on the identity scale, to first order.
+        scale: Of ``interval``, the function g.
+
+    Returns:
+        NaN where g is not defined.
+    """
     if scale == "identity":
         return estimate - half, estimate + half
     if scale == "log":

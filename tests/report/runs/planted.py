@@ -53,8 +53,8 @@ def row(
         "images/real_test": 1000.0,
     }
     for at, label in enumerate(labels):
-        metrics[f"tstr/auroc_{label}"] = tstr - 0.01 * at
-        metrics[f"trtr/auroc_{label}"] = 0.95
+        for leg, value in (("tstr", tstr - 0.01 * at), ("trtr", 0.95)):
+            metrics |= ends_of(f"{leg}/auroc_{label}", value, 0.02)
     given = {
         "method": method,
         "method_key": f"key of {method}",
@@ -71,6 +71,11 @@ def row(
         ],
     }
     return RunRow(**(given | changes))
+
+
+def ends_of(name: str, value: float, half: float) -> dict[str, float]:
+    """A number with its ends."""
+    return {name: value, f"{name}/lo": value - half, f"{name}/hi": value + half}
 
 
 def rows(

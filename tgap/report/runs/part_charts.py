@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from tgap.analysis.comparison import Comparison
 from tgap.analysis.groups import RunGroup
+from tgap.analysis.parts import over_seeds
 from tgap.analysis.rows import RunRow
 from tgap.core import Scores
 from tgap.report.runs import charts
 from tgap.report.runs.content import Sample
 from tgap.report.runs.galleries import named
 from tgap.report.runs.numbers import rows_of, rows_of_all
-from tgap.report.runs.run_tables import KINDS, metric_of, names_of, over_seeds
+from tgap.report.runs.run_tables import KINDS, metric_of, names_of
 from tgap.report.runs.standing import tstr_of
 from tgap.report.runs.styles import Look, looks_of
 from tgap.report.runs.svg import Picture
@@ -102,7 +103,9 @@ def _bar_chart(
         if group.seeds:
             largest[group.method_key] = group  # sizes ascend
     values = {
-        key: [over_seeds(rows_of(rows, group), metric_of(kind, "tstr", one)) for one in names]
+        key: [
+            over_seeds(rows_of(rows, group), metric_of(kind, "tstr", one), group) for one in names
+        ]
         for key, group in largest.items()
     }
     every = rows_of_all(rows, comparison.groups)
@@ -111,9 +114,8 @@ def _bar_chart(
     of = f" at size {', '.join(map(str, at))}" if at else ""
     more = len(names_of(rows, kind)) - len(names)
     caption = (
-        f"TSTR by {kind}{of}: bars begin at chance (.5), whiskers reach from the lowest to the "
-        "highest seed (one seed: 95 % interval of the test images). Black strokes: TRTR."
-        + (f" {more} more are in the table." if more else "")
+        f"TSTR by {kind}{of}: bars begin at chance (.5), whiskers are 95 % intervals, as in "
+        "the table. Black strokes: TRTR." + (f" {more} more are in the table." if more else "")
     )
     picture = charts.bar_chart(name, kind, names, values, looks, reference)
     shown = [look for key, look in looks.items() if key in values]

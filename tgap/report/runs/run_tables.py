@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from tgap.analysis.comparison import Comparison
 from tgap.analysis.contrasts import Contrast
+from tgap.analysis.groups import RunGroup
+from tgap.analysis.parts import over_seeds
 from tgap.analysis.rows import RunRow
 from tgap.analysis.verdicts import verdicts
-from tgap.metrics.intervals import Interval
 from tgap.metrics.significance import LEVEL, p_text
 from tgap.report.headings import joined, label_at_size, size_of
 from tgap.report.runs.content import RecordedRun
@@ -25,6 +26,11 @@ from tgap.report.tables import NOTHING, ShownTable, Value, number, with_interval
 
 KINDS = {"label": r"tstr/auroc_([^/]+)", "finding": r"tstr/finding_auroc_([^/]+)"}
 """Of what there are bars, and how its metrics are called."""
+OF_PARTS = (
+    "Intervals are for new test images, and for new seeds as far as these differ; of themselves, "
+    "not of their differences. Test images are taken to change all seeds alike. Where a seed's "
+    "number is a mean over splits there is none."
+)
 MEMBERS = "memorization/mia_calibrated_auroc"
 MEMBERS_TOLD = "runs that tell members"
 FURTHER = {
@@ -54,19 +60,6 @@ COUNTS = {
 }
 
 
-def over_seeds(rows: Sequence[RunRow], metric: str) -> Interval:
-    """The mean of a metric, and its lowest and highest seed; of one run its own interval."""
-    values = [
-        row.metrics[metric] for row in rows if not math.isnan(row.metrics.get(metric, math.nan))
-    ]
-    if not values:
-        return Interval(math.nan, math.nan, math.nan, math.nan, math.nan, 0)
-    lo, hi = min(values), max(values)
-    if len(values) == 1:
-        lo, hi = (mean_of(rows, f"{metric}/{end}") for end in ("lo", "hi"))
-    return Interval(math.fsum(values) / len(values), lo, hi, math.nan, math.nan, len(values))
-
-
 def names_of(rows: Sequence[RunRow], kind: str) -> list[str]:
     """Labels or findings that a TSTR is known of, as metrics call them."""
     found = dict.fromkeys(
@@ -93,20 +86,18 @@ def by_name(comparison: Comparison, rows: Sequence[RunRow], kind: str) -> ShownT
         [
             words(label_at_size(group, comparison.groups)),
             *(
-                with_interval(over_seeds(rows_of(rows, group), metric_of(kind, "tstr", n)))
+                with_interval(over_seeds(rows_of(rows, group), metric_of(kind, "tstr", n), group))
                 for n in names
             ),
         ]
         for group in groups
     ]
     every = rows_of_all(rows, groups)
-    real = [with_interval(over_seeds(every, metric_of(kind, "trtr", name))) for name in names]
+    real = [with_interval(over_seeds(every, metric_of(kind, "trtr", n))) for n in names]
     lines.append([words("TRTR, of all runs"), *real])
-    title = (
-        f"TSTR by {kind}: mean over seeds, lowest and highest seed (one seed: its 95 % interval)"
-    )
+    title = f"TSTR by {kind}: mean over seeds, with 95 % intervals"
     headings = {"method": True, **dict.fromkeys(names, False)}
-    return ShownTable(f"{kind}s", title, headings, lines)
+    return ShownTable(f"{kind}s", title, headings, lines, [OF_PARTS])
 
 
 def difference_table(comparison: Comparison) -> ShownTable | None:
@@ -159,7 +150,7 @@ def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable 
     lines = [
         [
             words(label_at_size(group, comparison.groups)),
-            *(_likeness(rows_of(rows, group), metric) for metric in known.values()),
+            *(_likeness(rows_of(rows, group), metric, group) for metric in known.values()),
         ]
         for group in comparison.groups
     ]
@@ -169,8 +160,8 @@ def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable 
         for line, group in zip(lines, comparison.groups, strict=True):
             line.append(_members_told(rows_of(rows, group)))
         notes.append(
-            "Membership inference: calibrated; lowest and highest seed (one seed: its 95 % "
-            "interval). Runs that tell members: those of the verdict members_told."
+            "Membership inference: calibrated, with 95 % intervals. Runs that tell members: those "
+            f"of the verdict members_told. {OF_PARTS}"
         )
     return ShownTable(
         "likeness",
@@ -181,10 +172,10 @@ def further_table(comparison: Comparison, rows: Sequence[RunRow]) -> ShownTable 
     )
 
 
-def _likeness(rows: Sequence[RunRow], metric: str) -> Value:
-    """A mean; of membership inference with its range, which says whether it is above chance."""
+def _likeness(rows: Sequence[RunRow], metric: str, group: RunGroup) -> Value:
+    """A mean; of membership inference with its interval, which says if it is above chance."""
     if metric == MEMBERS:
-        return with_interval(over_seeds(rows, metric))
+        return with_interval(over_seeds(rows, metric, group))
     return number(mean_of(rows, metric))
 
 
