@@ -192,7 +192,7 @@ class StableDiffusionModel(LatentModel):
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             for batch in _batches(len(images), self.height * self.width):
                 pixels = torch.from_numpy(images[batch].astype(np.float32) / 127.5 - 1)
-                pixels = pixels.permute(0, 3, 1, 2).to(self.pipeline.device)
+                pixels = pixels.permute(0, 3, 1, 2).to(self.device)
                 posterior = self.pipeline.vae.encode(pixels).latent_dist
                 mean = posterior.mean - shift
                 moments.append(torch.stack([mean, posterior.std], dim=1) * scale)
@@ -253,9 +253,11 @@ class StableDiffusionModel(LatentModel):
 
     @property
     def device(self) -> "torch.device":
-        """Where the UNet is."""
-        device: torch.device = self.pipeline.device
-        return device
+        """Where the denoiser is.
+
+        The pipeline's own answer looks through all modules of all parts, at every step.
+        """
+        return next(self.denoiser.parameters()).device
 
     def with_parts(
         self,
