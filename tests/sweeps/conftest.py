@@ -1,8 +1,15 @@
-"""A run that misbehaves."""
+"""A run that misbehaves, and a cluster."""
 
+import os
 import shutil
+import signal
+import socket
 import sqlite3
-from contextlib import closing
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -45,3 +52,35 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("VACUUM INTO ?", [f"{file}.copy"])
     return file.with_name("mlflow.db.copy")
+
+
+@pytest.fixture
+def ray_cluster(tmp_path, monkeypatch) -> Iterator[str]:
+    """Address of a cluster that was begun in another folder, without our variables."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    ray = Path(sys.executable).with_name("ray")
+    words = ["start", "--head", "--num-cpus=2", "--include-dashboard=false", "--block"]
+    words += ["--node-ip-address=127.0.0.1", f"--port={address.rpartition(':')[2]}"]
+    variables = {name: value for name, value in os.environ.items() if "TGAP" not in name}
+    if "TGAP_TRUSTED" in os.environ:  # what a cluster may load is said where it begins
+        variables["TGAP_TRUSTED"] = os.environ["TGAP_TRUSTED"]
+    variables |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).parents[2])}
+    with (elsewhere / "log").open("w") as log:
+        cluster = subprocess.Popen(
+            [ray, *words], cwd=elsewhere, env=variables, stdout=log, stderr=log, process_group=0
+        )
+    end = time.monotonic() + 60
+    while "Ray runtime started" not in (elsewhere / "log").read_text():
+        assert cluster.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    yield address
+    cluster.terminate()  # ends its processes
+    cluster.wait(timeout=60)
+    with suppress(ProcessLookupError):
+        os.killpg(cluster.pid, signal.SIGKILL)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -121,11 +122,24 @@ LAUNCHERS = {
 def test_runs_of_another_launcher_end_in_order_too(
     launcher: str, group: bool, words: list[str], tmp_path: Path
 ) -> None:
+    stopped_in_order([*words, *LAUNCHERS[launcher]], group, tmp_path)
+
+
+def test_runs_of_a_cluster_that_runs_already_end_in_order_too(
+    words: list[str], ray_cluster: str, tmp_path: Path
+) -> None:
+    """Their processes are the cluster's, and not ours to end by asking our children."""
+    there = ["hydra/launcher=ray", f"hydra.launcher.ray.init.address={ray_cluster}"]
+    stopped_in_order([*words, *there], False, tmp_path)
+    host, _, port = ray_cluster.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=10):
+        """The cluster goes on."""
+
+
+def stopped_in_order(words: list[str], group: bool, tmp_path: Path) -> None:
     """Two runs sleep, and save when they are stopped; a third one waits."""
     several = [word.replace("way=once", "way=saves") for word in words]
-    process, worker = started(
-        [*several, *LAUNCHERS[launcher], "seed=0,1,2"], tmp_path, new_group=True
-    )
+    process, worker = started([*several, "seed=0,1,2"], tmp_path, new_group=True)
     end = time.monotonic() + 60
     while len(list(tmp_path.glob("home/journal/*/*/progress.json"))) < 3:  # one is the sweep's
         assert time.monotonic() < end

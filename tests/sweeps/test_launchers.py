@@ -2,13 +2,7 @@
 
 import json
 import os
-import signal
-import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import joblib
@@ -69,36 +63,6 @@ def test_every_launcher_makes_the_same_bytes(
     told = capsys.readouterr().err
     assert "Traceback" not in told
     assert "Warning" not in told
-
-
-@pytest.fixture
-def ray_cluster(tmp_path, monkeypatch) -> Iterator[str]:
-    """Address of a cluster that was begun in another folder, without our variables."""
-    elsewhere = tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    ray = Path(sys.executable).with_name("ray")
-    words = ["start", "--head", "--num-cpus=2", "--include-dashboard=false", "--block"]
-    words += ["--node-ip-address=127.0.0.1", f"--port={address.rpartition(':')[2]}"]
-    variables = {name: value for name, value in os.environ.items() if "TGAP" not in name}
-    variables |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).parents[2])}
-    with (elsewhere / "log").open("w") as log:
-        cluster = subprocess.Popen(
-            [ray, *words], cwd=elsewhere, env=variables, stdout=log, stderr=log, process_group=0
-        )
-    end = time.monotonic() + 60
-    while "Ray runtime started" not in (elsewhere / "log").read_text():
-        assert cluster.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.2)
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    yield address
-    cluster.terminate()  # ends its processes
-    cluster.wait(timeout=60)
-    with suppress(ProcessLookupError):
-        os.killpg(cluster.pid, signal.SIGKILL)
 
 
 @pytest.mark.long
