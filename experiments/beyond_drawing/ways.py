@@ -19,6 +19,8 @@ SILENT = ("sampler.guide_dropout", "sampler.early", "budget.equal", GUIDANCE, HI
 """Settings that are told otherwise, or follow from another."""
 USUAL = "dpm_solver"
 """The scheduler of ways that say nothing of theirs."""
+ORIGINALS = "tuning_images"
+"""Trained on as they are, instead of a synthetic set."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Way:
 
     Args:
         name: In words; empty = plain.
-        guidance: A number, or a range.
+        guidance: A number, or a range; ``-`` where nothing is drawn.
         group: Its runs.
     """
 
@@ -66,7 +68,7 @@ def ways(rows: Sequence[RunRow], further: Sequence[str] = FURTHER) -> list[Way]:
     groups = [group for group in group_runs(rows, (), further) if len(group.seeds) >= FEWEST_SEEDS]
     if not groups:
         return []
-    plain = min((group.method for group in groups), key=len)
+    plain = min((group.method for group in groups if not group.is_control), key=len, default="")
     usual = [group for group in groups if group.method == plain]
     names = [name for name in varied(groups) if name not in SILENT]
     common = {name: _most_common(usual, name) for name in names}
@@ -82,6 +84,8 @@ def _most_common(groups: Sequence[RunGroup], name: str) -> str | None:
 
 
 def _name(group: RunGroup, plain: str, common: Mapping[str, str | None]) -> str:
+    if group.is_control:
+        return ORIGINALS if group.method.endswith("copy_tuning_set") else group.method
     said = group.method.removeprefix(plain).strip("+ ")
     own = [
         f"{name.rpartition('.')[2]}={group.settings[name]}"
@@ -92,7 +96,9 @@ def _name(group: RunGroup, plain: str, common: Mapping[str, str | None]) -> str:
 
 
 def _guidance(group: RunGroup) -> str:
-    low, high = group.settings.get(GUIDANCE, ""), group.settings.get(HIGH)
+    low, high = group.settings.get(GUIDANCE), group.settings.get(HIGH)
+    if low is None or group.is_control:
+        return "-"
     return f"{float(low):g}" + (f" to {float(high):g}" if high else "")
 
 
@@ -134,18 +140,22 @@ def _is_plain(way: Way) -> bool:
     return not named or (len(named) == 1 and named[0].startswith("scheduler="))
 
 
-UNGUIDED, GUIDED = ("train_per_label=900", "rejection"), ("", "3")
+UNGUIDED, GUIDED = ("train_per_label=900", "rejection", "variation"), ("", "3")
 """Ways without guidance that are held against a plain set with it: three times as many images to
-train on, which takes nearly as many passes, and a judge, which takes fewer; guidance takes two for
-each step."""
+train on, which takes nearly as many passes, and a judge and variation, which take fewer; guidance
+takes two for each step."""
 FIFTH = 0.2
 TWINS = (
     ("rejection", "random_rejection"),
     ("rejection", "train_per_label=900"),
     ("best_of", "train_per_label=900"),
     ("value_based", "train_per_label=900"),
+    ("variation", "train_per_label=900"),
+    ("variation", "rejection"),
+    ("variation", ORIGINALS),
 )
-"""A way, and one of as much work or more that lacks its reason."""
+"""A way, and one of as much work or more that lacks its reason; of ``variation`` also what it
+begins with, and the way that won before it was run."""
 
 
 def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
@@ -160,9 +170,10 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
         for way in found
         for other in found
         if way.name.startswith(first)
-        and second in other.name.split()
-        and (way.size, way.guidance) == (other.size, other.guidance)
-        and scheduler(way) == scheduler(other)
+        and second == _but_for_scheduler(other)
+        and way.size == other.size
+        and (second == ORIGINALS or way.guidance == other.guidance)
+        and (second == ORIGINALS or scheduler(way) == scheduler(other))
     ]
     pairs += [
         (way, max(plains, key=lambda plain: plain.mean(TSTR)))
@@ -182,8 +193,12 @@ def beside_twins(found: Sequence[Way]) -> Iterator[tuple[Way, Way, Contrast]]:
         yield one, other, contrast
 
 
+def _but_for_scheduler(way: Way) -> str:
+    return " ".join(word for word in way.name.split() if word != f"scheduler={scheduler(way)}")
+
+
 def as_labelled(way: Way, plain: Way) -> bool:
     """Whether a plain way tunes on some fifth more or fewer images than a way knows labels of."""
     if plain.name or HIGH in plain.group.settings or way.name.startswith("random"):
-        return False
+        return False  # labels of random rejection decide nothing
     return abs(plain.size / (way.size + way.mean(LABELS)) - 1) < FIFTH

@@ -131,6 +131,33 @@ def test_what_a_judge_knows_is_held_against_as_many_tuning_images():
     assert float(found[1]["more"]) == pytest.approx(0.04)
 
 
+def test_variation_is_held_against_what_it_begins_with():
+    """A control has no guidance; nor is it a way that others are compared with."""
+    copies = {"method": "copy_tuning_set", "method_key": "copies", "is_control": True}
+    originals = [replace(one, **copies, settings={}) for one in runs(tstr=0.9)]
+    more = {"budget__train_per_label": "900"}
+    world = [
+        *runs(),
+        *runs(**more),
+        *runs("+variation", 0.88),
+        *runs("+variation", 0.89, **more),
+        *originals,
+    ]
+    found = ways(world)
+    (control,) = [way for way in found if way.name == "tuning_images"]
+    assert (control.guidance, plain_of(control, found)) == ("-", None)
+    twins = {(one["way"], one["twin"]): float(one["more"]) for one in twin_lines("digits", found)}
+    assert twins == pytest.approx(
+        {
+            ("variation", "train_per_label=900"): 0.08,
+            ("variation train_per_label=900", "train_per_label=900"): 0.09,
+            ("variation", "tuning_images"): -0.02,
+            ("variation train_per_label=900", "tuning_images"): -0.01,
+        },
+        abs=0.001,
+    )
+
+
 def test_lines_of_what_is_not_recorded_here_stay(tmp_path):
     file, new = tmp_path / "table.csv", lines("digits", ways(WORLD))
     file.write_text(with_others(file, HEADER, new))
