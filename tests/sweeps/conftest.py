@@ -69,6 +69,7 @@ def ray_cluster(tmp_path, monkeypatch) -> Iterator[str]:
     if "TGAP_TRUSTED" in os.environ:  # what a cluster may load is said where it begins
         variables["TGAP_TRUSTED"] = os.environ["TGAP_TRUSTED"]
     variables |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(Path(__file__).parents[2])}
+    variables |= {"RAY_AUTH_MODE": "disabled"}  # else it depends on tokens of whose machine it is
     with (elsewhere / "log").open("w") as log:
         cluster = subprocess.Popen(
             [ray, *words], cwd=elsewhere, env=variables, stdout=log, stderr=log, process_group=0
@@ -79,6 +80,7 @@ def ray_cluster(tmp_path, monkeypatch) -> Iterator[str]:
         assert time.monotonic() < end
         time.sleep(0.2)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     yield address
     cluster.terminate()  # ends its processes
     cluster.wait(timeout=60)

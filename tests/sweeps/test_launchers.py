@@ -78,6 +78,21 @@ def test_a_cluster_that_runs_already_works_in_our_folders(
     assert {path.name for path in (tmp_path / "elsewhere").iterdir()} == {"log"}
 
 
+def test_a_cluster_that_does_not_answer_is_told_with_what_to_do(tmp_path, monkeypatch, capsys):
+    def nobody(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster at 127.0.0.1:1")
+
+    monkeypatch.setattr("ray.init", nobody)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TGAP_HOME", str(tmp_path / "home"))
+    words = ["hydra/launcher=ray", "hydra.launcher.ray.init.address=127.0.0.1:1"]
+    assert run_command([*SHORT, *words, "-m"]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "no Ray cluster answers at hydra.launcher.ray.init.address=127.0.0.1:1" in told
+    assert "RAY_AUTH_MODE=token" in told
+    assert "Traceback" not in told
+
+
 @pytest.mark.long
 def test_a_second_sweep_on_ray_is_not_done_where_the_first_one_was(
     tmp_path, monkeypatch, capsys

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tgap.core import ConfigError
 from tgap.core.files import home_folder
 from tgap.core.words import quoted
 from tgap.sweeps.launching import kind_of
@@ -40,6 +41,9 @@ def begin(launcher: Mapping[str, Any]) -> None:
     """Start what a launcher would start itself, so that its signal handlers are not the last ones.
 
     Ray ends a command at SIGTERM by a handler of its own, and its processes with it.
+
+    Raises:
+        ConfigError: If no cluster answers at an address.
     """
     if kind_of(launcher) != "RayLauncher":
         return
@@ -49,8 +53,16 @@ def begin(launcher: Mapping[str, Any]) -> None:
     init: Any = OmegaConf.to_container(launcher["ray"]["init"], resolve=True)
     if not init.get("address"):  # Ray would look for a cluster first
         init = {"object_store_memory": LEAST_MEMORY} | init | {"address": "local"}
-    if not ray.is_initialized():
+    if ray.is_initialized():
+        return
+    try:
         ray.init(**init)
+    except ConnectionError as error:
+        raise ConfigError(
+            f"no Ray cluster answers at hydra.launcher.ray.init.address={init['address']} "
+            f"({error}); see that it runs (ray status); if ray start told that token "
+            "authentication is enabled, set RAY_AUTH_MODE=token here too"
+        ) from error
 
 
 def reaching_workers(config: "DictConfig") -> None:
