@@ -1,14 +1,16 @@
 """Compares ways of drawing with the plain one, and writes ``table.csv`` and ``twins.csv``.
 
 Usage: ``python -m experiments.beyond_drawing.table [EXPERIMENT [FOLDER]]``, with ``TGAP_HOME`` as
-for the runs. Prints the tables in Markdown. Lines of what is not recorded there stay in the files;
-their p-values are then of other families.
+for the runs. Prints the tables in Markdown. Lines of what is not recorded there stay in the files,
+and p-values are adjusted by Holm over all lines of a file in a world, whoever recorded them.
 """
 
 import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from experiments.beyond_drawing.ways import (
     COPIED,
@@ -30,7 +32,7 @@ from experiments.thesis.worlds import by_world
 from tgap.analysis.contrasts import Contrast
 from tgap.core.files import home_folder, write_whole
 from tgap.metrics.intervals import Interval
-from tgap.metrics.significance import LEVEL
+from tgap.metrics.significance import LEVEL, holm, p_of_interval
 from tgap.sweeps.history import recorded
 
 METRICS = {"tstr": TSTR, "trts": TRTS, "fter": FTER, "t_gap": GAP, "coverage": COVERAGE}
@@ -46,12 +48,13 @@ HEADER = (
         "more",
         "more_lo",
         "more_hi",
+        "p_alone",
         "p",
     ),
 )
 TWINS = (
     *("world", "way", "size", "guidance", "seeds", "twin", "twin_size", "twin_guidance"),
-    *("more", "more_lo", "more_hi", "p"),
+    *("more", "more_lo", "more_hi", "p_alone", "p"),
 )
 COLUMNS = (("way", "size", "guidance"), ("twin", "twin_size", "twin_guidance"))
 ABOUT = (
@@ -117,10 +120,11 @@ def number_of(name: str, number: Interval) -> dict[str, str]:
 
 
 def difference_of(contrast: Contrast | None) -> dict[str, str]:
-    """A difference, its ends and its p-value, by column; empty if there is none."""
-    if contrast is None:
-        return dict.fromkeys(("more", "more_lo", "more_hi", "p"), "")
-    return {**number_of("more", contrast.difference), "p": _text(contrast.p_value)}
+    """A difference, its ends and its p-value alone, by column; empty if there is none."""
+    if contrast is None or math.isnan(contrast.p_value):
+        return dict.fromkeys(("more", "more_lo", "more_hi", "p_alone", "p"), "")
+    alone = _text(p_of_interval(contrast.difference))
+    return {**number_of("more", contrast.difference), "p_alone": alone, "p": ""}
 
 
 def _text(value: float) -> str:
@@ -173,14 +177,25 @@ def short(text: str) -> str:
 
 
 def with_others(file: Path, header: Sequence[str], new: Sequence[Line]) -> str:
-    """A file's lines with new ones in place of those about the same, as text."""
+    """A file's lines with new ones in place of those about the same, as text; ``p`` is of all."""
 
     def about(line: Mapping[str, object]) -> tuple[str, ...]:
         return tuple(str(line[name]) for name in header if name in ABOUT)
 
     there = {about(line) for line in new}
     old = [line for line in lines_of(file, header) if about(line) not in there]
-    return written(header, [*old, *new])
+    return written(header, adjusted([*old, *new]))
+
+
+def adjusted(lines: Sequence[Line]) -> list[Line]:
+    """The same with ``p``: ``p_alone`` by Holm over all lines of a world."""
+    found = [dict(line) for line in lines]
+    for world in {line["world"] for line in found}:
+        family = [line for line in found if line["world"] == world and line["p_alone"]]
+        alone = np.array([float(str(line["p_alone"])) for line in family], np.float64)
+        for line, p_value in zip(family, holm(alone), strict=True):
+            line["p"] = _text(float(p_value))
+    return list(found)
 
 
 def main(experiment: str, folder: Path) -> None:

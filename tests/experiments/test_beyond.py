@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from experiments.beyond_crossing.table import adapted_lines, adapted_names, classifier_lines
@@ -11,6 +12,7 @@ from experiments.beyond_drawing.ways import beside_plain, plain_of, ways
 from experiments.thesis.runs import lines_of
 from tests.analysis.test_comparison import row
 from tgap.core import ConfigError
+from tgap.metrics.significance import holm
 
 SAMPLER = {"sampler.guidance": "3.0", "sampler.scheduler": "dpm_solver"}
 SETTINGS = {**SAMPLER, "generator.class": "tiny_ldm", "budget.train_per_label": "300"}
@@ -167,3 +169,7 @@ def test_lines_of_what_is_not_recorded_here_stay(tmp_path):
     assert len(after) == len(new)
     assert float(after["plain", "3"]["tstr"]) == pytest.approx(0.5, abs=0.001)
     assert float(after["guide=early", "3"]["tstr"]) == pytest.approx(0.78, abs=0.001)
+    tested = [one for one in after.values() if one["p_alone"]]
+    family = holm(np.array([float(one["p_alone"]) for one in tested]))
+    assert len(tested) == len(new) - 4, "the plain ones have none, one of them with each scheduler"
+    assert [float(one["p"]) for one in tested] == pytest.approx(list(family), rel=1e-4)
