@@ -10,7 +10,9 @@ from tests.drawings.test_whole_runs import QUICK, made
 from tests.generators.conftest import base, folder, model
 from tests.pipeline.conftest import store
 from tgap.core import ConfigError, DataError, Sampler
+from tgap.generators.latent.drawing import latents
 from tgap.generators.latent.drawing.aids import Aids, Start
+from tgap.generators.stable_diffusion import StableDiffusion
 from tgap.generators.stable_diffusion_3 import StableDiffusion3
 from tgap.generators.stable_diffusion_xl import StableDiffusionXL
 from tgap.pipeline.aiding import in_turn
@@ -92,6 +94,38 @@ def test_larger_architectures_begin_with_images_too(kind, write, scheduler, tmp_
     made = varied(model, 0.5, begins(16, 3), scheduler=scheduler)
     assert made.shape == (4, 16, 16, 3)
     assert len(np.unique(made.reshape(4, -1), axis=0)) == 4
+
+
+def test_latents_of_any_number_of_channels_are_noised_as_those_of_four(model, monkeypatch) -> None:
+    """What Stable Diffusion's own pipeline does for four, which it would take others for pixels."""
+    images = begins(16, 1)
+    of_four = varied(model, 0.5, images)
+    monkeypatch.setattr(
+        "diffusers.StableDiffusionImg2ImgPipeline.prepare_latents",
+        lambda *_, **__: pytest.fail("not ours"),
+    )
+    with pytest.raises(pytest.fail.Exception, match="not ours"):
+        varied(model, 0.5, images)
+    take = latents._take_latents
+
+    def as_if_of_other(pipeline, channels):
+        pipeline.image_processor.register_to_config(vae_latent_channels=99)
+        take(pipeline, channels)
+
+    monkeypatch.setattr(latents, "_take_latents", as_if_of_other)
+    np.testing.assert_array_equal(varied(model, 0.5, images), of_four)
+
+
+def test_the_packaged_model_of_eight_channels_varies_images() -> None:
+    model = StableDiffusion(packaged="tiny_xray", device="cpu").load()
+    images = begins(64, 1)
+    restored = model.decode(model.moments(images)[:, 0]).astype(int)
+    moved = [
+        np.abs(varied(model, strength, images).astype(int) - restored).mean()
+        for strength in (0.1, 0.4, 1.0)
+    ]
+    assert moved[0] < moved[1] < moved[2]
+    assert moved[0] < moved[2] / 2
 
 
 def test_tuning_images_are_taken_in_turn_by_their_findings() -> None:

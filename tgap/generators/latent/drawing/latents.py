@@ -94,7 +94,31 @@ def _from_images(
     pipeline = AutoPipelineForImage2Image.from_pipe(model.pipeline_with(scheduler=scheduler))
     pipeline.set_progress_bar_config(disable=True)
     means = model.moments(start.images[[start.of[seed] for seed in seeds]])[:, 0]
+    _take_latents(pipeline, means.shape[1])
     return pipeline, {"image": means, "strength": start.strength}
+
+
+def _take_latents(pipeline: Any, channels: int) -> None:
+    """Have it take latents as such: Stable Diffusion's takes all but four channels for pixels."""
+    from diffusers.image_processor import VaeImageProcessor
+    from diffusers.utils.torch_utils import randn_tensor
+
+    if pipeline.image_processor.config.vae_latent_channels == channels:
+        return
+
+    def noised(
+        image: torch.Tensor, timestep: torch.Tensor, *sizes_dtype_device_generators: Any
+    ) -> Any:
+        """As it does with four channels."""
+        dtype, device, generators = sizes_dtype_device_generators[2:5]
+        clean = image.to(device=device, dtype=dtype)
+        noise = randn_tensor(clean.shape, generator=generators, device=device, dtype=dtype)
+        return pipeline.scheduler.add_noise(clean, noise, timestep)
+
+    pipeline.image_processor = VaeImageProcessor(
+        vae_scale_factor=pipeline.vae_scale_factor, vae_latent_channels=channels
+    )
+    pipeline.prepare_latents = noised
 
 
 def _guide(model: Drawable, sampler: Sampler) -> Drawable:
