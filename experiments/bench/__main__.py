@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Scale], list[Row]]] = {
     "lora": tuning.lora,
     "bfloat16": tuning.bfloat16,
     "drawing": drawing.drawing,
+    "batches": drawing.batches,
     "steps": drawing.steps,
     "active": tuning.active,
     "compiled": lambda scale: [*tuning.compiled(scale), *drawing.compiled(scale)],

@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import torch
 
 from experiments.bench import pipelines, reference
 from experiments.bench.measure import Row, Scale, has_bfloat16, in_turn, ratios
@@ -42,6 +43,16 @@ def compiled(scale: Scale) -> list[Row]:
     return rows + _compared(models, "generator.compile=", sampler, scale)
 
 
+def batches(scale: Scale) -> list[Row]:
+    """As many batches of the packaged model as there are threads, side by side or one by one."""
+    count = 4 if scale.quick else 128
+    models = {"float32": pipelines.miniature(precision="float32")}
+    sampler = _sampler(2 if scale.quick else 20, count)
+    return _compared(
+        models, "generator.precision=", sampler, scale, count * torch.get_num_threads()
+    )
+
+
 def steps(scale: Scale) -> list[Row]:
     """Fewer steps of the packaged model against the stock pipeline at its usual 50 of PNDM."""
     model, count = pipelines.miniature(), 4 if scale.quick else 64
@@ -73,16 +84,33 @@ def _stock(model: StableDiffusionModel) -> Any:
 
 
 def _compared(
-    models: Mapping[str, StableDiffusionModel], setting: str, sampler: Sampler, scale: Scale
+    models: Mapping[str, StableDiffusionModel],
+    setting: str,
+    sampler: Sampler,
+    scale: Scale,
+    count: int | None = None,
 ) -> list[Row]:
-    """Models that differ in one setting alone, by its value; that of the first is the stock one."""
-    exact = next(iter(models.values()))
-    prompts, stock = [PROMPT] * sampler.batch_size, _stock(exact)
+    """Models that differ in one setting alone, by its value; that of the first is the stock one.
+
+    ``count`` images, in batches of the sampler's; one batch if it is not given.
+    """
+    exact, batch = next(iter(models.values())), sampler.batch_size
+    prompts, stock = [PROMPT] * (count or batch), _stock(exact)
     drawn: dict[str, Images] = {}
 
     def theirs() -> None:
-        scheduler: Any = exact.scheduler_named(sampler.scheduler)
-        drawn["stock"] = reference.draw(stock, scheduler, prompts, sampler.steps, sampler.guidance)
+        images = [
+            reference.draw(
+                stock,
+                exact.scheduler_named(sampler.scheduler),
+                prompts[at : at + batch],
+                sampler.steps,
+                sampler.guidance,
+                at,
+            )
+            for at in range(0, len(prompts), batch)
+        ]
+        drawn["stock"] = np.concatenate(images)
 
     def ours(name: str, model: StableDiffusionModel) -> None:
         drawn[name] = model.sample(prompts, list(range(len(prompts))), sampler)
@@ -95,7 +123,8 @@ def _compared(
         note = f"PSNR {np.median(quality):.0f} dB, at least {quality.min():.0f}"
         if quality.min() < EQUAL:
             note += f": not all pictures are equal ({EQUAL} dB)"
-        title = f"drawing {len(prompts)} of {exact.height} px, {setting}{name}"
+        some = "" if count is None else f" in batches of {batch}"
+        title = f"drawing {len(prompts)} of {exact.height} px{some}, {setting}{name}"
         target = 1.15 if quality.min() >= EQUAL else None
         rows.append(Row(title, "the stock pipeline", ratios(stocks, seconds), "x", target, note))
     return rows

@@ -116,13 +116,19 @@ def _encoded(pipeline: Any, prompts: Sequence[str]) -> torch.Tensor:
 
 
 def draw(
-    pipeline: Any, scheduler: Any, prompts: Sequence[str], steps: int, guidance: float
+    pipeline: Any,
+    scheduler: Any,
+    prompts: Sequence[str],
+    steps: int,
+    guidance: float,
+    first_seed: int = 0,
 ) -> Images:
-    """Images of the stock pipeline, from the noise of seeds 0, 1, ..."""
+    """Images of the stock pipeline, from the noise of consecutive seeds."""
     pipeline.scheduler = scheduler
+    seeds = range(first_seed, first_seed + len(prompts))
     images = pipeline(
         list(prompts),
-        generator=[torch.Generator("cpu").manual_seed(seed) for seed in range(len(prompts))],
+        generator=[torch.Generator("cpu").manual_seed(seed) for seed in seeds],
         num_inference_steps=steps,
         guidance_scale=guidance,
         output_type="np",

@@ -13,7 +13,7 @@ from experiments.bench.commands import refusals
 from experiments.bench.measure import Row, Scale, in_turn, ratios
 from tgap.core import Budget
 
-QUICK = ("dreambooth", "lora", "bfloat16", "drawing", "steps", "active")
+QUICK = ("dreambooth", "lora", "bfloat16", "drawing", "batches", "steps", "active")
 
 
 @pytest.mark.parametrize("kind", ["dreambooth", "lora"])
