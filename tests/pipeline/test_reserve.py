@@ -111,3 +111,15 @@ def test_nothing_is_left_where_all_is_tuned_on() -> None:
     labels, pool = np.ones((6, 2), bool), np.arange(6, dtype=np.int64)
     halves = reserved(data(labels, pool), pool, pool, np.random.default_rng(0))
     assert [len(half) for half in halves] == [0, 0]
+
+
+def test_the_most_unlabelled_images_that_an_evaluator_looked_at_count(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one order, so that those of the others are among them; whichever evaluator comes last."""
+    result = selected(store, "size=4")
+    looked = {"a": {"cost/unlabelled_real": 1000.0}, "b": {"cost/unlabelled_real": 50.0}}
+    monkeypatch.setattr(result, "_metrics_of", lambda name: dict(looked[name]))
+    for order in ("ab", "ba"):
+        monkeypatch.setattr(result.artifacts, "evaluations", dict.fromkeys(order))
+        assert result.read_metrics()["cost/unlabelled_real"] == 1000

@@ -73,7 +73,9 @@ class Adaptation(Evaluator):
 
     images: int = option(1000, "unlabelled real images of the reserve", low=LEAST, high=20_000)
     sure: float = option(0.9, "probability from which a label is believed", above=0.5, high=1)
-    neighbours: int = option(100, "synthetic images that vote", low=1, high=100_000)
+    neighbours: int = option(
+        100, "synthetic images that vote, all where they are fewer", low=1, high=100_000
+    )
     temperature: float = option(0.1, "of the neighbours' votes", above=0)
     share: float = option(0.01, "of the spectrum's area, for fourier", low=0, high=1)
     few: list[int] = option([1, 10], "labelled real images per label")
