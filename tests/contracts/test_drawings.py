@@ -23,7 +23,7 @@ from .simulated_drawing import Simulated
 GROUP, JUDGES, REWARDS = "drawing", "drawing/judge", "drawing/reward"
 KNOWN = {"plain", "rejection", "variation", "best_of", "value_based"}
 KNOWN_REWARDS = {"label", "uncertainty", "novelty", "likeness"}
-KNOWN_JUDGES = {"classifier", "clip"}
+KNOWN_JUDGES = {"classifier", "clip", "features"}
 MEANS = Means(LogisticRegression(embedder=Pixels()), ("an image of dark", "an image of light"))
 
 each_drawing = pytest.mark.parametrize("name", registry.names(GROUP))
