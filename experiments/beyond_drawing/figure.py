@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 Line = Mapping[str, str]
-NAMES = {"plain": "guidance as a range", "guided_from=0.2": "guided from .2 to .8"}
+NAMES = {
+    "plain": "guidance as a range",
+    "guided_from=0.2": "guided from .2 to .8",
+    "train_per_label=900": "900 images a label",
+    "scheduler=ddpm train_per_label=900": "900 images a label (ddpm)",
+    "variation train_per_label=900": "variation, 900 images a label",
+    "class=attributes drawn=joint": "attributes in prompts",
+    "class=attributes drawn=balanced": "attributes, balanced",
+    "value_based (candidates=3, reward=label) scheduler=ddpm": "value_based (ddpm)",
+}
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 
 
