@@ -13,6 +13,7 @@ from experiments.bench import pipelines, reference
 from experiments.bench.measure import Row, Scale, has_bfloat16, in_turn, ratios
 from tgap.core import Images, Sampler
 from tgap.generators.latent.model import StableDiffusionModel
+from tgap.pipeline.sharing import threads
 
 SCHEDULER, GUIDANCE, PROMPT = "dpm_solver", 3.0, "an image of odd digit"
 EQUAL = 40
@@ -113,7 +114,10 @@ def _compared(
         drawn["stock"] = np.concatenate(images)
 
     def ours(name: str, model: StableDiffusionModel) -> None:
-        drawn[name] = model.sample(prompts, list(range(len(prompts))), sampler)
+        parts = [slice(at, at + batch) for at in range(0, len(prompts), batch)]
+        seeds = list(range(len(prompts)))
+        batches = [(prompts[part], seeds[part]) for part in parts]
+        drawn[name] = np.concatenate(list(threads.drawn(model, sampler, batches)))
 
     sides = [theirs, *(functools.partial(ours, *each) for each in models.items())]
     stocks, *taken = in_turn(sides, scale)
