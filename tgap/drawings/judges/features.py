@@ -81,8 +81,8 @@ class Features(Judge):
     """One logistic regression per label on a dozen readable numbers of an image (``readable``).
 
     It knows little, so that what it keeps differs from what was drawn in ways that can be said:
-    its coefficients, of standardised numbers, are kept with it by their names. A judge for images
-    whose labels show in brightness, symmetry or place; least_auroc tells where they do not.
+    ``coefficients`` has how, by the numbers' names. A judge for images whose labels show in
+    brightness, symmetry or place; ``least_auroc`` tells where they do not.
 
     Args:
         strength: C of the regression, the inverse of its L2 penalty.
